@@ -1,0 +1,1 @@
+"""Sound: PCM arithmetic, resampling, files and devices."""

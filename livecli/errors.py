@@ -1,0 +1,114 @@
+"""Every error that livecli raises on purpose. Each class owns its exit status; nothing of ours is imported here.
+
+    LivecliError
+    ├── CheckError          1   it ran, and what was asked for did not hold
+    ├── UsageError          2   the words on the command line
+    ├── FileError           3   a local file or audio device
+    ├── AuthError           4   no credential, or it was refused
+    ├── ConnectError        5   DNS, TCP, TLS, proxy, the upgrade
+    ├── ServerError         6   the server refused or ended the session
+    │   └── ProtocolError   6   ... or said what the protocol does not allow
+    ├── DeadlineError       7   a timeout
+    ├── QuotaError          8   quota or overload, worth trying again later
+    └── Interrupted       130   Ctrl-C; 143 for SIGTERM
+
+An exception outside this tree is a bug in livecli: status 70.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+BUG_STATUS = 70
+GRAVEST_FIRST = (4, 5, 6, 7, 8, 3, 1, 0)
+"""With several inputs the gravest status wins (the order is public interface)."""
+
+
+class LivecliError(Exception):
+    """One line that says what is wrong, and where there is one a second that says what to do about it.
+
+    `close_code` and `close_reason` are those of the WebSocket close that caused the error, if one did.
+    """
+
+    status: ClassVar[int] = BUG_STATUS
+    kind: ClassVar[str] = "bug"
+
+    def __init__(
+        self, message: str, *, hint: str | None = None, close_code: int | None = None, close_reason: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.close_code = close_code
+        self.close_reason = close_reason
+
+    @property
+    def exit_status(self) -> int:
+        """The process's exit status when this error ends it."""
+        return self.status
+
+
+class CheckError(LivecliError):
+    """It ran, and what was asked for did not hold: no reply audio from a model asked for audio."""
+
+    status, kind = 1, "check"
+
+
+class UsageError(LivecliError):
+    """The options contradict one another or cannot be understood."""
+
+    status, kind = 2, "usage"
+
+
+class FileError(LivecliError):
+    """A local file or audio device cannot be read or written."""
+
+    status, kind = 3, "file"
+
+
+class AuthError(LivecliError):
+    """There is no credential, or the service refused the one there is."""
+
+    status, kind = 4, "auth"
+
+
+class ConnectError(LivecliError):
+    """No connection: DNS, TCP, TLS, proxy, or an HTTP status on the upgrade that has no class of its own."""
+
+    status, kind = 5, "connect"
+
+
+class ServerError(LivecliError):
+    """The server refused or ended the session before the run's end."""
+
+    status, kind = 6, "server"
+
+
+class ProtocolError(ServerError):
+    """A message that the protocol does not allow: not JSON, of the wrong type, or out of order."""
+
+
+class DeadlineError(LivecliError):
+    """A timeout: the connection, the server's silence, or the whole run."""
+
+    status, kind = 7, "timeout"
+
+
+class QuotaError(LivecliError):
+    """Quota or overload: worth trying again later."""
+
+    status, kind = 8, "quota"
+
+
+class Interrupted(LivecliError):
+    """Ctrl-C (130) or SIGTERM (143)."""
+
+    status, kind = 130, "interrupted"
+
+    def __init__(self, message: str = "interrupted", *, exit_status: int = 130) -> None:
+        super().__init__(message)
+        self._exit_status = exit_status
+
+    @property
+    def exit_status(self) -> int:
+        return self._exit_status

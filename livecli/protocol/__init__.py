@@ -1,0 +1,1 @@
+"""The Live API without I/O: no asyncio, no clock, no files."""

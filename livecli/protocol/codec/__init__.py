@@ -1,0 +1,14 @@
+"""Frames <-> events: the only folder that knows camelCase and base64. One file for each side that speaks."""
+
+from .client_messages import INPUT_RATE, decode_client, encode_client, setup_json
+from .server_messages import OUTPUT_RATE, decode_server, encode_server
+
+__all__ = [
+    "INPUT_RATE",
+    "OUTPUT_RATE",
+    "decode_client",
+    "decode_server",
+    "encode_client",
+    "encode_server",
+    "setup_json",
+]

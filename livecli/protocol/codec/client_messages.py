@@ -1,0 +1,157 @@
+"""What a client says. The client encodes it; the emulator decodes it, strictly, to refuse what Google refuses.
+
+Audio, which is nearly all there is, has a fast path: a constant prefix, base64, a constant suffix. What google-genai
+sends differently (snake_case at any depth, URL-safe base64, numbers as strings) is normalised on a slow path, taken
+only where the strict decoder has refused.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import pybase64
+
+from .. import closes, events, messages
+from ..closes import Refusal
+from .spelling import audio_rate, base64_bytes, camel_keys, snake_path
+
+INPUT_RATE = 16_000
+"""Samples a second of the user's audio, where its mime type names no rate."""
+
+_encoder = msgspec.json.Encoder()
+_decode_strictly = msgspec.json.Decoder(messages.ClientMessage).decode
+
+
+def encode_client(event: events.Event) -> bytes:
+    """One client message, compact JSON in UTF-8."""
+    if type(event) is events.AudioChunk:
+        return b'{"realtimeInput":{"audio":{"data":"%b","mimeType":"audio/pcm;rate=%d"}}}' % (
+            pybase64.b64encode(event.pcm),
+            event.rate,
+        )
+    if isinstance(event, events.Setup):
+        return _encoder.encode({"setup": setup_json(event)})
+    return _encoder.encode(_client_message(event))
+
+
+def setup_json(setup: events.Setup) -> dict[str, Any]:
+    """The setup as it goes over the wire: `extra` merged over `body`, key by key, lists replaced whole."""
+    body: dict[str, Any] = msgspec.to_builtins(setup.body)
+    return _merge(body, camel_keys(setup.extra))
+
+
+def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    both = {key: _merge(under[key], over[key]) for key in under.keys() & over.keys() if _are_objects(under, over, key)}
+    return {**under, **over, **both}
+
+
+def _are_objects(under: dict[str, Any], over: dict[str, Any], key: str) -> bool:
+    return isinstance(under[key], dict) and isinstance(over[key], dict)
+
+
+def _realtime(**fields: Any) -> messages.ClientMessage:
+    return messages.ClientMessage(realtime_input=messages.RealtimeInput(**fields))
+
+
+def _client_message(event: events.Event) -> messages.ClientMessage:
+    match event:
+        case events.ActivityStart():
+            return _realtime(activity_start=messages.Empty())
+        case events.ActivityEnd():
+            return _realtime(activity_end=messages.Empty())
+        case events.AudioStreamEnd():
+            return _realtime(audio_stream_end=True)
+        case events.Text(text):
+            return _realtime(text=text)
+        case events.Image(data, mime_type):
+            return _realtime(video=messages.Blob(mime_type=mime_type, data=pybase64.b64encode(data).decode()))
+        case events.ClientTurns(turns, turn_complete):
+            content = messages.ClientContent(turns=list(turns), turn_complete=turn_complete)
+            return messages.ClientMessage(client_content=content)
+        case events.ToolResponse(responses):
+            return messages.ClientMessage(tool_response=messages.ToolResponse(function_responses=list(responses)))
+        case events.ContextUpdate(body):
+            return messages.ClientMessage(context_update=body)
+    raise TypeError(f"a client does not say {type(event).__name__}")
+
+
+def decode_client(frame: str | bytes) -> list[events.Event]:
+    """The events of one client message, in either spelling.
+
+    Raises Refusal with Google's close code and reason for what Google refuses.
+    """
+    try:
+        message = _decode_strictly(frame)
+    except (msgspec.MsgspecError, RecursionError):
+        message = _decode_leniently(frame)
+    fields = [name for name in message.__struct_fields__ if getattr(message, name) is not None]
+    if len(fields) != 1:
+        raise Refusal(1007, closes.INVALID_ARGUMENT)
+    return list(_client_events(message))
+
+
+def _decode_leniently(frame: str | bytes) -> messages.ClientMessage:
+    try:
+        return msgspec.convert(camel_keys(msgspec.json.decode(frame)), messages.ClientMessage, strict=False)
+    except msgspec.ValidationError as error:
+        raise Refusal(1007, _google_words(str(error))) from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Refusal(1007, closes.INVALID_ARGUMENT) from error
+
+
+def _client_events(message: messages.ClientMessage) -> Iterator[events.Event]:
+    match message:
+        case messages.ClientMessage(realtime_input=messages.RealtimeInput() as realtime):
+            yield from _realtime_events(realtime)
+        case messages.ClientMessage(setup=messages.Setup() as setup):
+            yield events.Setup(setup)
+        case messages.ClientMessage(client_content=messages.ClientContent() as content):
+            yield events.ClientTurns(tuple(content.turns), content.turn_complete)
+        case messages.ClientMessage(tool_response=messages.ToolResponse() as tool):
+            yield events.ToolResponse(tuple(tool.function_responses))
+        case messages.ClientMessage(context_update=messages.ContextUpdate() as update):
+            yield events.ContextUpdate(update)
+
+
+def _realtime_events(realtime: messages.RealtimeInput) -> Iterator[events.Event]:
+    if realtime.activity_start is not None:
+        yield events.ActivityStart()
+    # Of mediaChunks the service uses the first only.
+    for blob in (realtime.audio, realtime.video, *realtime.media_chunks[:1]):
+        if blob is not None:
+            yield _media(blob)
+    if realtime.text is not None:
+        yield events.Text(realtime.text)
+    if realtime.activity_end is not None:
+        yield events.ActivityEnd()
+    if realtime.audio_stream_end:
+        yield events.AudioStreamEnd()
+
+
+def _media(blob: messages.Blob) -> events.Event:
+    try:
+        data = base64_bytes(blob.data)
+    except ValueError as error:
+        raise Refusal(1007, closes.INVALID_VALUE.format(at=" at 'realtime_input'", type="TYPE_BYTES")) from error
+    if blob.mime_type.startswith("image/"):
+        return events.Image(data, blob.mime_type)
+    rate = audio_rate(blob.mime_type, INPUT_RATE)
+    if rate is None or not (blob.mime_type.startswith("audio/") or not blob.mime_type):
+        raise Refusal(1007, closes.INVALID_ARGUMENT)
+    return events.AudioChunk(data, rate)
+
+
+_TYPES = {"int": "TYPE_INT32", "float": "TYPE_FLOAT", "bool": "TYPE_BOOL", "str": "TYPE_STRING"}
+
+
+def _google_words(complaint: str) -> str:
+    """msgspec's complaint as Google's JSON parser words it."""
+    path = re.search(r"at `\$\.?(.*)`$", complaint)
+    at = f" at '{snake_path(path[1])}'" if path and path[1] else ""
+    if unknown := re.search(r"unknown field `(.*?)`", complaint):
+        return closes.UNKNOWN_FIELD.format(name=unknown[1], at=at)
+    expected = re.search(r"Expected `(\w+)", complaint)
+    return closes.INVALID_VALUE.format(at=at, type=_TYPES.get(expected[1] if expected else "", "type.googleapis.com"))

@@ -1,0 +1,69 @@
+"""How values are spelled on the wire: names, base64, durations, rates. Nothing here knows a message."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import pybase64
+
+RATES = range(1_000, 384_001)
+
+
+def base64_bytes(text: str) -> bytes:
+    """Base64 in either alphabet, padded or not. Raises ValueError for anything else."""
+    try:
+        return pybase64.b64decode(text, validate=True)
+    except ValueError:
+        standard = text.translate({0x2D: "+", 0x5F: "/", 0x0A: None, 0x0D: None}).rstrip("=")
+        return pybase64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+
+
+def audio_rate(mime_type: str, default: int) -> int | None:
+    """The rate that a mime type names, `default` where it names none, None where it is impossible."""
+    named = re.search(r"rate=(\d{1,9})", mime_type)
+    rate = int(named[1]) if named else default
+    return rate if rate in RATES else None
+
+
+def seconds_of(duration: str | None) -> float | None:
+    """A protobuf Duration ("12.5s"); None where there is none or it is no number."""
+    match = re.fullmatch(r"(-?\d{1,12}(?:\.\d{1,9})?)s", duration or "")
+    seconds = float(match[1]) if match else math.nan
+    return seconds if math.isfinite(seconds) else None
+
+
+def duration(seconds: float) -> str:
+    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+
+
+_OPAQUE = frozenset({"args", "response", "labels", "parameters", "parametersJsonSchema", "responseJsonSchema"})
+_ENUMS = frozenset({"responseModalities", "behavior", "scheduling", "mediaResolution", "thinkingLevel"})
+
+
+def camel_keys(value: Any) -> Any:
+    """Keys in camelCase at every depth, but for what belongs to the user (arguments, schemas, labels)."""
+    if isinstance(value, dict):
+        camel = {_camel(key): inner for key, inner in value.items()}
+        return {key: inner if key in _OPAQUE else _upper_or_camel(key, inner) for key, inner in camel.items()}
+    if isinstance(value, list):
+        return [camel_keys(inner) for inner in value]
+    return value
+
+
+def _upper_or_camel(key: str, value: Any) -> Any:
+    if key in _ENUMS:  # Google's own samples write "audio" and "low"
+        if isinstance(value, str):
+            return value.upper()
+        if isinstance(value, list):
+            return [item.upper() if isinstance(item, str) else item for item in value]
+    return camel_keys(value)
+
+
+def _camel(key: str) -> str:
+    return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), key)
+
+
+def snake_path(path: str) -> str:
+    return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), path)
