@@ -1,3 +1,76 @@
-"""livecli."""
+"""livecli: what curl is to HTTP, for Google's Gemini Live API.
+
+To read it: `protocol.machine` (what may be said), `exchange` (a question and its answer), `question` (the whole run),
+`client` (the socket), `emulator.conversation` (the other side), `commands.send` (the words). `connect` and `send` are
+the way in for programs; names are resolved when they are first used, so that importing livecli costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from .api import connect as connect
+    from .api import send as send
+    from .client import Session as Session
+    from .errors import AuthError as AuthError
+    from .errors import CheckError as CheckError
+    from .errors import ConnectError as ConnectError
+    from .errors import DeadlineError as DeadlineError
+    from .errors import FileError as FileError
+    from .errors import LivecliError as LivecliError
+    from .errors import ProtocolError as ProtocolError
+    from .errors import QuotaError as QuotaError
+    from .errors import ServerError as ServerError
+    from .errors import UsageError as UsageError
+    from .figures import Summary as Summary
+    from .protocol.events import ActivityEnd as ActivityEnd
+    from .protocol.events import ActivityStart as ActivityStart
+    from .protocol.events import AudioChunk as AudioChunk
+    from .protocol.events import AudioStreamEnd as AudioStreamEnd
+    from .protocol.events import ClientTurns as ClientTurns
+    from .protocol.events import Event as Event
+    from .protocol.events import GenerationComplete as GenerationComplete
+    from .protocol.events import GoAway as GoAway
+    from .protocol.events import Image as Image
+    from .protocol.events import InputTranscript as InputTranscript
+    from .protocol.events import Interrupted as Interrupted
+    from .protocol.events import ModelText as ModelText
+    from .protocol.events import OutputTranscript as OutputTranscript
+    from .protocol.events import SetupComplete as SetupComplete
+    from .protocol.events import Text as Text
+    from .protocol.events import Thought as Thought
+    from .protocol.events import ToolCall as ToolCall
+    from .protocol.events import ToolCallCancellation as ToolCallCancellation
+    from .protocol.events import ToolResponse as ToolResponse
+    from .protocol.events import TurnComplete as TurnComplete
+    from .protocol.events import Usage as Usage
+
+_HOMES = {
+    "api": "connect send",
+    "client": "Session",
+    "figures": "Summary",
+    "errors": "AuthError CheckError ConnectError DeadlineError FileError LivecliError ProtocolError QuotaError "
+    "ServerError UsageError",
+    "protocol.events": "ActivityEnd ActivityStart AudioChunk AudioStreamEnd ClientTurns Event GenerationComplete "
+    "GoAway Image InputTranscript Interrupted ModelText OutputTranscript SetupComplete Text Thought ToolCall "
+    "ToolCallCancellation ToolResponse TurnComplete Usage",
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+__all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 - all are strings
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,6 +4,7 @@
     ├── CheckError          1   it ran, and what was asked for did not hold
     ├── UsageError          2   the words on the command line
     ├── FileError           3   a local file or audio device
+    │   └── OutputClosed    3   ... whoever read the output has gone; ends quietly
     ├── AuthError           4   no credential, or it was refused
     ├── ConnectError        5   DNS, TCP, TLS, proxy, the upgrade
     ├── ServerError         6   the server refused or ended the session
@@ -64,6 +65,10 @@ class FileError(LivecliError):
     """A local file or audio device cannot be read or written."""
 
     status, kind = 3, "file"
+
+
+class OutputClosed(FileError):
+    """Whoever read the output has gone (`-o - | head -c 100`): there is nobody left to tell."""
 
 
 class AuthError(LivecliError):

@@ -36,6 +36,10 @@ class AudioSource(Protocol):
 class AudioSink(Protocol):
     """Where a reply goes while it arrives."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether `write` may wait for a reader (a pipe, a device), and so is called in a thread."""
+
     def write(self, pcm: bytes, rate: int) -> None:
         """Take the next samples. Raises FileError where they cannot be kept."""
 

@@ -106,8 +106,14 @@ def test_the_audio_fast_path_writes_what_the_structs_write():
 
 def test_usage_is_spelled_as_each_platform_does():
     said = [events.Usage({"promptTokenCount": 1, "responseTokenCount": 2})]
-    assert json.loads(encode_server(said, VERTEX))["usageMetadata"] == {"promptTokenCount": 1, "candidatesTokenCount": 2}
-    assert json.loads(encode_server(said, DEVELOPER))["usageMetadata"] == {"promptTokenCount": 1, "responseTokenCount": 2}
+    assert json.loads(encode_server(said, VERTEX))["usageMetadata"] == {
+        "promptTokenCount": 1,
+        "candidatesTokenCount": 2,
+    }
+    assert json.loads(encode_server(said, DEVELOPER))["usageMetadata"] == {
+        "promptTokenCount": 1,
+        "responseTokenCount": 2,
+    }
 
 
 def test_one_server_frame_may_say_many_things_at_once():
@@ -208,6 +214,7 @@ CLIENT_FRAMES = [
         events.ClientTurns((messages.Content(role="user", parts=[messages.Part(text="hi")]),)),
     ),
     ('{"client_content":{"turnComplete":false}}', events.ClientTurns((), False)),
+    ('{"clientContent":{"turns":null,"turnComplete":true}}', events.ClientTurns()),
     (
         '{"realtime_input":{"audio":{"data":"AAAA","mime_type":"audio/pcm;rate=8000"}}}',
         events.AudioChunk(bytes(3), 8000),
@@ -221,9 +228,7 @@ CLIENT_FRAMES = [
     ('{"realtime_input":{"audioStreamEnd":true}}', events.AudioStreamEnd()),
     (
         '{"tool_response":{"functionResponses":[{"scheduling":"SILENT","id":"1","name":"f","response":{"a_b":1}}]}}',
-        events.ToolResponse(
-            (messages.FunctionResponse(id="1", name="f", response={"a_b": 1}, scheduling="SILENT"),)
-        ),
+        events.ToolResponse((messages.FunctionResponse(id="1", name="f", response={"a_b": 1}, scheduling="SILENT"),)),
     ),
 ]
 
@@ -290,8 +295,14 @@ def test_the_python_sdks_full_setup_with_its_mixed_spelling():
         ("{}", "Request contains an invalid argument."),
         ("not json", "Request contains an invalid argument."),
         ('{"setup":{"model":"m"},"clientContent":{}}', "Request contains an invalid argument."),
-        ('{"realtimeInput":{"audio":{"data":"@","mimeType":"audio/pcm"}}}', "Invalid value at 'realtime_input' (TYPE_BYTES)"),
-        ('{"realtimeInput":{"audio":{"data":"AA==","mimeType":"text/plain"}}}', "Request contains an invalid argument."),
+        (
+            '{"realtimeInput":{"audio":{"data":"@","mimeType":"audio/pcm"}}}',
+            "Invalid value at 'realtime_input' (TYPE_BYTES)",
+        ),
+        (
+            '{"realtimeInput":{"audio":{"data":"AA==","mimeType":"text/plain"}}}',
+            "Request contains an invalid argument.",
+        ),
         ('{"a":' * 100_000, "Request contains an invalid argument."),
     ],
 )

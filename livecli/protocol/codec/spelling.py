@@ -45,7 +45,7 @@ _ENUMS = frozenset({"responseModalities", "behavior", "scheduling", "mediaResolu
 def camel_keys(value: Any) -> Any:
     """Keys in camelCase at every depth, but for what belongs to the user (arguments, schemas, labels)."""
     if isinstance(value, dict):
-        camel = {_camel(key): inner for key, inner in value.items()}
+        camel = {_camel(key): inner for key, inner in value.items() if inner is not None}  # null says nothing
         return {key: inner if key in _OPAQUE else _upper_or_camel(key, inner) for key, inner in camel.items()}
     if isinstance(value, list):
         return [camel_keys(inner) for inner in value]

@@ -1,0 +1,37 @@
+# `make` alone lists what there is. Nothing is needed but Python 3.11 or later and make.
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+READY := $(VENV)/ready
+DEV := $(VENV)/dev
+
+help: ## list these
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(READY) ## send the bundled spoken question to the embedded emulator
+	$(RUN) -m livecli send --local -o demo.reply.wav
+
+test: $(DEV) ## run the tests
+	$(RUN) -m pytest -q
+
+lint: $(DEV) ## check style and types
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+
+bench: $(DEV) ## measure livecli against its peers, side by side
+	$(RUN) -m tests.benchmarks
+
+clean: ## remove what the others made
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(DEV): $(READY)
+	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+.PHONY: help demo test lint bench clean

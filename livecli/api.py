@@ -1,0 +1,118 @@
+"""The public way in for programs and notebooks: `connect` and `send`.
+
+Platform, model and credential are found as the command line finds them: an argument beats the environment, which beats
+the default. Works where an event loop already runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Literal, TypedDict, Unpack
+
+from .client import Session
+from .configuration import Activity, Configuration, setup
+from .credentials import resolve
+from .endpoint import Wanted
+from .exchange import Sending
+from .figures import Summary
+from .protocol.models import Platform
+from .question import Question, Timeouts, ask, open_authorised, reachable
+from .report import Reporter
+
+
+class Options(TypedDict, total=False):
+    """What `connect` and `send` both take; names and meanings are the command line's.
+
+    `setup` is JSON in the wire's spelling, merged over everything else. `local` talks to the embedded emulator.
+    Timeouts are in seconds.
+    """
+
+    platform: Literal["vertex", "developer"] | None
+    project: str | None
+    location: str | None
+    model: str | None
+    base_url: str | None
+    api_version: str | None
+    local: bool
+    voice: str | None
+    language: str | None
+    system: str | None
+    temperature: float | None
+    transcripts: bool
+    activity: Literal["manual", "auto"]
+    setup: Mapping[str, Any]
+    connect_timeout: float
+    idle_timeout: float
+
+
+WHERE = ("project", "location", "model", "base_url", "api_version", "local")
+WHAT = ("voice", "language", "system", "temperature", "transcripts")
+
+
+def _wanted(options: Options) -> Wanted:
+    platform = options.get("platform")
+    named = {name: options[name] for name in WHERE if name in options}  # type: ignore[literal-required]
+    return Wanted(platform=Platform(platform) if platform else None, **named)
+
+
+def _configuration(options: Options) -> Configuration:
+    named = {name: options[name] for name in WHAT if name in options}  # type: ignore[literal-required]
+    activity = Activity(options.get("activity", "manual"))
+    return Configuration(activity=activity, extra=options.get("setup", {}), **named)
+
+
+def _timeouts(options: Options, total: float | None = None) -> Timeouts:
+    return Timeouts(options.get("connect_timeout", 10.0), options.get("idle_timeout", 30.0), total)
+
+
+@asynccontextmanager
+async def connect(**options: Unpack[Options]) -> AsyncIterator[Session]:
+    """A session with the Live API, set up and closed again at the end of the block.
+
+    `await session.send(event)` says something (AudioChunk, Text, ActivityStart ...); `async for event in session`
+    yields what the service says, and may be left and taken up again: nothing is lost. Activity is manual unless
+    `activity="auto"`: speech goes between ActivityStart and ActivityEnd.
+
+    Raises LivecliError: AuthError, ConnectError, ServerError, QuotaError, DeadlineError, UsageError.
+    """
+    async with reachable(_wanted(options)) as wanted:
+        endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+        opening = setup(endpoint, _configuration(options))
+        async with open_authorised(endpoint, credential, opening, _timeouts(options), Reporter()) as session:
+            yield session
+
+
+async def send(
+    input: str | os.PathLike[str] | None = None,
+    *,
+    text: str | None = None,
+    output: str | os.PathLike[str] | None = None,
+    chunk_bytes: int = 1024,
+    speed: float = 3.2,
+    timeout: float | None = None,  # noqa: ASYNC109 - the option's name
+    **options: Unpack[Options],
+) -> Summary:
+    """Stream a file (or `text`, or the bundled sample), save the spoken reply, and say how it went, as `livecli send`.
+
+    The reply goes to `output`, or to NAME.reply.wav in the current folder. `chunk_bytes` of PCM go in a message, at
+    `speed` times real time (0: as fast as the socket takes them).
+
+    Raises LivecliError where the run fails; what came of the reply is kept then.
+    """
+    configuration = _configuration(options)
+    question = Question(
+        input=None if input is None else os.fspath(input),
+        text=text,
+        output=None if output is None else os.fspath(output),
+        sending=Sending(chunk_bytes, speed, configuration.activity or Activity.MANUAL),
+        configuration=configuration,
+        timeouts=_timeouts(options, timeout),
+    )
+    async with reachable(_wanted(options)) as wanted:
+        summary = await ask(question, wanted, Reporter())
+    if summary.error:
+        raise summary.error
+    return summary

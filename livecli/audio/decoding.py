@@ -1,0 +1,207 @@
+"""libsndfile as a stream: a file or a pipe whose head was read -> blocks of PCM16 mono at the stream's own rate.
+
+The only owner of soundfile, which is loaded when something has to be decoded.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import FileError
+from .wav import WavHead
+
+if TYPE_CHECKING:
+    from soundfile import SoundFile
+
+_BLOCK_SECONDS, _PIPE_BLOCK_SECONDS = 1.0, 0.02
+_BLOCK_VALUES = 1 << 18  # 1 MB of float32, however many channels there are
+_FRAMES_UNKNOWN = 1 << 48  # the numbers by which libsndfile says so are all beyond it
+_BEYOND_THE_END = 1 << 50
+
+_NEEDS_SEEKING = (b"fLaC", b"caff", b"RF64", b"riff", b"Crea")
+_ENCODINGS = {
+    "PCM_S8": "8-bit", "PCM_U8": "8-bit", "PCM_24": "24-bit", "PCM_32": "32-bit",
+    "FLOAT": "32-bit float", "DOUBLE": "64-bit float", "ALAW": "A-law", "ULAW": "µ-law",
+}  # fmt: skip
+_CONTAINERS = {"WAVEX": "WAV", "OGG": "Ogg"}
+_CONVERT = "ffmpeg -i in -ar 16000 -ac 1 out.wav"
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What libsndfile found: PCM16 mono blocks at `rate`, and what they were in the file."""
+
+    blocks: Iterator[bytes]
+    rate: int
+    channels: int
+    container: str
+    encoding: str
+    seconds: float | None
+
+
+def decode(stream: io.FileIO, head: WavHead, size: int | None, shown: str, held: ExitStack) -> Sound:
+    """Decode a stream of which `head` has been read. `size` is that of a regular file, None for a pipe.
+
+    What has to be closed in the end is put on `held`. Raises FileError, then and while the blocks are taken.
+    """
+    if size is not None and head.data_bytes is not None:
+        stream.seek(0)
+        file = stream
+    elif sys.platform == "win32" or _needs_seeking(head.read):
+        file = held.enter_context(_spooled(head.finished(), stream))
+    else:
+        file = held.enter_context(_piped(head.finished(), stream))
+    sound = held.enter_context(_open(file, head.read, shown))
+    seconds = None
+    if sound.seekable() and sound.frames < _FRAMES_UNKNOWN:
+        seconds = sound.frames / sound.samplerate
+    elif size is not None and head.bytes_per_second:
+        seconds = (size - len(head.read)) / head.bytes_per_second
+    # An error takes the block with it in which it occurs, so where the end may be one the blocks are short, too.
+    block_seconds = _PIPE_BLOCK_SECONDS if seconds is None else _BLOCK_SECONDS
+    container = "Opus" if sound.subtype == "OPUS" else _CONTAINERS.get(sound.format, sound.format)
+    return Sound(
+        blocks=_blocks(sound, block_seconds, shown),
+        rate=sound.samplerate,
+        channels=sound.channels,
+        container=container,
+        encoding=_ENCODINGS.get(sound.subtype, ""),
+        seconds=seconds,
+    )
+
+
+def _open(file: io.FileIO, head: bytes, shown: str) -> SoundFile:
+    import soundfile
+
+    # By descriptor libsndfile reads at its own speed, and pipes at all. Windows cannot hand one over.
+    target = file if sys.platform == "win32" else file.fileno()
+    if _is_mpeg(head) and not _says_its_length(file):
+        target = _EndlessFile(file.fileno())
+    try:
+        return soundfile.SoundFile(target, closefd=False)
+    except soundfile.SoundFileError as error:
+        raise _refused(head, shown, error) from error
+
+
+def _blocks(sound: SoundFile, block_seconds: float, shown: str) -> Iterator[bytes]:
+    """float32 and not int16 is asked for, because libsndfile scales only the former; 16-bit samples survive exactly."""
+    import numpy as np
+    import soundfile
+
+    # soundfile seeks to where it is after every read, which a FLAC of unknown length refuses.
+    sound.seekable = lambda: False
+    frames = max(1, min(round(sound.samplerate * block_seconds), _BLOCK_VALUES // sound.channels))
+    block = np.empty((frames, sound.channels), np.float32)
+    try:
+        while count := sound.buffer_read_into(block, "float32"):
+            finite = np.nan_to_num(block[:count], nan=0.0, posinf=0.0, neginf=0.0)
+            samples = np.rint(finite.mean(axis=1, dtype=np.float64) * 32768)
+            yield np.clip(samples, -32768, 32767).astype("<i2").tobytes()
+    except soundfile.SoundFileError as error:
+        if not (isinstance(sound.name, _EndlessFile) and sound.name.is_at_end()):
+            raise FileError(f"cannot read {shown} to its end: {_said(error)}") from error
+
+
+class _EndlessFile(io.FileIO):
+    """An MPEG file that pretends to be very long.
+
+    libsndfile guesses the length of one that does not say it from its size and its first frame's bit rate, and stops
+    there: in the middle of a recording whose beginning is louder than the rest.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, closefd=False)
+        self._beyond = 0
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._beyond = _BEYOND_THE_END if whence == os.SEEK_END else 0
+        return super().seek(offset, whence) + self._beyond
+
+    def tell(self) -> int:
+        return super().tell() + self._beyond
+
+    def is_at_end(self) -> bool:
+        """Whether everything was read: the last frame is often cut short, and no reason to complain."""
+        return super().tell() >= os.fstat(self.fileno()).st_size
+
+
+def _says_its_length(file: io.FileIO) -> bool:
+    """Whether an MPEG file has a Xing or VBRI tag in its first frame, which comes after an ID3 tag."""
+    head = file.read(10)
+    if head[:3] == b"ID3":
+        a, b, c, d = head[6:10]
+        file.seek(10 + (a << 21 | b << 14 | c << 7 | d))
+    first_frame = file.read(256)
+    file.seek(0)
+    return any(tag in first_frame for tag in (b"Xing", b"Info", b"VBRI"))
+
+
+@contextmanager
+def _spooled(head: bytes, stream: io.FileIO) -> Iterator[io.FileIO]:
+    """All of a pipe in a file that has no name, for formats in which libsndfile has to seek."""
+    with tempfile.TemporaryFile() as file:
+        file.write(head)
+        shutil.copyfileobj(stream, file)
+        file.flush()
+        with io.FileIO(file.fileno(), closefd=False) as unbuffered:
+            unbuffered.seek(0)
+            yield unbuffered
+
+
+@contextmanager
+def _piped(head: bytes, stream: io.FileIO) -> Iterator[io.FileIO]:
+    """The head and what follows it as one pipe, since what was read cannot be put back."""
+    read_end, write_end = os.pipe()
+    # The thread has its own descriptor: it may be blocked reading when everyone else has gone.
+    threading.Thread(target=_pump, args=(head, os.dup(stream.fileno()), write_end), daemon=True).start()
+    with io.FileIO(read_end) as file:
+        yield file
+
+
+def _pump(head: bytes, source: int, target: int) -> None:
+    with io.FileIO(source) as incoming, io.FileIO(target, "w") as outgoing, suppress(OSError):
+        outgoing.write(head)
+        shutil.copyfileobj(incoming, outgoing)
+
+
+def _is_mpeg(head: bytes) -> bool:
+    """An ID3 tag, or the sync word of an MPEG audio frame; layer 0 would be AAC."""
+    return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0)
+
+
+def _needs_seeking(head: bytes) -> bool:
+    return head[:4] in _NEEDS_SEEKING or _is_mpeg(head)
+
+
+def _refused(head: bytes, shown: str, error: Exception) -> FileError:
+    if kind := _foreign(head):
+        return FileError(f"{shown} is {kind}, which livecli does not decode", hint=f"convert it first: {_CONVERT}")
+    return FileError(
+        f"{shown} is not audio that livecli can read: {_said(error)}",
+        hint=f"convert it with {_CONVERT}, or say --raw RATE where it is bare 16-bit PCM",
+    )
+
+
+def _foreign(head: bytes) -> str | None:
+    """The name of an audio format that libsndfile does not know."""
+    if head[4:8] == b"ftyp":
+        return "MP4 audio (m4a)"
+    if head[:4] == b"\x1a\x45\xdf\xa3":
+        return "WebM or Matroska"
+    if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
+        return "raw AAC"
+    return None
+
+
+def _said(error: Exception) -> str:
+    """libsndfile's own words, without the file name that soundfile puts before them."""
+    return str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".\n")

@@ -1,0 +1,216 @@
+"""Any audio file or pipe, read as 16 kHz mono PCM16 in constant memory.
+
+A 16 kHz mono PCM16 WAV is copied, which loads neither numpy nor soundfile; `decoding` reads everything else. Of a
+regular file the first block is read at once, so that what is wrong with it is known before a connection is made. A
+pipe is first looked at when it is iterated, in a thread, because it may have nothing to say yet.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from ..errors import FileError, UsageError
+from .decoding import decode
+from .pcm import SAMPLE_BYTES
+from .resample import Resampler
+from .wav import read_wav_head
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+SEND_RATE = 16_000
+"""Samples a second of what the Live API is sent."""
+
+SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
+"""The bundled spoken question."""
+
+_CHANNELS = {1: "mono", 2: "stereo"}
+_BLOCK_BYTES = SEND_RATE * SAMPLE_BYTES
+
+
+class FileSource:
+    """One input, to be iterated once: blocks of PCM16 mono at 16 kHz, of any size. Closing it gives back the file.
+
+    `seconds` is its length where that is known, and `description` what is converted ("44.1 kHz stereo FLAC → 16 kHz
+    mono") where anything is. Iterating raises FileError where it cannot be read to the end.
+    """
+
+    rate = SEND_RATE
+
+    def __init__(self, name: str, *, raw_rate: int | None, waits: bool) -> None:
+        self.name = name
+        self.stem = "stdin" if name == "-" else Path(name).stem
+        self.seconds: float | None = None
+        self.description: str | None = None
+        self._shown = "standard input" if name == "-" else name
+        self._waits = waits
+        self._in_use = threading.Lock()
+        self._closed = False
+        self._blocks = self._read(raw_rate)
+        self._first = b"" if waits else self._next()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        import asyncio
+
+        if self._first:
+            yield self._first
+        while block := (await asyncio.to_thread(self._next)) if self._waits else self._next():
+            yield block
+
+    def close(self) -> None:
+        """Give back the file. Where a thread is still blocked reading a pipe, that thread does so when it returns."""
+        self._closed = True
+        if self._in_use.acquire(blocking=False):
+            try:
+                self._blocks.close()
+            finally:
+                self._in_use.release()
+
+    def _next(self) -> bytes:
+        with self._in_use:
+            try:
+                block = next(self._blocks, b"")
+            except OSError as error:
+                raise _unreadable(self._shown, error) from error
+            if self._closed:
+                self._blocks.close()
+            return block
+
+    def _read(self, raw_rate: int | None) -> Generator[bytes, None, None]:
+        heard = False
+        with ExitStack() as held:
+            stream = held.enter_context(_open(self.name))
+            blocks, rate = self._recognise(stream, held) if raw_rate is None else self._raw(stream, raw_rate)
+            for block in _resampled(blocks, rate):
+                heard = True
+                yield block
+        if not heard:
+            raise FileError(f"there is no sound in {self._shown}: it has no samples")
+
+    def _raw(self, stream: io.FileIO, rate: int) -> tuple[Iterator[bytes], int]:
+        size = _size(stream)
+        if size is not None:
+            self.seconds = size // SAMPLE_BYTES / rate
+        self.description = _description(rate, 1, "raw PCM")
+        return _samples(stream, None), rate
+
+    def _recognise(self, stream: io.FileIO, held: ExitStack) -> tuple[Iterator[bytes], int]:
+        """What is in the stream: its blocks, still at its own rate, and that rate. `held` keeps what they need open."""
+        size = _size(stream)
+        head = read_wav_head(partial(_read_exactly, stream))
+        if not head.read:
+            raise FileError(f"{self._shown} is empty")
+        if head.is_pcm16_mono(SEND_RATE):
+            if size is not None:
+                there = size - len(head.read)
+                data_bytes = there if head.data_bytes is None else min(head.data_bytes, there)
+                self.seconds = data_bytes // SAMPLE_BYTES / SEND_RATE
+            return _samples(stream, head.data_bytes), SEND_RATE
+        sound = decode(stream, head, size, self._shown, held)
+        self.seconds = sound.seconds
+        self.description = _description(sound.rate, sound.channels, sound.container, sound.encoding)
+        return sound.blocks, sound.rate
+
+
+def open_source(path: str, *, raw_rate: int | None = None) -> FileSource:
+    """Open an audio file, or with `-` standard input; with `raw_rate` it is bare PCM16 mono at that rate.
+
+    Raises FileError at once where a regular file cannot be used, and UsageError where standard input is a terminal.
+    What is wrong with a pipe is known only when it is iterated.
+    """
+    if path == "-":
+        mode = os.fstat(_standard_input()).st_mode
+    else:
+        try:
+            mode = Path(path).stat().st_mode
+        except FileNotFoundError as error:
+            raise FileError(f"there is no file {path}") from error
+        except OSError as error:
+            raise _unreadable(path, error) from error
+    if stat.S_ISDIR(mode):
+        raise FileError(f"{'standard input' if path == '-' else path} is a folder, not an audio file")
+    return FileSource(path, raw_rate=raw_rate, waits=not stat.S_ISREG(mode))
+
+
+def _description(rate: int, channels: int, container: str, encoding: str = "") -> str | None:
+    """What is converted, for people; None where it is sent as it is, or decoded without being changed."""
+    if (rate, channels, encoding) == (SEND_RATE, 1, ""):
+        return None
+    width = " 16-bit" if encoding else ""
+    words = [f"{rate / 1000:g} kHz", _CHANNELS.get(channels, f"{channels}-channel"), encoding, container]
+    return f"{' '.join(filter(None, words))} → 16 kHz mono{width}"
+
+
+def _standard_input() -> int:
+    """Its descriptor."""
+    try:
+        if sys.stdin.isatty():
+            raise UsageError("standard input is a terminal", hint="name a file, or pipe audio in: ... | livecli send -")
+        return sys.stdin.fileno()
+    except (AttributeError, ValueError, io.UnsupportedOperation) as error:  # None, closed, or replaced by a program
+        raise FileError("standard input is closed") from error
+
+
+def _open(name: str) -> io.FileIO:
+    """Unbuffered: a read gives what is there, and what follows the head stays for libsndfile."""
+    if name != "-":
+        return io.FileIO(name)
+    descriptor = _standard_input()
+    if sys.platform != "win32":
+        os.set_blocking(descriptor, True)  # whoever shares the pipe may have set it otherwise
+    return io.FileIO(descriptor, closefd=False)
+
+
+def _size(stream: io.FileIO) -> int | None:
+    """Bytes in a regular file that is at its beginning; None for what can only be read on."""
+    status = os.fstat(stream.fileno())
+    return status.st_size if stat.S_ISREG(status.st_mode) and stream.tell() == 0 else None
+
+
+def _read_exactly(stream: io.FileIO, size: int) -> bytes:
+    """As many bytes, or what there is before the end: a pipe gives them bit by bit."""
+    data = b""
+    while len(data) < size and (more := stream.read(size - len(data))):
+        data += more
+    return data
+
+
+def _samples(stream: io.FileIO, limit: int | None) -> Iterator[bytes]:
+    """Whole samples as they come, `limit` bytes at the most. Half a sample at the end is dropped."""
+    odd = b""
+    left = limit
+    while data := stream.read(_BLOCK_BYTES if left is None else min(left, _BLOCK_BYTES)):
+        left = None if left is None else left - len(data)
+        data = odd + data
+        even = len(data) & ~1
+        odd = data[even:]
+        if even:
+            yield data[:even]
+
+
+def _resampled(blocks: Iterator[bytes], rate: int) -> Iterator[bytes]:
+    resampler = Resampler(rate, SEND_RATE)
+    for block in blocks:
+        if pcm := resampler.push(block):
+            yield pcm
+    if tail := resampler.finish():
+        yield tail
+
+
+def _unreadable(shown: str, error: OSError) -> FileError:
+    return FileError(f"cannot read {shown}: {error.strerror or error}")

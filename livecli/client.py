@@ -1,0 +1,206 @@
+"""The client's end of a session: LiveProtocol joined to a socket. Owns websockets on this side.
+
+What can go wrong before there is a session is told in `upgrade`; what ends one is told here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Self
+
+from websockets.asyncio.client import ClientConnection
+from websockets.asyncio.client import connect as websocket_connect
+from websockets.exceptions import ConnectionClosed
+
+from . import __version__
+from .endpoint import Endpoint
+from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
+from .protocol import events
+from .protocol.closes import Situation, explain
+from .protocol.machine import LiveProtocol, Side
+from .report import Reporter
+from .upgrade import failures_as_errors
+
+MAX_MESSAGE_BYTES = 16 * 2**20
+"""The largest message taken. Real ones of 1.5 MB are reported; the library's default of 1 MiB loses the session."""
+QUEUED_MESSAGES = 8
+PING_SECONDS, PONG_SECONDS = 20, 40
+"""Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
+CLOSE_SECONDS = 1.0
+"""How long the server may take to answer our close."""
+
+
+@dataclass
+class Timings:
+    """Seconds that each step took, None where it was not taken."""
+
+    connect: float | None = None
+    setup: float | None = None
+
+
+class Session:
+    """One open session. `send` says something, iterating yields what the service says; `close` ends it.
+
+    `session_id` is the service's name for it (Vertex only); `opened_at` is on the event loop's clock; `messages` counts
+    the frames received.
+    """
+
+    def __init__(self, connection: ClientConnection, endpoint: Endpoint, reporter: Reporter) -> None:
+        self.endpoint = endpoint
+        self._clock = asyncio.get_running_loop().time
+        self.opened_at = self._clock()
+        self.timings = Timings()
+        self.session_id: str | None = None
+        self.messages = 0
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+        self._connection = connection
+        self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
+        self._situation = Situation(endpoint.platform, endpoint.model, endpoint.location)
+        self._received: deque[events.Event] = deque()
+        self._reporter = reporter
+
+    async def send(self, event: events.Event) -> None:
+        """Say `event`; waits while the server is slow to take it.
+
+        Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
+        """
+        frame = self._protocol.send(event)
+        if self._reporter.wants_frames:
+            self._reporter.frame("sent", frame)
+        try:
+            await self._connection.send(frame, text=True)
+        except ConnectionClosed as closed:
+            raise self._ended(closed) from closed
+        self._reporter.event("sent", event, self._clock() - self.opened_at)
+
+    async def receive(self) -> events.Event:
+        """The next thing the service says.
+
+        Raises ServerError, AuthError or QuotaError where it closes the session, ProtocolError where it says what
+        cannot be understood.
+        """
+        while not self._received:
+            try:
+                frame = await self._connection.recv(decode=False)
+            except ConnectionClosed as closed:
+                raise self._ended(closed) from closed
+            self.messages += 1
+            if self._reporter.wants_frames:
+                self._reporter.frame("received", frame)
+            self._received.extend(self._protocol.receive(frame))
+            for event in self._received:
+                self._reporter.event("received", event, self._clock() - self.opened_at)
+        return self._received.popleft()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> events.Event:
+        """As `receive`; ends where the service closes the session normally (1000)."""
+        try:
+            return await self.receive()
+        except ServerError as error:
+            if error.close_code == 1000:
+                raise StopAsyncIteration from error
+            raise
+
+    async def set_up(self, setup: events.Setup, timeout_seconds: float) -> None:
+        """Say `setup` and wait for SetupComplete. What else comes before it is kept for `receive`."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        early: list[events.Event] = []
+        await self.send(setup)
+        try:
+            async with asyncio.timeout(timeout_seconds) as silence:
+                while not isinstance(event := await self.receive(), events.SetupComplete):
+                    early.append(event)
+                    silence.reschedule(loop.time() + timeout_seconds)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"the server did not complete the setup within {timeout_seconds:g} s",
+                hint="is the model served here? `--dry-run` shows the setup; --idle-timeout gives it longer",
+            ) from error
+        self._received.extendleft(reversed([event, *early]))
+        self.session_id = event.session_id
+        self.timings.setup = loop.time() - started
+
+    async def close(self) -> None:
+        """End the session with a normal close (1000)."""
+        try:
+            # The library's close waits without bound where the server takes no more bytes.
+            async with asyncio.timeout(2 * CLOSE_SECONDS):
+                await self._connection.close()
+        except TimeoutError:
+            self._connection.transport.abort()
+        self._note_close("sent")
+
+    def _note_close(self, direction: str) -> None:
+        if self.close_code is None:
+            self.close_code, self.close_reason = self._connection.close_code, self._connection.close_reason
+            self._reporter.closed(direction, self.close_code, self.close_reason, self._clock() - self.opened_at)
+
+    def _ended(self, closed: ConnectionClosed) -> LivecliError:
+        self._note_close("received" if closed.rcvd_then_sent or closed.sent is None else "sent")
+        ours = closed.sent if closed.sent and not closed.rcvd_then_sent else None
+        if ours and ours.code == 1011:
+            return DeadlineError(f"the server has not answered a ping for {PONG_SECONDS} s", hint="try again")
+        if ours and ours.code in (1002, 1007, 1009):
+            what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
+            return ProtocolError(f"the server sent {what}")
+        code = closed.rcvd.code if closed.rcvd else 1006
+        return explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation)
+
+
+class _Connect(websocket_connect):
+    """Follows no redirect: the headers hold a credential, and it is for one host."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
+@asynccontextmanager
+async def open_session(
+    endpoint: Endpoint,
+    headers: Mapping[str, str],
+    setup: events.Setup,
+    *,
+    connect_timeout: float = 10.0,
+    idle_timeout: float = 30.0,
+    reporter: Reporter,
+) -> AsyncIterator[Session]:
+    """A session that is set up, closed at the end of the block. Timeouts are in seconds.
+
+    Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
+    """
+    started = asyncio.get_running_loop().time()
+    with failures_as_errors(endpoint, connect_timeout):
+        async with asyncio.timeout(connect_timeout):
+            connection = await _dial(endpoint, headers)
+    session = Session(connection, endpoint, reporter)
+    session.timings.connect = session.opened_at - started
+    try:
+        await session.set_up(setup, idle_timeout)
+        yield session
+    finally:
+        await session.close()
+
+
+async def _dial(endpoint: Endpoint, headers: Mapping[str, str]) -> ClientConnection:
+    return await _Connect(
+        endpoint.url,
+        additional_headers=headers,
+        user_agent_header=f"livecli/{__version__}",
+        compression=None,  # deflate makes 32 KB audio frames fifty times slower, and audio hardly smaller
+        proxy=None if endpoint.is_loopback else True,
+        open_timeout=None,  # ours covers the name lookup and the proxy too
+        ping_interval=PING_SECONDS,
+        ping_timeout=PONG_SECONDS,
+        close_timeout=CLOSE_SECONDS,
+        max_size=MAX_MESSAGE_BYTES,
+        max_queue=QUEUED_MESSAGES,
+    )

@@ -1,0 +1,221 @@
+"""`livecli send`: words become values, the values a run for each input."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..configuration import Activity
+from ..errors import GRAVEST_FIRST, FileError, UsageError
+from .options import (
+    ApiVersionOption,
+    BaseUrlOption,
+    DebugOption,
+    JsonOption,
+    LocalOption,
+    LocationOption,
+    ModelOption,
+    PlatformOption,
+    ProjectOption,
+    QuietOption,
+    VerboseOption,
+)
+
+if TYPE_CHECKING:
+    from ..endpoint import Wanted
+    from ..figures import Summary
+    from ..question import Question
+    from ..report import Reporter
+
+
+def send(
+    inputs: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[INPUT]...", help="Audio files, or - for standard input; none: the bundled question."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(help="Send a text turn instead of audio.")] = None,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "--output", "-o", help="The reply: a file, - for standard output, a folder for several [NAME.reply.wav]."
+        ),
+    ] = None,
+    raw_output: Annotated[bool, typer.Option("--raw-output", help="Bare PCM instead of WAV.")] = False,
+    raw: Annotated[
+        int | None, typer.Option(metavar="RATE", min=1000, max=384000, help="Input - is bare 16-bit mono PCM at RATE.")
+    ] = None,
+    chunk_bytes: Annotated[int, typer.Option(min=2, max=65536, help="Bytes of PCM in a message, even.")] = 1024,
+    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the socket takes it.")] = 3.2,
+    activity: Annotated[
+        Activity, typer.Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
+    ] = Activity.MANUAL,
+    trailing_silence: Annotated[
+        float, typer.Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
+    ] = 1.0,
+    voice: Annotated[str | None, typer.Option(help="Voice of the reply, as Kore or Puck.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language code, as en-US.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="System instruction.")] = None,
+    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="Sampling temperature.")] = None,
+    setup: Annotated[
+        str | None, typer.Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")
+    ] = None,
+    no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Ask for no transcripts.")] = False,
+    connect_timeout: Annotated[float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade.")] = 10.0,
+    idle_timeout: Annotated[float, typer.Option(min=0, help="Seconds of silence while an answer is due.")] = 30.0,
+    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")] = None,
+    platform: PlatformOption = None,
+    project: ProjectOption = None,
+    location: LocationOption = None,
+    model: ModelOption = None,
+    base_url: BaseUrlOption = None,
+    api_version: ApiVersionOption = None,
+    local: LocalOption = False,
+    json_lines: JsonOption = False,
+    events: Annotated[
+        str | None, typer.Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; connect nowhere.")] = False,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Stream audio to the Live API and save the spoken reply.
+
+    livecli send question.wav -o reply.wav
+    """
+    names = inputs or []
+    _check_usage(names, text, output, raw, chunk_bytes, {"--json": json_lines, "--events -": events == "-"})
+
+    from ..configuration import Configuration
+    from ..endpoint import Wanted
+    from ..exchange import Sending
+    from ..question import Question, Timeouts
+
+    common: dict[str, Any] = {
+        "raw_output": raw_output,
+        "sending": Sending(chunk_bytes, speed, activity, trailing_silence),
+        "configuration": Configuration(
+            voice, language, _system(system), temperature, not no_transcripts, activity, _setup(setup)
+        ),
+        "timeouts": Timeouts(connect_timeout, idle_timeout, timeout),
+    }
+    if len(names) > 1:
+        questions = [Question(name, output=_in_folder(output, name, raw_output), **common) for name in names]
+        _check_replies(questions, output)
+    else:
+        questions = [Question(names[0] if names else None, text, output, raw_rate=raw, **common)]
+    wanted = Wanted(platform, project, location, model, base_url, api_version, local)
+
+    from ..running import run
+
+    if dry_run:
+        run(_rehearse(questions, wanted))
+        return
+    from ..console import reporter
+    from ..console.streams import EventLog, JsonSummaries
+    from ..report import Reporters
+
+    several = len(questions) > 1
+    with ExitStack() as files:
+        told: list[Reporter] = [reporter(quiet=quiet, verbose=verbose, debug=debug, several=several)]
+        if events:
+            told.append(files.enter_context(EventLog(events, several=several)))
+        if json_lines:
+            told.append(JsonSummaries())
+        summaries = run(_ask_all(questions, wanted, Reporters(*told)))
+    raise typer.Exit(gravest(summary.exit_code for summary in summaries))
+
+
+async def _ask_all(questions: Sequence[Question], wanted: Wanted, told: Reporter) -> list[Summary]:
+    from ..question import ask, reachable
+
+    async with reachable(wanted) as where:
+        return [await ask(question, where, told) for question in questions]
+
+
+async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
+    from ..console.streams import write_out
+    from ..question import reachable, rehearse
+
+    async with reachable(wanted) as where:
+        for question in questions:
+            write_out(await rehearse(question, where))
+
+
+def gravest(statuses: Iterable[int]) -> int:
+    """The exit status of a run of several inputs."""
+    return min(statuses, key=lambda status: GRAVEST_FIRST.index(status) if status in GRAVEST_FIRST else -1)
+
+
+def _check_usage(
+    names: Sequence[str], text: str | None, output: str | None, raw: int | None, chunk_bytes: int, data: dict[str, bool]
+) -> None:
+    on_stdout = [option for option, asked in ({"-o -": output == "-"} | data).items() if asked]
+    if len(on_stdout) > 1:
+        raise UsageError(f"{' and '.join(on_stdout)} both want standard output", hint="give one of them a file")
+    if output == "-" and sys.stdout.isatty():
+        raise UsageError("audio is not written to a terminal", hint="-o FILE, or pipe it: livecli send -o - | sox ...")
+    if text is not None and names:
+        raise UsageError("--text and an INPUT are two questions", hint="send one after the other")
+    if text is not None and not text.strip():
+        raise UsageError("--text is empty")
+    if raw is not None and list(names) != ["-"]:
+        raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
+    if len(names) > 1 and output == "-":
+        raise UsageError("several replies do not go into one stream", hint="-o names a folder for several inputs")
+    if chunk_bytes % 2:
+        raise UsageError(f"--chunk-bytes {chunk_bytes} would cut a sample in two", hint="an even number, 2 to 65536")
+
+
+def _in_folder(folder: str | None, name: str, raw_output: bool) -> str | None:
+    """The reply of one of several inputs: NAME.reply.wav in the folder that -o names."""
+    if folder is None:
+        return None
+    from ..question import Question
+
+    return os.path.join(folder, Question(name, raw_output=raw_output).reply)  # noqa: PTH118 - "./x" stays as typed
+
+
+def _check_replies(questions: Sequence[Question], folder: str | None) -> None:
+    if folder is not None:
+        try:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"-o {folder} cannot be a folder: {error.strerror}") from error
+    shared = [reply for reply, times in Counter(question.reply for question in questions).items() if times > 1]
+    if shared:
+        raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")
+
+
+def _system(words: str | None) -> str | None:
+    return _text_of(words[1:]) if words and words.startswith("@") else words
+
+
+def _setup(path: str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    import json
+
+    try:
+        setup = json.loads(_text_of(path))
+    except ValueError as error:
+        raise FileError(f"{path} is not JSON: {error}") from error
+    if not isinstance(setup, dict):
+        raise FileError(f"{path} is not a JSON object", hint='it is merged over the setup: {"generationConfig": {...}}')
+    inner = setup.get("setup")
+    return inner if len(setup) == 1 and isinstance(inner, dict) else setup
+
+
+def _text_of(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise FileError(f"cannot read {path}: {reason}") from error

@@ -1,0 +1,34 @@
+"""How an error is told: one line that says what is wrong, and where there is one a second that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+
+from .errors import LivecliError
+
+RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
+
+
+def complain(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
+    """Tell `error` on standard error, `about` an input if there are several; with `debug` the traceback before it."""
+    if debug:
+        sys.stderr.write("".join(traceback.format_exception(error)))
+    red, cyan, plain = (RED, CYAN, PLAIN) if _in_colour() else ("", "", "")
+    subject = f"{one_line(about)}: " if about else ""
+    lines = [f"{red}error:{plain} {subject}{one_line(error.message)}"]
+    if error.hint:
+        lines.append(f"{cyan}hint:{plain} {one_line(error.hint)}")
+    sys.stderr.write("\n".join(lines) + "\n")
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, with nothing in it that a terminal would obey: what a peer sent is hostile."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.splitlines()))
+
+
+def _in_colour() -> bool:
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

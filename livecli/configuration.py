@@ -1,0 +1,81 @@
+"""What a session is asked for, as values, and the setup message that says it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from .endpoint import Endpoint
+
+if TYPE_CHECKING:
+    from .protocol import events, messages
+
+
+class Activity(StrEnum):
+    """Who says when the user speaks: the client brackets it, or the server's voice detection hears it."""
+
+    MANUAL = "manual"
+    AUTO = "auto"
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The options of a session. None leaves the choice to the service.
+
+    `extra` is JSON in the wire's spelling that is merged over everything else. `activity` None says nothing about
+    detection: a text turn needs none.
+    """
+
+    voice: str | None = None
+    language: str | None = None
+    system: str | None = None
+    temperature: float | None = None
+    transcripts: bool = True
+    activity: Activity | None = Activity.MANUAL
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
+    """The Setup event for `endpoint`'s model.
+
+    Turn coverage is said explicitly with manual activity: one default on the service leaves the audio out of the turn.
+    """
+    from .protocol import events, messages
+
+    transcription = messages.AudioTranscriptionConfig() if wanted.transcripts else None
+    body = messages.Setup(
+        model=endpoint.resource,
+        generation_config=messages.GenerationConfig(
+            response_modalities=["AUDIO"], temperature=wanted.temperature, speech_config=_speech(wanted)
+        ),
+        system_instruction=(
+            messages.Content(role="user", parts=[messages.Part(text=wanted.system)]) if wanted.system else None
+        ),
+        realtime_input_config=_manual() if wanted.activity is Activity.MANUAL else None,
+        input_audio_transcription=transcription,
+        output_audio_transcription=transcription,
+    )
+    return events.Setup(body, dict(wanted.extra))
+
+
+def _manual() -> messages.RealtimeInputConfig:
+    from .protocol import messages
+
+    return messages.RealtimeInputConfig(
+        automatic_activity_detection=messages.AutomaticActivityDetection(disabled=True),
+        turn_coverage="TURN_INCLUDES_ONLY_ACTIVITY",
+    )
+
+
+def _speech(wanted: Configuration) -> messages.SpeechConfig | None:
+    from .protocol import messages
+
+    if not (wanted.voice or wanted.language):
+        return None
+    voice = messages.PrebuiltVoiceConfig(voice_name=wanted.voice) if wanted.voice else None
+    return messages.SpeechConfig(
+        voice_config=messages.VoiceConfig(prebuilt_voice_config=voice) if voice else None,
+        language_code=wanted.language,
+    )

@@ -1,0 +1,27 @@
+"""What a person sees on standard error, what a program reads on standard output. Only this folder imports rich."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from ..report import Reporter
+
+
+def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> Reporter:
+    """Whoever tells a run on standard error: a live display at a terminal, plain lines into a file or a pipe.
+
+    `several`: errors name the input they are about.
+    """
+    if is_lively() and not quiet:
+        from .live import Live
+
+        return Live(verbose=verbose, debug=debug, several=several)
+    from .lines import Lines
+
+    return Lines(quiet=quiet, verbose=verbose, debug=debug, several=several)
+
+
+def is_lively() -> bool:
+    """Whether standard error is a terminal for colour and live displays."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")

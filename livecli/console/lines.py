@@ -1,0 +1,112 @@
+"""A run told in plain lines on standard error: for a file, a pipe, CI, and a terminal that is asked for no more."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from ..complaint import complain, one_line
+from ..endpoint import Endpoint
+from ..errors import OutputClosed
+from ..figures import Summary
+from ..protocol import events
+from ..report import Reporter, event_fields, type_name
+from . import words
+
+PROGRESS_SECONDS = 10.0
+
+
+class Lines(Reporter):
+    """`quiet`: warnings and errors only; `verbose`: a line a chunk; `debug`: frames and tracebacks."""
+
+    def __init__(
+        self, *, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False
+    ) -> None:
+        self.wants_frames = self._debug = debug
+        self._quiet = quiet
+        self._several = several
+        self._verbose = verbose or debug
+        self._summary: Summary | None = None
+        self._seconds: float | None = None
+        self._chunks = {"sent": 0, "received": 0}
+        self._next_progress = PROGRESS_SECONDS
+
+    def write(self, line: str) -> None:
+        """One line of talk."""
+        sys.stderr.write(line + "\n")
+
+    def talk(self, line: str) -> None:
+        """A line that `quiet` leaves out."""
+        if not self._quiet:
+            self.write(line)
+
+    def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
+        self._summary, self._seconds = summary, seconds
+        self._chunks = {"sent": 0, "received": 0}
+        self._next_progress = PROGRESS_SECONDS
+        length = [words.seconds(seconds)] if seconds is not None else []
+        facts = ", ".join([*length, *([description] if description else [])])
+        self.talk(f"{one_line(summary.input)}{': ' if facts else ''}{facts}")
+
+    def connecting(self, endpoint: Endpoint) -> None:
+        self.talk(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
+
+    def connected(self, summary: Summary) -> None:
+        connect, setup = (words.milliseconds(1000 * (s or 0)) for s in (summary.connect_seconds, summary.setup_seconds))
+        self.talk(f"connected in {connect}, set up in {setup}")
+
+    def event(self, direction: str, event: events.Event, at: float) -> None:
+        if self._verbose and not self._quiet:
+            self._tell_event(direction, event, at)
+        if at >= self._next_progress and self._summary:
+            self._next_progress = at + PROGRESS_SECONDS
+            sent, received = words.progress(self._summary, self._seconds)
+            self.talk(f"sent {sent}; received {received}")
+
+    def _tell_event(self, direction: str, event: events.Event, at: float) -> None:
+        if isinstance(event, events.AudioChunk):
+            self._chunks[direction] += 1
+            what = f"chunk {self._chunks[direction]}: {len(event.pcm)} bytes"
+        elif isinstance(event, events.Setup):
+            what = "setup"
+        else:
+            fields = ", ".join(f"{name}={value!r}" for name, value in event_fields(event).items() if value)
+            what = f"{type_name(event)}{': ' if fields else ''}{one_line(fields)}"
+        self.write(f"{at:8.3f} s  {direction} {what}")
+
+    def frame(self, direction: str, frame: bytes | str) -> None:
+        arrow = ">" if direction == "sent" else "<"
+        self.write(f"{arrow} {elided(frame)}")
+
+    def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
+        if self._verbose and not self._quiet:
+            self.write(f"{at:8.3f} s  {direction} close: {code} {one_line(reason or '')}".rstrip())
+
+    def warning(self, text: str) -> None:
+        self.write(f"warning: {one_line(text)}")
+
+    def finished(self, summary: Summary) -> None:
+        if isinstance(summary.error, OutputClosed):
+            return  # whoever read the reply has what it wanted
+        if summary.error:
+            complain(summary.error, about=summary.input if self._several else None, debug=self._debug)
+        if summary.stats.messages:
+            self.tell_summary(summary)
+
+    def tell_summary(self, summary: Summary) -> None:
+        """The figures of the run."""
+        self.talk(f"{'':28}  {'sent':>22}  {'received':>22}")
+        for name, sent, received in words.transfers(summary):
+            self.talk(f"{name:28}  {sent:>22}  {received:>22}")
+        for name, value in words.facts(summary):
+            self.talk(f"{name:10}{value}")
+
+
+_LONG_STRING = re.compile(rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]{33,})')
+
+
+def elided(frame: bytes | str) -> str:
+    """A frame for the eye: audio, pictures and handles are replaced by their length, and it is on one line."""
+    data = frame.encode() if isinstance(frame, str) else frame
+    short = _LONG_STRING.sub(lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
+    return one_line(re.sub(r"\s*\n\s*", "", short.decode(errors="replace")))

@@ -1,0 +1,78 @@
+"""A run shown at a terminal: one live line each for what is sent and received, a table at the end."""
+
+from __future__ import annotations
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live as LiveDisplay
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from ..figures import Summary
+from . import words
+from .lines import Lines
+
+REFRESHES_PER_SECOND = 10
+BAR_COLUMNS = 24
+
+
+class Live(Lines):
+    """Lines, with a live display while the run lasts; what else is told appears above it."""
+
+    def __init__(self, *, verbose: bool = False, debug: bool = False, several: bool = False) -> None:
+        super().__init__(verbose=verbose, debug=debug, several=several)
+        self._console = Console(stderr=True, highlight=False)
+        self._display: LiveDisplay | None = None
+
+    def write(self, line: str) -> None:
+        # Text, not a string: markup in what a peer sent is not for us to obey.
+        self._console.print(Text(line), soft_wrap=True)
+
+    def connected(self, summary: Summary) -> None:
+        super().connected(summary)
+        self._display = LiveDisplay(
+            get_renderable=lambda: self._lines(summary),
+            console=self._console,
+            refresh_per_second=REFRESHES_PER_SECOND,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+        self._display.start()
+
+    def _lines(self, summary: Summary) -> RenderableType:
+        sent, received = words.progress(summary, self._seconds)
+        bar = ProgressBar(
+            total=self._seconds,
+            completed=summary.stats.sent.audio_seconds,
+            width=BAR_COLUMNS,
+            pulse=self._seconds is None and summary.stats.asked_at is None,
+        )
+        grid = Table.grid(padding=(0, 1))
+        grid.add_row(Text("sent", style="cyan"), bar if summary.stats.sent.chunks else "", Text(sent))
+        grid.add_row(Text("received", style="green"), "", Text(received))
+        return grid
+
+    def event(self, direction, event, at):  # type: ignore[no-untyped-def]
+        if self._verbose:
+            self._tell_event(direction, event, at)
+
+    def finished(self, summary: Summary) -> None:
+        if self._display:
+            self._display.stop()
+            self._display = None
+        super().finished(summary)
+
+    def tell_summary(self, summary: Summary) -> None:
+        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", title_justify="left")
+        table.add_column("")
+        table.add_column("sent", justify="right", style="cyan")
+        table.add_column("received", justify="right", style="green")
+        for name, sent, received in words.transfers(summary):
+            table.add_row(Text(name, style="dim"), sent, received)
+        facts = Table.grid(padding=(0, 2, 0, 0))
+        facts.add_column(style="dim")
+        facts.add_column(overflow="fold")
+        for name, value in words.facts(summary):
+            facts.add_row(name, Text(value, style="bold" if name == "reply" else ""))
+        self._console.print(Group(table, "", facts))

@@ -1,0 +1,199 @@
+"""Application Default Credentials: a file that gcloud or GOOGLE_APPLICATION_CREDENTIALS names, or the metadata server
+of the machine this runs on. The only file that imports google.auth, and only inside functions.
+
+`google.auth.default` is not called: it asks the metadata server three times over when there is nothing else (and
+gcloud, in a process of its own, for the project), and cannot be told not to. The same order is kept here with the
+public loaders, and each step is bounded in time. google-auth's exceptions become ours in `_translated`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..endpoint import Environment, value
+from ..errors import AuthError, ConnectError
+from . import gcloud
+from .credential import Credential, Kind, cleaned, quota_project
+from .reasons import reason_in, unreachable
+
+SOURCE = "application default credentials"
+FILE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
+GCLOUD_FILE = "gcloud's ADC file"
+METADATA_SERVER = "metadata server"
+SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
+REFRESH_SECONDS = 15.0
+"""For a refresh with all its attempts; google-auth alone would allow 120 s for each of three."""
+METADATA_SECONDS = 2.0
+"""A metadata server is one hop away and answers in milliseconds; anywhere else this is what the question costs."""
+
+_REMEDIES = {
+    "authorized_user": "run `gcloud auth application-default login` again",
+    "service_account": "check that the service account and this key of it still exist",
+    "impersonated_service_account": "the caller needs the role Service Account Token Creator on that account",
+}
+
+
+class GoogleTokens:
+    """A credential of google-auth's that is refreshed when its token is missing or about to expire."""
+
+    def __init__(self, credentials: Any, kind: str) -> None:
+        self._credentials = credentials
+        self._kind = kind
+
+    def token(self) -> str:
+        """A token good for some minutes at least. Blocks; raises AuthError or ConnectError."""
+        with _translated(f"the {SOURCE}", hint=_REMEDIES.get(self._kind)):
+            if not self._credentials.valid:
+                self._credentials.refresh(_bounded_request(REFRESH_SECONDS))
+        return str(self._credentials.token)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """When the token ends; before the first refresh nobody knows."""
+        known = self._credentials.expiry if self._credentials.token else None
+        return known.replace(tzinfo=UTC) if known else None
+
+
+def file_credential(environ: Environment) -> Credential | None:
+    """The credential in the file that GOOGLE_APPLICATION_CREDENTIALS names, else in gcloud's.
+
+    Raises AuthError for a file that is named and missing, and for one that holds no credential.
+    """
+    if named := value(environ, FILE_VARIABLE):
+        return _load(Path(named), FILE_VARIABLE, environ)
+    path = gcloud.credentials_file(environ)
+    return _load(path, GCLOUD_FILE, environ) if path.is_file() else None
+
+
+def _load(path: Path, place: str, environ: Environment) -> Credential:
+    import google.auth
+    from google.auth.credentials import with_scopes_if_required
+
+    info = _read(path)
+    with _translated(f"the credential file {path}", hint="`gcloud auth application-default login` writes a new one"):
+        with warnings.catch_warnings():
+            # That files must be trusted, that a quota project is missing: not worth two paragraphs on stderr.
+            warnings.simplefilter("ignore")
+            loaded, project = google.auth.load_credentials_from_dict(  # type: ignore[no-untyped-call]
+                info, quota_project_id=quota_project(environ), request=_bounded_request(REFRESH_SECONDS)
+            )
+        # Scopes come after loading, since a user's credential must be refreshed without any.
+        loaded = with_scopes_if_required(loaded, SCOPES)  # type: ignore[no-untyped-call]
+        quota = _fit_for_header(loaded.quota_project_id)
+    if place == GCLOUD_FILE:
+        project = project or gcloud.project(environ)
+    tokens = GoogleTokens(loaded, str(info.get("type")))
+    return Credential(SOURCE, Kind.ADC, place=place, project=project or quota, quota_project=quota, tokens=tokens)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        info = json.loads(path.read_bytes())
+    except OSError as error:
+        raise AuthError(
+            f"the credential file {path} cannot be read: {error.strerror}", hint=f"{FILE_VARIABLE} names it"
+        ) from error
+    except ValueError as error:
+        raise AuthError(f"the credential file {path} is not JSON") from error
+    if not isinstance(info, dict):
+        raise AuthError(f"the credential file {path} holds no credential")
+    return info
+
+
+class MetadataServer:
+    """The credential of the machine itself, on Google's clouds. `asked` says whether anyone had to wait for it."""
+
+    def __init__(self, environ: Environment) -> None:
+        self._environ = environ
+        self.asked = False
+
+    def credential(self) -> Credential | None:
+        """Asks, within METADATA_SECONDS for each of connecting and answering; None where nobody answers."""
+        if value(self._environ, "NO_GCE_CHECK") == "true":
+            return None
+        self.asked = True
+        on_google, project = self._ask()
+        if not on_google:
+            return None
+        from google.auth import compute_engine
+
+        quota = quota_project(self._environ)
+        loaded = compute_engine.Credentials(quota_project_id=quota, scopes=SCOPES)  # type: ignore[no-untyped-call]
+        tokens = GoogleTokens(loaded, "compute_engine")
+        return Credential(SOURCE, Kind.ADC, place=METADATA_SERVER, project=project, quota_project=quota, tokens=tokens)
+
+    def _ask(self) -> tuple[bool, str | None]:
+        """Whether it is there, and its project: one question, since the header of any answer says the first."""
+        import http.client
+
+        names = ("GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP")
+        host = next(filter(None, (value(self._environ, name) for name in names)), "169.254.169.254")
+        try:
+            connection = http.client.HTTPConnection(host, timeout=METADATA_SECONDS)
+        except http.client.HTTPException:
+            return False, None
+        try:
+            connection.request("GET", "/computeMetadata/v1/project/project-id", headers={"Metadata-Flavor": "Google"})
+            answer = connection.getresponse()
+            project = answer.read(200).decode("ascii", "replace").strip() if answer.status == 200 else ""
+            return answer.getheader("Metadata-Flavor") == "Google", project or None
+        except (OSError, http.client.HTTPException):
+            return False, None
+        finally:
+            connection.close()
+
+
+def _fit_for_header(project: str | None) -> str | None:
+    return cleaned("the quota project", project) if project else None
+
+
+def _bounded_request(seconds: float) -> Callable[..., Any]:
+    """google-auth's transport with one deadline for all attempts, and with an unreachable host as ConnectError."""
+    from google.auth.exceptions import TransportError
+    from google.auth.transport.requests import Request
+
+    transport: Any = Request()
+    deadline = time.monotonic() + seconds
+
+    def request(url: str, method: str = "GET", *args: Any, timeout: float | None = None, **rest: Any) -> Any:
+        left = deadline - time.monotonic()
+        host = urlsplit(url).hostname or "the token endpoint"
+        if left <= 0:
+            raise ConnectError(f"no token from {host}: it did not answer within {seconds:g} s")
+        try:
+            return transport(url, method, *args, timeout=min(left, timeout or left), **(_certificates() | rest))
+        except (TransportError, OSError) as error:
+            raise unreachable(host, error) from error
+
+    return request
+
+
+def _certificates() -> dict[str, str]:
+    """requests knows REQUESTS_CA_BUNDLE only; SSL_CERT_FILE is what the rest of livecli, and everybody else, reads."""
+    ours = os.environ.get("SSL_CERT_FILE")
+    theirs = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return {"verify": ours} if ours and not theirs else {}
+
+
+@contextmanager
+def _translated(what: str, hint: str | None) -> Iterator[None]:
+    """google-auth's exceptions as ours. A malformed file makes it raise nearly anything, hence the long last list."""
+    from google.auth import exceptions
+
+    try:
+        yield
+    except exceptions.RefreshError as error:
+        if error.retryable:
+            raise ConnectError(f"no token just now: {reason_in(error)}", hint="try again later") from error
+        raise AuthError(f"{what} were refused: {reason_in(error)}", hint=hint) from error
+    except (exceptions.GoogleAuthError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise AuthError(f"{what} cannot be used: {reason_in(error)}", hint=hint) from error

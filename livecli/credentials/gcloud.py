@@ -1,0 +1,42 @@
+"""Where gcloud keeps its files, and the project it is set to. Reads files only: starting gcloud costs a second.
+
+Nothing here opens a credential; that is `adc`.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from ..endpoint import Environment, value
+
+
+def credentials_file(environ: Environment) -> Path:
+    """Where `gcloud auth application-default login` writes, whether or not it has."""
+    return _folder(environ) / "application_default_credentials.json"
+
+
+def project(environ: Environment) -> str | None:
+    """gcloud's project, in gcloud's order: CLOUDSDK_CORE_PROJECT, then the active configuration's file."""
+    return value(environ, "CLOUDSDK_CORE_PROJECT") or _configured_project(environ)
+
+
+def _configured_project(environ: Environment) -> str | None:
+    import configparser
+
+    folder = _folder(environ)
+    file = configparser.ConfigParser(interpolation=None)
+    try:
+        active = value(environ, "CLOUDSDK_ACTIVE_CONFIG_NAME") or (folder / "active_config").read_text("utf-8").strip()
+        file.read(folder / "configurations" / f"config_{active}", "utf-8")
+    except (OSError, ValueError, configparser.Error):
+        return None
+    return file.get("core", "project", fallback="").strip() or None
+
+
+def _folder(environ: Environment) -> Path:
+    if named := value(environ, "CLOUDSDK_CONFIG"):
+        return Path(named)
+    if os.name == "nt":
+        return Path(value(environ, "APPDATA") or "C:/") / "gcloud"
+    return Path("~/.config/gcloud").expanduser()

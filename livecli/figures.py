@@ -1,0 +1,211 @@
+"""What is counted in a run while it lasts, and its summary at the end. Pure: times are arguments, in seconds on one
+monotonic clock.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from .endpoint import Endpoint
+from .errors import LivecliError
+from .protocol import events
+
+SUMMARY_SCHEMA = "livecli/summary@1"
+
+
+class Gaps:
+    """Percentiles of the time between chunks in constant memory: counts by logarithmic bucket, true to 1 %."""
+
+    GROWTH = math.log(1.02)
+
+    def __init__(self) -> None:
+        self._counts: Counter[int] = Counter()
+        self._last: float | None = None
+        self.maximum: float | None = None
+
+    def mark(self, at: float) -> None:
+        """Something came at `at`, in seconds."""
+        if self._last is not None:
+            gap = at - self._last
+            self._counts[round(math.log(max(gap, 1e-7)) / self.GROWTH)] += 1
+            self.maximum = gap if self.maximum is None else max(self.maximum, gap)
+        self._last = at
+
+    def percentile(self, share: float) -> float | None:
+        """The gap in seconds that `share` (0 to 1) of all gaps do not exceed; None where there was none."""
+        wanted = share * self._counts.total()
+        for bucket in sorted(self._counts):
+            wanted -= self._counts[bucket]
+            if wanted <= 0:
+                return min(math.exp(bucket * self.GROWTH), self.maximum or 0.0)
+        return None
+
+
+@dataclass
+class Flow:
+    """Audio in one direction. Sizes in bytes, times in seconds."""
+
+    chunks: int = 0
+    bytes: int = 0
+    audio_seconds: float = 0.0
+    smallest: int | None = None
+    largest: int = 0
+    first_at: float | None = None
+    last_at: float | None = None
+    rate: int | None = None
+    gaps: Gaps = field(default_factory=Gaps)
+
+    def add(self, chunk: events.AudioChunk, at: float) -> None:
+        """Count one chunk that passed at `at`."""
+        size = len(chunk.pcm)
+        self.chunks += 1
+        self.bytes += size
+        self.audio_seconds += size / (2 * chunk.rate)
+        self.smallest = size if self.smallest is None else min(self.smallest, size)
+        self.largest = max(self.largest, size)
+        self.rate = self.rate or chunk.rate
+        if self.first_at is None:
+            self.first_at = at
+        self.last_at = at
+        self.gaps.mark(at)
+
+    @property
+    def mean(self) -> float | None:
+        """Mean size of a chunk in bytes."""
+        return self.bytes / self.chunks if self.chunks else None
+
+
+@dataclass
+class TransferStats:
+    """Everything that is counted in a run, while it is."""
+
+    sent: Flow = field(default_factory=Flow)
+    received: Flow = field(default_factory=Flow)
+    messages: int = 0
+    asked_at: float | None = None
+    """When the chunk with the input's last sample, or the text, was sent."""
+    audio_at: float | None = None
+    sound_at: float | None = None
+    turn_at: float | None = None
+    turn_complete: bool = False
+    turn_reason: str | None = None
+    interrupted: bool = False
+    heard: str = ""
+    said: str = ""
+    usage: dict[str, Any] | None = None
+
+    def note(self, event: events.Event, at: float) -> None:
+        """Count something that the server said, AudioChunk apart (`received.add`)."""
+        match event:
+            case events.InputTranscript(text):
+                self.heard += text
+            case events.OutputTranscript(text) | events.ModelText(text):
+                self.said += text
+            case events.Interrupted():
+                self.interrupted = True
+            case events.TurnComplete(reason):
+                self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
+            case events.Usage(metadata):
+                self.usage = metadata
+
+    def latency(self, at: float | None) -> float | None:
+        """Milliseconds from the end of the question to `at`; None where there is no such moment, or it came before."""
+        if at is None or self.asked_at is None or at < self.asked_at:
+            return None
+        return (at - self.asked_at) * 1000
+
+
+@dataclass
+class Summary:
+    """How a run ended: what `--json` prints and what the table shows."""
+
+    input: str
+    output: str | None = None
+    endpoint: Endpoint | None = None
+    session_id: str | None = None
+    connect_seconds: float | None = None
+    setup_seconds: float | None = None
+    stats: TransferStats = field(default_factory=TransferStats)
+    error: LivecliError | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run did what was asked for."""
+        return self.error is None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status this run alone would have."""
+        return self.error.exit_status if self.error else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `--json`: keys and units are public interface, a figure that does not exist is None."""
+        stats, endpoint = self.stats, self.endpoint
+        return {
+            "schema": SUMMARY_SCHEMA,
+            "ok": self.ok,
+            "exit_code": self.exit_code,
+            "error": error_json(self.error) if self.error else None,
+            "input": self.input,
+            "output": self.output,
+            "platform": str(endpoint.platform) if endpoint else None,
+            "model": endpoint.model if endpoint else None,
+            "url": endpoint.url if endpoint else None,
+            "session_id": self.session_id,
+            "sent": {**_flow_json(stats.sent), "seconds": _rounded(_span(stats.sent), 3)},
+            "received": {
+                "messages": stats.messages,
+                **_flow_json(stats.received),
+                "sample_rate": stats.received.rate,
+            },
+            "latency_ms": {name: _rounded(value, 3) for name, value in latencies(self).items()},
+            "turn": {
+                "complete": stats.turn_complete,
+                "interrupted": stats.interrupted,
+                "reason": stats.turn_reason,
+            },
+            "transcript": {"input": stats.heard or None, "output": stats.said or None},
+            "usage": stats.usage,
+        }
+
+
+def latencies(summary: Summary) -> dict[str, float | None]:
+    """The run's latencies in milliseconds, by the names of `--json`."""
+    stats = summary.stats
+    return {
+        "connect": _milliseconds(summary.connect_seconds),
+        "setup": _milliseconds(summary.setup_seconds),
+        "first_audio": stats.latency(stats.audio_at),
+        "first_sound": stats.latency(stats.sound_at),
+        "turn": stats.latency(stats.turn_at),
+    }
+
+
+def error_json(error: LivecliError) -> dict[str, Any]:
+    """An error as `--json` gives it."""
+    return {
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+        "close_code": error.close_code,
+        "close_reason": error.close_reason,
+    }
+
+
+def _flow_json(flow: Flow) -> dict[str, Any]:
+    return {"chunks": flow.chunks, "bytes": flow.bytes, "audio_seconds": round(flow.audio_seconds, 4)}
+
+
+def _span(flow: Flow) -> float | None:
+    return None if flow.first_at is None or flow.last_at is None else flow.last_at - flow.first_at
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

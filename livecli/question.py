@@ -1,0 +1,208 @@
+"""One question taken all the way: input, credential, session, exchange, reply. What `send` does for each input."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from .audio.files import SAMPLE, FileSource, open_source
+from .audio.pcm import rechunk
+from .audio.reply import Reply, open_reply, same_file
+from .client import Session, open_session
+from .configuration import Activity, Configuration, setup
+from .credentials import Credential, resolve
+from .endpoint import Endpoint, Wanted
+from .errors import CheckError, DeadlineError, FileError, LivecliError, UsageError
+from .exchange import Exchange, Sending, typed
+from .figures import Summary
+from .protocol import events
+from .protocol.codec import encode_client, setup_json
+from .report import Reporter
+from .running import interruption
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run."""
+
+    connect: float = 10.0
+    idle: float = 30.0
+    total: float | None = None
+
+
+@dataclass(frozen=True)
+class Question:
+    """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead."""
+
+    input: str | None = None
+    text: str | None = None
+    output: str | None = None
+    raw_output: bool = False
+    raw_rate: int | None = None
+    sending: Sending = field(default_factory=Sending)
+    configuration: Configuration = field(default_factory=Configuration)
+    timeouts: Timeouts = field(default_factory=Timeouts)
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return "text" if self.text is not None else self.input or Path(SAMPLE).name
+
+    @property
+    def reply(self) -> str:
+        """Where its reply goes: `-o`, or NAME.reply.wav in the current folder."""
+        stem = "stdin" if self.name == "-" else Path(self.name).stem
+        return self.output or f"{stem}.reply.{'pcm' if self.raw_output else 'wav'}"
+
+    def setup(self, endpoint: Endpoint) -> events.Setup:
+        """What opens its session. A text turn needs no activity, so nothing is said about detection."""
+        activity = None if self.text is not None else self.sending.activity
+        return setup(endpoint, replace(self.configuration, activity=activity))
+
+
+@asynccontextmanager
+async def reachable(wanted: Wanted) -> AsyncIterator[Wanted]:
+    """`wanted`, with the embedded emulator running and named as its base URL where it is to be `local`."""
+    if not wanted.local:
+        yield wanted
+        return
+    from .emulator.server import running
+
+    async with running() as emulator:
+        yield replace(wanted, base_url=emulator.url)
+
+
+async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary:
+    """Ask `question` and keep the reply. Whatever goes wrong is the summary's `error`, and is told to `reporter`.
+
+    Raises UsageError where the options contradict one another. When the task is cancelled, what came of the reply is
+    kept, the summary is told, and CancelledError goes on.
+    """
+    summary = Summary(question.name)
+    try:
+        async with asyncio.timeout(question.timeouts.total) as total:
+            await _ask(question, wanted, summary, reporter)
+    except UsageError:
+        raise
+    except LivecliError as error:
+        summary.error = error
+    except TimeoutError as error:
+        if not total.expired():
+            raise
+        message = f"the run was not over after {question.timeouts.total:g} s"
+        summary.error = DeadlineError(message, hint="--timeout gives it longer")
+        summary.error.__cause__ = error
+    except asyncio.CancelledError as cancelled:
+        summary.error = interruption(cancelled)
+        _say_what_was_kept(summary)
+        reporter.finished(summary)
+        raise
+    _say_what_was_kept(summary)
+    reporter.finished(summary)
+    return summary
+
+
+async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter) -> None:
+    async with AsyncExitStack() as stack:
+        source = await _input(question, stack)
+        reply = stack.enter_context(_kept(await _output(question), summary))
+        reporter.started(summary, source.description if source else None, source.seconds if source else None)
+        endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+        summary.endpoint = endpoint
+        reporter.connecting(endpoint)
+        opening = question.setup(endpoint)
+        session = await stack.enter_async_context(
+            open_authorised(endpoint, credential, opening, question.timeouts, reporter)
+        )
+        summary.session_id = session.session_id
+        summary.connect_seconds, summary.setup_seconds = session.timings.connect, session.timings.setup
+        reporter.connected(summary)
+        exchange = Exchange(session, reply, summary.stats, reporter)
+        asking = exchange.type(question.text or "") if source is None else exchange.speak(source, question.sending)
+        await exchange.run(asking, question.timeouts.idle)
+        _check_audio(opening, summary)
+
+
+async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None:
+    if question.text is not None:
+        return None
+    if question.input and question.reply != "-" and same_file(question.reply, question.input):
+        raise FileError(f"{question.reply} is the input itself", hint="-o names another file")
+    # In a thread, as every open here: a FIFO opens once its other end does.
+    opened = await asyncio.to_thread(open_source, question.input or SAMPLE, raw_rate=question.raw_rate)
+    return stack.enter_context(opened)
+
+
+async def _output(question: Question) -> Reply:
+    return await asyncio.to_thread(open_reply, question.reply, raw=question.raw_output)
+
+
+@contextmanager
+def _kept(reply: Reply, summary: Summary) -> Iterator[Reply]:
+    """The reply takes its final name at the end of the block; after a failure what came of it stays beside that."""
+    try:
+        yield reply
+    except BaseException:
+        left = reply.abandon()
+        summary.output = str(left) if left else None
+        raise
+    reply.commit()
+    summary.output = reply.path if summary.stats.received.bytes else None
+
+
+def _say_what_was_kept(summary: Summary) -> None:
+    if summary.error and summary.output:
+        summary.error.message += f"; what came of the reply is in {summary.output}"
+
+
+@asynccontextmanager
+async def open_authorised(
+    endpoint: Endpoint, credential: Credential, setup: events.Setup, timeouts: Timeouts, reporter: Reporter
+) -> AsyncIterator[Session]:
+    """A session opened with a fresh credential."""
+    headers = await asyncio.to_thread(credential.headers)
+    async with open_session(
+        endpoint,
+        headers,
+        setup,
+        connect_timeout=timeouts.connect,
+        idle_timeout=timeouts.idle,
+        reporter=reporter,
+    ) as session:
+        yield session
+
+
+def _check_audio(opening: events.Setup, summary: Summary) -> None:
+    asked_for = setup_json(opening).get("generationConfig", {}).get("responseModalities", ["AUDIO"])
+    if "AUDIO" in asked_for and not summary.stats.received.bytes:
+        reason = summary.stats.turn_reason
+        raise CheckError(
+            f"the turn ended without any reply audio{f' ({reason})' if reason else ''}",
+            hint="was there speech in the input? the transcript says what was heard"
+            if not summary.stats.heard
+            else None,
+        )
+
+
+async def rehearse(question: Question, wanted: Wanted) -> str:
+    """What `ask` would send, as text: request, headers with secrets elided, setup and first frame of audio or text.
+
+    Connects nowhere, and refreshes no token.
+    """
+    async with AsyncExitStack() as stack:
+        source = await _input(question, stack)
+        endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+        said: list[events.Event] = [question.setup(endpoint)]
+        if source is None:
+            said.append(typed(endpoint.model, question.text or ""))
+        else:
+            if question.sending.activity is Activity.MANUAL:
+                said.append(events.ActivityStart())
+            first = await anext(rechunk(aiter(source), question.sending.chunk_bytes))
+            said.append(events.AudioChunk(first, source.rate))
+        headers = [f"{name}: {value}" for name, value in credential.elided_headers().items()]
+        return "\n".join([f"GET {endpoint.url}", *headers, "", *(encode_client(event).decode() for event in said)])

@@ -1,0 +1,92 @@
+"""Reporter, the shape of whoever tells a run while it lasts, and what events are called when they are told.
+
+Pure: nothing here prints.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from .endpoint import Endpoint
+from .figures import Summary
+from .protocol import events
+from .protocol.codec import setup_json
+
+TYPE_NAMES: dict[type[events.Event], str] = {
+    events.AudioChunk: "audio",
+    events.ClientTurns: "client_content",
+    events.ResumptionUpdate: "resumption",
+    events.Fault: "error",
+}
+
+
+def type_name(event: events.Event) -> str:
+    """What `--events` calls it: the class's name in snake_case, but for a few."""
+    kind = type(event)
+    return TYPE_NAMES.get(kind) or re.sub(r"(?<=[a-z])([A-Z])", r"_\1", kind.__name__).lower()
+
+
+def event_fields(event: events.Event) -> dict[str, Any]:
+    """An event's own fields as JSON has them; of audio and pictures the size only."""
+    match event:
+        case events.AudioChunk(pcm, rate):
+            return {"bytes": len(pcm), "sample_rate": rate}
+        case events.Image(data, mime_type):
+            return {"bytes": len(data), "mime_type": mime_type}
+        case events.Setup():
+            return {"setup": setup_json(event)}
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    return fields
+
+
+class Reporter:
+    """Whoever watches a run. Every method here does nothing, so nobody asks whether anybody watches."""
+
+    wants_frames = False
+    """Whether `frame` is to be called at all."""
+
+    def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
+        """The input is open: how it is converted, and its length where that is known."""
+
+    def connecting(self, endpoint: Endpoint) -> None:
+        """The network is about to be touched."""
+
+    def connected(self, summary: Summary) -> None:
+        """The session is set up."""
+
+    def event(self, direction: str, event: events.Event, at: float) -> None:
+        """Something was "sent" or "received", `at` seconds after the connection opened."""
+
+    def frame(self, direction: str, frame: bytes | str) -> None:
+        """A frame as it is on the wire."""
+
+    def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
+        """The connection closed."""
+
+    def warning(self, text: str) -> None:
+        """Something the user should know, though the run goes on."""
+
+    def finished(self, summary: Summary) -> None:
+        """The run is over, well or not."""
+
+
+class Reporters(Reporter):
+    """Several at once: each is told everything, in order."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self.wants_frames = any(reporter.wants_frames for reporter in reporters)
+        for name in TOLD:
+            setattr(self, name, partial(_tell, [getattr(reporter, name) for reporter in reporters]))
+
+
+TOLD = ("started", "connecting", "connected", "event", "frame", "closed", "warning", "finished")
+
+
+def _tell(listeners: list[Callable[..., None]], *what: Any) -> None:
+    for listener in listeners:
+        listener(*what)

@@ -1,0 +1,96 @@
+"""What can go wrong before there is a session, from name lookup to finished upgrade: error, remedy, exit status."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http import HTTPStatus
+
+from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
+
+from .endpoint import Endpoint
+from .errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
+from .protocol.models import Platform
+
+STATUSES: dict[int, tuple[type[LivecliError], str]] = {
+    401: (AuthError, "the credential was refused: `livecli auth status` says which one is used"),
+    403: (AuthError, "the credential lacks permission: the role Vertex AI User, and the API enabled in its project"),
+    404: (ConnectError, "is the URL the service's? --base-url and --api-version make it"),
+    407: (ConnectError, "the proxy wants a user and a password: see HTTPS_PROXY"),
+    429: (QuotaError, "wait, then try again"),
+    503: (QuotaError, "wait, then try again"),
+}
+BODY_CHARACTERS = 200
+
+
+@contextmanager
+def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[None]:
+    """Raises one of livecli's errors for whatever goes wrong in the block. `connect_timeout` is in seconds."""
+    host = endpoint.host
+    try:
+        yield
+    except InvalidStatus as refused:
+        raise refused_upgrade(refused.response.status_code, bytes(refused.response.body or b""), endpoint) from refused
+    except TimeoutError as error:
+        message = f"no connection to {host} within {connect_timeout:g} s"
+        raise DeadlineError(message, hint="is the network up? --connect-timeout gives it longer") from error
+    except socket.gaierror as error:
+        raise ConnectError(f"cannot find {host}: {error.strerror}", hint="is the network up?") from error
+    except ssl.SSLCertVerificationError as error:
+        message = f"the certificate of {host} cannot be trusted: {error.verify_message}"
+        raise ConnectError(message, hint="SSL_CERT_FILE names the authorities to trust") from error
+    except ssl.SSLError as error:
+        hint = "does it speak TLS? ws:// is for a server in the clear"
+        raise ConnectError(f"no TLS with {host}: {error.reason or error}", hint=hint) from error
+    except (ProxyError, InvalidProxy, ImportError) as error:
+        raise ConnectError(f"the proxy does not connect: {_proxy_trouble(error)}", hint="see HTTPS_PROXY") from error
+    except (InvalidHandshake, InvalidURI, EOFError, ValueError) as error:
+        raise ConnectError(f"{host} does not answer as a WebSocket server: {error}") from error
+    except OSError as error:
+        hint = "is the server running?" if endpoint.is_loopback else "is the network up?"
+        raise ConnectError(f"cannot connect to {host}: {_os_trouble(error)}", hint=hint) from error
+
+
+def _os_trouble(error: OSError) -> str:
+    """asyncio joins the errors of several addresses into one text; the system's own words are shorter."""
+    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
+        return "connection refused"
+    return error.strerror or str(error) or type(error).__name__
+
+
+def _proxy_trouble(error: Exception) -> str:
+    """Never the proxy's URL, which may hold a password."""
+    if isinstance(error, InvalidProxy):
+        return "its URL is not valid"
+    if isinstance(error, ImportError):
+        return "SOCKS needs the package python-socks"
+    return str(error)
+
+
+def refused_upgrade(status: int, body: bytes, endpoint: Endpoint) -> LivecliError:
+    """The error for a server that answered the upgrade with `status` instead of 101."""
+    error, hint = STATUSES.get(status, (ConnectError, _other_hint(status)))
+    if status == 404 and endpoint.platform is Platform.VERTEX and endpoint.location == "global":
+        hint = "location global serves no Live model that is known: try --location us-central1"
+    said = _message(body)
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
+    return error(f"{endpoint.host} refused the connection: {status} {phrase}{f': {said}' if said else ''}", hint=hint)
+
+
+def _other_hint(status: int) -> str | None:
+    if 300 <= status < 400:
+        return "redirects are not followed, since a credential goes to one host: give the final URL as --base-url"
+    return "the server failed: try again" if status >= 500 else None
+
+
+def _message(body: bytes) -> str:
+    """Google's `error.message`, or the first line of a plain text; nothing of an HTML page."""
+    text = body[:4096].decode(errors="replace").strip()
+    try:
+        text = json.loads(text)["error"]["message"]
+    except (ValueError, KeyError, TypeError):
+        text = "" if text.startswith("<") else text
+    return str(text).partition("\n")[0][:BODY_CHARACTERS]

@@ -1,0 +1,121 @@
+"""Chunks of one size, pacing by absolute deadlines, and silence."""
+
+from __future__ import annotations
+
+import asyncio
+from array import array
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livecli.audio.pcm import is_silent, paced, rechunk
+
+
+async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
+    for block in blocks:
+        yield block
+
+
+class Clock:
+    """Time that passes only when somebody sleeps, or where a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+        self.slept: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
+
+
+@given(st.lists(st.binary(max_size=50)), st.integers(1, 40))
+def test_rechunk_keeps_every_byte_in_chunks_of_one_size(blocks: list[bytes], size: int) -> None:
+    async def collect() -> list[bytes]:
+        return [chunk async for chunk in rechunk(stream(blocks), size)]
+
+    chunks = asyncio.run(collect())
+    assert b"".join(chunks) == b"".join(blocks)
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+    assert all(0 < len(chunk) <= size for chunk in chunks[-1:])
+
+
+async def test_rechunk_gives_a_chunk_as_soon_as_it_is_full() -> None:
+    taken: list[bytes] = []
+
+    async def blocks() -> AsyncIterator[bytes]:
+        for block in (b"abcde", b"fghij"):
+            taken.append(block)
+            yield block
+
+    chunks = rechunk(blocks(), 4)
+    assert await anext(chunks) == b"abcd"
+    assert taken == [b"abcde"]
+
+
+async def test_the_first_chunk_leaves_at_once_and_the_others_at_their_deadlines() -> None:
+    clock = Clock()
+    left = [clock.now async for _ in paced(stream([b"x" * 1000] * 5), 100_000, clock, clock.sleep)]
+    assert left == pytest.approx([1000.0 + 0.01 * n for n in range(5)])
+
+
+async def test_lateness_is_caught_up_and_does_not_add_up() -> None:
+    clock = Clock()
+    left = []
+    async for _ in paced(stream([b"x" * 1000] * 20), 100_000, clock, clock.sleep):
+        left.append(clock.now)
+        clock.now += 0.045 if len(left) == 4 else 0.003  # what sending takes; once it hangs
+    assert left[4] == pytest.approx(1000.075)
+    assert left[5] == pytest.approx(1000.078)
+    assert left[9:] == pytest.approx([1000.0 + 0.01 * n for n in range(9, 20)])
+
+
+async def test_twenty_thousand_chunks_do_not_drift() -> None:
+    clock = Clock()
+    clock.now = 0.0
+
+    async def endless() -> AsyncIterator[bytes]:
+        for _ in range(20_000):
+            yield b"x" * 1024
+
+    async for _ in paced(endless(), 102_400, clock, clock.sleep):
+        clock.now += 0.0001
+    assert clock.now == pytest.approx(19_999 * 0.01 + 0.0001)
+
+
+async def test_chunks_of_different_sizes_each_take_their_own_time() -> None:
+    clock = Clock()
+    chunks = [b"x" * 100, b"x" * 300, b"x" * 50, b"x"]
+    left = [clock.now async for _ in paced(stream(chunks), 100, clock, clock.sleep)]
+    assert left == pytest.approx([1000.0, 1001.0, 1004.0, 1004.5])
+
+
+async def test_speed_zero_never_sleeps() -> None:
+    clock = Clock()
+    assert [chunk async for chunk in paced(stream([b"a", b"b"]), 0, clock, clock.sleep)] == [b"a", b"b"]
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize(
+    ("samples", "silent"),
+    [
+        ([], True),
+        ([0, 0, 0], True),
+        ([103, -103], True),  # -50 dBFS is 103.6
+        ([0, 104], False),
+        ([0, -104], False),
+        ([-32768], False),
+        ([32767], False),
+    ],
+)
+def test_silence_is_what_stays_below_minus_50_dbfs(samples: list[int], silent: bool) -> None:
+    assert is_silent(array("h", samples).tobytes()) is silent
+
+
+def test_half_a_sample_is_no_sound() -> None:
+    assert is_silent(b"\xff")
+    assert is_silent(b"\x00\x00\xff")

@@ -1,0 +1,96 @@
+"""Running livecli as people do: `main([...])` in process, or a process of its own where streams and signals matter."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import wave
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from livecli.__main__ import main
+
+SAMPLE_STEM = "where_is_the_nearest_train_station"
+
+
+@dataclass
+class Ran:
+    """How one command line ended."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def summaries(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        [summary] = self.summaries
+        return summary
+
+
+@pytest.fixture
+def livecli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run a command line in process, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: Any) -> Ran:
+        capsys.readouterr()
+        status = main([str(word) for word in argv])
+        out, err = capsys.readouterr()
+        return Ran(status, out, err)
+
+    return run
+
+
+@pytest.fixture
+def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
+    """Start a command line as a process of its own, in an empty folder; it is killed if the test leaves it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(*argv: Any, **options: Any) -> subprocess.Popen[bytes]:
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command = [sys.executable, "-m", "livecli", *(str(word) for word in argv)]
+        process = subprocess.Popen(command, cwd=tmp_path, **{**pipes, **options})
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def speech(tmp_path: Path) -> Path:
+    """Half a second of a 440 Hz tone, 16 kHz mono PCM16."""
+    path = tmp_path / "speech.wav"
+    write_wav(path, tone(8000))
+    return path
+
+
+def tone(samples: int, rate: int = 16_000) -> bytes:
+    """A loud tone of 440 Hz."""
+    import numpy
+
+    return (12_000 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(samples) / rate)).astype("<i2").tobytes()
+
+
+def write_wav(path: Path, pcm: bytes, rate: int = 16_000) -> None:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, rate, 0, "NONE", ""))
+        file.writeframes(pcm)
+
+
+def read_wav(path: Path) -> tuple[int, bytes]:
+    with wave.open(str(path)) as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        return file.getframerate(), file.readframes(file.getnframes())

@@ -1,0 +1,143 @@
+"""What every test starts from: an environment without anybody's credentials, and stand-ins for Google on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+OURS = ("GOOGLE_", "GEMINI_", "LIVECLI_", "CLOUDSDK_", "GCE_", "XDG_", "GCLOUD_")
+NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
+OTHERS = {*NETWORK, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO_GCE_CHECK", "NO_COLOR", "FORCE_COLOR"}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nobody's key, token, gcloud or proxy; a home of its own; and a metadata server that refuses at once."""
+    for name in list(os.environ):
+        if name.startswith(OURS) or name.upper() in OTHERS:
+            monkeypatch.delenv(name)
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(home / "gcloud"))
+    monkeypatch.setenv("GCE_METADATA_HOST", "127.0.0.1:1")
+
+
+@dataclass
+class Asked:
+    """One request that a stand-in got."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    form: dict[str, list[str]]
+
+
+@dataclass
+class StandIn:
+    """An HTTP server that answers like a token endpoint: `script` first, then a fresh token for every request."""
+
+    url: str = ""
+    asked: list[Asked] = field(default_factory=list)
+    script: list[tuple[int, Any]] = field(default_factory=list)
+    replies: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    expires_in: int = 3600
+    hold: threading.Event | None = None
+
+    @property
+    def host(self) -> str:
+        return self.url.removeprefix("http://")
+
+    def answer(self, path: str) -> tuple[int, Any]:
+        if self.hold:
+            self.hold.wait(20)
+        if self.script:
+            return self.script.pop(0)
+        if path in self.replies:
+            return 200, self.replies[path]
+        token = {"access_token": f"ya29.fresh-{len(self.asked)}", "expires_in": self.expires_in, "token_type": "Bearer"}
+        return 200, token
+
+
+def handler_for(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
+            stand_in.asked.append(Asked(self.command, self.path, dict(self.headers.items()), parse_qs(body)))
+            status, answer = stand_in.answer(self.path)
+            text = answer if isinstance(answer, str) else json.dumps(answer)
+            self.send_response(status)
+            for name, value in stand_in.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Type", "text/plain" if isinstance(answer, str) else "application/json")
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        do_GET = do_POST
+
+        def log_message(self, *_: Any) -> None:
+            """Says nothing on stderr."""
+
+    return Handler
+
+
+@pytest.fixture
+def stand_in() -> Iterator[StandIn]:
+    """A stand-in for a token endpoint or a metadata server, in the clear on a free port of loopback."""
+    made = StandIn()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(made))
+    made.url = f"http://127.0.0.1:{server.server_address[1]}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield made
+    if made.hold:
+        made.hold.set()
+    server.shutdown()
+    server.server_close()
+    thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def private_key() -> str:
+    """An RSA key as the JSON key of a service account carries it."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).decode()
+
+
+@pytest.fixture
+def service_account(
+    stand_in: StandIn, private_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Path]:
+    """Writes a service account's key whose tokens come from `stand_in`, and names it in the environment."""
+
+    def write(**fields: Any) -> Path:
+        info = {
+            "type": "service_account",
+            "project_id": "key-project",
+            "private_key_id": "k1",
+            "private_key": private_key,
+            "client_email": "robot@key-project.iam.gserviceaccount.com",
+            "token_uri": f"{stand_in.url}/token",
+        }
+        path = tmp_path / "key.json"
+        path.write_text(json.dumps({**info, **fields}))
+        monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(path))
+        return path
+
+    return write
