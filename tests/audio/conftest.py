@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import math
 import os
-import shutil
 import subprocess
 import sys
 from array import array
@@ -13,6 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+
+from tests.needs import needs
 
 SECONDS_AT_MOST = 20.0
 
@@ -44,8 +45,7 @@ def tool() -> Callable[..., bytes]:
     """Run a program that may not be installed: the test is then skipped, naming it."""
 
     def run(name: str, *arguments: str | Path, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        if not shutil.which(name):
-            pytest.skip(f"{name} is not installed")
+        needs(name)
         return subprocess.run([name, *arguments], input=stdin, capture_output=True, check=True, timeout=60)
 
     return run

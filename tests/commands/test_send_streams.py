@@ -5,7 +5,6 @@ import json
 import os
 import pty
 import select
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import pytest
 
 from tests.commands.conftest import SAMPLE_STEM, read_wav, tone, write_wav
 from tests.live_server import Connection, live_server
+from tests.needs import needs
 
 REPLY = tone(24_000, 24_000)
 COMMAND = [sys.executable, "-m", "livecli"]
@@ -73,8 +73,8 @@ def test_the_reply_streams_to_stdout(spawn, speech):
         assert file.readframes(10**9) == REPLY
 
 
-@pytest.mark.skipif(not shutil.which("sox"), reason="needs sox")
 def test_sox_reads_the_stream(tmp_path, speech):
+    needs("sox")
     line = f"{sys.executable} -m livecli send {speech} --local --speed 0 -o - | sox -t wav - -n stat"
     ran = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=30

@@ -66,7 +66,8 @@ SERVER_FRAMES = {
     "code": (
         DEVELOPER,
         '{\n  "serverContent": {\n    "modelTurn": {\n      "parts": [\n        {\n          "executableCode": {\n'
-        '            "language": "PYTHON",\n            "code": "print(1)"\n          }\n        }\n      ]\n    }\n  }\n}\n',
+        '            "language": "PYTHON",\n            "code": "print(1)"\n          }\n        }\n'
+        "      ]\n    }\n  }\n}\n",
         [events.ModelCode({"executableCode": {"language": "PYTHON", "code": "print(1)"}})],
     ),
     "tool call": (

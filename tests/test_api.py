@@ -1,0 +1,88 @@
+"""The public way in for programs, as a notebook uses it: a loop already runs."""
+
+import wave
+
+import pytest
+
+import livecli
+from livecli.audio.files import SAMPLE
+
+
+async def test_send_does_what_the_command_does(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    summary = await livecli.send(SAMPLE, local=True, speed=0)
+    assert summary.ok
+    assert summary.output == "where_is_the_nearest_train_station.reply.wav"
+    with wave.open(summary.output) as reply:
+        assert reply.getnframes() / reply.getframerate() == pytest.approx(2.225, abs=0.01)
+    assert summary.as_json()["transcript"]["input"] == "[2.2 s of speech]"
+
+
+async def test_a_run_that_fails_raises_its_error(tmp_path):
+    with pytest.raises(livecli.FileError, match="no-such"):
+        await livecli.send(tmp_path / "no-such.wav", local=True)
+    with pytest.raises(livecli.AuthError):
+        await livecli.send(text="hi", output=tmp_path / "r.wav")
+    with pytest.raises(livecli.ServerError) as refused:
+        await livecli.send(text="hi", output=tmp_path / "r.wav", local=True, model="gemini-9")
+    assert refused.value.close_code == 1008
+
+
+@pytest.mark.parametrize("platform", ["vertex", "developer"])
+async def test_a_conversation_of_several_turns_over_one_session(platform):
+    async with livecli.connect(local=True, platform=platform, transcripts=True) as session:
+        assert (session.session_id is not None) == (platform == "vertex")
+        for words in ("one", "two"):
+            await session.send(livecli.Text(words))
+            said, bytes_received = "", 0
+            async for event in session:
+                match event:
+                    case livecli.AudioChunk(pcm, rate):
+                        assert rate == 24_000
+                        bytes_received += len(pcm)
+                    case livecli.OutputTranscript(text):
+                        said += text
+                    case livecli.TurnComplete():
+                        break
+            assert said == words
+            assert bytes_received == len(words) * 2880, "60 ms a character"
+
+
+async def test_speech_goes_between_the_marks_of_activity():
+    pcm = bytes(3200)
+    async with livecli.connect(local=True) as session:
+        await session.send(livecli.ActivityStart())
+        for _ in range(10):
+            await session.send(livecli.AudioChunk(pcm))
+        await session.send(livecli.ActivityEnd())
+        received = 0
+        async for event in session:
+            if isinstance(event, livecli.AudioChunk):
+                received += len(event.pcm)
+            if isinstance(event, livecli.TurnComplete):
+                break
+    assert received == 48_000
+
+
+async def test_what_may_not_be_said_is_refused_here_and_now():
+    async with livecli.connect(local=True, activity="auto") as session:
+        with pytest.raises(livecli.ProtocolError, match="ActivityStart"):
+            await session.send(livecli.ActivityStart())
+        await session.send(livecli.Text("still open"))
+
+
+async def test_the_session_is_closed_when_the_block_is_left_by_an_error():
+    with pytest.raises(ZeroDivisionError):
+        async with livecli.connect(local=True) as session:
+            raise ZeroDivisionError
+    assert session.close_code == 1000
+    with pytest.raises(livecli.LivecliError):
+        await session.send(livecli.Text("too late"))
+
+
+async def test_options_of_both_are_the_command_lines():
+    setup = {"labels": {"a": "b"}}
+    async with livecli.connect(
+        local=True, voice="Kore", language="en-US", system="Be brief.", temperature=0.5, setup=setup, model=None
+    ) as session:
+        assert session.endpoint.model == "gemini-3.8-live"
