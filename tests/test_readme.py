@@ -41,6 +41,7 @@ def folder(tmp_path, monkeypatch):
     shutil.copy(SAMPLE, place / "question.wav")
     shutil.copy(SAMPLE, place / "other.flac")  # libsndfile goes by the content
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.delenv("CLOUDSDK_CONFIG")
     monkeypatch.chdir(place)
     return place
 

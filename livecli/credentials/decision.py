@@ -151,4 +151,6 @@ def _named_file(environ: Environment) -> Source:
 def _gcloud_file(environ: Environment) -> Source:
     path = gcloud.credentials_file(environ)
     there = path.is_file()
-    return Source(GCLOUD_FILE, there, str(path) if there else f"{path} does not exist")
+    home = environ.get("HOME")
+    shown = f"~{str(path)[len(home) :]}" if home and path.is_relative_to(home) else str(path)
+    return Source(GCLOUD_FILE, there, shown if there else f"{shown} does not exist")

@@ -1,0 +1,14 @@
+"""What is timed, beside its peers: `make bench`, or `python -m tests.benchmarks --help`.
+
+    measure.py     children run in turn, what they took, and the figures made of it: ratios within one run
+    sink.py        the server's end at next to no cost, the same for everybody
+    starts.py      how long the command line takes to say something
+    first_byte.py  from the start of the process to what the server sees first
+    memory.py      the peak of a long file beside that of a short one
+    throughput.py  chunks a second, as fast as the socket takes them
+    sounds.py      the files that are sent
+    table.py       how it is shown
+    peers/         what livecli is measured against, each a script of its own
+
+Everything stays on loopback. Ratios travel from one machine to the next, milliseconds do not.
+"""

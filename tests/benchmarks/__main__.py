@@ -1,0 +1,53 @@
+"""`python -m tests.benchmarks`: run every subject, show the table, end with 1 where a bound is missed."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from . import first_byte, memory, starts, table, throughput
+from .measure import Failed, Figure, Stage
+from .sink import Sink
+
+SUBJECTS = {  # rounds, what is measured
+    "starts": lambda stage, asked: starts.figures(stage, asked.rounds or 21),
+    "first-byte": lambda stage, asked: first_byte.figures(stage, asked.rounds or 11),
+    "memory": lambda stage, asked: memory.figures(stage, asked.rounds or 3, full=asked.full),
+    "throughput": lambda stage, asked: throughput.figures(stage, asked.rounds or 5),
+}
+
+
+def main() -> int:
+    asked = _arguments()
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder, Sink() as sink:
+        stage = Stage(Path(folder), sink)
+        for subject in asked.only or SUBJECTS:
+            started = time.monotonic()
+            try:
+                figures += SUBJECTS[subject](stage, asked)
+            except Failed as failure:
+                print(f"{subject}: {failure}", file=sys.stderr)
+                return 1
+            print(f"{subject}: {time.monotonic() - started:.0f} s", file=sys.stderr)
+    table.show(figures)
+    if not asked.full and "memory" in (asked.only or SUBJECTS):
+        print("\nWhat has to be converted was cut to ten minutes; --full sends an hour of each.")
+    if asked.json:
+        table.save(figures, asked.json)
+    return 0 if all(figure.is_kept for figure in figures) else 1
+
+
+def _arguments() -> argparse.Namespace:
+    words = argparse.ArgumentParser("python -m tests.benchmarks", description="livecli beside its peers, as ratios.")
+    words.add_argument("--json", type=Path, metavar="FILE", help="write the figures with every sample there too")
+    words.add_argument("--full", action="store_true", help="memory: an hour of every kind, instead of ten minutes")
+    words.add_argument("--rounds", type=int, help="instead of each subject's own number")
+    words.add_argument("--only", action="append", choices=SUBJECTS, help="this subject; may be given again")
+    return words.parse_args()
+
+
+sys.exit(main())

@@ -1,0 +1,170 @@
+"""Children run in turn, what they took, and the figures made of it.
+
+One run of everything is a round. A ratio is taken within a round, between neighbours in time, so that what else the
+machine does falls on both; the figure is the median of the rounds, its spread the middle half of them.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from .sink import Arrivals, Sink
+
+HERE = Path(__file__).parent
+PYTHON = sys.executable
+LIVECLI = str(Path(sys.executable).with_name("livecli"))
+"""The console script, as a person starts it."""
+TOKEN = "ya29.bench"
+PATIENCE_SECONDS = 120.0
+MEGABYTE = 2**20
+MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+"""Bytes in which the system counts a peak."""
+
+Rounds = dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table: a sample a round, and the bound that their median must keep."""
+
+    name: str
+    samples: Sequence[float]
+    unit: str = "×"
+    at_most: float | None = None
+    at_least: float | None = None
+    measured: str = ""
+    """What was divided by what, in this machine's units."""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.samples)
+
+    @property
+    def spread(self) -> tuple[float, float]:
+        """The middle half of the rounds."""
+        if len(self.samples) < 2:
+            return self.median, self.median
+        low, _, high = statistics.quantiles(self.samples, n=4, method="inclusive")
+        return low, high
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether the bound is kept, or there is none."""
+        over = self.at_most is not None and self.median > self.at_most
+        under = self.at_least is not None and self.median < self.at_least
+        return not (over or under)
+
+
+class Failed(Exception):
+    """A child did not do what it was measured for."""
+
+
+class Stage:
+    """Where children run: an empty folder, an environment with nobody's settings, and a sink to talk to."""
+
+    def __init__(self, folder: Path, sink: Sink) -> None:
+        self.folder = folder
+        self.sink = sink
+        # Without PYTHON* too: an installed program has its bytecode, and nothing that unbuffers it.
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(folder),
+            "LIVECLI_ACCESS_TOKEN": TOKEN,
+        }
+
+    def seconds(self, command: Sequence[str], status: int = 0) -> float:
+        """How long `command` takes from start to end."""
+        with _Child(command, self.folder, self._environment) as child:
+            child.finish(status)
+            return time.monotonic() - child.started
+
+    def visit(self, command: Sequence[str]) -> tuple[float, Arrivals]:
+        """When `command` was started, and what came of it at the sink."""
+        with _Child(command, self.folder, self._environment) as child:
+            try:
+                arrivals = self.sink.serve()
+            except OSError as error:
+                raise child.failed(str(error)) from error
+            child.finish()
+            return child.started, arrivals
+
+    def peak_megabytes(self, command: Sequence[str]) -> float:
+        """The most memory that `command` held at once while it talked to the sink.
+
+        A small process starts it: the peak that the system reports for a child is its parent's at least.
+        """
+        noted = self.folder / "peak"
+        self.visit([PYTHON, "-I", "-S", str(HERE / "peak.py"), str(noted), *command])
+        return int(noted.read_text()) * MAXRSS_UNIT / MEGABYTE
+
+
+class _Child:
+    """A process that is gone at the end of the block, and what it complained of until then."""
+
+    def __init__(self, command: Sequence[str], folder: Path, environment: Mapping[str, str]) -> None:
+        self._command = command
+        self._complaints = tempfile.TemporaryFile()
+        self.started = time.monotonic()
+        self._process = subprocess.Popen(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=self._complaints,
+        )
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        self._complaints.close()
+
+    def finish(self, status: int = 0) -> None:
+        """Wait for its end, which has to be this one."""
+        ended = self._process.wait(PATIENCE_SECONDS)
+        if ended != status:
+            raise self.failed(f"status {ended}")
+
+    def failed(self, reason: str) -> Failed:
+        self._complaints.seek(0)
+        said = self._complaints.read().decode(errors="replace")[-2000:]
+        return Failed(f"{' '.join(self._command)}: {reason}\n{said}")
+
+
+def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> Rounds:
+    """Every case once a round, in turn. A first round, which fills the caches, is not counted."""
+    taken: Rounds = {name: [] for name in cases}
+    for counted in [False] + [True] * rounds:
+        for name, case in cases.items():
+            sample = case()
+            if counted:
+                taken[name].append(sample)
+    return taken
+
+
+def divided(rounds: Rounds, ours: str, theirs: str) -> list[float]:
+    """Ours by theirs, round by round."""
+    return [mine / other for mine, other in zip(rounds[ours], rounds[theirs], strict=True)]
+
+
+def in_milliseconds(rounds: Rounds, *names: str) -> str:
+    """The medians of these, one over the other, for orientation."""
+    return " ÷ ".join(f"{1000 * statistics.median(rounds[name]):.0f}" for name in names) + " ms"
+
+
+def own_peak_megabytes() -> float:
+    """Of the benchmark itself, which must be too small to matter."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT / MEGABYTE

@@ -1,0 +1,47 @@
+"""`google_genai.py URL FILE.wav`: the official SDK's live client doing what `livecli send` does, with a ready token.
+
+It speaks to a server in the clear only through two private attributes, which is why this is no program to learn from.
+"""
+
+import asyncio
+import sys
+import wave
+
+from google import genai
+from google.genai import types
+from google.oauth2.credentials import Credentials
+
+CONFIG = {
+    "response_modalities": ["AUDIO"],
+    "realtime_input_config": {"automatic_activity_detection": {"disabled": True}},
+    "input_audio_transcription": {},
+    "output_audio_transcription": {},
+}
+
+
+def client(url):
+    made = genai.Client(vertexai=True, project="p1", location="us-central1", credentials=Credentials("ya29.bench"))
+    made._api_client._websocket_ssl_ctx = {}
+    made._api_client._websocket_base_url = lambda http_options=None: url
+    return made
+
+
+async def send(session, path):
+    await session.send_realtime_input(activity_start=types.ActivityStart())
+    with wave.open(path) as file:
+        while chunk := file.readframes(512):
+            await session.send_realtime_input(audio=types.Blob(data=chunk, mime_type="audio/pcm;rate=16000"))
+    await session.send_realtime_input(activity_end=types.ActivityEnd())
+
+
+async def receive(session):
+    return [message.data async for message in session.receive()]
+
+
+async def main(url, path):
+    model = "gemini-live-2.5-flash-native-audio"
+    async with client(url).aio.live.connect(model=model, config=CONFIG) as session:
+        await asyncio.gather(send(session, path), receive(session))
+
+
+asyncio.run(main(*sys.argv[1:]))

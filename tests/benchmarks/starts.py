@@ -1,0 +1,24 @@
+"""How long the command line takes to say something, × an interpreter that does nothing."""
+
+from __future__ import annotations
+
+from .measure import LIVECLI, PYTHON, Figure, Stage, divided, in_milliseconds, interleaved
+
+BARE = "python -c pass"
+COMMANDS = {  # words, exit status, bound
+    "livecli --version": (["--version"], 0, 2.0),
+    "livecli --help": (["--help"], 0, 7.0),
+    "livecli send --help": (["send", "--help"], 0, None),
+    "usage error (livecli send --nope)": (["send", "--nope"], 2, 8.0),
+}
+
+
+def figures(stage: Stage, rounds: int) -> list[Figure]:
+    cases = {BARE: lambda: stage.seconds([PYTHON, "-c", "pass"])}
+    for name, (words, status, _) in COMMANDS.items():
+        cases[name] = lambda words=words, status=status: stage.seconds([LIVECLI, *words], status)
+    taken = interleaved(cases, rounds)
+    return [
+        Figure(f"{name} ÷ {BARE}", divided(taken, name, BARE), at_most=bound, measured=in_milliseconds(taken, name, BARE))
+        for name, (_, _, bound) in COMMANDS.items()
+    ]
