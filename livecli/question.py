@@ -114,6 +114,8 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
         summary.endpoint = endpoint
         reporter.connecting(endpoint)
+        if endpoint.is_cleartext and not endpoint.is_loopback and credential.elided_headers():
+            reporter.warning(f"the credential goes to {endpoint.host} in the clear: wss:// would protect it")
         opening = question.setup(endpoint)
         session = await stack.enter_async_context(
             open_authorised(endpoint, credential, opening, question.timeouts, reporter)
