@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from .audio.pcm import SAMPLE_BYTES, AudioSink, AudioSource, is_silent, paced, rechunk
 from .client import Session
 from .configuration import Activity
-from .errors import DeadlineError, LivecliError
+from .errors import DeadlineError, LivecliError, UsageError
 from .figures import TransferStats
 from .protocol import events, messages
 from .protocol.models import takes_realtime_text
@@ -34,6 +34,10 @@ class Sending:
     speed: float = 3.2
     activity: Activity = Activity.MANUAL
     trailing_silence_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.chunk_bytes % 2 or not 2 <= self.chunk_bytes <= 65_536:
+            raise UsageError(f"chunks of {self.chunk_bytes} bytes: their size is even, 2 to 65536")
 
 
 class Exchange:
@@ -55,6 +59,7 @@ class Exchange:
         self._over = asyncio.Event()
         self._nothing_due = asyncio.Event()
         self._waits_since: float | None = None  # a send waits for the socket, or an answer is due
+        self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
         self._finished_transcripts: set[type[events.Event]] = set()
 
     async def run(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
@@ -98,7 +103,7 @@ class Exchange:
     async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[bytes]:
         async for chunk in rechunk(aiter(source), how.chunk_bytes):
             yield chunk
-            self._stats.asked_at = self._stats.sent.last_at
+        self._stats.asked_at = self._stats.sent.last_at
         self._note_asked()
         if how.activity is Activity.AUTO:
             async for silence in rechunk(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
@@ -111,10 +116,12 @@ class Exchange:
         self._note_asked()
 
     async def _say(self, event: events.Event) -> None:
-        self._waits_since = self._clock()
+        if not self._asked:
+            self._waits_since = self._clock()
         await self._session.send(event)
         now = self._clock()
-        self._waits_since = now if self._asked else None
+        if not self._asked:  # from then on it is the answer that is waited for, whatever else is sent
+            self._waits_since = None
         if isinstance(event, events.AudioChunk):
             self._stats.sent.add(event, now)
 
@@ -157,7 +164,9 @@ class Exchange:
     async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         stats = self._stats
         if self._sink.waits:  # a slow reader of the reply holds up neither what is sent nor Ctrl-C
+            self._held_up = True
             await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
+            self._held_up, self._waits_since = False, self._clock() if self._asked else None
         else:
             self._sink.write(chunk.pcm, chunk.rate)
         stats.received.add(chunk, now)
@@ -194,7 +203,7 @@ class Exchange:
     async def _watch_silence(self, idle_timeout: float) -> None:
         """Raise once something has been due for so long. One timer, whatever the number of messages."""
         while not self._over.is_set():
-            since = self._waits_since
+            since = None if self._held_up else self._waits_since
             left = idle_timeout if since is None else since + idle_timeout - self._clock()
             if left <= 0:
                 raise DeadlineError(

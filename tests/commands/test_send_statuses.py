@@ -303,6 +303,13 @@ def test_7_no_answer(livecli, speech):
     ended(ran, 7, "timeout", "silent", "--idle-timeout", "partial")
 
 
+def test_7_no_answer_however_much_silence_is_sent(livecli, speech):
+    with live_server(lambda c: (c.set_up(), c.drain())) as server:
+        words = ["--activity", "auto", "--trailing-silence", "3600", "--idle-timeout", "0.3"]
+        ran = livecli("send", speech, "--base-url", server.url, "--json", *words)
+    ended(ran, 7, "timeout", "silent")
+
+
 def test_7_the_server_does_not_take_what_is_sent(livecli, tmp_path):
     write_wav(tmp_path / "long.wav", tone(16_000) * 300)
     release = threading.Event()
