@@ -6,7 +6,9 @@
     first_byte.py  from the start of the process to what the server sees first
     memory.py      the peak of a long file beside that of a short one
     throughput.py  chunks a second, as fast as the socket takes them
+    clients.py     the command lines of livecli and its peers for the same job
     sounds.py      the files that are sent
+    peak.py        starts a command and notes the most memory it held
     table.py       how it is shown
     peers/         what livecli is measured against, each a script of its own
 

@@ -7,13 +7,15 @@ machine does falls on both; the figure is the median of the rounds, its spread t
 from __future__ import annotations
 
 import os
-import resource
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +31,10 @@ MEGABYTE = 2**20
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 """Bytes in which the system counts a peak."""
 
+Case = Callable[[], Mapping[str, float]]
+"""Measures something once, and calls what came of it by names."""
 Rounds = dict[str, list[float]]
+"""The samples of each name, one a round."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +96,7 @@ class Stage:
         """When `command` was started, and what came of it at the sink."""
         with _Child(command, self.folder, self._environment) as child:
             try:
-                arrivals = self.sink.serve()
+                arrivals = self.sink.serve(child.is_running)
             except OSError as error:
                 raise child.failed(str(error)) from error
             child.finish()
@@ -121,38 +126,49 @@ class _Child:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=self._complaints,
+            process_group=0,
         )
+        # Popen.wait(timeout) would look for the end every so many milliseconds, and that is what would be measured.
+        self._end_of_patience = threading.Timer(PATIENCE_SECONDS, self._stop)
+        self._end_of_patience.start()
 
     def __enter__(self) -> _Child:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
+        self._stop()
+        self._process.wait()
+        self._end_of_patience.cancel()
+        self._end_of_patience.join()
         self._complaints.close()
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def finish(self, status: int = 0) -> None:
         """Wait for its end, which has to be this one."""
-        ended = self._process.wait(PATIENCE_SECONDS)
+        ended = self._process.wait()
         if ended != status:
             raise self.failed(f"status {ended}")
 
     def failed(self, reason: str) -> Failed:
+        """What is wrong, with what it said about it."""
         self._complaints.seek(0)
         said = self._complaints.read().decode(errors="replace")[-2000:]
         return Failed(f"{' '.join(self._command)}: {reason}\n{said}")
 
+    def _stop(self) -> None:
+        """Together with what it started itself."""
+        if self.is_running():
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
-def interleaved(cases: Mapping[str, Callable[[], float]], rounds: int) -> Rounds:
+
+def interleaved(cases: Iterable[Case], rounds: int) -> Rounds:
     """Every case once a round, in turn. A first round, which fills the caches, is not counted."""
-    taken: Rounds = {name: [] for name in cases}
-    for counted in [False] + [True] * rounds:
-        for name, case in cases.items():
-            sample = case()
-            if counted:
-                taken[name].append(sample)
-    return taken
+    cases = list(cases)
+    taken = [{name: sample for case in cases for name, sample in case().items()} for _ in range(rounds + 1)]
+    return {name: [samples[name] for samples in taken[1:]] for name in taken[0]}
 
 
 def divided(rounds: Rounds, ours: str, theirs: str) -> list[float]:
@@ -163,8 +179,3 @@ def divided(rounds: Rounds, ours: str, theirs: str) -> list[float]:
 def in_milliseconds(rounds: Rounds, *names: str) -> str:
     """The medians of these, one over the other, for orientation."""
     return " ÷ ".join(f"{1000 * statistics.median(rounds[name]):.0f}" for name in names) + " ms"
-
-
-def own_peak_megabytes() -> float:
-    """Of the benchmark itself, which must be too small to matter."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_UNIT / MEGABYTE

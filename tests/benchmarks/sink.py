@@ -1,7 +1,7 @@
 """The server's end of a session at next to no cost: frame headers are counted on a bare socket, arrivals are noted.
 
-A WebSocket library here would be the slower half of what is measured. So there is no event loop and no thread either:
-one client at a time, served while its process is waited for.
+A WebSocket library here would be the slower half of what is measured. There is no event loop and no thread either: one
+client at a time, served while its process is waited for.
 """
 
 from __future__ import annotations
@@ -12,11 +12,17 @@ import json
 import re
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
 PATIENCE_SECONDS = 60.0
+LOOK_SECONDS = 0.5
+"""How often a client that has not come yet is asked whether it is still on its way."""
+STREAM_BYTES, BREATH_SECONDS = 1 << 16, 0.0005
+"""After so much the sink reads at its leisure: to be woken for every chunk would cost the client a third of its rate,
+and no network does that to it."""
 SHORT_BYTES = 126
 """Payloads under this are unmasked and looked into; those of audio are longer, and only their number matters."""
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
@@ -67,7 +73,7 @@ class Sink:
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
-        self._listening.settimeout(PATIENCE_SECONDS)
+        self._listening.settimeout(LOOK_SECONDS)
         self.url = f"ws://127.0.0.1:{self._listening.getsockname()[1]}"
 
     def __enter__(self) -> Self:
@@ -76,13 +82,18 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self._listening.close()
 
-    def serve(self) -> Arrivals:
-        """Raises OSError where nobody comes, or where who came leaves without a close."""
-        connection, _ = self._listening.accept()
-        with connection:
+    def serve(self, is_coming: Callable[[], bool]) -> Arrivals:
+        """Raises OSError where the client does not come after all, or leaves without a close."""
+        with self._accepted(is_coming) as connection:
             connection.settimeout(PATIENCE_SECONDS)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return _converse(connection)
+
+    def _accepted(self, is_coming: Callable[[], bool]) -> socket.socket:
+        while is_coming():
+            with suppress(TimeoutError):
+                return self._listening.accept()[0]
+        raise ConnectionError("it ended without a connection")
 
 
 def _converse(connection: socket.socket) -> Arrivals:
@@ -118,34 +129,40 @@ def _upgrade(request: bytes) -> bytes:
 
 def _frames(connection: socket.socket) -> Iterator[tuple[int, bytes]]:
     """(opcode, payload) of each frame; a payload that is not short is left masked."""
-    data, at = b"", 0
+    data, at, seen = b"", 0, 0
     while True:
         while (end := _end(data, at)) <= len(data):
-            length = data[at + 1] & 0x7F
-            if length < SHORT_BYTES:
-                mask, masked = data[at + 2 : at + 6], data[at + 6 : end]
-                payload = bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked))
-            else:
-                payload = data[at + 8 : end]
-            yield data[at] & 0x0F, payload
+            yield data[at] & 0x0F, _payload(data[at:end])
             at = end
-        data, at = data[at:] + _more(connection), 0
+        if seen > STREAM_BYTES:
+            time.sleep(BREATH_SECONDS)
+        more = _more(connection)
+        seen += len(more)
+        data, at = data[at:] + more, 0
 
 
 def _end(data: bytes, at: int) -> int:
     """Where the frame at `at` ends, or a place beyond the data where its head is not there yet."""
-    if len(data) < at + 14:  # the longest head; a short frame has as many bytes, or is the last thing that was said
-        return at + 6 + (data[at + 1] & 0x7F) if len(data) > at + 1 and data[at + 1] & 0x7F < 126 else len(data) + 1
+    if len(data) < at + 2:
+        return len(data) + 1
     length = data[at + 1] & 0x7F
-    if length < 126:
+    if length < SHORT_BYTES:
         return at + 6 + length
-    if length == 126:
-        return at + 8 + (data[at + 2] << 8 | data[at + 3])
-    return at + 14 + int.from_bytes(data[at + 2 : at + 10], "big")
+    rest = at + (4 if length == 126 else 10)
+    if len(data) < rest:
+        return len(data) + 1
+    return rest + 4 + int.from_bytes(data[at + 2 : rest], "big")
+
+
+def _payload(frame: bytes) -> bytes:
+    if frame[1] & 0x7F >= SHORT_BYTES:
+        return frame[8:]
+    mask, masked = frame[2:6], frame[6:]
+    return bytes(byte ^ mask[index % 4] for index, byte in enumerate(masked))
 
 
 def _more(connection: socket.socket) -> bytes:
-    data = connection.recv(1 << 18)
+    data = connection.recv(1 << 20)
     if not data:
-        raise ConnectionError("the client left without a close")
+        raise ConnectionError("it left without a close")
     return data

@@ -19,7 +19,12 @@ HEADINGS = ("figure", "median", "spread", "bound", "measured")
 def show(figures: Sequence[Figure]) -> None:
     """On standard output."""
     if sys.stdout.isatty():
-        return _show_with_rich(figures)
+        _show_with_rich(figures)
+    else:
+        _show_plainly(figures)
+
+
+def _show_plainly(figures: Sequence[Figure]) -> None:
     rows = [HEADINGS, *(_row(figure) for figure in figures)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
     for row in rows:
@@ -63,8 +68,8 @@ def _bound(figure: Figure) -> str:
 
 
 def _number(number: float) -> str:
-    """Three digits say enough."""
-    return f"{number:.2f}" if abs(number) < 10 else f"{number:.1f}"
+    """Three digits say enough; and no minus before a zero."""
+    return f"{round(number, 2) + 0.0:.2f}" if abs(number) < 10 else f"{number:.1f}"
 
 
 def _json(figure: Figure) -> dict[str, Any]:

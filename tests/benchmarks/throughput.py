@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
 
 from . import sounds
-from .clients import CLIENTS, Client
-from .measure import Figure, Stage, divided, interleaved
+from .clients import CLIENTS
+from .measure import Case, Figure, Rounds, Stage, divided, interleaved
 
 SECONDS = 600
 """Of audio: 18,750 chunks."""
@@ -16,18 +15,15 @@ SECONDS = 600
 def figures(stage: Stage, rounds: int) -> list[Figure]:
     file = sounds.wav(stage.folder, SECONDS)
 
-    def rate(client: Client) -> Callable[[], float]:
-        return lambda: stage.visit(client(stage.sink.url, file))[1].chunks_per_second
+    def case(client: str) -> Case:
+        return lambda: {client: stage.visit(CLIENTS[client](stage.sink.url, file))[1].chunks_per_second}
 
-    taken = interleaved({name: rate(client) for name, client in CLIENTS.items()}, rounds)
+    taken = interleaved([case(client) for client in CLIENTS], rounds)
     file.unlink()
-    peers = [name for name in CLIENTS if name != "livecli"]
-    thousands = {name: statistics.median(samples) / 1000 for name, samples in taken.items()}
-    return [
-        Figure(
-            f"unpaced chunks a second ÷ {peer}",
-            divided(taken, "livecli", peer),
-            measured=f"{thousands['livecli']:.1f} ÷ {thousands[peer]:.1f} thousand",
-        )
-        for peer in peers
-    ]
+    return [_figure(taken, peer) for peer in ("tutorial", "google-genai")]
+
+
+def _figure(taken: Rounds, peer: str) -> Figure:
+    ours, theirs = (statistics.median(taken[client]) / 1000 for client in ("livecli", peer))
+    measured = f"{ours:.1f} ÷ {theirs:.1f} thousand"
+    return Figure(f"unpaced chunks a second ÷ {peer}", divided(taken, "livecli", peer), measured=measured)
