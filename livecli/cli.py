@@ -17,7 +17,8 @@ app = typer.Typer(
 )
 app.command("send")(send.send)
 app.add_typer(auth.app, name="auth")
-app.command("serve")(serve.serve)
+# What follows the COMMAND's name is the COMMAND's, with "--" before it and without.
+app.command("serve", context_settings={"allow_interspersed_args": False}, epilog=serve.FAULTS)(serve.serve)
 
 
 def _version(asked: bool) -> None:

@@ -65,9 +65,10 @@ async def test_console(block, folder, monkeypatch):
             needs(tool)
     commands, shown = commands_and_output(block)
     if "livecli serve" in block:
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", 8765))
+        for port in (8765, 8766):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
     async with running() as emulator:  # stands in for Google, as the README's commands name no server
         if "auth status" not in block:
             monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)

@@ -12,7 +12,7 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -38,19 +38,20 @@ _BLOCK_BYTES = SEND_RATE * SAMPLE_BYTES
 
 
 class FileSource:
-    """One input, to be iterated once: blocks of PCM16 mono at 16 kHz, of any size. Closing it gives back the file.
+    """One input, to be iterated once: blocks of PCM16 mono at `rate`, of any size. Closing it gives back the file.
 
     `seconds` is its length where that is known, and `description` what is converted ("44.1 kHz stereo FLAC → 16 kHz
-    mono") where anything is. Iterating raises FileError where it cannot be read to the end.
+    mono") where anything is; `recognised` is told that of a pipe, once there is something in it. Iterating raises
+    FileError where it cannot be read to the end.
     """
 
-    rate = SEND_RATE
-
-    def __init__(self, name: str, *, raw_rate: int | None, waits: bool) -> None:
+    def __init__(self, name: str, *, raw_rate: int | None, waits: bool, rate: int = SEND_RATE) -> None:
         self.name = name
+        self.rate = rate
         self.stem = "stdin" if name == "-" else Path(name).stem
         self.seconds: float | None = None
         self.description: str | None = None
+        self.recognised: Callable[[str], None] = lambda description: None
         self._shown = "standard input" if name == "-" else name
         self._waits = waits
         self._in_use = threading.Lock()
@@ -67,9 +68,19 @@ class FileSource:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         import asyncio
 
+        if self._waits:
+            self._first = await asyncio.to_thread(self._next)
+            if self.description:
+                self.recognised(self.description)
         if self._first:
             yield self._first
         while block := (await asyncio.to_thread(self._next)) if self._waits else self._next():
+            yield block
+
+    def blocks(self) -> Iterator[bytes]:
+        """As iterating, for who may wait for a file to be read."""
+        yield self._first
+        while block := self._next():
             yield block
 
     def close(self) -> None:
@@ -96,7 +107,7 @@ class FileSource:
         with ExitStack() as held:
             stream = held.enter_context(_open(self.name))
             blocks, rate = self._recognise(stream, held) if raw_rate is None else self._raw(stream, raw_rate)
-            for block in _resampled(blocks, rate):
+            for block in _resampled(blocks, rate, self.rate):
                 heard = True
                 yield block
         if not heard:
@@ -106,7 +117,7 @@ class FileSource:
         size = _size(stream)
         if size is not None:
             self.seconds = size // SAMPLE_BYTES / rate
-        self.description = _description(rate, 1, "raw PCM")
+        self.description = _description(self.rate, rate, 1, "raw PCM")
         return _samples(stream, None), rate
 
     def _recognise(self, stream: io.FileIO, held: ExitStack) -> tuple[Iterator[bytes], int]:
@@ -115,15 +126,15 @@ class FileSource:
         head = read_wav_head(partial(_read_exactly, stream))
         if not head.read:
             raise FileError(f"{self._shown} is empty")
-        if head.is_pcm16_mono(SEND_RATE):
+        if head.is_pcm16_mono(self.rate):
             if size is not None:
                 there = size - len(head.read)
                 data_bytes = there if head.data_bytes is None else min(head.data_bytes, there)
-                self.seconds = data_bytes // SAMPLE_BYTES / SEND_RATE
-            return _samples(stream, head.data_bytes), SEND_RATE
+                self.seconds = data_bytes // SAMPLE_BYTES / self.rate
+            return _samples(stream, head.data_bytes), self.rate
         sound = decode(stream, head, size, self._shown, held)
         self.seconds = sound.seconds
-        self.description = _description(sound.rate, sound.channels, sound.container, sound.encoding)
+        self.description = _description(self.rate, sound.rate, sound.channels, sound.container, sound.encoding)
         return sound.blocks, sound.rate
 
 
@@ -133,6 +144,8 @@ def open_source(path: str, *, raw_rate: int | None = None) -> FileSource:
     Raises FileError at once where a regular file cannot be used, and UsageError where standard input is a terminal.
     What is wrong with a pipe is known only when it is iterated.
     """
+    if not path:
+        raise FileError("the name of the input is empty")
     if path == "-":
         mode = os.fstat(_standard_input()).st_mode
     else:
@@ -147,13 +160,19 @@ def open_source(path: str, *, raw_rate: int | None = None) -> FileSource:
     return FileSource(path, raw_rate=raw_rate, waits=not stat.S_ISREG(mode))
 
 
-def _description(rate: int, channels: int, container: str, encoding: str = "") -> str | None:
+def read_sound(path: str, rate: int) -> list[bytes]:
+    """The whole of a regular audio file as blocks of PCM16 mono at `rate`. Raises FileError as `open_source` does."""
+    with FileSource(path, raw_rate=None, waits=False, rate=rate) as source:
+        return list(source.blocks())
+
+
+def _description(to_rate: int, rate: int, channels: int, container: str, encoding: str = "") -> str | None:
     """What is converted, for people; None where it is sent as it is, or decoded without being changed."""
-    if (rate, channels, encoding) == (SEND_RATE, 1, ""):
+    if (rate, channels, encoding) == (to_rate, 1, ""):
         return None
     width = " 16-bit" if encoding else ""
     words = [f"{rate / 1000:g} kHz", _CHANNELS.get(channels, f"{channels}-channel"), encoding, container]
-    return f"{' '.join(filter(None, words))} → 16 kHz mono{width}"
+    return f"{' '.join(filter(None, words))} → {to_rate / 1000:g} kHz mono{width}"
 
 
 def _standard_input() -> int:
@@ -203,8 +222,8 @@ def _samples(stream: io.FileIO, limit: int | None) -> Iterator[bytes]:
             yield data[:even]
 
 
-def _resampled(blocks: Iterator[bytes], rate: int) -> Iterator[bytes]:
-    resampler = Resampler(rate, SEND_RATE)
+def _resampled(blocks: Iterator[bytes], rate: int, to_rate: int) -> Iterator[bytes]:
+    resampler = Resampler(rate, to_rate)
     for block in blocks:
         if pcm := resampler.push(block):
             yield pcm

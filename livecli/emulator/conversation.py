@@ -4,45 +4,38 @@ is an argument.
 `receive` takes what was said; `next_message` is asked for what to say next and makes it only then. Whoever has a slow
 socket therefore asks seldom, and nothing piles up here; a client that goes on asking without listening to the answers
 is not `listening`-ed to until they are taken.
+
+From its setup on, the session is a `Dialogue`; here is what stands around it: admission, resumption, and its end.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
-from ..protocol import closes, events
-from ..protocol.closes import Refusal
-from ..protocol.messages import Content, Setup
-from ..protocol.models import Platform
+from ..protocol import events
+from ..protocol.messages import Setup
+from ..protocol.models import MODELS, Model, Platform
 from .admission import admit
-from .answer import Manner, Message, answer
-from .behaviours import Behaviour, Heard
-from .hearing import AutomaticEar, Ear, ManualEar
-from .usage import CHARACTERS_PER_TOKEN, TokenCount
-from .utterance import OpenSpool, Utterance
+from .answer import Message
+from .behaviours import Behaviour
+from .dialogue import Dialogue
+from .inbox import MAX_TEXT_CHARACTERS, Inbox, text_of
+from .lifetime import UNLIMITED, Lifetime, Limits
+from .resumption import Memory, Resumption, Sessions
+from .tools import Tools
+from .turn import MAX_WAITING_TURNS
+from .utterance import OpenSpool
 
-MAX_WAITING_TURNS = 16
-"""How many turns may wait for the answer before them to be taken."""
-
-MAX_TEXT_CHARACTERS = 128_000 * CHARACTERS_PER_TOKEN
-"""The models' context window: more text than that in one turn is refused."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """The user has spoken, at this time."""
-
-    heard: Heard
-    at: float
+__all__ = ["MAX_TEXT_CHARACTERS", "MAX_WAITING_TURNS", "Conversation"]
 
 
 class Conversation:
     """The model's side of one session.
 
     `version` is the API version of the path that was asked for; `new_session_id` makes the id that Vertex gives,
-    `open_spool` the file that keeps an utterance, and `log` takes a line about each turn.
+    `open_spool` the file that keeps an utterance, and `log` takes a line about each turn. `behaviour` is this session's
+    own; a resumed session goes on with the one that it had. `sessions` is shared by a whole server: without it no
+    handle outlives its connection. `realtime` lets a reply take as long as its sound.
     """
 
     def __init__(
@@ -54,129 +47,103 @@ class Conversation:
         new_session_id: Callable[[], str],
         open_spool: OpenSpool,
         log: Callable[[str], None] = lambda line: None,
+        realtime: bool = False,
+        models: Mapping[str, Model] = MODELS,
+        sessions: Sessions | None = None,
+        limits: Limits = UNLIMITED,
     ) -> None:
         self._platform, self._version = platform, version
         self._behaviour = behaviour
         self._new_session_id = new_session_id
         self._open_spool = open_spool
         self._log = log
-        self._greeting: Message | None = None
-        self._manner: Manner | None = None
-        self._ear: Ear | None = None
-        self._written: list[str] = []
-        self._written_characters = 0
-        self._tokens = TokenCount()
-        self._waiting: deque[Turn] = deque()
-        self._turn: Turn | None = None
-        self._answer: Iterator[Message] = iter(())
-        self._turns_done = 0
+        self._realtime = realtime
+        self._models = models
+        self._sessions = Sessions() if sessions is None else sessions
+        self._limits = limits
+        self._dialogue: Dialogue | None = None
+        self._resumption: Resumption | None = None
+        self._lifetime = Lifetime(UNLIMITED, 0.0)
+        self._seen_at = 0.0
 
     @property
     def listening(self) -> bool:
         """Whether the client may say more now: not before setupComplete is taken, nor while many answers wait."""
-        return self._greeting is None and len(self._waiting) < MAX_WAITING_TURNS
+        return self._dialogue is None or self._dialogue.listening
+
+    @property
+    def wake_at(self) -> float | None:
+        """After `next_message` gave None: the time at which it is to be asked again, even if nothing is received.
+
+        It is on the clock of `now`, absolute; None where only what is received can change anything.
+        """
+        moments = (self._lifetime.wake_at, self._dialogue.wake_at if self._dialogue is not None else None)
+        return min((at for at in moments if at is not None), default=None)
 
     def receive(self, event: events.Event, now: float) -> None:
-        """What the client says, at this time in seconds. Raises Refusal where the service would close the session."""
-        if isinstance(event, events.Setup):
-            self._set_up(event.body)
-        ear = self._ear
-        if ear is None:
-            return
-        match event:
-            case events.AudioChunk():
-                self._heard_all(ear.hear(event), now)
-            case events.ActivityStart():
-                ear.start()
-            case events.ActivityEnd() | events.AudioStreamEnd():
-                self._heard_all(ear.stop(), now)
-            case events.Text(text):
-                self._read(text, now)
-            case events.ClientTurns(turns, turn_complete):
-                self._note(turns)
-                if turn_complete:
-                    self._read(" ".join(self._written), now)
-                    self._forget_written()
+        """A message of the client that says one thing; see `receive_message`."""
+        self.receive_message((event,), now)
+
+    def receive_message(self, said: Sequence[events.Event], now: float) -> None:
+        """One message of the client, at this time in seconds. Raises Refusal where the service closes the session."""
+        self._seen_at = now
+        for event in said:
+            if isinstance(event, events.Setup):
+                self._set_up(event.body, now)
+                return
+        if self._dialogue is not None:
+            self._dialogue.consumed += 1
+            for event in said:
+                self._dialogue.receive(event, now)
 
     def next_message(self, now: float) -> Message | None:
-        """What is to be said next, at this time in seconds; None while there is nothing."""
-        if self._greeting is not None:
-            greeting, self._greeting = self._greeting, None
-            return greeting
-        while self._turn is not None or self._waiting:
-            if self._turn is None:
-                self._begin(self._waiting.popleft())
-            message = next(self._answer, None)
-            if message is not None:
-                return message
-            self._end(now)
-        return None
+        """What is to be said next, at this time in seconds; None while there is nothing: see `wake_at`.
 
-    def close(self) -> None:
-        """The session is over: let go of every utterance."""
-        if self._ear is not None:
-            self._ear.close()
-        for turn in (self._turn, *self._waiting):
-            _let_go(turn)
-        self._turn, self._answer = None, iter(())
-        self._waiting.clear()
+        Raises Refusal when the session is over, with the code and reason to close it with.
+        """
+        if self._dialogue is None:
+            return None
+        self._seen_at = now
+        ending = self._lifetime.due(now)
+        if ending is not None:
+            self._dialogue.outbox.append(ending)
+        self._dialogue.memory.seconds = self._lifetime.session_seconds(now)
+        return self._dialogue.next_message(now)
 
-    def _set_up(self, setup: Setup) -> None:
-        admit(setup, self._platform, self._version)
-        self._manner = Manner.asked_by(setup, self._platform)
-        config = setup.realtime_input_config
-        detection = config.automatic_activity_detection if config is not None else None
-        manual = detection is not None and detection.disabled
-        self._ear = ManualEar(self._open_spool) if manual else AutomaticEar(detection, self._open_spool)
+    def close(self, now: float | None = None) -> None:
+        """The session's connection is over: let go of every utterance. From now on its handles can be used."""
+        if self._dialogue is not None:
+            self._dialogue.close()
+        if self._resumption is not None:
+            self._resumption.close(self._seen_at if now is None else now)
+
+    def _set_up(self, setup: Setup, now: float) -> None:
+        model = admit(setup, self._platform, self._version, self._models)
+        self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now)
+        session_id = self._new_session_id()
+        memory = self._resumption.memory or self._begun(setup, model, session_id)
+        if setup.tools:
+            memory.tools.declare(setup.tools, model)
+        dialogue = self._dialogue = Dialogue(
+            setup,
+            model,
+            self._platform,
+            memory,
+            self._resumption,
+            open_spool=self._open_spool,
+            realtime=self._realtime,
+            log=self._log,
+        )
+        compresses = dialogue.window.compresses
+        self._lifetime = Lifetime(self._limits, now, before_seconds=memory.seconds, compresses=compresses)
+        dialogue.outbox.append([events.SetupComplete(session_id)])
+        dialogue.outbox.extend(self._resumption.update(memory, 0))
+
+    def _begun(self, setup: Setup, model: Model, session_id: str) -> Memory:
+        """A session that nothing has been said in."""
+        tools = Tools(self._platform, session_id, model.calling[0])
+        seeding = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
+        memory = Memory(tools, self._behaviour, Inbox(seeding))
         if setup.system_instruction is not None:
-            self._tokens.heard_characters += len(_text_of(setup.system_instruction))
-        self._greeting = [events.SetupComplete(self._new_session_id())]
-
-    def _heard_all(self, utterances: list[Utterance], now: float) -> None:
-        self._waiting.extend(Turn(Heard(utterance), now) for utterance in utterances)
-
-    def _note(self, turns: tuple[Content, ...]) -> None:
-        """Turns for the history. What the user wrote since the model last spoke is what will be answered."""
-        for content in turns:
-            if content.role == "model":
-                self._forget_written()
-            elif content.role != "system" and (text := _text_of(content)):
-                self._written.append(text)
-                self._written_characters += len(text)
-        _fits_context(self._written_characters)
-
-    def _forget_written(self) -> None:
-        self._written.clear()
-        self._written_characters = 0
-
-    def _read(self, text: str, now: float) -> None:
-        _fits_context(len(text))
-        self._waiting.append(Turn(Heard(text=text), now))
-
-    def _begin(self, turn: Turn) -> None:
-        assert self._manner is not None, "there is no turn before the setup"
-        self._turn = turn
-        self._tokens.heard_characters += len(turn.heard.text)
-        self._tokens.heard_audio_bytes += turn.heard.utterance.length_bytes if turn.heard.utterance else 0
-        self._answer = answer(turn.heard, self._behaviour.answer(turn.heard), self._manner, self._tokens)
-
-    def _end(self, now: float) -> None:
-        turn, self._turn, self._answer = self._turn, None, iter(())
-        _let_go(turn)
-        self._turns_done += 1
-        if turn is not None:
-            self._log(f"turn {self._turns_done}: {turn.heard.description}, answered in {now - turn.at:.3f} s")
-
-
-def _let_go(turn: Turn | None) -> None:
-    if turn is not None and turn.heard.utterance is not None:
-        turn.heard.utterance.close()
-
-
-def _fits_context(characters: int) -> None:
-    if characters > MAX_TEXT_CHARACTERS:
-        raise Refusal(1007, closes.INVALID_ARGUMENT)
-
-
-def _text_of(content: Content) -> str:
-    return "".join(part.text for part in content.parts if part.text)
+            memory.tokens.heard_characters += len(text_of(setup.system_instruction))
+        return memory

@@ -1,17 +1,21 @@
 """From the user's audio to utterances. One ear for each way of telling when somebody speaks: the client says so, or the
 service listens for it. Audio of any rate is heard at INPUT_RATE, the service's own.
+
+An utterance is the speech itself, unless `turnCoverage` is TURN_INCLUDES_ALL_INPUT: then it holds the silence since the
+utterance before as well. Sources disagree about Vertex's default; here it is the speech on both platforms.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from ..audio.pcm import SAMPLE_BYTES
 from ..audio.resample import Resampler
 from ..protocol.codec import INPUT_RATE
 from ..protocol.events import AudioChunk
-from ..protocol.messages import AutomaticActivityDetection
+from ..protocol.messages import AutomaticActivityDetection, RealtimeInputConfig
 from .utterance import BYTES_PER_SECOND, OpenSpool, Utterance
 from .voice_activity import Edge, SpeechStart, VoiceActivity
 
@@ -24,23 +28,52 @@ LOOK_BACK_BYTES = 2 * BYTES_PER_SECOND
 RESAMPLED_BYTES = 64 * 1024
 
 
-class Ear(Protocol):
-    """Hears one session's audio. What it returns is complete, and the caller's to close."""
+@dataclass(frozen=True)
+class Began:
+    """The user begins to speak, at this offset in the session's audio if the service found out by itself."""
 
-    def start(self) -> None:
+    offset_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The user has spoken. The utterance is complete, and whoever gets it closes it."""
+
+    utterance: Utterance
+    offset_seconds: float | None = None
+
+
+Sound = Began | Ended
+
+
+class Ear(Protocol):
+    """Hears one session's audio. `speaking` is whether an utterance has begun and not ended."""
+
+    speaking: bool
+
+    def start(self) -> list[Sound]:
         """The client says that the user begins to speak."""
 
-    def hear(self, chunk: AudioChunk) -> list[Utterance]:
-        """The next audio, and the utterances that it completes."""
+    def hear(self, chunk: AudioChunk) -> list[Sound]:
+        """The next audio, and what became certain by it."""
 
-    def stop(self) -> list[Utterance]:
+    def stop(self) -> list[Sound]:
         """The client says that the user has spoken, or that the microphone is closed."""
 
     def close(self) -> None:
         """Nobody listens any more."""
 
 
-class _AtInputRate:
+def ear_for(config: RealtimeInputConfig | None, open_spool: OpenSpool) -> Ear:
+    """The ear that the setup asks for."""
+    detection = config.automatic_activity_detection if config is not None else None
+    all_input = config is not None and config.turn_coverage == "TURN_INCLUDES_ALL_INPUT"
+    if detection is not None and detection.disabled:
+        return ManualEar(open_spool, all_input=all_input)
+    return AutomaticEar(detection, open_spool, all_input=all_input)
+
+
+class AtInputRate:
     """Chunks of any rate as one stream at INPUT_RATE."""
 
     def __init__(self) -> None:
@@ -65,53 +98,75 @@ class _AtInputRate:
 
 
 class ManualEar:
-    """The client brackets its speech with activityStart and activityEnd; audio outside of them is not heard."""
+    """The client brackets its speech with activityStart and activityEnd; audio outside of them is inactivity."""
 
-    def __init__(self, open_spool: OpenSpool) -> None:
+    def __init__(self, open_spool: OpenSpool, *, all_input: bool = False) -> None:
         self._open_spool = open_spool
-        self._stream = _AtInputRate()
+        self._all_input = all_input
+        self._stream = AtInputRate()
         self._utterance: Utterance | None = None
+        self.speaking = False
 
-    def start(self) -> None:
-        if self._utterance is None:
-            self._utterance = Utterance(self._open_spool())
+    def start(self) -> list[Sound]:
+        if self.speaking:
+            return []
+        self.speaking = True
+        self._listen()
+        return [Began()]
 
-    def hear(self, chunk: AudioChunk) -> list[Utterance]:
+    def hear(self, chunk: AudioChunk) -> list[Sound]:
+        if self._all_input:
+            self._listen()
         if self._utterance is not None:
             for pcm in self._stream.push(chunk):
                 self._utterance.write(pcm)
         return []
 
-    def stop(self) -> list[Utterance]:
-        if self._utterance is None:
+    def stop(self) -> list[Sound]:
+        if not self.speaking or self._utterance is None:
             return []
         self._utterance.write(self._stream.finish())
-        heard, self._utterance = [self._utterance], None
-        return heard
+        heard, self._utterance, self.speaking = self._utterance, None, False
+        return [Ended(heard)]
 
     def close(self) -> None:
         if self._utterance is not None:
             self._utterance.close()
 
+    def _listen(self) -> None:
+        if self._utterance is None:
+            self._utterance = Utterance(self._open_spool())
+
 
 class AutomaticEar:
     """Speech is detected. All audio passes through a look-back; what leaves it belongs to the utterance, or nobody."""
 
-    def __init__(self, detection: AutomaticActivityDetection | None, open_spool: OpenSpool) -> None:
+    def __init__(
+        self, detection: AutomaticActivityDetection | None, open_spool: OpenSpool, *, all_input: bool = False
+    ) -> None:
         self._open_spool = open_spool
         self._detection = detection
+        self._all_input = all_input
         self._utterance: Utterance | None = None
+        self._began_at = 0
+        self._streams_bytes = 0  # of the streams that have ended
+        self.speaking = False
         self._begin_stream()
 
-    def start(self) -> None:
+    def start(self) -> list[Sound]:
         """Never said while detection is on: the protocol refuses it."""
+        return []
 
-    def hear(self, chunk: AudioChunk) -> list[Utterance]:
-        return [utterance for pcm in self._stream.push(chunk) for utterance in self._push(pcm)]
+    def hear(self, chunk: AudioChunk) -> list[Sound]:
+        return [sound for pcm in self._stream.push(chunk) for sound in self._push(pcm)]
 
-    def stop(self) -> list[Utterance]:
+    def stop(self) -> list[Sound]:
         """Speech in progress ends at once; the stream begins anew with the next audio."""
         heard = self._push(self._stream.finish()) + self._follow(self._voice.flush())
+        self._streams_bytes += self._passed_bytes + len(self._recent)
+        if self._all_input:
+            self._pass_on(self._passed_bytes + len(self._recent))
+        self._began_at -= self._passed_bytes  # counted in the next stream: that much lies before it
         self._begin_stream()
         return heard
 
@@ -120,35 +175,43 @@ class AutomaticEar:
             self._utterance.close()
 
     def _begin_stream(self) -> None:
-        self._stream = _AtInputRate()
+        self._stream = AtInputRate()
         self._voice = VoiceActivity(self._detection)
         self._recent = bytearray()
         self._passed_bytes = 0  # where in the stream `_recent` begins
 
-    def _push(self, pcm: bytes) -> list[Utterance]:
+    def _push(self, pcm: bytes) -> list[Sound]:
         self._recent += pcm
         heard = self._follow(self._voice.push(pcm))
         self._pass_on(self._passed_bytes + len(self._recent) - LOOK_BACK_BYTES)
         return heard
 
-    def _follow(self, edges: list[Edge]) -> list[Utterance]:
-        heard = []
-        for edge in edges:
-            at_byte = edge.at_sample * SAMPLE_BYTES
-            if isinstance(edge, SpeechStart):
-                self._pass_on(at_byte - PADDING_BYTES)
-                self._utterance, self._began_at = Utterance(self._open_spool()), self._passed_bytes
-            elif self._utterance is not None:
-                self._pass_on(at_byte + PADDING_BYTES)
-                self._utterance.cut(at_byte + PADDING_BYTES - self._began_at)
-                heard.append(self._utterance)
-                self._utterance = None
-        return heard
+    def _follow(self, edges: list[Edge]) -> list[Sound]:
+        return [sound for edge in edges for sound in self._edge(edge, edge.at_sample * SAMPLE_BYTES)]
+
+    def _edge(self, edge: Edge, at_byte: int) -> Iterator[Sound]:
+        offset_seconds = (self._streams_bytes + at_byte) / BYTES_PER_SECOND
+        if isinstance(edge, SpeechStart):
+            self.speaking = True
+            self._pass_on(at_byte - PADDING_BYTES)
+            self._listen()
+            yield Began(offset_seconds)
+        elif self._utterance is not None:
+            self._pass_on(at_byte + PADDING_BYTES)
+            self._utterance.cut(at_byte + PADDING_BYTES - self._began_at)
+            heard, self._utterance, self.speaking = self._utterance, None, False
+            yield Ended(heard, offset_seconds)
+
+    def _listen(self) -> None:
+        if self._utterance is None:
+            self._utterance, self._began_at = Utterance(self._open_spool()), self._passed_bytes
 
     def _pass_on(self, until_byte: int) -> None:
         """What lies before this point of the stream leaves the look-back, in whole samples."""
         count = until_byte - self._passed_bytes
         if count >= SAMPLE_BYTES:
+            if self._all_input:
+                self._listen()
             piece = bytes(self._recent[: count - count % SAMPLE_BYTES])
             del self._recent[: len(piece)]
             self._passed_bytes += len(piece)

@@ -1,8 +1,7 @@
-"""The emulator's sockets, paths and clocks: `running` listens, and gives every connection a conversation of its own.
+"""The emulator's doors: `running` listens, answers plain HTTP, and gives every connection a session of its own.
 
-A connection has two tasks around one `LiveProtocol(Side.SERVER)`: one reads, one asks the conversation what to say and
-sends it, so a slow reader slows its own answers down and nothing else. Everything that a client can do wrong ends in
-the close of its connection. Owns websockets on this side.
+In the clear always, and on TLS beside that where it is given a certificate; both are one emulator, which ends as one.
+What is said on a connection is `session`'s. Owns websockets on this side, together with that.
 """
 
 from __future__ import annotations
@@ -11,111 +10,182 @@ import asyncio
 import contextlib
 import functools
 import itertools
-import logging
-import tempfile
-import time
-import traceback
-import uuid
+import ssl
 import weakref
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import IO, Any, cast
+from typing import Any, cast
 
 from websockets.asyncio.server import Server, ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from ..audio import resample
 from ..errors import ConnectError
-from ..protocol.closes import Refusal
-from ..protocol.machine import LiveProtocol, Side
-from .behaviours import Echo
-from .conversation import Conversation
+from ..protocol.models import Platform
+from . import handshake
+from .compression import InflateOnlyFactory
+from .log import Log, errors_as_lines, printable, silent
+from .options import AS_GOOGLE, Options
 from .paths import asks_for_health, service_at
-from .utterance import BYTES_PER_SECOND
-
-Log = Callable[[str], None]
-
-HELD_IN_MEMORY_BYTES = 20 * BYTES_PER_SECOND
-"""Of an utterance; the rest goes into an unlinked temporary file."""
+from .resumption import Sessions
+from .session import CLOSE_SECONDS, Session
+from .troubles import delay_upgrade
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-CLOSE_SECONDS = 5.0
-"""How long a client may take to answer a close: on a busy machine it is late, and would miss the reason."""
 
 SHUTDOWN_SECONDS = 0.5
-"""How long it may take where the emulator itself ends."""
+"""How long a client may take to answer a close where the emulator itself ends."""
 
-INTERNAL_ERROR = "Internal error encountered."
+ABORT_SECONDS = 0.2
+"""How long it may take to be rid of those who did not."""
+
+ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
+"""Addresses that stand for all of a machine's, and one that can be connected to."""
+
+Transports = weakref.WeakSet[asyncio.Transport]
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Listen on TLS, too. Port 0 is a free one."""
+
+    certificate: ssl.SSLContext
+    port: int = 0
 
 
 @dataclass(frozen=True)
 class Running:
-    """The emulator is listening: `url` is its base URL (`ws://127.0.0.1:41234`)."""
+    """The emulator is listening: `url` is its base URL (`ws://127.0.0.1:41234`), `tls_port` None without TLS."""
 
     url: str
     port: int
+    tls_port: int | None = None
 
 
 @contextlib.asynccontextmanager
-async def running(host: str = "127.0.0.1", port: int = 0, *, log: Log = lambda line: None) -> AsyncIterator[Running]:
+async def running(
+    host: str = "127.0.0.1", port: int = 0, *, tls: Tls | None = None, options: Options = AS_GOOGLE, log: Log = silent
+) -> AsyncIterator[Running]:
     """An emulator that accepts connections; on leaving, every session is closed with 1001, within a second.
 
     Port 0 is a free one. `log` takes a line for each connection and turn. Raises ConnectError where it cannot listen.
     """
-    transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
-    server = await _listen(host, port, log, transports)
-    # In a thread, so that the first answer does not wait for soxr to be loaded, nor this for the answer.
-    loading = asyncio.get_running_loop().run_in_executor(None, resample.load)
+    doors = _Doors(options, log)
     try:
-        yield _address(server)
+        # TLS first: whoever waits for the port in the clear finds both open.
+        encrypted = await doors.open(host, tls.port, tls.certificate) if tls else None
+        clear = await doors.open(host, port)
+        doors.warm_up()
+        yield Running(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
     finally:
-        await _shut_down(server, transports)
-        await asyncio.wait([loading])  # a thread that is still inside a C library must not see the interpreter go
+        await doors.shut()
 
 
-async def _listen(host: str, port: int, log: Log, transports: weakref.WeakSet[asyncio.Transport]) -> Server:
-    try:
-        return await serve(
-            _greeter(log),
-            host,
-            port,
-            process_request=_answer_http,
-            compression=None,  # deflating 15 KB of base64 costs more than all the rest of a part
-            max_size=MAX_MESSAGE_BYTES,
-            ping_interval=None,  # clients answer pings late while they are busy, and would be cut off
-            close_timeout=CLOSE_SECONDS,
-            logger=_logger(log),
-            create_connection=functools.partial(_Connection, transports),  # type: ignore[arg-type]
-        )
-    except OSError as error:
-        reason = error.strerror or str(error)
-        hint = "choose another with --port; 0 is a free one"
-        raise ConnectError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from error
+class _Doors:
+    """What one emulator listens on, and everybody who came in."""
+
+    def __init__(self, options: Options, log: Log) -> None:
+        self._options = options
+        self._log = log
+        self._numbers = itertools.count(1)
+        self._sessions = Sessions()
+        self._servers: list[Server] = []
+        self._transports = Transports()
+        self._warming: asyncio.Future[None] | None = None
+
+    async def open(self, host: str, port: int, certificate: ssl.SSLContext | None = None) -> Server:
+        try:
+            server = await serve(
+                self._greet,
+                host,
+                port,
+                ssl=certificate,
+                process_request=self._answer_http,
+                extensions=[InflateOnlyFactory()],
+                compression=None,
+                max_size=MAX_MESSAGE_BYTES,
+                ping_interval=None,  # clients answer pings late while they are busy, and would be cut off
+                close_timeout=CLOSE_SECONDS,
+                logger=errors_as_lines(self._log),
+                create_connection=functools.partial(_Connection, self._transports),  # type: ignore[arg-type]
+            )
+        except OSError as error:
+            reason = error.strerror or str(error)
+            hint = f"choose another with {'--tls-port' if certificate else '--port'}; 0 is a free one"
+            raise ConnectError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from error
+        self._servers.append(server)
+        return server
+
+    def warm_up(self) -> None:
+        """In a thread, so that the first answer does not wait for soxr to be loaded, nor a client for that."""
+        self._warming = asyncio.get_running_loop().run_in_executor(None, resample.load)
+
+    async def shut(self) -> None:
+        for server in self._servers:
+            server.close()  # sends 1001 to every session
+        closing = [asyncio.ensure_future(server.wait_closed()) for server in self._servers]
+        if await _left_of(closing, SHUTDOWN_SECONDS):
+            # Who is left does not read, or has not finished its upgrade: it would hold us up until it gives up.
+            for transport in list(self._transports):
+                transport.abort()
+            for server in self._servers:
+                _abort_half_open(server)
+            for waiting in await _left_of(closing, ABORT_SECONDS):
+                waiting.cancel()
+        if self._warming:
+            await asyncio.wait([self._warming])  # a thread inside a C library must not see the interpreter go
+
+    async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
+        """None lets the upgrade go on."""
+        service = service_at(request.path)
+        if service is not None and (status := await delay_upgrade(self._options.faults, connection)):
+            self._log(f"fault: {status} on the upgrade")
+            return connection.respond(status, f"{status}: as --fault asked for\n")
+        if service is None:
+            if asks_for_health(request.path) and "Upgrade" not in request.headers:
+                return connection.respond(200, "livecli: a local Live API is listening.\n")
+            return connection.respond(404, "Not found: the Live API is at /ws/google.…, on either platform's path.\n")
+        objection = self._objection_to(request)
+        if objection is None or service.platform is Platform.DEVELOPER:
+            return None
+        refusal = handshake.UPGRADE_REFUSALS[objection]
+        self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
+        response = connection.respond(refusal.code, refusal.body)
+        del response.headers["Content-Type"]
+        response.headers["Content-Type"] = "application/json; charset=UTF-8"
+        return response
+
+    def _objection_to(self, request: Request) -> handshake.Objection | None:
+        return self._options.required.objection_to(request.path, request.headers.raw_items())
+
+    async def _greet(self, socket: ServerConnection) -> None:
+        number = next(self._numbers)
+        assert socket.request is not None, "the upgrade is done"
+        service, objection = service_at(socket.request.path), self._objection_to(socket.request)
+        assert service is not None, "other paths are answered with 404"
+        unwelcome = handshake.session_refusal(objection) if objection else None
+
+        def log(line: str) -> None:
+            self._log(printable(f"[{number}] {line}"))
+
+        await Session(socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome).run()
 
 
-def _address(server: Server) -> Running:
-    host, port = next(iter(server.sockets)).getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    return Running(f"ws://[{reachable}]:{port}" if ":" in reachable else f"ws://{reachable}:{port}", port)
+async def _left_of(waiting: Sequence[asyncio.Future[None]], seconds: float) -> set[asyncio.Future[None]]:
+    return (await asyncio.wait(waiting, timeout=seconds))[1] if waiting else set()
 
 
-async def _shut_down(server: Server, transports: weakref.WeakSet[asyncio.Transport]) -> None:
-    server.close()  # sends 1001 to every session
-    try:
-        async with asyncio.timeout(SHUTDOWN_SECONDS):
-            await server.wait_closed()
-    except TimeoutError:
-        # What is left does not read, or has not finished its upgrade: it would hold us up until it gives up.
-        for transport in list(transports):
-            transport.abort()
-        await server.wait_closed()
+def _abort_half_open(server: Server) -> None:
+    """A client in the middle of its TLS handshake is known to asyncio alone, which can end it since Python 3.13."""
+    abort_clients = getattr(server.server, "abort_clients", None)
+    if abort_clients:
+        abort_clients()
 
 
 class _Connection(ServerConnection):
     """Known to the server from its first byte, so that it can be ended in the middle of its upgrade."""
 
-    def __init__(self, transports: weakref.WeakSet[asyncio.Transport], *args: Any, **kwargs: Any) -> None:
+    def __init__(self, transports: Transports, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._transports = transports
 
@@ -124,125 +194,11 @@ class _Connection(ServerConnection):
         super().connection_made(transport)
 
 
-def _answer_http(connection: ServerConnection, request: Request) -> Response | None:
-    """None lets the upgrade go on."""
-    if service_at(request.path):
-        return None
-    if asks_for_health(request.path) and "Upgrade" not in request.headers:
-        return connection.respond(200, "livecli: a local Live API is listening.\n")
-    return connection.respond(404, "Not found: the Live API is at /ws/google.…, on either platform's path.\n")
+def _url(server: Server) -> str:
+    host, port = next(iter(server.sockets)).getsockname()[:2]
+    reachable = ANYWHERE.get(host, host)
+    return f"ws://[{reachable}]:{port}" if ":" in reachable else f"ws://{reachable}:{port}"
 
 
-def _greeter(log: Log) -> Callable[[ServerConnection], Awaitable[None]]:
-    numbers = itertools.count(1)
-
-    async def greet(socket: ServerConnection) -> None:
-        number = next(numbers)
-        await _Session(socket, lambda line: log(printable(f"[{number}] {line}"))).run()
-
-    return greet
-
-
-class _Session:
-    """One connection: a conversation joined to a socket."""
-
-    def __init__(self, socket: ServerConnection, log: Log) -> None:
-        assert socket.request is not None, "the upgrade is done"
-        service = service_at(socket.request.path)
-        assert service is not None, "other paths are answered with 404"
-        self._socket = socket
-        self._log = log
-        self._protocol = LiveProtocol(Side.SERVER, service.platform)
-        self._conversation = Conversation(
-            service.platform,
-            service.version,
-            behaviour=Echo(),
-            new_session_id=lambda: str(uuid.uuid4()),
-            open_spool=_spool,
-            log=log,
-        )
-        self._heard = asyncio.Event()
-        self._taken = asyncio.Event()
-        log(f"connected: {service.platform} {service.version}")
-
-    async def run(self) -> None:
-        """Until either side closes."""
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._read())
-                tasks.create_task(self._write())
-        except* ConnectionClosed:
-            self._log(f"closed: {self._socket.close_code} {self._socket.close_reason or ''}".rstrip())
-        except* Refusal as refusals:
-            await self._refuse(refusals)
-        except* OSError as errors:  # the disk is full, or there are too many open files
-            self._log(f"failed: {errors.exceptions[0]}")
-            await self._close(1011, INTERNAL_ERROR)
-        finally:
-            self._conversation.close()
-
-    async def _read(self) -> None:
-        while True:
-            frame = await self._socket.recv(decode=False)
-            for event in self._protocol.receive(frame):
-                self._conversation.receive(event, time.monotonic())
-            self._heard.set()
-            while not self._conversation.listening:
-                self._taken.clear()
-                await self._taken.wait()
-
-    async def _write(self) -> None:
-        while True:
-            message = self._conversation.next_message(time.monotonic())
-            self._taken.set()
-            if message is None:
-                self._heard.clear()
-                await self._heard.wait()
-            else:
-                await self._socket.send(self._protocol.send(*message))
-                await asyncio.sleep(0)  # a socket with room never waits: let the others run
-
-    async def _refuse(self, refusals: BaseExceptionGroup[Refusal]) -> None:
-        refusal = refusals.exceptions[0]
-        assert isinstance(refusal, Refusal)
-        self._log(f"refused: {refusal.code} {refusal.reason}")
-        await self._close(refusal.code, refusal.reason)
-
-    async def _close(self, code: int, reason: str) -> None:
-        """Close, and read away what the client still sends: its own close comes behind that."""
-        reading = asyncio.create_task(self._read_away())
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await self._socket.close(code, reason)
-        self._socket.transport.abort()
-        await reading
-
-    async def _read_away(self) -> None:
-        with contextlib.suppress(ConnectionClosed):
-            while True:
-                await self._socket.recv(decode=False)
-
-
-def _spool() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=HELD_IN_MEMORY_BYTES)
-
-
-def printable(line: str) -> str:
-    """What the peer sent is hostile until escaped: no control character reaches a log."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line[:1_000])
-
-
-def _logger(log: Log) -> logging.Logger:
-    """websockets' complaints as lines of ours; with a traceback where the fault is on this side."""
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            error = record.exc_info[1] if record.exc_info else None
-            log(printable(f"{record.getMessage()}: {error!r}" if error else record.getMessage()))
-            if isinstance(error, BaseExceptionGroup):  # out of a session's tasks: nothing that a client did
-                for line in "".join(traceback.format_exception(error)).splitlines():
-                    log(printable(line))
-
-    logger = logging.Logger("livecli.emulator", logging.ERROR)
-    logger.addHandler(Lines())
-    return logger
+def _port(server: Server) -> int:
+    return int(next(iter(server.sockets)).getsockname()[1])

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from ..audio.pcm import SAMPLE_BYTES
+from ..protocol.closes import Refusal
 from ..protocol.codec import INPUT_RATE
 
 OpenSpool = Callable[[], IO[bytes]]
@@ -17,6 +18,9 @@ OpenSpool = Callable[[], IO[bytes]]
 BYTES_PER_SECOND = INPUT_RATE * SAMPLE_BYTES
 BLOCK_BYTES = BYTES_PER_SECOND // 4
 """How much is read at a time: a reply is made in constant memory, however long the utterance."""
+
+LONGEST_BYTES = 128_000 // 25 * BYTES_PER_SECOND
+"""What fills the models' context window, at 25 tokens a second: 85 minutes."""
 
 
 class Utterance:
@@ -27,8 +31,11 @@ class Utterance:
         self.length_bytes = 0
 
     def write(self, pcm: bytes) -> None:
+        """Raises Refusal where there is no end to it."""
         self._spool.write(pcm)
         self.length_bytes += len(pcm)
+        if self.length_bytes > LONGEST_BYTES:
+            raise Refusal(1000, "")  # as documented for a context that is full
 
     def cut(self, length_bytes: int) -> None:
         """End it at `length_bytes` where it is longer; what was written after that is never read."""

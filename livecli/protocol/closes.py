@@ -27,8 +27,13 @@ MODEL_UNKNOWN = {
         "Please ensure you are using a valid model version."
     ),
 }
+KEY_MISSING = "API Key not found. Please pass a valid API key."
+KEY_INVALID = "API key not valid. Please pass a valid API key."
 UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.'
 INVALID_VALUE = "Invalid value{at} ({type})"
+ENTITY_NOT_FOUND = "Requested entity was not found."
+DEADLINE_EXPIRED = "Deadline expired before operation could complete."
+INTERNAL_ERROR = "Internal error encountered."
 
 CLOSE_REASON_BYTES = 123
 
@@ -71,8 +76,8 @@ TABLE: tuple[tuple[frozenset[int] | None, str, type[LivecliError], str | None], 
     (None, r"Unknown name", ServerError, "the service does not know this field: check --setup"),
     (None, r"Precondition", ServerError, "activity messages go with manual detection only: see --activity"),
     (frozenset({1007}), r"", ServerError, "the service does not accept something in the setup: `--dry-run` shows it"),
-    (frozenset({1011}), r"", ServerError, "the service failed: try again"),
-    (frozenset({1006}), r"", ServerError, "the connection was lost: try again"),
+    (frozenset({1011}), r"", ServerError, "try again: the service failed"),
+    (frozenset({1006}), r"", ServerError, "try again"),
     (None, r"", ServerError, None),
 )
 """Close codes (None: any), pattern of the reason, the error it means, what to do. The first row that fits counts."""

@@ -56,6 +56,12 @@ class Image(Event, frozen=True):
     mime_type: str = "image/jpeg"
 
 
+class MediaChunks(Event, frozen=True):
+    """`realtimeInput.mediaChunks`: the envelope of audio and pictures before 3.x, which refuses it."""
+
+    media: AudioChunk | Image
+
+
 class ClientTurns(Event, frozen=True):
     """`clientContent`: turns for the history; interrupts the model. It answers once `turn_complete` is true."""
 

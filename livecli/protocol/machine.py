@@ -31,7 +31,15 @@ class State(Enum):
 
 
 ALWAYS: frozenset[type[events.Event]] = frozenset(
-    {events.AudioChunk, events.Text, events.Image, events.ClientTurns, events.ToolResponse, events.ContextUpdate}
+    {
+        events.AudioChunk,
+        events.Text,
+        events.Image,
+        events.MediaChunks,
+        events.ClientTurns,
+        events.ToolResponse,
+        events.ContextUpdate,
+    }
 )
 MANUAL: frozenset[type[events.Event]] = frozenset({events.ActivityStart, events.ActivityEnd})
 AUTOMATIC: frozenset[type[events.Event]] = frozenset({events.AudioStreamEnd})
@@ -120,5 +128,7 @@ class LiveProtocol:
 
 
 def _detection_is_off(setup: dict[str, Any]) -> bool:
-    detection = (setup.get("realtimeInputConfig") or {}).get("automaticActivityDetection") or {}
-    return bool(detection.get("disabled"))
+    match setup:
+        case {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": disabled}}}:
+            return bool(disabled)
+    return False

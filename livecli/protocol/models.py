@@ -1,11 +1,16 @@
 """The two platforms and the models they serve, as data (state of late 2026, from Google's model and deprecation pages
 and from users' reports). What a client may send to a model, and what the emulator must refuse, is read here.
+
+`load_models` extends the table with entries of the user's own.
 """
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Platform(StrEnum):
@@ -22,39 +27,107 @@ DEVELOPER = frozenset({Platform.DEVELOPER})
 DEFAULT_MODEL = "gemini-3.8-live"
 
 
+class Thinking(StrEnum):
+    """How a model is told to think: not at all (`thinkingConfig` is refused), in tokens, or by a level."""
+
+    NONE = "none"
+    BUDGET = "budget"
+    LEVEL = "level"
+
+
+class Proactivity(StrEnum):
+    """Whether a model may be told to speak or keep silent by itself; ALWAYS cannot be told not to."""
+
+    NONE = "none"
+    OPTIONAL = "optional"
+    ALWAYS = "always"
+
+
+class Calling(StrEnum):
+    """Whether the model waits for a function that it calls."""
+
+    BLOCKING = "BLOCKING"
+    NON_BLOCKING = "NON_BLOCKING"
+
+
 @dataclass(frozen=True)
 class Model:
-    """One model id. `text_out`: can answer in TEXT; `text_in`: takes `realtimeInput.text`; `retired`: refused."""
+    """One model id, and what it takes.
+
+    `text_out`: can answer in TEXT; `text_in`: text goes as `realtimeInput.text` by preference; `retired`: refused.
+    `calling` is how functions may be declared, the default first. `code_tools` are codeExecution and urlContext.
+    """
 
     name: str
     platforms: frozenset[Platform]
     text_out: bool = False
     text_in: bool = False
     retired: bool = False
+    thinking: Thinking = Thinking.NONE
+    thinking_levels: frozenset[str] = frozenset()
+    affective_dialog: bool = False
+    proactivity: Proactivity = Proactivity.NONE
+    media_chunks: bool = True
+    calling: tuple[Calling, ...] = (Calling.BLOCKING, Calling.NON_BLOCKING)
+    code_tools: bool = True
+    interaction_status: bool = False
+    context_tokens: int = 128_000
 
+
+_V3: dict[str, Any] = {"text_in": True, "media_chunks": False, "code_tools": False}
+_V3_8: dict[str, Any] = _V3 | {
+    "proactivity": Proactivity.ALWAYS,
+    "calling": (Calling.NON_BLOCKING, Calling.BLOCKING),
+}
+_EXTENDED: dict[str, Any] = _V3_8 | {
+    "thinking": Thinking.LEVEL,
+    "thinking_levels": frozenset({"LOW", "MEDIUM", "HIGH"}),
+    "calling": (Calling.NON_BLOCKING,),
+    "interaction_status": True,
+}
+_V3_1: dict[str, Any] = _V3 | {
+    "thinking": Thinking.LEVEL,
+    "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
+    "calling": (Calling.BLOCKING,),
+}
+_NATIVE: dict[str, Any] = {
+    "thinking": Thinking.BUDGET,
+    "affective_dialog": True,
+    "proactivity": Proactivity.OPTIONAL,
+}
 
 MODELS = {
     model.name: model
     for model in (
-        Model("gemini-3.8-live", BOTH, text_in=True),
-        Model("gemini-3.8-live-extended-thinking", DEVELOPER, text_in=True),
-        Model("gemini-live-2.5-flash-native-audio", VERTEX),
-        Model("gemini-live-2.5-flash", VERTEX, text_out=True),
-        Model("gemini-3.1-flash-live-preview", DEVELOPER, text_in=True),
-        Model("gemini-2.5-flash-native-audio-preview-12-2025", DEVELOPER),
-        Model("gemini-2.5-flash-native-audio-latest", DEVELOPER),
-        Model("gemini-2.5-flash-native-audio-preview-09-2025", DEVELOPER),
-        Model("gemini-3.5-live-translate-preview", BOTH, text_in=True),
-        Model("gemini-3.5-transcribe-live", DEVELOPER, text_out=True, text_in=True),
-        Model("gemini-3.5-transcribe-live-preview", VERTEX, text_out=True, text_in=True),
-        Model("gemini-live-2.5-flash-preview-native-audio-09-2025", VERTEX, retired=True),
-        Model("gemini-live-2.5-flash-preview-native-audio", VERTEX, retired=True),
+        Model("gemini-3.8-live", BOTH, **_V3_8),
+        Model("gemini-3.8-live-extended-thinking", DEVELOPER, **_EXTENDED),
+        Model("gemini-live-2.5-flash-native-audio", VERTEX, **_NATIVE),
+        Model("gemini-live-2.5-flash", VERTEX, text_out=True, thinking=Thinking.BUDGET),
+        Model("gemini-3.1-flash-live-preview", DEVELOPER, **_V3_1),
+        Model("gemini-2.5-flash-native-audio-preview-12-2025", DEVELOPER, **_NATIVE),
+        Model("gemini-2.5-flash-native-audio-latest", DEVELOPER, **_NATIVE),
+        Model("gemini-2.5-flash-native-audio-preview-09-2025", DEVELOPER, **_NATIVE),
+        Model("gemini-3.5-live-translate-preview", BOTH, **_V3),
+        Model("gemini-3.5-transcribe-live", DEVELOPER, text_out=True, **_V3),
+        Model("gemini-3.5-transcribe-live-preview", VERTEX, text_out=True, **_V3),
+        Model("gemini-live-2.5-flash-preview-native-audio-09-2025", VERTEX, retired=True, **_NATIVE),
+        Model("gemini-live-2.5-flash-preview-native-audio", VERTEX, retired=True, **_NATIVE),
         Model("gemini-2.0-flash-live-001", DEVELOPER, text_out=True, retired=True),
         Model("gemini-live-2.5-flash-preview", DEVELOPER, text_out=True, retired=True),
         Model("gemini-2.0-flash-live-preview-04-09", VERTEX, text_out=True, retired=True),
         Model("gemini-2.0-flash-exp", BOTH, text_out=True, retired=True),
     )
 }
+
+# fmt: off
+VOICES = frozenset({
+    "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede",
+    "Callirrhoe", "Autonoe", "Enceladus", "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome",
+    "Algenib", "Rasalgethi", "Laomedeia", "Achernar", "Alnilam", "Schedar", "Gacrux", "Pulcherrima",
+    "Achird", "Zubenelgenubi", "Vindemiatrix", "Sadachbia", "Sadaltager", "Sulafat",
+})
+# fmt: on
+"""The prebuilt voices; the case of their letters counts."""
 
 
 def current_models(platform: Platform) -> list[str]:
@@ -69,3 +142,59 @@ def takes_realtime_text(name: str) -> bool:
     """
     known = MODELS.get(name)
     return known.text_in if known else not name.startswith(("gemini-2", "gemini-live-2"))
+
+
+def load_models(table: Mapping[str, Any]) -> dict[str, Model]:
+    """MODELS, changed and extended by a table of entries: a name, and the fields of Model that are different.
+
+    A known name changes that model (`retired = false` brings one back); a new one begins as what `like` names, or as
+    the default model on both platforms. Raises ValueError, which names the entry, for anything else.
+    """
+    models = dict(MODELS)
+    for name, entry in table.items():
+        if not isinstance(entry, Mapping):
+            raise ValueError(f"model {name!r}: a table of fields is expected, not {entry!r}")
+        models[name] = _entered(name, dict(entry), models)
+    return models
+
+
+def _entered(name: str, entry: dict[str, Any], models: Mapping[str, Model]) -> Model:
+    like = entry.pop("like", name if name in models else DEFAULT_MODEL)
+    if not isinstance(like, str) or like not in models:
+        raise ValueError(f"model {name!r}: like = {like!r} names no model that is known")
+    base = dataclasses.replace(models[like], name=name, platforms=models[like].platforms if name in models else BOTH)
+    return dataclasses.replace(base, **{field: _value(name, field, value) for field, value in entry.items()})
+
+
+_FIELDS = {field.name: field.default for field in dataclasses.fields(Model) if field.name != "name"}
+
+
+def _value(name: str, field: str, value: Any) -> Any:
+    if field not in _FIELDS:
+        hint = " (a name with a dot in it needs quotes)" if isinstance(value, Mapping) else ""
+        raise ValueError(f"model {name!r}: no field is called {field!r}{hint}; there are: like, {', '.join(_FIELDS)}")
+    try:
+        return _converted(field, value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"model {name!r}: {field} = {value!r}: {error}") from error
+
+
+def _converted(field: str, value: Any) -> Any:
+    if field == "platforms":
+        return frozenset(map(Platform, _texts(value)))
+    if field == "thinking_levels":
+        return frozenset(text.upper() for text in _texts(value))
+    if field == "calling":
+        return tuple(map(Calling, _texts(value)))
+    default = _FIELDS[field]
+    if isinstance(default, StrEnum):
+        return type(default)(value)
+    if type(value) is not type(default):
+        raise ValueError(f"{type(default).__name__} is expected")
+    return value
+
+
+def _texts(value: Any) -> list[str]:
+    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
+        raise ValueError("a list of words is expected")
+    return value

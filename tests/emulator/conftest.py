@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -79,13 +79,15 @@ class Talk:
 
 
 @pytest.fixture
-def talk() -> Callable[..., Talk]:
-    """A conversation that has been set up, if a setup is given."""
+def talk() -> Iterator[Callable[..., Talk]]:
+    """A conversation that has been set up, if a setup is given; closed after the test."""
+    begun: list[Talk] = []
 
     def begin(
         setup: messages.Setup | None = None,
         platform: Platform = Platform.DEVELOPER,
         behaviour: Behaviour | None = None,
+        **options: Any,
     ) -> Talk:
         spools: list[IO[bytes]] = []
         log: list[str] = []
@@ -101,11 +103,15 @@ def talk() -> Callable[..., Talk]:
             new_session_id=lambda: SESSION_ID,
             open_spool=open_spool,
             log=log.append,
+            **options,
         )
         made = Talk(conversation, log, spools)
+        begun.append(made)
         if setup is not None:
             made.say(events.Setup(setup))
-            assert made.answers() == [[events.SetupComplete(SESSION_ID)]]
+            assert made.conversation.next_message(0.0) == [events.SetupComplete(SESSION_ID)]
         return made
 
-    return begin
+    yield begin
+    for made in begun:
+        made.conversation.close()

@@ -1,12 +1,16 @@
 """Which setups are refused, with which code and which words."""
 
+import json
+
 import pytest
 
 from livecli.emulator.admission import admit
 from livecli.emulator.paths import asks_for_health, service_at
+from livecli.protocol import events
 from livecli.protocol.closes import Refusal
+from livecli.protocol.codec import decode_client
 from livecli.protocol.messages import GenerationConfig, Setup
-from livecli.protocol.models import Platform
+from livecli.protocol.models import Platform, load_models
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 IN_PROJECT = "projects/p/locations/us-central1/publishers/google/models/"
@@ -139,3 +143,88 @@ def test_health() -> None:
     assert asks_for_health("/")
     assert asks_for_health("/healthz?x=1")
     assert not asks_for_health("/health")
+
+
+NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
+V3_1, V3_8, EXTENDED = "gemini-3.1-flash-live-preview", "gemini-3.8-live", "gemini-3.8-live-extended-thinking"
+
+
+def generation(**fields: object) -> dict:
+    return {"generationConfig": fields}
+
+
+def thinking(**fields: object) -> dict:
+    return generation(thinkingConfig=fields)
+
+
+def voice(name: str) -> dict:
+    return generation(speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": name}}})
+
+
+def function(behavior: str) -> dict:
+    return {"tools": [{"functionDeclarations": [{"name": "f", "behavior": behavior}]}]}
+
+
+def coverage(value: str) -> dict:
+    return {"realtimeInputConfig": {"turnCoverage": value}}
+
+
+def admits(platform: Platform, model: str, setup: dict) -> bool:
+    resource = {DEVELOPER: "models/", VERTEX: IN_PROJECT}[platform] + model
+    (event,) = decode_client(json.dumps({"setup": {"model": resource, **setup}}))
+    assert isinstance(event, events.Setup)
+    try:
+        admit(event.body, platform, "v1beta")
+    except Refusal as refusal:
+        assert (refusal.code, refusal.reason) == (1007, "Request contains an invalid argument.")
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("platform", "model", "setup", "admitted"),
+    [
+        (DEVELOPER, V3_8, thinking(thinkingLevel="LOW"), False),
+        (VERTEX, V3_8, thinking(), False),
+        (DEVELOPER, EXTENDED, thinking(thinkingLevel="HIGH", includeThoughts=True), True),
+        (DEVELOPER, EXTENDED, thinking(thinking_level="low"), True),
+        (DEVELOPER, EXTENDED, thinking(thinkingLevel="MINIMAL"), False),
+        (DEVELOPER, EXTENDED, thinking(thinkingBudget=100), False),
+        (DEVELOPER, V3_1, thinking(thinkingLevel="MINIMAL"), True),
+        (DEVELOPER, NATIVE, thinking(thinkingBudget=0), True),
+        (DEVELOPER, NATIVE, thinking(thinkingLevel="LOW"), False),
+        (VERTEX, V3_8, voice("Kore"), True),
+        (VERTEX, V3_8, voice("kore"), False),
+        (DEVELOPER, V3_8, voice("Nobody"), False),
+        (DEVELOPER, NATIVE, generation(enableAffectiveDialog=True), True),
+        (DEVELOPER, V3_8, generation(enableAffectiveDialog=True), False),
+        (DEVELOPER, V3_1, generation(enableAffectiveDialog=False), True),
+        (DEVELOPER, NATIVE, {"proactivity": {"proactiveAudio": True}}, True),
+        (DEVELOPER, V3_8, {"proactivity": {"proactiveAudio": True}}, True),
+        (DEVELOPER, V3_8, {"proactivity": {"proactiveAudio": False}}, False),
+        (DEVELOPER, V3_1, {"proactivity": {"proactiveAudio": True}}, False),
+        (DEVELOPER, V3_8, function("NON_BLOCKING"), True),
+        (DEVELOPER, V3_8, function("BLOCKING"), True),
+        (DEVELOPER, V3_1, function("NON_BLOCKING"), False),
+        (DEVELOPER, V3_1, function("BLOCKING"), True),
+        (DEVELOPER, EXTENDED, function("BLOCKING"), False),
+        (DEVELOPER, EXTENDED, function("UNSPECIFIED"), True),
+        (DEVELOPER, NATIVE, {"tools": [{"codeExecution": {}}, {"urlContext": {}}]}, True),
+        (DEVELOPER, V3_8, {"tools": [{"codeExecution": {}}]}, False),
+        (DEVELOPER, V3_8, {"tools": [{"urlContext": {}}]}, False),
+        (VERTEX, V3_8, {"tools": [{"googleSearch": {}}]}, True),
+        (VERTEX, V3_8, coverage("TURN_INCLUDES_ALL_INPUT"), True),
+        (VERTEX, V3_8, coverage("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"), False),
+        (DEVELOPER, V3_8, coverage("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"), True),
+        (DEVELOPER, V3_8, generation(responseModalities=["audio"]), True),
+        (VERTEX, V3_8, generation(response_modalities=["audio", "text"]), True),
+        (VERTEX, V3_8, {"sessionResumption": {"transparent": True}}, True),
+    ],
+)
+def test_what_each_model_takes(platform: Platform, model: str, setup: dict, admitted: bool) -> None:
+    assert admits(platform, model, setup) is admitted
+
+
+def test_a_table_of_ones_own_counts() -> None:
+    models = load_models({"gemini-2.0-flash-live-001": {"retired": False}})
+    assert admit(Setup(model="models/gemini-2.0-flash-live-001"), DEVELOPER, "v1beta", models).text_out

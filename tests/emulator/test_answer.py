@@ -8,6 +8,7 @@ import pytest
 
 from livecli.emulator.answer import Manner, answer, increments, parts
 from livecli.emulator.behaviours import Heard, Say, tones
+from livecli.emulator.tools import Tools
 from livecli.emulator.usage import TokenCount
 from livecli.protocol import codec
 from livecli.protocol.models import Platform
@@ -18,7 +19,7 @@ def manner(platform: Platform, *, speaks: bool = True, transcribes: bool = True)
 
 
 def frames(steps: list[Say], how: Manner) -> list[bytes]:
-    said = answer(Heard(text="x"), iter(steps), how, TokenCount())
+    said = answer(Heard(text="x"), iter(steps), how, TokenCount(), Tools(how.platform))
     return [codec.encode_server(message, how.platform) for message in said]
 
 
@@ -105,7 +106,8 @@ def test_a_turn_without_content_has_no_transcript() -> None:
 
 def test_the_last_frame_is_the_one_that_was_recorded() -> None:
     tokens = TokenCount(heard_characters=515 * 4)
-    said = answer(Heard(text="x"), iter([Say("y" * 152, [])]), manner(Platform.DEVELOPER, speaks=False), tokens)
+    how = manner(Platform.DEVELOPER, speaks=False)
+    said = answer(Heard(text="x"), iter([Say("y" * 152, [])]), how, tokens, Tools(how.platform))
     frame = codec.encode_server(list(said)[-1], Platform.DEVELOPER)
     assert len(frame) == 379  # as recorded
     assert frame.startswith(b'{\n  "serverContent": {\n    "turnComplete": true\n  },\n  "usageMetadata": {\n')

@@ -92,7 +92,7 @@ def test_vertex_marks_the_ends_of_transcripts(talk, setup, tone) -> None:
 def test_an_utterance_without_audio_still_ends(talk, setup) -> None:
     session = talk(setup(input_audio_transcription=AudioTranscriptionConfig()))
     session.say(events.ActivityStart(), events.ActivityEnd())
-    assert session.answers() == [[events.GenerationComplete()], [events.TurnComplete(), events.Usage({})]]
+    assert session.answers() == [[events.WaitingForInput(), events.TurnComplete(), events.Usage({})]]
 
 
 def test_detection_gives_a_turn_for_each_utterance(talk, setup, tone, silence) -> None:

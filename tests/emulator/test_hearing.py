@@ -1,11 +1,12 @@
 """From audio to utterances: the bytes that are in them, to the byte."""
 
 import io
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
 
-from livecli.emulator.hearing import LOOK_BACK_BYTES, AutomaticEar, ManualEar
+from livecli.emulator.hearing import LOOK_BACK_BYTES, AutomaticEar, Began, Ended, ManualEar, Sound
 from livecli.emulator.utterance import Utterance
 from livecli.protocol.events import AudioChunk
 from livecli.protocol.messages import AutomaticActivityDetection as Detection
@@ -15,7 +16,11 @@ PAD = 3_200  # bytes: 100 ms
 
 def hear(ear, pcm: bytes, block: int = 1_024, rate: int = 16_000) -> list[Utterance]:
     chunks = (AudioChunk(pcm[start : start + block], rate) for start in range(0, len(pcm), block))
-    return [utterance for chunk in chunks for utterance in ear.hear(chunk)]
+    return ended(sound for chunk in chunks for sound in ear.hear(chunk))
+
+
+def ended(sounds: Iterable[Sound]) -> list[Utterance]:
+    return [sound.utterance for sound in sounds if isinstance(sound, Ended)]
 
 
 def pcm_of(utterance: Utterance) -> bytes:
@@ -34,14 +39,14 @@ class TestManual:
         hear(ear, tone(0.1))  # outside: not heard
         ear.start()
         assert hear(ear, pcm) == []
-        (utterance,) = ear.stop()
+        (utterance,) = ended(ear.stop())
         assert pcm_of(utterance) == pcm
         assert utterance.seconds == 0.5
 
     def test_nothing_between_them_is_an_empty_utterance(self) -> None:
         ear = ManualEar(io.BytesIO)
         ear.start()
-        (utterance,) = ear.stop()
+        (utterance,) = ended(ear.stop())
         assert utterance.length_bytes == 0
 
     def test_an_end_without_a_start_is_nothing(self) -> None:
@@ -53,7 +58,7 @@ class TestManual:
         hear(ear, tone(0.1))
         ear.start()
         hear(ear, tone(0.1))
-        (utterance,) = ear.stop()
+        (utterance,) = ended(ear.stop())
         assert utterance.seconds == 0.2
 
     def test_chunks_of_odd_lengths_are_one_stream(self, tone) -> None:
@@ -61,7 +66,7 @@ class TestManual:
         pcm = tone(0.5)
         ear.start()
         hear(ear, pcm, block=1_023)
-        (utterance,) = ear.stop()
+        (utterance,) = ended(ear.stop())
         assert pcm_of(utterance) == pcm
 
     @pytest.mark.parametrize("rate", [8_000, 24_000, 44_100, 48_000])
@@ -70,7 +75,7 @@ class TestManual:
         for _ in range(2):  # the second utterance has nothing of the first in it
             ear.start()
             hear(ear, tone(1.0, hz=1_000, rate=rate), rate=rate)
-            (utterance,) = ear.stop()
+            (utterance,) = ended(ear.stop())
             assert utterance.length_bytes == 32_000
             assert spectral_peak(pcm_of(utterance), 16_000) == pytest.approx(1_000, abs=1)
 
@@ -79,7 +84,7 @@ class TestManual:
         ear.start()
         for rate in (16_000, 48_000, 8_000, 16_000):
             hear(ear, tone(0.25, hz=500, rate=rate), rate=rate)
-        (utterance,) = ear.stop()
+        (utterance,) = ended(ear.stop())
         assert utterance.length_bytes == 32_000
         assert spectral_peak(pcm_of(utterance), 16_000) == pytest.approx(500, abs=2)
 
@@ -116,14 +121,14 @@ class TestAutomatic:
     def test_the_end_of_the_stream_ends_speech_at_once(self, tone) -> None:
         ear = AutomaticEar(None, io.BytesIO)
         assert hear(ear, tone(0.51)) == []
-        (utterance,) = ear.stop()
+        (utterance,) = ended(ear.stop())
         assert pcm_of(utterance) == tone(0.51)
 
     def test_the_stream_reopens(self, tone) -> None:
         ear = AutomaticEar(None, io.BytesIO)
         for hz in (300, 900):
             hear(ear, tone(0.5, hz=hz) + b"\x01")
-            (utterance,) = ear.stop()
+            (utterance,) = ended(ear.stop())
             assert pcm_of(utterance) == tone(0.5, hz=hz)
 
     def test_silence_is_no_utterance(self, silence) -> None:
@@ -154,3 +159,51 @@ class TestAutomatic:
         hear(ear, tone(0.5))
         ear.close()
         assert spool.closed
+
+    def test_the_start_is_told_while_it_is_spoken(self, tone, silence) -> None:
+        ear = AutomaticEar(None, io.BytesIO)
+        assert ear.hear(AudioChunk(silence(1.0))) == []
+        assert ear.hear(AudioChunk(tone(0.1))) == [Began(1.0)]
+        assert ear.speaking
+        (end,) = ear.hear(AudioChunk(silence(1.0)))
+        assert isinstance(end, Ended)
+        assert end.offset_seconds == pytest.approx(1.1)
+        assert not ear.speaking
+
+    def test_offsets_count_on_from_stream_to_stream(self, tone, silence) -> None:
+        ear = AutomaticEar(None, io.BytesIO)
+        ear.hear(AudioChunk(silence(2.5)))
+        ear.stop()
+        assert ear.hear(AudioChunk(silence(0.5) + tone(0.1))) == [Began(3.0)]
+
+
+class TestAllInput:
+    """TURN_INCLUDES_ALL_INPUT: the silence before an utterance belongs to it."""
+
+    @pytest.mark.parametrize("block", [2, 1_024, 1_000_000])
+    def test_detected_speech(self, tone, silence, block) -> None:
+        ear = AutomaticEar(None, io.BytesIO, all_input=True)
+        one, two = silence(3.0) + tone(0.8), silence(2.7) + tone(0.4)
+        first, second = hear(ear, one + two + silence(0.6), block)
+        assert pcm_of(first) == one + bytes(PAD)
+        assert pcm_of(second) == two[PAD:] + bytes(PAD)
+
+    def test_streams_that_end(self, tone, silence) -> None:
+        ear = AutomaticEar(None, io.BytesIO, all_input=True)
+        hear(ear, silence(0.5))
+        assert ended(ear.stop()) == []
+        (utterance,) = hear(ear, silence(3.0) + tone(0.5) + silence(0.6))
+        assert pcm_of(utterance) == silence(3.5) + tone(0.5) + bytes(PAD)
+        ear.close()
+
+    def test_manual(self, tone, silence) -> None:
+        ear = ManualEar(io.BytesIO, all_input=True)
+        hear(ear, silence(0.3))
+        ear.start()
+        hear(ear, tone(0.5))
+        (first,) = ended(ear.stop())
+        assert pcm_of(first) == silence(0.3) + tone(0.5)
+        hear(ear, silence(0.2))
+        ear.start()
+        (second,) = ended(ear.stop())
+        assert pcm_of(second) == silence(0.2)

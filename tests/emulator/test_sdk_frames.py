@@ -1,5 +1,6 @@
 """The official Python SDK's own frames, as google-genai 3.4.0 sent them to a local server: snake_case and camelCase
-mixed at every depth, URL-safe base64, text frames. Model names are of today.
+mixed at every depth, URL-safe base64, text frames. Model names are of today, as is what does not go with
+them: no model takes a thinking level beside a budget, and the handle was made up.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ GENERATION = (
     '"mediaResolution":"MEDIA_RESOLUTION_LOW","seed":7,'
 )
 THINKING = (
-    '"thinkingConfig":{"include_thoughts":true,"thinking_budget":0,"thinking_level":"LOW"},'
+    '"thinkingConfig":{"include_thoughts":true,"thinking_budget":0},'
     '"enableAffectiveDialog":true,"translationConfig":{"echoTargetLanguage":true,"targetLanguageCode":"es"}}'
 )
 REST = (
@@ -28,14 +29,14 @@ REST = (
     '"tools":[{"googleSearch":{}},{"codeExecution":{}},{"urlContext":{}},{"functionDeclarations":[{"description":"d",'
     '"name":"f","parameters":{"properties":{"a":{"type":"STRING"}},"required":["a"],"type":"OBJECT"},'
     '"behavior":"NON_BLOCKING"}]}],'
-    '"sessionResumption":{"handle":"h1"},"inputAudioTranscription":{},'
+    '"sessionResumption":{},"inputAudioTranscription":{},'
     '"outputAudioTranscription":{"language_codes":["en-US"]},'
     '"realtimeInputConfig":{"automatic_activity_detection":{"disabled":%s,'
     '"start_of_speech_sensitivity":"START_SENSITIVITY_HIGH","end_of_speech_sensitivity":"END_SENSITIVITY_LOW",'
     '"prefix_padding_ms":20,"silence_duration_ms":500},"activity_handling":"NO_INTERRUPTION",'
     '"turn_coverage":"TURN_INCLUDES_ONLY_ACTIVITY"},'
     '"contextWindowCompression":{"trigger_tokens":10000,"sliding_window":{"target_tokens":512}},'
-    '"proactivity":{"proactive_audio":true},"historyConfig":{"initial_history_in_client_content":true},'
+    '"proactivity":{"proactive_audio":true},"historyConfig":{"initial_history_in_client_content":false},'
     '"safetySettings":[{"category":"HARM_CATEGORY_HARASSMENT","threshold":"BLOCK_NONE"}],"labels":{"a":"b"}'
 )
 SPEECH = {
@@ -44,7 +45,7 @@ SPEECH = {
     VERTEX: '"speechConfig":{"voiceConfig":{"prebuiltVoiceConfig":{"voice_name":"Kore"}},"languageCode":"en-US"},',
 }
 MODEL = {
-    DEVELOPER: "models/gemini-3.8-live",
+    DEVELOPER: "models/gemini-2.5-flash-native-audio-preview-12-2025",
     VERTEX: "projects/p1/locations/us-central1/publishers/google/models/gemini-live-2.5-flash-native-audio",
 }
 
@@ -76,7 +77,7 @@ async def turn(ws) -> list[dict]:
 
 
 def transcript(said: list[dict], kind: str) -> str:
-    return "".join(message["serverContent"].get(kind, {}).get("text", "") for message in said)
+    return "".join(message.get("serverContent", {}).get(kind, {}).get("text", "") for message in said)
 
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import logging
 import os
 import re
 import socket
+import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,8 +21,13 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from livecli.emulator import server
-from livecli.emulator.server import Running, printable, running
+from livecli.emulator import session
+from livecli.emulator.behaviours import Heard, Say, tones
+from livecli.emulator.certificates import Certificates, certificates
+from livecli.emulator.lifetime import Limits
+from livecli.emulator.log import printable
+from livecli.emulator.options import Options
+from livecli.emulator.server import Running, Tls, running
 from livecli.errors import ConnectError
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -288,7 +295,7 @@ async def test_refusals(emulator: Running, log: list[str], path: str, frames: li
 
 
 async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: Running) -> None:
-    async with connect(emulator.url + DEVELOPER) as ws:
+    async with connect(emulator.url + DEVELOPER, compression=None) as ws:  # deflated, they never fill a buffer
         frames = 0
         with pytest.raises(ConnectionClosed):
             while True:
@@ -299,7 +306,7 @@ async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: Running
 
 async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(emulator: Running, monkeypatch) -> None:
     spools = []
-    monkeypatch.setattr(server, "_spool", lambda make=server._spool: spools.append(make()) or spools[-1])
+    monkeypatch.setattr(session, "_spool", lambda make=session._spool: spools.append(make()) or spools[-1])
     ramp = (np.arange(16_000 * 25) % 1_000).astype("<i2").tobytes()
     async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
         await set_up(ws, DEVELOPER, **MANUAL)
@@ -318,8 +325,8 @@ async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(emul
 
 
 def test_the_rest_of_an_utterance_is_in_a_file_without_a_name() -> None:
-    with server._spool() as spool:
-        spool.write(bytes(server.HELD_IN_MEMORY_BYTES))
+    with session._spool() as spool:
+        spool.write(bytes(session.HELD_IN_MEMORY_BYTES))
         assert not spool._rolled
         spool.write(bytes(2))
         assert spool._rolled
@@ -328,8 +335,8 @@ def test_the_rest_of_an_utterance_is_in_a_file_without_a_name() -> None:
 
 async def test_a_client_that_does_not_read_grows_nothing(emulator: Running, monkeypatch, silence) -> None:
     sent = []
-    encode = server.LiveProtocol.send
-    monkeypatch.setattr(server.LiveProtocol, "send", lambda self, *said: sent.append(1) or encode(self, *said))
+    encode = session.LiveProtocol.send
+    monkeypatch.setattr(session.LiveProtocol, "send", lambda self, *said: sent.append(1) or encode(self, *said))
     minute = base64.b64encode(silence(60.0)).decode()
     async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
         await set_up(ws, DEVELOPER, **MANUAL)
@@ -450,7 +457,7 @@ async def test_a_full_disk_ends_the_session_and_no_other(emulator: Running, monk
     def full() -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(server, "_spool", full)
+    monkeypatch.setattr(session, "_spool", full)
     async with connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, **MANUAL)
         await say(ws, START)
@@ -459,7 +466,7 @@ async def test_a_full_disk_ends_the_session_and_no_other(emulator: Running, monk
 
 
 async def test_a_bug_is_told_with_its_traceback(emulator: Running, monkeypatch, log: list[str]) -> None:
-    monkeypatch.setattr(server.Conversation, "next_message", lambda self, now: 1 / 0)
+    monkeypatch.setattr(session.Conversation, "next_message", lambda self, now: 1 / 0)
     async with connect(emulator.url + DEVELOPER) as ws:
         assert (await closed(ws))[0] == 1011
     async with asyncio.timeout(SOON):
@@ -506,3 +513,143 @@ async def test_a_message_beyond_16_mib_is_refused_by_its_size(emulator: Running,
     assert (await closed(ws))[0] == 1009
     async with connect(emulator.url + DEVELOPER) as other:
         assert await set_up(other, DEVELOPER) == {"setupComplete": {}}
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    return certificates(tmp_path_factory.mktemp("state"))
+
+
+@pytest.fixture
+async def both(shown: Certificates, log: list[str]) -> AsyncIterator[Running]:
+    async with running(tls=Tls(shown.context), log=log.append) as made:
+        yield made
+
+
+def on_tls(shown: Certificates, emulator: Running, path: str) -> connect:
+    trusted = ssl.create_default_context(cafile=str(shown.authority))
+    return connect(f"wss://localhost:{emulator.tls_port}{path}", ssl=trusted)
+
+
+async def test_in_the_clear_and_on_tls_at_once(both: Running, shown: Certificates, log: list[str]) -> None:
+    async with connect(both.url + DEVELOPER) as clear, on_tls(shown, both, VERTEX) as encrypted:
+        await set_up(clear, DEVELOPER)
+        await set_up(encrypted, VERTEX)
+        for ws in (clear, encrypted):
+            await say(ws, {"realtimeInput": {"text": "hi"}})
+            assert len(sound(await turn(ws))) == 2 * 1_440 * 2
+    assert {"[1] connected: developer v1beta", "[2] connected: vertex v1"} <= set(log)  # numbered as one
+
+
+async def test_the_answers_on_tls_are_the_same(both: Running, shown: Certificates) -> None:
+    async with on_tls(shown, both, DEVELOPER) as ws:
+        await say(ws, {"setup": {"model": "models/gone"}})
+        assert (await closed(ws))[0] == 1008
+    with pytest.raises(InvalidStatus) as refused:
+        await on_tls(shown, both, "/ws/other")
+    assert refused.value.response.status_code == 404
+
+
+async def test_who_speaks_no_tls_is_nobody_elses_trouble(both: Running, shown: Certificates, log: list[str]) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", both.tls_port)
+    writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    with contextlib.suppress(ConnectionError):
+        await asyncio.wait_for(reader.read(), SOON)
+    writer.close()
+    async with on_tls(shown, both, DEVELOPER) as ws:
+        assert await set_up(ws, DEVELOPER) == {"setupComplete": {}}
+    assert log[0] == "[1] connected: developer v1beta"
+
+
+async def test_leaving_closes_both_with_1001_at_once(shown: Certificates) -> None:
+    async with running(tls=Tls(shown.context)) as emulator:
+        sockets = [await connect(emulator.url + DEVELOPER), await on_tls(shown, emulator, DEVELOPER)]
+        started = time.monotonic()
+    assert time.monotonic() - started < 1.0
+    assert [(await closed(ws))[0] for ws in sockets] == [1001] * 2
+
+
+async def test_a_port_that_is_taken_leaves_nothing_open(emulator: Running, shown: Certificates) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = probe.getsockname()[1]
+    with pytest.raises(ConnectError, match=f":{emulator.port}: ") as failed:
+        async with running(port=emulator.port, tls=Tls(shown.context, free)):
+            pass
+    assert "--port" in str(failed.value.hint)
+    with pytest.raises(ConnectError) as failed:
+        async with running(port=free, tls=Tls(shown.context, emulator.port)):
+            pass
+    assert "--tls-port" in str(failed.value.hint)
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", free))
+
+
+async def test_deflate_is_accepted_where_it_is_offered_and_costs_nothing_to_send(emulator: Running, tone) -> None:
+    async with connect(emulator.url + DEVELOPER, compression="deflate") as ws:
+        assert ws.response is not None
+        assert "client_max_window_bits=12" in ws.response.headers["Sec-WebSocket-Extensions"]
+        [agreed] = ws.protocol.extensions
+        inflated = []
+        decode = agreed.decode
+        agreed.decode = lambda frame, **options: inflated.append(frame.rsv1) or decode(frame, **options)  # type: ignore
+        await set_up(ws, DEVELOPER, **MANUAL)
+        await say(ws, START)
+        for _ in range(10):
+            await say(ws, audio(tone(0.1)))
+        await say(ws, END)
+        assert len(sound(await turn(ws))) == 48_000
+        assert set(inflated) == {False}
+    async with connect(emulator.url + DEVELOPER, compression=None) as ws:
+        assert ws.response is not None
+        assert "Sec-WebSocket-Extensions" not in ws.response.headers
+        assert await set_up(ws, DEVELOPER) == {"setupComplete": {}}
+
+
+async def test_a_deflated_bomb_is_refused_by_its_size(emulator: Running) -> None:
+    async with connect(emulator.url + DEVELOPER, compression="deflate") as ws:
+        await ws.send(bytes(64 * 1024 * 1024))
+        assert (await closed(ws))[0] == 1009
+
+
+async def test_every_session_has_a_behaviour_of_its_own() -> None:
+    class Counts:
+        made = 0
+
+        def __init__(self) -> None:
+            Counts.made += 1
+            self.words = f"session {Counts.made}"
+
+        def answer(self, heard: Heard) -> Any:
+            yield Say(self.words, tones("x"))
+
+    async with running(options=Options(behaviour=Counts)) as emulator:
+        for number in (1, 2):
+            async with connect(emulator.url + DEVELOPER) as ws:
+                await set_up(ws, DEVELOPER, outputAudioTranscription={})
+                await say(ws, {"realtimeInput": {"text": "hello"}})
+                said = await turn(ws)
+            pieces = (m["serverContent"].get("outputTranscription", {}).get("text", "") for m in said)
+            assert "".join(pieces) == f"session {number}"
+
+
+async def test_what_is_due_is_said_though_nobody_says_anything() -> None:
+    limits = Limits(connection_seconds=0.2, goaway_seconds=0.1)
+    async with running(options=Options(limits=limits)) as emulator, connect(emulator.url + DEVELOPER) as ws:
+        await set_up(ws, DEVELOPER)
+        assert "goAway" in await hear(ws)
+        assert (await closed(ws))[0] == 1011
+
+
+async def test_a_session_is_resumed_as_soon_as_its_end_is_heard_of(emulator: Running) -> None:
+    resumption: dict[str, str] = {}
+    for _ in range(3):
+        async with connect(emulator.url + DEVELOPER) as ws:
+            assert await set_up(ws, DEVELOPER, sessionResumption=resumption) == {"setupComplete": {}}
+            await say(ws, {"realtimeInput": {"text": "hi"}})
+            while not (update := (await hear(ws)).get("sessionResumptionUpdate", {})).get("newHandle"):
+                pass
+            resumption = {"handle": update["newHandle"]}
+            await ws.send("{")
+            assert (await closed(ws))[0] == 1007

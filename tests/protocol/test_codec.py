@@ -220,7 +220,10 @@ CLIENT_FRAMES = [
         '{"realtime_input":{"audio":{"data":"AAAA","mime_type":"audio/pcm;rate=8000"}}}',
         events.AudioChunk(bytes(3), 8000),
     ),
-    ('{"realtimeInput":{"mediaChunks":[{"data":"AAAA","mimeType":"audio/pcm"}]}}', events.AudioChunk(bytes(3))),
+    (
+        '{"realtimeInput":{"mediaChunks":[{"data":"AAAA","mimeType":"audio/pcm"}]}}',
+        events.MediaChunks(events.AudioChunk(bytes(3))),
+    ),
     ('{"realtime_input":{"video":{"data":"_9j_","mime_type":"image/jpeg"}}}', events.Image(b"\xff\xd8\xff")),
     ('{"realtime_input":{"video":{"data":"_9g","mime_type":"image/jpeg"}}}', events.Image(b"\xff\xd8")),
     ('{"realtime_input":{"text":"hello"}}', events.Text("hello")),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -16,13 +17,18 @@ import pybase64
 
 from .. import closes, events, messages
 from ..closes import Refusal
-from .spelling import audio_rate, base64_bytes, camel_keys, snake_path
+from .spelling import audio_rate, base64_bytes, camel_keys, is_too_deep, snake_path
 
 INPUT_RATE = 16_000
 """Samples a second of the user's audio, where its mime type names no rate."""
 
 _encoder = msgspec.json.Encoder()
-_decode_strictly = msgspec.json.Decoder(messages.ClientMessage).decode
+
+
+@cache
+def _strict_decoder() -> msgspec.json.Decoder[messages.ClientMessage]:
+    """Made when it is needed, which in a client is never: the whole setup makes it the slowest line of the start."""
+    return msgspec.json.Decoder(messages.ClientMessage)
 
 
 def encode_client(event: events.Event) -> bytes:
@@ -66,8 +72,10 @@ def _client_message(event: events.Event) -> messages.ClientMessage:
             return _realtime(audio_stream_end=True)
         case events.Text(text):
             return _realtime(text=text)
-        case events.Image(data, mime_type):
-            return _realtime(video=messages.Blob(mime_type=mime_type, data=pybase64.b64encode(data).decode()))
+        case events.Image():
+            return _realtime(video=_blob(event))
+        case events.MediaChunks(media):
+            return _realtime(media_chunks=[_blob(media)])
         case events.ClientTurns(turns, turn_complete):
             content = messages.ClientContent(turns=list(turns), turn_complete=turn_complete)
             return messages.ClientMessage(client_content=content)
@@ -78,17 +86,23 @@ def _client_message(event: events.Event) -> messages.ClientMessage:
     raise TypeError(f"a client does not say {type(event).__name__}")
 
 
+def _blob(media: events.AudioChunk | events.Image) -> messages.Blob:
+    if isinstance(media, events.Image):
+        return messages.Blob(mime_type=media.mime_type, data=pybase64.b64encode(media.data).decode())
+    return messages.Blob(mime_type=f"audio/pcm;rate={media.rate}", data=pybase64.b64encode(media.pcm).decode())
+
+
 def decode_client(frame: str | bytes) -> list[events.Event]:
     """The events of one client message, in either spelling.
 
     Raises Refusal with Google's close code and reason for what Google refuses.
     """
     try:
-        message = _decode_strictly(frame)
-    except (msgspec.MsgspecError, RecursionError):
+        message = _strict_decoder().decode(frame)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
         message = _decode_leniently(frame)
     fields = [name for name in message.__struct_fields__ if getattr(message, name) is not None]
-    if len(fields) != 1:
+    if len(fields) != 1 or (message.realtime_input is None and is_too_deep(frame)):
         raise Refusal(1007, closes.INVALID_ARGUMENT)
     return list(_client_events(message))
 
@@ -98,7 +112,7 @@ def _decode_leniently(frame: str | bytes) -> messages.ClientMessage:
         return msgspec.convert(camel_keys(msgspec.json.decode(frame)), messages.ClientMessage, strict=False)
     except msgspec.ValidationError as error:
         raise Refusal(1007, _google_words(str(error))) from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Refusal(1007, closes.INVALID_ARGUMENT) from error
 
 
@@ -119,10 +133,11 @@ def _client_events(message: messages.ClientMessage) -> Iterator[events.Event]:
 def _realtime_events(realtime: messages.RealtimeInput) -> Iterator[events.Event]:
     if realtime.activity_start is not None:
         yield events.ActivityStart()
-    # Of mediaChunks the service uses the first only.
-    for blob in (realtime.audio, realtime.video, *realtime.media_chunks[:1]):
+    for blob in (realtime.audio, realtime.video):
         if blob is not None:
             yield _media(blob)
+    for blob in realtime.media_chunks[:1]:  # the service uses the first only
+        yield events.MediaChunks(_media(blob))
     if realtime.text is not None:
         yield events.Text(realtime.text)
     if realtime.activity_end is not None:
@@ -131,7 +146,7 @@ def _realtime_events(realtime: messages.RealtimeInput) -> Iterator[events.Event]
         yield events.AudioStreamEnd()
 
 
-def _media(blob: messages.Blob) -> events.Event:
+def _media(blob: messages.Blob) -> events.AudioChunk | events.Image:
     try:
         data = base64_bytes(blob.data)
     except ValueError as error:

@@ -14,7 +14,7 @@ import pybase64
 from ...errors import ProtocolError
 from .. import events, messages
 from ..models import Platform
-from .spelling import audio_rate, base64_bytes, duration, seconds_of
+from .spelling import MAX_NESTING, audio_rate, base64_bytes, duration, int64, is_too_deep, seconds_of
 
 OUTPUT_RATE = 24_000
 """Samples a second of the model's audio, where its mime type names no rate."""
@@ -44,14 +44,16 @@ def decode_server(frame: str | bytes) -> list[events.Event]:
         found = list(_server_events(message))
         if not found and (keys := tuple(msgspec.json.decode(frame))) and not set(keys) <= _KNOWN_KEYS:
             found.append(events.Unrecognised(keys))
+        if any(type(event) is not events.AudioChunk for event in found) and is_too_deep(frame):
+            raise ProtocolError(f"the server sent a message of more than {MAX_NESTING} levels")
     except msgspec.ValidationError as error:
         raise ProtocolError(f"the server sent a message of the wrong shape: {error}") from error
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ProtocolError(f"the server sent a message that is not JSON: {error}") from error
     return found
 
 
-_KNOWN_KEYS = {field.encode_name for field in msgspec.structs.fields(messages.ServerMessage)}
+_KNOWN_KEYS = frozenset(messages.ServerMessage.__struct_encode_fields__)
 
 
 def _server_events(message: messages.ServerMessage) -> Iterator[events.Event]:
@@ -105,7 +107,7 @@ def _reply_audio(blob: messages.Blob) -> events.Event:
         return events.Unrecognised((f"inlineData {blob.mime_type}",))
     rate = audio_rate(blob.mime_type, OUTPUT_RATE)
     if rate is None:
-        raise ProtocolError(f"the server sent audio of an impossible rate: {blob.mime_type}")
+        raise ProtocolError(f"the server sent audio of an impossible rate: {blob.mime_type[:80]}")
     try:
         return events.AudioChunk(base64_bytes(blob.data), rate)
     except ValueError as error:
@@ -120,8 +122,7 @@ def _control_events(message: messages.ServerMessage) -> Iterator[events.Event]:
     if message.go_away is not None:
         yield events.GoAway(seconds_of(message.go_away.time_left) or 0.0)
     if (update := message.session_resumption_update) is not None:
-        index = update.last_consumed_client_message_index
-        consumed = int(index) if isinstance(index, int) or (index or "").isdecimal() else None  # type: ignore[arg-type]
+        consumed = int64(update.last_consumed_client_message_index)
         yield events.ResumptionUpdate(update.new_handle, update.resumable, consumed)
     if (activity := message.voice_activity) is not None:
         yield events.VoiceActivity(activity.type, seconds_of(activity.audio_offset))

@@ -4,11 +4,36 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import pybase64
 
 RATES = range(1_000, 384_001)
+MAX_NESTING = 100
+"""Levels of objects and arrays in a message, as in Google's own JSON parser. The decoder bears ten times that, which
+whoever writes it out again may not."""
+
+
+def is_too_deep(frame: str | bytes) -> bool:
+    """Whether a message, which has been decoded, has more levels than MAX_NESTING."""
+    data = frame.encode() if isinstance(frame, str) else frame
+    if data.count(b"{") + data.count(b"[") <= MAX_NESTING:
+        return False
+    try:
+        level = [msgspec.json.decode(data)]
+    except RecursionError:
+        return True
+    for _ in range(MAX_NESTING + 1):
+        level = [inner for outer in level for inner in _inside(outer)]
+    return bool(level)
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def base64_bytes(text: str) -> bytes:
@@ -32,6 +57,11 @@ def seconds_of(duration: str | None) -> float | None:
     match = re.fullmatch(r"(-?\d{1,12}(?:\.\d{1,9})?)s", duration or "")
     seconds = float(match[1]) if match else math.nan
     return seconds if math.isfinite(seconds) else None
+
+
+def int64(value: str | int | None) -> int | None:
+    """A protobuf int64, which is a string in JSON; None where there is none or it is no such number."""
+    return int(value) if value is not None and re.fullmatch(r"-?\d{1,19}", str(value)) else None
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,111 @@
+"""What the user wrote and showed since the model last spoke: it waits here until a turn is made of it.
+
+`clientContent` gathers until its `turnComplete`, pictures until the next turn of any kind. Pictures are counted and
+not kept; sound in a `clientContent` is an utterance, if it is PCM.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..protocol import closes
+from ..protocol.closes import Refusal
+from ..protocol.codec import INPUT_RATE
+from ..protocol.codec.spelling import audio_rate, base64_bytes
+from ..protocol.events import AudioChunk
+from ..protocol.messages import Blob, Content
+from .hearing import AtInputRate
+from .usage import CHARACTERS_PER_TOKEN, TokenCount
+from .utterance import OpenSpool, Utterance
+
+MAX_TEXT_CHARACTERS = 128_000 * CHARACTERS_PER_TOKEN
+"""The models' context window: more text than that in one turn is refused."""
+
+_PCM_TYPES = ("audio/pcm", "audio/l16")
+
+
+@dataclass
+class Inbox:
+    """`seeding` is whether `clientContent` is still the history of before, which is not answered."""
+
+    seeding: bool = False
+    texts: list[str] = field(default_factory=list)
+    characters: int = 0
+    images: int = 0
+    utterance: Utterance | None = None
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
+
+    def copy(self) -> Inbox:
+        """What a resumption handle keeps; sound is not in it."""
+        return Inbox(self.seeding, list(self.texts), self.characters, self.images)
+
+    def note(self, turns: Iterable[Content], tokens: TokenCount, open_spool: OpenSpool) -> None:
+        """Turns for the history. What the user wrote since the model last spoke is what will be answered.
+
+        Raises Refusal where it is more than the context holds, or is no base64.
+        """
+        for content in turns:
+            if content.role == "model":
+                self.forget_writing()
+            for part in content.parts:
+                if part.inline_data is not None and content.role != "model":
+                    self._see(part.inline_data, tokens, open_spool)
+            text = text_of(content)
+            if content.role in ("model", "system"):
+                tokens.heard_characters += len(text)
+            elif text:
+                self._write(text)
+        fits_context(self.characters)
+
+    def _write(self, text: str) -> None:
+        self.texts.append(text)
+        self.characters += len(text)
+
+    def _see(self, blob: Blob, tokens: TokenCount, open_spool: OpenSpool) -> None:
+        mime_type = blob.mime_type.lower()
+        if mime_type.startswith("image/"):
+            self.images += 1
+            tokens.seen_images += 1
+        elif mime_type.startswith(_PCM_TYPES):
+            self._hear(blob, open_spool)
+        else:
+            self._write(f"[{blob.mime_type}, {len(blob.data) * 3 // 4} bytes]")
+
+    def _hear(self, blob: Blob, open_spool: OpenSpool) -> None:
+        rate = audio_rate(blob.mime_type, INPUT_RATE)
+        if rate is None:
+            raise Refusal(1007, closes.INVALID_ARGUMENT)
+        try:
+            chunk = AudioChunk(base64_bytes(blob.data), rate)
+        except ValueError as error:
+            raise Refusal(1007, closes.INVALID_VALUE.format(at=" at 'client_content'", type="TYPE_BYTES")) from error
+        if self.utterance is None:
+            self.utterance = Utterance(open_spool())
+        stream = AtInputRate()
+        for pcm in stream.push(chunk):
+            self.utterance.write(pcm)
+        self.utterance.write(stream.finish())
+
+    def forget_writing(self) -> None:
+        """Only the pictures still wait."""
+        self.texts.clear()
+        self.characters = 0
+        self.close()
+
+    def close(self) -> None:
+        if self.utterance is not None:
+            self.utterance.close()
+            self.utterance = None
+
+
+def fits_context(characters: int) -> None:
+    if characters > MAX_TEXT_CHARACTERS:
+        raise Refusal(1007, closes.INVALID_ARGUMENT)
+
+
+def text_of(content: Content) -> str:
+    return "".join(part.text for part in content.parts if part.text)

@@ -1,0 +1,85 @@
+"""A session recorded on the wire, read. Pure: the file's bytes go in, frames come out.
+
+The format is that of js-genai's recorded sessions. A frame begins a line:
+
+    >181 {"setup": ...}         what the client said
+    <27 {                       what the server said, pretty-printed as it was
+      "setupComplete": {}
+    }
+    <61 @0.052 {...}            livecli's addition: seconds since the connection opened
+
+The number is the frame's length in bytes and one more. It is not relied on: no line within JSON begins like this, so
+the next such line ends a frame, and a recording can be edited by hand.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .mistake import Mistake
+
+_HEADER = re.compile(rb"^([<>])\d+(?: @(\d{1,9}(?:\.\d{1,9})?))? ", re.MULTILINE)
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class Direction(StrEnum):
+    """Who said it."""
+
+    CLIENT = ">"
+    SERVER = "<"
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """One frame, byte by byte, where it begins, and the seconds since the connection opened if they are known."""
+
+    direction: Direction
+    frame: bytes
+    line: int
+    at_seconds: float | None = None
+
+
+def parse_recording(data: bytes) -> list[Recorded]:
+    """The frames in their order. Raises Mistake, which is a ValueError, with the line that cannot be understood."""
+    recorded = list(_frames(data.removeprefix(_BYTE_ORDER_MARK)))
+    times = [one for one in recorded if one.at_seconds is not None]
+    for before, after in itertools.pairwise(times):
+        if (after.at_seconds or 0.0) < (before.at_seconds or 0.0):
+            raise Mistake(after.line, f"{after.at_seconds} s is earlier than the frame before it")
+    return recorded
+
+
+def _frames(data: bytes) -> Iterator[Recorded]:
+    headers = list(_HEADER.finditer(data))
+    before = data[: headers[0].start()] if headers else data
+    if before.strip() or not headers:
+        raise Mistake(1 + _blank_lines(before), "a frame begins with > or <, and the number of its bytes")
+    ends = [header.start() for header in headers[1:]] + [len(data)]
+    line = 1 + before.count(b"\n")
+    for header, end in zip(headers, ends, strict=True):
+        frame = data[header.end() : end].removesuffix(b"\n")  # the log's own
+        _check(frame, line)
+        at_seconds = float(header[2]) if header[2] else None
+        yield Recorded(Direction(header[1].decode()), frame, line, at_seconds)
+        line += data.count(b"\n", header.start(), end)
+
+
+def _blank_lines(data: bytes) -> int:
+    return data[: len(data) - len(data.lstrip())].count(b"\n") if data.strip() else 0
+
+
+def _check(frame: bytes, line: int) -> None:
+    """Every message is one JSON object."""
+    try:
+        message = json.loads(frame)
+    except json.JSONDecodeError as error:
+        raise Mistake(line + error.lineno - 1, f"the frame is not JSON: {error.msg}") from error
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise Mistake(line, f"the frame is not JSON: {error}") from error
+    if not isinstance(message, dict):
+        raise Mistake(line, "the frame is not a JSON object")

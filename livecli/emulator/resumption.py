@@ -1,0 +1,159 @@
+"""Sessions that outlive their connection: what a handle brings back, and the store that all connections share. Pure.
+
+A handle keeps the session as it was when the handle was given, and can be used any number of times; it expires so long
+after the session's last connection has ended. While that is still open, a handle cannot be used.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import secrets
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from ..protocol import closes, events
+from ..protocol.closes import Refusal
+from ..protocol.messages import SessionResumptionConfig
+from ..protocol.models import Platform
+from .answer import Message
+from .behaviours import Behaviour
+from .inbox import Inbox
+from .tools import Tools
+from .usage import TokenCount
+
+EXPIRY_SECONDS: Mapping[Platform, float] = MappingProxyType(
+    {Platform.DEVELOPER: 2 * 3600.0, Platform.VERTEX: 24 * 3600.0}
+)
+
+MAX_HANDLES = 10_000
+MAX_HANDLES_OF_A_SESSION = 16
+MAX_HELD_CHARACTERS = 16_000_000
+"""Of what users wrote and has no answer yet. Beyond any of these the oldest handles are forgotten."""
+
+
+@dataclass
+class Memory:
+    """All that a session is, but for its connection: what the next one goes on with."""
+
+    tools: Tools
+    behaviour: Behaviour
+    inbox: Inbox = field(default_factory=Inbox)
+    tokens: TokenCount = field(default_factory=TokenCount)
+    turns_done: int = 0
+    forgotten_tokens: int = 0
+    seconds: float = 0.0
+
+    def copy(self) -> Memory:
+        return Memory(
+            self.tools.copy(),
+            copy.copy(self.behaviour),
+            self.inbox.copy(),
+            dataclasses.replace(self.tokens),
+            self.turns_done,
+            self.forgotten_tokens,
+            self.seconds,
+        )
+
+    @property
+    def characters(self) -> int:
+        """How much room it takes, roughly."""
+        return self.inbox.characters + sum(map(len, self.tools.functions))
+
+
+@dataclass
+class _Session:
+    """What all handles of one session share. `ended_at` is None while a connection is open."""
+
+    handles: deque[str] = field(default_factory=deque)
+    ended_at: float | None = None
+
+
+@dataclass(frozen=True)
+class _Kept:
+    platform: Platform
+    memory: Memory
+    session: _Session
+
+
+class Sessions:
+    """One server's. Handles expire after `expiry_seconds`, by default each platform's own."""
+
+    def __init__(
+        self,
+        expiry_seconds: float | None = None,
+        *,
+        new_handle: Callable[[], str] = lambda: secrets.token_urlsafe(48),
+    ) -> None:
+        self._expiry_seconds = EXPIRY_SECONDS if expiry_seconds is None else dict.fromkeys(Platform, expiry_seconds)
+        self._new_handle = new_handle
+        self._kept: dict[str, _Kept] = {}  # the oldest first
+        self._held_characters = 0
+
+    def connect(self, config: SessionResumptionConfig | None, platform: Platform, now: float) -> Resumption:
+        """This connection's, which has to be closed. Raises Refusal where its handle cannot be used."""
+        handle = config.handle if config is not None else None
+        if not handle:
+            return Resumption(self, config, platform, _Session())
+        kept = self._kept.get(handle)
+        if kept is None or kept.platform is not platform or self._has_expired(kept, now):
+            raise Refusal(1008, closes.ENTITY_NOT_FOUND)
+        if kept.session.ended_at is None:
+            raise Refusal(1011, closes.INTERNAL_ERROR)
+        kept.session.ended_at = None
+        return Resumption(self, config, platform, kept.session, kept.memory.copy())
+
+    def keep(self, memory: Memory, platform: Platform, session: _Session) -> str:
+        """A new handle for the session as it is."""
+        handle = self._new_handle()
+        self._kept[handle] = kept = _Kept(platform, memory.copy(), session)
+        self._held_characters += kept.memory.characters
+        session.handles.append(handle)
+        if len(session.handles) > MAX_HANDLES_OF_A_SESSION:
+            self._forget(session.handles[0])
+        while len(self._kept) > MAX_HANDLES or self._held_characters > MAX_HELD_CHARACTERS:
+            self._forget(next(iter(self._kept)))
+        return handle
+
+    def _forget(self, handle: str) -> None:
+        kept = self._kept.pop(handle)
+        kept.session.handles.remove(handle)
+        self._held_characters -= kept.memory.characters
+
+    def _has_expired(self, kept: _Kept, now: float) -> bool:
+        ended_at = kept.session.ended_at
+        return ended_at is not None and now - ended_at > self._expiry_seconds[kept.platform]
+
+
+class Resumption:
+    """One connection's handles. `memory` is what it goes on with, None where it begins a session."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        config: SessionResumptionConfig | None,
+        platform: Platform,
+        session: _Session,
+        memory: Memory | None = None,
+    ) -> None:
+        self.memory = memory
+        self._sessions, self._session = sessions, session
+        self._platform = platform
+        self._wanted = config is not None
+        self._transparent = config is not None and bool(config.transparent)
+
+    def update(self, memory: Memory, consumed: int) -> list[Message]:
+        """The session can be resumed now; `consumed` client messages of this connection are in what is kept."""
+        if not self._wanted:
+            return []
+        handle = self._sessions.keep(memory, self._platform, self._session)
+        return [[events.ResumptionUpdate(handle, True, consumed if self._transparent else None)]]
+
+    def not_now(self) -> list[Message]:
+        """The model is speaking: there is no handle for that."""
+        return [[events.ResumptionUpdate()]] if self._wanted else []
+
+    def close(self, now: float) -> None:
+        self._session.ended_at = now

@@ -1,0 +1,224 @@
+"""A script as its author writes it, TOML, read into turns. Pure: the text is handed in, and so is what loads a sound.
+
+    [[turn]]                                        # the first thing that is said, whatever it is
+    say = "Hello! How can I help?"
+
+    [[turn]]
+    match = "weather in (paris|rome)"               # a regular expression, found anywhere, in any case
+    think = "I need the forecast."
+    call = {name = "get_weather", args = {city = "Paris"}}
+    then = [{delay_ms = 200}, "It is sunny."]       # once the function has returned
+
+    [[turn]]
+    match = "goodbye"
+    say = "Goodbye."
+    audio = "goodbye.wav"                           # this is how it sounds; without, each letter is a tone
+    close = {code = 1000}
+
+What a turn does, it does in the order in which it is written. `steps` is a list of the same, for what happens more than
+once; a step that is only a text is said. Everything that is wrong is a Mistake with its line.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Callable, Iterable
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from ..errors import LivecliError
+from ..protocol.closes import CLOSE_REASON_BYTES
+from . import toml_lines
+from .behaviours import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
+from .mistake import Mistake
+from .script import Act, Asking, ScriptedTurn, Tones
+from .toml_lines import Path
+
+LoadAudio = Callable[[str], Iterable[bytes]]
+"""The sound in a file, named as the script names it: mono PCM16 at OUTPUT_RATE, in blocks that can be taken again and
+again. What it raises (LivecliError, OSError, ValueError) becomes a Mistake."""
+
+MAX_DELAY_MS = 3_600_000
+SENDABLE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+"""Close codes that may go over the wire; the others are for what never did."""
+
+_TYPES = {str: "a text", bool: "true or false", dict: "a table", list: "a list", int: "a number", float: "a number"}
+
+
+def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
+    """The turns of a script. Raises Mistake, which is a ValueError.
+
+    Each sound is loaded once, so that a file that is missing is missed at the start and not in the middle of a session.
+    """
+    try:
+        script = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        complaint = re.sub(r" \(at .*\)$", "", str(error))
+        raise Mistake(toml_lines.line_of_complaint(text, str(error)), f"this is not TOML: {complaint}") from error
+    return _Reader(text, load_audio).turns(script)
+
+
+class _Reader:
+    """Of one script. Every value is read together with its path, to tell where it stands if it is wrong."""
+
+    def __init__(self, text: str, load_audio: LoadAudio) -> None:
+        self._text = text
+        self._load = load_audio
+        self._sounds: dict[str, Iterable[bytes]] = {}
+        self._steps: dict[str, Callable[[Any, Path], list[Act]]] = {
+            "say": lambda value, path: [Say(words := self._words(value, path), Tones(words))],
+            "think": lambda value, path: [Think(self._words(value, path))],
+            "call": self._calls,
+            "delay_ms": lambda value, path: [Wait(self._delay_ms(value, path) / 1000)],
+            "interrupt": lambda value, path: [Interrupt()] if self._is(value, bool, path) else [],
+            "close": self._close,
+            "ground": lambda value, path: [Ground(self._json(value, path))],
+            "code": lambda value, path: [
+                Code({"executableCode": {"language": "PYTHON", "code": self._words(value, path)}})
+            ],
+            "steps": self._sequence,
+        }
+
+    def turns(self, script: dict[str, Any]) -> tuple[ScriptedTurn, ...]:
+        for key in script:
+            if key != "turn":
+                self._unknown(key, ["turn"], [key])
+        turns = script.get("turn")
+        if isinstance(turns, dict):
+            self._wrong(["turn"], "a turn is written with two brackets: [[turn]]")
+        if not turns:
+            raise Mistake(1, "there is no [[turn]] in it", hint='write [[turn]], and under it say = "Hello"')
+        return tuple(self._turn(turn, ["turn", n]) for n, turn in enumerate(self._is(turns, list, ["turn"])))
+
+    def _turn(self, turn: Any, path: Path) -> ScriptedTurn:
+        table = dict(self._is(turn, dict, path))
+        match, on = table.pop("match", None), table.pop("on", None)
+        if on not in (None, "response"):
+            self._wrong([*path, "on"], 'on can only be "response": what a function returned')
+        if not table:
+            self._wrong(path, "this turn does nothing", hint=f"give it one of {', '.join(self._steps)}")
+        pattern = None if match is None else self._pattern(match, [*path, "match"])
+        return ScriptedTurn(tuple(self._acts(table, path, "match", "on")), pattern, on == "response")
+
+    def _acts(self, table: dict[str, Any], path: Path, *more_keys: str) -> list[Act]:
+        """What a turn or a step does, in the order in which it is written."""
+        known = [*self._steps, "audio", "then", *more_keys]
+        acts: list[Act] = []
+        for key, value in table.items():
+            if key not in known:
+                self._unknown(key, known, [*path, key])
+            if acts and isinstance(acts[-1], Interrupt | Close) and key not in ("audio", "then"):
+                self._wrong([*path, key], "nothing can follow: the turn has ended")
+            if key == "audio":
+                acts += [] if "say" in table else [Say("", self._sound(value, [*path, key]))]
+            elif key in self._steps:
+                acts += self._steps[key](value, [*path, key])
+                if key == "say" and "audio" in table:
+                    acts[-1] = Say(value, self._sound(table["audio"], [*path, "audio"]))
+        return self._followed(acts, table["then"], [*path, "then"]) if "then" in table else acts
+
+    def _followed(self, acts: list[Act], then: Any, path: Path) -> list[Act]:
+        """`then` answers for those calls that have none of their own."""
+        names = Counter(act.name for act in acts if isinstance(act, Call))
+        names.subtract(name for act in acts if isinstance(act, Asking) for name in act.names)
+        if not +names:
+            self._wrong(path, "`then` follows what a function returned, and there is no call before it")
+        return [Asking(tuple(names.elements()), tuple(self._sequence(then, path))), *acts]
+
+    def _sequence(self, value: Any, path: Path) -> list[Act]:
+        """Steps: a list of tables and texts, or only one of them."""
+        if not isinstance(value, list):
+            return self._step(value, path)
+        acts: list[Act] = []
+        for n, step in enumerate(value):
+            if acts and isinstance(acts[-1], Interrupt | Close):
+                self._wrong([*path, n], "nothing can follow: the turn has ended")
+            acts += self._step(step, [*path, n])
+        return acts
+
+    def _step(self, value: Any, path: Path) -> list[Act]:
+        if isinstance(value, str):
+            return self._steps["say"](value, path)
+        return self._acts(self._is(value, dict, path), path)
+
+    def _calls(self, value: Any, path: Path) -> list[Act]:
+        if isinstance(value, list):
+            return [act for n, call in enumerate(value) for act in self._calls(call, [*path, n])]
+        call = {"name": value} if isinstance(value, str) else self._is(value, dict, path)
+        for key in call:
+            if key not in ("name", "args"):
+                self._wrong([*path, key], f"a call has no {key!r}", hint="arguments go into args = {...}")
+        if not call.get("name"):
+            self._wrong(path, "a call needs the name of a function")
+        return [Call(self._words(call["name"], [*path, "name"]), self._json(call.get("args", {}), [*path, "args"]))]
+
+    def _close(self, value: Any, path: Path) -> list[Act]:
+        close = value if isinstance(value, dict) else {"code": value}
+        for key in close:
+            if key not in ("code", "reason"):
+                self._unknown(key, ["code", "reason"], [*path, key])
+        code = self._is(close.get("code", 1000), int, [*path, "code"] if close is value else path)
+        if code not in SENDABLE_CODES:
+            self._wrong(path, f"{code} is no close code that can be sent", hint="1000, 1007, 1008, 1011, 3000 to 4999")
+        reason = self._is(close.get("reason", ""), str, [*path, "reason"])
+        if len(reason.encode()) > CLOSE_REASON_BYTES:
+            self._wrong([*path, "reason"], f"the reason is longer than {CLOSE_REASON_BYTES} bytes")
+        return [Close(code, reason)]
+
+    def _sound(self, value: Any, path: Path) -> Iterable[bytes]:
+        name = self._words(value, path)
+        if name not in self._sounds:
+            try:
+                self._sounds[name] = self._load(name)
+            except (LivecliError, OSError, ValueError) as error:
+                self._wrong(path, str(error), hint=error.hint if isinstance(error, LivecliError) else None)
+        return self._sounds[name]
+
+    def _pattern(self, value: Any, path: Path) -> re.Pattern[str]:
+        try:
+            return re.compile(self._is(value, str, path), re.IGNORECASE | re.DOTALL)
+        except re.error as error:
+            self._wrong(path, f"{value!r} is no regular expression: {error}")
+
+    def _delay_ms(self, value: Any, path: Path) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_DELAY_MS:
+            self._wrong(path, f"delay_ms must be a number of milliseconds, 0 to {MAX_DELAY_MS}")
+        return value
+
+    def _words(self, value: Any, path: Path) -> str:
+        words: str = self._is(value, str, path)
+        return words if words else self._wrong(path, f"{path[-1]} is empty")
+
+    def _json(self, value: Any, path: Path) -> dict[str, Any]:
+        table: dict[str, Any] = self._is(value, dict, path)
+        try:
+            json.dumps(table, allow_nan=False)
+        except (TypeError, ValueError):
+            self._wrong(path, "there is something in it that JSON has no word for", hint="write dates and nan as texts")
+        return table
+
+    def _is(self, value: Any, wanted: type, path: Path) -> Any:
+        if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
+            return value
+        what = _TYPES.get(type(value), "a date")
+        return self._wrong(path, f"{_name_at(path)} must be {_TYPES[wanted]}, and is {what}")
+
+    def _unknown(self, key: str, known: list[str], path: Path) -> NoReturn:
+        meant = get_close_matches(key, known, 1)
+        hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
+        self._wrong(path, f"there is no {key!r} here", hint=hint)
+
+    def _wrong(self, path: Path, reason: str, *, hint: str | None = None) -> NoReturn:
+        raise Mistake(toml_lines.line_of(self._text, path), reason, hint=hint)
+
+
+def _name_at(path: Path) -> str:
+    """What the value is called: `say`, or for one of a list `a step`."""
+    return (
+        str(path[-1])
+        if isinstance(path[-1], str)
+        else {"turn": "a turn", "call": "a call"}.get(str(path[-2]), "a step")
+    )

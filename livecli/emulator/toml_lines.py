@@ -1,0 +1,81 @@
+"""Where in a TOML text a value stands. Pure, and slow: it is asked only once something is wrong.
+
+tomllib tells no lines. But a text that ends just before a value begins does not have that value yet, and one that ends
+with the line where it begins has it, as soon as whatever is still open there is closed. So that line is found by
+parsing ever more of the text.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import tomllib
+from collections.abc import Sequence
+from typing import Any
+
+Path = Sequence[str | int]
+"""Keys and indexes from the top: `("turn", 2, "steps", 0)`."""
+
+_STRINGS = ("", '"""', "'''")
+_BRACKETS = ["".join(some) for count in range(5) for some in itertools.product("]}", repeat=count)]
+CLOSINGS = tuple(string + brackets for string, brackets in itertools.product(_STRINGS, _BRACKETS))
+"""What can be open at the end of a line: a string of several lines, arrays, and inline tables around those."""
+
+
+def line_of(text: str, path: Path) -> int:
+    """The line, from 1, where the value at `path` begins; where it cannot be told, where the table around it does.
+
+    `text` is valid TOML.
+    """
+    lines = text.split("\n")
+    first, block = _block(lines, path)
+    inner = [path[0], 0, *path[2:]] if first is not None else path
+    name = path[-1]
+    for count, line in enumerate(block, 1):
+        if (not isinstance(name, str) or name in line) and _has("\n".join(block[:count]), inner):
+            return (first or 0) + count
+    return (first or 0) + 1
+
+
+def line_of_complaint(text: str, complaint: str) -> int:
+    """The line that tomllib's complaint names; without one it speaks of the end."""
+    named = re.search(r"\(at line (\d+), ", complaint)
+    return int(named[1]) if named else text.rstrip().count("\n") + 1
+
+
+def _block(lines: list[str], path: Path) -> tuple[int | None, list[str]]:
+    """For a path into an array of tables (`[[turn]]`) the lines of that table, and the number of lines before it."""
+    if len(path) < 2:
+        return None, lines
+    header = re.compile(rf"\s*\[\[\s*{re.escape(str(path[0]))}\s*\]\]")
+    starts = [0]
+    for number, line in enumerate(lines):
+        # What looks like a header may stand within a string: then the text before it is not complete.
+        if header.match(line) and _parsed("\n".join(lines[starts[-1] : number])) is not None:
+            starts.append(number)
+    starts = [*starts[1:], len(lines)]
+    nth = path[1]
+    if not isinstance(nth, int) or nth + 1 >= len(starts):
+        return None, lines  # written as an inline array
+    return starts[nth], lines[starts[nth] : starts[nth + 1]]
+
+
+def _has(text: str, path: Path) -> bool:
+    closed = (_parsed(f"{text}\n{closing}") for closing in CLOSINGS)
+    return _reaches(next((value for value in closed if value is not None), None), path)
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return tomllib.loads(text + "\n")
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _reaches(value: Any, path: Path) -> bool:
+    for step in path:
+        try:
+            value = value[step]
+        except (KeyError, IndexError, TypeError):
+            return False
+    return True

@@ -1,0 +1,24 @@
+"""Where livecli keeps what outlives a run, each thing where this system keeps its kind. Owns platformdirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .errors import FileError
+
+
+def state_folder() -> Path:
+    """What can be made again, but should stay: certificates. It need not be there yet.
+
+    `$XDG_STATE_HOME/livecli`, else `~/.local/state/livecli` on Linux and its like elsewhere. Raises FileError for a
+    user without a home, who would find it in the current folder.
+    """
+    import platformdirs
+
+    try:
+        folder = platformdirs.user_state_path("livecli", appauthor=False)
+    except RuntimeError:
+        folder = Path()
+    if not folder.is_absolute():  # so do older versions of platformdirs tell it
+        raise FileError("there is no home folder to keep anything in", hint="set HOME, or XDG_STATE_HOME")
+    return folder

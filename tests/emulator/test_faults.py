@@ -1,0 +1,63 @@
+"""`WHAT@WHEN`, read strictly."""
+
+import pytest
+
+from livecli.emulator.faults import Fault, Faults, parse_fault
+
+GOOD = {
+    "close=1011@setup": Fault("close", "setup", 1, 1011),
+    "close=1011:Internal error: a@b@audio:3": Fault("close", "audio", 3, 1011, "Internal error: a@b"),
+    "drop@reply:12": Fault("drop", "reply", 12),
+    "stall=2.5@turn:1": Fault("stall", "turn", 1, 2.5),
+    "goaway=1@5s": Fault("goaway", "time", 5, 1),
+    "garbage@0.25s": Fault("garbage", "time", 0.25),
+    "http=503@connect": Fault("http", "connect", 1, 503),
+    "slow=4000@setup": Fault("slow", "setup", 1, 4000),
+    "truncate@reply:2": Fault("truncate", "reply", 2),
+    "stall=1@connect": Fault("stall", "connect", 1, 1),
+}
+
+
+@pytest.mark.parametrize("text", GOOD)
+def test_what_is_meant_is_read(text):
+    assert parse_fault(text) == GOOD[text]
+
+
+BAD = [
+    "drop",
+    "@setup",
+    "explode@setup",
+    "drop@later",
+    "drop@audio:0",
+    "drop@audio:",
+    "drop@audio:x",
+    "drop@-1s",
+    "close@setup",
+    "close=1006@setup",
+    "close=abc@setup",
+    "http=200@connect",
+    "http=503@setup",
+    "stall@setup",
+    "stall=x@setup",
+    "slow=0@setup",
+    "slow=9@connect",
+    "truncate@connect",
+    "drop=1@setup",
+    "goaway=nan@setup",
+]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_what_is_not_is_refused_in_one_line(text):
+    with pytest.raises(ValueError, match=r"\S") as refused:
+        parse_fault(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_each_moment_has_its_faults():
+    faults = Faults(parse_fault(text) for text in ("drop@audio:2", "stall=1@audio:2", "garbage@1s"))
+    assert faults
+    assert not Faults()
+    assert [fault.kind for fault in faults.at("audio", 2)] == ["drop", "stall"]
+    assert faults.at("audio", 1) == faults.at("setup") == []
+    assert [fault.kind for fault in faults.timed] == ["garbage"]

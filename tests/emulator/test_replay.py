@@ -1,0 +1,252 @@
+"""A recorded session played back: which message of the client is which cue, and when what is said."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+
+from livecli.emulator.mistake import Mistake
+from livecli.emulator.recording import Direction, parse_recording
+from livecli.emulator.replay import Cue, Kind, Line, Play, Replay, arrange
+from livecli.protocol import events, messages
+from livecli.protocol.codec import decode_client
+from livecli.protocol.events import Event
+from tests.emulator.recorded import NAMES, recorded_log
+
+SETUP = events.Setup(messages.Setup(model="models/m"))
+START, END, STREAM_END = events.ActivityStart(), events.ActivityEnd(), events.AudioStreamEnd()
+TEXT, TURNS = events.Text("hi"), events.ClientTurns()
+RESPONSE = events.ToolResponse((messages.FunctionResponse(name="f"),))
+IMAGE = events.Image(b"x")
+
+
+def audio(seconds: float, rate: int = 16_000) -> events.AudioChunk:
+    return events.AudioChunk(bytes(2 * round(rate * seconds)), rate)
+
+
+def recorded(*written: str | tuple[str, float]) -> Play:
+    """A play, from server frames by name (`"<a"`) and client frames as JSON, each with its time if it has one."""
+    log = ""
+    for one in written:
+        what, at = one if isinstance(one, tuple) else (one, None)
+        frame = json.dumps({what[1:]: {}}) if what.startswith("<") else what
+        log += f"{'<' if what.startswith('<') else '>'}1 {'' if at is None else f'@{at} '}{frame}\n"
+    return arrange(parse_recording(log.encode()))
+
+
+def sound(seconds: float) -> str:
+    data = base64.b64encode(audio(seconds).pcm).decode()
+    return json.dumps({"realtimeInput": {"audio": {"data": data, "mimeType": "audio/pcm;rate=16000"}}})
+
+
+S = '{"setup": {"model": "models/m"}}'
+T = '{"realtimeInput": {"text": "hello"}}'
+C = '{"clientContent": {"turnComplete": true}}'
+R = '{"toolResponse": {"functionResponses": []}}'
+I = '{"realtimeInput": {"video": {"data": "AA==", "mimeType": "image/png"}}}'  # noqa: E741
+U = '{"contextUpdate": {}}'
+BEGIN, STOP = '{"realtimeInput": {"activityStart": {}}}', '{"realtimeInput": {"activityEnd": {}}}'
+CLOSED = '{"realtimeInput": {"audioStreamEnd": true}}'
+
+
+class Player:
+    """A replay and its clock."""
+
+    def __init__(self, play: Play, speed: float = 1.0) -> None:
+        self.log: list[str] = []
+        self.replay = Replay(play, speed=speed, log=self.log.append)
+        self.now = 100.0
+
+    def says(self) -> list[str]:
+        """The names of the frames that are due."""
+        frames = []
+        while (frame := self.replay.next_frame(self.now)) is not None:
+            frames.append(next(iter(json.loads(frame))))
+        return frames
+
+    def to(self, *said: Event) -> list[str]:
+        """What is said to this."""
+        for event in said:
+            assert self.replay.listening
+            self.replay.receive(event, self.now)
+        return self.says()
+
+
+class TestKinds:
+    @pytest.mark.parametrize(
+        ("then", "now"),
+        [
+            (T, TEXT),
+            (C, TURNS),
+            (R, RESPONSE),
+            (I, IMAGE),
+            (U, events.ContextUpdate(messages.ContextUpdate())),
+            (STOP, END),
+            (STOP, STREAM_END),
+            (CLOSED, END),
+            (sound(0.1), audio(0.1)),
+            (sound(0.1), events.MediaChunks(audio(0.1))),
+            (I, events.MediaChunks(IMAGE)),
+            (BEGIN, START),
+            (BEGIN, audio(0.01)),
+        ],
+    )
+    def test_a_client_frame_waits_for_its_kind(self, then: str, now: Event) -> None:
+        player = Player(recorded(S, "<a", then, "<b", "<c"))
+        assert player.says() == []
+        assert player.to(SETUP) == ["a"]
+        assert player.to(now) == ["b", "c"]
+        assert player.says() == []
+
+    @pytest.mark.parametrize("other", [TURNS, RESPONSE, IMAGE, SETUP, STREAM_END])
+    def test_another_kind_is_passed_over_and_told(self, other: Event) -> None:
+        player = Player(recorded(S, "<a", T, "<b"))
+        player.to(SETUP)
+        assert player.to(other) == []
+        assert player.log[-1].endswith("the recording waits for realtimeInput.text")
+        assert player.to(TEXT) == ["b"]
+        player.to(TEXT)
+        assert player.log[-1].endswith("the recording waits for nothing more")
+
+    def test_audio_that_nobody_waits_for_is_not_told(self) -> None:
+        player = Player(recorded(S, "<a", T, "<b"))
+        assert player.to(SETUP, audio(1), audio(1)) == ["a"]
+        assert player.log == []
+
+    def test_the_client_may_be_ahead(self) -> None:
+        player = Player(recorded(S, "<a", T, "<b", T, "<c", C, "<d"))
+        assert player.to(SETUP, TEXT, TEXT, TURNS) == ["a", "b", "c", "d"]
+
+    def test_messages_that_were_not_answered_are_waited_for_too(self) -> None:
+        player = Player(recorded(S, "<a", T, C, "<b"))
+        player.to(SETUP)
+        assert player.to(TURNS) == []
+        assert player.to(TEXT) == []
+        assert player.to(TURNS) == ["b"]
+
+    def test_the_end_is_logged_and_the_session_stays_open(self) -> None:
+        player = Player(recorded(S, "<a"))
+        player.to(SETUP)
+        assert player.log == ["replay: the recording ends here"]
+        assert player.to(TEXT) == []
+        player.replay.close()
+
+
+class TestAudio:
+    def test_an_utterance_is_one_cue_however_it_is_cut(self) -> None:
+        play = recorded(S, "<a", BEGIN, *[sound(0.1)] * 5, STOP, "<b")
+        assert [part for part in play if isinstance(part, Cue)] == [
+            Cue(Kind.SETUP),
+            Cue(Kind.AUDIO, pytest.approx(0.5)),
+            Cue(Kind.AUDIO_END),
+        ]
+        for chunks in ([audio(0.01)], [audio(3)], [audio(0.02)] * 300, []):
+            player = Player(play)
+            assert player.to(SETUP, START, *chunks) == ["a"]
+            assert player.to(END) == ["b"]
+
+    def test_manual_and_automatic_are_the_same(self) -> None:
+        player = Player(recorded(S, "<a", BEGIN, sound(0.1), STOP, "<b"))
+        assert player.to(SETUP, audio(0.1), STREAM_END) == ["a", "b"]
+
+    def test_what_was_said_in_the_middle_comes_after_as_much_audio(self) -> None:
+        player = Player(recorded(S, "<a", sound(1), "<b", sound(1), sound(1), "<c", CLOSED, "<d"))
+        assert player.to(SETUP, audio(0.9)) == ["a"]
+        assert player.to(audio(0.05), audio(0.05)) == ["b"]
+        assert player.to(audio(1.9)) == []
+        assert player.to(audio(0.1)) == ["c"]
+        assert player.to(audio(5)) == []
+        assert player.to(STREAM_END) == ["d"]
+
+    def test_one_long_chunk_may_be_enough_for_several(self) -> None:
+        pieces = [part for _ in range(3_000) for part in (sound(0.001), "<b")]
+        player = Player(recorded(S, "<a", *pieces))
+        assert player.to(SETUP, audio(3, rate=24_000)) == ["a", *["b"] * 3_000]
+
+    def test_less_audio_is_enough_when_the_client_has_ended_it(self) -> None:
+        player = Player(recorded(S, "<a", sound(5), "<b", STOP, "<c"))
+        assert player.to(SETUP, audio(1), END) == ["a", "b", "c"]
+
+    def test_an_end_that_was_not_said_then(self) -> None:
+        """A microphone that stayed open, and files."""
+        player = Player(recorded(S, "<a", sound(5), "<b", sound(5), "<c"))
+        assert player.to(SETUP, audio(1), END) == ["a", "b"]
+        assert player.to(audio(1)) == []
+        assert player.to(STREAM_END) == ["c"]
+
+    def test_something_else_ends_it_too(self) -> None:
+        player = Player(recorded(S, "<a", sound(5), "<b", T, "<c", sound(1), "<d"))
+        assert player.to(SETUP, audio(4), TEXT) == ["a", "b", "c"]
+        assert player.to(audio(0.5)) == []
+        assert player.to(audio(0.5)) == ["d"]
+
+
+class TestTime:
+    PLAY = ((S, 0), ("<a", 0.5), (T, 10), ("<b", 11), ("<c", 13), (T, 20), ("<d", 20))
+
+    def test_each_frame_comes_as_long_after_its_cue_as_then(self) -> None:
+        player = Player(recorded(*self.PLAY))
+        assert player.replay.wake_at is None
+        assert player.to(SETUP) == []
+        assert player.replay.wake_at == 100.5
+        player.now = 100.5
+        assert player.says() == ["a"]
+        assert player.replay.wake_at is None
+        player.now = 200.0
+        assert player.to(TEXT) == []
+        player.now = 201.0
+        assert player.says() == ["b"]
+        assert player.replay.wake_at == 203.0
+        player.now = 204.0
+        assert player.says() == ["c"]
+
+    def test_speed(self) -> None:
+        player = Player(recorded(*self.PLAY), speed=2)
+        player.to(SETUP)
+        assert player.replay.wake_at == 100.25
+        assert Player(recorded(*self.PLAY), speed=0).to(SETUP, TEXT, TEXT) == ["a", "b", "c", "d"]
+
+    def test_the_order_is_kept_where_the_client_is_ahead(self) -> None:
+        player = Player(recorded(*self.PLAY))
+        assert player.to(SETUP, TEXT, TEXT) == []
+        player.now = 101.0
+        assert player.says() == ["a", "b"]
+        player.now = 103.0
+        assert player.says() == ["c", "d"]
+
+    def test_a_recording_without_times_is_played_at_once(self) -> None:
+        assert Player(recorded(S, "<a", T, "<b"), speed=1).to(SETUP, TEXT) == ["a", "b"]
+
+
+class TestArranging:
+    @pytest.mark.parametrize(
+        ("log", "line", "reason"),
+        [
+            (b"<9 {}\n", 1, "the service does not speak first"),
+            (b'>9 {"setup":{}}\n>9 {"setups":{}}\n', 2, "no client says this: .*setups"),
+            (b'>9 {"setup":{}}\n<9 {}\n>9 {"realtimeInput":{"audio":{"data":"?"}}}\n', 3, "no client says this"),
+        ],
+    )
+    def test_what_cannot_be_played_is_refused_with_its_line(self, log: bytes, line: int, reason: str) -> None:
+        with pytest.raises(Mistake, match=reason) as raised:
+            arrange(parse_recording(log))
+        assert raised.value.line == line
+
+    def test_lines_are_verbatim(self) -> None:
+        play = arrange(parse_recording(b'>9 {"setup":{}}\n<9 {\n "x": 1 }\n\n'))
+        assert play == (Cue(Kind.SETUP), Line(b'{\n "x": 1 }\n'))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_googles_sessions_are_played_back_to_who_recorded_them(name: str) -> None:
+    log = parse_recording(recorded_log(name))
+    replay, said = Replay(arrange(log), speed=0), []
+    for one in log:
+        if one.direction is Direction.CLIENT:
+            for event in decode_client(one.frame):
+                replay.receive(event, 0.0)
+            while (frame := replay.next_frame(0.0)) is not None:
+                said.append(frame)
+    assert said == [one.frame for one in log if one.direction is Direction.SERVER]

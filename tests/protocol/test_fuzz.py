@@ -1,0 +1,169 @@
+"""A frame, whatever is in it, is events, a ProtocolError (the server's) or a Refusal (the client's): nothing else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from livecli.errors import ProtocolError
+from livecli.protocol import events, messages
+from livecli.protocol.closes import Refusal
+from livecli.protocol.codec import decode_client, decode_server, encode_client, encode_server
+from livecli.protocol.machine import LiveProtocol, Side, State
+from livecli.protocol.models import Platform
+from livecli.report import event_fields, type_name
+from tests.hostile import ODD_FRAMES, frames_of, said_by
+
+fuzzed = settings(deadline=None, derandomize=True, max_examples=120)
+
+FROM_SERVER = frames_of(messages.ServerMessage)
+FROM_CLIENT = frames_of(messages.ClientMessage)
+
+CLIENT_EVENTS = said_by(
+    events.Setup,
+    events.AudioChunk,
+    events.ActivityStart,
+    events.ActivityEnd,
+    events.AudioStreamEnd,
+    events.Text,
+    events.Image,
+    events.ClientTurns,
+    events.ToolResponse,
+    events.ContextUpdate,
+)
+SERVER_EVENTS = said_by(
+    events.SetupComplete,
+    events.AudioChunk,
+    events.ModelText,
+    events.Thought,
+    events.ModelCode,
+    events.InputTranscript,
+    events.InterimTranscript,
+    events.OutputTranscript,
+    events.ToolCall,
+    events.ToolCallCancellation,
+    events.Interrupted,
+    events.GenerationComplete,
+    events.InteractionStatus,
+    events.TurnComplete,
+    events.WaitingForInput,
+    events.Grounding,
+    events.Usage,
+    events.GoAway,
+    events.ResumptionUpdate,
+    events.VoiceActivity,
+)
+
+
+def tellable(said: list[events.Event]) -> None:
+    """Every event can be told, to people and to programs."""
+    for event in said:
+        assert isinstance(event, events.Event)
+        assert json.dumps({"type": type_name(event), **event_fields(event)})
+        assert repr(event)
+
+
+def of_server(frame: str | bytes) -> list[events.Event] | None:
+    try:
+        said = decode_server(frame)
+    except ProtocolError as error:
+        assert str(error).startswith("the server sent ")
+        assert len(str(error)) < 1_000
+        return None
+    tellable(said)
+    return said
+
+
+def of_client(frame: str | bytes) -> list[events.Event] | None:
+    try:
+        said = decode_client(frame)
+    except Refusal as refusal:
+        assert refusal.code == 1007
+        assert refusal.reason
+        assert len(refusal.reason.encode()) <= 123
+        return None
+    tellable(said)
+    return said
+
+
+@pytest.mark.parametrize("kind", FROM_SERVER)
+@fuzzed
+@given(data=st.data())
+def test_a_servers_frame_is_events_or_a_protocol_error(kind: str, data: st.DataObject) -> None:
+    frame = data.draw(FROM_SERVER[kind])
+    said = of_server(frame)
+    if kind == "cut" and said:
+        assert json.loads(frame), "half a message says nothing"
+
+
+@pytest.mark.parametrize("kind", FROM_CLIENT)
+@fuzzed
+@given(data=st.data())
+def test_a_clients_frame_is_events_or_a_refusal(kind: str, data: st.DataObject) -> None:
+    of_client(data.draw(FROM_CLIENT[kind]))
+
+
+@pytest.mark.parametrize("frame", ODD_FRAMES, ids=range(len(ODD_FRAMES)))
+def test_frames_on_which_decoders_stumble(frame: bytes) -> None:
+    of_server(frame)
+    of_client(frame)
+    if len(frame) < 100_000:
+        of_server(frame.decode(errors="surrogateescape"))
+        of_client(frame.decode(errors="surrogateescape"))
+
+
+@fuzzed
+@given(st.sampled_from(Platform), SERVER_EVENTS)
+def test_what_a_server_says_is_what_a_client_hears(platform: Platform, event: Any) -> None:
+    frame = encode_server([event], platform)
+    assert frame.endswith(b"}\n")
+    if isinstance(event, events.SetupComplete) and platform is Platform.DEVELOPER:
+        event = events.SetupComplete()  # only Vertex names sessions
+    assert decode_server(frame) == [event]
+    assert decode_server(frame.decode()) == [event]
+
+
+@fuzzed
+@given(CLIENT_EVENTS)
+def test_what_a_client_says_is_what_a_server_hears(event: Any) -> None:
+    frame = encode_client(event)
+    assert decode_client(frame) == [event]
+    assert decode_client(frame.decode()) == [event]
+
+
+@fuzzed
+@given(st.sampled_from(Platform), st.lists(st.one_of(*FROM_SERVER.values()), max_size=6), st.lists(CLIENT_EVENTS))
+def test_the_clients_machine_survives_any_server(platform: Platform, frames: list[bytes], said: list[Any]) -> None:
+    machine = LiveProtocol(Side.CLIENT, platform)
+    for frame in frames:
+        for event in said[:2]:
+            try:
+                assert json.loads(machine.send(event))
+            except ProtocolError:
+                assert machine.state is not State.ACTIVE or type(event) is not events.Text
+        try:
+            received = machine.receive(frame)
+        except ProtocolError:
+            continue
+        if any(isinstance(event, events.SetupComplete) for event in received):
+            assert machine.state is State.ACTIVE
+
+
+@fuzzed
+@given(st.sampled_from(Platform), st.lists(st.one_of(*FROM_CLIENT.values()), max_size=6), st.lists(SERVER_EVENTS))
+def test_the_servers_machine_survives_any_client(platform: Platform, frames: list[bytes], said: list[Any]) -> None:
+    machine = LiveProtocol(Side.SERVER, platform)
+    for frame in frames:
+        try:
+            received = machine.receive(frame)
+        except Refusal as refusal:
+            assert refusal.code == 1007
+            continue
+        if any(isinstance(event, events.Setup) for event in received):
+            assert machine.setup is not None
+            assert json.loads(machine.send(events.SetupComplete("id"), *said))
+            assert machine.state is State.ACTIVE

@@ -1,0 +1,110 @@
+"""The official SDKs, unchanged, in programs that `livecli serve` runs: the environment alone points them at it, on TLS,
+with a certificate that they check.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.needs import needs
+
+HERE = Path(__file__).parent
+JAVASCRIPT = "@google/genai@3.1.0"
+PLATFORMS = ["developer", "vertex"]
+TURNS = [
+    {"audio": 24_000, "heard": "[0.5 s of speech]", "said": "[0.5 s of speech]"},
+    {"audio": 5 * 2_880, "heard": "", "said": "hello"},
+    {"audio": 5 * 2_880, "heard": "", "said": "again"},
+]
+LOG = ["[1] connected: ", "[1] turn 1: 0.5 s of speech", "[1] turn 2: 5 characters", "[1] turn 3: 5 characters"]
+
+
+def against_the_emulator(*command: str | Path, options: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-m", "livecli", "serve", *options, "--", *map(str, command)]
+    return subprocess.run(words, capture_output=True, text=True, timeout=50, check=False)
+
+
+def turns(ran: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
+    assert ran.returncode == 0, ran.stderr
+    return [json.loads(line) for line in ran.stdout.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> Path:
+    """The JavaScript SDK, installed once for this user."""
+    import platformdirs
+
+    needs("node")
+    npm = needs("npm")
+    folder = platformdirs.user_cache_path("livecli-tests", appauthor=False) / JAVASCRIPT.replace("/", "-")
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        making = tempfile.mkdtemp(dir=folder.parent)
+        quietly = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
+        installed = subprocess.run(
+            [npm, "install", *quietly, "--prefix", making, JAVASCRIPT], capture_output=True, text=True, timeout=55
+        )
+        if installed.returncode:
+            shutil.rmtree(making)
+            message = f"npm cannot install {JAVASCRIPT}: {installed.stderr[-200:]}"
+            (pytest.fail if os.environ.get("LIVECLI_TESTS_SKIP_NOTHING") else pytest.skip)(message)
+        Path(making).rename(folder)
+    return folder / "node_modules"
+
+
+@pytest.fixture
+def javascript(node_modules: Path, tmp_path: Path) -> list[str | Path]:
+    """The program, where it finds the SDK."""
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    return [needs("node"), shutil.copy(HERE / "program.mjs", tmp_path)]
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_python(platform: str) -> None:
+    ran = against_the_emulator(sys.executable, HERE / "program.py", platform)
+    assert turns(ran) == TURNS
+    lines = ran.stderr.splitlines()
+    assert [line[: len(start)] for line, start in zip(lines, LOG, strict=False)] == LOG
+    assert lines[-1] == "[1] closed: 1000"
+
+
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_javascript(javascript: list[str | Path], platform: str) -> None:
+    ran = against_the_emulator(*javascript, platform, options=("-q",))
+    assert turns(ran) == TURNS
+    assert ran.stderr.strip() == "closed 1005"
+
+
+KEY_INVALID = "1007 None. API key not valid. Please pass a valid API key."
+
+
+@pytest.mark.parametrize(
+    ("platform", "options", "says"),
+    [
+        ("developer", ("--require-key", "any"), None),
+        ("vertex", ("--require-token", "any"), None),
+        ("developer", ("--require-key", "another"), KEY_INVALID),
+        ("vertex", ("--require-token", "another"), "server rejected WebSocket connection: HTTP 401"),
+    ],
+)
+def test_python_with_the_right_and_the_wrong_credential(platform: str, options: tuple[str, ...], says: str) -> None:
+    ran = against_the_emulator(sys.executable, HERE / "program.py", platform, options=("-q", *options))
+    if says is None:
+        assert turns(ran) == TURNS
+    else:
+        assert ran.returncode == 1
+        assert says in ran.stderr.splitlines()[-1]
+
+
+def test_javascript_with_the_wrong_key(javascript: list[str | Path]) -> None:
+    ran = against_the_emulator(*javascript, "developer", options=("-q", "--require-key", "another"))
+    assert ran.returncode == 1
+    assert "(code 1007): API key not valid. Please pass a valid API key." in ran.stderr
