@@ -7,12 +7,12 @@ the way in for programs; names are resolved when they are first used, so that im
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be a third of `--version`
 if TYPE_CHECKING:
+    from typing import Any
+
     from .api import connect as connect
     from .api import send as send
     from .client import Session as Session
@@ -67,6 +67,8 @@ __all__ = ["__version__", *sorted(_HOME_OF)]  # noqa: PLE0604 - all are strings
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value = getattr(import_module(f".{_HOME_OF[name]}", __name__), name)
     globals()[name] = value
     return value

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Sequence
 
 from . import __version__
 from .errors import BUG_STATUS, Interrupted, LivecliError, OutputClosed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit status. Nothing is raised, whatever happens."""
-    if list(argv) == ["--version"]:  # asked for by scripts at every start: not worth loading the command line for
-        sys.stdout.write(f"livecli {__version__}\n")
-        return 0
     try:
         return _run(list(argv))
     except (KeyboardInterrupt, Interrupted) as interrupted:
@@ -26,10 +27,10 @@ def main(argv: Sequence[str]) -> int:
 
         complain(error, debug="--debug" in argv)
         return error.exit_status
-    except Exception:  # noqa: BLE001 - this is the last place
-        import traceback
+    except Exception as error:  # noqa: BLE001 - this is the last place
+        from .complaint import tell_traceback
 
-        traceback.print_exc()
+        tell_traceback(error)
         sys.stderr.write(
             f"error: this is a bug in livecli {__version__}\nhint: please report it with the lines above\n"
         )
@@ -37,6 +38,12 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    from .stdout import cannot_write, write_out
+
+    if argv == ["--version"]:  # asked for by scripts at every start: not worth loading the command line for
+        write_out(f"livecli {__version__}\n")
+        return 0
+
     import typer
 
     from .cli import app
@@ -49,6 +56,10 @@ def _run(argv: list[str]) -> int:
         context = getattr(error, "ctx", None)
         hint = f"`{context.command_path} --help` lists what there is" if context else None
         raise UsageError(error.format_message(), hint=hint) from None
+    except OSError as error:
+        if argv and "--help" not in argv:
+            raise
+        raise cannot_write(error) from error
     except SystemExit as leaving:  # shell completion leaves so
         return leaving.code if isinstance(leaving.code, int) else 0
     return status if isinstance(status, int) else 0
@@ -56,12 +67,18 @@ def _run(argv: list[str]) -> int:
 
 def run() -> None:
     """The console script."""
+    gc.disable()  # imports leave no garbage, and looking for some is a tenth of the start; `running` enables it again
+    if sys.stderr is None:  # closed by the caller: what is said there is for nobody
+        sys.stderr = open(os.devnull, "w", errors="replace")  # noqa: PTH123, SIM115 - a path would cost an import
     status = main(sys.argv[1:])
     try:
-        sys.stdout.flush()
-    except BrokenPipeError:  # what is left unread goes nowhere, rather than into a complaint of the interpreter's
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = status or OutputClosed.status
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError as error:
+        from .stdout import cannot_write
+
+        status = status or cannot_write(error).exit_status
+    gc.freeze()  # nor is there anything in what is left for the interpreter to look for: a sixth of `--help`
     sys.exit(status)
 
 

@@ -16,6 +16,7 @@ from .client import Session
 from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Wanted
+from .errors import UsageError
 from .exchange import Sending
 from .figures import Summary
 from .protocol.models import Platform
@@ -53,6 +54,8 @@ WHAT = ("voice", "language", "system", "temperature", "transcripts")
 
 
 def _wanted(options: Options) -> Wanted:
+    if unknown := options.keys() - Options.__annotations__.keys():
+        raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}")
     platform = options.get("platform")
     named = {name: options[name] for name in WHERE if name in options}  # type: ignore[literal-required]
     return Wanted(platform=Platform(platform) if platform else None, **named)
@@ -102,7 +105,9 @@ async def send(
 
     Raises LivecliError where the run fails; what came of the reply is kept then.
     """
-    configuration = _configuration(options)
+    wanted, configuration = _wanted(options), _configuration(options)
+    if input is not None and text is not None:
+        raise UsageError("text and an input are two questions")
     question = Question(
         input=None if input is None else os.fspath(input),
         text=text,
@@ -111,8 +116,8 @@ async def send(
         configuration=configuration,
         timeouts=_timeouts(options, timeout),
     )
-    async with reachable(_wanted(options)) as wanted:
-        summary = await ask(question, wanted, Reporter())
+    async with reachable(wanted) as where:
+        summary = await ask(question, where, Reporter())
     if summary.error:
         raise summary.error
     return summary

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -30,6 +30,7 @@ MAX_MESSAGE_BYTES = 16 * 2**20
 QUEUED_MESSAGES = 8
 PING_SECONDS, PONG_SECONDS = 20, 40
 """Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
+READ_BYTES = 256 * 1024
 CLOSE_SECONDS = 1.0
 """How long the server may take to answer our close."""
 
@@ -129,6 +130,10 @@ class Session:
         self.session_id = event.session_id
         self.timings.setup = loop.time() - started
 
+    def be_patient(self) -> None:
+        """Whoever takes what is received may be slow, and pongs come behind that: none is waited for any more."""
+        self._connection.ping_timeout = None
+
     async def close(self) -> None:
         """End the session with a normal close (1000)."""
         try:
@@ -154,6 +159,25 @@ class Session:
             return ProtocolError(f"the server sent {what}")
         code = closed.rcvd.code if closed.rcvd else 1006
         return explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation)
+
+
+class _Connection(ClientConnection):
+    """Where a write fails, asyncio gives up the socket with all that has arrived and is still to be read.
+
+    That may be audio, and the close that says why. (Of a TLS connection it is out of reach.)
+    """
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if isinstance(exc, OSError) and self.transport.get_extra_info("sslcontext") is None:
+            for data in _left_in(self.transport.get_extra_info("socket")):
+                self.data_received(data)
+        super().connection_lost(exc)
+
+
+def _left_in(given_up: Any) -> Iterator[bytes]:
+    with suppress(OSError), given_up.dup() as socket:
+        while data := socket.recv(READ_BYTES):
+            yield data
 
 
 class _Connect(websocket_connect):
@@ -203,4 +227,5 @@ async def _dial(endpoint: Endpoint, headers: Mapping[str, str]) -> ClientConnect
         close_timeout=CLOSE_SECONDS,
         max_size=MAX_MESSAGE_BYTES,
         max_queue=QUEUED_MESSAGES,
+        create_connection=_Connection,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from pathlib import Path
 
 from .errors import LivecliError
 
@@ -14,13 +15,30 @@ RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 def complain(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
     """Tell `error` on standard error, `about` an input if there are several; with `debug` the traceback before it."""
     if debug:
-        sys.stderr.write("".join(traceback.format_exception(error)))
+        tell_traceback(error)
     red, cyan, plain = (RED, CYAN, PLAIN) if _in_colour() else ("", "", "")
     subject = f"{one_line(about)}: " if about else ""
     lines = [f"{red}error:{plain} {subject}{one_line(error.message)}"]
     if error.hint:
         lines.append(f"{cyan}hint:{plain} {one_line(error.hint)}")
-    sys.stderr.write("\n".join(lines) + "\n")
+    say("\n".join(lines) + "\n")
+
+
+def tell_traceback(error: BaseException) -> None:
+    """On standard error. What was raised may hold what a peer sent."""
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, LivecliError):
+        text = error.without_secrets(text)
+    say("".join(f"{one_line(line)}\n" for line in text.splitlines()))
+
+
+def say(text: str) -> None:
+    """`text` on standard error. Where it cannot be written nothing is said any more: no run fails for that."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except OSError:
+        sys.stderr = Path(os.devnull).open("w", errors="replace", encoding="utf-8")  # noqa: SIM115 - open to the end
 
 
 def one_line(text: str) -> str:
@@ -31,4 +49,5 @@ def one_line(text: str) -> str:
 
 
 def _in_colour() -> bool:
-    return sys.stderr.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not plain

@@ -4,7 +4,8 @@
     ├── CheckError          1   it ran, and what was asked for did not hold
     ├── UsageError          2   the words on the command line
     ├── FileError           3   a local file or audio device
-    │   └── OutputClosed    3   ... whoever read the output has gone; ends quietly
+    │   ├── OutputClosed    3   ... whoever read the output has gone; ends quietly
+    │   └── CannotRun     127   ... the COMMAND is not there; 126 where it is, and cannot be run
     ├── AuthError           4   no credential, or it was refused
     ├── ConnectError        5   DNS, TCP, TLS, proxy, the upgrade
     ├── ServerError         6   the server refused or ended the session
@@ -18,7 +19,9 @@ An exception outside this tree is a bug in livecli: status 70.
 
 from __future__ import annotations
 
-from typing import ClassVar
+TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be a third of `--version`
+if TYPE_CHECKING:
+    from typing import ClassVar
 
 BUG_STATUS = 70
 GRAVEST_FIRST = (4, 5, 6, 7, 8, 3, 1, 0)
@@ -42,11 +45,25 @@ class LivecliError(Exception):
         self.hint = hint
         self.close_code = close_code
         self.close_reason = close_reason
+        self.secrets: tuple[str, ...] = ()
 
     @property
     def exit_status(self) -> int:
         """The process's exit status when this error ends it."""
         return self.status
+
+    def elide(self, secret: str) -> None:
+        """Leave `secret`, which a server may have quoted, out of all that is told. Under 8 characters it is none."""
+        if len(secret) >= 8:
+            self.secrets = (*self.secrets, secret)
+            self.message = self.without_secrets(self.message)
+            self.close_reason = self.close_reason and self.without_secrets(self.close_reason)
+
+    def without_secrets(self, text: str) -> str:
+        """`text`, such as this error's traceback, without what was elided."""
+        for secret in self.secrets:
+            text = text.replace(secret, "…")
+        return text
 
 
 class CheckError(LivecliError):
@@ -69,6 +86,18 @@ class FileError(LivecliError):
 
 class OutputClosed(FileError):
     """Whoever read the output has gone (`-o - | head -c 100`): there is nobody left to tell."""
+
+
+class CannotRun(FileError):
+    """The COMMAND to be run is not there (127) or no program (126): the statuses of `env` and of every shell."""
+
+    def __init__(self, message: str, *, exit_status: int) -> None:
+        super().__init__(message)
+        self._exit_status = exit_status
+
+    @property
+    def exit_status(self) -> int:
+        return self._exit_status
 
 
 class AuthError(LivecliError):

@@ -93,23 +93,33 @@ class TransferStats:
     turn_complete: bool = False
     turn_reason: str | None = None
     interrupted: bool = False
-    heard: str = ""
-    said: str = ""
+    heard_pieces: list[str] = field(default_factory=list)
+    said_pieces: list[str] = field(default_factory=list)
     usage: dict[str, Any] | None = None
 
     def note(self, event: events.Event, at: float) -> None:
         """Count something that the server said, AudioChunk apart (`received.add`)."""
         match event:
             case events.InputTranscript(text):
-                self.heard += text
+                self.heard_pieces.append(text)
             case events.OutputTranscript(text) | events.ModelText(text):
-                self.said += text
+                self.said_pieces.append(text)
             case events.Interrupted():
                 self.interrupted = True
             case events.TurnComplete(reason):
                 self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
             case events.Usage(metadata):
                 self.usage = metadata
+
+    @property
+    def heard(self) -> str:
+        """What the user said, as the server transcribes it."""
+        return "".join(self.heard_pieces)
+
+    @property
+    def said(self) -> str:
+        """What the model said, or wrote."""
+        return "".join(self.said_pieces)
 
     def latency(self, at: float | None) -> float | None:
         """Milliseconds from the end of the question to `at`; None where there is no such moment, or it came before."""

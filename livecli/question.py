@@ -50,13 +50,13 @@ class Question:
     @property
     def name(self) -> str:
         """What the user calls it."""
-        return "text" if self.text is not None else self.input or Path(SAMPLE).name
+        return "text" if self.text is not None else Path(SAMPLE).name if self.input is None else self.input
 
     @property
     def reply(self) -> str:
         """Where its reply goes: `-o`, or NAME.reply.wav in the current folder."""
         stem = "stdin" if self.name == "-" else Path(self.name).stem
-        return self.output or f"{stem}.reply.{'pcm' if self.raw_output else 'wav'}"
+        return self.output if self.output is not None else f"{stem}.reply.{'pcm' if self.raw_output else 'wav'}"
 
     def setup(self, endpoint: Endpoint) -> events.Setup:
         """What opens its session. A text turn needs no activity, so nothing is said about detection."""
@@ -111,6 +111,8 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         source = await _input(question, stack)
         reply = stack.enter_context(_kept(await _output(question), summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
+        if source:
+            source.recognised = reporter.recognised
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
         summary.endpoint = endpoint
         reporter.connecting(endpoint)
@@ -120,22 +122,25 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         session = await stack.enter_async_context(
             open_authorised(endpoint, credential, opening, question.timeouts, reporter)
         )
+        if reply.waits:
+            session.be_patient()
         summary.session_id = session.session_id
         summary.connect_seconds, summary.setup_seconds = session.timings.connect, session.timings.setup
         reporter.connected(summary)
         exchange = Exchange(session, reply, summary.stats, reporter)
         asking = exchange.type(question.text or "") if source is None else exchange.speak(source, question.sending)
         await exchange.run(asking, question.timeouts.idle)
-        _check_audio(opening, summary)
+        _check_audio(opening, reply, summary)
 
 
 async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None:
     if question.text is not None:
         return None
-    if question.input and question.reply != "-" and same_file(question.reply, question.input):
+    if question.input is not None and question.reply != "-" and same_file(question.reply, question.input):
         raise FileError(f"{question.reply} is the input itself", hint="-o names another file")
     # In a thread, as every open here: a FIFO opens once its other end does.
-    opened = await asyncio.to_thread(open_source, question.input or SAMPLE, raw_rate=question.raw_rate)
+    name = SAMPLE if question.input is None else question.input
+    opened = await asyncio.to_thread(open_source, name, raw_rate=question.raw_rate)
     return stack.enter_context(opened)
 
 
@@ -148,12 +153,12 @@ def _kept(reply: Reply, summary: Summary) -> Iterator[Reply]:
     """The reply takes its final name at the end of the block; after a failure what came of it stays beside that."""
     try:
         yield reply
+        reply.commit()
     except BaseException:
         left = reply.abandon()
         summary.output = str(left) if left else None
         raise
-    reply.commit()
-    summary.output = reply.path if summary.stats.received.bytes else None
+    summary.output = reply.path if reply.has_audio else None
 
 
 def _say_what_was_kept(summary: Summary) -> None:
@@ -165,22 +170,27 @@ def _say_what_was_kept(summary: Summary) -> None:
 async def open_authorised(
     endpoint: Endpoint, credential: Credential, setup: events.Setup, timeouts: Timeouts, reporter: Reporter
 ) -> AsyncIterator[Session]:
-    """A session opened with a fresh credential."""
+    """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
     headers = await asyncio.to_thread(credential.headers)
-    async with open_session(
-        endpoint,
-        headers,
-        setup,
-        connect_timeout=timeouts.connect,
-        idle_timeout=timeouts.idle,
-        reporter=reporter,
-    ) as session:
-        yield session
+    try:
+        async with open_session(
+            endpoint,
+            headers,
+            setup,
+            connect_timeout=timeouts.connect,
+            idle_timeout=timeouts.idle,
+            reporter=reporter,
+        ) as session:
+            yield session
+    except LivecliError as error:
+        shown = credential.elided_headers()
+        for secret in (text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name]):
+            error.elide(secret)
+        raise
 
 
-def _check_audio(opening: events.Setup, summary: Summary) -> None:
-    asked_for = setup_json(opening).get("generationConfig", {}).get("responseModalities", ["AUDIO"])
-    if "AUDIO" in asked_for and not summary.stats.received.bytes:
+def _check_audio(opening: events.Setup, reply: Reply, summary: Summary) -> None:
+    if _asks_for_audio(opening) and not reply.has_audio:
         reason = summary.stats.turn_reason
         raise CheckError(
             f"the turn ended without any reply audio{f' ({reason})' if reason else ''}",
@@ -188,6 +198,13 @@ def _check_audio(opening: events.Setup, summary: Summary) -> None:
             if not summary.stats.heard
             else None,
         )
+
+
+def _asks_for_audio(opening: events.Setup) -> bool:
+    match setup_json(opening):
+        case {"generationConfig": {"responseModalities": list(modalities)}}:
+            return "AUDIO" in modalities
+    return True
 
 
 async def rehearse(question: Question, wanted: Wanted) -> str:

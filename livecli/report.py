@@ -53,6 +53,9 @@ class Reporter:
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         """The input is open: how it is converted, and its length where that is known."""
 
+    def recognised(self, description: str) -> None:
+        """What a pipe holds, told when its first samples are there: how they are converted."""
+
     def connecting(self, endpoint: Endpoint) -> None:
         """The network is about to be touched."""
 
@@ -84,7 +87,7 @@ class Reporters(Reporter):
             setattr(self, name, partial(_tell, [getattr(reporter, name) for reporter in reporters]))
 
 
-TOLD = ("started", "connecting", "connected", "event", "frame", "closed", "warning", "finished")
+TOLD = ("started", "recognised", "connecting", "connected", "event", "frame", "closed", "warning", "finished")
 
 
 def _tell(listeners: list[Callable[..., None]], *what: Any) -> None:

@@ -38,7 +38,7 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
         message = f"no connection to {host} within {connect_timeout:g} s"
         raise DeadlineError(message, hint="is the network up? --connect-timeout gives it longer") from error
     except socket.gaierror as error:
-        raise ConnectError(f"cannot find {host}: {error.strerror}", hint="is the network up?") from error
+        raise ConnectError(f"cannot find {host}: {error.strerror}", hint=_network_hint()) from error
     except ssl.SSLCertVerificationError as error:
         message = f"the certificate of {host} cannot be trusted: {error.verify_message}"
         raise ConnectError(message, hint="SSL_CERT_FILE names the authorities to trust") from error
@@ -50,8 +50,15 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
     except (InvalidHandshake, InvalidURI, EOFError, ValueError) as error:
         raise ConnectError(f"{host} does not answer as a WebSocket server: {error}") from error
     except OSError as error:
-        hint = "is the server running?" if endpoint.is_loopback else "is the network up?"
+        hint = "is the server running?" if endpoint.is_loopback else _network_hint()
         raise ConnectError(f"cannot connect to {host}: {_os_trouble(error)}", hint=hint) from error
+
+
+def _network_hint() -> str:
+    """A proxy's failures look like the server's."""
+    from urllib.request import getproxies
+
+    return "is the proxy up? see HTTPS_PROXY and NO_PROXY" if getproxies() else "is the network up?"
 
 
 def _os_trouble(error: OSError) -> str:
@@ -91,6 +98,6 @@ def _message(body: bytes) -> str:
     text = body[:4096].decode(errors="replace").strip()
     try:
         text = json.loads(text)["error"]["message"]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         text = "" if text.startswith("<") else text
     return str(text).partition("\n")[0][:BODY_CHARACTERS]

@@ -86,3 +86,13 @@ async def test_options_of_both_are_the_command_lines():
         local=True, voice="Kore", language="en-US", system="Be brief.", temperature=0.5, setup=setup, model=None
     ) as session:
         assert session.endpoint.model == "gemini-3.8-live"
+
+
+@pytest.mark.parametrize("wrong", [{"modle": "gemini-3.8-live"}, {"chunk_bytes": 3}, {"text": "and an input"}])
+async def test_what_is_misspelt_or_cannot_be_is_refused(wrong, tmp_path):
+    with pytest.raises((TypeError, livecli.UsageError)):
+        await livecli.send("question.wav", output=tmp_path / "reply.wav", local=True, **wrong)
+    if "modle" in wrong:
+        with pytest.raises(TypeError, match="modle"):
+            async with livecli.connect(local=True, **wrong):
+                pass

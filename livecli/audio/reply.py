@@ -20,17 +20,20 @@ from ..errors import FileError, OutputClosed, UsageError
 from .resample import Resampler
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
 
+RESAMPLED_BYTES = 64 * 1024  # at a time: the largest message, said to be of the lowest rate, would become gigabytes
+
 
 class Reply:
     """An AudioSink: the first chunk's rate is the file's, and what comes at another one later is resampled into it.
 
-    `waits` says that `write` may block for as long as a reader pleases. Every method but `abandon` raises FileError
-    where it cannot write, and OutputClosed where whoever read the output has gone.
+    `waits` says that `write` may block for as long as a reader pleases, `has_audio` that a sample came. Every method
+    but `abandon` raises FileError where it cannot write, and OutputClosed where whoever read the output has gone.
     """
 
     def __init__(self, path: str, place: _PartialFile | _Stream) -> None:
         self.path = path
         self.waits = isinstance(place, _Stream)
+        self.has_audio = False
         self._place = place
         self._rate = 0
         self._arriving_rate = 0
@@ -46,7 +49,8 @@ class Reply:
         pcm = self._odd + pcm
         even = len(pcm) & ~1
         pcm, self._odd = pcm[:even], pcm[even:]
-        self._append(self._resampler.push(pcm))
+        for start in range(0, even, RESAMPLED_BYTES):
+            self._append(self._resampler.push(pcm[start : start + RESAMPLED_BYTES]))
 
     def commit(self) -> None:
         """The reply is complete: a file takes its final name, replacing an older one. Without audio there is none."""
@@ -63,7 +67,7 @@ class Reply:
     def _change_rate(self, rate: int) -> None:
         self._finish_resampling()
         self._odd = b""
-        self._rate = self._rate or rate
+        self._rate = self._rate if self.has_audio else rate
         self._arriving_rate = rate
         self._resampler = Resampler(rate, self._rate)  # where the rates are equal it hands the bytes on
 
@@ -74,6 +78,7 @@ class Reply:
 
     def _append(self, pcm: bytes) -> None:
         if pcm:
+            self.has_audio = True
             with _writing(self.path):
                 self._place.append(pcm, self._rate)
 
@@ -94,10 +99,10 @@ def open_reply(path: str, *, raw: bool = False) -> Reply:
 
 def same_file(output: str, source: str) -> bool:
     """Whether writing the reply to `output` would touch the input: the same file by any name, or by its partial's."""
-    if "-" in (output, source):
-        return False
-    final = _final(output)
-    return any(_is_same(path, source) for path in (final, _partial(final)))
+    with suppress(OSError):  # such as a name that is too long: opening it will say so
+        final = _final(output)
+        return "-" not in (output, source) and any(_is_same(path, source) for path in (final, _partial(final)))
+    return False
 
 
 class _PartialFile:
@@ -131,7 +136,7 @@ class _PartialFile:
         file, self._file = self._file, None
         if file is None:
             return None
-        with suppress(OSError), file:
+        with suppress(OSError, ValueError), file:  # ValueError: it was closed, and could not be renamed
             file.truncate(self._header_bytes + self._bytes)
         if self._bytes:
             return self._partial
@@ -162,6 +167,9 @@ class _Stream:
     """A reply that leaves as it comes."""
 
     def __init__(self, out: io.FileIO | IO[bytes], raw: bool) -> None:
+        if out.isatty():
+            out.close()
+            raise UsageError("audio is not written to a terminal", hint="pipe it on, or name a file with -o reply.wav")
         self._out = out
         self._header_due = not raw
 
@@ -183,8 +191,6 @@ class _Stream:
 def _standard_output() -> io.FileIO | IO[bytes]:
     """Past Python's buffer, so that nothing is left in it to fail when the interpreter exits."""
     try:
-        if sys.stdout.isatty():
-            raise UsageError("audio is not written to a terminal", hint="pipe it on, or name a file with -o reply.wav")
         sys.stdout.flush()
         descriptor = sys.stdout.fileno()
     except io.UnsupportedOperation:

@@ -6,23 +6,22 @@ Only words and wiring. What is decided, and from what, is `credentials`' to say;
 from __future__ import annotations
 
 import os
-import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
+from ..complaint import one_line
+from ..stdout import write_out
 from . import options
 
 if TYPE_CHECKING:
     from ..credentials import Credential, Decision
-    from ..errors import LivecliError
 
 SCHEMA = "livecli/auth@1"
 
 app = typer.Typer(
     name="auth",
     help="Which credential would be used and why; a token for other programs.",
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
 
@@ -52,9 +51,8 @@ def status(
     decision = decide(Wanted(platform, project, location, model, base_url, api_version, local), os.environ)
     if isinstance(decision.error, UsageError):
         raise decision.error  # says its word on stderr only
-    sys.stdout.write(_as_json(decision) if as_json else _as_lines(decision))
+    write_out(_as_json(decision) if as_json else _as_lines(decision))
     if decision.error:
-        sys.stdout.flush()
         raise decision.error
 
 
@@ -63,18 +61,20 @@ def token() -> None:
     """Print a bearer token, as `gcloud auth print-access-token` does; refreshed where it has to be."""
     from ..credentials import bearer
 
-    sys.stdout.write(bearer(os.environ).bearer() + "\n")
+    write_out(bearer(os.environ).bearer() + "\n")
 
 
 def _as_json(decision: Decision) -> str:
     import json
+
+    from ..figures import error_json
 
     endpoint = decision.endpoint
     summary = {
         "schema": SCHEMA,
         "ok": decision.error is None,
         "exit_code": decision.error.exit_status if decision.error else 0,
-        "error": _error(decision.error) if decision.error else None,
+        "error": error_json(decision.error) if decision.error else None,
         "platform": decision.platform,
         "platform_why": decision.platform_why,
         "project": endpoint.project if endpoint else None,
@@ -87,11 +87,6 @@ def _as_json(decision: Decision) -> str:
         "sources": [vars(source) for source in decision.sources],
     }
     return json.dumps(summary) + "\n"
-
-
-def _error(error: LivecliError) -> dict[str, Any]:
-    keys = ("kind", "message", "hint", "close_code", "close_reason")
-    return {key: getattr(error, key) for key in keys}
 
 
 def _credential(credential: Credential) -> dict[str, str | None]:
@@ -115,10 +110,12 @@ def _as_lines(decision: Decision) -> str:
             ("url", endpoint.url),
         ]
     rows += _credential_rows(decision.credential)
-    lines = [f"{name:<14} {_plain(text)}" for name, text in rows]
+    lines = [f"{name:<14} {one_line(text)}" for name, text in rows]
     lines += ["", "Looked at, in this order (* is used):"]
     width = max(len(source.source) for source in decision.sources)
-    lines += [f"{'*' if each.used else ' '} {each.source:<{width}}  {_plain(each.detail)}" for each in decision.sources]
+    lines += [
+        f"{'*' if each.used else ' '} {each.source:<{width}}  {one_line(each.detail)}" for each in decision.sources
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -132,8 +129,3 @@ def _credential_rows(credential: Credential | None) -> list[tuple[str, str]]:
         rows.append(("expires", expires_at.isoformat() if expires_at else unknown))
         rows.append(("quota project", credential.quota_project or "none"))
     return rows
-
-
-def _plain(text: str) -> str:
-    """A path or a variable may hold escape sequences; a terminal must not see them."""
-    return "".join(each if each.isprintable() else "?" for each in text)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import os
-import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configuration import Activity
-from ..errors import GRAVEST_FIRST, FileError, UsageError
+from ..errors import GRAVEST_FIRST, FileError
 from .options import (
     ApiVersionOption,
     BaseUrlOption,
@@ -27,6 +26,7 @@ from .options import (
     QuietOption,
     VerboseOption,
 )
+from .usage import check_numbers, check_replies, check_usage, check_words
 
 if TYPE_CHECKING:
     from ..endpoint import Wanted
@@ -67,8 +67,12 @@ def send(
         str | None, typer.Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")
     ] = None,
     no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Ask for no transcripts.")] = False,
-    connect_timeout: Annotated[float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade.")] = 10.0,
-    idle_timeout: Annotated[float, typer.Option(min=0, help="Seconds of silence while an answer is due.")] = 30.0,
+    connect_timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")
+    ] = 10.0,
+    idle_timeout: Annotated[
+        float, typer.Option(min=0, help="Seconds of silence while an answer is due; 0: any.")
+    ] = 30.0,
     timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")] = None,
     platform: PlatformOption = None,
     project: ProjectOption = None,
@@ -91,7 +95,10 @@ def send(
     livecli send question.wav -o reply.wav
     """
     names = inputs or []
-    _check_usage(names, text, output, raw, chunk_bytes, {"--json": json_lines, "--events -": events == "-"})
+    check_usage(names, text, output, raw, chunk_bytes, {"--json": json_lines, "--events -": events == "-"})
+    check_words({"--text": text, "--system": system, "--voice": voice, "--language": language})
+    seconds = {"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout, "--timeout": timeout}
+    check_numbers({"--speed": speed, "--trailing-silence": trailing_silence, "--temperature": temperature, **seconds})
 
     from ..configuration import Configuration
     from ..endpoint import Wanted
@@ -104,11 +111,13 @@ def send(
         "configuration": Configuration(
             voice, language, _system(system), temperature, not no_transcripts, activity, _setup(setup)
         ),
-        "timeouts": Timeouts(connect_timeout, idle_timeout, timeout),
+        "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None),
     }
     if len(names) > 1:
         questions = [Question(name, output=_in_folder(output, name, raw_output), **common) for name in names]
-        _check_replies(questions, output)
+        check_replies(questions)
+        if output is not None and not dry_run:
+            _make_folder(output)
     else:
         questions = [Question(names[0] if names else None, text, output, raw_rate=raw, **common)]
     wanted = Wanted(platform, project, location, model, base_url, api_version, local)
@@ -141,37 +150,17 @@ async def _ask_all(questions: Sequence[Question], wanted: Wanted, told: Reporter
 
 
 async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
-    from ..console.streams import write_out
     from ..question import reachable, rehearse
+    from ..stdout import write_out
 
     async with reachable(wanted) as where:
         for question in questions:
-            write_out(await rehearse(question, where))
+            write_out(await rehearse(question, where) + "\n")
 
 
 def gravest(statuses: Iterable[int]) -> int:
     """The exit status of a run of several inputs."""
     return min(statuses, key=lambda status: GRAVEST_FIRST.index(status) if status in GRAVEST_FIRST else -1)
-
-
-def _check_usage(
-    names: Sequence[str], text: str | None, output: str | None, raw: int | None, chunk_bytes: int, data: dict[str, bool]
-) -> None:
-    on_stdout = [option for option, asked in ({"-o -": output == "-"} | data).items() if asked]
-    if len(on_stdout) > 1:
-        raise UsageError(f"{' and '.join(on_stdout)} both want standard output", hint="give one of them a file")
-    if output == "-" and sys.stdout.isatty():
-        raise UsageError("audio is not written to a terminal", hint="-o FILE, or pipe it: livecli send -o - | sox ...")
-    if text is not None and names:
-        raise UsageError("--text and an INPUT are two questions", hint="send one after the other")
-    if text is not None and not text.strip():
-        raise UsageError("--text is empty")
-    if raw is not None and list(names) != ["-"]:
-        raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
-    if len(names) > 1 and output == "-":
-        raise UsageError("several replies do not go into one stream", hint="-o names a folder for several inputs")
-    if chunk_bytes % 2:
-        raise UsageError(f"--chunk-bytes {chunk_bytes} would cut a sample in two", hint="an even number, 2 to 65536")
 
 
 def _in_folder(folder: str | None, name: str, raw_output: bool) -> str | None:
@@ -183,15 +172,11 @@ def _in_folder(folder: str | None, name: str, raw_output: bool) -> str | None:
     return os.path.join(folder, Question(name, raw_output=raw_output).reply)  # noqa: PTH118 - "./x" stays as typed
 
 
-def _check_replies(questions: Sequence[Question], folder: str | None) -> None:
-    if folder is not None:
-        try:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"-o {folder} cannot be a folder: {error.strerror}") from error
-    shared = [reply for reply, times in Counter(question.reply for question in questions).items() if times > 1]
-    if shared:
-        raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")
+def _make_folder(folder: str) -> None:
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"-o {folder} cannot be a folder: {error.strerror}") from error
 
 
 def _system(words: str | None) -> str | None:
@@ -203,10 +188,15 @@ def _setup(path: str | None) -> dict[str, Any]:
         return {}
     import json
 
+    from ..protocol.codec.spelling import MAX_NESTING, is_too_deep
+
     try:
         setup = json.loads(_text_of(path))
-    except ValueError as error:
+        sendable = json.dumps(setup, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError) as error:
         raise FileError(f"{path} is not JSON: {error}") from error
+    if is_too_deep(sendable):
+        raise FileError(f"{path} has more than {MAX_NESTING} levels")
     if not isinstance(setup, dict):
         raise FileError(f"{path} is not a JSON object", hint='it is merged over the setup: {"generationConfig": {...}}')
     inner = setup.get("setup")

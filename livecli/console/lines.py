@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 
-from ..complaint import complain, one_line
+from ..complaint import complain, one_line, say
 from ..endpoint import Endpoint
 from ..errors import OutputClosed
 from ..figures import Summary
@@ -33,7 +32,7 @@ class Lines(Reporter):
 
     def write(self, line: str) -> None:
         """One line of talk."""
-        sys.stderr.write(line + "\n")
+        say(line + "\n")
 
     def talk(self, line: str) -> None:
         """A line that `quiet` leaves out."""
@@ -46,7 +45,11 @@ class Lines(Reporter):
         self._next_progress = PROGRESS_SECONDS
         length = [words.seconds(seconds)] if seconds is not None else []
         facts = ", ".join([*length, *([description] if description else [])])
-        self.talk(f"{one_line(summary.input)}{': ' if facts else ''}{facts}")
+        name = "standard input" if summary.input == "-" else one_line(summary.input)
+        self.talk(f"{name}{': ' if facts else ''}{facts}")
+
+    def recognised(self, description: str) -> None:
+        self.talk(f"converting {description}")
 
     def connecting(self, endpoint: Endpoint) -> None:
         self.talk(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
@@ -88,10 +91,10 @@ class Lines(Reporter):
     def finished(self, summary: Summary) -> None:
         if isinstance(summary.error, OutputClosed):
             return  # whoever read the reply has what it wanted
+        if summary.ok or summary.stats.sent.chunks or summary.stats.received.chunks:
+            self.tell_summary(summary)
         if summary.error:
             complain(summary.error, about=summary.input if self._several else None, debug=self._debug)
-        if summary.stats.messages:
-            self.tell_summary(summary)
 
     def tell_summary(self, summary: Summary) -> None:
         """The figures of the run."""
@@ -102,11 +105,11 @@ class Lines(Reporter):
             self.talk(f"{name:10}{value}")
 
 
-_LONG_STRING = re.compile(rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]{33,})')
+_OPAQUE_STRING = re.compile(rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]+)')
 
 
 def elided(frame: bytes | str) -> str:
     """A frame for the eye: audio, pictures and handles are replaced by their length, and it is on one line."""
     data = frame.encode() if isinstance(frame, str) else frame
-    short = _LONG_STRING.sub(lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
+    short = _OPAQUE_STRING.sub(lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
     return one_line(re.sub(r"\s*\n\s*", "", short.decode(errors="replace")))

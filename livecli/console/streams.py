@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import sys
-from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, Self
 
-from ..errors import FileError, OutputClosed
+from ..errors import FileError
 from ..figures import Summary
 from ..protocol import events
 from ..report import Reporter, event_fields, type_name
-
-
-def write_out(line: str) -> None:
-    """One line of data on standard output, at once. Raises OutputClosed where nobody reads it any more."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        # The interpreter flushes once more at exit: that goes nowhere instead of into the broken pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise OutputClosed("whoever read standard output has gone") from error
+from ..stdout import write_out
 
 
 class JsonSummaries(Reporter):
     """`--json`: one line for each run, on success and on failure alike."""
 
     def finished(self, summary: Summary) -> None:
-        write_out(json.dumps(summary.as_json()))
+        write_out(json.dumps(summary.as_json()) + "\n")
 
 
 class EventLog(Reporter):
@@ -42,10 +30,10 @@ class EventLog(Reporter):
         self._several = several
         self._input: dict[str, str] = {}
         self._path = path
-        self._file: TextIO | None = None
+        self._file: io.FileIO | None = None
         if path != "-":
             try:
-                self._file = Path(path).open("w", buffering=1, encoding="utf-8")  # noqa: SIM115 - open as long as we
+                self._file = io.FileIO(path, "w")  # unbuffered: nothing is left to fail when it is closed
             except OSError as error:
                 raise FileError(f"cannot write {path}: {error.strerror}") from error
 
@@ -68,10 +56,12 @@ class EventLog(Reporter):
     def _write(self, direction: str, kind: str, fields: dict[str, Any], at: float) -> None:
         # The type's own `type` (of VoiceActivity) gives way to the name that readers select by.
         own = {("activity" if name == "type" else name): value for name, value in fields.items()}
-        line = json.dumps({"t": round(at, 6), "direction": direction, "type": kind, **self._input, **own})
+        line = json.dumps({"t": round(at, 6), "direction": direction, "type": kind, **self._input, **own}) + "\n"
         if self._file is None:
             return write_out(line)
+        rest = line.encode()
         try:
-            self._file.write(line + "\n")
+            while rest:  # a part is taken on a disk that is nearly full
+                rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise FileError(f"cannot write {self._path}: {error.strerror}") from error

@@ -10,7 +10,7 @@ NONE = "–"
 
 def count(number: float) -> str:
     """12345 as 12,345."""
-    return f"{number:,.0f}"
+    return f"{round(number):,}"  # not as a float: a server may count further than those go
 
 
 def seconds(number: float | None) -> str:
@@ -48,7 +48,7 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         ("heard", one_line(stats.heard)),
         ("said", one_line(stats.said)),
         ("usage", _usage(summary)),
-        ("reply", summary.output or ""),
+        ("reply", one_line(summary.output or "")),
     ]
     return [row for row in rows if row[1]]
 

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecli.audio.reply import open_reply, same_file
+from livecli.audio.resample import Resampler
 from livecli.errors import FileError
 
 OPEN = "import sys\nfrom livecli.audio.reply import open_reply\nfrom livecli.errors import *\n"
@@ -203,3 +204,25 @@ def test_an_output_that_is_the_input(tmp_path: Path) -> None:
     assert not same_file(str(tmp_path / "new.wav"), str(source))
     assert not same_file("-", str(source))
     assert not same_file(str(source), "-")
+
+
+def test_half_a_sample_is_no_audio_and_does_not_set_the_rate(tmp_path: Path) -> None:
+    reply = open_reply(str(tmp_path / "r.wav"))
+    reply.write(b"x", 8000)
+    assert not reply.has_audio
+    reply.write(b"abcd", 24000)
+    assert reply.has_audio
+    reply.commit()
+    assert content(tmp_path / "r.wav") == (24000, b"abcd")
+
+
+def test_a_large_chunk_is_resampled_in_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes = []
+    push = Resampler.push
+    monkeypatch.setattr(Resampler, "push", lambda self, pcm: sizes.append(len(pcm)) or push(self, pcm))
+    reply = open_reply(str(tmp_path / "r.wav"))
+    reply.write(bytes(2), 96_000)
+    reply.write(bytes(1 << 20), 48_000)
+    reply.commit()
+    assert max(sizes) == 64 * 1024, "in one piece, the largest message would become gigabytes"
+    assert len(content(tmp_path / "r.wav")[1]) == 2 + (2 << 20)

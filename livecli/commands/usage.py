@@ -1,0 +1,63 @@
+"""What `send` refuses before anything is opened: words that contradict one another, or cannot be meant."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..errors import FileError, UsageError
+
+if TYPE_CHECKING:
+    from ..question import Question
+
+
+def check_usage(
+    names: Sequence[str], text: str | None, output: str | None, raw: int | None, chunk_bytes: int, data: dict[str, bool]
+) -> None:
+    """Options that contradict one another. `data` are those that want standard output, besides `-o -`."""
+    on_stdout = [option for option, asked in ({"-o -": output == "-"} | data).items() if asked]
+    if len(on_stdout) > 1:
+        raise UsageError(f"{' and '.join(on_stdout)} both want standard output", hint="give one of them a file")
+    if text is not None and names:
+        raise UsageError("--text and an INPUT are two questions", hint="send one after the other")
+    if text is not None and not text.strip():
+        raise UsageError("--text is empty")
+    if raw is not None and list(names) != ["-"]:
+        raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
+    if len(names) > 1 and output == "-":
+        raise UsageError("several replies do not go into one stream", hint="-o names a folder for several inputs")
+    if chunk_bytes % 2:
+        raise UsageError(f"--chunk-bytes {chunk_bytes} would cut a sample in two", hint="an even number, 2 to 65536")
+
+
+def check_words(words: dict[str, str | None]) -> None:
+    """What is said over the wire, by option: JSON is UTF-8, and the bytes of a command line may be anything."""
+    for option, text in words.items():
+        try:
+            (text or "").encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"{option} is not UTF-8 text") from error
+
+
+def check_numbers(numbers: dict[str, float | None]) -> None:
+    """By option: "nan" is a float to the parser, and in no range."""
+    for option, number in numbers.items():
+        if number is not None and math.isnan(number):
+            raise UsageError(f"{option} is not a number")
+
+
+def check_replies(questions: Sequence[Question]) -> None:
+    """Several replies must hit neither one another nor an input that is still to be sent."""
+    inputs = {os.path.realpath(question.name): question.name for question in questions}
+    for question in questions:
+        hit = inputs.get(os.path.realpath(question.reply))
+        if hit is not None:
+            raise FileError(
+                f"the reply to {question.name} would replace the input {hit}", hint="-o names another folder"
+            )
+    shared = [reply for reply, times in Counter(question.reply for question in questions).items() if times > 1]
+    if shared:
+        raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")
