@@ -33,7 +33,7 @@ NAMES = ["LIVECLI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL",
 TELLS = """
 import os, signal, sys, time
 def tell(number, frame):
-    print(signal.Signals(number).name, flush=True)
+    os.write(1, f"{signal.Signals(number).name}\\n".encode())  # print may be what it interrupts
     if number == signal.SIGTERM:
         sys.exit(5)
 for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
