@@ -143,10 +143,22 @@ def send(
 
 
 async def _ask_all(questions: Sequence[Question], wanted: Wanted, told: Reporter) -> list[Summary]:
-    from ..question import ask, reachable
+    from asyncio import CancelledError
 
+    from ..figures import Summary
+    from ..question import ask, reachable
+    from ..running import interruption
+
+    summaries: list[Summary] = []
     async with reachable(wanted) as where:
-        return [await ask(question, where, told) for question in questions]
+        for place, question in enumerate(questions, 1):
+            try:
+                summaries.append(await ask(question, where, told))
+            except CancelledError as cancelled:
+                for unasked in questions[place:]:  # each has its line of JSON, this one too
+                    told.finished(Summary(unasked.name, error=interruption(cancelled)))
+                raise
+    return summaries
 
 
 async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:

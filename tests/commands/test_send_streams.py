@@ -235,3 +235,23 @@ def test_a_terminal_sees_a_live_display_and_a_table(spawn, speech):
     assert "of 0.50 s" in screen, "progress towards the file's length"
     assert "gaps p50 / p95 / max" in screen
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is shown again"
+
+
+def test_an_interruption_is_told_of_every_input(spawn, tmp_path):
+    for name in ("a", "b", "c"):
+        write_wav(tmp_path / f"{name}.wav", tone(16_000))
+    began = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        began.set()
+        connection.drain()
+
+    with live_server(handle) as server:
+        process = spawn("send", "a.wav", "b.wav", "c.wav", "--base-url", server.url, "--speed", 1, "--json")
+        assert began.wait(20)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 130
+    ended = [json.loads(line) for line in out.splitlines()]
+    assert [(summary["input"], summary["exit_code"]) for summary in ended] == [(f"{n}.wav", 130) for n in "abc"]
