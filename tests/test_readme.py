@@ -20,6 +20,7 @@ from tests.needs import needs
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CONSOLE = re.findall(r"```console\n(.*?)```", README, re.S)
+TOML = re.findall(r"```toml\n# (\S+)\n(.*?)```", README, re.S)
 PYTHON = re.findall(r"```python\n(.*?)```", README, re.S)
 
 
@@ -36,11 +37,13 @@ def without_figures(line):
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    """A folder with what the README's commands take for granted: a question, and livecli on the path."""
+    """A folder with what the README's commands take for granted: a question, its scripts, and livecli on the path."""
     place = tmp_path / "place"
     place.mkdir()
     shutil.copy(SAMPLE, place / "question.wav")
     shutil.copy(SAMPLE, place / "other.flac")  # libsndfile goes by the content
+    for name, text in TOML:
+        (place / name).write_text(f"# {name}\n{text}")
     monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.delenv("CLOUDSDK_CONFIG")
     monkeypatch.chdir(place)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..audio.files import read_sound
+from ..emulator import toml_lines
 from ..emulator.behaviours import Behaviour, Echo
 from ..emulator.faults import Faults, parse_fault
 from ..emulator.mistake import Mistake
@@ -43,10 +44,8 @@ def models(table: str | None) -> dict[str, Model]:
     """The models that there are: the built-in ones, and those of a TOML file over them."""
     if table is None:
         return dict(MODELS)
-    import tomllib
-
     try:
-        return load_models(tomllib.loads(_text(table, _bytes(table))))
+        return load_models(_understood(table, lambda data: toml_lines.load(_text(table, data))))
     except ValueError as error:
         raise FileError(f"{table}: {error}") from error
 
@@ -70,6 +69,8 @@ def _understood(path: str, read: Callable[[bytes], T]) -> T:
 
 
 def _bytes(path: str) -> bytes:
+    if not path:
+        raise FileError("the name of the file is empty")
     try:
         return Path(path).read_bytes()
     except OSError as error:
@@ -78,7 +79,7 @@ def _bytes(path: str) -> bytes:
 
 def _text(path: str, data: bytes) -> str:
     try:
-        return data.decode()
+        return data.decode("utf-8-sig")  # as Windows' editors write it
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not UTF-8 text") from error
 

@@ -14,6 +14,7 @@ from ..emulator.faults import EXAMPLES, WHATS, WHENS
 from ..errors import UsageError
 from ..stdout import write_out
 from .options import QuietOption
+from .usage import check_numbers
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
@@ -94,7 +95,15 @@ def serve(
     from ..running import run
     from . import emulation
 
-    if script and replay:
+    check_numbers(
+        {
+            "--speed": speed,
+            "--connection-seconds": connection_seconds,
+            "--goaway-seconds": goaway_seconds,
+            "--session-seconds": session_seconds,
+        }
+    )
+    if script is not None and replay is not None:
         raise UsageError("--script and --replay both say what the model says", hint="give one of them")
     # A COMMAND is told the ports, so nobody has to know them beforehand: any number of CI jobs can run on one machine.
     usual, usual_tls = (0, 0) if command else (PORT, TLS_PORT)

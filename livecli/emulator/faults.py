@@ -69,6 +69,11 @@ class Faults:
         """The faults of the `count`-th time that `place` is reached."""
         return self._by_moment.get((place, count), [])
 
+    @property
+    def stall_at_connect_seconds(self) -> float:
+        """How much longer an upgrade takes."""
+        return sum(fault.amount for fault in self.at("connect") if fault.kind == "stall")
+
 
 def parse_fault(text: str) -> Fault:
     """One `WHAT@WHEN`. Raises ValueError saying what is wrong with it, in one line."""
@@ -101,6 +106,10 @@ def _close(argument: str, place: Place, at: float) -> Fault:
     code, _, reason = argument.partition(":")
     if not code.isdecimal() or int(code) not in _CLOSE_CODES:
         raise ValueError(f"close={argument} has no close code that may be sent, as 1011 is")
+    from ..protocol.closes import CLOSE_REASON_BYTES  # here, since every command line loads this file for its help
+
+    if len(reason.encode()) > CLOSE_REASON_BYTES:
+        raise ValueError(f"close={code} has a reason of more than {CLOSE_REASON_BYTES} bytes")
     return Fault("close", place, at, int(code), reason)
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -53,11 +52,7 @@ def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
 
     Each sound is loaded once, so that a file that is missing is missed at the start and not in the middle of a session.
     """
-    try:
-        script = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        complaint = re.sub(r" \(at .*\)$", "", str(error))
-        raise Mistake(toml_lines.line_of_complaint(text, str(error)), f"this is not TOML: {complaint}") from error
+    script = toml_lines.load(text)
     return _Reader(text, load_audio).turns(script)
 
 

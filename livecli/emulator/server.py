@@ -29,9 +29,12 @@ from .options import AS_GOOGLE, Options
 from .paths import asks_for_health, service_at
 from .resumption import Sessions
 from .session import CLOSE_SECONDS, Session
-from .troubles import delay_upgrade
+from .troubles import at_upgrade
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+
+OPEN_SECONDS = 10.0
+"""How long an upgrade may take, and how long a TLS handshake."""
 
 SHUTDOWN_SECONDS = 0.5
 """How long a client may take to answer a close where the emulator itself ends."""
@@ -100,11 +103,13 @@ class _Doors:
                 host,
                 port,
                 ssl=certificate,
+                ssl_handshake_timeout=OPEN_SECONDS if certificate else None,
                 process_request=self._answer_http,
                 extensions=[InflateOnlyFactory()],
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
                 ping_interval=None,  # clients answer pings late while they are busy, and would be cut off
+                open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
                 close_timeout=CLOSE_SECONDS,
                 logger=errors_as_lines(self._log),
                 create_connection=functools.partial(_Connection, self._transports),  # type: ignore[arg-type]
@@ -137,13 +142,12 @@ class _Doors:
 
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the upgrade go on."""
+        if asks_for_health(request.path) and "Upgrade" not in request.headers:
+            return connection.respond(200, "livecli: a local Live API is listening.\n")
         service = service_at(request.path)
-        if service is not None and (status := await delay_upgrade(self._options.faults, connection)):
-            self._log(f"fault: {status} on the upgrade")
-            return connection.respond(status, f"{status}: as --fault asked for\n")
+        if service is not None and (status := await at_upgrade(self._options.faults, connection, self._log)):
+            return connection.respond(status, "as --fault asked for\n")
         if service is None:
-            if asks_for_health(request.path) and "Upgrade" not in request.headers:
-                return connection.respond(200, "livecli: a local Live API is listening.\n")
             return connection.respond(404, "Not found: the Live API is at /ws/google.…, on either platform's path.\n")
         objection = self._objection_to(request)
         if objection is None or service.platform is Platform.DEVELOPER:

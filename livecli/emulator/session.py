@@ -17,10 +17,12 @@ from typing import IO
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
+from ..errors import ProtocolError
 from ..protocol import events
 from ..protocol.closes import Refusal
-from ..protocol.codec import decode_client
+from ..protocol.codec import decode_client, decode_server
 from ..protocol.machine import LiveProtocol, Side
+from .answer import Message
 from .conversation import Conversation
 from .log import Log
 from .options import Options
@@ -122,12 +124,12 @@ class Session:
     async def _next_frame(self) -> bytes | None:
         """What goes over the wire next; None where there is nothing, nothing at all where a fault swallows it."""
         if isinstance(self._conversation, Replay):
-            return self._conversation.next_frame(time.monotonic())
+            frame = self._conversation.next_frame(time.monotonic())
+            return frame and (frame if await self._troubles.before(_message_in(frame)) else b"")
         message = self._conversation.next_message(time.monotonic())
         if message is None:
             return None
-        kept = await self._troubles.before(message)
-        return b"" if kept is None else self._protocol.send(*kept)
+        return self._protocol.send(*message) if await self._troubles.before(message) else b""
 
     async def _until_there_may_be_more(self) -> None:
         """The client has said something, or it is time for what was put off."""
@@ -159,6 +161,14 @@ class Session:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._socket.recv(decode=False)
+
+
+def _message_in(frame: bytes) -> Message:
+    """What a recorded frame says, as far as we understand it: the service may have said anything."""
+    try:
+        return decode_server(frame)
+    except ProtocolError:
+        return []
 
 
 def _conversation(service: Service, options: Options, sessions: Sessions, log: Log) -> Conversation:

@@ -1,4 +1,4 @@
-"""Where in a TOML text a value stands. Pure, and slow: it is asked only once something is wrong.
+"""TOML, and where in the text a value stands. Pure; the latter is slow, and asked only once something is wrong.
 
 tomllib tells no lines. But a text that ends just before a value begins does not have that value yet, and one that ends
 with the line where it begins has it, as soon as whatever is still open there is closed. So that line is found by
@@ -12,6 +12,8 @@ import re
 import tomllib
 from collections.abc import Sequence
 from typing import Any
+
+from .mistake import Mistake
 
 Path = Sequence[str | int]
 """Keys and indexes from the top: `("turn", 2, "steps", 0)`."""
@@ -37,10 +39,17 @@ def line_of(text: str, path: Path) -> int:
     return (first or 0) + 1
 
 
-def line_of_complaint(text: str, complaint: str) -> int:
-    """The line that tomllib's complaint names; without one it speaks of the end."""
-    named = re.search(r"\(at line (\d+), ", complaint)
-    return int(named[1]) if named else text.rstrip().count("\n") + 1
+def load(text: str) -> dict[str, Any]:
+    """The tables of a TOML text. Raises Mistake where it is none."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        named = re.search(r" \(at line (\d+), ", str(error))
+        line = int(named[1]) if named else text.rstrip().count("\n") + 1  # without one it speaks of the end
+        complaint = re.sub(r" \(at .*\)$", "", str(error))
+        raise Mistake(line, f"this is not TOML: {complaint}") from error
+    except RecursionError as error:
+        raise Mistake(1, "this is not TOML: there are too many brackets within brackets") from error
 
 
 def _block(lines: list[str], path: Path) -> tuple[int | None, list[str]]:

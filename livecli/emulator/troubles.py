@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket as sockets
 import struct
 from collections import Counter
@@ -18,6 +19,9 @@ from .faults import Fault, Faults, Place
 from .log import Log
 
 GARBAGE = b'{"serverContent": {"modelTurn": {"parts": ['
+
+OF_THE_SESSION = (events.SetupComplete, events.ResumptionUpdate, events.GoAway)
+"""What is said between answers, and not cut off with one."""
 
 
 class Troubles:
@@ -51,16 +55,19 @@ class Troubles:
         if not self._faults:
             return
         for event in said:
-            if isinstance(event, events.AudioChunk):
+            if isinstance(event.media if isinstance(event, events.MediaChunks) else event, events.AudioChunk):
                 await self._reach("audio")
             elif isinstance(event, events.Setup):
                 await self._reach("setup")
         await self._keep_still()
 
-    async def before(self, message: Message) -> Message | None:
-        """This is about to be said: None where it is not to be."""
+    async def before(self, message: Message) -> bool:
+        """This is about to be said: whether it still is to be."""
         if not self._faults:
-            return message
+            return True
+        if any(isinstance(event, OF_THE_SESSION) for event in message):
+            await self._keep_still()
+            return True
         ends = any(isinstance(event, events.TurnComplete) for event in message)
         if any(isinstance(event, events.AudioChunk) for event in message):
             await self._reach("reply")
@@ -68,7 +75,7 @@ class Troubles:
             await self._reach("turn")
         await self._keep_still()
         cut, self._cutting = self._cutting, self._cutting and not ends
-        return None if cut else message
+        return not cut
 
     async def after(self, frame: bytes) -> None:
         """This was said."""
@@ -79,6 +86,7 @@ class Troubles:
         self._counts[place] += 1
         for fault in self._faults.at(place, self._counts[place]):
             await self._happen(fault)
+            await self._keep_still()  # before what else goes wrong at this moment
 
     async def _later(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at)
@@ -108,9 +116,7 @@ class Troubles:
         self._tasks.create_task(_refuse_after(seconds))
 
     async def _keep_still(self) -> None:
-        left = self._still_until - asyncio.get_running_loop().time()
-        if left > 0:
-            await asyncio.sleep(left)
+        await _stall(self._socket, self._still_until - asyncio.get_running_loop().time())
 
 
 async def _refuse_after(seconds: float) -> None:
@@ -118,17 +124,28 @@ async def _refuse_after(seconds: float) -> None:
     raise Refusal(1011, DEADLINE_EXPIRED)
 
 
-async def delay_upgrade(faults: Faults, connection: ServerConnection) -> int | None:
+async def at_upgrade(faults: Faults, connection: ServerConnection, log: Log) -> int | None:
     """What goes wrong at the upgrade goes wrong now: the HTTP status to answer with instead, if there is one."""
     for fault in faults.at("connect"):
+        if fault.kind != "close":  # that is for the session that follows
+            log(f"fault: {fault.kind} at {fault.place}")
         match fault.kind:
             case "stall":
-                await asyncio.sleep(fault.amount)
+                await _stall(connection, fault.amount)
             case "drop":
                 reset(connection)
+                await connection.wait_closed()
             case "http":
                 return int(fault.amount)
     return None
+
+
+async def _stall(connection: ServerConnection, seconds: float) -> None:
+    """Whoever is seen to have gone is not waited for."""
+    if seconds > 0:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await connection.wait_closed()
 
 
 def reset(connection: ServerConnection) -> None:

@@ -116,6 +116,7 @@ def test_text_is_for_the_models_that_write(model: str, modalities: list, admitte
             DEVELOPER,
             "v1alpha",
         ),
+        ("/", VERTEX, "v1beta1"),
     ],
 )
 def test_paths(path: str, platform: Platform, version: str) -> None:
@@ -127,7 +128,7 @@ def test_paths(path: str, platform: Platform, version: str) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "/",
+        "",
         "/ws",
         "/ws/google.ai.generativelanguage.v1.GenerativeService/BidiGenerateContent",
         "/ws/google.cloud.aiplatform.v1.LlmBidiService.BidiGenerateContent",

@@ -15,6 +15,7 @@ GOOD = {
     "slow=4000@setup": Fault("slow", "setup", 1, 4000),
     "truncate@reply:2": Fault("truncate", "reply", 2),
     "stall=1@connect": Fault("stall", "connect", 1, 1),
+    f"close=1011:{123 * 'x'}@setup": Fault("close", "setup", 1, 1011, 123 * "x"),
 }
 
 
@@ -35,6 +36,7 @@ BAD = [
     "close@setup",
     "close=1006@setup",
     "close=abc@setup",
+    f"close=1011:{62 * 'é'}@setup",
     "http=200@connect",
     "http=503@setup",
     "stall@setup",

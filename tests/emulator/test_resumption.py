@@ -360,3 +360,12 @@ class TestHistory:
         answers = session.answers()
         assert said(answers) == "Now"
         assert answers[-1][1].metadata["promptTokenCount"] == 6  # Hello, Still history, Now
+
+    def test_a_blank_text_asks_for_the_answer_to_what_the_history_ended_with(self, talk, setup) -> None:
+        config = HistoryConfig(initial_history_in_client_content=True)
+        session = talk(setup(history_config=config, output_audio_transcription=AudioTranscriptionConfig()))
+        session.say(events.ClientTurns((Content(role="user", parts=[Part(text="Hello")]),)))
+        session.say(events.Text(" "))
+        assert said(session.answers()) == "Hello"
+        session.say(events.Text(" "))
+        assert said(session.answers()) == " "

@@ -199,7 +199,7 @@ async def test_every_path_of_the_service(emulator: Running, path: str) -> None:
         assert "setupComplete" in await hear(ws)
 
 
-@pytest.mark.parametrize("path", ["/", "/ws/other", VERTEX + "/more"])
+@pytest.mark.parametrize("path", ["/ws", "/ws/other", VERTEX + "/more"])
 async def test_no_upgrade_elsewhere(emulator: Running, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(emulator.url + path)

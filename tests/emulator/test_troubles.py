@@ -1,0 +1,101 @@
+"""Faults as any client meets them on its socket."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import select
+import socket
+import ssl
+import time
+import urllib.request
+
+import pytest
+import trustme
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from livecli.emulator import server
+from livecli.emulator.faults import Faults, parse_fault
+from livecli.emulator.options import Options
+from livecli.emulator.server import Tls, running
+from tests.serving import serving
+
+PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+BOUND_SECONDS = 20
+UPGRADE = (
+    f"GET {PATH} HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+).encode()
+OLD = "models/gemini-2.5-flash-native-audio-latest"
+
+
+def wrong(*faults: str) -> Options:
+    return Options(faults=Faults(map(parse_fault, faults)))
+
+
+@pytest.mark.parametrize("when", ["connect", "0s"])
+@pytest.mark.parametrize("encrypted", [False, True])
+async def test_a_drop_is_a_reset(when, encrypted):
+    authority, context, trusting = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), ssl.create_default_context()
+    authority.issue_cert("localhost").configure_cert(context)
+    authority.configure_trust(trusting)
+
+    def meet(port: int) -> None:
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as clear:
+            peer = trusting.wrap_socket(clear, server_hostname="localhost") if encrypted else clear
+            with peer:
+                peer.sendall(UPGRADE)
+                ended = select.poll()
+                ended.register(peer, 0)
+                assert ended.poll(10_000), "it did not end"
+                # Told by the kernel: on TLS, reading would call it an ordinary end.
+                assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
+
+    async with asyncio.timeout(BOUND_SECONDS), running(tls=Tls(context), options=wrong(f"drop@{when}")) as emulator:
+        await asyncio.to_thread(meet, emulator.tls_port if encrypted else emulator.port)
+
+
+async def test_a_stall_at_the_upgrade_is_as_long_as_it_says(monkeypatch):
+    monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
+    async with asyncio.timeout(BOUND_SECONDS), running(options=wrong("stall=0.6@connect")) as emulator:
+        started = time.monotonic()
+        async with connect(emulator.url + PATH):
+            assert time.monotonic() - started >= 0.6
+
+
+async def test_a_stall_holds_nobody_else_up():
+    async with asyncio.timeout(BOUND_SECONDS), running(options=wrong("stall=600@connect")) as emulator:
+        held = asyncio.create_task(connect(emulator.url + PATH, open_timeout=None).__aenter__())
+        url = emulator.url.replace("ws", "http", 1) + "/healthz"
+        page = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read())
+        assert b"listening" in page
+        assert not held.done()
+        held.cancel()
+        started = time.monotonic()
+    assert time.monotonic() - started < 1, "nor does it hold up the end"
+
+
+async def test_the_audio_of_old_models_is_counted():
+    media = '{"realtimeInput":{"mediaChunks":[{"mimeType":"audio/pcm;rate=16000","data":"AAAA"}]}}'
+    options = wrong("close=4002@audio:3")
+    async with asyncio.timeout(BOUND_SECONDS), running(options=options) as emulator, connect(emulator.url + PATH) as ws:
+        await ws.send(json.dumps({"setup": {"model": OLD, "generationConfig": {"responseModalities": ["AUDIO"]}}}))
+        assert b"setupComplete" in await ws.recv()
+        for _ in range(3):
+            await ws.send(media)
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+        assert ws.close_code == 4002
+
+
+def test_whoever_leaves_in_a_stall_is_forgotten():
+    with serving("stall=600@setup") as served:
+
+        async def leave() -> None:
+            async with connect(served.url + PATH) as ws:
+                await ws.send('{"setup":{"model":"models/gemini-3.8-live"}}')
+
+        asyncio.run(leave())
+    assert any(line.endswith("fault: stall at setup") for line in served.log)

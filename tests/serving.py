@@ -1,0 +1,52 @@
+"""The emulator on a real socket, in a thread of its own, with whatever is to go wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from livecli.emulator.faults import Faults, parse_fault
+from livecli.emulator.options import Options
+from livecli.emulator.server import running
+
+LEFT_SECONDS = 5.0
+"""How long the emulator may take to be rid of a client that has gone."""
+
+
+@dataclass
+class Served:
+    """Where it listens, and what it has logged. `left` are the tasks that outlived their clients."""
+
+    url: str = ""
+    log: list[str] = field(default_factory=list)
+    left: set[Any] = field(default_factory=set)
+
+
+@contextmanager
+def serving(*faults: str, **options: Any) -> Iterator[Served]:
+    """Serve with `--fault` for each of `faults`; at the end, every client having left, nothing may still be running."""
+    served, open_, shut = Served(), threading.Event(), threading.Event()
+    given = Options(faults=Faults(map(parse_fault, faults)), **options)
+
+    async def serve() -> None:
+        async with running(options=given, log=served.log.append) as emulator:
+            served.url = emulator.url
+            open_.set()
+            await asyncio.to_thread(shut.wait, 60)
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            served.left = (await asyncio.wait(others, timeout=LEFT_SECONDS))[1] if others else set()
+
+    thread = threading.Thread(target=asyncio.run, args=[serve()])
+    thread.start()
+    try:
+        assert open_.wait(10)
+        yield served
+    finally:
+        shut.set()
+        thread.join(20)
+    assert not served.left
+    assert not thread.is_alive()
