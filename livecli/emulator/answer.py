@@ -43,6 +43,7 @@ class Manner:
     thinks: bool = False
     shows_thoughts: bool = False
     reports_status: bool = False
+    whole_input_transcript: bool = False
 
     @classmethod
     def asked_by(cls, setup: Setup, platform: Platform, model: Model) -> Manner:
@@ -57,6 +58,7 @@ class Manner:
             thinks=thinks,
             shows_thoughts=thinks and thinking is not None and bool(thinking.include_thoughts),
             reports_status=model.interaction_status,
+            whole_input_transcript=model.whole_input_transcript,
         )
 
     @property
@@ -178,7 +180,7 @@ class _Turn:
 
 
 def _heard_words(words: str, manner: Manner) -> Iterator[Message]:
-    for piece in increments(words):
+    for piece in [words] if manner.whole_input_transcript else increments(words):
         yield [events.InputTranscript(piece)]
     if manner.marks_transcripts:
         yield [events.InputTranscript("", finished=True)]

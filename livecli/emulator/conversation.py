@@ -72,6 +72,11 @@ class Conversation:
         return self._dialogue is None or self._dialogue.listening
 
     @property
+    def speaks(self) -> bool:
+        """Whether `next_message` is to be asked because of what was received. Nearly all audio changes nothing."""
+        return self._dialogue is not None and self._dialogue.speaks
+
+    @property
     def wake_at(self) -> float | None:
         """After `next_message` gave None: the time at which it is to be asked again, even if nothing is received.
 
@@ -112,10 +117,12 @@ class Conversation:
 
     def close(self, now: float | None = None) -> None:
         """The session's connection is over: let go of every utterance. From now on its handles can be used."""
+        ended_at = self._seen_at if now is None else now
         if self._dialogue is not None:
+            self._dialogue.memory.seconds = self._lifetime.session_seconds(ended_at)
             self._dialogue.close()
         if self._resumption is not None:
-            self._resumption.close(self._seen_at if now is None else now)
+            self._resumption.close(ended_at)
 
     def _set_up(self, setup: Setup, now: float) -> None:
         model = admit(setup, self._platform, self._version, self._models)
@@ -142,8 +149,8 @@ class Conversation:
     def _begun(self, setup: Setup, model: Model, session_id: str) -> Memory:
         """A session that nothing has been said in."""
         tools = Tools(self._platform, session_id, model.calling[0])
-        seeding = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
-        memory = Memory(tools, self._behaviour, Inbox(seeding))
+        told = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
+        memory = Memory(tools, self._behaviour, Inbox(seeding=told and model.seeds))
         if setup.system_instruction is not None:
             memory.tokens.heard_characters += len(text_of(setup.system_instruction))
         return memory

@@ -25,6 +25,7 @@ from .behaviours import Heard
 from .delivery import Delivery
 from .hearing import Began, Sound, ear_for
 from .inbox import fits_context, text_of
+from .open_turn import OpenTurn
 from .resumption import Memory, Resumption
 from .turn import MAX_WAITING_TURNS, Turn
 from .usage import ContextWindow
@@ -62,6 +63,7 @@ class Dialogue:
         self._until_silence: deque[Turn] = deque()  # what functions returned while the user was speaking
         self._turn: Turn | None = None
         self._delivery: Delivery | None = None
+        self._open = OpenTurn(model, self._manner, memory, log)
 
     @property
     def listening(self) -> bool:
@@ -69,8 +71,13 @@ class Dialogue:
         return not self.outbox and len(self._waiting) < MAX_WAITING_TURNS
 
     @property
+    def speaks(self) -> bool:
+        """Whether what was received is to be answered now; what is being delivered goes on at `wake_at` anyway."""
+        return bool(self.outbox or (self._waiting and self._delivery is None))
+
+    @property
     def wake_at(self) -> float | None:
-        return self._delivery.wake_at if self._delivery is not None else None
+        return self._delivery.wake_at if self._delivery is not None else self._open.until
 
     def receive(self, event: events.Event, now: float) -> None:
         """What the client says, after its setup. Raises Refusal where the service would close the session."""
@@ -102,6 +109,7 @@ class Dialogue:
     def next_message(self, now: float) -> Message | None:
         """What is to be said next; None while there is nothing."""
         while True:
+            self.outbox.extend(self._open.due(now))
             if self.outbox:
                 return self.outbox.popleft()
             if self._delivery is None:
@@ -143,9 +151,8 @@ class Dialogue:
 
     def _outruns(self, began: Began, now: float) -> bool:
         """Whether this is the next utterance of a file that is streamed faster than real time."""
-        detected = began.offset_seconds is not None
-        turn = None if self._realtime else self._turn
-        return detected and turn is not None and turn.is_outrun(self._audio_seconds, now)
+        turn = self._turn if began.offset_seconds is not None and not self._realtime else None
+        return turn is not None and turn.is_outrun(self._audio_seconds, now)
 
     def _read(self, content: events.ClientTurns, now: float) -> None:
         inbox = self.memory.inbox
@@ -154,12 +161,11 @@ class Dialogue:
         if not content.turn_complete:
             return
         if inbox.seeding:
-            self.memory.tokens.heard_characters += inbox.characters
-            inbox.seeding = False
+            inbox.seed(self.memory.tokens)
         else:
             utterance, inbox.utterance = inbox.utterance, None
             self._hear(now, utterance=utterance, text=inbox.text)
-        inbox.forget_writing()
+            inbox.forget_writing()
 
     def _hear(self, now: float, *, utterance: Utterance | None = None, text: str = "") -> None:
         """The user has said something that is to be answered."""
@@ -167,8 +173,7 @@ class Dialogue:
         asynchronous = self._model.calling[0] is Calling.NON_BLOCKING  # cancels what it waits for at any input
         if tools.awaited and asynchronous:
             self._interrupt(now)
-        self._queue(self._asked(Heard(utterance, text, inbox.images), now), now)
-        inbox.images = 0
+        self._queue(self._asked(Heard(utterance, *inbox.take(text, aloud=utterance is not None)), now), now)
 
     def _queue(self, turn: Turn, now: float) -> None:
         """It waits to be answered. Where that is too much, the model does not wait for functions any more."""
@@ -211,34 +216,31 @@ class Dialogue:
         memory = self.memory
         if self._delivery is not None and self._delivery.interrupted:
             return  # by itself, and about to say so
-        if self._turn is not None or memory.tools.awaited:
+        if self._turn is None and memory.tools.awaited and self._open.ended:
+            self.outbox.append([events.ToolCallCancellation(memory.tools.cancel())])
+        elif self._turn is not None or memory.tools.awaited:
             self.outbox.extend(interruption(self._manner, memory.tokens, memory.tools))
             self._end(now, "interrupted")
 
     def _begin(self, turn: Turn) -> None:
         heard, tokens = turn.heard, self.memory.tokens
-        self._turn = turn
+        self._turn, self._open.until = turn, None
         tokens.heard_characters += len(heard.text)
         tokens.heard_audio_bytes += heard.utterance.length_bytes if heard.utterance else 0
-        self._slide()
+        self.window.make_room(tokens.total, self._log)
+        self.memory.forgotten_tokens = self.window.forgotten_tokens
         steps = self.memory.behaviour.answer(heard)
         answered = answer(heard, steps, self._manner, tokens, self.memory.tools)
         self._delivery = Delivery(answered, realtime=self._realtime)
         self.outbox.extend(self._resumption.not_now())
 
-    def _slide(self) -> None:
-        """Raises Refusal where the context is full, with the code that is documented for it."""
-        if self.window.slide(self.memory.tokens.total) > self.window.size_tokens:
-            self._log(f"the context of {self.window.size_tokens} tokens is full")
-            raise Refusal(1000, "")
-        self.memory.forgotten_tokens = self.window.forgotten_tokens
-
     def _end(self, now: float, how: str) -> None:
         turn, delivery = self._turn, self._delivery
-        self._turn = self._delivery = None
+        self._turn = self._delivery = self._open.until = None
         if turn is not None:
             turn.close()
         if how == "answered" and delivery is not None and not delivery.completed:
+            self._open.wait(now)
             return  # the turn stays open until functions have returned, or it broke off
         self.memory.turns_done += 1
         described = f"{turn.heard.description}, {how} in {now - turn.at:.3f} s" if turn is not None else how

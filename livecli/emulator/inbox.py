@@ -27,9 +27,13 @@ _PCM_TYPES = ("audio/pcm", "audio/l16")
 
 @dataclass
 class Inbox:
-    """`seeding` is whether `clientContent` is still the history of before, which is not answered."""
+    """`seeding` is whether `clientContent` is still the history of before, which is not answered.
+
+    `unanswered` is what that history ended with, if the user said it: a blank text asks for the answer (pipecat's way).
+    """
 
     seeding: bool = False
+    unanswered: str = ""
     texts: list[str] = field(default_factory=list)
     characters: int = 0
     images: int = 0
@@ -41,7 +45,7 @@ class Inbox:
 
     def copy(self) -> Inbox:
         """What a resumption handle keeps; sound is not in it."""
-        return Inbox(self.seeding, list(self.texts), self.characters, self.images)
+        return Inbox(self.seeding, self.unanswered, list(self.texts), self.characters, self.images)
 
     def note(self, turns: Iterable[Content], tokens: TokenCount, open_spool: OpenSpool) -> None:
         """Turns for the history. What the user wrote since the model last spoke is what will be answered.
@@ -89,6 +93,18 @@ class Inbox:
         for pcm in stream.push(chunk):
             self.utterance.write(pcm)
         self.utterance.write(stream.finish())
+
+    def seed(self, tokens: TokenCount) -> None:
+        """The history ends here."""
+        tokens.heard_characters += self.characters
+        self.seeding, self.unanswered = False, self.text
+        self.forget_writing()
+
+    def take(self, text: str, *, aloud: bool) -> tuple[str, int]:
+        """What is asked with this text, by somebody who may have spoken besides, and how many pictures go with it."""
+        before, images = self.unanswered, self.images
+        self.unanswered, self.images = "", 0
+        return (text if aloud or text.strip() or not before else before), images
 
     def forget_writing(self) -> None:
         """Only the pictures still wait."""

@@ -13,6 +13,9 @@ SERVICE_PATHS = {
     Platform.DEVELOPER: rf"/ws/google\.ai\.generativelanguage\.{VERSION}\.GenerativeService"
     r"\.BidiGenerateContent(?:Constrained)?",  # Constrained: with an ephemeral token
 }
+VERBATIM_PATH = "/"
+"""Where the Python SDK connects on Vertex if no project is given in code: its base URL is then the whole address."""
+
 HEALTH_PATHS = frozenset({"/", "/healthz"})
 
 
@@ -30,7 +33,7 @@ def service_at(path: str) -> Service | None:
     for platform, pattern in SERVICE_PATHS.items():
         if found := re.fullmatch(pattern, plain):
             return Service(platform, found[1])
-    return None
+    return Service(Platform.VERTEX, "v1beta1") if plain == VERBATIM_PATH else None
 
 
 def asks_for_health(path: str) -> bool:

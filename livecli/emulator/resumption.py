@@ -60,7 +60,7 @@ class Memory:
     @property
     def characters(self) -> int:
         """How much room it takes, roughly."""
-        return self.inbox.characters + sum(map(len, self.tools.functions))
+        return self.inbox.characters + len(self.inbox.unanswered) + sum(map(len, self.tools.functions))
 
 
 @dataclass

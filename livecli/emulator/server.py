@@ -33,8 +33,15 @@ from .troubles import at_upgrade
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
+MAX_UNTAKEN_BYTES = 4 * 1024 * 1024
+"""What may wait to be read by a client that goes on sending. Answers stay far below, since each waits for the one
+before; pongs do not, and a client that pings without reading them would have us keep them all."""
+
 OPEN_SECONDS = 10.0
 """How long an upgrade may take, and how long a TLS handshake."""
+
+BACKLOG = 1024
+"""How many may knock at once: with asyncio's own 100, who comes with a crowd tries again after a second."""
 
 SHUTDOWN_SECONDS = 0.5
 """How long a client may take to answer a close where the emulator itself ends."""
@@ -108,6 +115,7 @@ class _Doors:
                 extensions=[InflateOnlyFactory()],
                 compression=None,
                 max_size=MAX_MESSAGE_BYTES,
+                backlog=BACKLOG,
                 ping_interval=None,  # clients answer pings late while they are busy, and would be cut off
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
                 close_timeout=CLOSE_SECONDS,
@@ -196,6 +204,11 @@ class _Connection(ServerConnection):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transports.add(cast(asyncio.Transport, transport))
         super().connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.transport.get_write_buffer_size() > MAX_UNTAKEN_BYTES:
+            self.transport.abort()
 
 
 def _url(server: Server) -> str:

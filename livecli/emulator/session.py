@@ -101,7 +101,8 @@ class Session:
             said = self._understood(frame)
             await self._troubles.heard(said)
             self._conversation.receive_message(said, time.monotonic())
-            self._heard.set()
+            if self._conversation.speaks:
+                self._heard.set()
             while not self._conversation.listening:
                 self._taken.clear()
                 await self._taken.wait()

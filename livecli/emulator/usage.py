@@ -6,9 +6,11 @@ A second of audio is 25, a still picture 258 (the documented second of video is 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..audio.pcm import SAMPLE_BYTES
+from ..protocol.closes import Refusal
 from ..protocol.codec import INPUT_RATE, OUTPUT_RATE
 from ..protocol.messages import ContextWindowCompressionConfig, Json
 
@@ -102,3 +104,9 @@ class ContextWindow:
             held = min(held, self._target)
             self.forgotten_tokens = total_tokens - held
         return held
+
+    def make_room(self, total_tokens: int, log: Callable[[str], None]) -> None:
+        """Raises Refusal where the context is full, with the code that is documented for it."""
+        if self.slide(total_tokens) > self.size_tokens:
+            log(f"the context of {self.size_tokens} tokens is full")
+            raise Refusal(1000, "")

@@ -89,10 +89,10 @@ class VoiceActivity:
             return []
         import numpy as np
 
-        windows = np.frombuffer(pcm, "<i2").reshape(-1, window_samples).astype(np.float32)
-        power = np.einsum("ij,ij->i", windows, windows) / window_samples
-        loud: list[bool] = (power >= self._least_power).tolist()
-        return loud
+        least = self._least_power * window_samples
+        windows = np.frombuffer(pcm, "<i2").astype(np.float32).reshape(-1, window_samples)
+        # One by one: a chunk of 1 KB holds one or two, and for those that takes half as long as einsum.
+        return [bool(window.dot(window) >= least) for window in windows]
 
     def _window(self, loud: bool, samples: int) -> Edge | None:
         begins_at = self._heard_samples

@@ -55,7 +55,9 @@ class Model:
     """One model id, and what it takes.
 
     `text_out`: can answer in TEXT; `text_in`: text goes as `realtimeInput.text` by preference; `retired`: refused.
-    `calling` is how functions may be declared, the default first. `code_tools` are codeExecution and urlContext.
+    `calling` is how functions may be declared, the default first; `ends_turns_at_calls`: does not keep a turn open for
+    a function that takes long. `whole_input_transcript`: says in one message what it heard. `seeds`: takes the first
+    `clientContent` as history where it is told to, and answers nothing. `code_tools` are codeExecution and urlContext.
     """
 
     name: str
@@ -69,14 +71,24 @@ class Model:
     proactivity: Proactivity = Proactivity.NONE
     media_chunks: bool = True
     calling: tuple[Calling, ...] = (Calling.BLOCKING, Calling.NON_BLOCKING)
+    ends_turns_at_calls: bool = True
+    whole_input_transcript: bool = False
+    seeds: bool = False
     code_tools: bool = True
     interaction_status: bool = False
     context_tokens: int = 128_000
 
 
-_V3: dict[str, Any] = {"text_in": True, "media_chunks": False, "code_tools": False}
+_V3: dict[str, Any] = {
+    "text_in": True,
+    "media_chunks": False,
+    "ends_turns_at_calls": False,
+    "seeds": True,
+    "code_tools": False,
+}
 _V3_8: dict[str, Any] = _V3 | {
     "proactivity": Proactivity.ALWAYS,
+    "whole_input_transcript": True,
     "calling": (Calling.NON_BLOCKING, Calling.BLOCKING),
 }
 _EXTENDED: dict[str, Any] = _V3_8 | {
@@ -88,6 +100,7 @@ _EXTENDED: dict[str, Any] = _V3_8 | {
 _V3_1: dict[str, Any] = _V3 | {
     "thinking": Thinking.LEVEL,
     "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
+    "whole_input_transcript": True,
     "calling": (Calling.BLOCKING,),
 }
 _NATIVE: dict[str, Any] = {

@@ -80,7 +80,7 @@ class Stage:
         self.folder = folder
         self.sink = sink
         # Without PYTHON* too: an installed program has its bytecode, and nothing that unbuffers it.
-        self._environment = {
+        self.environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(folder),
             "LIVECLI_ACCESS_TOKEN": TOKEN,
@@ -88,13 +88,13 @@ class Stage:
 
     def seconds(self, command: Sequence[str], status: int = 0) -> float:
         """How long `command` takes from start to end."""
-        with _Child(command, self.folder, self._environment) as child:
+        with _Child(command, self.folder, self.environment) as child:
             child.finish(status)
             return time.monotonic() - child.started
 
     def visit(self, command: Sequence[str]) -> tuple[float, Arrivals]:
         """When `command` was started, and what came of it at the sink."""
-        with _Child(command, self.folder, self._environment) as child:
+        with _Child(command, self.folder, self.environment) as child:
             try:
                 arrivals = self.sink.serve(child.is_running)
             except OSError as error:

@@ -58,20 +58,22 @@ def test_an_utterance_comes_back_at_24_khz(talk, setup, tone) -> None:
     assert usage(answers)["promptTokenCount"] == usage(answers)["responseTokenCount"] == 25
 
 
-def test_transcripts_only_where_they_are_asked_for(talk, setup, tone) -> None:
+@pytest.mark.parametrize(
+    ("model", "pieces"), [("gemini-3.8-live", 1), ("gemini-2.5-flash-native-audio-preview-12-2025", 2)]
+)
+def test_transcripts_only_where_they_are_asked_for(talk, setup, tone, model: str, pieces: int) -> None:
     quiet = talk(setup())
     quiet.speak(tone(0.5))
     assert not words(quiet.answers(), events.InputTranscript | events.OutputTranscript)
+    transcript = AudioTranscriptionConfig()
     both = talk(
-        setup(
-            input_audio_transcription=AudioTranscriptionConfig(), output_audio_transcription=AudioTranscriptionConfig()
-        )
+        setup(model=f"models/{model}", input_audio_transcription=transcript, output_audio_transcription=transcript)
     )
     both.speak(tone(0.5))
     answers = both.answers()
     assert words(answers, events.InputTranscript) == "[0.5 s of speech]"
     assert words(answers, events.OutputTranscript) == "[0.5 s of speech]"
-    assert len([m for m in answers if isinstance(m[0], events.InputTranscript)]) > 1
+    assert len([m for m in answers if isinstance(m[0], events.InputTranscript)]) == pieces
 
 
 def test_vertex_marks_the_ends_of_transcripts(talk, setup, tone) -> None:

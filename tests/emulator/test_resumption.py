@@ -369,3 +369,11 @@ class TestHistory:
         assert said(session.answers()) == "Hello"
         session.say(events.Text(" "))
         assert said(session.answers()) == " "
+
+    def test_a_model_of_before_answers_it(self, talk, setup) -> None:
+        config = HistoryConfig(initial_history_in_client_content=True)
+        native = "models/gemini-2.5-flash-native-audio-preview-12-2025"
+        transcript = AudioTranscriptionConfig()
+        session = talk(setup(model=native, history_config=config, output_audio_transcription=transcript))
+        session.say(events.ClientTurns((Content(role="user", parts=[Part(text="Hello")]),)))
+        assert said(session.answers()) == "Hello"

@@ -199,6 +199,12 @@ async def test_every_path_of_the_service(emulator: Running, path: str) -> None:
         assert "setupComplete" in await hear(ws)
 
 
+async def test_a_base_url_that_is_the_whole_address(emulator: Running) -> None:
+    async with connect(emulator.url) as ws:  # the Python SDK on Vertex, where no project is given in code
+        await say(ws, {"setup": {**SETUP[VERTEX], "model": "publishers/google/models/gemini-3.8-live"}})
+        assert "sessionId" in (await hear(ws))["setupComplete"]
+
+
 @pytest.mark.parametrize("path", ["/ws", "/ws/other", VERTEX + "/more"])
 async def test_no_upgrade_elsewhere(emulator: Running, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:

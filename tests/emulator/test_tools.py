@@ -27,6 +27,7 @@ from livecli.protocol.models import Platform
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
+HALF_CASCADE = "projects/p/locations/us-central1/publishers/google/models/gemini-live-2.5-flash"
 EXTENDED = "models/gemini-3.8-live-extended-thinking"
 
 
@@ -415,3 +416,55 @@ class TestSteps:
         with pytest.raises(Refusal) as closed:
             session.answers()
         assert (closed.value.code, closed.value.reason) == (1011, "enough")
+
+
+class TestSlowFunctions:
+    """A 2.5 model ends its turn with the call where the function takes long; google-adk waits for that."""
+
+    @pytest.mark.parametrize(("platform", "model"), [(Platform.DEVELOPER, NATIVE), (Platform.VERTEX, HALF_CASCADE)])
+    def test_the_turn_ends_and_the_answer_has_its_own(self, talk, setup, platform: Platform, model: str) -> None:
+        session = talk(setup(platform, model=model, **transcribed("f")), platform)
+        session.say(events.Text("call f"))
+        asked = session.answers()
+        (f,) = calls(asked)
+        assert events.TurnComplete not in kinds(asked)
+        assert session.conversation.wake_at == 1.0
+        ended = session.answers(now=1.0)
+        assert kinds(asked + ended)[-2:] == [events.GenerationComplete, events.TurnComplete]
+        assert kinds(asked + ended).count(events.GenerationComplete) == 1
+        assert session.log == ["turn 1: a function call"]
+        session.say(returned(f), now=9.0)
+        answers = session.answers(now=9.0)
+        assert said(answers) == "sunny"
+        assert kinds(answers)[-1] is events.TurnComplete
+        assert session.conversation.wake_at is None
+
+    def test_a_quick_one_is_answered_in_the_same_turn(self, talk, setup) -> None:
+        session = talk(setup(model=NATIVE, **transcribed("f")))
+        session.say(events.Text("call f"))
+        (f,) = calls(session.answers())
+        session.say(returned(f), now=0.9)
+        assert kinds(session.answers(now=0.9)).count(events.TurnComplete) == 1
+        assert session.answers(now=5.0) == []
+
+    def test_of_a_later_model_it_stays_open(self, talk, setup) -> None:
+        session = talk(setup(model="models/gemini-3.1-flash-live-preview", **transcribed("f")))
+        session.say(events.Text("call f"))
+        session.answers()
+        assert session.answers(now=60.0) == []
+
+    def test_a_turn_that_has_ended_is_not_interrupted(self, talk, setup) -> None:
+        session = talk(setup(model=NATIVE, **transcribed("f")))
+        session.say(events.Text("call f"))
+        session.answers()
+        session.answers(now=1.0)
+        session.say(events.ActivityStart(), now=2.0)
+        assert kinds(session.answers(now=2.0)) == [events.ToolCallCancellation]
+
+    def test_speaking_over_it_ends_it_once(self, talk, setup) -> None:
+        session = talk(setup(model=NATIVE, **transcribed("f")))
+        session.say(events.Text("call f"))
+        session.answers()
+        session.say(events.ActivityStart(), now=0.5)
+        assert kinds(session.answers(now=0.5)) == [events.ToolCallCancellation, events.Interrupted, events.TurnComplete]
+        assert session.answers(now=5.0) == []

@@ -244,6 +244,17 @@ def test_client_frames_of_the_sdks(frame, said):
     assert decode_client(encode_client(said)) == [said]
 
 
+def test_enumerations_in_any_case():
+    config = {"activityHandling": "no_interruption", "turnCoverage": "turn_includes_all_input"}
+    detection = {"startOfSpeechSensitivity": "start_sensitivity_low", "endOfSpeechSensitivity": "end_sensitivity_low"}
+    input_config = {**config, "automaticActivityDetection": detection}
+    [setup] = decode_client(json.dumps({"setup": {"model": "models/m", "realtimeInputConfig": input_config}}))
+    heard = setup.body.realtime_input_config
+    assert (heard.activity_handling, heard.turn_coverage) == ("NO_INTERRUPTION", "TURN_INCLUDES_ALL_INPUT")
+    assert heard.automatic_activity_detection.start_of_speech_sensitivity == "START_SENSITIVITY_LOW"
+    assert heard.automatic_activity_detection.end_of_speech_sensitivity == "END_SENSITIVITY_LOW"
+
+
 def test_the_python_sdks_full_setup_with_its_mixed_spelling():
     frame = {
         "setup": {

@@ -30,7 +30,9 @@ async def turn(session):
 
 
 async def main(platform):
-    if platform == "vertex":
+    if platform == "from the environment":
+        client = genai.Client()
+    elif platform == "vertex":
         login = Credentials(token="any")
         client = genai.Client(vertexai=True, project="p1", location="us-central1", credentials=login)
     else:

@@ -7,9 +7,11 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -61,10 +63,16 @@ def node_modules() -> Path:
 
 
 @pytest.fixture
-def javascript(node_modules: Path, tmp_path: Path) -> list[str | Path]:
-    """The program, where it finds the SDK."""
+def javascript(node_modules: Path, tmp_path: Path) -> Callable[[str], list[str | Path]]:
+    """The command that runs a program, where it finds the SDK."""
     (tmp_path / "node_modules").symlink_to(node_modules)
-    return [needs("node"), shutil.copy(HERE / "program.mjs", tmp_path)]
+    return lambda program: [needs("node"), shutil.copy(HERE / program, tmp_path)]
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -76,11 +84,54 @@ def test_python(platform: str) -> None:
     assert lines[-1] == "[1] closed: 1000"
 
 
+def test_python_on_vertex_with_no_project_in_code(free_port: int) -> None:
+    """The SDK then takes the other platform's base URL, as it is and without credentials."""
+    here = [f"GOOGLE_GEMINI_BASE_URL=wss://localhost:{free_port}", "GOOGLE_GENAI_USE_VERTEXAI=true"]
+    there = ["GOOGLE_CLOUD_PROJECT=p1", "GOOGLE_CLOUD_LOCATION=us-central1"]
+    program = ["env", *here, *there, sys.executable, HERE / "program.py", "from the environment"]
+    ran = against_the_emulator(*program, options=("--tls-port", str(free_port)))
+    assert turns(ran) == TURNS
+    assert "[1] connected: vertex v1beta1" in ran.stderr
+
+
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_javascript(javascript: list[str | Path], platform: str) -> None:
-    ran = against_the_emulator(*javascript, platform, options=("-q",))
+def test_javascript(javascript: Callable[[str], list[str | Path]], platform: str) -> None:
+    ran = against_the_emulator(*javascript("program.mjs"), platform, options=("-q",))
     assert turns(ran) == TURNS
     assert ran.stderr.strip() == "closed 1005"
+
+
+CALLED: dict[str, object] = {"called": [["get_weather", {"city": "Bern"}]], "said": "", "interrupted": False}
+ANSWERED: dict[str, object] = {"called": [], "said": "sunny in Bern", "interrupted": False}
+STOPPED: dict[str, object] = {"called": [], "said": "stop", "interrupted": False}
+AGENTS = [
+    ("developer", "gemini-3.8-live", [CALLED, ANSWERED]),
+    ("vertex", "gemini-3.8-live", [CALLED, ANSWERED]),
+    ("vertex", "gemini-live-2.5-flash-native-audio", [CALLED | {"said": ANSWERED["said"]}]),
+]
+
+
+def check_agent(ran: subprocess.CompletedProcess[str], weather: list[dict[str, object]]) -> None:
+    """Two connections ask for the weather, the second one without declaring the function; then a story is stopped."""
+    *told, story, stopped = turns(ran)
+    assert told == weather * 2
+    assert story["interrupted"]
+    assert 0 < len(str(story["said"])) < 20 * len("a long story ")
+    assert stopped == STOPPED
+
+
+@pytest.mark.parametrize(("platform", "model", "weather"), AGENTS)
+def test_agent_in_python(platform: str, model: str, weather: list[dict[str, object]]) -> None:
+    program = [sys.executable, HERE / "agent.py", platform, model]
+    check_agent(against_the_emulator(*program, options=("-q", "--realtime")), weather)
+
+
+@pytest.mark.parametrize(("platform", "model", "weather"), AGENTS)
+def test_agent_in_javascript(
+    javascript: Callable[[str], list[str | Path]], platform: str, model: str, weather: list[dict[str, object]]
+) -> None:
+    program = [*javascript("agent.mjs"), platform, model]
+    check_agent(against_the_emulator(*program, options=("-q", "--realtime")), weather)
 
 
 KEY_INVALID = "1007 None. API key not valid. Please pass a valid API key."
@@ -104,7 +155,7 @@ def test_python_with_the_right_and_the_wrong_credential(platform: str, options: 
         assert says in ran.stderr.splitlines()[-1]
 
 
-def test_javascript_with_the_wrong_key(javascript: list[str | Path]) -> None:
-    ran = against_the_emulator(*javascript, "developer", options=("-q", "--require-key", "another"))
+def test_javascript_with_the_wrong_key(javascript: Callable[[str], list[str | Path]]) -> None:
+    ran = against_the_emulator(*javascript("program.mjs"), "developer", options=("-q", "--require-key", "another"))
     assert ran.returncode == 1
     assert "(code 1007): API key not valid. Please pass a valid API key." in ran.stderr

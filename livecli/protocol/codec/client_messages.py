@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -17,7 +18,7 @@ import pybase64
 
 from .. import closes, events, messages
 from ..closes import Refusal
-from .spelling import audio_rate, base64_bytes, camel_keys, is_too_deep, snake_path
+from .spelling import RATES, audio_rate, base64_bytes, camel_keys, is_too_deep, snake_path
 
 INPUT_RATE = 16_000
 """Samples a second of the user's audio, where its mime type names no rate."""
@@ -97,6 +98,9 @@ def decode_client(frame: str | bytes) -> list[events.Event]:
 
     Raises Refusal with Google's close code and reason for what Google refuses.
     """
+    chunk = _audio_alone(frame) if isinstance(frame, bytes) else None
+    if chunk is not None:
+        return [chunk]
     try:
         message = _strict_decoder().decode(frame)
     except (msgspec.MsgspecError, UnicodeError, RecursionError):
@@ -105,6 +109,27 @@ def decode_client(frame: str | bytes) -> list[events.Event]:
     if len(fields) != 1 or (message.realtime_input is None and is_too_deep(frame)):
         raise Refusal(1007, closes.INVALID_ARGUMENT)
     return list(_client_events(message))
+
+
+_BEFORE_AUDIO = re.compile(rb'\{"realtime(?:Input|_input)": ?\{"audio": ?\{"data": ?"')
+_AFTER_AUDIO = re.compile(rb'", ?"mime(?:Type|_type)": ?"audio/pcm;rate=(\d{1,9})"\}\}\}')
+
+
+def _audio_alone(frame: bytes) -> events.AudioChunk | None:
+    """The chunk of the frame that every client sends most, in either spelling; None for any other.
+
+    Thirty of these come every second from each session, and what google-genai sends (snake_case, URL-safe base64) costs
+    five times as much on the slow path.
+    """
+    before = _BEFORE_AUDIO.match(frame)
+    after = _AFTER_AUDIO.fullmatch(frame, frame.find(b'"', before.end())) if before else None
+    if before is None or after is None or int(after[1]) not in RATES:
+        return None
+    encoded = memoryview(frame)[before.end() : after.start()]
+    for alphabet in (None, b"-_"):
+        with suppress(ValueError):
+            return events.AudioChunk(pybase64.b64decode(encoded, alphabet, validate=True), int(after[1]))
+    return None
 
 
 def _decode_leniently(frame: str | bytes) -> messages.ClientMessage:

@@ -69,7 +69,8 @@ def duration(seconds: float) -> str:
 
 
 _OPAQUE = frozenset({"args", "response", "labels", "parameters", "parametersJsonSchema", "responseJsonSchema"})
-_ENUMS = frozenset({"responseModalities", "behavior", "scheduling", "mediaResolution", "thinkingLevel"})
+_LIVE_ENUMS = frozenset({"startOfSpeechSensitivity", "endOfSpeechSensitivity", "activityHandling", "turnCoverage"})
+_ENUMS = _LIVE_ENUMS | {"responseModalities", "behavior", "scheduling", "mediaResolution", "thinkingLevel"}
 
 
 def camel_keys(value: Any) -> Any:
