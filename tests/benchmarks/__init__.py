@@ -6,6 +6,8 @@
     first_byte.py  from the start of the process to what the server sees first
     memory.py      the peak of a long file beside that of a short one
     throughput.py  chunks a second, as fast as the socket takes them
+    load.py        one emulator and many users in real time: when replies begin, and what it costs
+    crowd.py       those users: a process of their own, on bare sockets
     clients.py     the command lines of livecli and its peers for the same job
     sounds.py      the files that are sent
     peak.py        starts a command and notes the most memory it held

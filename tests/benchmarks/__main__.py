@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import first_byte, memory, starts, table, throughput
+from . import first_byte, load, memory, starts, table, throughput
 from .measure import Failed, Figure, Stage
 from .sink import Sink
 
@@ -17,6 +17,7 @@ SUBJECTS = {  # rounds, what is measured
     "first-byte": lambda stage, asked: first_byte.figures(stage, asked.rounds or 11),
     "memory": lambda stage, asked: memory.figures(stage, asked.rounds or 3, full=asked.full),
     "throughput": lambda stage, asked: throughput.figures(stage, asked.rounds or 5),
+    "load": lambda stage, asked: load.figures(stage, full=asked.full),
 }
 
 
@@ -44,7 +45,9 @@ def main() -> int:
 def _arguments() -> argparse.Namespace:
     words = argparse.ArgumentParser("python -m tests.benchmarks", description="livecli beside its peers, as ratios.")
     words.add_argument("--json", type=Path, metavar="FILE", help="write the figures with every sample there too")
-    words.add_argument("--full", action="store_true", help="memory: an hour of every kind, instead of ten minutes")
+    words.add_argument(
+        "--full", action="store_true", help="memory: an hour of every kind; load: more users, until it is too much"
+    )
     words.add_argument("--rounds", type=int, help="instead of each subject's own number")
     words.add_argument("--only", action="append", choices=SUBJECTS, help="this subject; may be given again")
     return words.parse_args()
