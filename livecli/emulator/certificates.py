@@ -91,14 +91,23 @@ def _leaf(path: Path, authority: bytes) -> ssl.SSLContext:
     kept = _read(path)
     if kept is not None and _certificate(authority) in kept and _today() < _renewal(kept):
         with contextlib.suppress(ssl.SSLError):  # it is damaged
-            return _shown(path)
-    _write(path, _issued(authority, path.parent))
-    return _shown(path)
+            return _shown(kept)
+    issued = _issued(authority, path.parent)
+    _write(path, issued)
+    return _shown(issued)
 
 
-def _shown(path: Path) -> ssl.SSLContext:
+def _shown(leaf: bytes) -> ssl.SSLContext:
+    """From a copy that nobody else knows: OpenSSL opens the file for the certificate and again for the key, and another
+    process may replace it in between."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(path)
+    descriptor, name = tempfile.mkstemp()
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(leaf)
+        context.load_cert_chain(name)
+    finally:
+        Path(name).unlink()
     return context
 
 
