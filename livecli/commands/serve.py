@@ -67,8 +67,8 @@ def serve(
     speed: Annotated[float, typer.Option(min=0, help="Times a recording's own pace; 0: at once.")] = 1.0,
     realtime: Annotated[bool, typer.Option("--realtime", help="Let a reply take as long as its sound.")] = False,
     connection_seconds: Annotated[
-        float | None, typer.Option(min=0, help="End each connection after so long, as Google does after 600 [never].")
-    ] = None,
+        float, typer.Option(min=0, help="End each connection after so long, as Google does; 0: never.")
+    ] = 600.0,
     goaway_seconds: Annotated[float, typer.Option(min=0, help="Say goAway so long before that.")] = 60.0,
     session_seconds: Annotated[
         float | None, typer.Option(min=0, help="End each session without compression after so long [never].")
@@ -112,7 +112,7 @@ def serve(
         behaviour=emulation.behaviour(script),
         required=Required(require_key, require_token),
         models=emulation.models(model_table),
-        limits=Limits(connection_seconds, goaway_seconds, session_seconds),
+        limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
         realtime=realtime,
         faults=emulation.faults(fault or []),
         play=emulation.play(replay),
