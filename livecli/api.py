@@ -19,8 +19,9 @@ from .endpoint import Wanted
 from .errors import UsageError
 from .exchange import Sending
 from .figures import Summary
+from .opening import Timeouts, open_authorised, reachable
 from .protocol.models import Platform
-from .question import Question, Timeouts, ask, open_authorised, reachable
+from .question import Question, ask
 from .report import Reporter
 
 

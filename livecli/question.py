@@ -4,34 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .audio.files import SAMPLE, FileSource, open_source
 from .audio.pcm import rechunk
 from .audio.reply import Reply, open_reply, same_file
-from .client import Session, open_session
 from .configuration import Activity, Configuration, setup
-from .credentials import Credential, resolve
+from .credentials import resolve
 from .endpoint import Endpoint, Wanted
 from .errors import CheckError, DeadlineError, FileError, LivecliError, UsageError
 from .exchange import Exchange, Sending, typed
 from .figures import Summary
+from .opening import Timeouts, open_authorised
 from .protocol import events
 from .protocol.codec import encode_client, setup_json
 from .report import Reporter
 from .running import interruption
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run."""
-
-    connect: float = 10.0
-    idle: float = 30.0
-    total: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,18 +53,6 @@ class Question:
         """What opens its session. A text turn needs no activity, so nothing is said about detection."""
         activity = None if self.text is not None else self.sending.activity
         return setup(endpoint, replace(self.configuration, activity=activity))
-
-
-@asynccontextmanager
-async def reachable(wanted: Wanted) -> AsyncIterator[Wanted]:
-    """`wanted`, with the embedded emulator running and named as its base URL where it is to be `local`."""
-    if not wanted.local:
-        yield wanted
-        return
-    from .emulator.server import running
-
-    async with running() as emulator:
-        yield replace(wanted, base_url=emulator.url)
 
 
 async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary:
@@ -164,29 +143,6 @@ def _kept(reply: Reply, summary: Summary) -> Iterator[Reply]:
 def _say_what_was_kept(summary: Summary) -> None:
     if summary.error and summary.output:
         summary.error.message += f"; what came of the reply is in {summary.output}"
-
-
-@asynccontextmanager
-async def open_authorised(
-    endpoint: Endpoint, credential: Credential, setup: events.Setup, timeouts: Timeouts, reporter: Reporter
-) -> AsyncIterator[Session]:
-    """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
-    headers = await asyncio.to_thread(credential.headers)
-    try:
-        async with open_session(
-            endpoint,
-            headers,
-            setup,
-            connect_timeout=timeouts.connect,
-            idle_timeout=timeouts.idle,
-            reporter=reporter,
-        ) as session:
-            yield session
-    except LivecliError as error:
-        shown = credential.elided_headers()
-        for secret in (text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name]):
-            error.elide(secret)
-        raise
 
 
 def _check_audio(opening: events.Setup, reply: Reply, summary: Summary) -> None:

@@ -15,7 +15,7 @@ FLOORS = [
     ["report"],
     # Doors to the outside; none imports another.
     ["client", "credentials", "audio", "emulator", "console", "running", "child"],
-    ["exchange"],
+    ["exchange", "opening"],
     ["question"],
     ["api", "commands"],
     ["cli"],

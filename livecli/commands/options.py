@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..configuration import Activity
 from ..protocol.models import Platform
 
 WHERE = "Where it connects"
@@ -46,3 +47,29 @@ DebugOption = Annotated[
     typer.Option("--debug", help="Frames (audio and secrets elided) and tracebacks.", rich_help_panel=TALK),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.", rich_help_panel=TALK)]
+
+
+VoiceOption = Annotated[str | None, typer.Option(help="Voice of the reply, as Kore or Puck.")]
+LanguageOption = Annotated[str | None, typer.Option(help="Language code, as en-US.")]
+SystemOption = Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="System instruction.")]
+TemperatureOption = Annotated[float | None, typer.Option(min=0, max=2, help="Sampling temperature.")]
+SetupOption = Annotated[
+    str | None, typer.Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")
+]
+NoTranscriptsOption = Annotated[bool, typer.Option("--no-transcripts", help="Ask for no transcripts.")]
+
+ChunkBytesOption = Annotated[int, typer.Option(min=2, max=65536, help="Bytes of PCM in a message, even.")]
+SpeedOption = Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the socket takes it.")]
+ActivityOption = Annotated[
+    Activity, typer.Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
+]
+TrailingSilenceOption = Annotated[
+    float, typer.Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
+]
+
+ConnectTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")]
+IdleTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds of silence while an answer is due; 0: any.")]
+TimeoutOption = Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")]
+EventsOption = Annotated[
+    str | None, typer.Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
+]

@@ -13,19 +13,8 @@ import typer
 
 from ..configuration import Activity
 from ..errors import GRAVEST_FIRST, FileError
-from .options import (
-    ApiVersionOption,
-    BaseUrlOption,
-    DebugOption,
-    JsonOption,
-    LocalOption,
-    LocationOption,
-    ModelOption,
-    PlatformOption,
-    ProjectOption,
-    QuietOption,
-    VerboseOption,
-)
+from . import options
+from .reading import json_setup, system_words
 from .usage import check_numbers, check_replies, check_usage, check_words
 
 if TYPE_CHECKING:
@@ -51,44 +40,32 @@ def send(
     raw: Annotated[
         int | None, typer.Option(metavar="RATE", min=1000, max=384000, help="Input - is bare 16-bit mono PCM at RATE.")
     ] = None,
-    chunk_bytes: Annotated[int, typer.Option(min=2, max=65536, help="Bytes of PCM in a message, even.")] = 1024,
-    speed: Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the socket takes it.")] = 3.2,
-    activity: Annotated[
-        Activity, typer.Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
-    ] = Activity.MANUAL,
-    trailing_silence: Annotated[
-        float, typer.Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
-    ] = 1.0,
-    voice: Annotated[str | None, typer.Option(help="Voice of the reply, as Kore or Puck.")] = None,
-    language: Annotated[str | None, typer.Option(help="Language code, as en-US.")] = None,
-    system: Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="System instruction.")] = None,
-    temperature: Annotated[float | None, typer.Option(min=0, max=2, help="Sampling temperature.")] = None,
-    setup: Annotated[
-        str | None, typer.Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")
-    ] = None,
-    no_transcripts: Annotated[bool, typer.Option("--no-transcripts", help="Ask for no transcripts.")] = False,
-    connect_timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")
-    ] = 10.0,
-    idle_timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds of silence while an answer is due; 0: any.")
-    ] = 30.0,
-    timeout: Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")] = None,
-    platform: PlatformOption = None,
-    project: ProjectOption = None,
-    location: LocationOption = None,
-    model: ModelOption = None,
-    base_url: BaseUrlOption = None,
-    api_version: ApiVersionOption = None,
-    local: LocalOption = False,
-    json_lines: JsonOption = False,
-    events: Annotated[
-        str | None, typer.Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
-    ] = None,
+    chunk_bytes: options.ChunkBytesOption = 1024,
+    speed: options.SpeedOption = 3.2,
+    activity: options.ActivityOption = Activity.MANUAL,
+    trailing_silence: options.TrailingSilenceOption = 1.0,
+    voice: options.VoiceOption = None,
+    language: options.LanguageOption = None,
+    system: options.SystemOption = None,
+    temperature: options.TemperatureOption = None,
+    setup: options.SetupOption = None,
+    no_transcripts: options.NoTranscriptsOption = False,
+    connect_timeout: options.ConnectTimeoutOption = 10.0,
+    idle_timeout: options.IdleTimeoutOption = 30.0,
+    timeout: options.TimeoutOption = None,
+    platform: options.PlatformOption = None,
+    project: options.ProjectOption = None,
+    location: options.LocationOption = None,
+    model: options.ModelOption = None,
+    base_url: options.BaseUrlOption = None,
+    api_version: options.ApiVersionOption = None,
+    local: options.LocalOption = False,
+    json_lines: options.JsonOption = False,
+    events: options.EventsOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; connect nowhere.")] = False,
-    quiet: QuietOption = False,
-    verbose: VerboseOption = False,
-    debug: DebugOption = False,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
+    debug: options.DebugOption = False,
 ) -> None:
     """Stream audio to the Live API and save the spoken reply.
 
@@ -103,13 +80,14 @@ def send(
     from ..configuration import Configuration
     from ..endpoint import Wanted
     from ..exchange import Sending
-    from ..question import Question, Timeouts
+    from ..opening import Timeouts
+    from ..question import Question
 
     common: dict[str, Any] = {
         "raw_output": raw_output,
         "sending": Sending(chunk_bytes, speed, activity, trailing_silence),
         "configuration": Configuration(
-            voice, language, _system(system), temperature, not no_transcripts, activity, _setup(setup)
+            voice, language, system_words(system), temperature, not no_transcripts, activity, json_setup(setup)
         ),
         "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None),
     }
@@ -146,7 +124,8 @@ async def _ask_all(questions: Sequence[Question], wanted: Wanted, told: Reporter
     from asyncio import CancelledError
 
     from ..figures import Summary
-    from ..question import ask, reachable
+    from ..opening import reachable
+    from ..question import ask
     from ..running import interruption
 
     summaries: list[Summary] = []
@@ -162,7 +141,8 @@ async def _ask_all(questions: Sequence[Question], wanted: Wanted, told: Reporter
 
 
 async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
-    from ..question import reachable, rehearse
+    from ..opening import reachable
+    from ..question import rehearse
     from ..stdout import write_out
 
     async with reachable(wanted) as where:
@@ -189,35 +169,3 @@ def _make_folder(folder: str) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"-o {folder} cannot be a folder: {error.strerror}") from error
-
-
-def _system(words: str | None) -> str | None:
-    return _text_of(words[1:]) if words and words.startswith("@") else words
-
-
-def _setup(path: str | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    import json
-
-    from ..protocol.codec.spelling import MAX_NESTING, is_too_deep
-
-    try:
-        setup = json.loads(_text_of(path))
-        sendable = json.dumps(setup, ensure_ascii=False, allow_nan=False).encode()
-    except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} is not JSON: {error}") from error
-    if is_too_deep(sendable):
-        raise FileError(f"{path} has more than {MAX_NESTING} levels")
-    if not isinstance(setup, dict):
-        raise FileError(f"{path} is not a JSON object", hint='it is merged over the setup: {"generationConfig": {...}}')
-    inner = setup.get("setup")
-    return inner if len(setup) == 1 and isinstance(inner, dict) else setup
-
-
-def _text_of(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise FileError(f"cannot read {path}: {reason}") from error
