@@ -20,8 +20,9 @@ from . import __version__
 from .endpoint import Endpoint
 from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from .protocol import events
-from .protocol.closes import Situation, explain
-from .protocol.machine import LiveProtocol, Side
+from .protocol.explanation import explain
+from .protocol.machine import LiveProtocol, Side, State
+from .protocol.situation import Situation
 from .report import Reporter
 from .upgrade import failures_as_errors
 
@@ -61,7 +62,6 @@ class Session:
         self.close_reason: str | None = None
         self._connection = connection
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
-        self._situation = Situation(endpoint.platform, endpoint.model, endpoint.location)
         self._received: deque[events.Event] = deque()
         self._reporter = reporter
 
@@ -153,12 +153,18 @@ class Session:
         self._note_close("received" if closed.rcvd_then_sent or closed.sent is None else "sent")
         ours = closed.sent if closed.sent and not closed.rcvd_then_sent else None
         if ours and ours.code == 1011:
-            return DeadlineError(f"the server has not answered a ping for {PONG_SECONDS} s", hint="try again")
+            silent = DeadlineError(f"the server has not answered a ping for {PONG_SECONDS} s", hint="try again")
+            silent.retry = "resume"
+            return silent
         if ours and ours.code in (1002, 1007, 1009):
             what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
             return ProtocolError(f"the server sent {what}")
         code = closed.rcvd.code if closed.rcvd else 1006
-        return explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation)
+        return explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
+
+    def _situation(self) -> Situation:
+        said, where = self._protocol, self.endpoint
+        return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
 
 
 class _Connection(ClientConnection):

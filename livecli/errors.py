@@ -21,7 +21,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be a third of `--version`
 if TYPE_CHECKING:
-    from typing import ClassVar
+    from typing import ClassVar, Literal
+
+    Retry = Literal["never", "resume", "later"]
 
 BUG_STATUS = 70
 GRAVEST_FIRST = (4, 5, 6, 7, 8, 3, 1, 0)
@@ -31,11 +33,17 @@ GRAVEST_FIRST = (4, 5, 6, 7, 8, 3, 1, 0)
 class LivecliError(Exception):
     """One line that says what is wrong, and where there is one a second that says what to do about it.
 
-    `close_code` and `close_reason` are those of the WebSocket close that caused the error, if one did.
+    `close_code` and `close_reason` are those of the WebSocket close that caused the error, if one did. `retry` is what
+    may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a fresh one).
+    `cause` and `remedies` (in the order to try) are the longer version, `source` where that is known from.
     """
 
     status: ClassVar[int] = BUG_STATUS
     kind: ClassVar[str] = "bug"
+    retry: Retry = "never"
+    cause: str | None = None
+    remedies: tuple[str, ...] = ()
+    source: str | None = None
 
     def __init__(
         self, message: str, *, hint: str | None = None, close_code: int | None = None, close_reason: str | None = None
@@ -132,6 +140,7 @@ class QuotaError(LivecliError):
     """Quota or overload: worth trying again later."""
 
     status, kind = 8, "quota"
+    retry = "later"
 
 
 class Interrupted(LivecliError):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from ..protocol import closes
 from ..protocol.closes import Refusal
 from ..protocol.messages import GenerationConfig, Setup, Tool
-from ..protocol.models import MODELS, VOICES, Model, Platform, Proactivity, Thinking
+from ..protocol.models import MODELS, Model, Platform
+from ..protocol.suspects import is_refused
 
 RESOURCE_NAME = {
     Platform.DEVELOPER: r"models/([^/]+)",
@@ -26,7 +27,7 @@ def admit(setup: Setup, platform: Platform, version: str, models: Mapping[str, M
     if platform is Platform.DEVELOPER and resumption is not None and resumption.transparent:
         at = " at 'setup.session_resumption'"
         raise Refusal(1007, closes.UNKNOWN_FIELD.format(name="transparent", at=at))
-    if any(refuses(setup, model, platform) for refuses in REFUSES):
+    if is_refused(setup, model, platform):
         raise Refusal(1007, closes.INVALID_ARGUMENT)
     admit_tools(setup.tools, model)
     return model
@@ -71,51 +72,3 @@ def _unknown(resource: str, platform: Platform, version: str) -> Refusal:
 
 def _generation(setup: Setup) -> GenerationConfig:
     return setup.generation_config or GenerationConfig()
-
-
-def _thinking(setup: Setup, model: Model, platform: Platform) -> bool:
-    config = _generation(setup).thinking_config
-    if config is None:
-        return False
-    if model.thinking is Thinking.BUDGET:
-        return config.thinking_level is not None
-    level = config.thinking_level
-    unknown = level is not None and level.upper() not in {*model.thinking_levels, "THINKING_LEVEL_UNSPECIFIED"}
-    return model.thinking is Thinking.NONE or config.thinking_budget is not None or unknown
-
-
-def _voice(setup: Setup, model: Model, platform: Platform) -> bool:
-    speech = _generation(setup).speech_config
-    if speech is None or speech.voice_config is None or speech.voice_config.prebuilt_voice_config is None:
-        return False
-    name = speech.voice_config.prebuilt_voice_config.voice_name
-    return bool(name) and name not in VOICES
-
-
-def _affective_dialog(setup: Setup, model: Model, platform: Platform) -> bool:
-    return bool(_generation(setup).enable_affective_dialog) and not model.affective_dialog
-
-
-def _proactivity(setup: Setup, model: Model, platform: Platform) -> bool:
-    config = setup.proactivity
-    if config is None:
-        return False
-    if model.proactivity is Proactivity.ALWAYS:
-        return platform is Platform.DEVELOPER and config.proactive_audio is False
-    return model.proactivity is Proactivity.NONE and bool(config.proactive_audio or config.proactive_video)
-
-
-def _coverage(setup: Setup, model: Model, platform: Platform) -> bool:
-    config = setup.realtime_input_config
-    all_video = config is not None and config.turn_coverage == "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"
-    return platform is Platform.VERTEX and all_video
-
-
-REFUSES: tuple[Callable[[Setup, Model, Platform], bool], ...] = (
-    _thinking,
-    _voice,
-    _affective_dialog,
-    _proactivity,
-    _coverage,
-)
-"""Each says whether the service closes with INVALID_ARGUMENT for that part of the setup."""

@@ -3,14 +3,15 @@
 import pytest
 
 from livecli.errors import AuthError, QuotaError, ServerError
-from livecli.protocol.closes import Situation, explain
+from livecli.protocol.explanation import explain
 from livecli.protocol.models import MODELS, Platform, current_models, takes_realtime_text
+from livecli.protocol.situation import Situation
 
 VERTEX = Situation(Platform.VERTEX, "gemini-3.8-live", "us-central1")
 DEVELOPER = Situation(Platform.DEVELOPER, "gemini-3.8-live")
 
 CASES = [
-    (1000, "", ServerError, None),
+    (1000, "", ServerError, "shorter pieces"),
     (1006, "", ServerError, "try again"),
     (1007, "Request contains an invalid argument.", ServerError, "--dry-run"),
     (1007, "API Key not found. Please pass a valid API key.", AuthError, "auth status"),
@@ -34,10 +35,10 @@ CASES = [
         ServerError,
         "gemini-3.8-live",
     ),
-    (1008, "Operation is not implemented, or supported, or enabled.", ServerError, None),
-    (1008, "Requested entity was not found.", ServerError, None),
+    (1008, "Operation is not implemented, or supported, or enabled.", ServerError, "tools"),
+    (1008, "Requested entity was not found.", ServerError, "id of its call"),
     (1008, "Generative Language API has not been used in project 1 before or it is disabled.", AuthError, "enabled"),
-    (1008, "Your project has been denied access. Please contact support.", AuthError, "role"),
+    (1008, "Your project has been denied access. Please contact support.", AuthError, "another project"),
     (1011, "Internal error encountered.", ServerError, "try again"),
     (1011, "The service is currently unavailable.", QuotaError, "wait"),
     (1011, "Deadline expired before operation could complete.", ServerError, "try again"),
