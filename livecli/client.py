@@ -48,7 +48,7 @@ class Session:
     """One open session. `send` says something, iterating yields what the service says; `close` ends it.
 
     `session_id` is the service's name for it (Vertex only); `opened_at` is on the event loop's clock; `messages` counts
-    the frames received.
+    the frames received. `secrets` are left out of what the service says of the session's end.
     """
 
     def __init__(self, connection: ClientConnection, endpoint: Endpoint, reporter: Reporter) -> None:
@@ -60,6 +60,7 @@ class Session:
         self.messages = 0
         self.close_code: int | None = None
         self.close_reason: str | None = None
+        self.secrets: tuple[str, ...] = ()
         self._connection = connection
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
         self._received: deque[events.Event] = deque()
@@ -160,7 +161,10 @@ class Session:
             what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
             return ProtocolError(f"the server sent {what}")
         code = closed.rcvd.code if closed.rcvd else 1006
-        return explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
+        error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
+        for secret in self.secrets:
+            error.elide(secret)
+        return error
 
     def _situation(self) -> Situation:
         said, where = self._protocol, self.endpoint
@@ -202,10 +206,12 @@ async def open_session(
     connect_timeout: float = 10.0,
     idle_timeout: float = 30.0,
     reporter: Reporter,
+    began_at: float | None = None,
 ) -> AsyncIterator[Session]:
     """A session that is set up, closed at the end of the block. Timeouts are in seconds.
 
-    Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
+    `began_at` is when the session's first connection was opened, if this is a later one: what is told is timed from
+    then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
     """
     started = asyncio.get_running_loop().time()
     with failures_as_errors(endpoint, connect_timeout):
@@ -213,6 +219,7 @@ async def open_session(
             connection = await _dial(endpoint, headers)
     session = Session(connection, endpoint, reporter)
     session.timings.connect = session.opened_at - started
+    session.opened_at = session.opened_at if began_at is None else began_at
     try:
         await session.set_up(setup, idle_timeout)
         yield session

@@ -34,13 +34,15 @@ class LivecliError(Exception):
     """One line that says what is wrong, and where there is one a second that says what to do about it.
 
     `close_code` and `close_reason` are those of the WebSocket close that caused the error, if one did. `retry` is what
-    may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a fresh one).
+    may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a fresh one);
+    `retry_after_seconds` is the pause that the server asks for.
     `cause` and `remedies` (in the order to try) are the longer version, `source` where that is known from.
     """
 
     status: ClassVar[int] = BUG_STATUS
     kind: ClassVar[str] = "bug"
     retry: Retry = "never"
+    retry_after_seconds: float | None = None
     cause: str | None = None
     remedies: tuple[str, ...] = ()
     source: str | None = None

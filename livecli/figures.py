@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .endpoint import Endpoint
@@ -33,6 +33,12 @@ class Gaps:
             self._counts[round(math.log(max(gap, 1e-7)) / self.GROWTH)] += 1
             self.maximum = gap if self.maximum is None else max(self.maximum, gap)
         self._last = at
+
+    def copy(self) -> Gaps:
+        """As it is now."""
+        other = Gaps()
+        other._counts, other._last, other.maximum = self._counts.copy(), self._last, self.maximum
+        return other
 
     def percentile(self, share: float) -> float | None:
         """The gap in seconds that `share` (0 to 1) of all gaps do not exceed; None where there was none."""
@@ -72,6 +78,10 @@ class Flow:
         self.last_at = at
         self.gaps.mark(at)
 
+    def copy(self) -> Flow:
+        """As it is now."""
+        return replace(self, gaps=self.gaps.copy())
+
     @property
     def mean(self) -> float | None:
         """Mean size of a chunk in bytes."""
@@ -110,6 +120,17 @@ class TransferStats:
                 self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
             case events.Usage(metadata):
                 self.usage = metadata
+
+    def copy(self) -> TransferStats:
+        """As it is now: for `rewind`."""
+        heard, said = [*self.heard_pieces], [*self.said_pieces]
+        return replace(self, received=self.received.copy(), heard_pieces=heard, said_pieces=said)
+
+    def rewind(self, then: TransferStats) -> None:
+        """What was received since `then` was taken back, and will come again. What was sent was sent."""
+        for name, value in vars(then.copy()).items():
+            if name not in ("sent", "messages", "asked_at"):
+                setattr(self, name, value)
 
     @property
     def heard(self) -> str:

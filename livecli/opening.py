@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from .client import Session, open_session
 from .credentials import Credential
 from .endpoint import Endpoint, Wanted
 from .errors import LivecliError
+from .line import Line
 from .protocol import events
 from .report import Reporter
+from .resumption import History, Resumption
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,17 @@ async def reachable(wanted: Wanted) -> AsyncIterator[Wanted]:
 
 @asynccontextmanager
 async def open_authorised(
-    endpoint: Endpoint, credential: Credential, setup: events.Setup, timeouts: Timeouts, reporter: Reporter
+    endpoint: Endpoint,
+    credential: Credential,
+    setup: events.Setup,
+    timeouts: Timeouts,
+    reporter: Reporter,
+    began_at: float | None = None,
 ) -> AsyncIterator[Session]:
     """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
     headers = await asyncio.to_thread(credential.headers)
+    shown = credential.elided_headers()
+    secrets = tuple(text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name])
     try:
         async with open_session(
             endpoint,
@@ -50,10 +59,35 @@ async def open_authorised(
             connect_timeout=timeouts.connect,
             idle_timeout=timeouts.idle,
             reporter=reporter,
+            began_at=began_at,
         ) as session:
+            session.secrets = secrets
             yield session
     except LivecliError as error:
-        shown = credential.elided_headers()
-        for secret in (text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name]):
+        for secret in secrets:
             error.elide(secret)
         raise
+
+
+@asynccontextmanager
+async def open_line(
+    endpoint: Endpoint,
+    credential: Credential,
+    setup: events.Setup,
+    timeouts: Timeouts,
+    reporter: Reporter,
+    *,
+    retries: int | None,
+    history: History | None = None,
+) -> AsyncIterator[Line]:
+    """As `open_authorised`, but what is open is the session, whatever becomes of its connections."""
+
+    def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
+        return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
+
+    line = Line(opened, Resumption(setup, endpoint.model, history), reporter, retries)
+    try:
+        await line.open()
+        yield line
+    finally:
+        await line.close()

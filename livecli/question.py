@@ -11,7 +11,8 @@ from pathlib import Path
 
 from .audio.files import SAMPLE, FileSource, open_source
 from .audio.pcm import rechunk
-from .audio.reply import Reply, open_reply, same_file
+from .audio.places import same_file
+from .audio.reply import Reply, open_reply
 from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Endpoint, Wanted

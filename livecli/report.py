@@ -13,9 +13,11 @@ from typing import Any
 import msgspec
 
 from .endpoint import Endpoint
+from .errors import LivecliError
 from .figures import Summary
 from .protocol import events
 from .protocol.codec import setup_json
+from .retrying import Retry
 
 TYPE_NAMES: dict[type[events.Event], str] = {
     events.AudioChunk: "audio",
@@ -74,6 +76,12 @@ class Reporter:
     def warning(self, text: str) -> None:
         """Something the user should know, though the run goes on."""
 
+    def retrying(self, retry: Retry) -> None:
+        """A connection failed, and another attempt follows."""
+
+    def resumed(self, connections: int, error: LivecliError | None) -> None:
+        """The session goes on over another connection; `error` is how the one before was lost, None if it was left."""
+
     def finished(self, summary: Summary) -> None:
         """The run is over, well or not."""
 
@@ -87,7 +95,7 @@ class Reporters(Reporter):
             setattr(self, name, partial(_tell, [getattr(reporter, name) for reporter in reporters]))
 
 
-TOLD = ("started", "recognised", "connecting", "connected", "event", "frame", "closed", "warning", "finished")
+TOLD = tuple(name for name, method in vars(Reporter).items() if callable(method) and not name.startswith("_"))
 
 
 def _tell(listeners: list[Callable[..., None]], *what: Any) -> None:

@@ -33,12 +33,15 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
     try:
         yield
     except InvalidStatus as refused:
-        raise refused_upgrade(refused.response.status_code, bytes(refused.response.body or b""), endpoint) from refused
+        answer = refused.response
+        error = refused_upgrade(answer.status_code, bytes(answer.body or b""), endpoint)
+        error.retry_after_seconds = retry_after(answer.headers.get("Retry-After"))
+        raise error from refused
     except TimeoutError as error:
         message = f"no connection to {host} within {connect_timeout:g} s"
         raise DeadlineError(message, hint="is the network up? --connect-timeout gives it longer") from error
     except socket.gaierror as error:
-        raise ConnectError(f"cannot find {host}: {error.strerror}", hint=_network_hint()) from error
+        raise _passing(ConnectError(f"cannot find {host}: {error.strerror}", hint=_network_hint())) from error
     except ssl.SSLCertVerificationError as error:
         message = f"the certificate of {host} cannot be trusted: {error.verify_message}"
         raise ConnectError(message, hint="SSL_CERT_FILE names the authorities to trust") from error
@@ -51,7 +54,7 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
         raise ConnectError(f"{host} does not answer as a WebSocket server: {error}") from error
     except OSError as error:
         hint = "is the server running?" if endpoint.is_loopback else _network_hint()
-        raise ConnectError(f"cannot connect to {host}: {_os_trouble(error)}", hint=hint) from error
+        raise _passing(ConnectError(f"cannot connect to {host}: {_os_trouble(error)}", hint=hint)) from error
 
 
 def _network_hint() -> str:
@@ -84,7 +87,31 @@ def refused_upgrade(status: int, body: bytes, endpoint: Endpoint) -> LivecliErro
         hint = "location global serves no Live model that is known: try --location us-central1"
     said = _message(body)
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
-    return error(f"{endpoint.host} refused the connection: {status} {phrase}{f': {said}' if said else ''}", hint=hint)
+    refusal = error(
+        f"{endpoint.host} refused the connection: {status} {phrase}{f': {said}' if said else ''}", hint=hint
+    )
+    return _passing(refusal) if status >= 500 else refusal
+
+
+def retry_after(text: str | None) -> float | None:
+    """Seconds that a Retry-After header asks for: a number, or the distance to a date."""
+    if not text:
+        return None
+    if text.strip().isdecimal():
+        return float(text)
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError):
+        return None
+
+
+def _passing(error: LivecliError) -> LivecliError:
+    """Trying again may help: nothing was said yet, and what is wrong may pass."""
+    error.retry = "later"
+    return error
 
 
 def _other_hint(status: int) -> str | None:

@@ -43,6 +43,12 @@ class AudioSink(Protocol):
     def write(self, pcm: bytes, rate: int) -> None:
         """Take the next samples. Raises FileError where they cannot be kept."""
 
+    def mark(self) -> int:
+        """The place that it has come to, for `rewind`."""
+
+    def rewind(self, mark: int) -> bool:
+        """Take back what was written since `mark`, as it will come again; False where that is out of reach."""
+
 
 async def rechunk(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
     """The same bytes in chunks of exactly `size`; the last one may be shorter."""

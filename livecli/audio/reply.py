@@ -8,15 +8,12 @@ leaves the length open.
 from __future__ import annotations
 
 import io
-import os
-import stat
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
-from ..errors import FileError, OutputClosed, UsageError
+from ..errors import FileError, UsageError
+from .places import final_place, is_straight_through, partial_place, standard_output, write_all, writing
 from .resample import Resampler
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
 
@@ -52,10 +49,26 @@ class Reply:
         for start in range(0, even, RESAMPLED_BYTES):
             self._append(self._resampler.push(pcm[start : start + RESAMPLED_BYTES]))
 
+    def mark(self) -> int:
+        """Bytes of the reply so far."""
+        self._finish_resampling()
+        return self._place.written
+
+    def rewind(self, mark: int) -> bool:
+        """Take back what was written since `mark`. What has left by a stream cannot be: False."""
+        self._finish_resampling()
+        self._odd = b""
+        if self._place.written == mark:
+            return True
+        with writing(self.path):
+            taken_back = self._place.cut(mark)
+        self.has_audio = self._place.written > 0
+        return taken_back
+
     def commit(self) -> None:
         """The reply is complete: a file takes its final name, replacing an older one. Without audio there is none."""
         self._finish_resampling()
-        with _writing(self.path):
+        with writing(self.path):
             self._place.commit()
 
     def abandon(self) -> Path | None:
@@ -79,7 +92,7 @@ class Reply:
     def _append(self, pcm: bytes) -> None:
         if pcm:
             self.has_audio = True
-            with _writing(self.path):
+            with writing(self.path):
                 self._place.append(pcm, self._rate)
 
 
@@ -90,19 +103,11 @@ def open_reply(path: str, *, raw: bool = False) -> Reply:
     written to a terminal.
     """
     if path == "-":
-        return Reply(path, _Stream(_standard_output(), raw))
-    with _writing(path):
-        if _is_straight_through(path):
+        return Reply(path, _Stream(standard_output(), raw))
+    with writing(path):
+        if is_straight_through(path):
             return Reply(path, _Stream(io.FileIO(path, "w"), raw))
-        return Reply(path, _PartialFile(_final(path), raw))
-
-
-def same_file(output: str, source: str) -> bool:
-    """Whether writing the reply to `output` would touch the input: the same file by any name, or by its partial's."""
-    with suppress(OSError):  # such as a name that is too long: opening it will say so
-        final = _final(output)
-        return "-" not in (output, source) and any(_is_same(path, source) for path in (final, _partial(final)))
-    return False
+        return Reply(path, _PartialFile(final_place(path), raw))
 
 
 class _PartialFile:
@@ -110,21 +115,30 @@ class _PartialFile:
 
     def __init__(self, final: Path, raw: bool) -> None:
         self._final = final
-        self._partial = _partial(final)
+        self._partial = partial_place(final)
         self._header_bytes = 0 if raw else HEADER_BYTES
         self._file: io.FileIO | None = None
-        self._bytes = 0
+        self._rate = 0
+        self.written = 0  # bytes of sound
         self._try_out()
 
     def append(self, pcm: bytes, rate: int) -> None:
         if self._file is None:
             self._file = io.FileIO(self._partial, "w")
+            self._rate = rate
             self._put_header(self._file, rate)
         try:
-            _write_all(self._file, pcm)
+            write_all(self._file, pcm)
         finally:  # what fitted on a full disk is heard, too
-            self._bytes = max(0, self._file.tell() - self._header_bytes) & ~1
+            self.written = max(0, self._file.tell() - self._header_bytes) & ~1
             self._put_header(self._file, rate)
+
+    def cut(self, length: int) -> bool:
+        if self._file is not None:
+            self.written = length
+            self._put_header(self._file, self._rate)  # before the samples go: it never claims more than there is
+            self._file.truncate(self._header_bytes + length)
+        return True
 
     def commit(self) -> None:
         if self._file is not None:
@@ -137,8 +151,8 @@ class _PartialFile:
         if file is None:
             return None
         with suppress(OSError, ValueError), file:  # ValueError: it was closed, and could not be renamed
-            file.truncate(self._header_bytes + self._bytes)
-        if self._bytes:
+            file.truncate(self._header_bytes + self.written)
+        if self.written:
             return self._partial
         with suppress(OSError):
             self._partial.unlink()
@@ -148,8 +162,8 @@ class _PartialFile:
         """Into its place in a single write, so that no reader sees half of it; then back to the end."""
         if self._header_bytes:
             file.seek(0)
-            _write_all(file, wav_header(rate, self._bytes))
-        file.seek(self._header_bytes + self._bytes)
+            write_all(file, wav_header(rate, self.written))
+        file.seek(self._header_bytes + self.written)
 
     def _try_out(self) -> None:
         """Only opening the file tells whether it can be. What an earlier failure left there is not touched yet."""
@@ -172,12 +186,17 @@ class _Stream:
             raise UsageError("audio is not written to a terminal", hint="pipe it on, or name a file with -o reply.wav")
         self._out = out
         self._header_due = not raw
+        self.written = 0  # bytes of sound
 
     def append(self, pcm: bytes, rate: int) -> None:
         header = wav_header(rate, STREAM_BYTES) if self._header_due else b""
         self._header_due = False
-        _write_all(self._out, header + pcm)
+        write_all(self._out, header + pcm)
         self._out.flush()
+        self.written += len(pcm)
+
+    def cut(self, length: int) -> bool:
+        return False
 
     def commit(self) -> None:
         if isinstance(self._out, io.FileIO):  # else it is somebody's stand-in for standard output
@@ -186,64 +205,3 @@ class _Stream:
     def abandon(self) -> None:
         with suppress(OSError):
             self.commit()
-
-
-def _standard_output() -> io.FileIO | IO[bytes]:
-    """Past Python's buffer, so that nothing is left in it to fail when the interpreter exits."""
-    try:
-        sys.stdout.flush()
-        descriptor = sys.stdout.fileno()
-    except io.UnsupportedOperation:
-        return sys.stdout.buffer
-    except (AttributeError, ValueError) as error:
-        raise FileError("standard output is closed") from error
-    if sys.platform != "win32":
-        os.set_blocking(descriptor, True)  # whoever shares it may have set it otherwise
-    return io.FileIO(descriptor, "w", closefd=False)
-
-
-def _write_all(file: io.FileIO | IO[bytes], data: bytes) -> None:
-    """An unbuffered write may take a part, as it does on a disk that is nearly full."""
-    rest = memoryview(data)
-    while rest:
-        rest = rest[file.write(rest) :]
-
-
-@contextmanager
-def _writing(path: str) -> Iterator[None]:
-    shown = "standard output" if path == "-" else path
-    try:
-        yield
-    except BrokenPipeError as error:
-        raise OutputClosed(f"whoever read {shown} has gone") from error
-    except OSError as error:
-        folder = Path(path).parent
-        if isinstance(error, FileNotFoundError) and not folder.exists():
-            raise FileError(f"cannot write {shown}: there is no folder {folder}", hint=f"mkdir -p {folder}") from error
-        raise FileError(f"cannot write {shown}: {error.strerror or error}") from error
-
-
-def _is_straight_through(path: str) -> bool:
-    """Whether it is there and neither a regular file nor a folder."""
-    try:
-        mode = Path(path).stat().st_mode
-    except FileNotFoundError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def _final(path: str) -> Path:
-    """Where the reply ends up: what a symbolic link points to, so that the link stays one."""
-    final = Path(path)
-    return Path(os.path.realpath(final)) if final.is_symlink() else final
-
-
-def _partial(final: Path) -> Path:
-    return final.parent / f"{final.stem}.partial{final.suffix}"
-
-
-def _is_same(path: Path, other: str) -> bool:
-    try:
-        return path.samefile(other)
-    except OSError:
-        return False

@@ -6,10 +6,11 @@ import re
 
 from ..complaint import complain, one_line, say
 from ..endpoint import Endpoint
-from ..errors import OutputClosed
+from ..errors import LivecliError, OutputClosed
 from ..figures import Summary
 from ..protocol import events
 from ..report import Reporter, event_fields, type_name
+from ..retrying import Retry
 from . import words
 
 PROGRESS_SECONDS = 10.0
@@ -87,6 +88,16 @@ class Lines(Reporter):
 
     def warning(self, text: str) -> None:
         self.write(f"warning: {one_line(text)}")
+
+    def retrying(self, retry: Retry) -> None:
+        of = f" of {retry.most}" if retry.most else ""
+        pause = f"trying again in {retry.seconds:.1f} s ({retry.attempt}{of})"
+        self.talk(f"{one_line(retry.error.message)}; {pause}")
+
+    def resumed(self, connections: int, error: LivecliError | None) -> None:
+        if self._verbose and not self._quiet:
+            why = one_line(error.message) if error else "the server was about to close the one before"
+            self.write(f"connection {connections}: the session goes on ({why})")
 
     def finished(self, summary: Summary) -> None:
         if isinstance(summary.error, OutputClosed):

@@ -157,6 +157,12 @@ def takes_realtime_text(name: str) -> bool:
     return known.text_in if known else not name.startswith(("gemini-2", "gemini-live-2"))
 
 
+def seeds_history(name: str) -> bool:
+    """Whether the model takes a conversation to begin with as `historyConfig` has it; before 3.x it is just said."""
+    known = MODELS.get(name)
+    return known.seeds if known else takes_realtime_text(name)
+
+
 def load_models(table: Mapping[str, Any]) -> dict[str, Model]:
     """MODELS, changed and extended by a table of entries: a name, and the fields of Model that are different.
 

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.audio.reply import open_reply, same_file
+from livecli.audio.places import same_file
+from livecli.audio.reply import open_reply
 from livecli.audio.resample import Resampler
 from livecli.errors import FileError
 

@@ -1,0 +1,124 @@
+"""From where a session can be gone on with, once its connection is lost: the last handle, or the conversation so far
+told anew; and all that was said since, to be said again. Pure but for the tail's file.
+
+Vertex AI confirms with `transparent` which messages a handle includes. Elsewhere a handle that comes after an answer
+includes what that answered, and nothing that was said later (on trust: Google's pages do not say it in so many words).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import msgspec
+
+from .protocol import events, messages
+from .protocol.codec import setup_json
+from .protocol.models import seeds_history
+from .tail import Tail
+
+History = Callable[[], tuple[messages.Content, ...]]
+"""The conversation so far, all of it answered."""
+
+KEYS = ("sessionResumption", "session_resumption")
+"""How the user may have spelled it in a setup of his own."""
+UNCONFIRMED_BYTES = 4 * 1024 * 1024
+"""How much is kept while no handle has come: it may be that none ever does."""
+
+
+class Resumption:
+    """`handle` is the session's last; `ready` is whether the service would let it be used now: not while it answers.
+
+    `said` counts what was said over all connections. `transparent`: the service says what a handle includes.
+    """
+
+    def __init__(self, setup: events.Setup, model: str, history: History | None = None) -> None:
+        wanted = setup_json(setup).get("sessionResumption")
+        self.transparent = isinstance(wanted, dict) and bool(wanted.get("transparent"))
+        self.handle: str | None = None
+        self.ready = False
+        self._setup, self._model, self._history = setup, model, history
+        self._tail = Tail()
+        self._keeps = isinstance(wanted, dict) or history is not None
+        self._before = 0  # how many were said before this connection's first
+        self._answered = 0
+
+    @property
+    def said(self) -> int:
+        """The number of the last thing said."""
+        return self._tail.end - 1
+
+    @property
+    def gained(self) -> tuple[int, int]:
+        """Grows with what need not be said again."""
+        return self._tail.first, self._answered
+
+    @property
+    def possible(self) -> bool:
+        """Whether the session can be gone on with at all."""
+        return self.handle is not None or self._history is not None
+
+    @property
+    def complete(self) -> bool:
+        """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
+        return self.ready and (self.transparent or self._tail.first == self._tail.end)
+
+    def say(self, event: events.Event) -> None:
+        """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
+        if self._keeps and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
+            self._tail.append(event)
+        else:
+            self._tail.pass_by()
+
+    def answer(self, number: int) -> None:
+        """Everything up to that number was answered, and is part of the history."""
+        self._answered = max(self._answered, number)
+        if self.handle is None and self._history is not None:
+            self._tail.forget(self._answered)
+
+    def update(self, update: events.ResumptionUpdate) -> bool:
+        """Note the service's word; True where there is a new handle, which includes all that was received before it."""
+        self.ready = bool(update.handle and update.resumable)
+        if not self.ready:
+            return False
+        consumed = self._answered if update.last_consumed is None else self._before + update.last_consumed
+        if consumed + 1 < self._tail.first:  # what came between is gone
+            self.ready = False
+            return False
+        self._tail.forget(consumed)
+        self.handle = update.handle
+        return True
+
+    def forget_handle(self) -> bool:
+        """The service does not take it any more. False where there was none, or is no history to begin anew with."""
+        if self.handle is None or self._history is None:
+            return False
+        self.handle, self.ready = None, False
+        self._tail.forget(self._answered)
+        return True
+
+    def setup(self) -> events.Setup:
+        """What opens the next connection."""
+        if self.handle is None:
+            told = bool(self._told())
+            seeded = messages.HistoryConfig(initial_history_in_client_content=True)
+            config = seeded if told and seeds_history(self._model) else self._setup.body.history_config
+            return events.Setup(msgspec.structs.replace(self._setup.body, history_config=config), self._setup.extra)
+        wanted = messages.SessionResumptionConfig(handle=self.handle, transparent=self.transparent or None)
+        extra = {key: value for key, value in self._setup.extra.items() if key not in KEYS}
+        return events.Setup(msgspec.structs.replace(self._setup.body, session_resumption=wanted), extra)
+
+    def again(self) -> Iterator[events.Event]:
+        """What is to be said first on the next connection, while it is still being added to."""
+        told = () if self.handle is not None else self._told()
+        self._before = self._tail.first - 1 - bool(told)
+        self.ready = False
+        if told:
+            yield events.ClientTurns(told, turn_complete=seeds_history(self._model))
+        yield from self._tail
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._tail.close()
+
+    def _told(self) -> tuple[messages.Content, ...]:
+        return self._history() if self._history is not None else ()

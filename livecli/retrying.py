@@ -1,0 +1,56 @@
+"""Trying again: what is worth it, how often, and after which pause. Pure but for the pause."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from .errors import LivecliError
+
+T = TypeVar("T")
+
+FIRST_PAUSE_SECONDS = 0.3
+LONGEST_PAUSE_SECONDS = 30.0
+LONGEST_RETRY_AFTER_SECONDS = 120.0
+"""What a server may ask for at the most: more than that is for the user to wait."""
+
+
+@dataclass(frozen=True)
+class Retry:
+    """One more attempt is due: number `attempt` (from 1) of `most` (None: any), after `seconds`, because of `error`."""
+
+    error: LivecliError
+    attempt: int
+    most: int | None
+    seconds: float
+
+
+def pauses(draw: Callable[[], float] = random.random) -> Iterator[float]:
+    """Seconds before each next attempt: doubling, each cut by up to half at random so that a crowd spreads out."""
+    longest = FIRST_PAUSE_SECONDS
+    while True:
+        yield longest * (1 - draw() / 2)
+        longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
+
+
+async def persistently(attempt: Callable[[], Awaitable[T]], most: int | None, told: Callable[[Retry], None]) -> T:
+    """What `attempt` returns, tried again up to `most` times where that may help; each time is told beforehand.
+
+    Raises what the last attempt raised. A server's Retry-After is honoured.
+    """
+    for number, pause in enumerate(pauses(), 1):
+        try:
+            return await attempt()
+        except LivecliError as error:
+            after = error.retry_after_seconds or 0.0
+            if error.retry == "never" or (most is not None and number > most) or after > LONGEST_RETRY_AFTER_SECONDS:
+                if number > 1:
+                    error.message += f" ({number} attempts)"
+                raise
+            retry = Retry(error, number, most, max(pause, after))
+        told(retry)
+        await asyncio.sleep(retry.seconds)
+    raise AssertionError("pauses do not end")
