@@ -60,6 +60,7 @@ class Conversation:
         self._realtime = realtime
         self._models = models
         self._sessions = Sessions() if sessions is None else sessions
+        self._alone = sessions is None
         self._limits = limits
         self._dialogue: Dialogue | None = None
         self._resumption: Resumption | None = None
@@ -100,6 +101,7 @@ class Conversation:
             self._dialogue.consumed += 1
             for event in said:
                 self._dialogue.receive(event, now)
+            self._dialogue.offer_handle()
 
     def next_message(self, now: float) -> Message | None:
         """What is to be said next, at this time in seconds; None while there is nothing: see `wake_at`.
@@ -123,6 +125,8 @@ class Conversation:
             self._dialogue.close()
         if self._resumption is not None:
             self._resumption.close(ended_at)
+        if self._alone:
+            self._sessions.close()
 
     def _set_up(self, setup: Setup, now: float) -> None:
         model = admit(setup, self._platform, self._version, self._models)
@@ -144,7 +148,7 @@ class Conversation:
         compresses = dialogue.window.compresses
         self._lifetime = Lifetime(self._limits, now, before_seconds=memory.seconds, compresses=compresses)
         dialogue.outbox.append([events.SetupComplete(session_id)])
-        dialogue.outbox.extend(self._resumption.update(memory, 0))
+        dialogue.outbox.extend(self._resumption.update(memory, 0, heard=0))
 
     def _begun(self, setup: Setup, model: Model, session_id: str) -> Memory:
         """A session that nothing has been said in."""

@@ -49,14 +49,11 @@ class Dialogue:
     ) -> None:
         self.memory = memory
         self.outbox: deque[Message] = deque()
-        self.consumed = 0
-        self._audio_seconds = 0.0
+        self.consumed, self._audio_seconds = 0, 0.0
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, memory.forgotten_tokens)
-        self._model, self._resumption = model, resumption
-        self._manner = Manner.asked_by(setup, platform, model)
-        self._open_spool, self._realtime, self._log = open_spool, realtime, log
-        config = setup.realtime_input_config
-        self._ear = ear_for(config, open_spool)
+        self._model, self._resumption, self._manner = model, resumption, Manner.asked_by(setup, platform, model)
+        self._open_spool, self._realtime, self._log, config = open_spool, realtime, log, setup.realtime_input_config
+        self._ear = memory.ear = ear_for(config, open_spool, endless=self.window.compresses, kept=memory.ear)
         self._speech_interrupts = config is None or config.activity_handling != "NO_INTERRUPTION"
         self._reports_activity = bool(setup.explicit_vad_signal)
         self._waiting: deque[Turn] = deque()
@@ -106,6 +103,11 @@ class Dialogue:
             case events.ContextUpdate():
                 self._update(event)
 
+    def offer_handle(self) -> None:
+        """To be asked after each message: while nothing is answered the session may be gone on with elsewhere."""
+        if not (self._turn or self._waiting or self.outbox or self.memory.tools.awaited):
+            self.outbox.extend(self._resumption.update_between(self.memory, self.consumed))
+
     def next_message(self, now: float) -> Message | None:
         """What is to be said next; None while there is nothing."""
         while True:
@@ -129,9 +131,8 @@ class Dialogue:
         """Let go of every utterance."""
         self._ear.close()
         self.memory.inbox.close()
-        for turn in (self._turn, *self._waiting):
-            if turn is not None:
-                turn.close()
+        for turn in filter(None, (self._turn, *self._waiting)):
+            turn.close()
         self._turn = self._delivery = None
         self._waiting.clear()
         self.outbox.clear()
@@ -170,8 +171,7 @@ class Dialogue:
     def _hear(self, now: float, *, utterance: Utterance | None = None, text: str = "") -> None:
         """The user has said something that is to be answered."""
         tools, inbox = self.memory.tools, self.memory.inbox
-        asynchronous = self._model.calling[0] is Calling.NON_BLOCKING  # cancels what it waits for at any input
-        if tools.awaited and asynchronous:
+        if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:  # any input cancels what it waits for
             self._interrupt(now)
         self._queue(self._asked(Heard(utterance, *inbox.take(text, aloud=utterance is not None)), now), now)
 
@@ -243,8 +243,8 @@ class Dialogue:
             self._open.wait(now)
             return  # the turn stays open until functions have returned, or it broke off
         self.memory.turns_done += 1
-        described = f"{turn.heard.description}, {how} in {now - turn.at:.3f} s" if turn is not None else how
+        described = f"{turn.heard.description}, {how} in {now - turn.at:.3f} s" if turn else how
         self._log(f"turn {self.memory.turns_done}: {described}")
         at_rest = not self._waiting and not self._ear.speaking
         consumed = self.consumed if at_rest or turn is None else turn.consumed
-        self.outbox.extend(self._resumption.update(self.memory, consumed))
+        self.outbox.extend(self._resumption.update(self.memory, consumed, None if self._waiting else self.consumed))

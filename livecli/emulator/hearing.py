@@ -7,15 +7,15 @@ utterance before as well. Sources disagree about Vertex's default; here it is th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..audio.pcm import SAMPLE_BYTES
-from ..audio.resample import Resampler
-from ..protocol.codec import INPUT_RATE
 from ..protocol.events import AudioChunk
 from ..protocol.messages import AutomaticActivityDetection, RealtimeInputConfig
+from .input_rate import AtInputRate
 from .utterance import BYTES_PER_SECOND, OpenSpool, Utterance
 from .voice_activity import Edge, SpeechStart, VoiceActivity
 
@@ -24,8 +24,6 @@ PADDING_BYTES = BYTES_PER_SECOND // 10
 
 LOOK_BACK_BYTES = 2 * BYTES_PER_SECOND
 """How much of the past is kept to find an utterance's beginning and end in."""
-
-RESAMPLED_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -60,48 +58,34 @@ class Ear(Protocol):
     def stop(self) -> list[Sound]:
         """The client says that the user has spoken, or that the microphone is closed."""
 
+    def fork(self) -> Ear | None:
+        """Another ear that has heard the same, to be closed for itself; None where it cannot be had right now."""
+
     def close(self) -> None:
         """Nobody listens any more."""
 
 
-def ear_for(config: RealtimeInputConfig | None, open_spool: OpenSpool) -> Ear:
-    """The ear that the setup asks for."""
+def ear_for(
+    config: RealtimeInputConfig | None, open_spool: OpenSpool, *, endless: bool = False, kept: Ear | None = None
+) -> Ear:
+    """The ear that the setup asks for: `kept`, if that is one. `endless`: an utterance may exceed the context."""
     detection = config.automatic_activity_detection if config is not None else None
     all_input = config is not None and config.turn_coverage == "TURN_INCLUDES_ALL_INPUT"
-    if detection is not None and detection.disabled:
-        return ManualEar(open_spool, all_input=all_input)
-    return AutomaticEar(detection, open_spool, all_input=all_input)
-
-
-class AtInputRate:
-    """Chunks of any rate as one stream at INPUT_RATE."""
-
-    def __init__(self) -> None:
-        self._rate = INPUT_RATE
-        self._resampler: Resampler | None = None
-
-    def push(self, chunk: AudioChunk) -> Iterator[bytes]:
-        if chunk.rate != self._rate:
-            yield self.finish()
-            self._rate = chunk.rate
-            self._resampler = None if chunk.rate == INPUT_RATE else Resampler(chunk.rate, INPUT_RATE)
-        if self._resampler is None:
-            yield chunk.pcm
-        else:  # a frame of the largest size, said to be of the lowest rate, would become a gigabyte at once
-            for start in range(0, len(chunk.pcm), RESAMPLED_BYTES):
-                yield self._resampler.push(chunk.pcm[start : start + RESAMPLED_BYTES])
-
-    def finish(self) -> bytes:
-        tail = b"" if self._resampler is None else self._resampler.finish()
-        self._rate, self._resampler = INPUT_RATE, None
-        return tail
+    manual = detection is not None and detection.disabled
+    if kept is not None and isinstance(kept, ManualEar) == manual:
+        return kept
+    if kept is not None:
+        kept.close()
+    if manual:
+        return ManualEar(open_spool, all_input=all_input, endless=endless)
+    return AutomaticEar(detection, open_spool, all_input=all_input, endless=endless)
 
 
 class ManualEar:
     """The client brackets its speech with activityStart and activityEnd; audio outside of them is inactivity."""
 
-    def __init__(self, open_spool: OpenSpool, *, all_input: bool = False) -> None:
-        self._open_spool = open_spool
+    def __init__(self, open_spool: OpenSpool, *, all_input: bool = False, endless: bool = False) -> None:
+        self._open_spool, self._endless = open_spool, endless
         self._all_input = all_input
         self._stream = AtInputRate()
         self._utterance: Utterance | None = None
@@ -129,22 +113,35 @@ class ManualEar:
         heard, self._utterance, self.speaking = self._utterance, None, False
         return [Ended(heard)]
 
+    def fork(self) -> ManualEar | None:
+        if not self._stream.passes:
+            return None
+        other = copy.copy(self)
+        other._stream = AtInputRate()
+        other._utterance = self._utterance and self._utterance.share()
+        return other
+
     def close(self) -> None:
         if self._utterance is not None:
             self._utterance.close()
 
     def _listen(self) -> None:
         if self._utterance is None:
-            self._utterance = Utterance(self._open_spool())
+            self._utterance = Utterance(self._open_spool(), endless=self._endless)
 
 
 class AutomaticEar:
     """Speech is detected. All audio passes through a look-back; what leaves it belongs to the utterance, or nobody."""
 
     def __init__(
-        self, detection: AutomaticActivityDetection | None, open_spool: OpenSpool, *, all_input: bool = False
+        self,
+        detection: AutomaticActivityDetection | None,
+        open_spool: OpenSpool,
+        *,
+        all_input: bool = False,
+        endless: bool = False,
     ) -> None:
-        self._open_spool = open_spool
+        self._open_spool, self._endless = open_spool, endless
         self._detection = detection
         self._all_input = all_input
         self._utterance: Utterance | None = None
@@ -169,6 +166,16 @@ class AutomaticEar:
         self._began_at -= self._passed_bytes  # counted in the next stream: that much lies before it
         self._begin_stream()
         return heard
+
+    def fork(self) -> AutomaticEar | None:
+        if not self._stream.passes:
+            return None
+        other = copy.copy(self)
+        other._stream = AtInputRate()
+        other._voice = copy.copy(self._voice)
+        other._recent = bytearray(self._recent)
+        other._utterance = self._utterance and self._utterance.share()
+        return other
 
     def close(self) -> None:
         if self._utterance is not None:
@@ -204,7 +211,8 @@ class AutomaticEar:
 
     def _listen(self) -> None:
         if self._utterance is None:
-            self._utterance, self._began_at = Utterance(self._open_spool()), self._passed_bytes
+            self._utterance = Utterance(self._open_spool(), endless=self._endless)
+            self._began_at = self._passed_bytes
 
     def _pass_on(self, until_byte: int) -> None:
         """What lies before this point of the stream leaves the look-back, in whole samples."""

@@ -15,7 +15,7 @@ from ..protocol.codec import INPUT_RATE
 from ..protocol.codec.spelling import audio_rate, base64_bytes
 from ..protocol.events import AudioChunk
 from ..protocol.messages import Blob, Content
-from .hearing import AtInputRate
+from .input_rate import AtInputRate
 from .usage import CHARACTERS_PER_TOKEN, TokenCount
 from .utterance import OpenSpool, Utterance
 

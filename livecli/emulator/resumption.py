@@ -20,6 +20,7 @@ from ..protocol.messages import SessionResumptionConfig
 from ..protocol.models import Platform
 from .answer import Message
 from .behaviours import Behaviour
+from .hearing import Ear
 from .inbox import Inbox
 from .tools import Tools
 from .usage import TokenCount
@@ -28,15 +29,22 @@ EXPIRY_SECONDS: Mapping[Platform, float] = MappingProxyType(
     {Platform.DEVELOPER: 2 * 3600.0, Platform.VERTEX: 24 * 3600.0}
 )
 
+MESSAGES_PER_HANDLE = 64
+"""Of the client, with `transparent`: two seconds of speech in chunks of 1 KB."""
 MAX_HANDLES = 10_000
 MAX_HANDLES_OF_A_SESSION = 16
+MAX_HANDLES_WITH_SOUND = 4
+"""A client may lose a connection before it hears of the handle that opened it."""
 MAX_HELD_CHARACTERS = 16_000_000
 """Of what users wrote and has no answer yet. Beyond any of these the oldest handles are forgotten."""
 
 
 @dataclass
 class Memory:
-    """All that a session is, but for its connection: what the next one goes on with."""
+    """All that a session is, but for its connection: what the next one goes on with.
+
+    `ear` is what is being heard. A handle keeps it where the client knows exactly what that includes (`transparent`).
+    """
 
     tools: Tools
     behaviour: Behaviour
@@ -45,8 +53,9 @@ class Memory:
     turns_done: int = 0
     forgotten_tokens: int = 0
     seconds: float = 0.0
+    ear: Ear | None = None
 
-    def copy(self) -> Memory:
+    def copy(self, *, ear: Ear | None = None) -> Memory:
         return Memory(
             self.tools.copy(),
             copy.copy(self.behaviour),
@@ -55,7 +64,17 @@ class Memory:
             self.turns_done,
             self.forgotten_tokens,
             self.seconds,
+            ear,
         )
+
+    def fork(self) -> Memory:
+        """A copy that has heard the same."""
+        return self.copy(ear=self.ear and self.ear.fork())
+
+    def forget_sound(self) -> None:
+        if self.ear is not None:
+            self.ear.close()
+            self.ear = None
 
     @property
     def characters(self) -> int:
@@ -103,12 +122,14 @@ class Sessions:
         if kept.session.ended_at is None:
             raise Refusal(1011, closes.INTERNAL_ERROR)
         kept.session.ended_at = None
-        return Resumption(self, config, platform, kept.session, kept.memory.copy())
+        return Resumption(self, config, platform, kept.session, kept.memory.fork())
 
     def keep(self, memory: Memory, platform: Platform, session: _Session) -> str:
-        """A new handle for the session as it is."""
+        """A new handle for `memory`, which is the store's from now on. Of older ones the sound is forgotten."""
         handle = self._new_handle()
-        self._kept[handle] = kept = _Kept(platform, memory.copy(), session)
+        if len(session.handles) >= MAX_HANDLES_WITH_SOUND:
+            self._kept[session.handles[-MAX_HANDLES_WITH_SOUND]].memory.forget_sound()
+        self._kept[handle] = kept = _Kept(platform, memory, session)
         self._held_characters += kept.memory.characters
         session.handles.append(handle)
         if len(session.handles) > MAX_HANDLES_OF_A_SESSION:
@@ -119,8 +140,14 @@ class Sessions:
 
     def _forget(self, handle: str) -> None:
         kept = self._kept.pop(handle)
+        kept.memory.forget_sound()
         kept.session.handles.remove(handle)
         self._held_characters -= kept.memory.characters
+
+    def close(self) -> None:
+        """Let go of everything."""
+        while self._kept:
+            self._forget(next(iter(self._kept)))
 
     def _has_expired(self, kept: _Kept, now: float) -> bool:
         ended_at = kept.session.ended_at
@@ -144,12 +171,20 @@ class Resumption:
         self._wanted = config is not None
         self._transparent = config is not None and bool(config.transparent)
 
-    def update(self, memory: Memory, consumed: int) -> list[Message]:
-        """The session can be resumed now; `consumed` client messages of this connection are in what is kept."""
+    def update(self, memory: Memory, consumed: int, heard: int | None = None) -> list[Message]:
+        """The session can be resumed now; `consumed` client messages of this connection are in what is kept.
+
+        With what is just being heard it is `heard` of them, if that is to be kept as well, and can be.
+        """
         if not self._wanted:
             return []
-        handle = self._sessions.keep(memory, self._platform, self._session)
-        return [[events.ResumptionUpdate(handle, True, consumed if self._transparent else None)]]
+        ear = None if heard is None else self._fork(memory)
+        return self._kept(memory.copy(ear=ear), consumed if ear is None or heard is None else heard)
+
+    def update_between(self, memory: Memory, heard: int) -> list[Message]:
+        """While the user speaks on, now and then. Google does not say how often it does that (on trust)."""
+        ear = None if heard % MESSAGES_PER_HANDLE else self._fork(memory)
+        return [] if ear is None else self._kept(memory.copy(ear=ear), heard)
 
     def not_now(self) -> list[Message]:
         """The model is speaking: there is no handle for that."""
@@ -157,3 +192,10 @@ class Resumption:
 
     def close(self, now: float) -> None:
         self._session.ended_at = now
+
+    def _fork(self, memory: Memory) -> Ear | None:
+        return memory.ear.fork() if self._transparent and memory.ear is not None else None
+
+    def _kept(self, memory: Memory, consumed: int) -> list[Message]:
+        handle = self._sessions.keep(memory, self._platform, self._session)
+        return [[events.ResumptionUpdate(handle, True, consumed if self._transparent else None)]]

@@ -145,6 +145,7 @@ class _Doors:
                 _abort_half_open(server)
             for waiting in await _left_of(closing, ABORT_SECONDS):
                 waiting.cancel()
+        self._sessions.close()
         if self._warming:
             await asyncio.wait([self._warming])  # a thread inside a C library must not see the interpreter go
 

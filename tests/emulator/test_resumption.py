@@ -108,7 +108,15 @@ class Line:
 
 @pytest.fixture
 def line(talk, setup):
-    return lambda *args, **options: Line(talk, setup, *args, **options)
+    servers = []
+
+    def begin(*args, **options):
+        servers.append(Line(talk, setup, *args, **options))
+        return servers[-1]
+
+    yield begin
+    for server in servers:
+        server.sessions.close()
 
 
 def last_handle(messages: list) -> str:
@@ -260,11 +268,53 @@ class TestTransparent:
         first.conversation.close(0.0)
         assert updates(server.open(handle, transparent=True).opening)[0].last_consumed == 0
 
-    def test_what_is_still_being_said_is_not_consumed(self, line) -> None:
-        session = line(Platform.VERTEX).open(transparent=True)
-        session.speak(bytes(3_200))  # 1, 2, 3
-        session.say(events.ActivityStart(), events.AudioChunk(bytes(3_200)))
-        assert updates(session.answers())[-1].last_consumed == 3
+    def test_what_is_still_being_said_goes_on(self, line, tone) -> None:
+        server = line(Platform.VERTEX)
+        first = server.open(transparent=True)
+        first.speak(bytes(3_200))  # 1, 2, 3
+        first.say(events.ActivityStart(), events.AudioChunk(tone(0.1)))
+        update = updates(first.answers())[-1]
+        assert update.last_consumed == 5
+        first.say(events.AudioChunk(bytes(32_000)), events.ActivityEnd())  # after the handle: to be said again
+        first.conversation.close(0.0)
+        second = server.open(update.handle, transparent=True)
+        second.say(events.AudioChunk(tone(0.2)), events.ActivityEnd())
+        assert said(second.answers()) == "[0.3 s of speech]"
+
+    @pytest.mark.parametrize("manual", [True, False])
+    def test_handles_come_while_the_user_speaks_on(self, line, tone, manual) -> None:
+        server, pcm = line(Platform.VERTEX), tone(4.0)
+        chunks = [pcm[at : at + 1024] for at in range(0, len(pcm), 1024)]
+        made, before, kept = server.open(transparent=True, manual=manual), 0, 0
+        if manual:
+            made.say(events.ActivityStart())
+        before = -int(manual)  # chunks before this connection's first message
+        number = losses = 0
+        while number < len(chunks):
+            made.say(events.AudioChunk(chunks[number]))
+            number += 1
+            for update in updates(made.answers()):
+                handle, kept = update.handle, before + update.last_consumed
+            if number % 100 == 0 and number > kept > before:  # the connection is lost behind the handle
+                made.conversation.close(0.0)
+                made = server.open(handle, transparent=True, manual=manual)
+                before = number = kept
+                losses += 1
+        made.say(events.ActivityEnd() if manual else events.AudioStreamEnd())
+        assert losses
+        assert said(made.answers()) == "[4.0 s of speech]"
+
+    def test_a_handle_can_be_used_twice(self, line, tone) -> None:
+        server = line(Platform.VERTEX)
+        first = server.open(transparent=True)
+        first.say(events.ActivityStart(), *[events.AudioChunk(tone(0.01))] * 63)
+        handle = last_handle(first.answers())
+        first.conversation.close(0.0)
+        for more in (0.5, 0.2):
+            again = server.open(handle, transparent=True)
+            again.say(events.AudioChunk(tone(more)), events.ActivityEnd())
+            assert said(again.answers()) == f"[{0.63 + more:.1f} s of speech]"
+            again.conversation.close(0.0)
 
     def test_it_is_said_only_where_it_was_asked_for(self, line) -> None:
         session = line(Platform.VERTEX).open()
