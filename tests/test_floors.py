@@ -8,10 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[1] / "livecli"
 
 FLOORS = [
-    ["errors"],
-    ["complaint", "folders", "stdout", "protocol", "audio.pcm"],
-    ["tail"],
-    ["endpoint", "audio.resample", "audio.wav"],
+    ["errors", "mistake"],
+    ["complaint", "folders", "stdout", "toml_lines", "protocol", "audio.pcm"],
+    ["tail", "endpoint", "audio.resample", "audio.wav"],
     ["configuration", "figures", "upgrade", "retrying"],
     ["report"],
     # Doors to the outside; none imports another.

@@ -6,13 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
 
+from .. import toml_lines
 from ..audio.files import read_sound
-from ..emulator import toml_lines
 from ..emulator.behaviours import Behaviour, Echo
 from ..emulator.faults import Faults, parse_fault
-from ..emulator.mistake import Mistake
 from ..emulator.recording import parse_recording
 from ..emulator.replay import Play, arrange
 from ..emulator.script import Scripted
@@ -20,8 +18,7 @@ from ..emulator.script_file import read_script
 from ..errors import FileError, UsageError
 from ..protocol.codec import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
-
-T = TypeVar("T")
+from .reading import decoded, understood
 
 
 def behaviour(script: str | None) -> Callable[[], Behaviour]:
@@ -29,7 +26,7 @@ def behaviour(script: str | None) -> Callable[[], Behaviour]:
     if script is None:
         return Echo
     folder = Path(script).parent
-    turns = _understood(script, lambda data: read_script(_text(script, data), lambda name: _sound(folder / name)))
+    turns = understood(script, lambda data: read_script(decoded(script, data), lambda name: _sound(folder / name)))
     return lambda: Scripted(turns)
 
 
@@ -37,7 +34,7 @@ def play(recording: str | None) -> Play | None:
     """The recorded session that is to be said again, if any. Raises FileError naming file and line."""
     if recording is None:
         return None
-    return _understood(recording, lambda data: arrange(parse_recording(data)))
+    return understood(recording, lambda data: arrange(parse_recording(data)))
 
 
 def models(table: str | None) -> dict[str, Model]:
@@ -45,7 +42,7 @@ def models(table: str | None) -> dict[str, Model]:
     if table is None:
         return dict(MODELS)
     try:
-        return load_models(_understood(table, lambda data: toml_lines.load(_text(table, data))))
+        return load_models(understood(table, lambda data: toml_lines.load(decoded(table, data))))
     except ValueError as error:
         raise FileError(f"{table}: {error}") from error
 
@@ -58,30 +55,6 @@ def faults(words: Sequence[str]) -> Faults:
         raise UsageError(
             f"--fault: {error}", hint="`livecli serve --help` lists the faults and their moments"
         ) from error
-
-
-def _understood(path: str, read: Callable[[bytes], T]) -> T:
-    data = _bytes(path)
-    try:
-        return read(data)
-    except Mistake as mistake:
-        raise FileError(f"{path}:{mistake.line}: {mistake.reason}", hint=mistake.hint) from mistake
-
-
-def _bytes(path: str) -> bytes:
-    if not path:
-        raise FileError("the name of the file is empty")
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise FileError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _text(path: str, data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")  # as Windows' editors write it
-    except UnicodeDecodeError as error:
-        raise FileError(f"{path} is not UTF-8 text") from error
 
 
 def _sound(path: Path) -> list[bytes]:

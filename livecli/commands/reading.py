@@ -1,11 +1,15 @@
-"""What an option names instead of saying: instructions in a file, a setup in JSON."""
+"""What an option names instead of saying: instructions in a file, a setup in JSON, whatever else has lines."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ..errors import FileError
+from ..mistake import Mistake
+
+T = TypeVar("T")
 
 
 def system_words(words: str | None) -> str | None:
@@ -41,3 +45,29 @@ def text_of(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FileError(f"cannot read {path}: {reason}") from error
+
+
+def understood(path: str, read: Callable[[bytes], T]) -> T:
+    """What `read` makes of a file. Raises FileError naming the file, and the line of a Mistake."""
+    data = _bytes_of(path)
+    try:
+        return read(data)
+    except Mistake as mistake:
+        raise FileError(f"{path}:{mistake.line}: {mistake.reason}", hint=mistake.hint) from mistake
+
+
+def decoded(path: str, data: bytes) -> str:
+    """The text of a file that was read. Raises FileError where it is not UTF-8."""
+    try:
+        return data.decode("utf-8-sig")  # as Windows' editors write it
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not UTF-8 text") from error
+
+
+def _bytes_of(path: str) -> bytes:
+    if not path:
+        raise FileError("the name of the file is empty")
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..audio.pcm import SAMPLE_BYTES
+from ..mistake import Mistake
 from ..protocol import events
 from ..protocol.closes import Refusal
 from ..protocol.codec import decode_client
-from .mistake import Mistake
 from .recording import Direction, Recorded
 
 

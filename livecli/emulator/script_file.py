@@ -21,20 +21,18 @@ once; a step that is only a text is said. Everything that is wrong is a Mistake 
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable
-from difflib import get_close_matches
-from typing import Any, NoReturn
+from typing import Any
 
+from .. import toml_lines
 from ..errors import LivecliError
+from ..mistake import Mistake
 from ..protocol.closes import CLOSE_REASON_BYTES
-from . import toml_lines
+from ..toml_lines import Path
 from .behaviours import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
-from .mistake import Mistake
 from .script import Act, Asking, ScriptedTurn, Tones
-from .toml_lines import Path
 
 LoadAudio = Callable[[str], Iterable[bytes]]
 """The sound in a file, named as the script names it: mono PCM16 at OUTPUT_RATE, in blocks that can be taken again and
@@ -43,8 +41,6 @@ again. What it raises (LivecliError, OSError, ValueError) becomes a Mistake."""
 MAX_DELAY_MS = 3_600_000
 SENDABLE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
 """Close codes that may go over the wire; the others are for what never did."""
-
-_TYPES = {str: "a text", bool: "true or false", dict: "a table", list: "a list", int: "a number", float: "a number"}
 
 
 def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
@@ -56,23 +52,23 @@ def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
     return _Reader(text, load_audio).turns(script)
 
 
-class _Reader:
-    """Of one script. Every value is read together with its path, to tell where it stands if it is wrong."""
+class _Reader(toml_lines.Reader):
+    """Of one script."""
 
     def __init__(self, text: str, load_audio: LoadAudio) -> None:
-        self._text = text
+        super().__init__(text, "a step", turn="a turn", call="a call")
         self._load = load_audio
         self._sounds: dict[str, Iterable[bytes]] = {}
         self._steps: dict[str, Callable[[Any, Path], list[Act]]] = {
-            "say": lambda value, path: [Say(words := self._words(value, path), Tones(words))],
-            "think": lambda value, path: [Think(self._words(value, path))],
+            "say": lambda value, path: [Say(words := self.words(value, path), Tones(words))],
+            "think": lambda value, path: [Think(self.words(value, path))],
             "call": self._calls,
             "delay_ms": lambda value, path: [Wait(self._delay_ms(value, path) / 1000)],
-            "interrupt": lambda value, path: [Interrupt()] if self._is(value, bool, path) else [],
+            "interrupt": lambda value, path: [Interrupt()] if self.expect(value, bool, path) else [],
             "close": self._close,
-            "ground": lambda value, path: [Ground(self._json(value, path))],
+            "ground": lambda value, path: [Ground(self.json(value, path))],
             "code": lambda value, path: [
-                Code({"executableCode": {"language": "PYTHON", "code": self._words(value, path)}})
+                Code({"executableCode": {"language": "PYTHON", "code": self.words(value, path)}})
             ],
             "steps": self._sequence,
         }
@@ -80,21 +76,21 @@ class _Reader:
     def turns(self, script: dict[str, Any]) -> tuple[ScriptedTurn, ...]:
         for key in script:
             if key != "turn":
-                self._unknown(key, ["turn"], [key])
+                self.unknown(key, ["turn"], [key])
         turns = script.get("turn")
         if isinstance(turns, dict):
-            self._wrong(["turn"], "a turn is written with two brackets: [[turn]]")
+            self.wrong(["turn"], "a turn is written with two brackets: [[turn]]")
         if not turns:
             raise Mistake(1, "there is no [[turn]] in it", hint='write [[turn]], and under it say = "Hello"')
-        return tuple(self._turn(turn, ["turn", n]) for n, turn in enumerate(self._is(turns, list, ["turn"])))
+        return tuple(self._turn(turn, ["turn", n]) for n, turn in enumerate(self.expect(turns, list, ["turn"])))
 
     def _turn(self, turn: Any, path: Path) -> ScriptedTurn:
-        table = dict(self._is(turn, dict, path))
+        table = dict(self.expect(turn, dict, path))
         match, on = table.pop("match", None), table.pop("on", None)
         if on not in (None, "response"):
-            self._wrong([*path, "on"], 'on can only be "response": what a function returned')
+            self.wrong([*path, "on"], 'on can only be "response": what a function returned')
         if not table:
-            self._wrong(path, "this turn does nothing", hint=f"give it one of {', '.join(self._steps)}")
+            self.wrong(path, "this turn does nothing", hint=f"give it one of {', '.join(self._steps)}")
         pattern = None if match is None else self._pattern(match, [*path, "match"])
         return ScriptedTurn(tuple(self._acts(table, path, "match", "on")), pattern, on == "response")
 
@@ -104,9 +100,9 @@ class _Reader:
         acts: list[Act] = []
         for key, value in table.items():
             if key not in known:
-                self._unknown(key, known, [*path, key])
+                self.unknown(key, known, [*path, key])
             if acts and isinstance(acts[-1], Interrupt | Close) and key not in ("audio", "then"):
-                self._wrong([*path, key], "nothing can follow: the turn has ended")
+                self.wrong([*path, key], "nothing can follow: the turn has ended")
             if key == "audio":
                 acts += [] if "say" in table else [Say("", self._sound(value, [*path, key]))]
             elif key in self._steps:
@@ -120,7 +116,7 @@ class _Reader:
         names = Counter(act.name for act in acts if isinstance(act, Call))
         names.subtract(name for act in acts if isinstance(act, Asking) for name in act.names)
         if not +names:
-            self._wrong(path, "`then` follows what a function returned, and there is no call before it")
+            self.wrong(path, "`then` follows what a function returned, and there is no call before it")
         return [Asking(tuple(names.elements()), tuple(self._sequence(then, path))), *acts]
 
     def _sequence(self, value: Any, path: Path) -> list[Act]:
@@ -130,90 +126,55 @@ class _Reader:
         acts: list[Act] = []
         for n, step in enumerate(value):
             if acts and isinstance(acts[-1], Interrupt | Close):
-                self._wrong([*path, n], "nothing can follow: the turn has ended")
+                self.wrong([*path, n], "nothing can follow: the turn has ended")
             acts += self._step(step, [*path, n])
         return acts
 
     def _step(self, value: Any, path: Path) -> list[Act]:
         if isinstance(value, str):
             return self._steps["say"](value, path)
-        return self._acts(self._is(value, dict, path), path)
+        return self._acts(self.expect(value, dict, path), path)
 
     def _calls(self, value: Any, path: Path) -> list[Act]:
         if isinstance(value, list):
             return [act for n, call in enumerate(value) for act in self._calls(call, [*path, n])]
-        call = {"name": value} if isinstance(value, str) else self._is(value, dict, path)
+        call = {"name": value} if isinstance(value, str) else self.expect(value, dict, path)
         for key in call:
             if key not in ("name", "args"):
-                self._wrong([*path, key], f"a call has no {key!r}", hint="arguments go into args = {...}")
+                self.wrong([*path, key], f"a call has no {key!r}", hint="arguments go into args = {...}")
         if not call.get("name"):
-            self._wrong(path, "a call needs the name of a function")
-        return [Call(self._words(call["name"], [*path, "name"]), self._json(call.get("args", {}), [*path, "args"]))]
+            self.wrong(path, "a call needs the name of a function")
+        return [Call(self.words(call["name"], [*path, "name"]), self.json(call.get("args", {}), [*path, "args"]))]
 
     def _close(self, value: Any, path: Path) -> list[Act]:
         close = value if isinstance(value, dict) else {"code": value}
         for key in close:
             if key not in ("code", "reason"):
-                self._unknown(key, ["code", "reason"], [*path, key])
-        code = self._is(close.get("code", 1000), int, [*path, "code"] if close is value else path)
+                self.unknown(key, ["code", "reason"], [*path, key])
+        code = self.expect(close.get("code", 1000), int, [*path, "code"] if close is value else path)
         if code not in SENDABLE_CODES:
-            self._wrong(path, f"{code} is no close code that can be sent", hint="1000, 1007, 1008, 1011, 3000 to 4999")
-        reason = self._is(close.get("reason", ""), str, [*path, "reason"])
+            self.wrong(path, f"{code} is no close code that can be sent", hint="1000, 1007, 1008, 1011, 3000 to 4999")
+        reason = self.expect(close.get("reason", ""), str, [*path, "reason"])
         if len(reason.encode()) > CLOSE_REASON_BYTES:
-            self._wrong([*path, "reason"], f"the reason is longer than {CLOSE_REASON_BYTES} bytes")
+            self.wrong([*path, "reason"], f"the reason is longer than {CLOSE_REASON_BYTES} bytes")
         return [Close(code, reason)]
 
     def _sound(self, value: Any, path: Path) -> Iterable[bytes]:
-        name = self._words(value, path)
+        name = self.words(value, path)
         if name not in self._sounds:
             try:
                 self._sounds[name] = self._load(name)
             except (LivecliError, OSError, ValueError) as error:
-                self._wrong(path, str(error), hint=error.hint if isinstance(error, LivecliError) else None)
+                self.wrong(path, str(error), hint=error.hint if isinstance(error, LivecliError) else None)
         return self._sounds[name]
 
     def _pattern(self, value: Any, path: Path) -> re.Pattern[str]:
         try:
-            return re.compile(self._is(value, str, path), re.IGNORECASE | re.DOTALL)
+            return re.compile(self.expect(value, str, path), re.IGNORECASE | re.DOTALL)
         except re.error as error:
-            self._wrong(path, f"{value!r} is no regular expression: {error}")
+            self.wrong(path, f"{value!r} is no regular expression: {error}")
 
     def _delay_ms(self, value: Any, path: Path) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_DELAY_MS:
-            self._wrong(path, f"delay_ms must be a number of milliseconds, 0 to {MAX_DELAY_MS}")
+            self.wrong(path, f"delay_ms must be a number of milliseconds, 0 to {MAX_DELAY_MS}")
         return value
-
-    def _words(self, value: Any, path: Path) -> str:
-        words: str = self._is(value, str, path)
-        return words if words else self._wrong(path, f"{path[-1]} is empty")
-
-    def _json(self, value: Any, path: Path) -> dict[str, Any]:
-        table: dict[str, Any] = self._is(value, dict, path)
-        try:
-            json.dumps(table, allow_nan=False)
-        except (TypeError, ValueError):
-            self._wrong(path, "there is something in it that JSON has no word for", hint="write dates and nan as texts")
-        return table
-
-    def _is(self, value: Any, wanted: type, path: Path) -> Any:
-        if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
-            return value
-        what = _TYPES.get(type(value), "a date")
-        return self._wrong(path, f"{_name_at(path)} must be {_TYPES[wanted]}, and is {what}")
-
-    def _unknown(self, key: str, known: list[str], path: Path) -> NoReturn:
-        meant = get_close_matches(key, known, 1)
-        hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
-        self._wrong(path, f"there is no {key!r} here", hint=hint)
-
-    def _wrong(self, path: Path, reason: str, *, hint: str | None = None) -> NoReturn:
-        raise Mistake(toml_lines.line_of(self._text, path), reason, hint=hint)
-
-
-def _name_at(path: Path) -> str:
-    """What the value is called: `say`, or for one of a list `a step`."""
-    return (
-        str(path[-1])
-        if isinstance(path[-1], str)
-        else {"turn": "a turn", "call": "a call"}.get(str(path[-2]), "a step")
-    )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.emulator.mistake import Mistake
 from livecli.emulator.recording import Direction, Recorded, parse_recording
+from livecli.mistake import Mistake
 
 SETUP, COMPLETE = b'{"setup":{"model":"models/m"}}', b'{\n  "setupComplete": {}\n}\n'
 LOG = b">31 " + SETUP + b"\n<27 " + COMPLETE + b"\n"

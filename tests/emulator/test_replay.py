@@ -7,9 +7,9 @@ import json
 
 import pytest
 
-from livecli.emulator.mistake import Mistake
 from livecli.emulator.recording import Direction, parse_recording
 from livecli.emulator.replay import Cue, Kind, Line, Play, Replay, arrange
+from livecli.mistake import Mistake
 from livecli.protocol import events, messages
 from livecli.protocol.codec import decode_client
 from livecli.protocol.events import Event

@@ -8,10 +8,10 @@ import pytest
 
 from livecli.emulator import script_file
 from livecli.emulator.behaviours import Call, Close, Code, Ground, Heard, Interrupt, Say, Step, Think, Wait
-from livecli.emulator.mistake import Mistake
 from livecli.emulator.script import Scripted, Tones
 from livecli.emulator.script_file import read_script
 from livecli.errors import FileError
+from livecli.mistake import Mistake
 
 SOUND = (b"ab", b"cd")
 

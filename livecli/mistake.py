@@ -1,6 +1,6 @@
-"""What is wrong with a file that the emulator was given, a script or a recording, and where. Pure.
+"""What is wrong with a file that was given to us, a script, a recording or a table of tools, and where. Pure.
 
-Whoever has read the file knows its name; the readers here know the line.
+Whoever has read the file knows its name; the readers know the line.
 """
 
 from __future__ import annotations

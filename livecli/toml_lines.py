@@ -1,4 +1,5 @@
-"""TOML, and where in the text a value stands. Pure; the latter is slow, and asked only once something is wrong.
+"""TOML, where in the text a value stands, and a Reader of values that says so. Pure; where is slow to find, and asked
+only once something is wrong.
 
 tomllib tells no lines. But a text that ends just before a value begins does not have that value yet, and one that ends
 with the line where it begins has it, as soon as whatever is still open there is closed. So that line is found by
@@ -8,10 +9,12 @@ parsing ever more of the text.
 from __future__ import annotations
 
 import itertools
+import json
 import re
 import tomllib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
 
 from .mistake import Mistake
 
@@ -22,6 +25,56 @@ _STRINGS = ("", '"""', "'''")
 _BRACKETS = ["".join(some) for count in range(5) for some in itertools.product("]}", repeat=count)]
 CLOSINGS = tuple(string + brackets for string, brackets in itertools.product(_STRINGS, _BRACKETS))
 """What can be open at the end of a line: a string of several lines, arrays, and inline tables around those."""
+
+
+_TYPES = {str: "a text", bool: "true or false", dict: "a table", list: "a list", int: "a number", float: "a number"}
+
+
+class Reader:
+    """Of one TOML text. Every value is read together with its path, to tell where it stands if it is wrong.
+
+    `members` are what one of a list is called, by the name of the list; `item` is one of any other. All methods raise
+    Mistake.
+    """
+
+    def __init__(self, text: str, item: str, **members: str) -> None:
+        self._text = text
+        self._item, self._members = item, members
+
+    def words(self, value: Any, path: Path) -> str:
+        """A text that is not empty."""
+        words: str = self.expect(value, str, path)
+        return words if words else self.wrong(path, f"{path[-1]} is empty")
+
+    def json(self, value: Any, path: Path) -> dict[str, Any]:
+        """A table that can be said in JSON."""
+        table: dict[str, Any] = self.expect(value, dict, path)
+        try:
+            json.dumps(table, allow_nan=False)
+        except (TypeError, ValueError):
+            self.wrong(path, "there is something in it that JSON has no word for", hint="write dates and nan as texts")
+        return table
+
+    def expect(self, value: Any, wanted: type, path: Path) -> Any:
+        """`value`, if it is a `wanted`."""
+        if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
+            return value
+        what = _TYPES.get(type(value), "a date")
+        return self.wrong(path, f"{self._name_at(path)} must be {_TYPES[wanted]}, and is {what}")
+
+    def unknown(self, key: str, known: Iterable[str], path: Path) -> NoReturn:
+        """Nothing is called `key` here."""
+        meant = get_close_matches(key, known := list(known), 1)
+        hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
+        self.wrong(path, f"there is no {key!r} here", hint=hint)
+
+    def wrong(self, path: Path, reason: str, *, hint: str | None = None) -> NoReturn:
+        """What stands at `path` cannot be meant."""
+        raise Mistake(line_of(self._text, path), reason, hint=hint)
+
+    def _name_at(self, path: Path) -> str:
+        """What the value is called: `say`, or for one of a list `a step`."""
+        return path[-1] if isinstance(path[-1], str) else self._members.get(str(path[-2]), self._item)
 
 
 def line_of(text: str, path: Path) -> int:
