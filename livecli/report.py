@@ -17,6 +17,7 @@ from .errors import LivecliError
 from .figures import Summary
 from .protocol import events
 from .protocol.codec import setup_json
+from .protocol.messages import FunctionCall, Json
 from .retrying import Retry
 
 TYPE_NAMES: dict[type[events.Event], str] = {
@@ -73,6 +74,15 @@ class Reporter:
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
         """The connection closed."""
 
+    def called(self, call: FunctionCall) -> None:
+        """The command of a function that the model calls is about to run, or to be asked about."""
+
+    def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
+        """What the model is told of `call`; `noise` is the last of what the command said on standard error."""
+
+    def interlude(self, begins: bool) -> None:
+        """Somebody else has the terminal, to ask a question; or no longer."""
+
     def warning(self, text: str) -> None:
         """Something the user should know, though the run goes on."""
 
@@ -98,6 +108,6 @@ class Reporters(Reporter):
 TOLD = tuple(name for name, method in vars(Reporter).items() if callable(method) and not name.startswith("_"))
 
 
-def _tell(listeners: list[Callable[..., None]], *what: Any) -> None:
+def _tell(listeners: list[Callable[..., None]], *what: Any, **more: Any) -> None:
     for listener in listeners:
-        listener(*what)
+        listener(*what, **more)

@@ -14,7 +14,7 @@ FLOORS = [
     ["configuration", "figures", "upgrade", "retrying"],
     ["report"],
     # Doors to the outside; none imports another.
-    ["client", "credentials", "audio", "emulator", "console", "running", "child"],
+    ["client", "credentials", "audio", "emulator", "console", "running", "child", "tools", "images"],
     ["resumption"],
     ["line"],
     ["exchange", "opening"],
