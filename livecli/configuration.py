@@ -25,7 +25,8 @@ class Configuration:
     """The options of a session. None leaves the choice to the service.
 
     `extra` is JSON in the wire's spelling that is merged over everything else. `activity` None says nothing about
-    detection: a text turn needs none.
+    detection: a text turn needs none. `search` lets the model look things up, `functions` call what is declared there;
+    `pictures` is whether it is shown any.
     """
 
     voice: str | None = None
@@ -35,6 +36,9 @@ class Configuration:
     transcripts: bool = True
     activity: Activity | None = Activity.MANUAL
     extra: Mapping[str, Any] = field(default_factory=dict)
+    search: bool = False
+    functions: tuple[messages.FunctionDeclaration, ...] = ()
+    pictures: bool = False
 
 
 def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
@@ -53,20 +57,33 @@ def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
         system_instruction=(
             messages.Content(role="user", parts=[messages.Part(text=wanted.system)]) if wanted.system else None
         ),
-        realtime_input_config=_manual() if wanted.activity is Activity.MANUAL else None,
+        tools=_tools(wanted),
+        realtime_input_config=_realtime(wanted),
         input_audio_transcription=transcription,
         output_audio_transcription=transcription,
     )
     return events.Setup(body, dict(wanted.extra))
 
 
-def _manual() -> messages.RealtimeInputConfig:
+def _realtime(wanted: Configuration) -> messages.RealtimeInputConfig | None:
     from .protocol import messages
 
-    return messages.RealtimeInputConfig(
-        automatic_activity_detection=messages.AutomaticActivityDetection(disabled=True),
-        turn_coverage="TURN_INCLUDES_ONLY_ACTIVITY",
-    )
+    if wanted.activity is Activity.MANUAL:
+        return messages.RealtimeInputConfig(
+            automatic_activity_detection=messages.AutomaticActivityDetection(disabled=True),
+            turn_coverage="TURN_INCLUDES_ONLY_ACTIVITY",
+        )
+    if wanted.activity is Activity.AUTO and wanted.pictures:  # one default leaves out what comes outside of speech
+        return messages.RealtimeInputConfig(turn_coverage="TURN_INCLUDES_ALL_INPUT")
+    return None
+
+
+def _tools(wanted: Configuration) -> list[messages.Tool]:
+    from .protocol import messages
+
+    search = [messages.Tool(google_search={})] if wanted.search else []
+    functions = [messages.Tool(function_declarations=list(wanted.functions))] if wanted.functions else []
+    return [*search, *functions]
 
 
 def _speech(wanted: Configuration) -> messages.SpeechConfig | None:

@@ -7,18 +7,21 @@ TaskGroup of the house is here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 
 from .audio.pcm import SAMPLE_BYTES, AudioSink, AudioSource, is_silent, paced, rechunk
 from .client import Session
 from .configuration import Activity
+from .ending import Ending
 from .errors import DeadlineError, LivecliError, UsageError
 from .figures import TransferStats
-from .protocol import events, messages
-from .protocol.models import takes_realtime_text
+from .gathered import one_error
+from .protocol import events
 from .report import Reporter
+from .tools.calls import Calls, Confirm
+from .tools.toolbox import Toolbox
+from .written import written
 
 LINGER_SECONDS = 0.25
 """How long after the turn late transcripts, usage and the like are waited for."""
@@ -43,20 +46,27 @@ class Sending:
 class Exchange:
     """One turn over `session`, from the first chunk out to the last reply in; `stats` says how it went.
 
-    It is over at the first TurnComplete after the last sample of the input was sent, and where the service reports an
-    interaction status, once that is IDLE.
+    `toolbox` is what the model may call, `confirm` asks before it does.
     """
 
-    def __init__(self, session: Session, sink: AudioSink, stats: TransferStats, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        session: Session,
+        sink: AudioSink,
+        stats: TransferStats,
+        reporter: Reporter,
+        *,
+        toolbox: Toolbox | None = None,
+        confirm: Confirm | None = None,
+    ) -> None:
         self._session = session
         self._sink = sink
         self._stats = stats
         self._reporter = reporter
         self._clock = asyncio.get_running_loop().time
-        self._asked = False  # the last sample, or the text, was sent
-        self._answered = False  # a turn was completed since the last sample
-        self._status = "IDLE"
-        self._over = asyncio.Event()
+        self._toolbox = toolbox or Toolbox()
+        self._calls = Calls(self._toolbox, self._respond, reporter, confirm=confirm, settled=self._note_settled)
+        self._ending = Ending(lambda: self._calls.pending)
         self._nothing_due = asyncio.Event()
         self._waits_since: float | None = None  # a send waits for the socket, or an answer is due
         self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
@@ -67,13 +77,14 @@ class Exchange:
 
         Raises whatever ends it early. Everything received until then is in the sink and the stats.
         """
-        async with _one_error(), asyncio.TaskGroup() as tasks:
+        async with one_error(), asyncio.TaskGroup() as tasks:
+            self._calls.start = tasks.create_task
             children = [
-                tasks.create_task(self._ask(asking)),
+                tasks.create_task(self._unless_ended(asking)),
                 tasks.create_task(self._receive()),
                 tasks.create_task(self._watch_silence(idle_timeout)),
             ]
-            await self._over.wait()
+            await self._ending.over.wait()
             children[0].cancel()  # what is left of the trailing silence
             try:
                 async with asyncio.timeout(LINGER_SECONDS):
@@ -82,18 +93,20 @@ class Exchange:
                 pass  # late is late
             for child in children:
                 child.cancel()
+            await self._calls.close()
 
     # --- out ---
 
-    async def speak(self, source: AudioSource, how: Sending) -> None:
-        """Send all of `source`, in chunks, paced; then what ends an utterance."""
+    async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
+        """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
         if how.activity is Activity.MANUAL:
             await self._say(events.ActivityStart())
+        for picture in pictures:  # after that: a turn of activity only leaves out what came before
+            await self._say(picture)
         bytes_per_second = SAMPLE_BYTES * source.rate * how.speed
         unpaced = 0
         async for pcm in paced(self._chunks(source, how), bytes_per_second, self._clock, asyncio.sleep):
-            if not self._asked:  # a turn that ended before this chunk does not answer it
-                self._answered = False
+            self._ending.ask()
             await self._say(events.AudioChunk(pcm, source.rate))
             unpaced += 1
             if unpaced % CHUNKS_PER_BREATH == 0:
@@ -104,39 +117,50 @@ class Exchange:
         async for chunk in rechunk(aiter(source), how.chunk_bytes):
             yield chunk
         self._stats.asked_at = self._stats.sent.last_at
-        self._note_asked()
+        self._ending.ask(all=True)
+        self._note_settled()
         if how.activity is Activity.AUTO:
             async for silence in rechunk(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
                 yield silence
 
-    async def type(self, text: str) -> None:
-        """Send a text turn, in the form that the model takes."""
-        await self._say(typed(self._session.endpoint.model, text))
+    async def type(self, text: str, pictures: Sequence[events.Image] = ()) -> None:
+        """Send a text turn, and what is shown with it, in the form that the model takes."""
+        self._ending.ask()
+        for event in written(self._session.endpoint.model, text, pictures):
+            await self._say(event)
         self._stats.asked_at = self._clock()
-        self._note_asked()
+        self._ending.ask(all=True)
+        self._note_settled()
 
     async def _say(self, event: events.Event) -> None:
-        if not self._asked:
+        if not self._ending.asked:
             self._waits_since = self._clock()
         await self._session.send(event)
         now = self._clock()
-        if not self._asked:  # from then on it is the answer that is waited for, whatever else is sent
+        if not self._ending.asked:  # from then on it is the answer that is waited for, whatever else is sent
             self._waits_since = None
         if isinstance(event, events.AudioChunk):
             self._stats.sent.add(event, now)
 
-    async def _ask(self, asking: Coroutine[None, None, None]) -> None:
+    async def _respond(self, event: events.ToolResponse) -> None:
+        for response in event.responses:
+            held = self._toolbox.holds(response.name, self._session.endpoint.model)
+            self._ending.respond(held=held, silent=response.scheduling == "SILENT")
+        await self._unless_ended(self._session.send(event))
+
+    async def _unless_ended(self, saying: Awaitable[None]) -> None:
         try:
-            await asking
+            await saying
         except LivecliError:
             if self._session.close_code is None:
                 raise
             # The session has ended: whoever receives still has frames to read, and then says why.
 
-    def _note_asked(self) -> None:
-        self._asked = True
-        self._waits_since = self._clock()
-        self._end_if_answered()
+    def _note_settled(self) -> None:
+        """Nothing more is to be said, or one call less: it is the model's turn."""
+        if self._ending.asked:
+            self._waits_since = self._clock()
+            self._ending.check()
 
     # --- in ---
 
@@ -145,7 +169,7 @@ class Exchange:
             try:
                 event = await self._session.receive()
             except LivecliError:
-                if self._over.is_set():
+                if self._ending.over.is_set():
                     return self._nothing_due.set()
                 raise
             await self._take(event)
@@ -153,20 +177,22 @@ class Exchange:
     async def _take(self, event: events.Event) -> None:
         now = self._clock()
         self._stats.messages = self._session.messages
-        if self._asked:
+        if self._ending.asked:
             self._waits_since = now
+        self._ending.follow(event)
         if isinstance(event, events.AudioChunk):
             await self._take_audio(event, now)
         else:
             self._stats.note(event, now)
             self._follow(event)
+        self._ending.check()
 
     async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         stats = self._stats
         if self._sink.waits:  # a slow reader of the reply holds up neither what is sent nor Ctrl-C
             self._held_up = True
             await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
-            self._held_up, self._waits_since = False, self._clock() if self._asked else None
+            self._held_up, self._waits_since = False, self._clock() if self._ending.asked else None
         else:
             self._sink.write(chunk.pcm, chunk.rate)
         stats.received.add(chunk, now)
@@ -177,67 +203,30 @@ class Exchange:
 
     def _follow(self, event: events.Event) -> None:
         match event:
-            case events.TurnComplete():
-                self._answered = True
-                self._end_if_answered()
-            case events.InteractionStatus(status):
-                self._status = status
-                self._end_if_answered()
             case events.InputTranscript(finished=True) | events.OutputTranscript(finished=True):
                 self._finished_transcripts.add(type(event))
-            case events.ToolCall(calls):
-                names = ", ".join(call.name for call in calls)
-                self._reporter.warning(f"the model calls {names}; nothing here answers tool calls")
+            case events.ToolCall() | events.ToolCallCancellation() if not self._ending.over.is_set():
+                self._calls.handle(event)
             case events.GoAway(seconds):
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
             case events.Fault(code, message, status):
                 self._reporter.warning(f"the server reports an error: {code} {status} {message}")
-        if self._over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
+        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
             self._nothing_due.set()
-
-    def _end_if_answered(self) -> None:
-        # REQUIRES_ACTION is the deprecated name of IDLE.
-        if self._asked and self._answered and self._status in ("IDLE", "REQUIRES_ACTION"):
-            self._over.set()
 
     async def _watch_silence(self, idle_timeout: float) -> None:
         """Raise once something has been due for so long. One timer, whatever the number of messages."""
-        while not self._over.is_set():
-            since = None if self._held_up else self._waits_since
+        while not self._ending.over.is_set():
+            since = None if self._held_up or (self._ending.asked and self._calls.pending) else self._waits_since
             left = idle_timeout if since is None else since + idle_timeout - self._clock()
             if left <= 0:
                 raise DeadlineError(
                     f"the server has been silent for {idle_timeout:g} s while "
-                    + ("an answer was due" if self._asked else "it did not take what was sent"),
+                    + ("an answer was due" if self._ending.asked else "it did not take what was sent"),
                     hint="--idle-timeout gives it longer",
                 )
             await asyncio.sleep(left)
 
 
-def typed(model: str, text: str) -> events.Event:
-    """A text turn in the form that `model` takes: `realtimeInput.text` (3.x), or `clientContent` before."""
-    if takes_realtime_text(model):
-        return events.Text(text)
-    return events.ClientTurns((messages.Content(role="user", parts=[messages.Part(text=text)]),))
-
-
 async def _silence(seconds: float, rate: int) -> AsyncIterator[bytes]:
     yield bytes(SAMPLE_BYTES * round(seconds * rate))
-
-
-@asynccontextmanager
-async def _one_error() -> AsyncIterator[None]:
-    """Of the errors that a TaskGroup gathers, the first that is ours, else the first."""
-    try:
-        yield
-    except BaseExceptionGroup as group:
-        found = list(_leaves(group))
-        raise next((error for error in found if isinstance(error, LivecliError)), found[0]) from None
-
-
-def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    return [
-        leaf
-        for error in group.exceptions
-        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
-    ]

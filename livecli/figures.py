@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from .citations import Citation, citations, merged
 from .endpoint import Endpoint
 from .errors import LivecliError
 from .protocol import events
@@ -106,6 +107,7 @@ class TransferStats:
     heard_pieces: list[str] = field(default_factory=list)
     said_pieces: list[str] = field(default_factory=list)
     usage: dict[str, Any] | None = None
+    citations: list[Citation] = field(default_factory=list)
 
     def note(self, event: events.Event, at: float) -> None:
         """Count something that the server said, AudioChunk apart (`received.add`)."""
@@ -120,6 +122,8 @@ class TransferStats:
                 self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
             case events.Usage(metadata):
                 self.usage = metadata
+            case events.Grounding(metadata):
+                self.citations = merged(self.citations, citations(metadata))
 
     def copy(self) -> TransferStats:
         """As it is now: for `rewind`."""
@@ -200,6 +204,7 @@ class Summary:
             },
             "transcript": {"input": stats.heard or None, "output": stats.said or None},
             "usage": stats.usage,
+            "citations": [citation.as_json() for citation in stats.citations] or None,
         }
 
 

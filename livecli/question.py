@@ -17,18 +17,25 @@ from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Endpoint, Wanted
 from .errors import CheckError, DeadlineError, FileError, LivecliError, UsageError
-from .exchange import Exchange, Sending, typed
+from .exchange import Exchange, Sending
 from .figures import Summary
+from .images import open_image
 from .opening import Timeouts, open_authorised
 from .protocol import events
 from .protocol.codec import encode_client, setup_json
 from .report import Reporter
 from .running import interruption
+from .tools.calls import Confirm
+from .tools.toolbox import Toolbox
+from .written import written
 
 
 @dataclass(frozen=True)
 class Question:
-    """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead."""
+    """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
+
+    `images` are files that are shown with it; `toolbox` is what the model may call, and `confirm` asks before it does.
+    """
 
     input: str | None = None
     text: str | None = None
@@ -38,6 +45,9 @@ class Question:
     sending: Sending = field(default_factory=Sending)
     configuration: Configuration = field(default_factory=Configuration)
     timeouts: Timeouts = field(default_factory=Timeouts)
+    images: tuple[str, ...] = ()
+    toolbox: Toolbox = field(default_factory=Toolbox)
+    confirm: Confirm | None = None
 
     @property
     def name(self) -> str:
@@ -51,9 +61,17 @@ class Question:
         return self.output if self.output is not None else f"{stem}.reply.{'pcm' if self.raw_output else 'wav'}"
 
     def setup(self, endpoint: Endpoint) -> events.Setup:
-        """What opens its session. A text turn needs no activity, so nothing is said about detection."""
-        activity = None if self.text is not None else self.sending.activity
-        return setup(endpoint, replace(self.configuration, activity=activity))
+        """What opens its session. A text turn needs no activity, so nothing is said about detection.
+
+        Raises UsageError where the model does not take a function as it is declared.
+        """
+        asked = replace(
+            self.configuration,
+            activity=None if self.text is not None else self.sending.activity,
+            functions=self.toolbox.declarations(endpoint.model),
+            pictures=bool(self.images),
+        )
+        return setup(endpoint, asked)
 
 
 async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary:
@@ -89,6 +107,7 @@ async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary
 async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter) -> None:
     async with AsyncExitStack() as stack:
         source = await _input(question, stack)
+        pictures = await _pictures(question)
         reply = stack.enter_context(_kept(await _output(question), summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
@@ -107,8 +126,11 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         summary.session_id = session.session_id
         summary.connect_seconds, summary.setup_seconds = session.timings.connect, session.timings.setup
         reporter.connected(summary)
-        exchange = Exchange(session, reply, summary.stats, reporter)
-        asking = exchange.type(question.text or "") if source is None else exchange.speak(source, question.sending)
+        exchange = Exchange(session, reply, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
+        if source is None:
+            asking = exchange.type(question.text or "", pictures)
+        else:
+            asking = exchange.speak(source, question.sending, pictures)
         await exchange.run(asking, question.timeouts.idle)
         _check_audio(opening, reply, summary)
 
@@ -122,6 +144,10 @@ async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None
     name = SAMPLE if question.input is None else question.input
     opened = await asyncio.to_thread(open_source, name, raw_rate=question.raw_rate)
     return stack.enter_context(opened)
+
+
+async def _pictures(question: Question) -> list[events.Image]:
+    return [await asyncio.to_thread(open_image, path) for path in question.images]
 
 
 async def _output(question: Question) -> Reply:
@@ -171,13 +197,15 @@ async def rehearse(question: Question, wanted: Wanted) -> str:
     """
     async with AsyncExitStack() as stack:
         source = await _input(question, stack)
+        pictures = await _pictures(question)
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
         said: list[events.Event] = [question.setup(endpoint)]
         if source is None:
-            said.append(typed(endpoint.model, question.text or ""))
+            said += written(endpoint.model, question.text or "", pictures)
         else:
             if question.sending.activity is Activity.MANUAL:
                 said.append(events.ActivityStart())
+            said += pictures
             first = await anext(rechunk(aiter(source), question.sending.chunk_bytes))
             said.append(events.AudioChunk(first, source.rate))
         headers = [f"{name}: {value}" for name, value in credential.elided_headers().items()]

@@ -11,6 +11,7 @@ from ..protocol.models import Platform
 
 WHERE = "Where it connects"
 TALK = "What it prints"
+MAY = "What the model may use"
 
 PlatformOption = Annotated[
     Platform | None,
@@ -72,4 +73,21 @@ IdleTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds of silenc
 TimeoutOption = Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")]
 EventsOption = Annotated[
     str | None, typer.Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
+]
+
+ToolOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME=COMMAND", help="A function that the model may call, and what runs then.", rich_help_panel=MAY
+    ),
+]
+ToolsOption = Annotated[
+    str | None,
+    typer.Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts.", rich_help_panel=MAY),
+]
+ConfirmOption = Annotated[
+    bool, typer.Option("--confirm", help="Ask at the terminal before each call.", rich_help_panel=MAY)
+]
+SearchOption = Annotated[
+    bool, typer.Option("--search", help="Google Search; what is cited is listed.", rich_help_panel=MAY)
 ]

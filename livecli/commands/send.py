@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from ..configuration import Activity
 from ..errors import GRAVEST_FIRST, FileError
 from . import options
 from .reading import json_setup, system_words
+from .tooling import check_tools, confirmer, toolbox
 from .usage import check_numbers, check_replies, check_usage, check_words
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ def send(
         ),
     ] = None,
     raw_output: Annotated[bool, typer.Option("--raw-output", help="Bare PCM instead of WAV.")] = False,
+    image: Annotated[
+        list[str] | None, typer.Option(metavar="PATH", help="Show a picture with it: JPEG, PNG or WebP.")
+    ] = None,
     raw: Annotated[
         int | None, typer.Option(metavar="RATE", min=1000, max=384000, help="Input - is bare 16-bit mono PCM at RATE.")
     ] = None,
@@ -50,6 +55,10 @@ def send(
     temperature: options.TemperatureOption = None,
     setup: options.SetupOption = None,
     no_transcripts: options.NoTranscriptsOption = False,
+    tool: options.ToolOption = None,
+    tools: options.ToolsOption = None,
+    confirm: options.ConfirmOption = False,
+    search: options.SearchOption = False,
     connect_timeout: options.ConnectTimeoutOption = 10.0,
     idle_timeout: options.IdleTimeoutOption = 30.0,
     timeout: options.TimeoutOption = None,
@@ -83,12 +92,16 @@ def send(
     from ..opening import Timeouts
     from ..question import Question
 
+    extra, box = json_setup(setup), toolbox(tool or [], tools)
+    check_tools(box, search=search, confirm=confirm, extra=extra)
     common: dict[str, Any] = {
         "raw_output": raw_output,
         "sending": Sending(chunk_bytes, speed, activity, trailing_silence),
         "configuration": Configuration(
-            voice, language, system_words(system), temperature, not no_transcripts, activity, json_setup(setup)
+            voice, language, system_words(system), temperature, not no_transcripts, activity, extra, search
         ),
+        "images": tuple(image or ()),
+        "toolbox": box,
         "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None),
     }
     if len(names) > 1:
@@ -116,7 +129,10 @@ def send(
             told.append(files.enter_context(EventLog(events, several=several)))
         if json_lines:
             told.append(JsonSummaries())
-        summaries = run(_ask_all(questions, wanted, Reporters(*told)))
+        everybody = Reporters(*told)
+        if confirm:
+            questions = [replace(question, confirm=confirmer(everybody)) for question in questions]
+        summaries = run(_ask_all(questions, wanted, everybody))
     raise typer.Exit(gravest(summary.exit_code for summary in summaries))
 
 

@@ -9,6 +9,7 @@ from ..endpoint import Endpoint
 from ..errors import LivecliError, OutputClosed
 from ..figures import Summary
 from ..protocol import events
+from ..protocol.messages import FunctionCall, Json
 from ..report import Reporter, event_fields, type_name
 from ..retrying import Retry
 from . import words
@@ -85,6 +86,19 @@ class Lines(Reporter):
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
         if self._verbose and not self._quiet:
             self.write(f"{at:8.3f} s  {direction} close: {code} {one_line(reason or '')}".rstrip())
+
+    def called(self, call: FunctionCall) -> None:
+        self.talk(f"tool {words.call(call.name, call.args)}")
+
+    def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
+        name = one_line(call.name)
+        if failed:
+            self.write(f"warning: {name}: {words.short(str(response['error']))}")
+        else:
+            self.talk(f"{name}: {words.result(response)}")
+        if self._verbose and not self._quiet:
+            for line in noise.splitlines():
+                self.write(f"{name}: {one_line(line)}")
 
     def warning(self, text: str) -> None:
         self.write(f"warning: {one_line(text)}")

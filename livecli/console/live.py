@@ -40,6 +40,10 @@ class Live(Lines):
         )
         self._display.start()
 
+    def interlude(self, begins: bool) -> None:
+        if self._display:
+            (self._display.stop if begins else self._display.start)()
+
     def _lines(self, summary: Summary) -> RenderableType:
         sent, received = words.progress(summary, self._seconds)
         bar = ProgressBar(

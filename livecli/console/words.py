@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+from ..citations import Citation
 from ..complaint import one_line
 from ..figures import Flow, Summary, latencies
+from ..protocol.messages import Json
 
 NONE = "–"
+SHOWN_CHARACTERS = 1000
+"""Of what a function is called with, and of what it returns."""
 
 
 def count(number: float) -> str:
@@ -47,6 +53,7 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         ("turn", _turn(summary)),
         ("heard", one_line(stats.heard)),
         ("said", one_line(stats.said)),
+        *_sources(stats.citations),
         ("usage", _usage(summary)),
         ("reply", one_line(summary.output or "")),
     ]
@@ -80,6 +87,36 @@ def _turn(summary: Summary) -> str:
     words += ["interrupted"] if stats.interrupted else []
     words += [one_line(stats.turn_reason)] if stats.turn_reason else []
     return ", ".join(words)
+
+
+def _sources(citations: list[Citation]) -> list[tuple[str, str]]:
+    """Numbered, each with the parts of the answer that rest on it below."""
+    lines = []
+    for number, citation in enumerate(citations, 1):
+        lines.append(f"[{number}] {one_line(' '.join(filter(None, (citation.title, citation.uri))))}")
+        lines += [f'    "{one_line(words)}"' for words in citation.said]
+    return [("sources" if place == 0 else "", line) for place, line in enumerate(lines)]
+
+
+def call(name: str, args: Json) -> str:
+    """A function call, as `find_station {"near": "me"}`."""
+    return f"{one_line(name)} {short(json.dumps(args, ensure_ascii=False))}"
+
+
+def short(text: str) -> str:
+    """The first line of `text`, for the eye; of a long one it is said how long it is."""
+    first, *more = text.strip().splitlines() or [""]
+    if len(first) > SHOWN_CHARACTERS:
+        return f"{one_line(first[:SHOWN_CHARACTERS])}… ({count(len(text))} characters)"
+    return one_line(first) + (f" … ({count(1 + len(more))} lines)" if more else "")
+
+
+def result(response: Json) -> str:
+    """What a function returned: the text alone, where there is nothing else."""
+    match response:
+        case {"output": str(text), **rest} if not rest:
+            return short(text)
+    return short(json.dumps(response, ensure_ascii=False))
 
 
 def _usage(summary: Summary) -> str:

@@ -26,9 +26,10 @@ Confirm = Callable[[FunctionCall], Awaitable[bool]]
 
 
 class Calls:
-    """The calls of one session. `toolbox` says what there is, `send` sends a ToolResponse, `start` makes a task.
+    """The calls of one session. `toolbox` says what there is, `send` sends a ToolResponse, `confirm` asks before.
 
-    `settled` is called whenever a call is over, answered or cancelled: `pending` is one less then.
+    `start` makes a task: whose TaskGroup it is hears of its errors. `settled` is called whenever a call is over,
+    answered or cancelled: `pending` is one less then.
     """
 
     def __init__(
@@ -38,11 +39,11 @@ class Calls:
         reporter: Reporter,
         *,
         confirm: Confirm | None = None,
-        start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task,
         settled: Callable[[], None] = lambda: None,
     ) -> None:
         self._toolbox, self._send, self._reporter = toolbox, send, reporter
-        self._confirm, self._start, self._settled = confirm, start, settled
+        self._confirm, self._settled = confirm, settled
+        self.start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
         self._tasks: dict[asyncio.Task[None], str | None] = {}
         self._rounds = 0
         self._asking = asyncio.Lock()
@@ -66,7 +67,7 @@ class Calls:
             case events.ToolCall(calls):
                 self._admit(len(calls))
                 for call in calls:
-                    task = self._start(self._answer(call))
+                    task = self.start(self._answer(call))
                     self._tasks[task] = call.id
                     task.add_done_callback(self._forget)
             case events.ToolCallCancellation(ids):

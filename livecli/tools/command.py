@@ -71,6 +71,7 @@ class _Program(asyncio.SubprocessProtocol):
         self._loop = asyncio.get_running_loop()
         self._output = bytearray()
         self._errors = b""
+        self._listens = True  # standard input is open
         self._exited = asyncio.Event()
         self._done = asyncio.Event()
 
@@ -85,6 +86,9 @@ class _Program(asyncio.SubprocessProtocol):
             self._output += data
         if self._too_much:
             self._done.set()
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        self._listens = self._listens and fd != 0
 
     def process_exited(self) -> None:
         self._exited.set()
@@ -108,8 +112,9 @@ class _Program(asyncio.SubprocessProtocol):
             with suppress(TimeoutError):
                 async with asyncio.timeout(KILLED_SECONDS):
                     await self._exited.wait()
-        stdin: Any = self._transport.get_pipe_transport(0)
-        stdin.abort()  # whoever has inherited the other end may never read
+        if self._listens:  # whoever has inherited the other end may never read
+            stdin: Any = self._transport.get_pipe_transport(0)
+            stdin.abort()
         self._transport.close()
 
     def _kill(self) -> None:

@@ -1,0 +1,49 @@
+"""What the model may use, from the words that say so: `--tool`, `--tools`, `--confirm`, `--search`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..errors import UsageError
+
+if TYPE_CHECKING:
+    from ..report import Reporter
+    from ..tools.calls import Confirm
+    from ..tools.toolbox import Toolbox
+
+
+def toolbox(words: Sequence[str], table: str | None) -> Toolbox:
+    """The tools of `--tool` and `--tools`. Raises UsageError or FileError, which name the one that cannot be meant."""
+    from ..tools.toolbox import Toolbox, parse_tool
+
+    tools = [parse_tool(word) for word in words]
+    if table is not None:
+        from ..tools.table import read_tools
+        from .reading import decoded, understood
+
+        tools += understood(table, lambda data: read_tools(decoded(table, data), table))
+    return Toolbox(tools)
+
+
+def check_tools(tools: Toolbox, *, search: bool, confirm: bool, extra: Mapping[str, Any]) -> None:
+    """What does not go together. `extra` is what `--setup` says."""
+    if confirm and not tools:
+        raise UsageError("--confirm asks before a tool runs, and there is none", hint="--tool or --tools names one")
+    if (tools or search) and "tools" in extra:
+        option = "--search" if search else "--tool"
+        raise UsageError(
+            f"--setup has tools of its own, which would replace those of {option}", hint="name all of them in one place"
+        )
+
+
+def confirmer(reporter: Reporter) -> Confirm:
+    """Who is asked before each call: whoever sits at the terminal. Raises UsageError where nobody does."""
+    from ..console.asking import Terminal, open_terminal
+
+    terminal = open_terminal()
+    if terminal is None:
+        raise UsageError(
+            "--confirm asks at the terminal, and there is none", hint="leave it out where nobody can answer"
+        )
+    return Terminal(terminal, reporter).confirm

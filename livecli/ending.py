@@ -1,0 +1,64 @@
+"""When what was asked is answered, as the client can tell: from what is sent, what is received, and one timer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from .due import Due
+from .protocol import events
+
+SETTLE_SECONDS = 5.0
+"""How long a turn may take to begin of which it is doubtful whether there will be one."""
+
+
+class Ending:
+    """Of one question; `over` is set once it is answered.
+
+    That is at the first TurnComplete after the last of it was sent, with every function that the model calls answered
+    (`pending()` says how many are not) and that answer heard; where the service reports an interaction status, once
+    that is IDLE.
+    """
+
+    def __init__(self, pending: Callable[[], int]) -> None:
+        self.asked = False
+        self.over = asyncio.Event()
+        self._pending = pending
+        self._due = Due()
+        self._due.ask()
+        self._status = "IDLE"
+        self._settling: asyncio.TimerHandle | None = None
+
+    def ask(self, *, all: bool = False) -> None:
+        """More of the question is about to be sent: no turn that ended before answers it. `all`: all of it was sent."""
+        if all:
+            self.asked = True
+            self.check()
+        elif not self.asked:
+            self._due.ask()
+
+    def respond(self, *, held: bool, silent: bool) -> None:
+        """The response of a function is about to be sent; see Due."""
+        self._due.respond(held=held, silent=silent)
+
+    def follow(self, event: events.Event) -> None:
+        """Something was received. `check` afterwards, once it is dealt with."""
+        if self._settling is not None:
+            self._settling.cancel()
+        match event:
+            case events.AudioChunk() | events.ModelText() | events.Thought() | events.ToolCall():
+                self._due.begin()
+            case events.TurnComplete():
+                self._due.complete()
+            case events.InteractionStatus(status):
+                self._status = status
+
+    def check(self) -> None:
+        """Whether it is answered now: after anything was received, and after a call is over."""
+        # REQUIRES_ACTION is the deprecated name of IDLE.
+        if not self.asked or self._pending() or self._status not in ("IDLE", "REQUIRES_ACTION"):
+            return
+        if not self._due.turns:
+            self.over.set()
+        elif self._due.doubtful:
+            self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self.over.set)
