@@ -1,22 +1,21 @@
-"""The client's end of a session: LiveProtocol joined to a socket. Owns websockets on this side.
+"""The client's end of a session: LiveProtocol joined to a socket.
 
-What can go wrong before there is a session is told in `upgrade`; what ends one is told here.
+The socket itself is `connection`'s. What can go wrong before there is a session is told in `upgrade`; what ends one is
+told here.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as websocket_connect
 from websockets.exceptions import ConnectionClosed
 
-from . import __version__
+from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection, dial
 from .endpoint import Endpoint
 from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from .protocol import events
@@ -25,15 +24,6 @@ from .protocol.machine import LiveProtocol, Side, State
 from .protocol.situation import Situation
 from .report import Reporter
 from .upgrade import failures_as_errors
-
-MAX_MESSAGE_BYTES = 16 * 2**20
-"""The largest message taken. Real ones of 1.5 MB are reported; the library's default of 1 MiB loses the session."""
-QUEUED_MESSAGES = 8
-PING_SECONDS, PONG_SECONDS = 20, 40
-"""Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
-READ_BYTES = 256 * 1024
-CLOSE_SECONDS = 1.0
-"""How long the server may take to answer our close."""
 
 
 @dataclass
@@ -51,7 +41,7 @@ class Session:
     the frames received. `secrets` are left out of what the service says of the session's end.
     """
 
-    def __init__(self, connection: ClientConnection, endpoint: Endpoint, reporter: Reporter) -> None:
+    def __init__(self, connection: Connection, endpoint: Endpoint, reporter: Reporter) -> None:
         self.endpoint = endpoint
         self._clock = asyncio.get_running_loop().time
         self.opened_at = self._clock()
@@ -71,14 +61,21 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        frame = self._protocol.send(event)
+        await self.send_all((event,))
+
+    async def send_all(self, said: Sequence[events.Event]) -> None:
+        """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
+        frames = [self._protocol.send(event) for event in said]
         if self._reporter.wants_frames:
-            self._reporter.frame("sent", frame)
+            for frame in frames:
+                self._reporter.frame("sent", frame)
         try:
-            await self._connection.send(frame, text=True)
+            await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
-        self._reporter.event("sent", event, self._clock() - self.opened_at)
+        at = self._clock() - self.opened_at
+        for event in said:
+            self._reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
         """The next thing the service says.
@@ -142,7 +139,7 @@ class Session:
             async with asyncio.timeout(2 * CLOSE_SECONDS):
                 await self._connection.close()
         except TimeoutError:
-            self._connection.transport.abort()
+            self._connection.abort()
         self._note_close("sent")
 
     def _note_close(self, direction: str) -> None:
@@ -171,32 +168,6 @@ class Session:
         return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
 
 
-class _Connection(ClientConnection):
-    """Where a write fails, asyncio gives up the socket with all that has arrived and is still to be read.
-
-    That may be audio, and the close that says why. (Of a TLS connection it is out of reach.)
-    """
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if isinstance(exc, OSError) and self.transport.get_extra_info("sslcontext") is None:
-            for data in _left_in(self.transport.get_extra_info("socket")):
-                self.data_received(data)
-        super().connection_lost(exc)
-
-
-def _left_in(given_up: Any) -> Iterator[bytes]:
-    with suppress(OSError), given_up.dup() as socket:
-        while data := socket.recv(READ_BYTES):
-            yield data
-
-
-class _Connect(websocket_connect):
-    """Follows no redirect: the headers hold a credential, and it is for one host."""
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        return exc
-
-
 @asynccontextmanager
 async def open_session(
     endpoint: Endpoint,
@@ -216,7 +187,7 @@ async def open_session(
     started = asyncio.get_running_loop().time()
     with failures_as_errors(endpoint, connect_timeout):
         async with asyncio.timeout(connect_timeout):
-            connection = await _dial(endpoint, headers)
+            connection = await dial(endpoint, headers)
     session = Session(connection, endpoint, reporter)
     session.timings.connect = session.opened_at - started
     session.opened_at = session.opened_at if began_at is None else began_at
@@ -225,20 +196,3 @@ async def open_session(
         yield session
     finally:
         await session.close()
-
-
-async def _dial(endpoint: Endpoint, headers: Mapping[str, str]) -> ClientConnection:
-    return await _Connect(
-        endpoint.url,
-        additional_headers=headers,
-        user_agent_header=f"livecli/{__version__}",
-        compression=None,  # deflate makes 32 KB audio frames fifty times slower, and audio hardly smaller
-        proxy=None if endpoint.is_loopback else True,
-        open_timeout=None,  # ours covers the name lookup and the proxy too
-        ping_interval=PING_SECONDS,
-        ping_timeout=PONG_SECONDS,
-        close_timeout=CLOSE_SECONDS,
-        max_size=MAX_MESSAGE_BYTES,
-        max_queue=QUEUED_MESSAGES,
-        create_connection=_Connection,
-    )

@@ -1,7 +1,7 @@
 """One question and its answer over an open session: two tasks, no queue between them, and one that watches the silence.
 
-Out: source -> rechunk -> paced -> Session.send. In: Session.receive -> sink. Backpressure is the socket's own. The only
-TaskGroup of the house is here.
+Out: source -> chunked -> paced -> Session.send_all. In: Session.receive -> sink. Backpressure is the socket's own. The
+only TaskGroup of the house is here.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
 
-from .audio.pcm import SAMPLE_BYTES, AudioSink, AudioSource, is_silent, paced, rechunk
+from .audio.pcm import SAMPLE_BYTES, AudioSink, AudioSource, chunked, is_silent, paced
 from .client import Session
 from .configuration import Activity
 from .ending import Ending
@@ -25,8 +25,10 @@ from .written import written
 
 LINGER_SECONDS = 0.25
 """How long after the turn late transcripts, usage and the like are waited for."""
-CHUNKS_PER_BREATH = 32
-"""Unpaced chunks after which the loop is let go, so that what arrives is received meanwhile."""
+CHUNKS_AT_ONCE = 16
+"""The most that one write takes where they are due: more gains nothing."""
+WRITES_PER_BREATH = 2
+"""Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -104,23 +106,23 @@ class Exchange:
         for picture in pictures:  # after that: a turn of activity only leaves out what came before
             await self._say(picture)
         bytes_per_second = SAMPLE_BYTES * source.rate * how.speed
-        unpaced = 0
-        async for pcm in paced(self._chunks(source, how), bytes_per_second, self._clock, asyncio.sleep):
+        writes = 0
+        async for due in paced(self._chunks(source, how), bytes_per_second, CHUNKS_AT_ONCE, self._clock, asyncio.sleep):
             self._ending.ask()
-            await self._say(events.AudioChunk(pcm, source.rate))
-            unpaced += 1
-            if unpaced % CHUNKS_PER_BREATH == 0:
+            await self._say(*[events.AudioChunk(pcm, source.rate) for pcm in due])
+            writes += 1
+            if writes % WRITES_PER_BREATH == 0:
                 await asyncio.sleep(0)
         await self._say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
 
-    async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[bytes]:
-        async for chunk in rechunk(aiter(source), how.chunk_bytes):
-            yield chunk
+    async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[list[bytes]]:
+        async for chunks in chunked(aiter(source), how.chunk_bytes):
+            yield chunks
         self._stats.asked_at = self._stats.sent.last_at
         self._ending.ask(all=True)
         self._note_settled()
         if how.activity is Activity.AUTO:
-            async for silence in rechunk(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
+            async for silence in chunked(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
                 yield silence
 
     async def type(self, text: str, pictures: Sequence[events.Image] = ()) -> None:
@@ -132,15 +134,16 @@ class Exchange:
         self._ending.ask(all=True)
         self._note_settled()
 
-    async def _say(self, event: events.Event) -> None:
+    async def _say(self, *said: events.Event) -> None:
         if not self._ending.asked:
             self._waits_since = self._clock()
-        await self._session.send(event)
+        await self._session.send_all(said)
         now = self._clock()
         if not self._ending.asked:  # from then on it is the answer that is waited for, whatever else is sent
             self._waits_since = None
-        if isinstance(event, events.AudioChunk):
-            self._stats.sent.add(event, now)
+        for event in said:
+            if isinstance(event, events.AudioChunk):
+                self._stats.sent.add(event, now)
 
     async def _respond(self, event: events.ToolResponse) -> None:
         for response in event.responses:

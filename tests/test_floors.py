@@ -11,7 +11,7 @@ FLOORS = [
     ["errors", "mistake"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
     ["tail", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
-    ["configuration", "figures", "upgrade", "retrying"],
+    ["configuration", "figures", "upgrade", "retrying", "connection"],
     ["report", "ending"],
     # Doors to the outside; none imports another.
     ["client", "credentials", "audio", "emulator", "console", "running", "child", "tools", "images"],
@@ -28,6 +28,7 @@ FLOORS = [
 OWNERS = {
     "websockets": [
         "client",
+        "connection",
         "upgrade",
         "emulator.server",
         "emulator.session",

@@ -50,41 +50,56 @@ class AudioSink(Protocol):
         """Take back what was written since `mark`, as it will come again; False where that is out of reach."""
 
 
-async def rechunk(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
-    """The same bytes in chunks of exactly `size`; the last one may be shorter."""
+async def chunked(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[list[bytes]]:
+    """The same bytes in chunks of exactly `size`, those of a block together; the very last one may be shorter."""
     rest = b""
     async for block in blocks:
         data = rest + block if rest else block
         end = len(data) - len(data) % size
-        for start in range(0, end, size):
-            yield data[start : start + size]
         rest = data[end:]
+        if end:
+            yield [data[start : start + size] for start in range(0, end, size)]
     if rest:
-        yield rest
+        yield [rest]
+
+
+async def rechunk(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
+    """As `chunked`, chunk by chunk."""
+    async for chunks in chunked(blocks, size):
+        for chunk in chunks:
+            yield chunk
 
 
 async def paced(
-    chunks: AsyncIterator[bytes],
+    blocks: AsyncIterator[list[bytes]],
     bytes_per_second: float,
+    most: int,
     clock: Callable[[], float],
     sleep: Callable[[float], Awaitable[None]],
-) -> AsyncIterator[bytes]:
+) -> AsyncIterator[list[bytes]]:
     """The same chunks, each no earlier than its deadline, counted from the first: lateness does not add up.
 
-    `bytes_per_second` of 0 means as fast as they are taken.
+    Chunks of one list are of one size. Those that are due come together, `most` at a time: one, unless somebody was
+    late. `bytes_per_second` of 0 means that all are due.
     """
     started: float | None = None
     passed = 0
-    async for chunk in chunks:
-        if bytes_per_second:
-            now = clock()
-            if started is None:
-                started = now
-            wait = started + passed / bytes_per_second - now
-            if wait > 0:
-                await sleep(wait)
-            passed += len(chunk)
-        yield chunk
+    async for chunks in blocks:
+        at = 0
+        while at < len(chunks):
+            due = most
+            if bytes_per_second:
+                now = clock()
+                started = now if started is None else started
+                if (wait := started + passed / bytes_per_second - now) > 0:
+                    await sleep(wait)
+                    now = clock()
+                overdue = ((now - started) * bytes_per_second - passed) / len(chunks[at])
+                due = min(most, max(1, 1 + int(overdue)))
+            batch = chunks[at : at + due]
+            at += due
+            passed += sum(map(len, batch))
+            yield batch
 
 
 def is_silent(pcm: bytes) -> bool:

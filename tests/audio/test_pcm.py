@@ -18,6 +18,11 @@ async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
         yield block
 
 
+async def pieces(chunks: list[bytes]) -> AsyncIterator[list[bytes]]:
+    for chunk in chunks:
+        yield [chunk]
+
+
 class Clock:
     """Time that passes only when somebody sleeps, or where a test says so."""
 
@@ -59,14 +64,14 @@ async def test_rechunk_gives_a_chunk_as_soon_as_it_is_full() -> None:
 
 async def test_the_first_chunk_leaves_at_once_and_the_others_at_their_deadlines() -> None:
     clock = Clock()
-    left = [clock.now async for _ in paced(stream([b"x" * 1000] * 5), 100_000, clock, clock.sleep)]
+    left = [clock.now async for _ in paced(pieces([b"x" * 1000] * 5), 100_000, 16, clock, clock.sleep)]
     assert left == pytest.approx([1000.0 + 0.01 * n for n in range(5)])
 
 
 async def test_lateness_is_caught_up_and_does_not_add_up() -> None:
     clock = Clock()
     left = []
-    async for _ in paced(stream([b"x" * 1000] * 20), 100_000, clock, clock.sleep):
+    async for _ in paced(pieces([b"x" * 1000] * 20), 100_000, 16, clock, clock.sleep):
         left.append(clock.now)
         clock.now += 0.045 if len(left) == 4 else 0.003  # what sending takes; once it hangs
     assert left[4] == pytest.approx(1000.075)
@@ -78,11 +83,11 @@ async def test_twenty_thousand_chunks_do_not_drift() -> None:
     clock = Clock()
     clock.now = 0.0
 
-    async def endless() -> AsyncIterator[bytes]:
+    async def endless() -> AsyncIterator[list[bytes]]:
         for _ in range(20_000):
-            yield b"x" * 1024
+            yield [b"x" * 1024]
 
-    async for _ in paced(endless(), 102_400, clock, clock.sleep):
+    async for _ in paced(endless(), 102_400, 16, clock, clock.sleep):
         clock.now += 0.0001
     assert clock.now == pytest.approx(19_999 * 0.01 + 0.0001)
 
@@ -90,14 +95,37 @@ async def test_twenty_thousand_chunks_do_not_drift() -> None:
 async def test_chunks_of_different_sizes_each_take_their_own_time() -> None:
     clock = Clock()
     chunks = [b"x" * 100, b"x" * 300, b"x" * 50, b"x"]
-    left = [clock.now async for _ in paced(stream(chunks), 100, clock, clock.sleep)]
+    left = [clock.now async for _ in paced(pieces(chunks), 100, 16, clock, clock.sleep)]
     assert left == pytest.approx([1000.0, 1001.0, 1004.0, 1004.5])
 
 
 async def test_speed_zero_never_sleeps() -> None:
     clock = Clock()
-    assert [chunk async for chunk in paced(stream([b"a", b"b"]), 0, clock, clock.sleep)] == [b"a", b"b"]
+    assert [due async for due in paced(pieces([b"a", b"b"]), 0, 16, clock, clock.sleep)] == [[b"a"], [b"b"]]
     assert clock.slept == []
+
+
+async def block(chunks: list[bytes]) -> AsyncIterator[list[bytes]]:
+    yield chunks
+
+
+async def test_chunks_of_a_block_leave_one_by_one_unless_they_are_late() -> None:
+    clock = Clock()
+    left = []
+    async for due in paced(block([b"x" * 1000] * 40), 100_000, 16, clock, clock.sleep):
+        left.append((round(clock.now - 1000, 3), len(due)))
+        clock.now += {2: 0.055, 4: 0.300}.get(len(left), 0)  # twice something hangs
+    assert left[:4] == [(0.0, 1), (0.01, 1), (0.065, 5), (0.07, 1)]
+    assert left[4:8] == [(0.37, 16), (0.37, 14), (0.38, 1), (0.39, 1)]
+    assert sum(count for _, count in left) == 40
+
+
+async def test_at_speed_zero_as_many_come_at_once_as_one_write_takes() -> None:
+    clock = Clock()
+    chunks = [bytes([n]) for n in range(40)]
+    taken = [due async for due in paced(block(chunks), 0, 16, clock, clock.sleep)]
+    assert [len(due) for due in taken] == [16, 16, 8]
+    assert [chunk for due in taken for chunk in due] == chunks
 
 
 @pytest.mark.parametrize(

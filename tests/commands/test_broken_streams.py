@@ -95,8 +95,8 @@ def test_a_locale_without_our_characters(spawn):
 
 def test_a_reader_who_pauses_is_no_silent_server(livecli, monkeypatch, tmp_path):
     """Neither by the idle timeout nor by pings, whose answers lie behind what has not been read."""
-    monkeypatch.setattr("livecli.client.PING_SECONDS", 0.1)
-    monkeypatch.setattr("livecli.client.PONG_SECONDS", 0.1)
+    monkeypatch.setattr("livecli.connection.PING_SECONDS", 0.1)
+    monkeypatch.setattr("livecli.connection.PONG_SECONDS", 0.1)
     parts, part = 400, bytes(48_000)  # more than all the buffers on the way hold
 
     def talk(connection: Connection) -> None:
