@@ -141,9 +141,8 @@ class Exchange:
         now = self._clock()
         if not self._ending.asked:  # from then on it is the answer that is waited for, whatever else is sent
             self._waits_since = None
-        for event in said:
-            if isinstance(event, events.AudioChunk):
-                self._stats.sent.add(event, now)
+        if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
+            self._stats.sent.add_all(chunks, now)
 
     async def _respond(self, event: events.ToolResponse) -> None:
         for response in event.responses:

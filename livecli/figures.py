@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -27,12 +28,15 @@ class Gaps:
         self._last: float | None = None
         self.maximum: float | None = None
 
-    def mark(self, at: float) -> None:
-        """Something came at `at`, in seconds."""
+    def mark(self, at: float, times: int = 1) -> None:
+        """So many things came together at `at`, in seconds."""
         if self._last is not None:
             gap = at - self._last
-            self._counts[round(math.log(max(gap, 1e-7)) / self.GROWTH)] += 1
+            self._counts[_bucket(gap)] += 1
             self.maximum = gap if self.maximum is None else max(self.maximum, gap)
+        if times > 1:
+            self._counts[_bucket(0.0)] += times - 1
+            self.maximum = self.maximum or 0.0
         self._last = at
 
     def copy(self) -> Gaps:
@@ -51,6 +55,10 @@ class Gaps:
         return None
 
 
+def _bucket(gap: float) -> int:
+    return round(math.log(max(gap, 1e-7)) / Gaps.GROWTH)
+
+
 @dataclass
 class Flow:
     """Audio in one direction. Sizes in bytes, times in seconds."""
@@ -67,17 +75,22 @@ class Flow:
 
     def add(self, chunk: events.AudioChunk, at: float) -> None:
         """Count one chunk that passed at `at`."""
-        size = len(chunk.pcm)
-        self.chunks += 1
-        self.bytes += size
-        self.audio_seconds += size / (2 * chunk.rate)
-        self.smallest = size if self.smallest is None else min(self.smallest, size)
-        self.largest = max(self.largest, size)
-        self.rate = self.rate or chunk.rate
+        self.add_all((chunk,), at)
+
+    def add_all(self, chunks: Sequence[events.AudioChunk], at: float) -> None:
+        """Count chunks of one rate, at least one, that passed together at `at`."""
+        sizes = [len(chunk.pcm) for chunk in chunks]
+        total, smallest, largest = sum(sizes), min(sizes), max(sizes)
+        self.chunks += len(sizes)
+        self.bytes += total
+        self.audio_seconds += total / (2 * chunks[0].rate)
+        self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
+        self.largest = max(self.largest, largest)
+        self.rate = self.rate or chunks[0].rate
         if self.first_at is None:
             self.first_at = at
         self.last_at = at
-        self.gaps.mark(at)
+        self.gaps.mark(at, len(sizes))
 
     def copy(self) -> Flow:
         """As it is now."""

@@ -102,7 +102,11 @@ class Reporters(Reporter):
     def __init__(self, *reporters: Reporter) -> None:
         self.wants_frames = any(reporter.wants_frames for reporter in reporters)
         for name in TOLD:
-            setattr(self, name, partial(_tell, [getattr(reporter, name) for reporter in reporters]))
+            methods = [getattr(reporter, name) for reporter in reporters]
+            idle = getattr(Reporter, name)  # who has no method of its own need not be called for every chunk
+            setattr(
+                self, name, partial(_tell, [each for each in methods if getattr(each, "__func__", None) is not idle])
+            )
 
 
 TOLD = tuple(name for name, method in vars(Reporter).items() if callable(method) and not name.startswith("_"))

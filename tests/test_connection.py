@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 
 import pytest
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 
-from livecli.connection import BUFFERED_BYTES, Connection, dial, mask, mask_in_python, text_frames
-from livecli.endpoint import Wanted, find_endpoint
+import livecli
+from livecli.connection import mask, mask_in_python, text_frames
+
+from .live_server import Connection, live_server
 
 SIZES = [0, 1, 4, 5, 125, 126, 127, 1403, 65_535, 65_536, 200_000]
 
@@ -57,3 +60,44 @@ def test_a_send_without_the_librarys_c_masks_in_python(tmp_path):
     ran = subprocess.run([sys.executable, "-c", "\n".join(program)], capture_output=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "r.wav").stat().st_size > 1000
+
+
+async def test_a_peer_that_takes_nothing_holds_the_sender_up_and_then_gets_everything_in_order():
+    goes_on = threading.Event()
+    heard: list[bytes] = []
+
+    def talk(connection: Connection) -> None:
+        connection.set_up()
+        assert goes_on.wait(30)
+        heard.append(connection.hear())
+        connection.drain()
+
+    with live_server(talk) as server:
+        async with livecli.connect(base_url=server.url) as session:
+            await session.send(livecli.ActivityStart())
+            sent = 0
+            sending: asyncio.Task[None] | None = None
+            while sending is None or sending.done():
+                batch = [livecli.AudioChunk(bytes([sent % 256]) * 65_536) for sent in range(sent, sent + 4)]
+                sent += 4
+                assert sent < 2000, "over 100 MB went nowhere"
+                sending = asyncio.create_task(session.send_all(batch))
+                await asyncio.wait([sending], timeout=0.5)
+            assert sent > 4
+            goes_on.set()
+            await sending
+            await session.send_all([livecli.AudioChunk(b"end!"), livecli.ActivityEnd()])
+    assert heard[0] == b"".join(bytes([index % 256]) * 65_536 for index in range(sent)) + b"end!"
+
+
+async def test_messages_after_the_server_has_closed_raise_what_it_said():
+    def talk(connection: Connection) -> None:
+        connection.set_up()
+        connection.close(1011, "Resource has been exhausted (e.g. check quota).")
+
+    with live_server(talk) as server:
+        async with livecli.connect(base_url=server.url) as session:
+            with pytest.raises(livecli.QuotaError):
+                for _ in range(1000):
+                    await session.send_all([livecli.Text("one"), livecli.Text("two")])
+                    await asyncio.sleep(0.01)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import msgspec
@@ -35,13 +35,15 @@ def _strict_decoder() -> msgspec.json.Decoder[messages.ClientMessage]:
 def encode_client(event: events.Event) -> bytes:
     """One client message, compact JSON in UTF-8."""
     if type(event) is events.AudioChunk:
-        return b'{"realtimeInput":{"audio":{"data":"%b","mimeType":"audio/pcm;rate=%d"}}}' % (
-            pybase64.b64encode(event.pcm),
-            event.rate,
-        )
+        return b'{"realtimeInput":{"audio":{"data":"' + pybase64.b64encode(event.pcm) + _after_audio(event.rate)
     if isinstance(event, events.Setup):
         return _encoder.encode({"setup": setup_json(event)})
     return _encoder.encode(_client_message(event))
+
+
+@lru_cache(8)
+def _after_audio(rate: int) -> bytes:
+    return b'","mimeType":"audio/pcm;rate=%d"}}}' % rate
 
 
 def setup_json(setup: events.Setup) -> dict[str, Any]:
