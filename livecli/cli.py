@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import auth, send, serve
+from .commands import auth, help, send, serve
 
 app = typer.Typer(
     name="livecli",
@@ -19,6 +19,7 @@ app.command("send")(send.send)
 app.add_typer(auth.app, name="auth")
 # What follows the COMMAND's name is the COMMAND's, with "--" before it and without.
 app.command("serve", context_settings={"allow_interspersed_args": False}, epilog=serve.FAULTS)(serve.serve)
+app.command("help")(help.help)
 
 
 def _version(asked: bool) -> None:

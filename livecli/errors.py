@@ -83,7 +83,7 @@ class CheckError(LivecliError):
 
 
 class UsageError(LivecliError):
-    """The options contradict one another or cannot be understood."""
+    """Usage: the options contradict one another or cannot be understood."""
 
     status, kind = 2, "usage"
 
@@ -99,7 +99,7 @@ class OutputClosed(FileError):
 
 
 class CannotRun(FileError):
-    """The COMMAND to be run is not there (127) or no program (126): the statuses of `env` and of every shell."""
+    """Of `serve -- COMMAND`: it is not there (127) or no program (126), as with `env` and every shell."""
 
     def __init__(self, message: str, *, exit_status: int) -> None:
         super().__init__(message)
@@ -146,7 +146,7 @@ class QuotaError(LivecliError):
 
 
 class Interrupted(LivecliError):
-    """Ctrl-C (130) or SIGTERM (143)."""
+    """Interrupted: Ctrl-C (130) or SIGTERM (143)."""
 
     status, kind = 130, "interrupted"
 
@@ -157,3 +157,19 @@ class Interrupted(LivecliError):
     @property
     def exit_status(self) -> int:
         return self._exit_status
+
+
+def statuses() -> list[tuple[str, str]]:
+    """Every exit status and what it means, in the words of the classes above."""
+    graded = (CheckError, UsageError, FileError, AuthError, ConnectError, ServerError, DeadlineError, QuotaError)
+    return [
+        ("0", "Done."),
+        *((str(error.status), _meaning(error)) for error in graded),
+        (str(BUG_STATUS), "A bug in livecli: a traceback, and where to report it."),
+        ("126, 127", _meaning(CannotRun)),
+        ("130, 143", _meaning(Interrupted)),
+    ]
+
+
+def _meaning(error: type[LivecliError]) -> str:
+    return (error.__doc__ or "").partition("\n")[0]

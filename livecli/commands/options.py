@@ -47,6 +47,10 @@ DebugOption = Annotated[
     bool,
     typer.Option("--debug", help="Frames (audio and secrets elided) and tracebacks.", rich_help_panel=TALK),
 ]
+ExplainOption = Annotated[
+    bool,
+    typer.Option("--explain", help="After a failure: its cause, and what to try in which order.", rich_help_panel=TALK),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.", rich_help_panel=TALK)]
 
 

@@ -75,6 +75,7 @@ def send(
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
     debug: options.DebugOption = False,
+    explain: options.ExplainOption = False,
 ) -> None:
     """Stream audio to the Live API and save the spoken reply.
 
@@ -119,12 +120,15 @@ def send(
         run(_rehearse(questions, wanted))
         return
     from ..console import reporter
+    from ..console.explanations import Explanations
     from ..console.streams import EventLog, JsonSummaries
     from ..report import Reporters
 
     several = len(questions) > 1
     with ExitStack() as files:
         told: list[Reporter] = [reporter(quiet=quiet, verbose=verbose, debug=debug, several=several)]
+        if explain:
+            told.append(Explanations())
         if events:
             told.append(files.enter_context(EventLog(events, several=several)))
         if json_lines:
