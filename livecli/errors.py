@@ -36,7 +36,8 @@ class LivecliError(Exception):
     `close_code` and `close_reason` are those of the WebSocket close that caused the error, if one did. `retry` is what
     may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a fresh one);
     `retry_after_seconds` is the pause that the server asks for.
-    `cause` and `remedies` (in the order to try) are the longer version, `source` where that is known from.
+    `cause` and `remedies` (in the order to try) are the longer version, `source` where that is known from; `blamed` are
+    the fields of the setup that a bisection found.
     """
 
     status: ClassVar[int] = BUG_STATUS
@@ -46,6 +47,7 @@ class LivecliError(Exception):
     cause: str | None = None
     remedies: tuple[str, ...] = ()
     source: str | None = None
+    blamed: tuple[str, ...] = ()
 
     def __init__(
         self, message: str, *, hint: str | None = None, close_code: int | None = None, close_reason: str | None = None

@@ -241,6 +241,7 @@ def error_json(error: LivecliError) -> dict[str, Any]:
         "hint": error.hint,
         "close_code": error.close_code,
         "close_reason": error.close_reason,
+        "blamed": list(error.blamed) or None,
     }
 
 

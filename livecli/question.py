@@ -13,10 +13,11 @@ from .audio.files import SAMPLE, FileSource, open_source
 from .audio.pcm import rechunk
 from .audio.places import same_file
 from .audio.reply import Reply, open_reply
+from .bisection import bisect, is_unspecific, put_blame
 from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Endpoint, Wanted
-from .errors import CheckError, DeadlineError, FileError, LivecliError, UsageError
+from .errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from .exchange import Exchange, Sending
 from .figures import Summary
 from .images import open_image
@@ -35,6 +36,7 @@ class Question:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 
     `images` are files that are shown with it; `toolbox` is what the model may call, and `confirm` asks before it does.
+    `bisects`: where the setup is refused without a reason, the field to blame is looked for.
     """
 
     input: str | None = None
@@ -48,6 +50,7 @@ class Question:
     images: tuple[str, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
     confirm: Confirm | None = None
+    bisects: bool = False
 
     @property
     def name(self) -> str:
@@ -83,7 +86,7 @@ async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary
     summary = Summary(question.name)
     try:
         async with asyncio.timeout(question.timeouts.total) as total:
-            await _ask(question, wanted, summary, reporter)
+            await _ask_or_bisect(question, wanted, summary, reporter)
     except UsageError:
         raise
     except LivecliError as error:
@@ -102,6 +105,17 @@ async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary
     _say_what_was_kept(summary)
     reporter.finished(summary)
     return summary
+
+
+async def _ask_or_bisect(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter) -> None:
+    try:
+        await _ask(question, wanted, summary, reporter)
+    except ServerError as error:
+        if question.bisects and summary.setup_seconds is None and is_unspecific(error):
+            endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+            opening = question.setup(endpoint)
+            put_blame(error, await bisect(opening, endpoint, credential, question.timeouts, reporter))
+        raise
 
 
 async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter) -> None:

@@ -83,6 +83,9 @@ class Reporter:
     def interlude(self, begins: bool) -> None:
         """Somebody else has the terminal, to ask a question; or no longer."""
 
+    def remark(self, text: str) -> None:
+        """What goes on, for whoever likes to know."""
+
     def warning(self, text: str) -> None:
         """Something the user should know, though the run goes on."""
 

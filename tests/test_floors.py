@@ -18,6 +18,7 @@ FLOORS = [
     ["resumption"],
     ["line"],
     ["exchange", "opening"],
+    ["bisection"],
     ["question"],
     ["api", "commands"],
     ["cli"],

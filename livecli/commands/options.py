@@ -61,6 +61,9 @@ TemperatureOption = Annotated[float | None, typer.Option(min=0, max=2, help="Sam
 SetupOption = Annotated[
     str | None, typer.Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")
 ]
+BisectSetupOption = Annotated[
+    bool, typer.Option("--bisect-setup", help="If the setup is refused without a reason, find the field to blame.")
+]
 NoTranscriptsOption = Annotated[bool, typer.Option("--no-transcripts", help="Ask for no transcripts.")]
 
 ChunkBytesOption = Annotated[int, typer.Option(min=2, max=65536, help="Bytes of PCM in a message, even.")]

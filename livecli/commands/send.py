@@ -54,6 +54,7 @@ def send(
     system: options.SystemOption = None,
     temperature: options.TemperatureOption = None,
     setup: options.SetupOption = None,
+    bisect_setup: options.BisectSetupOption = False,
     no_transcripts: options.NoTranscriptsOption = False,
     tool: options.ToolOption = None,
     tools: options.ToolsOption = None,
@@ -97,6 +98,7 @@ def send(
     check_tools(box, search=search, confirm=confirm, extra=extra)
     common: dict[str, Any] = {
         "raw_output": raw_output,
+        "bisects": bisect_setup,
         "sending": Sending(chunk_bytes, speed, activity, trailing_silence),
         "configuration": Configuration(
             voice, language, system_words(system), temperature, not no_transcripts, activity, extra, search

@@ -100,6 +100,9 @@ class Lines(Reporter):
             for line in noise.splitlines():
                 self.write(f"{name}: {one_line(line)}")
 
+    def remark(self, text: str) -> None:
+        self.talk(one_line(text))
+
     def warning(self, text: str) -> None:
         self.write(f"warning: {one_line(text)}")
 
