@@ -4,102 +4,16 @@ monotonic clock.
 
 from __future__ import annotations
 
-import math
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .citations import Citation, citations, merged
 from .endpoint import Endpoint
 from .errors import LivecliError
+from .flow import Flow
 from .protocol import events
 
 SUMMARY_SCHEMA = "livecli/summary@1"
-
-
-class Gaps:
-    """Percentiles of the time between chunks in constant memory: counts by logarithmic bucket, true to 1 %."""
-
-    GROWTH = math.log(1.02)
-
-    def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
-        self._last: float | None = None
-        self.maximum: float | None = None
-
-    def mark(self, at: float, times: int = 1) -> None:
-        """So many things came together at `at`, in seconds."""
-        if self._last is not None:
-            gap = at - self._last
-            self._counts[_bucket(gap)] += 1
-            self.maximum = gap if self.maximum is None else max(self.maximum, gap)
-        if times > 1:
-            self._counts[_bucket(0.0)] += times - 1
-            self.maximum = self.maximum or 0.0
-        self._last = at
-
-    def copy(self) -> Gaps:
-        """As it is now."""
-        other = Gaps()
-        other._counts, other._last, other.maximum = self._counts.copy(), self._last, self.maximum
-        return other
-
-    def percentile(self, share: float) -> float | None:
-        """The gap in seconds that `share` (0 to 1) of all gaps do not exceed; None where there was none."""
-        wanted = share * self._counts.total()
-        for bucket in sorted(self._counts):
-            wanted -= self._counts[bucket]
-            if wanted <= 0:
-                return min(math.exp(bucket * self.GROWTH), self.maximum or 0.0)
-        return None
-
-
-def _bucket(gap: float) -> int:
-    return round(math.log(max(gap, 1e-7)) / Gaps.GROWTH)
-
-
-@dataclass
-class Flow:
-    """Audio in one direction. Sizes in bytes, times in seconds."""
-
-    chunks: int = 0
-    bytes: int = 0
-    audio_seconds: float = 0.0
-    smallest: int | None = None
-    largest: int = 0
-    first_at: float | None = None
-    last_at: float | None = None
-    rate: int | None = None
-    gaps: Gaps = field(default_factory=Gaps)
-
-    def add(self, chunk: events.AudioChunk, at: float) -> None:
-        """Count one chunk that passed at `at`."""
-        self.add_all((chunk,), at)
-
-    def add_all(self, chunks: Sequence[events.AudioChunk], at: float) -> None:
-        """Count chunks of one rate, at least one, that passed together at `at`."""
-        sizes = [len(chunk.pcm) for chunk in chunks]
-        total, smallest, largest = sum(sizes), min(sizes), max(sizes)
-        self.chunks += len(sizes)
-        self.bytes += total
-        self.audio_seconds += total / (2 * chunks[0].rate)
-        self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
-        self.largest = max(self.largest, largest)
-        self.rate = self.rate or chunks[0].rate
-        if self.first_at is None:
-            self.first_at = at
-        self.last_at = at
-        self.gaps.mark(at, len(sizes))
-
-    def copy(self) -> Flow:
-        """As it is now."""
-        return replace(self, gaps=self.gaps.copy())
-
-    @property
-    def mean(self) -> float | None:
-        """Mean size of a chunk in bytes."""
-        return self.bytes / self.chunks if self.chunks else None
 
 
 @dataclass

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1] / "livecli"
 FLOORS = [
     ["errors", "mistake"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
-    ["tail", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
+    ["tail", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
     ["configuration", "figures", "upgrade", "retrying", "connection"],
     ["report", "ending"],
     # Doors to the outside; none imports another.

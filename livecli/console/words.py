@@ -6,7 +6,8 @@ import json
 
 from ..citations import Citation
 from ..complaint import one_line
-from ..figures import Flow, Summary, latencies
+from ..figures import Summary, latencies
+from ..flow import Flow
 from ..protocol.messages import Json
 
 NONE = "–"
