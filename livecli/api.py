@@ -10,14 +10,15 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Literal, TypedDict, Unpack
 
+from .asking import Sending
 from .client import Session
 from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Wanted
 from .errors import UsageError
-from .exchange import Sending
 from .figures import Summary
 from .opening import Timeouts, open_authorised, reachable
 from .protocol.models import Platform
@@ -84,7 +85,7 @@ async def connect(**options: Unpack[Options]) -> AsyncIterator[Session]:
     """
     async with reachable(_wanted(options)) as wanted:
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
-        opening = setup(endpoint, _configuration(options))
+        opening = setup(endpoint, replace(_configuration(options), resumes=False))
         async with open_authorised(endpoint, credential, opening, _timeouts(options), Reporter()) as session:
             yield session
 

@@ -26,7 +26,8 @@ class Configuration:
 
     `extra` is JSON in the wire's spelling that is merged over everything else. `activity` None says nothing about
     detection: a text turn needs none. `search` lets the model look things up, `functions` call what is declared there;
-    `pictures` is whether it is shown any.
+    `pictures` is whether it is shown any. `resumes`: the session can go on over another connection; `endless`: what the
+    model has no room for is forgotten, instead of the session ending there.
     """
 
     voice: str | None = None
@@ -39,6 +40,8 @@ class Configuration:
     search: bool = False
     functions: tuple[messages.FunctionDeclaration, ...] = ()
     pictures: bool = False
+    resumes: bool = True
+    endless: bool = False
 
 
 def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
@@ -61,8 +64,20 @@ def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
         realtime_input_config=_realtime(wanted),
         input_audio_transcription=transcription,
         output_audio_transcription=transcription,
+        session_resumption=_resumption(endpoint) if wanted.resumes else None,
+        context_window_compression=(
+            messages.ContextWindowCompressionConfig(sliding_window=messages.SlidingWindow()) if wanted.endless else None
+        ),
     )
     return events.Setup(body, dict(wanted.extra))
+
+
+def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
+    """Vertex AI says which messages a handle includes, if asked; the Developer API refuses to be asked."""
+    from .protocol import messages
+    from .protocol.models import Platform
+
+    return messages.SessionResumptionConfig(transparent=endpoint.platform is Platform.VERTEX or None)
 
 
 def _realtime(wanted: Configuration) -> messages.RealtimeInputConfig | None:

@@ -28,6 +28,28 @@ class Ending:
         self._due.ask()
         self._status = "IDLE"
         self._settling: asyncio.TimerHandle | None = None
+        self._so_far: asyncio.Event | None = None
+
+    @property
+    def awaited(self) -> bool:
+        """Whether an answer is waited for: to all of it, or to what was asked so far."""
+        return self.asked or self._so_far is not None
+
+    async def until_answered(self) -> None:
+        """Wait for the answer to what was asked so far; more is to come after it."""
+        self._so_far = asyncio.Event()
+        try:
+            self.check()
+            await self._so_far.wait()
+        finally:
+            self._so_far = None
+
+    def begin_again(self) -> None:
+        """Whatever was answered is taken back, and will be answered once more."""
+        if self._settling is not None:
+            self._settling.cancel()
+        self._due, self._status = Due(), "IDLE"
+        self._due.ask()
 
     def ask(self, *, all: bool = False) -> None:
         """More of the question is about to be sent: no turn that ended before answers it. `all`: all of it was sent."""
@@ -55,10 +77,11 @@ class Ending:
 
     def check(self) -> None:
         """Whether it is answered now: after anything was received, and after a call is over."""
+        answered = self.over if self.asked else self._so_far
         # REQUIRES_ACTION is the deprecated name of IDLE.
-        if not self.asked or self._pending() or self._status not in ("IDLE", "REQUIRES_ACTION"):
+        if answered is None or self._pending() or self._status not in ("IDLE", "REQUIRES_ACTION"):
             return
         if not self._due.turns:
-            self.over.set()
+            answered.set()
         elif self._due.doubtful:
-            self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, self.over.set)
+            self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, answered.set)

@@ -93,6 +93,10 @@ class Summary:
     stats: TransferStats = field(default_factory=TransferStats)
     error: LivecliError | None = None
 
+    def note_opened(self, session_id: str | None, connect_seconds: float | None, setup_seconds: float | None) -> None:
+        """The session is open, and how long that took."""
+        self.session_id, self.connect_seconds, self.setup_seconds = session_id, connect_seconds, setup_seconds
+
     @property
     def ok(self) -> bool:
         """Whether the run did what was asked for."""

@@ -8,12 +8,12 @@ come again: nothing is lost, and nothing counts twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 from .client import Session
 from .endpoint import Endpoint
-from .errors import LivecliError, ServerError
+from .errors import LivecliError, ProtocolError, ServerError
 from .protocol import events
 from .report import Reporter
 from .resumption import Resumption
@@ -23,8 +23,15 @@ Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Sessio
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
 
 
+CONNECTION_SECONDS = 600.0
+"""How long a connection lasts, as far as is known before the service says it (documented)."""
+LASTING_SECONDS = 30.0
+"""A connection that lasted so long was worth opening, whatever was said over it."""
+
+
 class Line:
-    """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were.
+    """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were;
+    `life_seconds` is how long one lasts.
 
     `on_checkpoint` is called where all that was received so far is there to stay, `on_rewind` where what was received
     since then is to be forgotten. `retries` bounds the attempts at a connection, and how often one may be lost without
@@ -38,12 +45,16 @@ class Line:
         self.on_rewind: Callable[[], None] = lambda: None
         self.first: Session
         self._session: Session
+        self.life_seconds = CONNECTION_SECONDS
+        self._clock = asyncio.get_running_loop().time
         self._opened, self._reporter, self._retries = opened, reporter, retries
         self._stack = AsyncExitStack()
         self._messages_before = 0  # this connection
-        self._leaving = False  # the service is about to end the connection
+        self._dialled_at = 0.0
+        self._leave_at: float | None = None  # the service is about to end the connection
+        self._leaving = False
         self._over = self._patient = False
-        self._gained = (0, 0)  # how far it was when a connection was last lost
+        self._gained = (0, 0)  # how far it was when this connection began
         self._fruitless = 0
         self._pauses = pauses()
         self._failure: LivecliError | None = None
@@ -73,16 +84,19 @@ class Line:
 
     async def send(self, event: events.Event) -> None:
         """As `Session.send`; while the connection is lost it waits for the next one."""
+        await self.send_all((event,))
+
+    async def send_all(self, said: Sequence[events.Event]) -> None:
+        """As `Session.send_all`; while the connection is lost it waits for the next one."""
         session, direct = self._session, self._caught_up.is_set()
-        self.resumption.say(event)
+        for event in said:
+            self.resumption.say(event)
         if direct:
             try:
-                return await session.send(event)
-            except ServerError as error:
-                if session.close_code is None:  # it was never said: it may not be, now
-                    raise
-                await self._go_on(session, error)
+                return await session.send_all(said)
             except LivecliError as error:
+                if isinstance(error, ProtocolError) and session.close_code is None:
+                    raise  # it may not be said now, and was not
                 await self._go_on(session, error)
         await self._caught_up.wait()
         if self._failure is not None:
@@ -94,14 +108,27 @@ class Line:
         while True:
             session = self._session
             try:
-                event = await session.receive()
+                event = await self._next(session)
             except LivecliError as error:
                 await self._go_on(session, error)
                 continue
-            self._follow(event)
-            if self._leaving and self.resumption.complete and not self._over:
+            if event is not None:
+                self._follow(event)
+            if self._leaving and self.resumption.complete and self._fruitful and not self._over:
                 await self._go_on(session, None)
-            return event
+            if event is not None:
+                return event
+
+    async def _next(self, session: Session) -> events.Event | None:
+        """None where it is time to leave the connection."""
+        if self._leave_at is None:
+            return await session.receive()
+        try:
+            async with asyncio.timeout_at(self._leave_at):
+                return await session.receive()
+        except TimeoutError:
+            self._leave_at, self._leaving = None, True
+            return None
 
     def be_patient(self) -> None:
         """As `Session.be_patient`, for every connection."""
@@ -124,7 +151,14 @@ class Line:
             if self.resumption.update(event):
                 self.on_checkpoint()
         elif isinstance(event, events.GoAway):
-            self._leaving = True
+            now = self._clock()
+            self._leave_at = now + event.time_left_seconds / 2
+            self.life_seconds = now + event.time_left_seconds - self._dialled_at
+
+    @property
+    def _fruitful(self) -> bool:
+        """Whether this connection has brought the session forward, or has at least lasted."""
+        return self.resumption.gained > self._gained or self._clock() - self._dialled_at > LASTING_SECONDS
 
     async def _go_on(self, session: Session, error: LivecliError | None) -> None:
         """Open the connection after `session`'s, which is lost because of `error`, or (None) given up in time."""
@@ -140,30 +174,34 @@ class Line:
                 self._failure = failure if isinstance(failure, LivecliError) else error
                 self._caught_up.set()
                 raise
-            self._reporter.resumed(self.connections, error)
+            self._reporter.resumed(self.connections, error, self.resumption.unsaid)
             self._repeating = asyncio.create_task(self._repeat(self._session))
 
     async def _reopen(self, error: LivecliError | None) -> None:
-        if error is not None and (self._over or error.retry == "never" or not self.resumption.possible):
-            raise error
+        pause = self._pause_after(error) if error is not None else None
         await self._stop_repeating()
         await self._stack.aclose()  # the old one first: a handle does not open a second connection
         self.on_rewind()
-        if error is not None:
-            await self._pause(error)
+        if pause is not None:
+            self._tell(pause)
+            await asyncio.sleep(pause.seconds)
         await persistently(self._dial_on, self._retries, self._tell)
 
-    async def _pause(self, error: LivecliError) -> None:
-        """Not at all after a connection that brought the session forward; else longer each time, and not for ever."""
-        if self.resumption.gained > self._gained:
-            self._gained, self._fruitless, self._pauses = self.resumption.gained, 0, pauses()
+    def _pause_after(self, error: LivecliError) -> Retry | None:
+        """None after a connection that was good for something; else longer each time.
+
+        Raises `error` where the session cannot be gone on with, or that has been tried often enough.
+        """
+        if self._over or error.retry == "never" or not self.resumption.possible:
+            raise error
+        if self._fruitful:
+            self._fruitless, self._pauses = 0, pauses()
         self._fruitless += 1
         if self._retries is not None and self._fruitless > self._retries:
             raise error
-        if self._fruitless > 1 or error.retry == "later":
-            retry = Retry(error, self._fruitless, self._retries, next(self._pauses))
-            self._tell(retry)
-            await asyncio.sleep(retry.seconds)
+        if self._fruitless == 1 and error.retry == "resume":
+            return None
+        return Retry(error, self._fruitless, self._retries, next(self._pauses))
 
     async def _dial_on(self) -> Session:
         try:
@@ -180,7 +218,8 @@ class Line:
         session = await stack.enter_async_context(self._opened(setup, began_at))
         self._stack, self._session = stack, session
         self.connections += 1
-        self._leaving = False
+        self._dialled_at, self._gained = self._clock(), self.resumption.gained
+        self._leave_at, self._leaving = None, False
         if self._patient:
             session.be_patient()
         return session

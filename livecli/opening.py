@@ -19,11 +19,15 @@ from .resumption import History, Resumption
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run."""
+    """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
+
+    `retries` is how often a connection is tried again where that may help; None is any number.
+    """
 
     connect: float = 10.0
     idle: float = 30.0
     total: float | None = None
+    retries: int | None = 3
 
 
 @asynccontextmanager
@@ -76,8 +80,6 @@ async def open_line(
     setup: events.Setup,
     timeouts: Timeouts,
     reporter: Reporter,
-    *,
-    retries: int | None,
     history: History | None = None,
 ) -> AsyncIterator[Line]:
     """As `open_authorised`, but what is open is the session, whatever becomes of its connections."""
@@ -85,7 +87,7 @@ async def open_line(
     def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
-    line = Line(opened, Resumption(setup, endpoint.model, history), reporter, retries)
+    line = Line(opened, Resumption(setup, endpoint.model, history), reporter, timeouts.retries)
     try:
         await line.open()
         yield line

@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from .asking import Sending
 from .audio.files import SAMPLE, FileSource, open_source
 from .audio.pcm import rechunk
 from .audio.places import same_file
@@ -18,10 +19,10 @@ from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Endpoint, Wanted
 from .errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
-from .exchange import Exchange, Sending
+from .exchange import Exchange
 from .figures import Summary
 from .images import open_image
-from .opening import Timeouts, open_authorised
+from .opening import Timeouts, open_line
 from .protocol import events
 from .protocol.codec import encode_client, setup_json
 from .report import Reporter
@@ -29,6 +30,9 @@ from .running import interruption
 from .tools.calls import Confirm
 from .tools.toolbox import Toolbox
 from .written import written
+
+ENDLESS_FROM_SECONDS = 600.0
+"""A session without compression ends after 15 minutes of audio, the answers to it included (documented)."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +67,18 @@ class Question:
         stem = "stdin" if self.name == "-" else Path(self.name).stem
         return self.output if self.output is not None else f"{stem}.reply.{'pcm' if self.raw_output else 'wav'}"
 
-    def setup(self, endpoint: Endpoint) -> events.Setup:
-        """What opens its session. A text turn needs no activity, so nothing is said about detection.
+    def setup(self, endpoint: Endpoint, seconds: float | None = 0.0) -> events.Setup:
+        """What opens its session; `seconds` is the length of its audio, None where that is not known.
 
-        Raises UsageError where the model does not take a function as it is declared.
+        A text turn needs no activity, so nothing is said about detection. Raises UsageError where the model does not
+        take a function as it is declared.
         """
         asked = replace(
             self.configuration,
             activity=None if self.text is not None else self.sending.activity,
             functions=self.toolbox.declarations(endpoint.model),
             pictures=bool(self.images),
+            endless=seconds is None or seconds > ENDLESS_FROM_SECONDS,
         )
         return setup(endpoint, asked)
 
@@ -131,16 +137,13 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         reporter.connecting(endpoint)
         if endpoint.is_cleartext and not endpoint.is_loopback and credential.elided_headers():
             reporter.warning(f"the credential goes to {endpoint.host} in the clear: wss:// would protect it")
-        opening = question.setup(endpoint)
-        session = await stack.enter_async_context(
-            open_authorised(endpoint, credential, opening, question.timeouts, reporter)
-        )
+        opening = question.setup(endpoint, source.seconds if source else 0.0)
+        line = await stack.enter_async_context(open_line(endpoint, credential, opening, question.timeouts, reporter))
         if reply.waits:
-            session.be_patient()
-        summary.session_id = session.session_id
-        summary.connect_seconds, summary.setup_seconds = session.timings.connect, session.timings.setup
+            line.be_patient()
+        summary.note_opened(line.first.session_id, line.first.timings.connect, line.first.timings.setup)
         reporter.connected(summary)
-        exchange = Exchange(session, reply, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
+        exchange = Exchange(line, reply, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
         if source is None:
             asking = exchange.type(question.text or "", pictures)
         else:
@@ -213,7 +216,7 @@ async def rehearse(question: Question, wanted: Wanted) -> str:
         source = await _input(question, stack)
         pictures = await _pictures(question)
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
-        said: list[events.Event] = [question.setup(endpoint)]
+        said: list[events.Event] = [question.setup(endpoint, source.seconds if source else 0.0)]
         if source is None:
             said += written(endpoint.model, question.text or "", pictures)
         else:

@@ -42,9 +42,19 @@ def event_fields(event: events.Event) -> dict[str, Any]:
         case events.Image(data, mime_type):
             return {"bytes": len(data), "mime_type": mime_type}
         case events.Setup():
-            return {"setup": setup_json(event)}
+            return {"setup": _without_handle(setup_json(event))}
+        case events.ResumptionUpdate(_, resumable, last_consumed):
+            return {"resumable": resumable, "last_consumed": last_consumed}
     fields: dict[str, Any] = msgspec.to_builtins(event)
     return fields
+
+
+def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
+    """A handle opens the session to whoever has it."""
+    match setup:
+        case {"sessionResumption": {"handle": str(handle), **others}}:
+            return {**setup, "sessionResumption": {"handle": f"({len(handle)} characters)", **others}}
+    return setup
 
 
 class Reporter:
@@ -92,8 +102,11 @@ class Reporter:
     def retrying(self, retry: Retry) -> None:
         """A connection failed, and another attempt follows."""
 
-    def resumed(self, connections: int, error: LivecliError | None) -> None:
-        """The session goes on over another connection; `error` is how the one before was lost, None if it was left."""
+    def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
+        """The session goes on over another connection, which is told `again` so many messages.
+
+        `error` is how the one before was lost, None if it was left in time.
+        """
 
     def finished(self, summary: Summary) -> None:
         """The run is over, well or not."""

@@ -28,7 +28,7 @@ UNCONFIRMED_BYTES = 4 * 1024 * 1024
 class Resumption:
     """`handle` is the session's last; `ready` is whether the service would let it be used now: not while it answers.
 
-    `said` counts what was said over all connections. `transparent`: the service says what a handle includes.
+    `expected`: there will be something to go on with. `transparent`: the service says what a handle includes.
     """
 
     def __init__(self, setup: events.Setup, model: str, history: History | None = None) -> None:
@@ -38,7 +38,7 @@ class Resumption:
         self.ready = False
         self._setup, self._model, self._history = setup, model, history
         self._tail = Tail()
-        self._keeps = isinstance(wanted, dict) or history is not None
+        self.expected = isinstance(wanted, dict) or history is not None
         self._before = 0  # how many were said before this connection's first
         self._answered = 0
 
@@ -46,6 +46,11 @@ class Resumption:
     def said(self) -> int:
         """The number of the last thing said."""
         return self._tail.end - 1
+
+    @property
+    def unsaid(self) -> int:
+        """How many messages a new connection has to be told again."""
+        return self._tail.end - self._tail.first
 
     @property
     def gained(self) -> tuple[int, int]:
@@ -60,11 +65,11 @@ class Resumption:
     @property
     def complete(self) -> bool:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
-        return self.ready and (self.transparent or self._tail.first == self._tail.end)
+        return self.ready and (self.transparent or not self.unsaid)
 
     def say(self, event: events.Event) -> None:
         """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
-        if self._keeps and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
+        if self.expected and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
             self._tail.append(event)
         else:
             self._tail.pass_by()

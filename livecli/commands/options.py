@@ -76,6 +76,7 @@ TrailingSilenceOption = Annotated[
 ]
 
 ConnectTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")]
+RetriesOption = Annotated[int, typer.Option(min=0, help="Further attempts at a connection, where they may help.")]
 IdleTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds of silence while an answer is due; 0: any.")]
 TimeoutOption = Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")]
 EventsOption = Annotated[

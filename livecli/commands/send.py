@@ -63,6 +63,7 @@ def send(
     connect_timeout: options.ConnectTimeoutOption = 10.0,
     idle_timeout: options.IdleTimeoutOption = 30.0,
     timeout: options.TimeoutOption = None,
+    retries: options.RetriesOption = 3,
     platform: options.PlatformOption = None,
     project: options.ProjectOption = None,
     location: options.LocationOption = None,
@@ -88,9 +89,9 @@ def send(
     seconds = {"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout, "--timeout": timeout}
     check_numbers({"--speed": speed, "--trailing-silence": trailing_silence, "--temperature": temperature, **seconds})
 
+    from ..asking import Sending
     from ..configuration import Configuration
     from ..endpoint import Wanted
-    from ..exchange import Sending
     from ..opening import Timeouts
     from ..question import Question
 
@@ -105,7 +106,7 @@ def send(
         ),
         "images": tuple(image or ()),
         "toolbox": box,
-        "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None),
+        "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None, retries),
     }
     if len(names) > 1:
         questions = [Question(name, output=_in_folder(output, name, raw_output), **common) for name in names]

@@ -111,10 +111,11 @@ class Lines(Reporter):
         pause = f"trying again in {retry.seconds:.1f} s ({retry.attempt}{of})"
         self.talk(f"{one_line(retry.error.message)}; {pause}")
 
-    def resumed(self, connections: int, error: LivecliError | None) -> None:
+    def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
         if self._verbose and not self._quiet:
             why = one_line(error.message) if error else "the server was about to close the one before"
-            self.write(f"connection {connections}: the session goes on ({why})")
+            said = f", {again} messages are sent again" if again else ""
+            self.write(f"connection {connections}: the session goes on ({why}{said})")
 
     def finished(self, summary: Summary) -> None:
         if isinstance(summary.error, OutputClosed):

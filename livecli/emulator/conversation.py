@@ -101,7 +101,7 @@ class Conversation:
             self._dialogue.consumed += 1
             for event in said:
                 self._dialogue.receive(event, now)
-            self._dialogue.offer_handle()
+            self._dialogue.offer_handle(now)
 
     def next_message(self, now: float) -> Message | None:
         """What is to be said next, at this time in seconds; None while there is nothing: see `wake_at`.

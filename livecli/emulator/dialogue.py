@@ -103,10 +103,10 @@ class Dialogue:
             case events.ContextUpdate():
                 self._update(event)
 
-    def offer_handle(self) -> None:
+    def offer_handle(self, now: float) -> None:
         """To be asked after each message: while nothing is answered the session may be gone on with elsewhere."""
         if not (self._turn or self._waiting or self.outbox or self.memory.tools.awaited):
-            self.outbox.extend(self._resumption.update_between(self.memory, self.consumed))
+            self.outbox.extend(self._resumption.update_between(self.memory, self.consumed, now))
 
     def next_message(self, now: float) -> Message | None:
         """What is to be said next; None while there is nothing."""

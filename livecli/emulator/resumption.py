@@ -29,8 +29,8 @@ EXPIRY_SECONDS: Mapping[Platform, float] = MappingProxyType(
     {Platform.DEVELOPER: 2 * 3600.0, Platform.VERTEX: 24 * 3600.0}
 )
 
-MESSAGES_PER_HANDLE = 64
-"""Of the client, with `transparent`: two seconds of speech in chunks of 1 KB."""
+MESSAGES_PER_HANDLE, SECONDS_PER_HANDLE = 64, 0.25
+"""With `transparent` and while the client speaks on: as soon as it said so much, or has spoken so long."""
 MAX_HANDLES = 10_000
 MAX_HANDLES_OF_A_SESSION = 16
 MAX_HANDLES_WITH_SOUND = 4
@@ -115,14 +115,14 @@ class Sessions:
         """This connection's, which has to be closed. Raises Refusal where its handle cannot be used."""
         handle = config.handle if config is not None else None
         if not handle:
-            return Resumption(self, config, platform, _Session())
+            return Resumption(self, config, platform, _Session(), now)
         kept = self._kept.get(handle)
         if kept is None or kept.platform is not platform or self._has_expired(kept, now):
             raise Refusal(1008, closes.ENTITY_NOT_FOUND)
         if kept.session.ended_at is None:
             raise Refusal(1011, closes.INTERNAL_ERROR)
         kept.session.ended_at = None
-        return Resumption(self, config, platform, kept.session, kept.memory.fork())
+        return Resumption(self, config, platform, kept.session, now, kept.memory.fork())
 
     def keep(self, memory: Memory, platform: Platform, session: _Session) -> str:
         """A new handle for `memory`, which is the store's from now on. Of older ones the sound is forgotten."""
@@ -163,12 +163,14 @@ class Resumption:
         config: SessionResumptionConfig | None,
         platform: Platform,
         session: _Session,
+        now: float,
         memory: Memory | None = None,
     ) -> None:
         self.memory = memory
         self._sessions, self._session = sessions, session
         self._platform = platform
         self._wanted = config is not None
+        self._kept_at = now
         self._transparent = config is not None and bool(config.transparent)
 
     def update(self, memory: Memory, consumed: int, heard: int | None = None) -> list[Message]:
@@ -181,9 +183,11 @@ class Resumption:
         ear = None if heard is None else self._fork(memory)
         return self._kept(memory.copy(ear=ear), consumed if ear is None or heard is None else heard)
 
-    def update_between(self, memory: Memory, heard: int) -> list[Message]:
+    def update_between(self, memory: Memory, heard: int, now: float) -> list[Message]:
         """While the user speaks on, now and then. Google does not say how often it does that (on trust)."""
-        ear = None if heard % MESSAGES_PER_HANDLE else self._fork(memory)
+        if heard % MESSAGES_PER_HANDLE and now - self._kept_at < SECONDS_PER_HANDLE:
+            return []
+        ear, self._kept_at = self._fork(memory), now
         return [] if ear is None else self._kept(memory.copy(ear=ear), heard)
 
     def not_now(self) -> list[Message]:

@@ -74,11 +74,15 @@ class Calls:
                 for task in [task for task, id in self._tasks.items() if id in ids]:
                     task.cancel()
 
+    def cancel(self) -> None:
+        """Stop everything: nobody waits for it any more."""
+        for task in self._tasks:
+            task.cancel()
+
     async def close(self) -> None:
         """Stop everything, and wait until it has stopped."""
         tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
+        self.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _admit(self, number: int) -> None:

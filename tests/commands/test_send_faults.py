@@ -164,15 +164,23 @@ def test_it_will_go_away(send, undisturbed, when):
     sent = send(f"goaway=30@{when}")
     assert (sent.status, sent.partial) == (0, undisturbed)
     assert sent.events.count("go_away") == 1
-    assert "close the connection in 30 s" in sent.err
+    assert "warning" not in sent.err, "the session would go on elsewhere: nothing to care about"
 
 
 @pytest.mark.parametrize("when", ["setup", "audio:3", "0s"])
-def test_it_goes_away(send, when):
-    sent = send(f"goaway=0.1@{when}", words=["--speed", 1])
+def test_it_goes_away_and_the_session_goes_on(send, undisturbed, when):
+    sent = send(f"goaway=0.5@{when}", words=["--speed", 1])
+    assert (sent.status, sent.partial) == (0, undisturbed)
+    assert "go_away" in sent.events
+    assert sent.events.count("setup_complete") > 1
+
+
+def test_it_goes_away_for_who_cannot_go_on(send, tmp_path):
+    (tmp_path / "home" / "setup.json").write_text('{"sessionResumption": null}')
+    sent = send("goaway=0.1@audio:3", words=["--speed", 1, "--setup", "home/setup.json"])
     assert (sent.status, sent.error["close_code"]) == (6, 1011)
     assert "Deadline expired" in sent.error["message"]
-    assert "go_away" in sent.events
+    assert "warning: the server will close the connection in 0.1 s" in sent.err
     assert sent.partial == b""
 
 
@@ -224,7 +232,7 @@ CONNECT = {
 
 @pytest.mark.parametrize("what", CONNECT)
 def test_at_the_upgrade(send, what):
-    sent = send(f"{what}@connect", words=["--connect-timeout", 0.3 if "stall" in what else 10])
+    sent = send(f"{what}@connect", words=["--connect-timeout", 0.3 if "stall" in what else 10, "--retries", 0])
     assert (sent.status, sent.error["kind"]) == CONNECT[what], sent.err
     assert sent.partial == b""
     assert sent.log[0].endswith(f"fault: {what.partition('=')[0]} at connect") or "close" in what

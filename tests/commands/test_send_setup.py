@@ -1,5 +1,7 @@
 """`--setup FILE.json`: whatever is in the file, the run ends as the contract says."""
 
+import json
+
 import pytest
 
 from tests.hostile import nested
@@ -47,3 +49,13 @@ def test_a_wrong_type_is_for_the_server_to_judge(livecli, tmp_path, text):
     with live_server(handle) as server:
         ran = livecli("send", "--text", "hi", "--base-url", server.url, "--setup", "setup.json")
     assert ran.status == 0, ran.err
+
+
+def test_a_null_takes_a_key_away(livecli, tmp_path):
+    (tmp_path / "setup.json").write_text(
+        '{"session_resumption": null, "realtimeInputConfig": {"turnCoverage": null}, "labels": null}'
+    )
+    ran = livecli("send", "--local", "--dry-run", "--setup", "setup.json")
+    setup = json.loads(ran.out.splitlines()[2])["setup"]
+    assert "sessionResumption" not in setup
+    assert setup["realtimeInputConfig"] == {"automaticActivityDetection": {"disabled": True}}

@@ -179,7 +179,7 @@ def test_5_no_such_name(livecli, speech, monkeypatch):
 def test_5_any_other_status_on_the_upgrade(livecli, speech, status):
     body = json.dumps({"error": {"message": "said so"}})
     with live_server(closing(1000, ""), status=status, body=body) as server:
-        ran = livecli("send", speech, "--base-url", server.url, "--json")
+        ran = livecli("send", speech, "--base-url", server.url, "--json", "--retries", 0)
     ended(ran, 5, "connect", str(status), "said so")
     assert len(server.requests) == 1, "no redirect was followed"
 

@@ -34,6 +34,7 @@ def test_the_tutorials_promise(livecli, speech):
             },
             "inputAudioTranscription": {},
             "outputAudioTranscription": {},
+            "sessionResumption": {"transparent": True},
         }
     }
     assert start == {"realtimeInput": {"activityStart": {}}}
@@ -84,6 +85,7 @@ def test_setup_options_and_a_setup_file_over_them(livecli, speech, tmp_path):
             "automaticActivityDetection": {"disabled": True},
             "turnCoverage": "TURN_INCLUDES_ONLY_ACTIVITY",
         },
+        "sessionResumption": {"transparent": True},
         "labels": {"a_b": "c"},
     }
 

@@ -259,8 +259,10 @@ def test_in_real_time_a_reply_takes_as_long_as_its_sound(spawn, tmp_path):
 
 def test_a_connection_ends_and_says_so_ahead(spawn, tmp_path):
     write_wav(tmp_path / "long.wav", tone(16_000) * 5)
+    (tmp_path / "setup.json").write_text('{"sessionResumption": null}')
     limits = ("--connection-seconds", 0.4, "--goaway-seconds", 0.2)
-    process = spawn("serve", "-q", *limits, *SEND, "long.wav", "--speed", 1, "--events", "events.jsonl")
+    send = (*SEND, "long.wav", "--speed", 1, "--events", "events.jsonl", "--setup", "setup.json")
+    process = spawn("serve", "-q", *limits, *send)
     status, out, err = finish(process)
     assert status == 6
     assert "warning: the server will close the connection in 0.2 s" in err

@@ -18,7 +18,7 @@ import pybase64
 
 from .. import closes, events, messages
 from ..closes import Refusal
-from .spelling import RATES, audio_rate, base64_bytes, camel_keys, is_too_deep, snake_path
+from .spelling import RATES, audio_rate, base64_bytes, camel, camel_keys, is_too_deep, snake_path
 
 INPUT_RATE = 16_000
 """Samples a second of the user's audio, where its mime type names no rate."""
@@ -47,9 +47,22 @@ def _after_audio(rate: int) -> bytes:
 
 
 def setup_json(setup: events.Setup) -> dict[str, Any]:
-    """The setup as it goes over the wire: `extra` merged over `body`, key by key, lists replaced whole."""
+    """The setup as it goes over the wire: `extra` merged over `body`, key by key, lists replaced whole.
+
+    A key that is null there is left out.
+    """
     body: dict[str, Any] = msgspec.to_builtins(setup.body)
-    return _merge(body, camel_keys(setup.extra))
+    merged = _merge(body, camel_keys(setup.extra))
+    _leave_out(merged, setup.extra)
+    return merged
+
+
+def _leave_out(merged: dict[str, Any], over: dict[str, Any]) -> None:
+    for key, inner in over.items():
+        if inner is None:
+            merged.pop(camel(key), None)
+        elif isinstance(inner, dict) and isinstance(merged.get(camel(key)), dict):
+            _leave_out(merged[camel(key)], inner)
 
 
 def _merge(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

@@ -76,8 +76,8 @@ _ENUMS = _LIVE_ENUMS | {"responseModalities", "behavior", "scheduling", "mediaRe
 def camel_keys(value: Any) -> Any:
     """Keys in camelCase at every depth, but for what belongs to the user (arguments, schemas, labels)."""
     if isinstance(value, dict):
-        camel = {_camel(key): inner for key, inner in value.items() if inner is not None}  # null says nothing
-        return {key: inner if key in _OPAQUE else _upper_or_camel(key, inner) for key, inner in camel.items()}
+        camelled = {camel(key): inner for key, inner in value.items() if inner is not None}  # null says nothing
+        return {key: inner if key in _OPAQUE else _upper_or_camel(key, inner) for key, inner in camelled.items()}
     if isinstance(value, list):
         return [camel_keys(inner) for inner in value]
     return value
@@ -92,7 +92,7 @@ def _upper_or_camel(key: str, value: Any) -> Any:
     return camel_keys(value)
 
 
-def _camel(key: str) -> str:
+def camel(key: str) -> str:
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), key)
 
 

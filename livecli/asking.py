@@ -1,0 +1,151 @@
+"""What is asked over a line: audio in chunks, paced, and what stands around an utterance; or text.
+
+Out: source -> chunked -> paced -> Line.send_all. What comes back is `exchange`'s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from .audio.pcm import SAMPLE_BYTES, AudioSource, chunked, paced
+from .configuration import Activity
+from .ending import Ending
+from .errors import UsageError
+from .figures import TransferStats
+from .line import Line
+from .protocol import events
+from .report import Reporter
+from .utterances import Utterances
+from .written import written
+
+HANDLE_SECONDS = 1.0
+"""How long a handle is waited for between two utterances: it comes behind the answer."""
+CHUNKS_AT_ONCE = 16
+"""The most that one write takes where they are due: more gains nothing."""
+WRITES_PER_BREATH = 2
+"""Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """How audio is sent: bytes of PCM a chunk, times real time (0: as fast as the socket takes it)."""
+
+    chunk_bytes: int = 1024
+    speed: float = 3.2
+    activity: Activity = Activity.MANUAL
+    trailing_silence_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.chunk_bytes % 2 or not 2 <= self.chunk_bytes <= 65_536:
+            raise UsageError(f"chunks of {self.chunk_bytes} bytes: their size is even, 2 to 65536")
+
+
+class Silence:
+    """Since when something is due of the server: that it takes what is sent, or an answer. None: nothing is."""
+
+    def __init__(self) -> None:
+        self._clock = asyncio.get_running_loop().time
+        self.since: float | None = None
+
+    def begin(self) -> None:
+        """From now on something is due."""
+        self.since = self._clock()
+
+    def end(self) -> None:
+        """Nothing is."""
+        self.since = None
+
+
+class Asking:
+    """`ending` is told what is asked, `stats` what is sent. `said` is the number of the last thing said.
+
+    `secured` is set by whoever hears of a handle that includes all of it.
+    """
+
+    def __init__(self, line: Line, stats: TransferStats, reporter: Reporter, ending: Ending, silence: Silence) -> None:
+        self.said = 0
+        self.secured = asyncio.Event()
+        self._line, self._stats, self._reporter = line, stats, reporter
+        self._ending, self._silence = ending, silence
+        self._clock = asyncio.get_running_loop().time
+
+    async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
+        """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
+        life = self._cut_life_seconds if how.activity is Activity.MANUAL else lambda: None
+        utterances = Utterances(self._chunks(source, how), source.rate, life, self._clock)
+        await self._utter(utterances.next(), source.rate, how, pictures)
+        while not utterances.ended:
+            self._reporter.remark("the input is longer than a connection may last: it is sent in several utterances")
+            await self._until_secured()
+            await self._utter(utterances.next(), source.rate, how)
+
+    async def _utter(
+        self, chunks: AsyncIterator[list[bytes]], rate: int, how: Sending, pictures: Sequence[events.Image] = ()
+    ) -> None:
+        if how.activity is Activity.MANUAL:
+            await self.say(events.ActivityStart())
+        for picture in pictures:  # after that: a turn of activity only leaves out what came before
+            await self.say(picture)
+        writes = 0
+        bytes_per_second = SAMPLE_BYTES * rate * how.speed
+        async for due in paced(chunks, bytes_per_second, CHUNKS_AT_ONCE, self._clock, asyncio.sleep):
+            self._ending.ask()
+            await self.say(*[events.AudioChunk(pcm, rate) for pcm in due])
+            writes += 1
+            if writes % WRITES_PER_BREATH == 0:
+                await asyncio.sleep(0)
+        await self.say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
+
+    def _cut_life_seconds(self) -> float | None:
+        """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""
+        resumption = self._line.resumption
+        return None if resumption.transparent or resumption.handle is None else self._line.life_seconds
+
+    async def _until_secured(self) -> None:
+        """The utterance is answered, and a handle includes it: nothing of it has to be sent again."""
+        self._silence.begin()
+        self.secured.clear()
+        await self._ending.until_answered()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(HANDLE_SECONDS):
+                await self.secured.wait()
+        self._ending.ask()
+
+    async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[list[bytes]]:
+        async for chunks in chunked(aiter(source), how.chunk_bytes):
+            yield chunks
+        self._stats.asked_at = self._stats.sent.last_at
+        self._note_asked()
+        if how.activity is Activity.AUTO:
+            async for silence in chunked(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
+                yield silence
+
+    async def type(self, text: str, pictures: Sequence[events.Image] = ()) -> None:
+        """Send a text turn, and what is shown with it, in the form that the model takes."""
+        self._ending.ask()
+        for event in written(self._line.endpoint.model, text, pictures):
+            await self.say(event)
+        self._stats.asked_at = self._clock()
+        self._note_asked()
+
+    async def say(self, *said: events.Event) -> None:
+        if not self._ending.awaited:
+            self._silence.begin()
+        await self._line.send_all(said)
+        self.said = self._line.resumption.said
+        now = self._clock()
+        if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
+            self._silence.end()
+        if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
+            self._stats.sent.add_all(chunks, now)
+
+    def _note_asked(self) -> None:
+        self._silence.begin()
+        self._ending.ask(all=True)
+
+
+async def _silence(seconds: float, rate: int) -> AsyncIterator[bytes]:
+    yield bytes(SAMPLE_BYTES * round(seconds * rate))
