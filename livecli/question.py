@@ -134,10 +134,10 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
             source.recognised = reporter.recognised
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
         summary.endpoint = endpoint
+        opening = question.setup(endpoint, source.seconds if source else 0.0)
         reporter.connecting(endpoint)
         if endpoint.is_cleartext and not endpoint.is_loopback and credential.elided_headers():
             reporter.warning(f"the credential goes to {endpoint.host} in the clear: wss:// would protect it")
-        opening = question.setup(endpoint, source.seconds if source else 0.0)
         line = await stack.enter_async_context(open_line(endpoint, credential, opening, question.timeouts, reporter))
         if reply.waits:
             line.be_patient()

@@ -43,7 +43,5 @@ def confirmer(reporter: Reporter) -> Confirm:
 
     terminal = open_terminal()
     if terminal is None:
-        raise UsageError(
-            "--confirm asks at the terminal, and there is none", hint="leave it out where nobody can answer"
-        )
-    return Terminal(terminal, reporter).confirm
+        raise UsageError("--confirm asks at the terminal, and there is none", hint="leave it out where nobody answers")
+    return Terminal(*terminal, reporter).confirm

@@ -6,8 +6,7 @@ import asyncio
 import os
 import sys
 import threading
-from pathlib import Path
-from typing import TextIO
+from contextlib import suppress
 
 from ..complaint import one_line
 from ..protocol.messages import FunctionCall
@@ -20,8 +19,8 @@ LOOKS_SECONDS = 0.1
 class Terminal:
     """Asks at the terminal, whatever standard input and output are. `reporter` lets it have that meanwhile."""
 
-    def __init__(self, terminal: TextIO, reporter: Reporter) -> None:
-        self._terminal = terminal
+    def __init__(self, reads: int, writes: int, reporter: Reporter) -> None:
+        self._reads, self._writes = reads, writes
         self._reporter = reporter
 
     async def confirm(self, call: FunctionCall) -> bool:
@@ -42,28 +41,31 @@ class Terminal:
             self._reporter.interlude(False)
 
     def _write(self, text: str) -> None:
-        self._terminal.write(text)
-        self._terminal.flush()
+        with suppress(OSError):  # it was closed: then there is no answer either
+            os.write(self._writes, text.encode())
 
     def _read(self, unwanted: threading.Event) -> str:
         """A line; nothing where the terminal is closed, or nobody wants it any more."""
         if sys.platform != "win32":
             import select
 
-            while not select.select([self._terminal], [], [], LOOKS_SECONDS)[0]:
-                if unwanted.is_set():
+            ready = None
+            while not ready:
+                ready = select.select([self._reads], [], [], LOOKS_SECONDS)[0]
+                if unwanted.is_set():  # what is there now answers the next question
                     return ""
         try:
-            return os.read(self._terminal.fileno(), 4096).decode(errors="replace")
+            return os.read(self._reads, 4096).decode(errors="replace")
         except OSError:
             return ""
 
 
-def open_terminal() -> TextIO | None:
-    """The terminal that this process belongs to; None where nobody sits at one."""
+def open_terminal() -> tuple[int, int] | None:
+    """What to read from and to write to at the terminal of this process; None where nobody sits at one."""
     if sys.platform == "win32":
-        return sys.stdin if sys.stdin.isatty() else None
+        return (0, 2) if sys.stdin.isatty() else None
     try:
-        return Path("/dev/tty").open("r+", encoding="utf-8", errors="replace")
+        terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
         return None
+    return terminal, terminal
