@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any, Literal, TypedDict, Unpack
@@ -46,13 +46,14 @@ class Options(TypedDict, total=False):
     temperature: float | None
     transcripts: bool
     activity: Literal["manual", "auto"]
+    search: bool
     setup: Mapping[str, Any]
     connect_timeout: float
     idle_timeout: float
 
 
 WHERE = ("project", "location", "model", "base_url", "api_version", "local")
-WHAT = ("voice", "language", "system", "temperature", "transcripts")
+WHAT = ("voice", "language", "system", "temperature", "transcripts", "search")
 
 
 def _wanted(options: Options) -> Wanted:
@@ -95,6 +96,7 @@ async def send(
     *,
     text: str | None = None,
     output: str | os.PathLike[str] | None = None,
+    images: Sequence[str | os.PathLike[str]] = (),
     chunk_bytes: int = 1024,
     speed: float = 3.2,
     timeout: float | None = None,  # noqa: ASYNC109 - the option's name
@@ -102,8 +104,9 @@ async def send(
 ) -> Summary:
     """Stream a file (or `text`, or the bundled sample), save the spoken reply, and say how it went, as `livecli send`.
 
-    The reply goes to `output`, or to NAME.reply.wav in the current folder. `chunk_bytes` of PCM go in a message, at
-    `speed` times real time (0: as fast as the socket takes them).
+    The reply goes to `output`, or to NAME.reply.wav in the current folder. The pictures in the files `images` are shown
+    with the question. `chunk_bytes` of PCM go in a message, at `speed` times real time (0: as fast as the socket takes
+    them).
 
     Raises LivecliError where the run fails; what came of the reply is kept then.
     """
@@ -116,6 +119,7 @@ async def send(
         output=None if output is None else os.fspath(output),
         sending=Sending(chunk_bytes, speed, configuration.activity or Activity.MANUAL),
         configuration=configuration,
+        images=tuple(os.fspath(image) for image in images),
         timeouts=_timeouts(options, timeout),
     )
     async with reachable(wanted) as where:

@@ -22,9 +22,11 @@ SIDE = 768
 MAX_BYTES = 700_000
 """Of a picture as it is sent: in base64, with what is around it, it stays below 1 MB."""
 MAX_FILE_BYTES = 64 * 2**20
-MAX_PIXELS = 89_000_000
-"""What is unpacked at all: Pillow warns of more."""
+MAX_PIXELS = 64_000_000
+"""What is unpacked at all: it takes 8 bytes of memory for each."""
 QUALITIES = (90, 75, 50)
+SCALED = ("RGB", "RGBA", "L", "LA", "CMYK")
+"""The ways to say a pixel that can be scaled as they are."""
 ORIENTATION = 0x0112  # the EXIF tag
 
 KINDS = "JPEG, PNG or WebP"
@@ -150,11 +152,9 @@ def _fitted(data: bytes, kind: str, *, fits: bool) -> Image:
         if fits and opened.getexif().get(ORIENTATION, 1) == 1:
             opened.load()  # whether all of it is there
             return Image(data, f"image/{kind}")
-        opened.draft("RGB", (SIDE, SIDE))  # a JPEG is unpacked no larger than is needed
-        upright = ImageOps.exif_transpose(opened)
-    upright = _opaque(upright)
-    upright.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
-    return Image(_jpeg(upright), "image/jpeg")
+        small = opened if opened.mode in SCALED else opened.convert("RGBA" if opened.has_transparency_data else "RGB")
+        small.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)  # first: what is large is copied no further
+        return Image(_jpeg(_opaque(ImageOps.exif_transpose(small))), "image/jpeg")
 
 
 def _opaque(picture: Opened) -> Opened:

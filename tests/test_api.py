@@ -96,3 +96,15 @@ async def test_what_is_misspelt_or_cannot_be_is_refused(wrong, tmp_path):
         with pytest.raises(TypeError, match="modle"):
             async with livecli.connect(local=True, **wrong):
                 pass
+
+
+async def test_what_is_shown_and_what_is_cited(tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    Image.new("RGB", (10, 10)).save(tmp_path / "a.png")
+    summary = await livecli.send(text="search for it", images=[tmp_path / "a.png", "a.png"], search=True, local=True)
+    assert "2 images" in summary.stats.said
+    assert summary.stats.citations
+    with pytest.raises(livecli.FileError, match="b.png"):
+        await livecli.send(text="hi", images=["b.png"], local=True)

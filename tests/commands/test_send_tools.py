@@ -121,7 +121,8 @@ command = "{true} 'a b'"
 """
 
 
-def test_a_table_declares_everything(ask, tmp_path):
+def test_a_table_declares_everything(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(ending, "SETTLE_SECONDS", 0.3)
     (tmp_path / "tools.toml").write_text(TABLE.format(true=program(tmp_path / "true.py", "")))
     with calling({"id": "c", "name": "find_station"}) as server:
         ran = ask(server, "--tools", "tools.toml", "-q")
