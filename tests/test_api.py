@@ -106,5 +106,5 @@ async def test_what_is_shown_and_what_is_cited(tmp_path, monkeypatch):
     summary = await livecli.send(text="search for it", images=[tmp_path / "a.png", "a.png"], search=True, local=True)
     assert "2 images" in summary.stats.said
     assert summary.stats.citations
-    with pytest.raises(livecli.FileError, match="b.png"):
+    with pytest.raises(livecli.FileError, match="cannot read b"):
         await livecli.send(text="hi", images=["b.png"], local=True)
