@@ -85,7 +85,7 @@ class Reporter:
         """The connection closed."""
 
     def called(self, call: FunctionCall) -> None:
-        """The command of a function that the model calls is about to run, or to be asked about."""
+        """The command of a function that the model calls is about to run."""
 
     def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
         """What the model is told of `call`; `noise` is the last of what the command said on standard error."""

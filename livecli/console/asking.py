@@ -8,9 +8,9 @@ import sys
 import threading
 from contextlib import suppress
 
-from ..complaint import one_line
 from ..protocol.messages import FunctionCall
 from ..report import Reporter
+from . import words
 
 LOOKS_SECONDS = 0.1
 """How often a reader looks whether anybody still waits for the answer."""
@@ -24,11 +24,11 @@ class Terminal:
         self._reporter = reporter
 
     async def confirm(self, call: FunctionCall) -> bool:
-        """Whether `call`, which was shown, may run: anything but y or yes is no."""
+        """Whether `call` may run: anything but y or yes is no."""
         self._reporter.interlude(True)
         unwanted = threading.Event()
         try:
-            self._write(f"run {one_line(call.name)}? [y/N] ")
+            self._write(f"run {words.call(call.name, call.args)}? [y/N] ")
             answer = await asyncio.to_thread(self._read, unwanted)
             if not answer.endswith("\n"):
                 self._write("\n")

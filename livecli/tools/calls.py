@@ -109,10 +109,10 @@ class Calls:
             tools = "no tool of that name" if self._toolbox else "nothing here answers tool calls"
             self._reporter.warning(f"the model calls {call.name}; {tools}")
             return failure(f"there is no function {call.name!r}")
-        self._reporter.called(call)
         if not await self._allowed(call):
             outcome = failure("the user did not allow this call")
         else:
+            self._reporter.called(call)
             async with self._places:
                 outcome = await run(tool, call.args)
         self._reporter.returned(call, outcome.response, failed=outcome.failed, noise=outcome.noise)
