@@ -5,12 +5,16 @@ All audio here is signed 16-bit little-endian mono; a rate is samples a second.
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Protocol
 
 SAMPLE_BYTES = 2
 SILENCE_DBFS = -50.0
 """What counts as silence when the first sound of a reply is looked for."""
+
+FLOOR_DBFS = -96.0
+"""What is said of complete silence: the quietest that 16 bits hold."""
 
 _SILENCE_PEAK = int(32768 * 10 ** (SILENCE_DBFS / 20))
 
@@ -106,3 +110,27 @@ def is_silent(pcm: bytes) -> bool:
     """Whether no sample is above SILENCE_DBFS."""
     samples = memoryview(pcm[: len(pcm) & ~1]).cast("h")
     return not samples or (max(samples) <= _SILENCE_PEAK and min(samples) >= -_SILENCE_PEAK)
+
+
+def level_dbfs(pcm: bytes | bytearray) -> float:
+    """How loud it is on average, from FLOOR_DBFS to 0 for the loudest square wave."""
+    samples = memoryview(pcm[: len(pcm) & ~1]).cast("h")
+    power = sum(sample * sample for sample in samples) / len(samples) if samples else 0
+    return max(FLOOR_DBFS, 10 * math.log10(power / 32_768**2)) if power else FLOOR_DBFS
+
+
+class Tee:
+    """A sink that tells several, those first that do not wait."""
+
+    def __init__(self, *sinks: AudioSink) -> None:
+        self._sinks = sorted(sinks, key=lambda sink: sink.waits)
+
+    @property
+    def waits(self) -> bool:
+        """Whether any of them may."""
+        return any(sink.waits for sink in self._sinks)
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        """Raises what the first of them does that fails."""
+        for sink in self._sinks:
+            sink.write(pcm, rate)

@@ -14,10 +14,8 @@ from typing import IO
 
 from ..errors import FileError, UsageError
 from .places import final_place, is_straight_through, partial_place, standard_output, write_all, writing
-from .resample import Resampler
+from .resample import OneRate
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
-
-RESAMPLED_BYTES = 64 * 1024  # at a time: the largest message, said to be of the lowest rate, would become gigabytes
 
 
 class Reply:
@@ -33,31 +31,26 @@ class Reply:
         self.has_audio = False
         self._place = place
         self._rate = 0
-        self._arriving_rate = 0
-        self._resampler = Resampler(0, 0)
-        self._odd = b""
+        self._arriving = OneRate(0)
 
     def write(self, pcm: bytes, rate: int) -> None:
         """Append a chunk of PCM16 mono. Half a sample at its end waits for the next chunk."""
         if not pcm:
             return
-        if rate != self._arriving_rate:
-            self._change_rate(rate)
-        pcm = self._odd + pcm
-        even = len(pcm) & ~1
-        pcm, self._odd = pcm[:even], pcm[even:]
-        for start in range(0, even, RESAMPLED_BYTES):
-            self._append(self._resampler.push(pcm[start : start + RESAMPLED_BYTES]))
+        if rate != self._rate and not self.has_audio:
+            self._rate, self._arriving = rate, OneRate(rate)
+        for piece in self._arriving.push(pcm, rate):
+            self._append(piece)
 
     def mark(self) -> int:
         """Bytes of the reply so far."""
-        self._finish_resampling()
+        self._append(self._arriving.finish())
         return self._place.written
 
     def rewind(self, mark: int) -> bool:
         """Take back what was written since `mark`. What has left by a stream cannot be: False."""
-        self._finish_resampling()
-        self._odd = b""
+        self._append(self._arriving.finish())
+        self._arriving = OneRate(self._rate)
         if self._place.written == mark:
             return True
         with writing(self.path):
@@ -67,27 +60,15 @@ class Reply:
 
     def commit(self) -> None:
         """The reply is complete: a file takes its final name, replacing an older one. Without audio there is none."""
-        self._finish_resampling()
+        self._append(self._arriving.finish())
         with writing(self.path):
             self._place.commit()
 
     def abandon(self) -> Path | None:
         """The run failed. Returns where the part that came was left; None where there was none, or it was streamed."""
         with suppress(FileError):
-            self._finish_resampling()
+            self._append(self._arriving.finish())
         return self._place.abandon()
-
-    def _change_rate(self, rate: int) -> None:
-        self._finish_resampling()
-        self._odd = b""
-        self._rate = self._rate if self.has_audio else rate
-        self._arriving_rate = rate
-        self._resampler = Resampler(rate, self._rate)  # where the rates are equal it hands the bytes on
-
-    def _finish_resampling(self) -> None:
-        tail = self._resampler.finish()
-        self._resampler = Resampler(self._rate, self._rate)
-        self._append(tail)
 
     def _append(self, pcm: bytes) -> None:
         if pcm:

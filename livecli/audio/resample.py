@@ -6,12 +6,15 @@ the filter overshoots is clipped to the 16-bit range, and the length is exact: n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from .pcm import SAMPLE_BYTES
 
 QUALITY = "HQ"
 """soxr's 20-bit filter: 4,800 times real time, images 130 dB down."""
+RESAMPLED_BYTES = 64 * 1024
+"""At a time: the largest message, said to be of the lowest rate, would become gigabytes."""
 
 
 class Resampler:
@@ -48,6 +51,37 @@ class Resampler:
         moved = self._stream.resample_chunk(samples, last=last)
         clipped: bytes = moved.round().clip(-32_768, 32_767).astype("<i2").tobytes()
         return clipped
+
+
+class OneRate:
+    """Chunks of any size, whose rate may change from one to the next, as one stream at `rate`.
+
+    Half a sample at the end of a chunk waits for the next one of the same rate.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._rate = self._arriving_rate = rate
+        self._resampler = Resampler(rate, rate)
+        self._odd = b""
+
+    def push(self, pcm: bytes, rate: int) -> Iterator[bytes]:
+        """What is ready of the stream, in pieces, some of them empty."""
+        if rate != self._arriving_rate:
+            yield self.finish()
+            self._arriving_rate = rate
+            self._resampler = Resampler(rate, self._rate)  # where the rates are equal it hands the bytes on
+        pcm = self._odd + pcm
+        even = len(pcm) & ~1
+        pcm, self._odd = pcm[:even], pcm[even:]
+        for start in range(0, even, RESAMPLED_BYTES):
+            yield self._resampler.push(pcm[start : start + RESAMPLED_BYTES])
+
+    def finish(self) -> bytes:
+        """The end of the stream; what is pushed after it begins another."""
+        tail = self._resampler.finish()
+        self._resampler = Resampler(self._arriving_rate, self._rate)
+        self._odd = b""
+        return tail
 
 
 def load() -> None:
