@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from .asking import Sending
 from .audio.files import SAMPLE, FileSource, open_source
-from .audio.pcm import rechunk
+from .audio.pcm import AudioSink, Tee, rechunk
 from .audio.places import same_file
 from .audio.reply import Reply, open_reply
 from .bisection import bisect, is_unspecific, put_blame
@@ -48,6 +48,8 @@ class Question:
     output: str | None = None
     raw_output: bool = False
     raw_rate: int | None = None
+    play: bool = False
+    devices: Sequence[str] = ()
     sending: Sending = field(default_factory=Sending)
     configuration: Configuration = field(default_factory=Configuration)
     timeouts: Timeouts = field(default_factory=Timeouts)
@@ -128,6 +130,7 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
     async with AsyncExitStack() as stack:
         source = await _input(question, stack)
         pictures = await _pictures(question)
+        heard = await _heard(question, stack, reporter)
         reply = stack.enter_context(_kept(await _output(question), summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
@@ -143,7 +146,8 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
             line.be_patient()
         summary.note_opened(line.first.session_id, line.first.timings.connect, line.first.timings.setup)
         reporter.connected(summary)
-        exchange = Exchange(line, reply, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
+        sink = Tee(*heard, reply)
+        exchange = Exchange(line, sink, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
         if source is None:
             asking = exchange.type(question.text or "", pictures)
         else:
@@ -165,6 +169,14 @@ async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None
 
 async def _pictures(question: Question) -> list[events.Image]:
     return [await asyncio.to_thread(open_image, path) for path in question.images]
+
+
+async def _heard(question: Question, stack: AsyncExitStack, reporter: Reporter) -> list[AudioSink]:
+    if not question.play:
+        return []
+    from .playing import playing
+
+    return [await stack.enter_async_context(playing(question.devices, reporter))]
 
 
 async def _output(question: Question) -> Reply:

@@ -24,8 +24,9 @@ QUEUE_SECONDS = 2.0
 class Microphone:
     """Blocks of about 20 ms from `device`, or the system's default. An async context manager, to be iterated once.
 
-    `muted` makes silence of what is heard from then on: the server's voice detection counts time in samples, so they go on.
-    `overruns` counts blocks dropped because the reader was late. Iterating raises FileError where the device is lost.
+    `muted` makes silence of what is heard from then on, rather than nothing: the server's voice detection counts time
+    in samples. `overruns` counts blocks dropped because the reader was late. Iterating raises FileError where the
+    device is lost.
     """
 
     def __init__(self, device: Device | None = None, *, muted: bool = False) -> None:
@@ -64,7 +65,7 @@ class Microphone:
         return level_dbfs(self._last)
 
     async def close(self) -> None:
-        """End the iteration, which drops what was not read yet, and give back the device. Takes a second at the most."""
+        """End the iteration, dropping what was not read yet, and give back the device. Takes a second at the most."""
         self._is_closed = True
         self._arrived.set()
         await self._stream.close()
@@ -86,7 +87,7 @@ class Microphone:
         self._arrived.set()
 
     def _take(self, heard: bytearray) -> None:
-        """Called by the device's thread. What it hands on is bounded here, as callbacks that wait for the loop are not."""
+        """Called by the device's thread. What waits is bounded here: what is called soon in a busy loop is not."""
         self._stream.beat()
         self.overruns += len(self._blocks) == self._blocks.maxlen
         self._blocks.append(bytes(len(heard)) if self.muted else heard)

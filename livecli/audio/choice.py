@@ -14,7 +14,7 @@ _SHOWN = {Kind.PLAYBACK: "speaker", Kind.CAPTURE: "microphone"}
 
 
 def choose(words: Sequence[str], kinds: Sequence[Kind], devices: Sequence[Device]) -> list[Device | None]:
-    """A device of each of `kinds`: what a word names, else the system's default, None where it does not say which that is.
+    """A device of each of `kinds`: what a word names, else the system's default, None where that is not known.
 
     A word is an index, a name, or a part of one in any case; it may name a speaker and a microphone at once, such as a
     headset. Raises UsageError where it names none, or several of a kind; FileError where there is no device of a kind.
@@ -43,7 +43,9 @@ def is_half_duplex_wise(speaker: Device | None, microphone: Device | None) -> bo
 
 def table(devices: Iterable[Device]) -> str:
     """What `--list-devices` prints: index, kind, `*` for the default, name, and what the sound server calls it."""
-    rows = [(f"{d.index:>3} {d.kind:8} {'*' if d.is_default else ' '} {one_line(d.name)}", one_line(d.id)) for d in devices]
+    rows = [
+        (f"{d.index:>3} {d.kind:8} {'*' if d.is_default else ' '} {one_line(d.name)}", one_line(d.id)) for d in devices
+    ]
     width = max((len(row) for row, _ in rows), default=0)
     return "".join(f"{row:{width}}  {called}".rstrip() + "\n" for row, called in rows)
 

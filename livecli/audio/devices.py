@@ -1,7 +1,7 @@
 """The sound devices there are, and a stream of PCM16 mono to or from one. Owns miniaudio, the extra `livecli[audio]`.
 
-What a stream carries is not decided here: `playback` feeds one, `capture` takes from one. Every call may block for as long
-as the sound server pleases, so coroutines go through `stream`.
+What a stream carries is not decided here: `playback` feeds one, `capture` takes from one. Every call may block for as
+long as the sound server pleases, so coroutines go through `stream`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -65,7 +66,7 @@ class Stream:
 
 
 def list_devices() -> list[Device]:
-    """Every device there is, the speakers first. Raises FileError without miniaudio, or where no sound system answers."""
+    """Every device there is, speakers first. Raises FileError without miniaudio, or where no sound system answers."""
     miniaudio = _miniaudio()
     with _asking("there is no sound system"):
         context = miniaudio.Devices(_backends(miniaudio))
@@ -76,8 +77,8 @@ def list_devices() -> list[Device]:
 def start_playback(device: Device | None, feed: Callable[[int], bytes | bytearray]) -> Stream:
     """Play what `feed` gives, to the default device where none is named.
 
-    `feed` is called in the device's thread for a number of bytes, at DEVICE_RATE; what it gives less is silence. It must
-    neither raise nor wait. Raises FileError.
+    `feed` is called in the device's thread for a number of bytes, at DEVICE_RATE; what it gives less is silence. It
+    must neither raise nor wait. Raises FileError.
     """
     return Stream(_open("PlaybackDevice", "output_format", device), _feeding(feed))
 
@@ -89,7 +90,9 @@ def start_capture(device: Device | None, take: Callable[[bytearray], None]) -> S
 
 def _open(kind: str, format_name: str, device: Device | None) -> Any:
     miniaudio = _miniaudio()
-    with _asking(f"cannot open the {'speaker' if kind == 'PlaybackDevice' else 'microphone'} {device.name if device else ''}"):
+    with _asking(
+        f"cannot open the {'speaker' if kind == 'PlaybackDevice' else 'microphone'} {device.name if device else ''}"
+    ):
         return getattr(miniaudio, kind)(
             **{format_name: miniaudio.SampleFormat.SIGNED16},
             nchannels=1,
@@ -134,12 +137,12 @@ def _text(chars: bytes) -> str:
 def _backends(miniaudio: ModuleType) -> list[Any]:
     """All but the one that plays to nobody, in miniaudio's order of preference."""
     unwanted = (miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM)
-    return sorted(miniaudio.get_enabled_backends().difference(unwanted), key=lambda backend: backend.value)
+    return sorted(miniaudio.get_enabled_backends().difference(unwanted), key=lambda backend: int(backend.value))
 
 
 def _miniaudio() -> ModuleType:
     try:
-        import miniaudio
+        miniaudio = import_module("miniaudio")
     except ImportError as error:
         hint = "pip install 'livecli[audio]'"
         raise FileError("sound devices need the package miniaudio, which is not installed", hint=hint) from error

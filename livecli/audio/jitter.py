@@ -1,4 +1,4 @@
-"""PCM between whoever receives it in bursts and a device that takes it steadily, in a thread of its own. No device here."""
+"""PCM between whoever receives it in bursts and a device whose thread takes it steadily. No device here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import threading
 
 
 class JitterBuffer:
-    """Bytes in, bytes out. Playing starts when `start_bytes` are there, or as many have been waited for, or all is there.
+    """Bytes in, bytes out. Playing starts when `start_bytes` are there, or were waited for, or the reply is complete.
 
     `underruns` counts how often it ran dry in the middle of a reply: what came after one proves that it was the middle.
     """

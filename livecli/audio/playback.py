@@ -1,4 +1,4 @@
-"""The speaker: an AudioSink that is heard. `write` never waits: a backlog takes a reply that comes faster than it is spoken.
+"""The speaker: an AudioSink that is heard. `write` never waits: a backlog takes what comes faster than it is spoken.
 
 From there the loop keeps about a second resampled ahead of the device's thread, which only copies.
 """
@@ -23,7 +23,7 @@ from .stream import LiveStream
 JITTER_SECONDS = 0.08
 """What has to be there before a reply begins: chunks come unevenly."""
 AHEAD_SECONDS = 1.0
-"""What is kept ready for the device's thread. The loop may be busy for half as long before anything is heard of that."""
+"""What is kept ready for the device's thread: the loop may be busy for half as long before that is heard."""
 STEP_SECONDS = 0.25
 DEVICE_SECONDS = PERIOD_SECONDS * PERIODS
 """What the device itself still holds when the last of a reply was handed to it."""
@@ -34,8 +34,8 @@ _BYTES_PER_SECOND = DEVICE_RATE * SAMPLE_BYTES
 class Speaker:
     """Plays what is written, at whatever rate, on `device` or the system's default. An async context manager.
 
-    Belongs to the loop it is made in; only `write` may be called from another thread. `last_flush_seconds` is the time from
-    the last `flush` to the first silence that the device was handed after it, None until then.
+    Belongs to the loop it is made in; only `write` may be called from another thread. `last_flush_seconds` is the time
+    from the last `flush` to the first silence that the device was handed after it, None until then.
     """
 
     waits = False
@@ -73,7 +73,7 @@ class Speaker:
     # --- what is played ---
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """Take more of a reply. Raises FileError where the device is lost, or the disk cannot hold what waits to be heard."""
+        """Take more of a reply. Raises FileError where the device is lost, or the disk cannot hold what waits."""
         self._check()
         with self._producing:
             try:

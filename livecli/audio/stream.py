@@ -18,7 +18,7 @@ CLOSE_SECONDS = 1.0
 """How long to take it back: after that the thread that waits for it is left to itself."""
 LOOK_SECONDS = 0.5
 MISSED_LOOKS = 6
-"""Looks in a row without a call, after which a device is lost. Counted, because clocks run on in a process that is stopped."""
+"""Looks without a call in between, after which a device is lost. Counted: clocks run on while a process is stopped."""
 
 
 class LiveStream:

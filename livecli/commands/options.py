@@ -79,6 +79,14 @@ ConnectTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds from D
 RetriesOption = Annotated[int, typer.Option(min=0, help="Further attempts at a connection, where they may help.")]
 IdleTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds of silence while an answer is due; 0: any.")]
 TimeoutOption = Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")]
+PlayOption = Annotated[bool, typer.Option("--play", help="Play the reply while it arrives, too.")]
+DeviceOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="NAME|INDEX",
+        help="Sound device instead of the default, by (part of) its name; more than one if needed.",
+    ),
+]
 EventsOption = Annotated[
     str | None, typer.Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
 ]

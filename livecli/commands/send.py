@@ -17,7 +17,7 @@ from ..errors import GRAVEST_FIRST, FileError
 from . import options
 from .reading import json_setup, system_words
 from .tooling import check_tools, confirmer, toolbox
-from .usage import check_numbers, check_replies, check_usage, check_words
+from .usage import check_devices, check_numbers, check_replies, check_usage, check_words
 
 if TYPE_CHECKING:
     from ..endpoint import Wanted
@@ -73,6 +73,8 @@ def send(
     local: options.LocalOption = False,
     json_lines: options.JsonOption = False,
     events: options.EventsOption = None,
+    play: options.PlayOption = False,
+    device: options.DeviceOption = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; connect nowhere.")] = False,
     quiet: options.QuietOption = False,
     verbose: options.VerboseOption = False,
@@ -85,6 +87,7 @@ def send(
     """
     names = inputs or []
     check_usage(names, text, output, raw, chunk_bytes, {"--json": json_lines, "--events -": events == "-"})
+    check_devices(device, play)
     check_words({"--text": text, "--system": system, "--voice": voice, "--language": language})
     seconds = {"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout, "--timeout": timeout}
     check_numbers({"--speed": speed, "--trailing-silence": trailing_silence, "--temperature": temperature, **seconds})
@@ -100,6 +103,8 @@ def send(
     common: dict[str, Any] = {
         "raw_output": raw_output,
         "bisects": bisect_setup,
+        "play": play,
+        "devices": device or (),
         "sending": Sending(chunk_bytes, speed, activity, trailing_silence),
         "configuration": Configuration(
             voice, language, system_words(system), temperature, not no_transcripts, activity, extra, search

@@ -61,3 +61,9 @@ def check_replies(questions: Sequence[Question]) -> None:
     shared = [reply for reply, times in Counter(question.reply for question in questions).items() if times > 1]
     if shared:
         raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")
+
+
+def check_devices(words: Sequence[str] | None, play: bool) -> None:
+    """Raises UsageError where a device is named that nothing would use."""
+    if words and not play:
+        raise UsageError("--device names what --play plays on", hint="add --play")

@@ -1,0 +1,62 @@
+"""A reply that is heard while it is written: the speaker as a sink that may fail without ending the run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from .audio.choice import choose
+from .audio.devices import Kind, list_devices
+from .audio.pcm import AudioSink
+from .audio.playback import Speaker
+from .errors import FileError
+from .report import Reporter
+
+
+@asynccontextmanager
+async def playing(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[AudioSink]:
+    """A sink that is heard, on the default device or the one that words of `--device` name; left once it has been.
+
+    Left with an exception it falls silent at once. Raises FileError where there is no device and UsageError where no
+    such one; a device that fails later is a warning.
+    """
+    device = None
+    if devices:
+        [device] = choose(devices, [Kind.PLAYBACK], await asyncio.to_thread(list_devices))
+    async with Speaker(device) as speaker:
+        sink = _Expendable(speaker, reporter)
+        yield sink
+        await sink.drained()
+        if speaker.underruns:
+            times = "once" if speaker.underruns == 1 else f"{speaker.underruns} times"
+            reporter.warning(f"the reply stopped {times} while it was played: it came slower than it is spoken")
+
+
+class _Expendable:
+    waits = False
+
+    def __init__(self, speaker: Speaker, reporter: Reporter) -> None:
+        self._speaker = speaker
+        self._reporter = reporter
+        self._works = True
+        self._loop = asyncio.get_running_loop()
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        if self._works:
+            try:
+                self._speaker.write(pcm, rate)
+            except FileError as error:  # perhaps in a thread, where nobody is to be told anything
+                self._loop.call_soon_threadsafe(self._give_up, error)
+                self._works = False
+
+    async def drained(self) -> None:
+        if self._works:
+            try:
+                await self._speaker.drained()
+            except FileError as error:
+                self._give_up(error)
+
+    def _give_up(self, error: FileError) -> None:
+        self._works = False
+        self._reporter.warning(error.message)
