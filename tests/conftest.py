@@ -14,6 +14,8 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
+
 OURS = ("GOOGLE_", "GEMINI_", "LIVECLI_", "CLOUDSDK_", "GCE_", "XDG_", "GCLOUD_")
 NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 OTHERS = {*NETWORK, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO_GCE_CHECK", "NO_COLOR", "FORCE_COLOR"}

@@ -52,11 +52,11 @@ def table(devices: Iterable[Device]) -> str:
 
 def _named(word: str, kind: Kind, devices: Sequence[Device]) -> Device | None:
     wanted = word.casefold().strip()
-    same = _of([kind], devices)
+    same = _of([kind], devices) if wanted else []
     if wanted.isdecimal():
         return next((device for device in same if device.index == int(wanted)), None)
     exact = [device for device in same if wanted in (device.name.casefold(), device.id.casefold())]
-    found = exact or [device for device in same if wanted and _is_part(wanted, device)]
+    found = exact or [device for device in same if _is_part(wanted, device)]
     if len(found) > 1:
         raise UsageError(f"--device {word} may be any of several {_SHOWN[kind]}s", hint=_there_are(found))
     return found[0] if found else None

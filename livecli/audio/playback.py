@@ -35,7 +35,7 @@ class Speaker:
     """Plays what is written, at whatever rate, on `device` or the system's default. An async context manager.
 
     Belongs to the loop it is made in; only `write` may be called from another thread. `last_flush_seconds` is the time
-    from the last `flush` to the first silence that the device was handed after it, None until then.
+    from the last `flush` to the device's next call, which gets nothing of what was dropped; None until then.
     """
 
     waits = False
@@ -93,12 +93,13 @@ class Speaker:
 
     def flush(self) -> None:
         """Drop all that is queued: what the device asks for next is silence."""
+        began = time.perf_counter()
         with self._producing:
             self._backlog.clear()
             self._resampled = OneRate(DEVICE_RATE)
             self._is_complete = True
-            self.last_flush_seconds, self._flushed_at = None, time.perf_counter()
             self._ready.clear()
+            self.last_flush_seconds, self._flushed_at = None, began
 
     async def drained(self) -> None:
         """Finish, and wait until all that was written has been heard. Raises FileError where the device is lost."""
@@ -158,12 +159,13 @@ class Speaker:
     def _feed(self, size: int) -> bytes | bytearray:
         """Called by the device's thread, which has a few thousandths of a second for it."""
         self._stream.beat()
+        flushed_at = self._flushed_at  # read first, so that what is taken next is known to have come after it
         piece = self._ready.take(size)
         now = time.perf_counter()
         if piece:
             self._sounded_at = now
-        elif self._flushed_at is not None:
-            self.last_flush_seconds, self._flushed_at = now - self._flushed_at, None
+        if flushed_at is not None:
+            self.last_flush_seconds, self._flushed_at = now - flushed_at, None
         self._sounding = piece
         if self._backlog and not self._refill_is_due and len(self._ready) < _bytes(AHEAD_SECONDS / 2):
             self._refill_is_due = True

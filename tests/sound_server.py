@@ -1,0 +1,195 @@
+"""A PulseAudio of a test's own: two sound cards that are none, `speaker` and `mouth`, heard through their monitors.
+
+What livecli plays on the default speaker can be recorded from `speaker.monitor`; what a test plays into `mouth` comes
+out of the default microphone, `mouth.monitor`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.needs import needs
+
+RATE = 16_000
+"""Samples a second of what is recorded and played here: mono PCM16."""
+SECONDS_AT_MOST = 20.0
+
+# Without norewinds a sink that idles has up to two seconds of silence in front of what is played next.
+SETUP = """\
+load-module module-native-protocol-unix socket={socket} auth-anonymous=1
+load-module module-null-sink sink_name=speaker rate=48000 norewinds=1 sink_properties=device.description=Speaker
+load-module module-null-sink sink_name=mouth rate=48000 norewinds=1 sink_properties=device.description=Mouth
+set-default-sink speaker
+set-default-source mouth.monitor
+"""
+
+
+class Recording:
+    """What `parec` hears, as it comes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.pcm = bytearray()
+        self._process = process
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    @property
+    def samples(self) -> Any:
+        """So far."""
+        import numpy
+
+        pcm = bytes(self.pcm)
+        return numpy.frombuffer(pcm[: len(pcm) & ~1], "<i2").astype(float)
+
+    def wait_for_sound(self, peak: int = 1000) -> None:
+        until(lambda: abs(self.samples).max(initial=0) > peak, "nothing was heard")
+
+    def wait_for_silence(self, seconds: float = 0.3) -> None:
+        """Until nothing but silence came for so long."""
+        last = round(seconds * RATE)
+        until(lambda: len(self.samples) > last and not self.samples[-last:].any(), "it never fell silent")
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        while heard := self._process.stdout.read1(4096):  # type: ignore[attr-defined]
+            self.pcm += heard
+
+
+@dataclass
+class SoundServer:
+    """`env` is what points a program at it."""
+
+    folder: Path
+    env: dict[str, str]
+    process: subprocess.Popen[bytes]
+
+    @contextmanager
+    def recorded(self, source: str = "speaker.monitor") -> Iterator[Recording]:
+        """What is heard there during the block."""
+        words = [
+            "parec",
+            "--raw",
+            "--format=s16le",
+            f"--rate={RATE}",
+            "--channels=1",
+            "--latency-msec=20",
+            "-d",
+            source,
+        ]
+        process = subprocess.Popen(words, env=self.env, stdout=subprocess.PIPE)
+        recording = Recording(process)
+        try:
+            until(lambda: recording.pcm, "the recording did not begin")
+            yield recording
+        finally:
+            process.terminate()
+            recording._thread.join(SECONDS_AT_MOST)
+            process.communicate(timeout=SECONDS_AT_MOST)
+
+    def say(self, pcm: bytes, sink: str = "mouth") -> None:
+        """Play PCM16 mono into a sink, and wait until it was said."""
+        words = ["pacat", "--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20", "-d", sink]
+        subprocess.run(words, env=self.env, input=pcm, check=True, timeout=SECONDS_AT_MOST + len(pcm) / 2 / RATE)
+
+    def unplug(self) -> None:
+        """Take all devices away."""
+        subprocess.run(
+            ["pactl", "unload-module", "module-null-sink"], env=self.env, check=True, timeout=SECONDS_AT_MOST
+        )
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait(SECONDS_AT_MOST)
+
+
+@contextmanager
+def running(program: str) -> Iterator[SoundServer]:
+    """Start a sound server in a folder of its own, which is short enough for a socket's name."""
+    with tempfile.TemporaryDirectory(prefix="sound") as name:
+        folder = Path(name)
+        address = folder / "native"
+        (folder / "setup.pa").write_text(SETUP.format(socket=address))
+        ours = {"HOME": name, "XDG_RUNTIME_DIR": name, "PULSE_RUNTIME_PATH": name, "PULSE_SERVER": f"unix:{address}"}
+        env = {**os.environ, **ours}
+        quiet = ["--daemonize=no", "--use-pid-file=no", "--disable-shm=yes", "--realtime=no", "--high-priority=no"]
+        words = [program, "-n", "-F", str(folder / "setup.pa"), "--exit-idle-time=-1", *quiet, "--log-level=error"]
+        with (folder / "log").open("wb") as log:
+            process = subprocess.Popen(words, env=env, stdin=subprocess.DEVNULL, stderr=log)
+        try:
+            until(lambda: _answers(address), lambda: f"PulseAudio did not start: {(folder / 'log').read_text()}")
+            yield SoundServer(folder, env, process)
+        finally:
+            process.kill()
+            process.wait(SECONDS_AT_MOST)
+
+
+@pytest.fixture
+def sound_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
+    """A sound server, to which this process and those it starts turn."""
+    needs("pactl"), needs("parec"), needs("pacat")
+    with running(needs("pulseaudio")) as server:
+        for name in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_SERVER"):
+            monkeypatch.setenv(name, server.env[name])
+        yield server
+
+
+def until(true: Any, complaint: Any) -> None:
+    """Wait until it is. Fails the test after a while."""
+    deadline = time.monotonic() + SECONDS_AT_MOST
+    while not true():
+        if time.monotonic() > deadline:
+            pytest.fail(complaint() if callable(complaint) else complaint)
+        time.sleep(0.01)
+
+
+def _answers(address: Path) -> bool:
+    """The socket is there before the devices are: `pactl` waits for both."""
+    if not address.exists():
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        if probe.connect_ex(str(address)):
+            return False
+    env = {**os.environ, "PULSE_SERVER": f"unix:{address}"}
+    listed = subprocess.run(["pactl", "info"], env=env, capture_output=True, text=True, timeout=SECONDS_AT_MOST)
+    return "mouth.monitor" in listed.stdout
+
+
+def pitch(samples: Any) -> float:
+    """The loudest frequency, in hertz."""
+    import numpy
+
+    spectrum = abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
+    return float(spectrum.argmax() * RATE / len(samples))
+
+
+def likeness(heard: Any, said: Any) -> float:
+    """How alike two sounds are by their spectra: the best match of one's spectrogram in the other's, wherever it is.
+
+    1 is the same; what is near 0 or below has nothing to do with it.
+    """
+    import numpy
+
+    def picture(samples: Any) -> Any:
+        size = RATE // 50
+        frames = samples[: len(samples) // size * size].reshape(-1, size) * numpy.hanning(size)
+        return numpy.log1p(abs(numpy.fft.rfft(frames, axis=1)))
+
+    def unit(part: Any) -> Any:
+        centred = (part - part.mean()).ravel()
+        return centred / max(1.0, float(numpy.linalg.norm(centred)))
+
+    wanted, found = picture(said), picture(heard)
+    places = range(len(found) - len(wanted) + 1)
+    return max((float(unit(wanted) @ unit(found[place : place + len(wanted)])) for place in places), default=0.0)
