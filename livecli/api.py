@@ -100,13 +100,15 @@ async def send(
     chunk_bytes: int = 1024,
     speed: float = 3.2,
     timeout: float | None = None,  # noqa: ASYNC109 - the option's name
+    play: bool = False,
+    device: str | None = None,
     **options: Unpack[Options],
 ) -> Summary:
     """Stream a file (or `text`, or the bundled sample), save the spoken reply, and say how it went, as `livecli send`.
 
     The reply goes to `output`, or to NAME.reply.wav in the current folder. The pictures in the files `images` are shown
     with the question. `chunk_bytes` of PCM go in a message, at `speed` times real time (0: as fast as the socket takes
-    them).
+    them). With `play` it is heard too, on `device` where one is named, and this returns when it has been.
 
     Raises LivecliError where the run fails; what came of the reply is kept then.
     """
@@ -121,6 +123,8 @@ async def send(
         configuration=configuration,
         images=tuple(os.fspath(image) for image in images),
         timeouts=_timeouts(options, timeout),
+        play=play,
+        devices=[device] if device else [],
     )
     async with reachable(wanted) as where:
         summary = await ask(question, where, Reporter())

@@ -18,6 +18,13 @@ async def test_send_does_what_the_command_does(tmp_path, monkeypatch):
     assert summary.as_json()["transcript"]["input"] == "[2.2 s of speech]"
 
 
+async def test_a_reply_may_be_heard_too(tmp_path, sound_server):
+    with sound_server.recorded("mouth.monitor") as recording:
+        await livecli.send(SAMPLE, local=True, speed=0, output=tmp_path / "r.wav", play=True, device="mouth")
+        recording.wait_for_silence()
+    assert abs(recording.samples).max() > 1000
+
+
 async def test_a_run_that_fails_raises_its_error(tmp_path):
     with pytest.raises(livecli.FileError, match="no-such"):
         await livecli.send(tmp_path / "no-such.wav", local=True)

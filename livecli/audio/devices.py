@@ -11,8 +11,6 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 from ..errors import FileError
@@ -116,7 +114,7 @@ def _taking(take: Callable[[bytearray], None]) -> Generator[None, bytearray, Non
         take((yield))
 
 
-def _of_context(miniaudio: ModuleType, context: Any) -> Iterator[tuple[str, Kind, bool, str, Any]]:
+def _of_context(miniaudio: Any, context: Any) -> Iterator[tuple[str, Kind, bool, str, Any]]:
     """Asked of the library beneath, because its Python face says neither which is the default nor what it is called."""
     ffi, lib = miniaudio.ffi, miniaudio.lib
     lists = [(kind, ffi.new("ma_device_info **"), ffi.new("ma_uint32 *")) for kind in Kind]
@@ -134,15 +132,15 @@ def _text(chars: bytes) -> str:
     return chars.partition(b"\0")[0].decode(errors="replace")
 
 
-def _backends(miniaudio: ModuleType) -> list[Any]:
+def _backends(miniaudio: Any) -> list[Any]:
     """All but the one that plays to nobody, in miniaudio's order of preference."""
     unwanted = (miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM)
     return sorted(miniaudio.get_enabled_backends().difference(unwanted), key=lambda backend: int(backend.value))
 
 
-def _miniaudio() -> ModuleType:
+def _miniaudio() -> Any:
     try:
-        miniaudio = import_module("miniaudio")
+        import miniaudio
     except ImportError as error:
         hint = "pip install 'livecli[audio]'"
         raise FileError("sound devices need the package miniaudio, which is not installed", hint=hint) from error
