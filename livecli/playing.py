@@ -50,6 +50,13 @@ class _Expendable:
                 self._loop.call_soon_threadsafe(self._give_up, error)
                 self._works = False
 
+    def mark(self) -> int:
+        return self._speaker.mark()
+
+    def rewind(self, mark: int) -> bool:
+        self._speaker.rewind(mark)
+        return True  # what was heard twice is no reason to end the run
+
     async def drained(self) -> None:
         if self._works:
             try:

@@ -55,6 +55,19 @@ class Backlog:
             self.clear()
         return pcm, rate
 
+    def cut(self, size: int) -> bool:
+        """Drop the last `size` bytes, or what is left of them. Returns whether all were there."""
+        while size and self._runs:
+            rate, left = self._runs.pop()
+            if left > size:
+                self._runs.append((rate, left - size))
+            size -= min(size, left)
+        if not self._runs:
+            self.clear()
+        elif self._file is not None:
+            self._file.truncate(self._read_bytes + sum(left for _, left in self._runs))
+        return not size
+
     def clear(self) -> None:
         """Drop everything, and give back the file."""
         file, self._file = self._file, None

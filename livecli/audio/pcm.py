@@ -124,6 +124,7 @@ class Tee:
 
     def __init__(self, *sinks: AudioSink) -> None:
         self._sinks = sorted(sinks, key=lambda sink: sink.waits)
+        self._places: list[int] = [sink.mark() for sink in self._sinks]
 
     @property
     def waits(self) -> bool:
@@ -134,3 +135,13 @@ class Tee:
         """Raises what the first of them does that fails."""
         for sink in self._sinks:
             sink.write(pcm, rate)
+
+    def mark(self) -> int:
+        """Only the latest is remembered, whatever its number."""
+        self._places = [sink.mark() for sink in self._sinks]
+        return max(self._places)
+
+    def rewind(self, mark: int) -> bool:
+        """To the latest mark. False where it is out of any one's reach."""
+        taken_back = [sink.rewind(place) for sink, place in zip(self._sinks, self._places, strict=True)]
+        return all(taken_back)

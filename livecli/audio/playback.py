@@ -49,6 +49,7 @@ class Speaker:
         self._is_lost = False
         self._producing = threading.Lock()  # never taken by the device's thread
         self._backlog = Backlog()
+        self._written_bytes = 0
         self._is_complete = True
         self._resampled = OneRate(DEVICE_RATE)
         self._ready = JitterBuffer(_bytes(JITTER_SECONDS))
@@ -78,10 +79,22 @@ class Speaker:
         with self._producing:
             try:
                 self._backlog.put(pcm, rate)
+                self._written_bytes += len(pcm)
                 self._is_complete = False
                 self._move()
             except OSError as error:
                 raise FileError(f"cannot hold what is to be played: {error.strerror or error}") from error
+
+    def mark(self) -> int:
+        """Bytes written so far."""
+        return self._written_bytes
+
+    def rewind(self, mark: int) -> bool:
+        """Take back what was written since `mark`, but for the second that is ready to be heard, or was: then False."""
+        with self._producing:
+            taken_back = self._backlog.cut(self._written_bytes - mark)
+            self._written_bytes = mark
+            return taken_back
 
     def finish(self) -> None:
         """The reply is complete: without being told so, its last hundredths are held back, and the next reply's begin
@@ -148,6 +161,7 @@ class Speaker:
                     self._ready.put(pcm)
         if self._is_complete and not self._backlog:
             self._ready.complete(self._resampled.finish())
+            self._resampled = OneRate(DEVICE_RATE)  # half a sample at its end is nobody's
 
     def _refill(self) -> None:
         with self._producing:

@@ -68,7 +68,7 @@ class OneRate:
         """What is ready of the stream, in pieces, some of them empty."""
         if rate != self._arriving_rate:
             yield self.finish()
-            self._arriving_rate = rate
+            self._arriving_rate, self._odd = rate, b""
             self._resampler = Resampler(rate, self._rate)  # where the rates are equal it hands the bytes on
         pcm = self._odd + pcm
         even = len(pcm) & ~1
@@ -77,10 +77,9 @@ class OneRate:
             yield self._resampler.push(pcm[start : start + RESAMPLED_BYTES])
 
     def finish(self) -> bytes:
-        """The end of the stream; what is pushed after it begins another."""
+        """What the filter still holds. The stream may go on after it; half a sample waits for the other then, too."""
         tail = self._resampler.finish()
         self._resampler = Resampler(self._arriving_rate, self._rate)
-        self._odd = b""
         return tail
 
 

@@ -60,6 +60,20 @@ def test_a_short_reply_never_touches_the_disk_and_a_long_one_does_not_stay_in_me
     assert files[1].closed and not held and held.seconds == 0
 
 
+def test_the_last_can_be_taken_back_as_long_as_it_is_there():
+    held = Backlog()
+    for pcm, rate in [(b"a" * 100, 8000), (b"b" * 100, 16_000), (b"c" * 100, 8000)]:
+        held.put(pcm, rate)
+    held.take(60 / 16_000)
+    assert held.cut(0)
+    assert held.cut(150)
+    held.put(b"d" * 10, 16_000)
+    assert all_of(held) == [(b"a" * 40, 8000), (b"b" * 50 + b"d" * 10, 16_000)]
+    held.put(b"e" * 10, 8000)
+    assert not held.cut(11)
+    assert not held
+
+
 def test_a_full_disk_is_an_oserror(monkeypatch):
     class Full:
         def __init__(self, size):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.audio.pcm import is_silent, paced, rechunk
+from livecli.audio.pcm import FLOOR_DBFS, Tee, is_silent, level_dbfs, paced, rechunk
 
 
 async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
@@ -147,3 +147,43 @@ def test_silence_is_what_stays_below_minus_50_dbfs(samples: list[int], silent: b
 def test_half_a_sample_is_no_sound() -> None:
     assert is_silent(b"\xff")
     assert is_silent(b"\x00\x00\xff")
+
+
+class Kept:
+    """A sink in memory, whose last `lost` bytes are out of reach."""
+
+    def __init__(self, *, waits=False, lost=0):
+        self.waits, self.lost, self.pcm = waits, lost, b""
+
+    def write(self, pcm, rate):
+        self.pcm += pcm
+
+    def mark(self):
+        return len(self.pcm)
+
+    def rewind(self, mark):
+        self.pcm = self.pcm[:mark]
+        return not self.lost
+
+
+def test_a_tee_tells_all_and_takes_back_from_all():
+    one, other = Kept(waits=True, lost=1), Kept()
+    other.write(b"before", 8000)
+    tee = Tee(one, other)
+    tee.write(b"ab", 8000)
+    mark = tee.mark()
+    tee.write(b"cd", 8000)
+    assert (tee.waits, one.pcm, other.pcm) == (True, b"abcd", b"beforeabcd")
+    assert not tee.rewind(mark)
+    assert (one.pcm, other.pcm) == (b"ab", b"beforeab")
+    one.lost = 0
+    assert tee.rewind(mark)
+    assert not Tee(Kept()).waits
+
+
+def test_levels_are_decibels_below_the_loudest():
+    loudest, silence = b"\xff\x7f\x00\x80" * 100, bytes(400)
+    assert level_dbfs(loudest) == pytest.approx(0, abs=0.01)
+    assert level_dbfs(b"\x00\x10" * 100) == pytest.approx(-18.06, abs=0.01)
+    assert level_dbfs(silence) == level_dbfs(b"") == level_dbfs(b"x") == FLOOR_DBFS
+    assert level_dbfs(b"\x01\x00" + bytes(2000)) == FLOOR_DBFS

@@ -144,6 +144,29 @@ async def test_half_a_sample_waits_for_the_other(tone):
         await speaker.drained()
 
 
+async def test_what_will_come_again_is_taken_back_where_it_was_not_heard(tone):
+    async with Speaker() as speaker:
+        speaker.write(tone(5, 24_000), 24_000)
+        mark = speaker.mark()
+        speaker.write(tone(60, 16_000), 16_000)
+        assert speaker.rewind(mark)
+        assert speaker.queued_seconds == pytest.approx(5, abs=0.6)
+        assert not speaker.rewind(0)
+        assert 0.3 < speaker.queued_seconds < 1.5
+
+
+async def test_half_a_sample_at_the_end_of_a_reply_does_not_turn_the_next_into_noise(sound_server, tone):
+    with sound_server.recorded() as recording:
+        async with Speaker() as speaker:
+            speaker.write(bytes(9601), 24_000)
+            await speaker.drained()
+            speaker.write(tone(1, 24_000), 24_000)
+            await speaker.drained()
+        recording.wait_for_silence()
+    assert 7_000 < abs(recording.samples).max() < 18_000
+    assert pitch(recording.samples) == pytest.approx(440, abs=5)
+
+
 @pytest.mark.parametrize("how", ["kill", "unplug"])
 async def test_a_device_that_goes_away_ends_the_waiting(sound_server, tone, monkeypatch, how):
     monkeypatch.setattr(stream, "LOOK_SECONDS", 0.1)
