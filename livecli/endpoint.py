@@ -115,7 +115,7 @@ def choose_platform(
     if wanted.project or _part_of_resource("project", wanted, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
         return Platform.VERTEX, "a project is named"
     if has_key:
-        return Platform.DEVELOPER, "an API key is set and no project is named"
+        return Platform.DEVELOPER, "an API key is at hand and no project is named"
     if has_ephemeral_token:
         return Platform.DEVELOPER, "the token is an ephemeral one, which only the Developer API takes"
     return Platform.VERTEX, "the default"
@@ -159,7 +159,7 @@ def build(
     if platform is Platform.VERTEX and not express:
         project = _project(wanted, environ, own_project, local=base is not None and is_loopback(base.hostname))
         location = _location(wanted, environ)
-    model = _checked("model", wanted.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
+    model = checked("model", wanted.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
     host = HOSTS.get(location or "global", f"{location}-aiplatform.googleapis.com")
     origin = base or urlsplit(f"wss://{DEVELOPER_HOST if platform is Platform.DEVELOPER else host}")
     path = SERVICE_PATHS[platform].format(version=_version(wanted, environ, platform))
@@ -178,12 +178,19 @@ def value(environ: Environment, name: str) -> str | None:
     return environ.get(name, "").strip() or None
 
 
+def checked(what: str, text: str) -> str:
+    """`text` if it can be the name of a `what` (project, location, model …), so that it cannot bend a URL."""
+    if _SPELLINGS[what].fullmatch(text):
+        return text
+    raise UsageError(f"this cannot be the name of a {what}: {text[:60]!r}")
+
+
 def _project(wanted: Wanted, environ: Environment, own: str | None, *, local: bool) -> str:
     named = wanted.project or _part_of_resource("project", wanted, environ)
     if not wanted.local:
         named = named or value(environ, "GOOGLE_CLOUD_PROJECT") or own
     if named or local:
-        return _checked("project", named or LOCAL_PROJECT)
+        return checked("project", named or LOCAL_PROJECT)
     raise UsageError(
         "Vertex AI needs a project, and the credential does not name one",
         hint="pass --project, or set GOOGLE_CLOUD_PROJECT",
@@ -192,7 +199,7 @@ def _project(wanted: Wanted, environ: Environment, own: str | None, *, local: bo
 
 def _location(wanted: Wanted, environ: Environment) -> str:
     named = wanted.location or _part_of_resource("location", wanted, environ)
-    return _checked("location", named or value(environ, "GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION)
+    return checked("location", named or value(environ, "GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION)
 
 
 def _part_of_resource(part: str, wanted: Wanted, environ: Environment) -> str | None:
@@ -203,7 +210,7 @@ def _part_of_resource(part: str, wanted: Wanted, environ: Environment) -> str | 
 
 def _version(wanted: Wanted, environ: Environment, platform: Platform) -> str:
     named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or VERSIONS[platform]
-    return BETA_VERSIONS[platform] if named == "beta" else _checked("version of the API", named)
+    return BETA_VERSIONS[platform] if named == "beta" else checked("version of the API", named)
 
 
 def _resource(model: str, platform: Platform, project: str | None, location: str | None) -> str:
@@ -211,12 +218,6 @@ def _resource(model: str, platform: Platform, project: str | None, location: str
         return f"models/{model}"
     parent = f"projects/{project}/locations/{location}/" if project else ""
     return f"{parent}publishers/google/models/{model}"
-
-
-def _checked(what: str, text: str) -> str:
-    if _SPELLINGS[what].fullmatch(text):
-        return text
-    raise UsageError(f"this cannot be the name of a {what}: {text[:60]!r}")
 
 
 def _parse(text: str, where: str) -> SplitResult:

@@ -85,7 +85,7 @@ def refused_upgrade(status: int, body: bytes, endpoint: Endpoint) -> LivecliErro
     error, hint = STATUSES.get(status, (ConnectError, _other_hint(status)))
     if status == 404 and endpoint.platform is Platform.VERTEX and endpoint.location == "global":
         hint = "location global serves no Live model that is known: try --location us-central1"
-    said = _message(body)
+    said = message_in(body)
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
     refusal = error(
         f"{endpoint.host} refused the connection: {status} {phrase}{f': {said}' if said else ''}", hint=hint
@@ -120,7 +120,7 @@ def _other_hint(status: int) -> str | None:
     return "the server failed: try again" if status >= 500 else None
 
 
-def _message(body: bytes) -> str:
+def message_in(body: bytes) -> str:
     """Google's `error.message`, or the first line of a plain text; nothing of an HTML page."""
     text = body[:4096].decode(errors="replace").strip()
     try:

@@ -184,10 +184,11 @@ def test_the_sources_are_listed_in_order_and_one_is_used(service_account: Servic
         "GOOGLE_API_KEY",
         "GEMINI_API_KEY",
         "GOOGLE_APPLICATION_CREDENTIALS",
+        "stored key",
         "gcloud's ADC file",
         "metadata server",
     ]
-    assert [source.found for source in sources] == [False, False, True, True, False, False]
+    assert [source.found for source in sources] == [False, False, True, True, False, False, False]
     assert [source.source for source in sources if source.used] == ["GOOGLE_APPLICATION_CREDENTIALS"]
     assert sources[2].detail == f"set, {len(KEY)} characters"
     assert sources[3].detail == str(path)

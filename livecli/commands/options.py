@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..configuration import Activity
 from ..protocol.models import Platform
+
+if TYPE_CHECKING:
+    from ..opening import Timeouts
 
 WHERE = "Where it connects"
 TALK = "What it prints"
@@ -107,3 +110,11 @@ ConfirmOption = Annotated[
 SearchOption = Annotated[
     bool, typer.Option("--search", help="Google Search; what is cited is listed.", rich_help_panel=MAY)
 ]
+
+def timeouts(connect_seconds: float, idle_seconds: float) -> Timeouts:
+    """What the two options say: 0 is any time."""
+    import math
+
+    from ..opening import Timeouts
+
+    return Timeouts(connect_seconds or math.inf, idle_seconds or math.inf)

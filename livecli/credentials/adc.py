@@ -92,7 +92,16 @@ def _load(path: Path, place: str, environ: Environment) -> Credential:
     if place == GCLOUD_FILE:
         project = project or gcloud.project(environ)
     tokens = GoogleTokens(loaded, str(info.get("type")))
-    return Credential(SOURCE, Kind.ADC, place=place, project=project or quota, quota_project=quota, tokens=tokens)
+    account = info.get("client_email")
+    return Credential(
+        SOURCE,
+        Kind.ADC,
+        place=place,
+        project=project or quota,
+        quota_project=quota,
+        account=account if isinstance(account, str) else None,
+        tokens=tokens,
+    )
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -6,7 +6,7 @@ Nothing here knows a platform's preferences (that is `decision`) or google-auth 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -17,10 +17,13 @@ TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 QUOTA_VARIABLE = "GOOGLE_CLOUD_QUOTA_PROJECT"
 EPHEMERAL_PREFIX = "auth_tokens/"
+NO_KEYS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer token"}
+"""What is pasted in place of a key, by its beginning."""
 ELIDED = "…"
 WAYS_OUT = (
-    "set GOOGLE_API_KEY or GEMINI_API_KEY; or run `gcloud auth application-default login`; "
-    "or set LIVECLI_ACCESS_TOKEN and pass --project (--local needs none of them)"
+    "set GOOGLE_API_KEY or GEMINI_API_KEY, or run `livecli auth login`; "
+    "or run `gcloud auth application-default login`; or set LIVECLI_ACCESS_TOKEN "
+    "and pass --project (--local needs none of them)"
 )
 
 
@@ -46,7 +49,8 @@ class Tokens(Protocol):
 class Credential:
     """What is sent to prove who asks. `source` is where it came from and `why` the reason it won.
 
-    `place` is the row of `auth status` it was found in. `project` is the credential's own, where it has one.
+    `place` is the row of `auth status` it was found in. `project` is the credential's own, where it has one; `account`
+    is the service account's address.
     """
 
     source: str
@@ -55,6 +59,7 @@ class Credential:
     place: str = ""
     project: str | None = None
     quota_project: str | None = None
+    account: str | None = None
     secret: str = field(default="", repr=False)
     tokens: Tokens | None = field(default=None, repr=False)
 
@@ -86,7 +91,7 @@ class Credential:
     @property
     def expires_at(self) -> datetime | None:
         """When the token ends, in UTC; None before the first refresh and for what says no end."""
-        return self.tokens.expires_at if self.tokens else None
+        return self.tokens.expires_at if self.tokens else end_of_jwt(self.secret)
 
     def _current(self) -> str:
         return cleaned(self.source, self.tokens.token()) if self.tokens else self.secret
@@ -121,12 +126,38 @@ def ready_token(environ: Environment) -> Credential | None:
     return Credential(TOKEN_VARIABLE, Kind.TOKEN, place=TOKEN_VARIABLE, quota_project=quota, secret=secret)
 
 
+def end_of_jwt(token: str) -> datetime | None:
+    """When a token ends that says so itself: a JWT does, in its `exp`. It is read, not verified."""
+    import base64
+    import json
+
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+        return datetime.fromtimestamp(claims["exp"], UTC)
+    except (ValueError, TypeError, KeyError, OverflowError, OSError, RecursionError):
+        return None
+
+
 def api_key(environ: Environment) -> Credential | None:
     """The API key that the environment holds; GOOGLE_API_KEY wins, as in Google's SDKs."""
     name = next((name for name in KEY_VARIABLES if value(environ, name)), None)
     if name is None:
         return None
     return Credential(name, Kind.KEY, place=name, secret=cleaned(name, environ[name]))
+
+
+def pasted_key(text: str) -> Credential:
+    """A key that somebody typed or piped in, to be kept. Raises AuthError for nothing, and for another thing."""
+    if not text.strip():
+        raise AuthError("no key was given", hint="paste it at the prompt, or: livecli auth login < key.txt")
+    secret = cleaned("the key", text)
+    other = next((what for prefix, what in NO_KEYS.items() if secret.startswith(prefix)), None)
+    if other:
+        raise AuthError(f"this is {other}, no API key", hint=f"it ends soon: set {TOKEN_VARIABLE} to it instead")
+    return Credential("the key", Kind.KEY, secret=secret)
 
 
 def quota_project(environ: Environment) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from ..endpoint import Endpoint, Environment, Wanted, base_url, build, choose_platform, is_loopback, value
 from ..errors import AuthError, LivecliError
 from ..protocol.models import Platform
-from . import gcloud
+from . import gcloud, stored
 from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, file_credential
 from .credential import (
     EPHEMERAL_PREFIX,
@@ -28,10 +28,16 @@ from .credential import (
 
 Finder = Callable[[Environment], Credential | None]
 
+
+def stored_key(_: Environment) -> Credential | None:
+    """The key that `auth login` stored, whatever the environment says."""
+    return stored.find()
+
+
 # The order on each platform. The metadata server comes after all of them, and only on Vertex AI.
 PREFERENCES: dict[Platform, tuple[Finder, ...]] = {
-    Platform.VERTEX: (ready_token, file_credential, api_key),
-    Platform.DEVELOPER: (api_key, ready_token),
+    Platform.VERTEX: (ready_token, file_credential, api_key, stored_key),
+    Platform.DEVELOPER: (api_key, ready_token, stored_key),
 }
 REASONS = {
     (Platform.VERTEX, Kind.TOKEN): "a ready token comes first on Vertex AI",
@@ -64,7 +70,7 @@ def resolve(wanted: Wanted, environ: Environment) -> tuple[Endpoint, Credential]
 
     Raises AuthError where there is no usable credential, and UsageError for words that cannot be meant.
     """
-    decision = decide(wanted, environ)
+    decision, _ = _decide(wanted, environ)
     if decision.endpoint is None or decision.credential is None:
         raise decision.error or AuthError("no credential found", hint=WAYS_OUT)
     return decision.endpoint, decision.credential
@@ -72,10 +78,15 @@ def resolve(wanted: Wanted, environ: Environment) -> tuple[Endpoint, Credential]
 
 def decide(wanted: Wanted, environ: Environment) -> Decision:
     """The decision with its reasons; an error is part of it instead of being raised. Blocks as `resolve` does."""
+    decision, metadata = _decide(wanted, environ)
+    return replace(decision, sources=_sources(environ, metadata, decision.credential))
+
+
+def _decide(wanted: Wanted, environ: Environment) -> tuple[Decision, MetadataServer]:
     platform, platform_why = choose_platform(
         wanted,
         environ,
-        has_key=any(value(environ, name) for name in KEY_VARIABLES),
+        has_key=_has_key(wanted, environ),
         has_ephemeral_token=(value(environ, TOKEN_VARIABLE) or "").startswith(EPHEMERAL_PREFIX),
     )
     metadata = MetadataServer(environ)
@@ -92,8 +103,18 @@ def decide(wanted: Wanted, environ: Environment) -> Decision:
         )
     except LivecliError as caught:
         error = caught
-    sources = _sources(environ, metadata, credential)
-    return Decision(platform, platform_why, sources, endpoint, credential, error)
+    return Decision(platform, platform_why, (), endpoint, credential, error), metadata
+
+
+def _has_key(wanted: Wanted, environ: Environment) -> bool:
+    """Whether an API key helps to choose the platform: the environment's, else the stored one.
+
+    What the environment holds beats what is stored: where it has another credential, all is as if none were stored.
+    """
+    if any(value(environ, name) for name in KEY_VARIABLES):
+        return True
+    others = value(environ, TOKEN_VARIABLE) or value(environ, FILE_VARIABLE)
+    return not (wanted.local or wanted.platform or others) and stored.is_there()
 
 
 def bearer(environ: Environment) -> Credential:
@@ -101,7 +122,7 @@ def bearer(environ: Environment) -> Credential:
 
     Raises AuthError where there is none; where there is a key instead, without waiting for a metadata server.
     """
-    found = ready_token(environ) or file_credential(environ) or api_key(environ)
+    found = ready_token(environ) or file_credential(environ) or api_key(environ) or stored_key(environ)
     found = found or MetadataServer(environ).credential()
     if found is None:
         raise AuthError("no credential found", hint=WAYS_OUT)
@@ -126,7 +147,7 @@ def _sources(environ: Environment, metadata: MetadataServer, credential: Credent
     """Every place a credential could be, in the order `auth status` shows them, and what is there."""
     used = credential.place if credential else ""
     rows = [_variable(environ, name) for name in (TOKEN_VARIABLE, *KEY_VARIABLES)]
-    rows += [_named_file(environ), _gcloud_file(environ)]
+    rows += [_named_file(environ), stored.row(), _gcloud_file(environ)]
     answered = used == METADATA_SERVER
     said = "answers" if answered else "no answer" if metadata.asked else "not asked"
     rows.append(Source(METADATA_SERVER, answered, said))
@@ -151,6 +172,5 @@ def _named_file(environ: Environment) -> Source:
 def _gcloud_file(environ: Environment) -> Source:
     path = gcloud.credentials_file(environ)
     there = path.is_file()
-    home = environ.get("HOME")
-    shown = f"~{str(path)[len(home) :]}" if home and path.is_relative_to(home) else str(path)
+    shown = stored.shortened(path)
     return Source(GCLOUD_FILE, there, shown if there else f"{shown} does not exist")

@@ -133,6 +133,15 @@ MODELS = {
 }
 
 # fmt: off
+LOCATIONS = {
+    "gemini-3.8-live": ("us-central1", "us", "eu"),
+    "gemini-live-2.5-flash-native-audio": (
+        "us-central1", "us-east1", "us-east4", "us-east5", "us-south1", "us-west1", "us-west4", "europe-central2",
+        "europe-north1", "europe-southwest1", "europe-west1", "europe-west4", "europe-west8",
+    ),
+}
+"""Where Vertex AI serves a model, as its page or users say: on trust, so that a warning may come of it, no refusal."""
+
 VOICES = frozenset({
     "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede",
     "Callirrhoe", "Autonoe", "Enceladus", "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome",

@@ -15,7 +15,7 @@ KEY = "AIza-not-to-be-seen"
 TOKEN = "ya29.not-to-be-seen"
 KEYS = {
     *("schema", "ok", "exit_code", "error", "platform", "platform_why", "project", "location", "quota_project"),
-    *("model", "host", "url", "credential", "sources"),
+    *("model", "host", "url", "credential", "sources", "notes", "online"),
 }
 
 
