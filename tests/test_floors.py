@@ -34,6 +34,7 @@ OWNERS = {
         "connection",
         "upgrade",
         "emulator.server",
+        "emulator.connection",
         "emulator.session",
         "emulator.troubles",
         "emulator.compression",

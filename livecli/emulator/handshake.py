@@ -89,7 +89,7 @@ class Required:
         """What there is against a request for this path, query included; None if it may come in."""
         if self.key is None and self.token is None:
             return None
-        keys, tokens = _shown(path, headers)
+        keys, tokens = shown(path, headers)
         if _among(self.key, keys) or _among(self.token, tokens):
             return None
         return Objection.WRONG_TOKEN if tokens else Objection.WRONG_KEY if keys else Objection.MISSING
@@ -98,8 +98,8 @@ class Required:
 NOTHING_REQUIRED = Required()
 
 
-def _shown(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """The keys and the tokens that a client shows."""
+def shown(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """The keys and the tokens that a client shows, wherever it does."""
     query = parse_qs(path.partition("?")[2])
     keys, tokens = query.get("key", []), query.get("access_token", [])
     for name, value in headers:

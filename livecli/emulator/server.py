@@ -11,10 +11,9 @@ import contextlib
 import functools
 import itertools
 import ssl
-import weakref
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from datetime import UTC, datetime
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -24,6 +23,8 @@ from ..errors import ConnectError
 from ..protocol.models import Platform
 from . import handshake
 from .compression import InflateOnlyFactory
+from .connection import Connection, Transports
+from .ephemeral import Mint, mints_at
 from .log import Log, errors_as_lines, printable, silent
 from .options import AS_GOOGLE, Options
 from .paths import asks_for_health, service_at
@@ -32,10 +33,6 @@ from .session import CLOSE_SECONDS, Session
 from .troubles import at_upgrade
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
-
-MAX_UNTAKEN_BYTES = 4 * 1024 * 1024
-"""What may wait to be read by a client that goes on sending. Answers stay far below, since each waits for the one
-before; pongs do not, and a client that pings without reading them would have us keep them all."""
 
 OPEN_SECONDS = 10.0
 """How long an upgrade may take, and how long a TLS handshake."""
@@ -51,8 +48,6 @@ ABORT_SECONDS = 0.2
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that stand for all of a machine's, and one that can be connected to."""
-
-Transports = weakref.WeakSet[asyncio.Transport]
 
 
 @dataclass(frozen=True)
@@ -99,6 +94,7 @@ class _Doors:
         self._log = log
         self._numbers = itertools.count(1)
         self._sessions = Sessions()
+        self._mint = Mint(options.required)
         self._servers: list[Server] = []
         self._transports = Transports()
         self._warming: asyncio.Future[None] | None = None
@@ -120,7 +116,7 @@ class _Doors:
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
                 close_timeout=CLOSE_SECONDS,
                 logger=errors_as_lines(self._log),
-                create_connection=functools.partial(_Connection, self._transports),  # type: ignore[arg-type]
+                create_connection=functools.partial(Connection, self._transports),  # type: ignore[arg-type]
             )
         except OSError as error:
             reason = error.strerror or str(error)
@@ -151,6 +147,9 @@ class _Doors:
 
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the upgrade go on."""
+        assert isinstance(connection, Connection), "as it was created"
+        if connection.posted is not None and mints_at(request.path):
+            return self._minted(connection, request, connection.posted)
         if asks_for_health(request.path) and "Upgrade" not in request.headers:
             return connection.respond(200, "livecli: a local Live API is listening.\n")
         service = service_at(request.path)
@@ -163,10 +162,13 @@ class _Doors:
             return None
         refusal = handshake.UPGRADE_REFUSALS[objection]
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
-        response = connection.respond(refusal.code, refusal.body)
-        del response.headers["Content-Type"]
-        response.headers["Content-Type"] = "application/json; charset=UTF-8"
-        return response
+        return _json(connection, refusal.code, refusal.body)
+
+    def _minted(self, connection: Connection, request: Request, posted: bytes) -> Response:
+        headers = list(request.headers.raw_items())
+        body, refusal = self._mint.answer(request.path, headers, posted, datetime.now(UTC))
+        self._log(f"refused a token: {refusal.code} {refusal.status}" if refusal else "made an ephemeral token")
+        return _json(connection, refusal.code if refusal else 200, body)
 
     def _objection_to(self, request: Request) -> handshake.Objection | None:
         return self._options.required.objection_to(request.path, request.headers.raw_items())
@@ -174,14 +176,24 @@ class _Doors:
     async def _greet(self, socket: ServerConnection) -> None:
         number = next(self._numbers)
         assert socket.request is not None, "the upgrade is done"
-        service, objection = service_at(socket.request.path), self._objection_to(socket.request)
+        path, headers = socket.request.path, list(socket.request.headers.raw_items())
+        service = service_at(path)
         assert service is not None, "other paths are answered with 404"
+        token = self._mint.token_in(path, headers) if service.platform is Platform.DEVELOPER else None
+        objection = None if token else self._objection_to(socket.request)
         unwelcome = handshake.session_refusal(objection) if objection else None
 
         def log(line: str) -> None:
             self._log(printable(f"[{number}] {line}"))
 
-        await Session(socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome).run()
+        await Session(socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome, token=token).run()
+
+
+def _json(connection: ServerConnection, status: int, body: str) -> Response:
+    response = connection.respond(status, body)
+    del response.headers["Content-Type"]
+    response.headers["Content-Type"] = "application/json; charset=UTF-8"
+    return response
 
 
 async def _left_of(waiting: Sequence[asyncio.Future[None]], seconds: float) -> set[asyncio.Future[None]]:
@@ -193,23 +205,6 @@ def _abort_half_open(server: Server) -> None:
     abort_clients = getattr(server.server, "abort_clients", None)
     if abort_clients:
         abort_clients()
-
-
-class _Connection(ServerConnection):
-    """Known to the server from its first byte, so that it can be ended in the middle of its upgrade."""
-
-    def __init__(self, transports: Transports, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._transports = transports
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transports.add(cast(asyncio.Transport, transport))
-        super().connection_made(transport)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.transport.get_write_buffer_size() > MAX_UNTAKEN_BYTES:
-            self.transport.abort()
 
 
 def _url(server: Server) -> str:

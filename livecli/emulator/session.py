@@ -12,6 +12,7 @@ import contextlib
 import tempfile
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import IO
 
 from websockets.asyncio.server import ServerConnection
@@ -24,6 +25,8 @@ from ..protocol.codec import decode_client, decode_server
 from ..protocol.machine import LiveProtocol, Side
 from .answer import Message
 from .conversation import Conversation
+from .ephemeral import Token
+from .handshake import session_refusal
 from .log import Log
 from .options import Options
 from .paths import Service
@@ -45,7 +48,8 @@ class Session:
     """`sessions` are what all of an emulator's connections can resume.
 
     `unwelcome` is why the service will not talk to this client, if it will not. It is told once the client has said
-    something: one that is still sending its setup would see a lost connection instead of the reason.
+    something: one that is still sending its setup would see a lost connection instead of the reason. So it is with the
+    ephemeral `token` that the client shows, if it shows one.
     """
 
     def __init__(
@@ -57,10 +61,12 @@ class Session:
         *,
         log: Log,
         unwelcome: Refusal | None = None,
+        token: Token | None = None,
     ) -> None:
         self._socket = socket
         self._log = log
         self._unwelcome = unwelcome
+        self._token = token
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
         self._conversation: Conversation | Replay
         if options.play is None:
@@ -99,6 +105,7 @@ class Session:
             if self._unwelcome is not None:
                 raise self._unwelcome
             said = self._understood(frame)
+            self._show_token(said)
             await self._troubles.heard(said)
             self._conversation.receive_message(said, time.monotonic())
             if self._conversation.speaks:
@@ -117,6 +124,17 @@ class Session:
                 await self._socket.send(frame)
                 await self._troubles.after(frame)
                 await asyncio.sleep(0)  # a socket with room never waits: let the others run
+
+    def _show_token(self, said: list[events.Event]) -> None:
+        """Once, to open the session; to go on with one takes no further use of it."""
+        match said:
+            case [events.Setup(body), *_] if self._token is not None:
+                resumption = body.session_resumption
+                resumes = resumption is not None and bool(resumption.handle)
+                objection = self._token.objection_to(datetime.now(UTC), resumes=resumes)
+                self._token = None
+                if objection:
+                    raise session_refusal(objection)
 
     def _understood(self, frame: bytes) -> list[events.Event]:
         # What a recording says passes no protocol of ours, so that does not know how far the session has come.
