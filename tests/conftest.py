@@ -42,6 +42,7 @@ class Asked:
     path: str
     headers: dict[str, str]
     form: dict[str, list[str]]
+    body: str = ""
 
 
 @dataclass
@@ -75,7 +76,7 @@ def handler_for(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0)).decode()
-            stand_in.asked.append(Asked(self.command, self.path, dict(self.headers.items()), parse_qs(body)))
+            stand_in.asked.append(Asked(self.command, self.path, dict(self.headers.items()), parse_qs(body), body))
             status, answer = stand_in.answer(self.path)
             text = answer if isinstance(answer, str) else json.dumps(answer)
             self.send_response(status)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 import ssl
 import urllib.error
 import urllib.request
@@ -20,7 +21,7 @@ from ..endpoint import DEVELOPER_HOST, Environment, Wanted, base_url, checked, i
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
 from ..protocol.models import Platform
 from . import stored
-from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, Kind, api_key, cleaned
+from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, Kind, api_key
 
 VERSION = "v1alpha"
 """The one version that is known to make ephemeral tokens."""
@@ -122,9 +123,9 @@ def _token_in(body: bytes, host: str) -> str:
         name = json.loads(body)["name"]
     except (ValueError, KeyError, TypeError, RecursionError):
         name = None
-    if not isinstance(name, str) or not name.startswith(EPHEMERAL_PREFIX):
+    if not isinstance(name, str) or not re.fullmatch(rf"{EPHEMERAL_PREFIX}[!-~]+", name):
         raise ConnectError(f"{host} answered without a token", hint="is the URL the service's? see --base-url")
-    return cleaned(f"the token from {host}", name)
+    return name
 
 
 def _refusal(status: int, body: bytes, host: str) -> LivecliError:

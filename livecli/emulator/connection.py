@@ -1,4 +1,4 @@
-"""One connection of the emulator's, from its first byte on: what websockets itself does not do. Owns websockets here."""
+"""One connection of the emulator's, from its first byte on: what websockets itself does not do."""
 
 from __future__ import annotations
 

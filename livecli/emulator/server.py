@@ -148,8 +148,10 @@ class _Doors:
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the upgrade go on."""
         assert isinstance(connection, Connection), "as it was created"
-        if connection.posted is not None and mints_at(request.path):
-            return self._minted(connection, request, connection.posted)
+        if connection.posted is not None:
+            if mints_at(request.path):
+                return self._minted(connection, request, connection.posted)
+            return connection.respond(405, "Only ephemeral tokens are asked for with POST: /v1alpha/auth_tokens.\n")
         if asks_for_health(request.path) and "Upgrade" not in request.headers:
             return connection.respond(200, "livecli: a local Live API is listening.\n")
         service = service_at(request.path)

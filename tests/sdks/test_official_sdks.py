@@ -159,3 +159,10 @@ def test_javascript_with_the_wrong_key(javascript: Callable[[str], list[str | Pa
     ran = against_the_emulator(*javascript("program.mjs"), "developer", options=("-q", "--require-key", "another"))
     assert ran.returncode == 1
     assert "(code 1007): API key not valid. Please pass a valid API key." in ran.stderr
+
+
+def test_python_sdk_makes_an_ephemeral_token_and_uses_it_once() -> None:
+    ran = against_the_emulator(sys.executable, HERE / "tokens.py", options=("--require-key", "the-key"))
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines() == ["auth_tokens", "True", "1007"]
+    assert "refused: 1007 Request had invalid authentication credentials." in ran.stderr
