@@ -9,8 +9,8 @@ from .configuration import Configuration, setup
 from .credentials import Credential
 from .endpoint import Endpoint
 from .errors import AuthError, LivecliError, QuotaError, ServerError
-from .protocol import events
 from .opening import Timeouts, open_authorised
+from .protocol import events
 from .report import Reporter
 
 

@@ -16,8 +16,8 @@ from .usage import check_numbers
 if TYPE_CHECKING:
     from ..credentials import Credential, Decision
     from ..endpoint import Wanted
-    from ..probe import Probe
     from ..opening import Timeouts
+    from ..probe import Probe
 
 SCHEMA = "livecli/auth@1"
 
@@ -77,8 +77,8 @@ async def _looked_up_online(wanted: Wanted, timeouts: Timeouts) -> tuple[Decisio
 
     from ..credentials import decide
     from ..credentials.notes import notes
-    from ..probe import probe
     from ..opening import reachable
+    from ..probe import probe
 
     async with reachable(wanted) as where:
         decision = await asyncio.to_thread(decide, where, os.environ)
