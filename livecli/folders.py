@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 from .errors import FileError
@@ -26,12 +28,23 @@ def config_folder() -> Path:
 
 
 def _folder(kind: str, variable: str) -> Path:
-    import platformdirs
-
     try:
-        folder: Path = getattr(platformdirs, f"user_{kind}_path")("livecli", appauthor=False)
+        folder = _config_on_linux() if kind == "config" and sys.platform == "linux" else _platform_s(kind)
     except RuntimeError:
         folder = Path()
     if not folder.is_absolute():  # so do older versions of platformdirs tell it
         raise FileError("there is no home folder to keep anything in", hint=f"set HOME, or {variable}")
     return folder
+
+
+def _platform_s(kind: str) -> Path:
+    import platformdirs
+
+    folder: Path = getattr(platformdirs, f"user_{kind}_path")("livecli", appauthor=False)
+    return folder
+
+
+def _config_on_linux() -> Path:
+    """What platformdirs would say. A `send` may look here for a key, and loading that costs some milliseconds."""
+    named = Path(os.environ.get("XDG_CONFIG_HOME", "").strip())
+    return (named if named.is_absolute() else Path("~/.config").expanduser()) / "livecli"

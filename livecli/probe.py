@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,8 @@ from .errors import AuthError, LivecliError, QuotaError, ServerError
 from .opening import Timeouts, open_authorised
 from .protocol import events
 from .report import Reporter
+
+_MISSING = re.compile(r"is not supported in the live api|is not found for API version|Publisher Model .* was not found")
 
 
 @dataclass(frozen=True)
@@ -35,10 +38,10 @@ class Probe:
 
     @property
     def model_available(self) -> bool | None:
-        """Whether the model is: a refusal in the setup's own words does not always say so."""
+        """Whether the model is: not every refusal says so."""
         if self.error is None:
             return True
-        return False if isinstance(self.error, ServerError) and self.error.close_code == 1008 else None
+        return False if _MISSING.search(self.error.close_reason or "") else None
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`."""

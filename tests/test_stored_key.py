@@ -18,6 +18,7 @@ import keyring.core
 import keyring.errors
 import pytest
 
+from livecli import folders
 from livecli.credentials import bearer, decide, resolve, stored
 from livecli.endpoint import Wanted
 from livecli.errors import AuthError, FileError
@@ -160,10 +161,21 @@ def test_a_full_disk_leaves_the_other_key(kept: Path, monkeypatch: pytest.Monkey
     assert list(kept.parent.iterdir()) == [kept]
 
 
-def test_without_a_home_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere platformdirs says it alone")
+@pytest.mark.parametrize("named", [None, "", "relative", "/etc/xdg-of-mine"])
+def test_the_folder_is_the_one_platformdirs_names(named: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     import platformdirs
 
-    monkeypatch.setattr(platformdirs, "user_config_path", lambda *_, **__: Path("~/.config/livecli"))
+    if named is not None:
+        monkeypatch.setenv("XDG_CONFIG_HOME", named)
+    assert folders.config_folder() == platformdirs.user_config_path("livecli", appauthor=False)
+
+
+def test_without_a_home_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def expanduser(path: Path) -> Path:
+        raise RuntimeError("could not determine the home")
+
+    monkeypatch.setattr(Path, "expanduser", expanduser)
     assert not stored.is_there()
     assert stored.row().detail == "none"
     with pytest.raises(FileError, match="no home folder"):
@@ -262,7 +274,7 @@ def test_a_key_in_a_file_loads_no_keyring(kept: Path) -> None:
     ask = "from livecli.credentials import resolve; from livecli.endpoint import Wanted; resolve(Wanted(), {})"
     loaded = loaded_by(ask)
     assert "livecli.credentials.stored" in loaded
-    assert not loaded & {"keyring", "google.auth", "requests"}
+    assert not loaded & {"keyring", "google.auth", "requests", "platformdirs", "tempfile"}
 
 
 # --- tokens that end

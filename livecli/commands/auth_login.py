@@ -60,8 +60,10 @@ def login(
             raise UsageError("--adc stores no key, so --keyring and --no-check mean nothing with it")
         run(_gcloud_login())
         return
-    from ..credentials import pasted_key, stored
+    from ..credentials import pasted_key, stored, system_keyring
 
+    if keyring:
+        system_keyring.running()  # or there is nothing to ask for
     credential = pasted_key(_read_key())
     if not no_check:
         wanted = Wanted(platform, None, None, model, base_url, api_version)

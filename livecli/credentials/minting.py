@@ -17,7 +17,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..endpoint import DEVELOPER_HOST, Environment, Wanted, base_url, checked, is_loopback, value
+from ..endpoint import DEVELOPER_HOST, Environment, Wanted, base_url, checked, is_loopback
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
 from ..protocol.models import Platform
 from . import stored
@@ -60,10 +60,12 @@ class Terms:
 
 
 def mint_url(wanted: Wanted, environ: Environment) -> str:
-    """Where tokens are asked for: Google's host, or the base URL. Raises UsageError for one that cannot be meant."""
+    """Where tokens are asked for: Google's host, or the base URL. Raises UsageError for one that cannot be meant.
+
+    GOOGLE_GENAI_API_VERSION is about sessions, and its usual values make no tokens.
+    """
     base = base_url(wanted, environ, Platform.DEVELOPER) or urlsplit(f"wss://{DEVELOPER_HOST}")
-    named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION")
-    version = checked("version of the API", named) if named and named != "beta" else VERSION
+    version = checked("version of the API", wanted.api_version or VERSION)
     prefix = base.path.partition("/ws/google.")[0].rstrip("/")  # a base URL may have the service's full path
     return f"{'http' if base.scheme == 'ws' else 'https'}://{base.netloc}{prefix}/{version}/auth_tokens"
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import stat
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +138,8 @@ def _refuse_if_others_can_read(mode: int, path: Path) -> None:
 
 
 def _write(path: Path, kept: dict[str, Any]) -> None:
+    import tempfile
+
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.chmod(0o700)

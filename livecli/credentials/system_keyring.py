@@ -15,8 +15,8 @@ from ..errors import AuthError, FileError, LivecliError
 SERVICE, USER = "livecli", "api-key"
 
 
-def keep(secret: str) -> str:
-    """Store the key; the backend's name. Raises FileError where there is no keyring that keeps anything."""
+def running() -> str:
+    """The name of the keyring that would keep a key. Raises FileError where there is none that keeps anything."""
     library = _library()
     with _translated(FileError, "the system keyring cannot be opened"):
         backend = library.get_keyring()
@@ -24,9 +24,15 @@ def keep(secret: str) -> str:
         raise FileError(
             "this system has no keyring that is running", hint="`livecli auth login` alone keeps the key in a file"
         )
-    with _translated(FileError, "the system keyring did not take the key"):
-        library.set_password(SERVICE, USER, secret)
     return str(backend.name)
+
+
+def keep(secret: str) -> str:
+    """Store the key; the keyring's name. Raises FileError as `running` does, and where it does not take the key."""
+    name = running()
+    with _translated(FileError, "the system keyring did not take the key"):
+        _library().set_password(SERVICE, USER, secret)
+    return name
 
 
 def find() -> str | None:

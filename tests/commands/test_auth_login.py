@@ -15,6 +15,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import keyring.backends.fail
+import keyring.core
 import pytest
 
 from livecli.emulator.handshake import Required
@@ -154,6 +156,15 @@ def test_logout_forgets_and_says_when_there_was_nothing(
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     again = livecli("auth", "logout")
     assert (again.status, again.err) == (0, "there was no stored key\nnote: GOOGLE_API_KEY is set, and still used\n")
+
+
+def test_without_a_keyring_nothing_is_asked(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyring.core, "_keyring_backend", keyring.backends.fail.Keyring())
+    monkeypatch.setattr(sys, "stdin", None)
+    ran = livecli("auth", "login", "--keyring", "--no-check")
+    assert (ran.status, ran.out) == (3, "")
+    assert "no keyring that is running" in ran.err
+    assert "standard input" not in ran.err
 
 
 # --- at a terminal
