@@ -111,6 +111,7 @@ SearchOption = Annotated[
     bool, typer.Option("--search", help="Google Search; what is cited is listed.", rich_help_panel=MAY)
 ]
 
+
 def timeouts(connect_seconds: float, idle_seconds: float) -> Timeouts:
     """What the two options say: 0 is any time."""
     import math
