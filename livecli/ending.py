@@ -26,7 +26,8 @@ class Ending:
         self._pending = pending
         self._due = Due()
         self._due.ask()
-        self._status = "IDLE"
+        self.status = "IDLE"
+        """Of the interaction, as the service reports it last."""
         self._settling: asyncio.TimerHandle | None = None
         self._so_far: asyncio.Event | None = None
 
@@ -48,7 +49,7 @@ class Ending:
         """Whatever was answered is taken back, and will be answered once more."""
         if self._settling is not None:
             self._settling.cancel()
-        self._due, self._status = Due(), "IDLE"
+        self._due, self.status = Due(), "IDLE"
         self._due.ask()
 
     def ask(self, *, all: bool = False) -> None:
@@ -73,13 +74,13 @@ class Ending:
             case events.TurnComplete():
                 self._due.complete()
             case events.InteractionStatus(status):
-                self._status = status
+                self.status = status
 
     def check(self) -> None:
         """Whether it is answered now: after anything was received, and after a call is over."""
         answered = self.over if self.asked else self._so_far
         # REQUIRES_ACTION is the deprecated name of IDLE.
-        if answered is None or self._pending() or self._status not in ("IDLE", "REQUIRES_ACTION"):
+        if answered is None or self._pending() or self.status not in ("IDLE", "REQUIRES_ACTION"):
             return
         if not self._due.turns:
             answered.set()

@@ -9,14 +9,16 @@ import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 
 from .asking import Asking, Sending, Silence
-from .audio.pcm import AudioSink, AudioSource, is_silent
+from .audio.pcm import SILENCE_PEAK, AudioSink, AudioSource
+from .configuration import Activity
 from .ending import Ending
-from .errors import DeadlineError, LivecliError
+from .errors import LivecliError
 from .figures import TransferStats
 from .gathered import one_error
 from .line import Line
 from .protocol import events
 from .report import Reporter
+from .stalls import Waiting, stalled
 from .tools.calls import Calls, Confirm
 from .tools.toolbox import Toolbox
 
@@ -50,6 +52,8 @@ class Exchange:
         self._ending = Ending(lambda: self._calls.pending)
         self._silence = Silence()
         self._asking = Asking(line, stats, reporter, self._ending, self._silence)
+        self._activity: Activity | None = None  # of a spoken question
+        self._told: str | None = None  # the function whose response was the last that passed
         self._nothing_due = asyncio.Event()
         self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
         self._finished_transcripts: set[type[events.Event]] = set()
@@ -82,6 +86,7 @@ class Exchange:
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """What `run` is given to ask with audio."""
+        self._activity = how.activity
         await self._asking.speak(source, how, pictures)
 
     async def type(self, text: str, pictures: Sequence[events.Image] = ()) -> None:
@@ -91,6 +96,7 @@ class Exchange:
     async def _respond(self, event: events.ToolResponse) -> None:
         for response in event.responses:
             held = self._toolbox.holds(response.name, self._line.endpoint.model)
+            self._told = response.name
             self._ending.respond(held=held, silent=response.scheduling == "SILENT")
         await self._unless_ended(self._asking.say(event))
 
@@ -125,6 +131,7 @@ class Exchange:
         self._stats.messages = self._line.messages
         if self._ending.awaited:
             self._silence.begin()
+            self._told = None
         self._ending.follow(event)
         if isinstance(event, events.AudioChunk):
             await self._take_audio(event, now)
@@ -146,7 +153,7 @@ class Exchange:
         stats.received.add(chunk, now)
         if stats.audio_at is None:
             stats.audio_at = now
-        if stats.sound_at is None and not is_silent(chunk.pcm):
+        if stats.sound_at is None and stats.received.peak > SILENCE_PEAK:
             stats.sound_at = now
 
     def _follow(self, event: events.Event) -> None:
@@ -186,9 +193,6 @@ class Exchange:
             since = None if self._held_up or (self._ending.awaited and self._calls.pending) else self._silence.since
             left = idle_timeout if since is None else since + idle_timeout - self._clock()
             if left <= 0:
-                raise DeadlineError(
-                    f"the server has been silent for {idle_timeout:g} s while "
-                    + ("an answer was due" if self._ending.awaited else "it did not take what was sent"),
-                    hint="--idle-timeout gives it longer",
-                )
+                waiting = Waiting(self._ending.awaited, self._activity, self._told, self._ending.status)
+                raise stalled(idle_timeout, self._stats, waiting)
             await asyncio.sleep(left)

@@ -35,6 +35,12 @@ class TransferStats:
     said_pieces: list[str] = field(default_factory=list)
     usage: dict[str, Any] | None = None
     citations: list[Citation] = field(default_factory=list)
+    wrote: bool = False
+    """Whether some of what the model said was text, and not the transcript of sound."""
+    cut_turns: int = 0
+    """Turns with audio that ended neither generated to their end nor interrupted."""
+    _closed_bytes: int = 0
+    _turn_ended_well: bool = False
 
     def note(self, event: events.Event, at: float) -> None:
         """Count something that the server said, AudioChunk apart (`received.add`)."""
@@ -43,10 +49,15 @@ class TransferStats:
                 self.heard_pieces.append(text)
             case events.OutputTranscript(text) | events.ModelText(text):
                 self.said_pieces.append(text)
+                self.wrote = self.wrote or isinstance(event, events.ModelText)
             case events.Interrupted():
-                self.interrupted = True
+                self.interrupted = self._turn_ended_well = True
+            case events.GenerationComplete():
+                self._turn_ended_well = True
             case events.TurnComplete(reason):
                 self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
+                self.cut_turns += self.open_turn_bytes > 0 and not self._turn_ended_well
+                self._closed_bytes, self._turn_ended_well = self.received.bytes, False
             case events.Usage(metadata):
                 self.usage = metadata
             case events.Grounding(metadata):
@@ -62,6 +73,11 @@ class TransferStats:
         for name, value in vars(then.copy()).items():
             if name not in ("sent", "messages", "asked_at"):
                 setattr(self, name, value)
+
+    @property
+    def open_turn_bytes(self) -> int:
+        """Bytes of reply audio since the last turn was complete."""
+        return self.received.bytes - self._closed_bytes
 
     @property
     def heard(self) -> str:

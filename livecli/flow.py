@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from .audio.pcm import SILENCE_PEAK, peak
 from .protocol import events
 
 
@@ -65,6 +66,8 @@ class Flow:
     first_at: float | None = None
     last_at: float | None = None
     rate: int | None = None
+    peak: int = 0
+    """The largest sample, as far as the first sound: whether it was all silence is what is asked."""
     gaps: Gaps = field(default_factory=Gaps)
 
     def add(self, chunk: events.AudioChunk, at: float) -> None:
@@ -81,6 +84,8 @@ class Flow:
         self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
         self.largest = max(self.largest, largest)
         self.rate = self.rate or chunks[0].rate
+        if self.peak <= SILENCE_PEAK:
+            self.peak = max(self.peak, *(peak(chunk.pcm) for chunk in chunks))
         if self.first_at is None:
             self.first_at = at
         self.last_at = at

@@ -27,8 +27,10 @@ from .protocol import events
 from .protocol.codec import encode_client, setup_json
 from .report import Reporter
 from .running import interruption
+from .stalls import silence_sent
 from .tools.calls import Confirm
 from .tools.toolbox import Toolbox
+from .truncation import signs_of_truncation
 from .written import written
 
 ENDLESS_FROM_SECONDS = 600.0
@@ -153,6 +155,8 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         else:
             asking = exchange.speak(source, question.sending, pictures)
         await exchange.run(asking, question.timeouts.idle)
+        for sign in signs_of_truncation(summary.stats):
+            reporter.warning(sign)
         _check_audio(opening, reply, summary)
 
 
@@ -204,11 +208,10 @@ def _say_what_was_kept(summary: Summary) -> None:
 def _check_audio(opening: events.Setup, reply: Reply, summary: Summary) -> None:
     if _asks_for_audio(opening) and not reply.has_audio:
         reason = summary.stats.turn_reason
+        speech = "was there speech in the input? the transcript says what was heard"
         raise CheckError(
             f"the turn ended without any reply audio{f' ({reason})' if reason else ''}",
-            hint="was there speech in the input? the transcript says what was heard"
-            if not summary.stats.heard
-            else None,
+            hint=silence_sent(summary.stats) or (None if summary.stats.heard else speech),
         )
 
 

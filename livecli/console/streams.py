@@ -14,10 +14,17 @@ from ..stdout import write_out
 
 
 class JsonSummaries(Reporter):
-    """`--json`: one line for each run, on success and on failure alike."""
+    """`--json`: one line for each run, on success and on failure alike, with the warnings it had."""
+
+    def __init__(self) -> None:
+        self._warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self._warnings.append(text)
 
     def finished(self, summary: Summary) -> None:
-        write_out(json.dumps(summary.as_json()) + "\n")
+        warnings, self._warnings = self._warnings, []
+        write_out(json.dumps({**summary.as_json(), "warnings": warnings}) + "\n")
 
 
 class EventLog(Reporter):

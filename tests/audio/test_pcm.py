@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from array import array
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.audio.pcm import FLOOR_DBFS, Tee, is_silent, level_dbfs, paced, rechunk
+from livecli.audio.pcm import FLOOR_DBFS, SILENCE_PEAK, Tee, dbfs, level_dbfs, paced, peak, rechunk
 
 
 async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
@@ -141,12 +142,17 @@ async def test_at_speed_zero_as_many_come_at_once_as_one_write_takes() -> None:
     ],
 )
 def test_silence_is_what_stays_below_minus_50_dbfs(samples: list[int], silent: bool) -> None:
-    assert is_silent(array("h", samples).tobytes()) is silent
+    assert (peak(array("h", samples).tobytes()) <= SILENCE_PEAK) is silent
 
 
 def test_half_a_sample_is_no_sound() -> None:
-    assert is_silent(b"\xff")
-    assert is_silent(b"\x00\x00\xff")
+    assert peak(b"\xff") == 0
+    assert peak(b"\x00\x00\xff") == 0
+
+
+@pytest.mark.parametrize(("sample", "level"), [(-32768, 0.0), (16384, -6.0), (-104, -50.0), (0, -math.inf)])
+def test_a_peak_in_decibels(sample: int, level: float) -> None:
+    assert round(dbfs(peak(array("h", [0, sample, 0]).tobytes())), 0) == level
 
 
 class Kept:
