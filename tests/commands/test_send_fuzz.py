@@ -186,7 +186,7 @@ def ended_well(ran: Ran, *, debug: bool) -> None:
     assert ran.status in {0, 1, 4, 5, 6, 7, 8}, ran.err
     assert debug or "Traceback" not in ran.err
     assert all(line.isprintable() for line in ran.err.split("\n")), ran.err
-    assert list(ran.summary) == [*KEYS.split(), "usage", "citations"]
+    assert list(ran.summary) == [*KEYS.split(), "usage", "citations", "warnings"]
     assert (ran.summary["exit_code"], ran.summary["ok"]) == (ran.status, ran.status == 0)
     assert (ran.summary["error"] is None) == (ran.status == 0)
 
