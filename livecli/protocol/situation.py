@@ -60,14 +60,14 @@ class Situation:
     def facts(self) -> dict[str, str]:
         """The words that a cause or a remedy may name."""
         current = current_models(self.platform)
-        near = get_close_matches(self.model, current, n=1)
+        near = [] if self.model in MODELS else get_close_matches(self.model, current, n=1, cutoff=0.8)
         blamed = [f"{why}: leave {path} out" for path, why in self.suspects]
         return {
             "model": self.model,
             "location": self.location or "this location",
             "other": str(next(platform for platform in Platform if platform is not self.platform)),
             "models": f"current models are {', '.join(current)}",
-            "nearest": f"did you mean {near[0]}? " if near and near[0] != self.model else "",
+            "nearest": f"did you mean {near[0]}? " if near else "",
             "suspects": "; ".join(why for _, why in self.suspects),
             "suspect": blamed[0] if blamed else "",
             "other_suspects": "; ".join(blamed[1:]),
