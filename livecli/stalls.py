@@ -74,7 +74,7 @@ def silence_sent(stats: TransferStats) -> str | None:
 
 def _silent_input(stats: TransferStats, waiting: Waiting) -> Seen:
     silence = silence_sent(stats)
-    return (silence, "is the input the right one, and is it loud enough?") if silence else None
+    return (silence, "check that the input is the right one, and loud enough") if silence else None
 
 
 def _no_end_of_speech(stats: TransferStats, waiting: Waiting) -> Seen:
