@@ -8,7 +8,7 @@ come again: nothing is lost, and nothing counts twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 from .client import Session
@@ -175,7 +175,7 @@ class Line:
                 self._caught_up.set()
                 raise
             self._reporter.resumed(self.connections, error, self.resumption.unsaid)
-            self._repeating = asyncio.create_task(self._repeat(self._session))
+            self._repeating = asyncio.create_task(self._repeat(self._session, self.resumption.begin()))
 
     async def _reopen(self, error: LivecliError | None) -> None:
         pause = self._pause_after(error) if error is not None else None
@@ -224,10 +224,10 @@ class Line:
             session.be_patient()
         return session
 
-    async def _repeat(self, session: Session) -> None:
+    async def _repeat(self, session: Session, said: Iterator[events.Event]) -> None:
         """Say again what the session does not know. Where the connection is lost meanwhile, `receive` hears of it."""
         with suppress(LivecliError):
-            for event in self.resumption.again():
+            for event in said:
                 await session.send(event)
             self._caught_up.set()
 

@@ -8,6 +8,7 @@ includes what that answered, and nothing that was said later (on trust: Google's
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from itertools import chain
 
 import msgspec
 
@@ -112,14 +113,13 @@ class Resumption:
         extra = {key: value for key, value in self._setup.extra.items() if key not in KEYS}
         return events.Setup(msgspec.structs.replace(self._setup.body, session_resumption=wanted), extra)
 
-    def again(self) -> Iterator[events.Event]:
-        """What is to be said first on the next connection, while it is still being added to."""
+    def begin(self) -> Iterator[events.Event]:
+        """A connection has been opened. What is to be said over it first, and what is added to that meanwhile."""
         told = () if self.handle is not None else self._told()
-        self._before = self._tail.first - 1 - bool(told)
+        seeding = [events.ClientTurns(told, turn_complete=seeds_history(self._model))] if told else []
+        self._before = self._tail.first - 1 - len(seeding)
         self.ready = False
-        if told:
-            yield events.ClientTurns(told, turn_complete=seeds_history(self._model))
-        yield from self._tail
+        return chain(seeding, self._tail)
 
     def close(self) -> None:
         """Give the file back."""

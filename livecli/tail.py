@@ -10,8 +10,6 @@ import struct
 import tempfile
 from collections.abc import Iterator
 
-import msgspec
-
 from .protocol import events
 
 IN_MEMORY_BYTES = 1024 * 1024
@@ -47,7 +45,7 @@ class Tail:
         if isinstance(event, events.AudioChunk):
             packed = _HEAD.pack(event.rate, len(event.pcm)) + event.pcm
         else:
-            body = msgspec.msgpack.encode(event)
+            body = _packed(event)
             packed = _HEAD.pack(_KINDS.index(type(event)), len(body)) + body
         self._spool.seek(self._stop - self._base)
         self._spool.write(packed)
@@ -83,7 +81,7 @@ class Tail:
             body = self._spool.read(length)
             at += _HEAD.size + length
             if kind < len(_KINDS):
-                yield msgspec.msgpack.decode(body, type=_KINDS[kind])
+                yield _unpacked(_KINDS[kind], body)
             else:
                 yield events.AudioChunk(body, kind)
 
@@ -104,3 +102,20 @@ class Tail:
             self._spool.write(block)
         old.close()
         self._base = self._start
+
+
+def _packed(event: events.Event) -> bytes:
+    if not event.__struct_fields__:
+        return b""
+    import pickle  # here, since what nearly every run says has no fields
+
+    return pickle.dumps(event)
+
+
+def _unpacked(kind: type[events.Event], body: bytes) -> events.Event:
+    if not body:
+        return kind()
+    import pickle
+
+    event: events.Event = pickle.loads(body)  # our own file, which no one else can open
+    return event

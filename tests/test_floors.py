@@ -46,7 +46,7 @@ OWNERS = {
     "numpy": ["audio", "emulator"],
     "google": ["credentials.adc"],
     "requests": ["credentials.adc"],
-    "msgspec": ["protocol", "report", "resumption", "tail"],
+    "msgspec": ["protocol", "report", "resumption"],
     "pybase64": ["protocol.codec"],
     "keyring": ["credentials.system_keyring"],
     "platformdirs": ["folders"],

@@ -99,6 +99,7 @@ class Conversation:
                 return
         if self._dialogue is not None:
             self._dialogue.consumed += 1
+            self._dialogue.memory.seconds = self._lifetime.session_seconds(now)
             for event in said:
                 self._dialogue.receive(event, now)
             self._dialogue.offer_handle(now)
