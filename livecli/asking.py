@@ -118,18 +118,18 @@ class Asking:
         async for chunks in chunked(aiter(source), how.chunk_bytes):
             yield chunks
         self._stats.asked_at = self._stats.sent.last_at
-        self._note_asked()
+        self.asked()
         if how.activity is Activity.AUTO:
             async for silence in chunked(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
                 yield silence
 
-    async def type(self, text: str, pictures: Sequence[events.Image] = ()) -> None:
+    async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
         """Send a text turn, and what is shown with it, in the form that the model takes."""
         self._ending.ask()
-        for event in written(self._line.endpoint.model, text, pictures):
+        for event in written(self._line.endpoint.model, text, pictures, interrupts=interrupts):
             await self.say(event)
         self._stats.asked_at = self._clock()
-        self._note_asked()
+        self.asked()
 
     async def say(self, *said: events.Event) -> None:
         if not self._ending.awaited:
@@ -142,7 +142,8 @@ class Asking:
         if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
             self._stats.sent.add_all(chunks, now)
 
-    def _note_asked(self) -> None:
+    def asked(self) -> None:
+        """Everything was said: an answer is due."""
         self._silence.begin()
         self._ending.ask(all=True)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import __version__
-from .commands import auth, help, send, serve
+from .commands import auth, chat, help, send, serve
 
 app = typer.Typer(
     name="livecli",
@@ -16,6 +16,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("send")(send.send)
+app.command("chat")(chat.chat)
 app.add_typer(auth.app, name="auth")
 # What follows the COMMAND's name is the COMMAND's, with "--" before it and without.
 app.command("serve", context_settings={"allow_interspersed_args": False}, epilog=serve.FAULTS)(serve.serve)

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be a third of `--version`
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import ClassVar, Literal
 
     Retry = Literal["never", "resume", "later"]
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
 BUG_STATUS = 70
 GRAVEST_FIRST = (4, 5, 6, 7, 8, 3, 1, 0)
 """With several inputs the gravest status wins (the order is public interface)."""
+
+
+def gravest(statuses: Iterable[int]) -> int:
+    """The exit status of a run of several inputs."""
+    return min(statuses, key=lambda status: GRAVEST_FIRST.index(status) if status in GRAVEST_FIRST else -1)
 
 
 class LivecliError(Exception):

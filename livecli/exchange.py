@@ -12,7 +12,7 @@ from .asking import Asking, Sending, Silence
 from .audio.pcm import SILENCE_PEAK, AudioSink, AudioSource
 from .configuration import Activity
 from .ending import Ending
-from .errors import LivecliError
+from .errors import LivecliError, ServerError
 from .figures import TransferStats
 from .gathered import one_error
 from .line import Line
@@ -57,21 +57,20 @@ class Exchange:
         self._nothing_due = asyncio.Event()
         self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
         self._finished_transcripts: set[type[events.Event]] = set()
+        self._cut = False
+        self._messages_before = 0  # this turn, where it is one of many
+        self._lost = asyncio.Event()
         self._kept = (sink.mark(), stats.copy())
-        line.on_checkpoint, line.on_rewind = self._keep, self._take_back
 
     async def run(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
         """Ask, and receive until the answer is over; then a little longer for what comes late.
 
         Raises whatever ends it early. Everything received until then is in the sink and the stats.
         """
+        self._line.on_checkpoint, self._line.on_rewind = self.keep, self.take_back
         async with one_error(), asyncio.TaskGroup() as tasks:
-            self._calls.start = tasks.create_task
-            children = [
-                tasks.create_task(self._unless_ended(asking)),
-                tasks.create_task(self._receive()),
-                tasks.create_task(self._watch_silence(idle_timeout)),
-            ]
+            children = self._begin(tasks, asking, idle_timeout)
+            children.append(tasks.create_task(self._receive()))
             await self._ending.over.wait()
             self._line.settle()
             children[0].cancel()  # what is left of the trailing silence
@@ -84,14 +83,62 @@ class Exchange:
                 child.cancel()
             await self._calls.close()
 
+    async def converse(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
+        """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
+        self._messages_before = self._line.messages
+        async with one_error(), asyncio.TaskGroup() as tasks:
+            children = self._begin(tasks, asking, idle_timeout)
+            children.append(tasks.create_task(self._until_lost()))
+            await self._ending.over.wait()
+            for child in children:
+                child.cancel()
+            await self._calls.close()
+
+    async def _until_lost(self) -> None:
+        await self._lost.wait()
+        raise ServerError("the session ended before the answer")
+
+    def _begin(
+        self, tasks: asyncio.TaskGroup, asking: Coroutine[None, None, None], idle_timeout: float
+    ) -> list[asyncio.Task[None]]:
+        self._calls.start = tasks.create_task
+        return [
+            tasks.create_task(self._unless_ended(asking)),
+            tasks.create_task(self._watch_silence(idle_timeout)),
+        ]
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is answered."""
+        return self._ending.over.is_set()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether any of the answer has come."""
+        return bool(self._stats.received.chunks or self._stats.said_pieces)
+
+    def fail(self) -> None:
+        """The session is over: whoever converses hears of it."""
+        if not self.is_over:
+            self._lost.set()
+
+    def cut(self) -> None:
+        """Nobody wants the rest of the answer: no more of its sound is kept, and no function is called for it."""
+        self._cut = True
+        self._calls.cancel()
+
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """What `run` is given to ask with audio."""
         self._activity = how.activity
         await self._asking.speak(source, how, pictures)
 
-    async def type(self, text: str, pictures: Sequence[events.Image] = ()) -> None:
-        """What `run` is given to ask in writing."""
-        await self._asking.type(text, pictures)
+    async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
+        """What `run` is given to ask in writing; `interrupts` the answer that is under way."""
+        await self._asking.type(text, pictures, interrupts=interrupts)
+
+    async def listen(self) -> None:
+        """What `converse` is given where the user has spoken already, as the service's detection has heard."""
+        self._asking.asked()
 
     async def _respond(self, event: events.ToolResponse) -> None:
         for response in event.responses:
@@ -124,11 +171,12 @@ class Exchange:
                 if self._ending.over.is_set():
                     return self._nothing_due.set()
                 raise
-            await self._take(event)
+            await self.take(event)
 
-    async def _take(self, event: events.Event) -> None:
+    async def take(self, event: events.Event) -> None:
+        """Something was received that belongs to this turn."""
         now = self._clock()
-        self._stats.messages = self._line.messages
+        self._stats.messages = self._line.messages - self._messages_before
         if self._ending.awaited:
             self._silence.begin()
             self._told = None
@@ -142,6 +190,8 @@ class Exchange:
 
     async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         stats = self._stats
+        if self._cut:
+            return
         if self._sink.waits:  # a slow reader of the reply holds up neither what is sent nor Ctrl-C
             self._held_up = True
             await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
@@ -160,7 +210,7 @@ class Exchange:
         match event:
             case events.InputTranscript(finished=True) | events.OutputTranscript(finished=True):
                 self._finished_transcripts.add(type(event))
-            case events.ToolCall() | events.ToolCallCancellation() if not self._ending.over.is_set():
+            case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or self._cut):
                 self._calls.handle(event)
             case events.TurnComplete():
                 self._line.resumption.answer(self._asking.said)
@@ -171,12 +221,12 @@ class Exchange:
         if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
             self._nothing_due.set()
 
-    def _keep(self) -> None:
+    def keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
         self._kept = (self._sink.mark(), self._stats.copy())
         self._asking.secured.set()
 
-    def _take_back(self) -> None:
+    def take_back(self) -> None:
         """What was received since then will come again."""
         mark, stats = self._kept
         if not self._sink.rewind(mark):

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from .audio.choice import choose
-from .audio.devices import Kind, list_devices
+from .audio.devices import Device, Kind, list_devices
 from .audio.pcm import AudioSink
 from .audio.playback import Speaker
 from .errors import FileError
@@ -24,8 +24,15 @@ async def playing(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[A
     device = None
     if devices:
         [device] = choose(devices, [Kind.PLAYBACK], await asyncio.to_thread(list_devices))
+    async with audible(device, reporter) as sink:
+        yield sink
+
+
+@asynccontextmanager
+async def audible(device: Device | None, reporter: Reporter) -> AsyncIterator[Audible]:
+    """As `playing`, on this device or the default one."""
     async with Speaker(device) as speaker:
-        sink = _Expendable(speaker, reporter)
+        sink = Audible(speaker, reporter)
         yield sink
         await sink.drained()
         if speaker.underruns:
@@ -33,7 +40,9 @@ async def playing(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[A
             reporter.warning(f"the reply stopped {times} while it was played: it came slower than it is spoken")
 
 
-class _Expendable:
+class Audible:
+    """A speaker that may fail without anybody's ending; see `audio.playback`."""
+
     waits = False
 
     def __init__(self, speaker: Speaker, reporter: Reporter) -> None:
@@ -49,6 +58,19 @@ class _Expendable:
             except FileError as error:  # perhaps in a thread, where nobody is to be told anything
                 self._loop.call_soon_threadsafe(self._give_up, error)
                 self._works = False
+
+    @property
+    def playing(self) -> bool:
+        """Whether something of what was written is still to be heard."""
+        return self._works and self._speaker.playing
+
+    def flush(self) -> None:
+        """Silence, at once."""
+        self._speaker.flush()
+
+    def finish(self) -> None:
+        """Nothing follows for now."""
+        self._speaker.finish()
 
     def mark(self) -> int:
         return self._speaker.mark()

@@ -108,6 +108,9 @@ class Reporter:
         `error` is how the one before was lost, None if it was left in time.
         """
 
+    def ended(self, error: LivecliError) -> None:
+        """The session of a chat is over for good; the next thing that is said opens another one."""
+
     def finished(self, summary: Summary) -> None:
         """The run is over, well or not."""
 

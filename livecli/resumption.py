@@ -22,6 +22,8 @@ History = Callable[[], tuple[messages.Content, ...]]
 
 KEYS = ("sessionResumption", "session_resumption")
 """How the user may have spelled it in a setup of his own."""
+LIVE_BYTES = 15 * 32_000
+"""A quarter of a minute."""
 UNCONFIRMED_BYTES = 4 * 1024 * 1024
 """How much is kept while no handle has come: it may be that none ever does."""
 
@@ -29,7 +31,9 @@ UNCONFIRMED_BYTES = 4 * 1024 * 1024
 class Resumption:
     """`handle` is the session's last; `ready` is whether the service would let it be used now: not while it answers.
 
-    `expected`: there will be something to go on with. `transparent`: the service says what a handle includes.
+    `said` counts what was said over all connections. `live`: what is said is heard now or never, and only the last of
+    it is said again. `expected`: there will be something to go on with. `transparent`: the service says what a handle
+    includes.
     """
 
     def __init__(self, setup: events.Setup, model: str, history: History | None = None) -> None:
@@ -40,6 +44,7 @@ class Resumption:
         self._setup, self._model, self._history = setup, model, history
         self._tail = Tail()
         self.expected = isinstance(wanted, dict) or history is not None
+        self.live = False
         self._before = 0  # how many were said before this connection's first
         self._answered = 0
 
@@ -74,6 +79,8 @@ class Resumption:
             self._tail.append(event)
         else:
             self._tail.pass_by()
+        while self.live and self._tail.held_bytes > LIVE_BYTES:
+            self._tail.forget(self._tail.first)
 
     def answer(self, number: int) -> None:
         """Everything up to that number was answered, and is part of the history."""
@@ -87,7 +94,7 @@ class Resumption:
         if not self.ready:
             return False
         consumed = self._answered if update.last_consumed is None else self._before + update.last_consumed
-        if consumed + 1 < self._tail.first:  # what came between is gone
+        if consumed + 1 < self._tail.first and not self.live:  # what came between is gone
             self.ready = False
             return False
         self._tail.forget(consumed)

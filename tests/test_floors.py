@@ -20,7 +20,7 @@ FLOORS = [
     ["asking", "opening", "playing"],
     ["exchange"],
     ["bisection"],
-    ["question", "probe"],
+    ["question", "probe", "chat"],
     ["api", "commands"],
     ["cli"],
     ["__main__"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..configuration import Activity
-from ..errors import GRAVEST_FIRST, FileError
+from ..errors import FileError, gravest
 from . import options
 from .reading import json_setup, system_words
 from .tooling import check_tools, confirmer, toolbox
@@ -176,11 +176,6 @@ async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
     async with reachable(wanted) as where:
         for question in questions:
             write_out(await rehearse(question, where) + "\n")
-
-
-def gravest(statuses: Iterable[int]) -> int:
-    """The exit status of a run of several inputs."""
-    return min(statuses, key=lambda status: GRAVEST_FIRST.index(status) if status in GRAVEST_FIRST else -1)
 
 
 def _in_folder(folder: str | None, name: str, raw_output: bool) -> str | None:

@@ -25,3 +25,10 @@ def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False,
 def is_lively() -> bool:
     """Whether standard error is a terminal for colour and live displays."""
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def chat_reporter(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
+    """Whoever tells a chat. `silent`: standard output is not for the answers."""
+    from .answers import Answers
+
+    return Answers(silent=silent, quiet=quiet, verbose=verbose, debug=debug)

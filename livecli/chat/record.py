@@ -1,0 +1,49 @@
+"""A conversation in writing: who said what. A fresh session is told it, `/history` shows it. Pure."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from ..protocol import messages
+
+LONGEST_CHARACTERS = 128_000 * 3
+"""What is remembered: about what the models' context holds, a token being three to four characters."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One turn. `asked` is what was typed or, of speech, what was heard of it; either may be empty."""
+
+    asked: str
+    said: str
+
+
+class Record:
+    """The turns so far, as many of the last as fit."""
+
+    def __init__(self) -> None:
+        self.entries: deque[Entry] = deque()
+        self._characters = 0
+
+    def add(self, entry: Entry) -> None:
+        """A turn is over. The oldest are forgotten where it becomes too much."""
+        self.entries.append(entry)
+        self._characters += len(entry.asked) + len(entry.said)
+        while self._characters > LONGEST_CHARACTERS and len(self.entries) > 1:
+            oldest = self.entries.popleft()
+            self._characters -= len(oldest.asked) + len(oldest.said)
+
+    def clear(self) -> None:
+        """Nothing was said."""
+        self.entries.clear()
+        self._characters = 0
+
+    def contents(self) -> tuple[messages.Content, ...]:
+        """As the API takes a history."""
+        return tuple(
+            messages.Content(role=role, parts=[messages.Part(text=text)])
+            for entry in self.entries
+            for role, text in (("user", entry.asked), ("model", entry.said))
+            if text
+        )

@@ -1,0 +1,143 @@
+"""`livecli chat`: words become values; what is done with them is `conversing`'s."""
+
+from __future__ import annotations
+
+import math
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from . import options
+from .reading import json_setup, system_words
+from .tooling import check_tools, toolbox
+from .usage import check_numbers, check_words
+
+if TYPE_CHECKING:
+    from ..report import Reporter
+
+
+def chat(
+    mic: Annotated[bool, typer.Option("--mic", help="Speak into the microphone.")] = False,
+    play: Annotated[bool, typer.Option("--play", help="Hear the answers.")] = False,
+    device: options.DeviceOption = None,
+    list_devices: Annotated[
+        bool, typer.Option("--list-devices", help="Print the speakers and microphones there are.")
+    ] = False,
+    half_duplex: Annotated[
+        bool | None,
+        typer.Option("--half-duplex/--full-duplex", help="Mute the microphone while it speaks [if it would hear it]."),
+    ] = None,
+    push_to_talk: Annotated[
+        bool, typer.Option("--push-to-talk", help="Speak between two presses of space; else the server listens.")
+    ] = False,
+    save: Annotated[
+        str | None, typer.Option(metavar="FOLDER", help="Keep its text there, and the sound of each answer.")
+    ] = None,
+    speed: options.SpeedOption = 3.2,
+    voice: options.VoiceOption = None,
+    language: options.LanguageOption = None,
+    system: options.SystemOption = None,
+    temperature: options.TemperatureOption = None,
+    setup: options.SetupOption = None,
+    no_transcripts: options.NoTranscriptsOption = False,
+    tool: options.ToolOption = None,
+    tools: options.ToolsOption = None,
+    confirm: options.ConfirmOption = False,
+    search: options.SearchOption = False,
+    connect_timeout: options.ConnectTimeoutOption = 10.0,
+    idle_timeout: options.IdleTimeoutOption = 30.0,
+    retries: options.RetriesOption = 3,
+    platform: options.PlatformOption = None,
+    project: options.ProjectOption = None,
+    location: options.LocationOption = None,
+    model: options.ModelOption = None,
+    base_url: options.BaseUrlOption = None,
+    api_version: options.ApiVersionOption = None,
+    local: options.LocalOption = False,
+    json_lines: options.JsonOption = False,
+    events: options.EventsOption = None,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
+    debug: options.DebugOption = False,
+    explain: options.ExplainOption = False,
+) -> None:
+    """Converse with the Live API: typed or spoken, at a terminal or through a pipe.
+
+    livecli chat --play
+
+    printf 'hello\\nand then?\\n' | livecli chat
+    """
+    if list_devices:
+        _list_devices()
+        return
+    if json_lines and events == "-":
+        raise UsageError("--json and --events - both want standard output", hint="give one of them a file")
+    if push_to_talk and not mic:
+        raise UsageError("--push-to-talk is for --mic")
+    if local and base_url:
+        raise UsageError("--local and --base-url contradict one another")
+    check_words({"--system": system, "--voice": voice, "--language": language})
+    check_numbers(
+        {
+            "--speed": speed,
+            "--temperature": temperature,
+            "--connect-timeout": connect_timeout,
+            "--idle-timeout": idle_timeout,
+        }
+    )
+
+    from ..asking import Sending
+    from ..chat.chatting import Options
+    from ..configuration import Activity, Configuration
+    from ..endpoint import Wanted
+    from ..opening import Timeouts
+    from ..running import run
+    from .conversing import Plan, converse
+
+    extra, box = json_setup(setup), toolbox(tool or [], tools)
+    check_tools(box, search=search, confirm=confirm, extra=extra)
+    activity = Activity.AUTO if mic and not push_to_talk else Activity.MANUAL
+    plan = Plan(
+        Options(
+            Wanted(platform, project, location, model, base_url, api_version, local),
+            Configuration(
+                voice, language, system_words(system), temperature, not no_transcripts, activity, extra, search
+            ),
+            Sending(speed=speed),
+            Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, retries=retries),
+            box,
+        ),
+        mic=mic,
+        play=play,
+        devices=device or [],
+        half_duplex=half_duplex,
+        push_to_talk=push_to_talk,
+        save=save,
+        confirm=confirm,
+    )
+    from ..console import chat_reporter
+    from ..console.explanations import Explanations
+    from ..console.streams import EventLog, JsonSummaries
+
+    with ExitStack() as files:
+        told: list[Reporter] = [
+            chat_reporter(silent=json_lines or events == "-", quiet=quiet, verbose=verbose, debug=debug)
+        ]
+        if explain:
+            told.append(Explanations())
+        if events:
+            told.append(files.enter_context(EventLog(events)))
+        if json_lines:
+            told.append(JsonSummaries())
+        status = run(converse(plan, told))
+    raise typer.Exit(status)
+
+
+def _list_devices() -> None:
+    from ..audio.choice import table
+    from ..audio.devices import list_devices
+    from ..stdout import write_out
+
+    write_out(table(list_devices()))

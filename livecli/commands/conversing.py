@@ -1,0 +1,65 @@
+"""What `chat` does with its values: the devices, the chat and whoever sits before it, in the order they are opened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..chat.chatting import Chat, Options, open_chat
+from ..chat.piped import converse as converse_piped
+from ..chat.piped import typed_lines
+from ..chat.sounding import Sounding
+from ..chat.takes import Takes
+from ..console.answers import Answers
+from ..errors import gravest
+from ..opening import reachable
+from ..report import Reporter, Reporters
+from .tooling import confirmer
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The chat, and what it is heard with."""
+
+    options: Options
+    mic: bool = False
+    play: bool = False
+    devices: Sequence[str] = ()
+    half_duplex: bool | None = None
+    push_to_talk: bool = False
+    save: str | None = None
+    confirm: bool = False
+
+
+async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
+    """The whole chat; returns its exit status. Raises LivecliError where there is none to be had."""
+    everybody = Reporters(*told)
+    takes = Takes(plan.save)
+    sounding = Sounding(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
+    heard = False
+    try:
+        if plan.play:
+            await sounding.speaker(True)
+        async with reachable(plan.options.wanted) as where:
+            options = replace(plan.options, wanted=where, confirm=confirmer(everybody) if plan.confirm else None)
+            async with open_chat(options, sounding, takes, everybody) as chat:
+                if plan.mic:
+                    await sounding.microphone(True)
+                status = await _piped(chat, plan, told[0], everybody)
+        heard = True
+    finally:
+        await sounding.close(heard=heard)
+    return status
+
+
+async def _piped(chat: Chat, plan: Plan, answers: Reporter, everybody: Reporter) -> int:
+    assert isinstance(answers, Answers)
+
+    def show(lines: Iterable[str]) -> None:
+        for line in lines:
+            answers.remark(line)
+
+    statuses = await converse_piped(chat, typed_lines(), everybody, show)
+    if plan.mic:  # its standard input is nobody who types: it is over when the microphone is, or by a signal
+        await chat.sounding.ended
+    return gravest(statuses or [0])
