@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from .endpoint import Endpoint
-
 if TYPE_CHECKING:
+    from .endpoint import Endpoint
     from .protocol import events, messages
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import UsageError
-from .protocol.models import DEFAULT_MODEL, Platform
+from .protocol.platforms import DEFAULT_MODEL, Platform
 
 Environment = Mapping[str, str]
 

@@ -13,7 +13,7 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 
 from .endpoint import Endpoint
 from .errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
-from .protocol.models import Platform
+from .protocol.platforms import Platform
 
 STATUSES: dict[int, tuple[type[LivecliError], str]] = {
     401: (AuthError, "the credential was refused: `livecli auth status` says which one is used"),

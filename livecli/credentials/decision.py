@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from ..endpoint import Endpoint, Environment, Wanted, base_url, build, choose_platform, is_loopback, value
 from ..errors import AuthError, LivecliError
-from ..protocol.models import Platform
+from ..protocol.platforms import Platform
 from . import gcloud, stored
 from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, file_credential
 from .credential import (

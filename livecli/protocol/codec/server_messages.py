@@ -13,7 +13,7 @@ import pybase64
 
 from ...errors import ProtocolError
 from .. import events, messages
-from ..models import Platform
+from ..platforms import Platform
 from .spelling import MAX_NESTING, audio_rate, base64_bytes, duration, int64, is_too_deep, seconds_of
 
 OUTPUT_RATE = 24_000
