@@ -23,9 +23,9 @@ from .written import written
 
 HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
-CHUNKS_AT_ONCE = 16
+CHUNKS_AT_ONCE = 32
 """The most that one write takes where they are due: more gains nothing."""
-WRITES_PER_BREATH = 2
+WRITES_PER_BREATH = 4
 """Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
 
 

@@ -61,21 +61,32 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        await self.send_all((event,))
+        frame = self._protocol.send(event)
+        if self._reporter.wants_frames:
+            self._reporter.frame("sent", frame)
+        if not self._connection.write((frame,)):
+            await self._send_slowly((frame,))
+        self._reporter.event("sent", event, self._clock() - self.opened_at)
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
-        frames = [self._protocol.send(event) for event in said]
+        encode = self._protocol.send
+        frames = [encode(event) for event in said]
         if self._reporter.wants_frames:
             for frame in frames:
                 self._reporter.frame("sent", frame)
+        if not self._connection.write(frames):
+            await self._send_slowly(frames)
+        at = self._clock() - self.opened_at
+        tell = self._reporter.event
+        for event in said:
+            tell("sent", event, at)
+
+    async def _send_slowly(self, frames: Sequence[bytes]) -> None:
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
-        at = self._clock() - self.opened_at
-        for event in said:
-            self._reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
         """The next thing the service says.
