@@ -19,7 +19,6 @@ from .line import Line
 from .protocol import events
 from .report import Reporter
 from .utterances import Utterances
-from .written import written
 
 HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
@@ -125,6 +124,8 @@ class Asking:
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
         """Send a text turn, and what is shown with it, in the form that the model takes."""
+        from .written import written
+
         self._ending.ask()
         for event in written(self._line.endpoint.model, text, pictures, interrupts=interrupts):
             await self.say(event)

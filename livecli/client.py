@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from websockets.exceptions import ConnectionClosed
 
@@ -19,11 +19,12 @@ from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection, dial
 from .endpoint import Endpoint
 from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from .protocol import events
-from .protocol.explanation import explain
 from .protocol.machine import LiveProtocol, Side, State
-from .protocol.situation import Situation
 from .report import Reporter
 from .upgrade import failures_as_errors
+
+if TYPE_CHECKING:
+    from .protocol.situation import Situation
 
 
 @dataclass
@@ -168,6 +169,8 @@ class Session:
         if ours and ours.code in (1002, 1007, 1009):
             what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
             return ProtocolError(f"the server sent {what}")
+        from .protocol.explanation import explain
+
         code = closed.rcvd.code if closed.rcvd else 1006
         error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
         for secret in self.secrets:
@@ -175,6 +178,8 @@ class Session:
         return error
 
     def _situation(self) -> Situation:
+        from .protocol.situation import Situation
+
         said, where = self._protocol, self.endpoint
         return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
 

@@ -8,6 +8,7 @@ leaves the length open.
 from __future__ import annotations
 
 import io
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import IO

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, UsageError
-from ..protocol.models import DEFAULT_MODEL, MODELS, Calling
 
 if TYPE_CHECKING:
     from ..protocol.messages import FunctionDeclaration
+    from ..protocol.models import Calling
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 """What the API takes as the name of a function."""
@@ -44,6 +44,8 @@ class Tool:
     @property
     def calling(self) -> Calling | None:
         """How it is declared, if anything was said of that."""
+        from ..protocol.models import Calling
+
         return None if self.blocking is None else Calling.BLOCKING if self.blocking else Calling.NON_BLOCKING
 
 
@@ -70,6 +72,8 @@ class Toolbox:
 
     def declarations(self, model: str) -> tuple[FunctionDeclaration, ...]:
         """As the setup has them. Raises UsageError where `model` does not take one as it is declared."""
+        if self:
+            from ..protocol.models import MODELS
         for tool in self:
             known = MODELS.get(model)
             if known and tool.calling and tool.calling not in known.calling:
@@ -82,6 +86,8 @@ class Toolbox:
 
     def holds(self, name: str, model: str) -> bool:
         """Whether `model` holds its turn open while it waits for the function `name`."""
+        from ..protocol.models import DEFAULT_MODEL, MODELS, Calling
+
         tool = self.get(name)
         default = MODELS.get(model, MODELS[DEFAULT_MODEL]).calling[0]
         return ((tool and tool.calling) or default) is Calling.BLOCKING
