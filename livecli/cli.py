@@ -24,7 +24,23 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     named = [VERBS[words[0]]] if words and words[0] in VERBS else VERBS.values()
     for add in named:
         add(app)
+    if list(words) == ["--help"]:
+        _leave_options_out(app)
     return app
+
+
+def _leave_options_out(app: typer.Typer) -> None:
+    """The list of verbs shows a line of each; to make something of all their options is a tenth of its cost."""
+    for command in app.registered_commands:
+        described = command.callback
+
+        def nothing() -> None: ...
+
+        nothing.__doc__ = described.__doc__
+        command.callback = nothing
+    for group in app.registered_groups:
+        if group.typer_instance:
+            _leave_options_out(group.typer_instance)
 
 
 def _send(app: typer.Typer) -> None:

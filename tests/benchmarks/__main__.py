@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from . import chart, first_byte, latency, load, memory, pace, reply, starts, table, throughput
-from .environment import BENCHMARKS, peers_python, versions
+from .environment import BENCHMARKS, versions
 from .measure import Failed, Figure, Stage
 from .sink import Sink
 
@@ -29,7 +29,7 @@ SUBJECTS = {  # rounds, what is measured
 
 def main() -> int:
     asked = _arguments()
-    peers = versions(peers_python())
+    peers = versions()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder, Sink() as sink:
         stage = Stage(Path(folder), sink)

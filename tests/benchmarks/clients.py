@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from .environment import peers_python
+from .environment import python_with
 from .measure import HERE, LIVECLI, PYTHON
 
 Client = Callable[[str, Path], list[str]]
@@ -20,31 +20,35 @@ def one_by_one(url: str, file: Path) -> list[str]:
 
 
 def tutorial(url: str, file: Path) -> list[str]:
-    return _peer("tutorial.py", url, file, "tutorial.wav")
+    return _peer("websockets", "tutorial.py", url, file, "tutorial.wav")
 
 
 def google_genai(url: str, file: Path, speed: str = "0") -> list[str]:
-    return _peer("google_genai.py", url, file, speed)
+    return _peer("google-genai", "google_genai.py", url, file, speed)
 
 
 def aiohttp(url: str, file: Path) -> list[str]:
-    return _peer("aiohttp_client.py", url, file)
+    return _peer("aiohttp", "aiohttp_client.py", url, file)
 
 
 def raw_asyncio(url: str, file: Path) -> list[str]:
-    return _peer("raw_asyncio.py", url, file)
+    return _script("raw_asyncio.py", url, file)
 
 
 def bare_socket(url: str, file: Path) -> list[str]:
-    return _peer("bare_socket.py", url, file, "bare.wav")
+    return _script("bare_socket.py", url, file, "bare.wav")
 
 
 def flood(url: str, file: Path) -> list[str]:
-    return _peer("flood.py", url, file)
+    return _script("flood.py", url, file)
 
 
-def _peer(script: str, url: str, *more: str | Path) -> list[str]:
-    return [peers_python(), str(HERE / "peers" / script), url, *map(str, more)]
+def _peer(peer: str, script: str, *words: str | Path) -> list[str]:
+    return [python_with(peer), *_script(script, *words)[1:]]
+
+
+def _script(script: str, *words: str | Path) -> list[str]:
+    return [PYTHON, str(HERE / "peers" / script), *map(str, words)]
 
 
 CLIENTS: dict[str, Client] = {"livecli": livecli, "tutorial": tutorial, "google-genai": google_genai}

@@ -7,7 +7,7 @@ import sys
 import wave
 
 import aiohttp
-from tutorial import SERVICE, SETUP
+from opening import SERVICE, SETUP
 
 
 async def send(ws, path):
