@@ -187,6 +187,8 @@ class Exchange:
             self._stats.note(event, now)
             self._follow(event)
         self._ending.check()
+        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
+            self._nothing_due.set()
 
     async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         stats = self._stats
@@ -218,8 +220,6 @@ class Exchange:
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
             case events.Fault(code, message, status):
                 self._reporter.warning(f"the server reports an error: {code} {status} {message}")
-        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
-            self._nothing_due.set()
 
     def keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
