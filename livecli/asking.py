@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from .audio.pcm import SAMPLE_BYTES, AudioSource, chunked, paced
 from .configuration import Activity
@@ -17,6 +16,7 @@ from .errors import UsageError
 from .figures import TransferStats
 from .line import Line
 from .protocol import events
+from .record import record
 from .report import Reporter
 from .utterances import Utterances
 
@@ -28,7 +28,7 @@ WRITES_PER_BREATH = 4
 """Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
 
 
-@dataclass(frozen=True)
+@record
 class Sending:
     """How audio is sent: bytes of PCM a chunk, times real time (0: as fast as the socket takes it)."""
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .protocol.situation import Situation
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Timings:
     """Seconds that each step took, None where it was not taken."""
 

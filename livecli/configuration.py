@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
+
+from .record import record
 
 if TYPE_CHECKING:
     from .endpoint import Endpoint
@@ -19,7 +21,7 @@ class Activity(StrEnum):
     AUTO = "auto"
 
 
-@dataclass(frozen=True)
+@record
 class Configuration:
     """The options of a session. None leaves the choice to the service.
 

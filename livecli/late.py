@@ -1,8 +1,9 @@
 """Modules of the standard library that a dependency imports and a run hardly ever needs: loaded when it does.
 
 websockets imports `importlib.metadata` for a version number that every release has written down, and what finds a
-proxy before it is known whether one is wanted; with all that these import in turn they are a sixth of a start. A
-stand-in takes their place, and gives way to the module as soon as anybody wants something of it.
+proxy before it is known whether one is wanted; with all that these import in turn they are a sixth of a start. What
+reads lines of source for tracebacks comes with `inspect`. A stand-in takes their place, and gives way to the module as
+soon as anybody wants something of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-LATE = ("importlib.metadata", "urllib.request")
+LATE = ("importlib.metadata", "urllib.request", "tokenize")
 
 
 class StandIn(ModuleType):
@@ -30,4 +31,5 @@ def load_late() -> None:
         parent, _, child = name.rpartition(".")
         if name not in sys.modules:
             sys.modules[name] = StandIn(name)
-            setattr(import_module(parent), child, sys.modules[name])
+            if parent:
+                setattr(import_module(parent), child, sys.modules[name])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .client import Session, open_session
@@ -13,6 +13,7 @@ from .credentials import Credential
 from .endpoint import Endpoint, Wanted
 from .errors import LivecliError
 from .protocol import events
+from .record import record
 from .report import Reporter
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from .resumption import History
 
 
-@dataclass(frozen=True)
+@record
 class Timeouts:
     """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
 

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from .asking import Sending
@@ -23,6 +23,7 @@ from .figures import Summary
 from .opening import Timeouts, open_line
 from .protocol import events
 from .protocol.codec import encode_client, setup_json
+from .record import record
 from .report import Reporter
 from .running import interruption
 from .stalls import silence_sent
@@ -34,7 +35,7 @@ ENDLESS_FROM_SECONDS = 600.0
 """A session without compression ends after 15 minutes of audio, the answers to it included (documented)."""
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 

@@ -6,10 +6,10 @@ import re
 import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, UsageError
+from ..record import record
 
 if TYPE_CHECKING:
     from ..protocol.messages import FunctionDeclaration
@@ -24,7 +24,7 @@ ONE_TEXT = {"type": "object", "properties": {"input": {"type": "string", "descri
 """The parameters where none are declared: a model has to put what it means somewhere."""
 
 
-@dataclass(frozen=True)
+@record
 class Tool:
     """A function, and the command that answers it. `parameters` is a JSON schema; None: it takes none.
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from livecli.errors import ProtocolError
 from livecli.protocol import events
-from livecli.protocol.codec import decode_server, encode_server, server_messages
+from livecli.protocol.codec import audio_frames, decode_server, encode_server
 from livecli.protocol.platforms import Platform
 
 PCM = bytes(range(256))
@@ -51,7 +51,7 @@ def understood(frame: bytes):
 
 @pytest.fixture(autouse=True)
 def nothing_learned(monkeypatch):
-    monkeypatch.setattr(server_messages, "_shapes", [])
+    monkeypatch.setattr(audio_frames, "shapes", [])
 
 
 @pytest.mark.parametrize("name", FRAMES)
@@ -72,7 +72,7 @@ def nothing_learned(monkeypatch):
 def test_another_text_in_the_place_of_the_base64_is_understood_as_without_a_neighbour(name, other):
     changed = FRAMES[name].replace(DATA.encode(), other)
     alone = understood(changed)
-    server_messages._shapes.clear()
+    audio_frames.shapes.clear()
     for _ in range(2):
         understood(FRAMES[name])
     assert understood(changed) == alone
@@ -84,13 +84,13 @@ def test_frames_of_several_dialects_among_each_other(said):
     frames = [FRAMES[name].replace(DATA.encode(), base64.b64encode(pcm)) for name, pcm in said]
     alone = []
     for frame in frames:
-        server_messages._shapes.clear()
+        audio_frames.shapes.clear()
         alone.append(understood(frame))
     assert [understood(frame) for frame in frames] == alone
 
 
 def test_the_shape_of_a_frame_is_learned():
     decode_server(FRAMES["compact"])
-    [(before, after, rate)] = server_messages._shapes
+    [(before, after, rate)] = audio_frames.shapes
     assert before + DATA.encode() + after == FRAMES["compact"]
     assert rate == 24_000

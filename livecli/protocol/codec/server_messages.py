@@ -6,7 +6,6 @@ Audio has a fast path on the way out: a constant prefix, base64, a constant suff
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -15,6 +14,7 @@ import pybase64
 from ...errors import ProtocolError
 from .. import events, messages
 from ..platforms import Platform
+from .audio_frames import audio_alike, learn
 from .spelling import MAX_NESTING, audio_rate, base64_bytes, duration, int64, is_too_deep, seconds_of
 
 OUTPUT_RATE = 24_000
@@ -38,7 +38,7 @@ def decode_server(frame: str | bytes) -> list[events.Event]:
 
     Raises ProtocolError where it is not JSON or a known field has the wrong type. Unknown keys are passed over.
     """
-    if isinstance(frame, bytes) and (chunk := _audio_alike(frame)) is not None:
+    if isinstance(frame, bytes) and (chunk := audio_alike(frame)) is not None:
         return [chunk]
     if not frame.strip():
         return []
@@ -46,7 +46,7 @@ def decode_server(frame: str | bytes) -> list[events.Event]:
         message = _decode(frame)
         found = list(_server_events(message))
         if isinstance(frame, bytes) and len(found) == 1 and isinstance(found[0], events.AudioChunk):
-            _learn(frame, message, found[0].rate)
+            learn(frame, message, found[0].rate)
         if not found and (keys := tuple(msgspec.json.decode(frame))) and not set(keys) <= _KNOWN_KEYS:
             found.append(events.Unrecognised(keys))
         if any(type(event) is not events.AudioChunk for event in found) and is_too_deep(frame):
@@ -56,36 +56,6 @@ def decode_server(frame: str | bytes) -> list[events.Event]:
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ProtocolError(f"the server sent a message that is not JSON: {error}") from error
     return found
-
-
-_SHAPES, _SHORTEST = 4, 64
-_shapes: list[tuple[bytes, bytes, int]] = []
-"""What stood before and after the base64 of the latest frames that were audio and nothing else, and their rates."""
-
-
-def _audio_alike(frame: bytes) -> events.AudioChunk | None:
-    """The chunk of a frame that differs from an earlier one in its base64 only; None for any other.
-
-    Nearly all that a server says is such frames, and to look for the end of a string of 32 KB is most of their cost.
-    """
-    for before, after, rate in _shapes:
-        start, end = len(before), len(frame) - len(after)
-        if start < end and frame.startswith(before) and frame.endswith(after):
-            with suppress(ValueError):  # no base64, or another alphabet
-                return events.AudioChunk(pybase64.b64decode(memoryview(frame)[start:end], validate=True), rate)
-    return None
-
-
-def _learn(frame: bytes, message: messages.ServerMessage, rate: int) -> None:
-    """Keep the shape of a frame of audio alone, whatever its dialect, where it is plain which bytes are the base64."""
-    assert message.server_content and message.server_content.model_turn  # where audio comes from
-    blobs = [part.inline_data.data for part in message.server_content.model_turn.parts if part.inline_data]
-    if len(blobs[0]) < _SHORTEST or b"\\" in frame:
-        return
-    before, data, after = frame.partition(blobs[0].encode())
-    if data not in after and (before, after, rate) not in _shapes:
-        _shapes.insert(0, (before, after, rate))
-        del _shapes[_SHAPES:]
 
 
 _KNOWN_KEYS = frozenset(messages.ServerMessage.__struct_encode_fields__)
