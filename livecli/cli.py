@@ -21,7 +21,8 @@ def app_for(words: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(livecli)
-    named = [VERBS[words[0]]] if words and words[0] in VERBS else VERBS.values()
+    alone = words and words[0] in VERBS and words[0] != "help"  # which tells about the others
+    named = [VERBS[words[0]]] if alone else VERBS.values()
     for add in named:
         add(app)
     if list(words) == ["--help"]:

@@ -76,7 +76,7 @@ def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
 def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
     """Vertex AI says which messages a handle includes, if asked; the Developer API refuses to be asked."""
     from .protocol import messages
-    from .protocol.models import Platform
+    from .protocol.platforms import Platform
 
     return messages.SessionResumptionConfig(transparent=endpoint.platform is Platform.VERTEX or None)
 

@@ -14,7 +14,6 @@ import msgspec
 
 from .protocol import events, messages
 from .protocol.codec import setup_json
-from .protocol.models import seeds_history
 from .tail import Tail
 
 History = Callable[[], tuple[messages.Content, ...]]
@@ -114,7 +113,7 @@ class Resumption:
         if self.handle is None:
             told = bool(self._told())
             seeded = messages.HistoryConfig(initial_history_in_client_content=True)
-            config = seeded if told and seeds_history(self._model) else self._setup.body.history_config
+            config = seeded if told and self._seeds() else self._setup.body.history_config
             return events.Setup(msgspec.structs.replace(self._setup.body, history_config=config), self._setup.extra)
         wanted = messages.SessionResumptionConfig(handle=self.handle, transparent=self.transparent or None)
         extra = {key: value for key, value in self._setup.extra.items() if key not in KEYS}
@@ -123,7 +122,7 @@ class Resumption:
     def begin(self) -> Iterator[events.Event]:
         """A connection has been opened. What is to be said over it first, and what is added to that meanwhile."""
         told = () if self.handle is not None else self._told()
-        seeding = [events.ClientTurns(told, turn_complete=seeds_history(self._model))] if told else []
+        seeding = [events.ClientTurns(told, turn_complete=self._seeds())] if told else []
         self._before = self._tail.first - 1 - len(seeding)
         self.ready = False
         return chain(seeding, self._tail)
@@ -131,6 +130,12 @@ class Resumption:
     def close(self) -> None:
         """Give the file back."""
         self._tail.close()
+
+    def _seeds(self) -> bool:
+        """Whether a history can be told so that the model does not answer it."""
+        from .protocol.models import seeds_history
+
+        return seeds_history(self._model)
 
     def _told(self) -> tuple[messages.Content, ...]:
         return self._history() if self._history is not None else ()
