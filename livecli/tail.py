@@ -39,6 +39,9 @@ class Tail:
         self._spool = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - `close` closes it
         # Counted over everything that was ever appended; the file begins at `_base`.
         self._base = self._start = self._stop = 0
+        self._is_at_end = (
+            True  # to seek there for each event would write each out by itself: half of what sending costs
+        )
 
     def append(self, event: events.Event) -> None:
         """The next thing said. Raises OSError where the disk is full."""
@@ -47,7 +50,9 @@ class Tail:
         else:
             body = _packed(event)
             packed = _HEAD.pack(_KINDS.index(type(event)), len(body)) + body
-        self._spool.seek(self._stop - self._base)
+        if not self._is_at_end:
+            self._spool.seek(self._stop - self._base)
+            self._is_at_end = True
         self._spool.write(packed)
         self._stop += len(packed)
         self.end += 1
@@ -90,12 +95,14 @@ class Tail:
         self._spool.close()
 
     def _head(self, at: int) -> tuple[int, int]:
+        self._is_at_end = False
         self._spool.seek(at - self._base)
         kind, length = _HEAD.unpack(self._spool.read(_HEAD.size))
         return kind, length
 
     def _compact(self) -> None:
         """Let go of what is forgotten: nearly always that is all there was."""
+        self._is_at_end = False
         old, self._spool = self._spool, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
         old.seek(self._start - self._base)
         while block := old.read(IN_MEMORY_BYTES):
