@@ -7,7 +7,7 @@ includes what that answered, and nothing that was said later (on trust: Google's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
@@ -72,12 +72,12 @@ class Resumption:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
         return self.ready and (self.transparent or not self.unsaid)
 
-    def say(self, event: events.Event) -> None:
+    def say(self, said: Sequence[events.Event]) -> None:
         """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
         if self.expected and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
-            self._tail.append(event)
+            self._tail.extend(said)
         else:
-            self._tail.pass_by()
+            self._tail.pass_by(len(said))
         while self.live and self._tail.held_bytes > LIVE_BYTES:
             self._tail.forget(self._tail.first)
 

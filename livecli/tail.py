@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .protocol import events
 
@@ -39,26 +39,22 @@ class Tail:
         self._spool = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - `close` closes it
         # Counted over everything that was ever appended; the file begins at `_base`.
         self._base = self._start = self._stop = 0
-        self._is_at_end = (
-            True  # to seek there for each event would write each out by itself: half of what sending costs
-        )
+        self._is_at_end = True  # to seek there each time would cost as much as sending does
 
-    def append(self, event: events.Event) -> None:
-        """The next thing said. Raises OSError where the disk is full."""
-        if isinstance(event, events.AudioChunk):
-            packed = _HEAD.pack(event.rate, len(event.pcm)) + event.pcm
-        else:
-            body = _packed(event)
-            packed = _HEAD.pack(_KINDS.index(type(event)), len(body)) + body
+    def extend(self, said: Sequence[events.Event]) -> None:
+        """What is said next. Raises OSError where the disk is full."""
+        packed = b"".join(part for event in said for part in _parts(event))
         if not self._is_at_end:
             self._spool.seek(self._stop - self._base)
             self._is_at_end = True
         self._spool.write(packed)
         self._stop += len(packed)
-        self.end += 1
+        self.end += len(said)
 
     def forget(self, number: int) -> None:
         """Everything up to `number`, that one included, need not be said again."""
+        if self._start == self._stop:
+            return
         if number >= self.end - 1:
             self.first, self._start = self.end, self._stop
         while self.first <= min(number, self.end - 1):
@@ -68,10 +64,11 @@ class Tail:
         if self._start == self._stop or self._start - self._base > COMPACT_BYTES:
             self._compact()
 
-    def pass_by(self) -> None:
-        """The next thing said is not held, and so nothing before it is of use either."""
-        self.end += 1
+    def pass_by(self, count: int) -> None:
+        """What is said next is not held, and so nothing before it is of use either."""
         self.forget(self.end - 1)
+        self.end += count
+        self.first = self.end
 
     @property
     def held_bytes(self) -> int:
@@ -109,6 +106,14 @@ class Tail:
             self._spool.write(block)
         old.close()
         self._base = self._start
+
+
+def _parts(event: events.Event) -> tuple[bytes, bytes]:
+    """Head and body."""
+    if isinstance(event, events.AudioChunk):
+        return _HEAD.pack(event.rate, len(event.pcm)), event.pcm
+    body = _packed(event)
+    return _HEAD.pack(_KINDS.index(type(event)), len(body)), body
 
 
 def _packed(event: events.Event) -> bytes:
