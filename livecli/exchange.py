@@ -18,7 +18,6 @@ from .gathered import one_error
 from .line import Line
 from .protocol import events
 from .report import Reporter
-from .stalls import Waiting, stalled
 from .tools.calls import Calls, Confirm
 from .tools.toolbox import Toolbox
 
@@ -243,6 +242,8 @@ class Exchange:
             since = None if self._held_up or (self._ending.awaited and self._calls.pending) else self._silence.since
             left = idle_timeout if since is None else since + idle_timeout - self._clock()
             if left <= 0:
+                from .stalls import Waiting, stalled
+
                 waiting = Waiting(self._ending.awaited, self._activity, self._told, self._ending.status)
                 raise stalled(idle_timeout, self._stats, waiting)
             await asyncio.sleep(left)

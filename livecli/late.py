@@ -2,8 +2,9 @@
 
 websockets imports `importlib.metadata` for a version number that every release has written down, and what finds a
 proxy before it is known whether one is wanted; with all that these import in turn they are a sixth of a start. What
-reads lines of source for tracebacks comes with `inspect`. A stand-in takes their place, and gives way to the module as
-soon as anybody wants something of it. (The library's own LazyLoader does the same, and costs more than it saves here.)
+reads lines of source for tracebacks comes with `inspect`, what knows the machine's name with typer. A stand-in takes
+their place, and gives way to the module as soon as anybody wants something of it. (The library's own LazyLoader does
+the same, and costs more than it saves here.)
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-LATE = ("importlib.metadata", "urllib.request", "tokenize")
+LATE = ("importlib.metadata", "urllib.request", "tokenize", "platform")
 
 
 class StandIn(ModuleType):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -113,6 +112,8 @@ def parse_tool(word: str) -> Tool:
     example = "as --tool 'find_station=./find_station.py --nearest'"
     if not equals or not NAME.fullmatch(name):
         raise UsageError(f"--tool {word}: NAME=COMMAND is expected", hint=f"{example}; {NAME_HINT}")
+    import shlex
+
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:
