@@ -180,12 +180,26 @@ class Line:
     async def _reopen(self, error: LivecliError | None) -> None:
         pause = self._pause_after(error) if error is not None else None
         await self._stop_repeating()
+        if error is None:
+            await self._leave(self._session)
         await self._stack.aclose()  # the old one first: a handle does not open a second connection
         self.on_rewind()
         if pause is not None:
             self._tell(pause)
             await asyncio.sleep(pause.seconds)
         await persistently(self._dial_on, self._retries, self._tell)
+
+    async def _leave(self, session: Session) -> None:
+        """Close it. Until the service hears of that, it may give handles that include more: the last one counts."""
+        closing = asyncio.create_task(session.close())
+        try:
+            with suppress(LivecliError):
+                while isinstance(event := await session.receive(), events.ResumptionUpdate):
+                    self._follow(event)
+                while True:  # it would come again; the close is behind it
+                    await session.receive()
+        finally:
+            await closing
 
     def _pause_after(self, error: LivecliError) -> Retry | None:
         """None after a connection that was good for something; else longer each time.
