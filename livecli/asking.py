@@ -54,6 +54,11 @@ class Silence:
         """From now on something is due."""
         self.since = self._clock()
 
+    def restart(self) -> None:
+        """What was due is due from now on."""
+        if self.since is not None:
+            self.begin()
+
     def end(self) -> None:
         """Nothing is."""
         self.since = None
@@ -77,8 +82,9 @@ class Asking:
         life = self._cut_life_seconds if how.activity is Activity.MANUAL else lambda: None
         utterances = Utterances(self._chunks(source, how), source.rate, life, self._clock)
         await self._utter(utterances.next(), source.rate, how, pictures)
-        while not utterances.ended:
+        if not utterances.ended:
             self._reporter.remark("the input is longer than a connection may last: it is sent in several utterances")
+        while not utterances.ended:
             await self._until_secured()
             await self._utter(utterances.next(), source.rate, how)
 
@@ -102,7 +108,7 @@ class Asking:
     def _cut_life_seconds(self) -> float | None:
         """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""
         resumption = self._line.resumption
-        return None if resumption.transparent or resumption.handle is None else self._line.life_seconds
+        return None if resumption.transparent or resumption.handle is None else self._line.life.seconds
 
     async def _until_secured(self) -> None:
         """The utterance is answered, and a handle includes it: nothing of it has to be sent again."""

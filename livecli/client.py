@@ -142,6 +142,15 @@ class Session:
             self._connection.abort()
         self._note_close("sent")
 
+    @asynccontextmanager
+    async def closing(self) -> AsyncIterator[None]:
+        """As `close`, which has begun when the block does, and is over when that ends: what still comes can be read."""
+        closing = asyncio.create_task(self.close())
+        try:
+            yield
+        finally:
+            await closing
+
     def _note_close(self, direction: str) -> None:
         if self.close_code is None:
             self.close_code, self.close_reason = self._connection.close_code, self._connection.close_reason

@@ -6,7 +6,7 @@ Out: `asking`. In: Line.receive -> sink. Backpressure is the socket's own. The o
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 
 from .asking import Asking, Sending, Silence
 from .audio.pcm import SILENCE_PEAK, AudioSink, AudioSource
@@ -17,6 +17,7 @@ from .figures import TransferStats
 from .gathered import one_error
 from .line import Line
 from .protocol import events
+from .protocol.messages import FunctionResponse
 from .report import Reporter
 from .stalls import Waiting, stalled
 from .tools.calls import Calls, Confirm
@@ -57,7 +58,8 @@ class Exchange:
         self._nothing_due = asyncio.Event()
         self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
         self._finished_transcripts: set[type[events.Event]] = set()
-        self._kept = (sink.mark(), stats.copy())
+        self._responded: list[FunctionResponse] = []  # since the session could last be gone on with
+        self._keep()
         line.on_checkpoint, line.on_rewind = self._keep, self._take_back
 
     async def run(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
@@ -94,11 +96,15 @@ class Exchange:
         await self._asking.type(text, pictures)
 
     async def _respond(self, event: events.ToolResponse) -> None:
-        for response in event.responses:
+        self._responded += event.responses
+        self._note_responses(event.responses)
+        await self._unless_ended(self._asking.say(event))
+
+    def _note_responses(self, responses: Iterable[FunctionResponse]) -> None:
+        for response in responses:
             held = self._toolbox.holds(response.name, self._line.endpoint.model)
             self._told = response.name
             self._ending.respond(held=held, silent=response.scheduling == "SILENT")
-        await self._unless_ended(self._asking.say(event))
 
     async def _unless_ended(self, saying: Awaitable[None]) -> None:
         try:
@@ -139,6 +145,8 @@ class Exchange:
             self._stats.note(event, now)
             self._follow(event)
         self._ending.check()
+        if self._ending.over.is_set():
+            self._line.settle()
 
     async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         stats = self._stats
@@ -173,25 +181,44 @@ class Exchange:
 
     def _keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
-        self._kept = (self._sink.mark(), self._stats.copy())
+        self._kept = (self._sink.mark(), self._stats.copy(), self._ending.mark())
+        self._kept_calls = self._calls.ids
+        self._responded = []
         self._asking.secured.set()
 
     def _take_back(self) -> None:
-        """What was received since then will come again."""
-        mark, stats = self._kept
+        """What was received since then will come again; functions that were called since then will be called again."""
+        mark, stats, ending = self._kept
         if not self._sink.rewind(mark):
             self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
         self._stats.rewind(stats)
-        self._calls.cancel()
-        self._ending.begin_again()
+        self._calls.cancel(self._kept_calls)
+        self._ending.begin_again(ending)
+        self._forget_responses()
         self._finished_transcripts.clear()
-        self._silence.end()
+        self._silence.restart()
+
+    def _forget_responses(self) -> None:
+        """Those that nobody will have asked for are not sent again."""
+        kept = [response for response in self._responded if response.id in self._kept_calls]
+        if len(kept) < len(self._responded):
+            self._line.resumption.drop(self._is_unasked)
+            self._asking.said = min(self._asking.said, self._line.resumption.said)
+        self._responded = kept
+        self._note_responses(kept)
+
+    def _is_unasked(self, said: events.Event) -> bool:
+        return isinstance(said, events.ToolResponse) and any(
+            response.id not in self._kept_calls for response in said.responses
+        )
 
     async def _watch_silence(self, idle_timeout: float) -> None:
         """Raise once something has been due for so long. One timer, whatever the number of messages."""
         while not self._ending.over.is_set():
-            since = None if self._held_up or (self._ending.awaited and self._calls.pending) else self._silence.since
-            left = idle_timeout if since is None else since + idle_timeout - self._clock()
+            since = self._silence.since
+            if self._held_up or self._line.moving or (self._ending.awaited and self._calls.pending):
+                since = None
+            left = idle_timeout if since is None else max(since, self._line.moved_at) + idle_timeout - self._clock()
             if left <= 0:
                 waiting = Waiting(self._ending.awaited, self._activity, self._told, self._ending.status)
                 raise stalled(idle_timeout, self._stats, waiting)

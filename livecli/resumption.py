@@ -68,12 +68,22 @@ class Resumption:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
         return self.ready and (self.transparent or not self.unsaid)
 
-    def say(self, event: events.Event) -> None:
-        """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
-        if self.expected and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
-            self._tail.append(event)
-        else:
+    def say(self, event: events.Event) -> bool:
+        """Note what is about to be said. False where there is no room for it any more: what there was is given up."""
+        if not self.expected or (not self.possible and self._tail.held_bytes >= UNCONFIRMED_BYTES):
             self._tail.pass_by()
+            return True
+        try:
+            self._tail.append(event)
+        except OSError:
+            self.handle, self._history, self.ready = None, None, False
+            self._tail.pass_by()
+            return False
+        return True
+
+    def drop(self, stale: Callable[[events.Event], bool]) -> None:
+        """Forget what is of no use over another connection. Whatever was said after it gets a lower number."""
+        self._tail.drop(stale)
 
     def answer(self, number: int) -> None:
         """Everything up to that number was answered, and is part of the history."""
@@ -86,7 +96,10 @@ class Resumption:
         self.ready = bool(update.handle and update.resumable)
         if not self.ready:
             return False
-        consumed = self._answered if update.last_consumed is None else self._before + update.last_consumed
+        if update.last_consumed is None:  # not told, or 0, which JSON leaves out
+            consumed = max(self._answered, self._before)
+        else:
+            consumed = self._before + update.last_consumed
         if consumed + 1 < self._tail.first:  # what came between is gone
             self.ready = False
             return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from .protocol import events
 
@@ -62,6 +62,16 @@ class Tail:
             self.first += 1
         if self._start == self._stop or self._start - self._base > COMPACT_BYTES:
             self._compact()
+
+    def drop(self, stale: Callable[[events.Event], bool]) -> None:
+        """Leave out what is `stale`: what follows moves up."""
+        kept = Tail()
+        for event in self:
+            if not stale(event):
+                kept.append(event)
+        self._spool.close()
+        self._spool, self.end = kept._spool, self.first + kept.end - 1
+        self._base, self._start, self._stop = 0, 0, kept._stop
 
     def pass_by(self) -> None:
         """The next thing said is not held, and so nothing before it is of use either."""

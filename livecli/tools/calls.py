@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import Any
 
 from ..errors import CheckError, ProtocolError
@@ -74,10 +74,16 @@ class Calls:
                 for task in [task for task, id in self._tasks.items() if id in ids]:
                     task.cancel()
 
-    def cancel(self) -> None:
-        """Stop everything: nobody waits for it any more."""
-        for task in self._tasks:
-            task.cancel()
+    @property
+    def ids(self) -> frozenset[str | None]:
+        """Of the calls that are without their response."""
+        return frozenset(self._tasks.values())
+
+    def cancel(self, spared: Collection[str | None] = ()) -> None:
+        """Stop everything but the calls with these ids: nobody waits for it any more."""
+        for task, id in self._tasks.items():
+            if id not in spared:
+                task.cancel()
 
     async def close(self) -> None:
         """Stop everything, and wait until it has stopped."""
