@@ -50,12 +50,13 @@ class Ending:
         """How far it is, for `begin_again`."""
         return copy(self._due), self.status
 
-    def begin_again(self, mark: tuple[Due, str]) -> None:
-        """Whatever was answered since then is taken back, and will be answered once more."""
+    def begin_again(self, mark: tuple[Due, str], *, asked: bool) -> None:
+        """Whatever was answered since then is taken back and comes again; `asked`: what was said is said again, too."""
         if self._settling is not None:
             self._settling.cancel()
         self._due, self.status = copy(mark[0]), mark[1]
-        self._due.ask()
+        if asked:
+            self._due.ask()
 
     def ask(self, *, all: bool = False) -> None:
         """More of the question is about to be sent: no turn that ended before answers it. `all`: all of it was sent."""

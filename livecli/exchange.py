@@ -23,6 +23,8 @@ from .stalls import Waiting, stalled
 from .tools.calls import Calls, Confirm
 from .tools.toolbox import Toolbox
 
+OF_THE_SESSION = (events.SetupComplete, events.ResumptionUpdate, events.GoAway)
+"""What a service says that has nothing to say."""
 LINGER_SECONDS = 0.25
 """How long after the turn late transcripts, usage and the like are waited for."""
 
@@ -59,6 +61,7 @@ class Exchange:
         self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
         self._finished_transcripts: set[type[events.Event]] = set()
         self._responded: list[FunctionResponse] = []  # since the session could last be gone on with
+        self._taking_back = False
         self._keep()
         line.on_checkpoint, line.on_rewind = self._keep, self._take_back
 
@@ -134,6 +137,8 @@ class Exchange:
 
     async def _take(self, event: events.Event) -> None:
         now = self._clock()
+        if self._taking_back and not isinstance(event, OF_THE_SESSION):
+            self._rewind()
         self._stats.messages = self._line.messages
         if self._ending.awaited:
             self._silence.begin()
@@ -181,22 +186,30 @@ class Exchange:
 
     def _keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
-        self._kept = (self._sink.mark(), self._stats.copy(), self._ending.mark())
-        self._kept_calls = self._calls.ids
+        if not self._taking_back:
+            self._kept = (self._sink.mark(), self._stats.copy())
+        self._kept_ending, self._kept_calls = self._ending.mark(), self._calls.ids
         self._responded = []
         self._asking.secured.set()
 
     def _take_back(self) -> None:
         """What was received since then will come again; functions that were called since then will be called again."""
-        mark, stats, ending = self._kept
+        self._taking_back = True
+        self._calls.cancel(self._kept_calls)
+        self._forget_responses()
+        unsaid = self._line.resumption.unsaid > len(self._responded)
+        self._ending.begin_again(self._kept_ending, asked=unsaid)
+        self._note_responses(self._responded)
+        self._finished_transcripts.clear()
+        self._silence.restart()
+
+    def _rewind(self) -> None:
+        """It does come again: not before is what came the first time of no use."""
+        self._taking_back = False
+        mark, stats = self._kept
         if not self._sink.rewind(mark):
             self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
         self._stats.rewind(stats)
-        self._calls.cancel(self._kept_calls)
-        self._ending.begin_again(ending)
-        self._forget_responses()
-        self._finished_transcripts.clear()
-        self._silence.restart()
 
     def _forget_responses(self) -> None:
         """Those that nobody will have asked for are not sent again."""
@@ -205,7 +218,6 @@ class Exchange:
             self._line.resumption.drop(self._is_unasked)
             self._asking.said = min(self._asking.said, self._line.resumption.said)
         self._responded = kept
-        self._note_responses(kept)
 
     def _is_unasked(self, said: events.Event) -> bool:
         return isinstance(said, events.ToolResponse) and any(

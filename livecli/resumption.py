@@ -131,6 +131,7 @@ class Resumption:
         told = () if self.handle is not None else self._told()
         seeding = [events.ClientTurns(told, turn_complete=seeds_history(self._model))] if told else []
         self._before = self._tail.first - 1 - len(seeding)
+        self._answered = min(self._answered, self._tail.first - 1)  # an answer without a handle behind it comes again
         self.ready = False
         return chain(seeding, self._tail)
 
