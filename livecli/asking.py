@@ -53,6 +53,11 @@ class Silence:
         """From now on something is due."""
         self.since = self._clock()
 
+    def restart(self) -> None:
+        """What was due is due from now on."""
+        if self.since is not None:
+            self.begin()
+
     def end(self) -> None:
         """Nothing is."""
         self.since = None
@@ -68,7 +73,7 @@ class Asking:
         self.said = 0
         self.secured = asyncio.Event()
         self._line, self._stats, self._reporter = line, stats, reporter
-        self._ending, self._silence = ending, silence
+        self._ending, self.silence = ending, silence
         self._clock = asyncio.get_running_loop().time
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
@@ -76,8 +81,9 @@ class Asking:
         life = self._cut_life_seconds if how.activity is Activity.MANUAL else lambda: None
         utterances = Utterances(self._chunks(source, how), source.rate, life, self._clock)
         await self._utter(utterances.next(), source.rate, how, pictures)
-        while not utterances.ended:
+        if not utterances.ended:
             self._reporter.remark("the input is longer than a connection may last: it is sent in several utterances")
+        while not utterances.ended:
             await self._until_secured()
             await self._utter(utterances.next(), source.rate, how)
 
@@ -101,11 +107,11 @@ class Asking:
     def _cut_life_seconds(self) -> float | None:
         """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""
         resumption = self._line.resumption
-        return None if resumption.transparent or resumption.handle is None else self._line.life_seconds
+        return None if resumption.transparent or resumption.handle is None else self._line.life.seconds
 
     async def _until_secured(self) -> None:
         """The utterance is answered, and a handle includes it: nothing of it has to be sent again."""
-        self._silence.begin()
+        self.silence.begin()
         self.secured.clear()
         await self._ending.until_answered()
         with suppress(TimeoutError):
@@ -134,18 +140,18 @@ class Asking:
 
     async def say(self, *said: events.Event) -> None:
         if not self._ending.awaited:
-            self._silence.begin()
+            self.silence.begin()
         await self._line.send_all(said)
         self.said = self._line.resumption.said
         now = self._clock()
         if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
-            self._silence.end()
+            self.silence.end()
         if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
             self._stats.sent.add_all(chunks, now)
 
     def asked(self) -> None:
         """Everything was said: an answer is due."""
-        self._silence.begin()
+        self.silence.begin()
         self._ending.ask(all=True)
 
 

@@ -19,8 +19,10 @@ from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection, dial
 from .endpoint import Endpoint
 from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from .protocol import events
+from .protocol.codec import setup_json
 from .protocol.machine import LiveProtocol, Side, State
 from .report import Reporter
+from .secrecy import quoted, without
 from .upgrade import failures_as_errors
 
 if TYPE_CHECKING:
@@ -39,10 +41,12 @@ class Session:
     """One open session. `send` says something, iterating yields what the service says; `close` ends it.
 
     `session_id` is the service's name for it (Vertex only); `opened_at` is on the event loop's clock; `messages` counts
-    the frames received. `secrets` are left out of what the service says of the session's end.
+    the frames received. `secrets` are left out of all that the service says.
     """
 
-    def __init__(self, connection: Connection, endpoint: Endpoint, reporter: Reporter) -> None:
+    def __init__(
+        self, connection: Connection, endpoint: Endpoint, reporter: Reporter, secrets: Sequence[str] = ()
+    ) -> None:
         self.endpoint = endpoint
         self._clock = asyncio.get_running_loop().time
         self.opened_at = self._clock()
@@ -51,7 +55,7 @@ class Session:
         self.messages = 0
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self.secrets: tuple[str, ...] = ()
+        self._secrets, self._handle = secrets, ""
         self._connection = connection
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
         self._received: deque[events.Event] = deque()
@@ -100,12 +104,15 @@ class Session:
                 frame = await self._connection.recv(decode=False)
             except ConnectionClosed as closed:
                 raise self._ended(closed) from closed
+            frame = without(frame, self._secrets)
             self.messages += 1
             if self._reporter.wants_frames:
                 self._reporter.frame("received", frame)
             self._received.extend(self._protocol.receive(frame))
             for event in self._received:
                 self._reporter.event("received", event, self._clock() - self.opened_at)
+                if isinstance(event, events.ResumptionUpdate):
+                    self._handle = event.handle or self._handle
         return self._received.popleft()
 
     def __aiter__(self) -> Self:
@@ -124,6 +131,7 @@ class Session:
         """Say `setup` and wait for SetupComplete. What else comes before it is kept for `receive`."""
         loop = asyncio.get_running_loop()
         started = loop.time()
+        self._handle = handle_in(setup)
         early: list[events.Event] = []
         await self.send(setup)
         try:
@@ -154,9 +162,20 @@ class Session:
             self._connection.abort()
         self._note_close("sent")
 
+    @asynccontextmanager
+    async def closing(self) -> AsyncIterator[None]:
+        """As `close`, which has begun when the block does, and is over when that ends: what still comes can be read."""
+        closing = asyncio.create_task(self.close())
+        try:
+            yield
+        finally:
+            await closing
+
     def _note_close(self, direction: str) -> None:
         if self.close_code is None:
             self.close_code, self.close_reason = self._connection.close_code, self._connection.close_reason
+            for secret in self._quoted(self.close_reason or ""):
+                self.close_reason = (self.close_reason or "").replace(secret, "…")
             self._reporter.closed(direction, self.close_code, self.close_reason, self._clock() - self.opened_at)
 
     def _ended(self, closed: ConnectionClosed) -> LivecliError:
@@ -173,15 +192,26 @@ class Session:
 
         code = closed.rcvd.code if closed.rcvd else 1006
         error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
-        for secret in self.secrets:
+        for secret in self._quoted(closed.rcvd.reason if closed.rcvd else ""):
             error.elide(secret)
         return error
+
+    def _quoted(self, reason: str) -> list[str]:
+        return quoted(reason, (*self._secrets, self._handle))
 
     def _situation(self) -> Situation:
         from .protocol.situation import Situation
 
         said, where = self._protocol, self.endpoint
         return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
+
+
+def handle_in(setup: events.Setup) -> str:
+    """The handle with which `setup` goes on with a session; empty where it begins one."""
+    match setup_json(setup):
+        case {"sessionResumption": {"handle": str(handle)}}:
+            return handle
+    return ""
 
 
 @asynccontextmanager
@@ -193,9 +223,10 @@ async def open_session(
     connect_timeout: float = 10.0,
     idle_timeout: float = 30.0,
     reporter: Reporter,
+    secrets: Sequence[str] = (),
     began_at: float | None = None,
 ) -> AsyncIterator[Session]:
-    """A session that is set up, closed at the end of the block. Timeouts are in seconds.
+    """A session that is set up, closed at the end of the block. Timeouts are in seconds; `secrets` are Session's.
 
     `began_at` is when the session's first connection was opened, if this is a later one: what is told is timed from
     then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
@@ -204,7 +235,7 @@ async def open_session(
     with failures_as_errors(endpoint, connect_timeout):
         async with asyncio.timeout(connect_timeout):
             connection = await dial(endpoint, headers)
-    session = Session(connection, endpoint, reporter)
+    session = Session(connection, endpoint, reporter, secrets)
     session.timings.connect = session.opened_at - started
     session.opened_at = session.opened_at if began_at is None else began_at
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import copy
 
 from .due import Due
 from .protocol import events
@@ -45,12 +46,17 @@ class Ending:
         finally:
             self._so_far = None
 
-    def begin_again(self) -> None:
-        """Whatever was answered is taken back, and will be answered once more."""
+    def mark(self) -> tuple[Due, str]:
+        """How far it is, for `begin_again`."""
+        return copy(self._due), self.status
+
+    def begin_again(self, mark: tuple[Due, str], *, asked: bool) -> None:
+        """Whatever was answered since then is taken back and comes again; `asked`: what was said is said again, too."""
         if self._settling is not None:
             self._settling.cancel()
-        self._due, self.status = Due(), "IDLE"
-        self._due.ask()
+        self._due, self.status = copy(mark[0]), mark[1]
+        if asked:
+            self._due.ask()
 
     def ask(self, *, all: bool = False) -> None:
         """More of the question is about to be sent: no turn that ended before answers it. `all`: all of it was sent."""

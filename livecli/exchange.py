@@ -15,6 +15,7 @@ from .ending import Ending
 from .errors import LivecliError, ServerError
 from .figures import TransferStats
 from .gathered import one_error
+from .keeping import Keeping
 from .line import Line
 from .protocol import events
 from .report import Reporter
@@ -59,7 +60,8 @@ class Exchange:
         self._cut = False
         self._messages_before = 0  # this turn, where it is one of many
         self._lost = asyncio.Event()
-        self._kept = (sink.mark(), stats.copy())
+        self._keeping = Keeping(line, sink, stats, reporter, self._asking, self._ending, self._calls)
+        self._keeping.keep()
 
     async def run(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
         """Ask, and receive until the answer is over; then a little longer for what comes late.
@@ -140,10 +142,8 @@ class Exchange:
         self._asking.asked()
 
     async def _respond(self, event: events.ToolResponse) -> None:
-        for response in event.responses:
-            held = self._toolbox.holds(response.name, self._line.endpoint.model)
-            self._told = response.name
-            self._ending.respond(held=held, silent=response.scheduling == "SILENT")
+        self._told = event.responses[-1].name
+        self._keeping.respond(event.responses)
         await self._unless_ended(self._asking.say(event))
 
     async def _unless_ended(self, saying: Awaitable[None]) -> None:
@@ -171,10 +171,13 @@ class Exchange:
                     return self._nothing_due.set()
                 raise
             await self.take(event)
+            if self.is_over:
+                self._line.settle()
 
     async def take(self, event: events.Event) -> None:
         """Something was received that belongs to this turn."""
         now = self._clock()
+        self._keeping.hear(event)
         self._stats.messages = self._line.messages - self._messages_before
         if self._ending.awaited:
             self._silence.begin()
@@ -222,25 +225,20 @@ class Exchange:
 
     def keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
-        self._kept = (self._sink.mark(), self._stats.copy())
-        self._asking.secured.set()
+        self._keeping.keep()
 
     def take_back(self) -> None:
-        """What was received since then will come again."""
-        mark, stats = self._kept
-        if not self._sink.rewind(mark):
-            self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
-        self._stats.rewind(stats)
-        self._calls.cancel()
-        self._ending.begin_again()
+        """What was received since then will come again; functions that were called since then will be called again."""
+        self._keeping.take_back()
         self._finished_transcripts.clear()
-        self._silence.end()
 
     async def _watch_silence(self, idle_timeout: float) -> None:
         """Raise once something has been due for so long. One timer, whatever the number of messages."""
         while not self._ending.over.is_set():
-            since = None if self._held_up or (self._ending.awaited and self._calls.pending) else self._silence.since
-            left = idle_timeout if since is None else since + idle_timeout - self._clock()
+            since = self._silence.since
+            if self._held_up or self._line.moving or (self._ending.awaited and self._calls.pending):
+                since = None
+            left = idle_timeout if since is None else max(since, self._line.moved_at) + idle_timeout - self._clock()
             if left <= 0:
                 from .stalls import Waiting, stalled
 

@@ -13,29 +13,26 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 
 from .client import Session
 from .endpoint import Endpoint
-from .errors import LivecliError, ProtocolError, ServerError
+from .errors import LivecliError, ServerError
+from .life import Life
 from .protocol import events
 from .report import Reporter
 from .resumption import Resumption
-from .retrying import Retry, pauses, persistently
+from .retrying import Losses, Retry, persistently
 
 Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Session]]
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
 
 
-CONNECTION_SECONDS = 600.0
-"""How long a connection lasts, as far as is known before the service says it (documented)."""
-LASTING_SECONDS = 30.0
-"""A connection that lasted so long was worth opening, whatever was said over it."""
-
-
 class Line:
-    """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were;
-    `life_seconds` is how long one lasts.
+    """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were,
+    `life` how long they last. `moving` is whether the next one is being opened, `moved_at` when that, or telling the
+    service again, came a step further.
 
     `on_checkpoint` is called where all that was received so far is there to stay, `on_rewind` where what was received
     since then is to be forgotten. `retries` bounds the attempts at a connection, and how often one may be lost without
-    anything gained; None is no bound.
+    anything gained; None is no bound. Somebody has to `receive` all the time: it is who hears of a lost connection,
+    after all that came over it, and opens the next one; `send` waits for that.
     """
 
     def __init__(self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None) -> None:
@@ -45,20 +42,16 @@ class Line:
         self.on_rewind: Callable[[], None] = lambda: None
         self.first: Session
         self._session: Session
-        self.life_seconds = CONNECTION_SECONDS
+        self.life = Life()
         self._clock = asyncio.get_running_loop().time
         self._opened, self._reporter, self._retries = opened, reporter, retries
         self._stack = AsyncExitStack()
         self._messages_before = 0  # this connection
-        self._dialled_at = 0.0
-        self._leave_at: float | None = None  # the service is about to end the connection
-        self._leaving = False
-        self._over = self._patient = False
-        self._gained = (0, 0)  # how far it was when this connection began
-        self._fruitless = 0
-        self._pauses = pauses()
+        self._over = self._patient = self._cramped = False
+        self._gained, self._losses = (0, 0), Losses(retries)  # how far it was when this connection began
         self._failure: LivecliError | None = None
-        self._moving = asyncio.Lock()
+        self.moving, self.moved_at = False, 0.0
+        self._saying = asyncio.Lock()
         self._caught_up = asyncio.Event()  # clear while the service is told again what was said before
         self._repeating: asyncio.Task[None] | None = None
 
@@ -79,7 +72,9 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(lambda: self._dial(self.resumption.setup()), self._retries, self._tell)
+        self.first = await persistently(
+            lambda: self._dial(self.resumption.setup()), self._retries, self._reporter.retrying
+        )
         self._caught_up.set()
 
     async def send(self, event: events.Event) -> None:
@@ -88,45 +83,53 @@ class Line:
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""
-        session, direct = self._session, self._caught_up.is_set()
-        self.resumption.say(said)
-        if direct:
-            try:
-                return await session.send_all(said)
-            except LivecliError as error:
-                if isinstance(error, ProtocolError) and session.close_code is None:
-                    raise  # it may not be said now, and was not
-                await self._go_on(session, error)
+        if self._failure is not None:
+            raise self._failure
+        async with self._saying:  # the service counts messages in the order in which they are noted here
+            session, direct = self._session, self._caught_up.is_set()
+            self._note(said)
+            if direct:
+                try:
+                    await session.send_all(said)
+                    return
+                except LivecliError:
+                    if session.close_code is None:
+                        raise  # it may not be said now, and was not
+                    if session is self._session and self._failure is None:
+                        self._caught_up.clear()
         await self._caught_up.wait()
         if self._failure is not None:
             raise self._failure
-        return None
+
+    def _note(self, said: Sequence[events.Event]) -> None:
+        if not self.resumption.say(said) and not self._cramped:
+            self._cramped = True
+            self._reporter.warning("no room to keep what is said: should the connection be lost, so is the session")
 
     async def receive(self) -> events.Event:
         """As `Session.receive`; raises only where the session cannot be gone on with."""
         while True:
-            session = self._session
             try:
-                event = await self._next(session)
+                event = await self._next(self._session)
             except LivecliError as error:
-                await self._go_on(session, error)
+                await self._go_on(error)
                 continue
             if event is not None:
                 self._follow(event)
-            if self._leaving and self.resumption.complete and self._fruitful and not self._over:
-                await self._go_on(session, None)
-            if event is not None:
+            if self.life.leaving and self.resumption.complete and self._fruitful and not self._over:
+                await self._go_on(None)  # unless it is known already, the event will come again
+            elif event is not None:
                 return event
 
     async def _next(self, session: Session) -> events.Event | None:
         """None where it is time to leave the connection."""
-        if self._leave_at is None:
+        if self.life.leave_at is None:
             return await session.receive()
         try:
-            async with asyncio.timeout_at(self._leave_at):
+            async with asyncio.timeout_at(self.life.leave_at):
                 return await session.receive()
         except TimeoutError:
-            self._leave_at, self._leaving = None, True
+            self.life.leave()
             return None
 
     def be_patient(self) -> None:
@@ -140,67 +143,76 @@ class Line:
 
     async def close(self) -> None:
         """End the session with a normal close (1000)."""
-        self._over = True
-        await self._stop_repeating()
-        await self._stack.aclose()
-        self.resumption.close()
+        self.settle()
+        try:
+            await self._stop_repeating()
+            await self._stack.aclose()
+        finally:
+            self.resumption.close()
 
     def _follow(self, event: events.Event) -> None:
-        if isinstance(event, events.ResumptionUpdate):
-            if self.resumption.update(event):
-                self.on_checkpoint()
-        elif isinstance(event, events.GoAway):
-            now = self._clock()
-            self._leave_at = now + event.time_left_seconds / 2
-            self.life_seconds = now + event.time_left_seconds - self._dialled_at
+        if isinstance(event, events.GoAway):
+            self.life.warn(self._clock(), event.time_left_seconds)
+        elif isinstance(event, events.ResumptionUpdate) and self.resumption.update(event):
+            self.on_checkpoint()
+            if self.life.leave_at is not None and not self.resumption.unsaid:
+                self.life.leave()
 
     @property
     def _fruitful(self) -> bool:
         """Whether this connection has brought the session forward, or has at least lasted."""
-        return self.resumption.gained > self._gained or self._clock() - self._dialled_at > LASTING_SECONDS
+        return self.resumption.gained > self._gained or self.life.has_lasted(self._clock())
 
-    async def _go_on(self, session: Session, error: LivecliError | None) -> None:
-        """Open the connection after `session`'s, which is lost because of `error`, or (None) given up in time."""
-        async with self._moving:
-            if session is not self._session:
-                return  # whoever noticed first has done it
+    async def _go_on(self, error: LivecliError | None) -> None:
+        """Open the next connection: this one is lost because of `error`, or (None) given up in time."""
+        if self._failure is not None:
+            raise self._failure
+        self._caught_up.clear()
+        self.moving = True
+        try:
+            await self._reopen(error)
+        except BaseException as failure:
+            self._failure = failure if isinstance(failure, LivecliError) else error
             if self._failure is not None:
-                raise self._failure
-            self._caught_up.clear()
-            try:
-                await self._reopen(error)
-            except BaseException as failure:
-                self._failure = failure if isinstance(failure, LivecliError) else error
                 self._caught_up.set()
-                raise
-            self._reporter.resumed(self.connections, error, self.resumption.unsaid)
-            self._repeating = asyncio.create_task(self._repeat(self._session, self.resumption.begin()))
+            raise
+        finally:
+            self.moving, self.moved_at = False, self._clock()
+        self._repeating = asyncio.create_task(self._repeat(self._session, self.resumption.begin()))
 
     async def _reopen(self, error: LivecliError | None) -> None:
+        said = self.resumption.said
         pause = self._pause_after(error) if error is not None else None
         await self._stop_repeating()
+        if error is None:
+            await self._leave(self._session)
         await self._stack.aclose()  # the old one first: a handle does not open a second connection
-        self.on_rewind()
+        again = self.resumption.unsaid - (self.resumption.said - said)
         if pause is not None:
-            self._tell(pause)
+            self._reporter.retrying(pause)
             await asyncio.sleep(pause.seconds)
-        await persistently(self._dial_on, self._retries, self._tell)
+        await persistently(self._dial_on, self._retries, self._reporter.retrying)
+        self.on_rewind()  # not before: where there is no next connection, what came is all that there is
+        self._reporter.resumed(self.connections, error, again)
+        if error is not None and again and not self.resumption.transparent:
+            self._reporter.remark("the connection was lost: what has no answer yet is sent again")
+
+    async def _leave(self, session: Session) -> None:
+        """Close it. Until the service hears of that, it may give handles that include more: the last one counts."""
+        with suppress(LivecliError):
+            async with session.closing():
+                while isinstance(event := await session.receive(), events.ResumptionUpdate):
+                    self._follow(event)
+                while True:  # it would come again; the close is behind it
+                    await session.receive()
 
     def _pause_after(self, error: LivecliError) -> Retry | None:
-        """None after a connection that was good for something; else longer each time.
-
-        Raises `error` where the session cannot be gone on with, or that has been tried often enough.
-        """
+        """As `Losses.after`. Raises `error` where the session cannot be gone on with."""
         if self._over or error.retry == "never" or not self.resumption.possible:
             raise error
-        if self._fruitful:
-            self._fruitless, self._pauses = 0, pauses()
-        self._fruitless += 1
-        if self._retries is not None and self._fruitless > self._retries:
-            raise error
-        if self._fruitless == 1 and error.retry == "resume":
-            return None
-        return Retry(error, self._fruitless, self._retries, next(self._pauses))
+        if error.close_code == 1011 and error.retry == "resume":  # it was too old, and nothing was said ahead
+            self.life.expire(self._clock())
+        return self._losses.after(error, fruitful=self._fruitful)
 
     async def _dial_on(self) -> Session:
         try:
@@ -212,13 +224,13 @@ class Line:
 
     async def _dial(self, setup: events.Setup) -> Session:
         began_at = self.first.opened_at if self.connections else None
-        self._messages_before = self.messages if self.connections else 0
         stack = AsyncExitStack()
         session = await stack.enter_async_context(self._opened(setup, began_at))
+        self._messages_before = self.messages if self.connections else 0
         self._stack, self._session = stack, session
         self.connections += 1
-        self._dialled_at, self._gained = self._clock(), self.resumption.gained
-        self._leave_at, self._leaving = None, False
+        self._gained = self.resumption.gained
+        self.life.begin(self._clock())
         if self._patient:
             session.be_patient()
         return session
@@ -228,12 +240,10 @@ class Line:
         with suppress(LivecliError):
             for event in said:
                 await session.send(event)
+                self.moved_at = self._clock()
             self._caught_up.set()
 
     async def _stop_repeating(self) -> None:
         if self._repeating is not None:
             self._repeating.cancel()
             await asyncio.wait([self._repeating])
-
-    def _tell(self, retry: Retry) -> None:
-        self._reporter.retrying(retry)

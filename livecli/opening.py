@@ -67,9 +67,9 @@ async def open_authorised(
             connect_timeout=timeouts.connect,
             idle_timeout=timeouts.idle,
             reporter=reporter,
+            secrets=secrets,
             began_at=began_at,
         ) as session:
-            session.secrets = secrets
             yield session
     except LivecliError as error:
         for secret in secrets:

@@ -72,14 +72,24 @@ class Resumption:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
         return self.ready and (self.transparent or not self.unsaid)
 
-    def say(self, said: Sequence[events.Event]) -> None:
-        """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
-        if self.expected and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
-            self._tail.extend(said)
-        else:
+    def say(self, said: Sequence[events.Event]) -> bool:
+        """Note what is about to be said. False where there is no room for it any more: what there was is given up."""
+        if not self.expected or (not self.possible and self._tail.held_bytes >= UNCONFIRMED_BYTES):
             self._tail.pass_by(len(said))
+            return True
+        try:
+            self._tail.extend(said)
+        except OSError:
+            self.handle, self._history, self.ready = None, None, False
+            self._tail.pass_by(len(said))
+            return False
         while self.live and self._tail.held_bytes > LIVE_BYTES:
             self._tail.forget(self._tail.first)
+        return True
+
+    def drop(self, stale: Callable[[events.Event], bool]) -> None:
+        """Forget what is of no use over another connection. Whatever was said after it gets a lower number."""
+        self._tail.drop(stale)
 
     def answer(self, number: int) -> None:
         """Everything up to that number was answered, and is part of the history."""
@@ -92,7 +102,10 @@ class Resumption:
         self.ready = bool(update.handle and update.resumable)
         if not self.ready:
             return False
-        consumed = self._answered if update.last_consumed is None else self._before + update.last_consumed
+        if update.last_consumed is None:  # not told, or 0, which JSON leaves out
+            consumed = max(self._answered, self._before)
+        else:
+            consumed = self._before + update.last_consumed
         if consumed + 1 < self._tail.first and not self.live:  # what came between is gone
             self.ready = False
             return False
@@ -124,6 +137,7 @@ class Resumption:
         told = () if self.handle is not None else self._told()
         seeding = [events.ClientTurns(told, turn_complete=self._seeds())] if told else []
         self._before = self._tail.first - 1 - len(seeding)
+        self._answered = min(self._answered, self._tail.first - 1)  # an answer without a handle behind it comes again
         self.ready = False
         return chain(seeding, self._tail)
 

@@ -54,3 +54,27 @@ async def persistently(attempt: Callable[[], Awaitable[T]], most: int | None, to
         told(retry)
         await asyncio.sleep(retry.seconds)
     raise AssertionError("pauses do not end")
+
+
+class Losses:
+    """How often in a row a connection was lost that was good for nothing; `most` (None: any number) bounds it."""
+
+    def __init__(self, most: int | None) -> None:
+        self._most = most
+        self._fruitless, self._pauses = 0, pauses()
+
+    def after(self, error: LivecliError, *, fruitful: bool) -> Retry | None:
+        """None where the next one may be opened at once, else after a pause: longer each time.
+
+        Raises `error` where that has been tried often enough.
+        """
+        if fruitful:
+            self._fruitless, self._pauses = 0, pauses()
+            if error.retry == "resume":
+                return None
+        self._fruitless += 1
+        if self._most is not None and self._fruitless > self._most:
+            raise error
+        if self._fruitless == 1 and error.retry == "resume":
+            return None
+        return Retry(error, self._fruitless, self._most, next(self._pauses))

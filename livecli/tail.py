@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from .protocol import events
 
@@ -72,6 +72,17 @@ class Tail:
                 self._skipped = 0
         if self._start == self._stop or self._start - self._base > COMPACT_BYTES:
             self._compact()
+
+    def drop(self, stale: Callable[[events.Event], bool]) -> None:
+        """Leave out what is `stale`: what follows moves up."""
+        kept = Tail()
+        for event in self:
+            if not stale(event):
+                kept.extend((event,))
+        self._spool.close()
+        self._spool, self.end = kept._spool, self.first + kept.end - 1
+        self._base, self._start, self._stop = 0, 0, kept._stop
+        self._skipped, self._is_at_end = 0, kept._is_at_end
 
     def pass_by(self, count: int) -> None:
         """What is said next is not held, and so nothing before it is of use either."""

@@ -34,15 +34,18 @@ class Utterances:
         self._chunks, self._life_seconds, self._clock = chunks, life_seconds, clock
         self._pause_bytes = round(PAUSE_SECONDS * rate) * SAMPLE_BYTES
         self._rest: Chunks = []
+        self._quiet_bytes = 0
 
     async def next(self) -> AsyncIterator[Chunks]:
-        """The chunks of the next utterance, in lists as they come."""
-        began = self._clock()
-        if self._rest:
-            rest, self._rest = self._rest, []
+        """The chunks of the next utterance, in lists as they come: at least one, unless the input is empty."""
+        began, self._quiet_bytes = self._clock(), 0
+        rest, self._rest = self._rest, []
+        if rest:
             yield rest
+        empty = not rest
         async for chunks in self._chunks:
-            at = self._cut(chunks, self._clock() - began)
+            at = max(self._cut(chunks, self._clock() - began), int(empty))
+            empty = False
             if at < len(chunks):
                 self._rest = chunks[at:]
                 if at:
@@ -58,9 +61,8 @@ class Utterances:
             return len(chunks)
         if seconds >= LATEST * life:
             return 0
-        quiet = 0
         for at, chunk in enumerate(chunks):
-            quiet = quiet + len(chunk) if is_silent(chunk) else 0
-            if quiet >= self._pause_bytes:
-                return at + 1
+            if self._quiet_bytes >= self._pause_bytes:
+                return at
+            self._quiet_bytes = self._quiet_bytes + len(chunk) if is_silent(chunk) else 0
         return len(chunks)

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1] / "livecli"
 FLOORS = [
     ["errors", "late", "mistake", "record"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
-    ["tail", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
+    ["tail", "life", "secrecy", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
     ["configuration", "figures", "upgrade", "retrying", "connection"],
     ["report", "ending", "utterances", "stalls", "truncation"],
     # Doors to the outside; none imports another.
@@ -18,6 +18,7 @@ FLOORS = [
     ["resumption"],
     ["line"],
     ["asking", "opening", "playing"],
+    ["keeping"],
     ["exchange"],
     ["bisection"],
     ["question", "probe", "chat"],

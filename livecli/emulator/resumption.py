@@ -33,8 +33,9 @@ MESSAGES_PER_HANDLE, SECONDS_PER_HANDLE = 64, 0.25
 """With `transparent` and while the client speaks on: as soon as it said so much, or has spoken so long."""
 MAX_HANDLES = 10_000
 MAX_HANDLES_OF_A_SESSION = 16
-MAX_HANDLES_WITH_SOUND = 4
-"""A client may lose a connection before it hears of the handle that opened it."""
+MAX_HANDLES_WITH_SOUND = 8
+"""A client may lose a connection before it hears of the handle that opened it. An older one is refused where it told
+the client not to say again what has been forgotten since."""
 MAX_HELD_CHARACTERS = 16_000_000
 """Of what users wrote and has no answer yet. Beyond any of these the oldest handles are forgotten."""
 
@@ -70,6 +71,11 @@ class Memory:
     def fork(self) -> Memory:
         """A copy that has heard the same."""
         return self.copy(ear=self.ear and self.ear.fork())
+
+    @property
+    def needs_sound(self) -> bool:
+        """Whether it is of no use without what was being heard."""
+        return self.ear is not None and self.ear.speaking
 
     def forget_sound(self) -> None:
         if self.ear is not None:
@@ -128,7 +134,7 @@ class Sessions:
         """A new handle for `memory`, which is the store's from now on. Of older ones the sound is forgotten."""
         handle = self._new_handle()
         if len(session.handles) >= MAX_HANDLES_WITH_SOUND:
-            self._kept[session.handles[-MAX_HANDLES_WITH_SOUND]].memory.forget_sound()
+            self._forget_sound(session.handles[-MAX_HANDLES_WITH_SOUND])
         self._kept[handle] = kept = _Kept(platform, memory, session)
         self._held_characters += kept.memory.characters
         session.handles.append(handle)
@@ -137,6 +143,12 @@ class Sessions:
         while len(self._kept) > MAX_HANDLES or self._held_characters > MAX_HELD_CHARACTERS:
             self._forget(next(iter(self._kept)))
         return handle
+
+    def _forget_sound(self, handle: str) -> None:
+        if self._kept[handle].memory.needs_sound:
+            self._forget(handle)
+        else:
+            self._kept[handle].memory.forget_sound()
 
     def _forget(self, handle: str) -> None:
         kept = self._kept.pop(handle)

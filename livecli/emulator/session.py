@@ -17,6 +17,7 @@ from typing import IO
 
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
+from websockets.protocol import State
 
 from ..errors import ProtocolError
 from ..protocol import events
@@ -42,6 +43,10 @@ CLOSE_SECONDS = 5.0
 """How long a client may take to answer a close: on a busy machine it is late, and would miss the reason."""
 
 INTERNAL_ERROR = "Internal error encountered."
+
+
+class _Left(Exception):
+    """The client has closed, and is not spoken to any more."""
 
 
 class Session:
@@ -82,7 +87,10 @@ class Session:
         """Until either side closes."""
         try:
             await self._talk()
-        except* ConnectionClosed:
+        except* (ConnectionClosed, _Left):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(CLOSE_SECONDS):
+                    await self._read_away()  # the end of the connection is behind what was said over it
             self._log(f"closed: {self._socket.close_code} {self._socket.close_reason or ''}".rstrip())
         except* Refusal as refusals:
             await self._refuse(refusals)
@@ -121,6 +129,8 @@ class Session:
             if frame is None:
                 await self._until_there_may_be_more()
             elif frame:
+                if self._socket.state is State.CLOSING:
+                    raise _Left  # the library's `send` would wait for the rest to be read, and whoever reads for us
                 await self._socket.send(frame)
                 await self._troubles.after(frame)
                 await asyncio.sleep(0)  # a socket with room never waits: let the others run

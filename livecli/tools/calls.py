@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckError, ProtocolError
@@ -43,7 +43,7 @@ class Calls:
         confirm: Confirm | None = None,
         settled: Callable[[], None] = lambda: None,
     ) -> None:
-        self._toolbox, self._send, self._reporter = toolbox, send, reporter
+        self.toolbox, self._send, self._reporter = toolbox, send, reporter
         self._confirm, self._settled = confirm, settled
         self.start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
         self._tasks: dict[asyncio.Task[None], str | None] = {}
@@ -76,10 +76,16 @@ class Calls:
                 for task in [task for task, id in self._tasks.items() if id in ids]:
                     task.cancel()
 
-    def cancel(self) -> None:
-        """Stop everything: nobody waits for it any more."""
-        for task in self._tasks:
-            task.cancel()
+    @property
+    def ids(self) -> frozenset[str | None]:
+        """Of the calls that are without their response."""
+        return frozenset(self._tasks.values())
+
+    def cancel(self, spared: Collection[str | None] = ()) -> None:
+        """Stop everything but the calls with these ids: nobody waits for it any more."""
+        for task, id in self._tasks.items():
+            if id not in spared:
+                task.cancel()
 
     async def close(self) -> None:
         """Stop everything, and wait until it has stopped."""
@@ -99,7 +105,7 @@ class Calls:
         self._settled()
 
     async def _answer(self, call: FunctionCall) -> None:
-        tool = self._toolbox.get(call.name)
+        tool = self.toolbox.get(call.name)
         outcome = await self._outcome(tool, call)
         # A failure is spoken of, even of a tool whose results are not.
         scheduling: Any = tool.scheduling if tool and not (outcome.failed and tool.scheduling == "SILENT") else None
@@ -110,7 +116,7 @@ class Calls:
         from .command import failure, run
 
         if tool is None:
-            tools = "no tool of that name" if self._toolbox else "nothing here answers tool calls"
+            tools = "no tool of that name" if self.toolbox else "nothing here answers tool calls"
             self._reporter.warning(f"the model calls {call.name}; {tools}")
             return failure(f"there is no function {call.name!r}")
         if not await self._allowed(call):
