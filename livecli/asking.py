@@ -25,6 +25,8 @@ HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
 CHUNKS_AT_ONCE = 16
 """The most that one write takes where they are due: more gains nothing."""
+ANSWER = (events.AudioChunk, events.ModelText, events.Thought, events.ToolCall, events.OutputTranscript)
+"""What an answer begins with."""
 WRITES_PER_BREATH = 2
 """Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
 
@@ -62,11 +64,13 @@ class Silence:
 class Asking:
     """`ending` is told what is asked, `stats` what is sent. `said` is the number of the last thing said.
 
-    `secured` is set by whoever hears of a handle that includes all of it.
+    `secured` is set by whoever hears of a handle that includes all of it. With `listens` somebody else speaks, and
+    what was said until the answer begins is what that answers.
     """
 
     def __init__(self, line: Line, stats: TransferStats, reporter: Reporter, ending: Ending, silence: Silence) -> None:
         self.said = 0
+        self.listens = False
         self.secured = asyncio.Event()
         self._line, self._stats, self._reporter = line, stats, reporter
         self._ending, self._silence = ending, silence
@@ -141,6 +145,16 @@ class Asking:
             self._silence.end()
         if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
             self._stats.sent.add_all(chunks, now)
+
+    def follow(self, event: events.Event) -> None:
+        """Something was received."""
+        if self.listens and not self.said and isinstance(event, ANSWER):
+            self.said = self._line.resumption.said
+
+    def begin_again(self) -> None:
+        """What was received is taken back."""
+        if self.listens:
+            self.said = 0
 
     def asked(self) -> None:
         """Everything was said: an answer is due."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
+from contextlib import suppress
 
 from .asking import Asking, Sending, Silence
 from .audio.pcm import SILENCE_PEAK, AudioSink, AudioSource
@@ -74,11 +75,7 @@ class Exchange:
             await self._ending.over.wait()
             self._line.settle()
             children[0].cancel()  # what is left of the trailing silence
-            try:
-                async with asyncio.timeout(LINGER_SECONDS):
-                    await self._nothing_due.wait()
-            except TimeoutError:
-                pass  # late is late
+            await self._linger()
             for child in children:
                 child.cancel()
             await self._calls.close()
@@ -109,7 +106,7 @@ class Exchange:
 
     @property
     def is_over(self) -> bool:
-        """Whether it is answered."""
+        """Answered."""
         return self._ending.over.is_set()
 
     @property
@@ -138,7 +135,18 @@ class Exchange:
 
     async def listen(self) -> None:
         """What `converse` is given where the user has spoken already, as the service's detection has heard."""
+        self._asking.listens = True
         self._asking.asked()
+
+    async def settled(self) -> None:
+        """After `converse`: wait a little for what comes late, where something is missing."""
+        if self._stats.usage is None or (self._asking.listens and not self._stats.heard):
+            await self._linger()
+
+    async def _linger(self) -> None:
+        with suppress(TimeoutError):  # late is late
+            async with asyncio.timeout(LINGER_SECONDS):
+                await self._nothing_due.wait()
 
     async def _respond(self, event: events.ToolResponse) -> None:
         for response in event.responses:
@@ -181,6 +189,7 @@ class Exchange:
             self._silence.begin()
             self._told = None
         self._ending.follow(event)
+        self._asking.follow(event)
         if isinstance(event, events.AudioChunk):
             await self._take_audio(event, now)
         else:
@@ -234,6 +243,7 @@ class Exchange:
         self._stats.rewind(stats)
         self._calls.cancel()
         self._ending.begin_again()
+        self._asking.begin_again()
         self._finished_transcripts.clear()
         self._silence.end()
 

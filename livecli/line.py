@@ -204,6 +204,8 @@ class Line:
         return Retry(error, self._fruitless, self._retries, next(self._pauses))
 
     async def _dial_on(self) -> Session:
+        if self.resumption.outdated:
+            self.resumption.forget_handle()
         try:
             return await self._dial(self.resumption.setup())
         except ServerError as error:

@@ -71,7 +71,12 @@ class Resumption:
     @property
     def complete(self) -> bool:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
-        return self.ready and (self.transparent or not self.unsaid)
+        return self.ready and (self.transparent or self.live or not self.unsaid)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something was answered that the handle does not include, and would be answered once more."""
+        return self.handle is not None and self._history is not None and self._tail.first <= self._answered
 
     def say(self, event: events.Event) -> None:
         """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""

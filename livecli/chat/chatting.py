@@ -58,7 +58,6 @@ class Chat:
     def __init__(self, options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> None:
         self.record = Record()
         self.takes, self.sounding = takes, sounding
-        sounding.hear, sounding.detect = self.hear, self._detect
         self.toolbox = options.toolbox
         self.turns: deque[Summary] = deque(maxlen=REMEMBERED_TURNS)
         self.shown: list[events.Image] = []
@@ -95,8 +94,9 @@ class Chat:
             options.timeouts.idle,
             hush=self.takes.hush,
             finish=self.takes.finish,
+            write=self._write,
         )
-        conversation = Conversation(line, manner, reporter, self._note)
+        conversation = Conversation(line, manner, reporter, self._note, self.record.amend)
         listening = asyncio.create_task(self._listen(conversation))
         stack.push_async_callback(_stopped, listening)
         self._session, self.failure = stack, None
@@ -141,7 +141,7 @@ class Chat:
 
     async def send(self, path: str) -> Summary:
         """A turn that is a recording. Raises FileError where it cannot be read."""
-        with await asyncio.to_thread(open_source, path) as source:
+        with await asyncio.to_thread(open_source, path) as source, self.sounding.paused():
             return await self.speak(source, self._options.sending)
 
     async def speak(self, source: AudioSource, how: Sending) -> Summary:
@@ -154,13 +154,20 @@ class Chat:
         return await (await self.conversation()).ask(asked, ask)
 
     async def hear(self, pcm: bytes, rate: int) -> None:
-        """The next of what is spoken into the microphone."""
+        """The next of what is spoken into the microphone. Raises why the session ended for good, if it has."""
+        if self._conversation is None and self.failure is not None:
+            raise self.failure
         await (await self.conversation()).hear(pcm, rate)
 
-    async def _detect(self, on: bool) -> None:
-        activity = Activity.AUTO if on else Activity.MANUAL
-        if activity is not self.configuration.activity:
-            await self.reconfigure(activity=activity)
+    async def detect(self) -> None:
+        """From now on the service finds out when the user speaks."""
+        if self.configuration.activity is not Activity.AUTO:
+            await self.reconfigure(activity=Activity.AUTO)
+
+    async def rest(self) -> None:
+        """The microphone is off: the service need not listen any more."""
+        if self._conversation is not None:
+            await self._conversation.rest()
 
     async def show(self, path: str) -> None:
         """Show a picture: with the next question, or at once to a model that is spoken with."""
@@ -189,6 +196,8 @@ class Chat:
     def _note(self, summary: Summary, entry: Entry) -> None:
         self.turns.append(summary)
         self.record.add(entry)
+
+    def _write(self, entry: Entry) -> None:
         try:
             self.takes.write(entry)
         except LivecliError as error:
@@ -201,8 +210,10 @@ async def open_chat(options: Options, sounding: Sounding, takes: Takes, reporter
     chat = Chat(options, sounding, takes, reporter)
     try:
         await chat.conversation()
+        sounding.hear, sounding.detect, sounding.rest = chat.hear, chat.detect, chat.rest
         yield chat
     finally:
+        await sounding.unhear()  # or what it hears would open another one
         await chat.close()
 
 

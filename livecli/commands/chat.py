@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import FileError, UsageError
 from . import options
 from .reading import json_setup, system_words
 from .tooling import check_tools, toolbox
@@ -140,4 +140,7 @@ def _list_devices() -> None:
     from ..audio.devices import list_devices
     from ..stdout import write_out
 
-    write_out(table(list_devices()))
+    devices = list_devices()
+    if not devices:
+        raise FileError("there are no sound devices here", hint="is a sound server running?")
+    write_out(table(devices))
