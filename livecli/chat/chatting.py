@@ -220,3 +220,5 @@ async def open_chat(options: Options, sounding: Sounding, takes: Takes, reporter
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()  # a bug is not to be hidden

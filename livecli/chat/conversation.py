@@ -78,6 +78,8 @@ class Conversation:
         self._spoken: set[asyncio.Task[Summary]] = set()
         self._last: Turn | None = None
         self._failure: LivecliError | None = None
+        self._trouble: BaseException | None = None
+        self._listener: asyncio.Task[None] | None = None
         line.on_checkpoint, line.on_rewind = self._keep, self._take_back
 
     @property
@@ -151,15 +153,18 @@ class Conversation:
 
     async def listen(self) -> None:
         """Receive until the session ends, and raise why."""
+        self._listener = asyncio.current_task()
         try:
             while True:
                 await self._take(await self._line.receive())
         except LivecliError as error:
             self._failure = error
             raise
-        except BaseException:
+        except asyncio.CancelledError:
             for task in self._spoken:
                 task.cancel()
+            if self._trouble is not None:
+                raise self._trouble from None
             raise
         finally:
             for turn in list(self._turns):
@@ -203,8 +208,15 @@ class Conversation:
         turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)
         task = asyncio.create_task(self._answered(turn, Exchange.listen))
         self._spoken.add(task)
-        task.add_done_callback(self._spoken.discard)
+        task.add_done_callback(self._end_spoken)
         return turn
+
+    def _end_spoken(self, task: asyncio.Task[Summary]) -> None:
+        """Nobody waits for it: what it raises, as where nobody reads the summaries, ends the session."""
+        self._spoken.discard(task)
+        if not task.cancelled() and (error := task.exception()) and self._listener is not None:
+            self._trouble = error
+            self._listener.cancel()
 
     def _keep(self) -> None:
         if self.current is not None:

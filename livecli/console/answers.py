@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..complaint import complain, one_line
-from ..errors import LivecliError
+from ..errors import LivecliError, OutputClosed
 from ..figures import Summary
 from ..protocol import events
 from ..stdout import write_out
@@ -36,7 +36,7 @@ class Answers(Lines):
         if self._said:
             write_out("\n")
         self._said = False
-        if summary.error:
+        if summary.error and not isinstance(summary.error, OutputClosed):
             complain(summary.error, debug=self._debug)
         elif summary.stats.interrupted:
             self.talk("the answer was interrupted")
