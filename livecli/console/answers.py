@@ -9,6 +9,7 @@ from ..errors import LivecliError, OutputClosed
 from ..figures import Summary
 from ..protocol import events
 from ..stdout import write_out
+from . import words
 from .lines import Lines
 
 
@@ -36,6 +37,8 @@ class Answers(Lines):
         if self._said:
             write_out("\n")
         self._said = False
+        for _, line in words.sources(summary.stats.citations):
+            self.talk(line)
         if summary.error and not isinstance(summary.error, OutputClosed):
             complain(summary.error, debug=self._debug)
         elif summary.stats.interrupted:

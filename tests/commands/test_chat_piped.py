@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
@@ -14,31 +12,6 @@ import pytest
 from tests.commands.conftest import read_wav
 
 SECONDS_AT_MOST = 30
-
-
-@pytest.fixture
-def converse(livecli, monkeypatch):
-    """Run a chat in process, whose standard input is a pipe that says these bytes."""
-
-    def run(typed, *words):
-        read_end, write_end = os.pipe()
-
-        def write():
-            try:
-                with os.fdopen(write_end, "wb") as pipe:
-                    pipe.write(typed if isinstance(typed, bytes) else typed.encode())
-            except BrokenPipeError:
-                pass
-
-        writing = threading.Thread(target=write)
-        with os.fdopen(read_end) as pipe:
-            monkeypatch.setattr(sys, "stdin", pipe)
-            writing.start()
-            ran = livecli("chat", *words)
-        writing.join(SECONDS_AT_MOST)
-        return ran
-
-    return run
 
 
 def test_each_line_is_answered_in_its_turn(converse):
