@@ -138,8 +138,8 @@ class Asking:
     async def say(self, *said: events.Event) -> None:
         if not self._ending.awaited:
             self._silence.begin()
+        self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
         await self._line.send_all(said)
-        self.said = self._line.resumption.said
         now = self._clock()
         if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
             self._silence.end()

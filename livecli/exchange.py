@@ -80,7 +80,7 @@ class Exchange:
                 child.cancel()
             await self._calls.close()
 
-    async def converse(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
+    async def converse(self, idle_timeout: float, asking: Coroutine[None, None, None] | None = None) -> None:
         """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
         self._messages_before = self._line.messages
         async with one_error(), asyncio.TaskGroup() as tasks:
@@ -96,13 +96,11 @@ class Exchange:
         raise ServerError("the session ended before the answer")
 
     def _begin(
-        self, tasks: asyncio.TaskGroup, asking: Coroutine[None, None, None], idle_timeout: float
+        self, tasks: asyncio.TaskGroup, asking: Coroutine[None, None, None] | None, idle_timeout: float
     ) -> list[asyncio.Task[None]]:
         self._calls.start = tasks.create_task
-        return [
-            tasks.create_task(self._unless_ended(asking)),
-            tasks.create_task(self._watch_silence(idle_timeout)),
-        ]
+        begun = [self._unless_ended(asking)] if asking is not None else []
+        return [tasks.create_task(task) for task in (*begun, self._watch_silence(idle_timeout))]
 
     @property
     def is_over(self) -> bool:
@@ -123,6 +121,7 @@ class Exchange:
         """Nobody wants the rest of the answer: no more of its sound is kept, and no function is called for it."""
         self._cut = True
         self._calls.cancel()
+        self._ending.give_up()
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """What `run` is given to ask with audio."""
@@ -133,8 +132,8 @@ class Exchange:
         """What `run` is given to ask in writing; `interrupts` the answer that is under way."""
         await self._asking.type(text, pictures, interrupts=interrupts)
 
-    async def listen(self) -> None:
-        """What `converse` is given where the user has spoken already, as the service's detection has heard."""
+    def listen(self) -> None:
+        """Nothing is asked here: the user has spoken already, as the service's detection has heard."""
         self._asking.listens = True
         self._asking.asked()
 

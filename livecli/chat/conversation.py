@@ -106,11 +106,13 @@ class Conversation:
         self._turns.append(turn)
         return turn
 
-    async def _answered(self, turn: Turn, ask: Ask) -> Summary:
+    async def _answered(self, turn: Turn, ask: Ask | None) -> Summary:
         summary = turn.summary
         try:
             with turn.keeping:
-                await turn.exchange.converse(ask(turn.exchange), self._manner.idle_timeout)
+                asking = ask(turn.exchange) if ask is not None else None
+                await turn.exchange.converse(self._manner.idle_timeout, asking)
+            self._finish(turn)
             await turn.exchange.settled()
             self._manner.write(turn.text)
         except LivecliError as error:
@@ -132,8 +134,9 @@ class Conversation:
 
     def cut(self) -> None:
         """What is still to come of the answers is dropped: something that interrupts them is about to be sent."""
-        for turn in self._turns:
+        for turn in list(self._turns):
             turn.exchange.cut()
+            self._finish(turn)
         self._manner.hush()
 
     async def hear(self, pcm: bytes, rate: int) -> None:
@@ -186,11 +189,15 @@ class Conversation:
             self._manner.hush()
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
             self._manner.finish()
-        if turn.exchange.is_over:
-            self._turns.popleft()
+        self._finish(turn)
+        return None
+
+    def _finish(self, turn: Turn) -> None:
+        """Let go of it once it is over, whoever notices first."""
+        if turn.exchange.is_over and turn in self._turns:
+            self._turns.remove(turn)
             self._last = turn
             self._over(turn.summary, turn.end(self._clock()))
-        return None
 
     def _correct(self, turn: Turn) -> None:
         if turn.entry is not None and turn.entry != turn.text:
@@ -206,7 +213,8 @@ class Conversation:
         """A turn that the user has begun by speaking, or the model by itself."""
         spoken = self.hears_microphone
         turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)
-        task = asyncio.create_task(self._answered(turn, Exchange.listen))
+        turn.exchange.listen()
+        task = asyncio.create_task(self._answered(turn, None))
         self._spoken.add(task)
         task.add_done_callback(self._end_spoken)
         return turn
