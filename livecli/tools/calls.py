@@ -77,7 +77,8 @@ class Calls:
     def cancel(self) -> None:
         """Stop everything: nobody waits for it any more."""
         for task in self._tasks:
-            task.cancel()
+            if not task.cancelling():  # once: it may be seeing to its command's end
+                task.cancel()
 
     async def close(self) -> None:
         """Stop everything, and wait until it has stopped."""

@@ -16,6 +16,10 @@ from tests.serving import serving
 BEFORE_3 = "gemini-live-2.5-flash-native-audio"
 
 
+class Left(Exception):
+    """The connection was closed: what the client says now is for nobody, though it may be there to be read."""
+
+
 class Model:
     """A service that says back what is typed, over as many connections as it takes. `setups` are theirs, in order.
 
@@ -38,7 +42,7 @@ class Model:
         try:
             while True:
                 seeding = self._answer(connection, connection.receive(), seeding)
-        except (ConnectionClosed, TimeoutError):
+        except (ConnectionClosed, TimeoutError, Left):
             pass
 
     def _answer(self, connection, said, seeding):
@@ -55,7 +59,7 @@ class Model:
         if text in self._unanswered:
             self._unanswered.remove(text)
             connection.close(1011, "Internal error encountered.")
-            return seeding
+            raise Left
         connection.content(outputTranscription={"text": f"<{text}>"})
         connection.answer(bytes(480))
         if self._handles:
@@ -63,6 +67,7 @@ class Model:
             connection.say({"sessionResumptionUpdate": update})
         if code := self._lose.get(len(self.asked)):
             connection.close(code, "")
+            raise Left
         return seeding
 
 
