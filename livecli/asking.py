@@ -113,9 +113,7 @@ class Asking:
         self._silence.begin()
         self.secured.clear()
         await self._ending.until_answered()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HANDLE_SECONDS):
-                await self.secured.wait()
+        await soon(self.secured, HANDLE_SECONDS)
         self._ending.ask()
 
     async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[list[bytes]]:
@@ -160,6 +158,13 @@ class Asking:
         """Everything was said: an answer is due."""
         self._silence.begin()
         self._ending.ask(all=True)
+
+
+async def soon(event: asyncio.Event, seconds: float) -> None:
+    """Wait for it, but no longer than that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _silence(seconds: float, rate: int) -> AsyncIterator[bytes]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
-from contextlib import suppress
 
-from .asking import Asking, Sending, Silence
+from .asking import Asking, Sending, Silence, soon
 from .audio.pcm import SILENCE_PEAK, AudioSink, AudioSource
 from .configuration import Activity
 from .ending import Ending
@@ -70,12 +69,12 @@ class Exchange:
         """
         self._line.on_checkpoint, self._line.on_rewind = self.keep, self.take_back
         async with one_error(), asyncio.TaskGroup() as tasks:
-            children = self._begin(tasks, asking, idle_timeout)
-            children.append(tasks.create_task(self._receive()))
+            doing = self._unless_ended(asking), self._watch_silence(idle_timeout), self._receive()
+            children = self._begin(tasks, *doing)
             await self._ending.over.wait()
             self._line.settle()
             children[0].cancel()  # what is left of the trailing silence
-            await self._linger()
+            await soon(self._nothing_due, LINGER_SECONDS)  # late is late
             for child in children:
                 child.cancel()
             await self._calls.close()
@@ -84,8 +83,8 @@ class Exchange:
         """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
         self._messages_before = self._line.messages
         async with one_error(), asyncio.TaskGroup() as tasks:
-            children = self._begin(tasks, asking, idle_timeout)
-            children.append(tasks.create_task(self._until_lost()))
+            begun = [self._unless_ended(asking)] if asking is not None else []
+            children = self._begin(tasks, *begun, self._watch_silence(idle_timeout), self._until_lost())
             await self._ending.over.wait()
             for child in children:
                 child.cancel()
@@ -95,12 +94,9 @@ class Exchange:
         await self._lost.wait()
         raise ServerError("the session ended before the answer")
 
-    def _begin(
-        self, tasks: asyncio.TaskGroup, asking: Coroutine[None, None, None] | None, idle_timeout: float
-    ) -> list[asyncio.Task[None]]:
+    def _begin(self, tasks: asyncio.TaskGroup, *doing: Coroutine[None, None, None]) -> list[asyncio.Task[None]]:
         self._calls.start = tasks.create_task
-        begun = [self._unless_ended(asking)] if asking is not None else []
-        return [tasks.create_task(task) for task in (*begun, self._watch_silence(idle_timeout))]
+        return [tasks.create_task(each) for each in doing]
 
     @property
     def is_over(self) -> bool:
@@ -140,12 +136,7 @@ class Exchange:
     async def settled(self) -> None:
         """After `converse`: wait a little for what comes late, where something is missing."""
         if self._stats.usage is None or (self._asking.listens and not self._stats.heard):
-            await self._linger()
-
-    async def _linger(self) -> None:
-        with suppress(TimeoutError):  # late is late
-            async with asyncio.timeout(LINGER_SECONDS):
-                await self._nothing_due.wait()
+            await soon(self._nothing_due, LINGER_SECONDS)
 
     async def _respond(self, event: events.ToolResponse) -> None:
         for response in event.responses:

@@ -79,7 +79,7 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(lambda: self._dial(self.resumption.setup()), self._retries, self._tell)
+        self.first = await persistently(self._dial_on, self._retries, self._tell)
         await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
 
     async def send(self, event: events.Event) -> None:

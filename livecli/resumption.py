@@ -36,17 +36,19 @@ class Resumption:
     includes.
     """
 
-    def __init__(self, setup: events.Setup, model: str, history: History | None = None) -> None:
+    def __init__(
+        self, setup: events.Setup, model: str, history: History | None = None, handle: str | None = None
+    ) -> None:
         wanted = setup_json(setup).get("sessionResumption")
         self.transparent = isinstance(wanted, dict) and bool(wanted.get("transparent"))
-        self.handle: str | None = None
+        self.handle = handle
         self.ready = False
         self._setup, self._model, self._history = setup, model, history
         self._tail = Tail()
         self.expected = isinstance(wanted, dict) or history is not None
         self.live = False
         self._before = 0  # how many were said before this connection's first
-        self._answered = 0
+        self._answered = self._included = 0  # of what was said: in answers that came, in the handle
 
     @property
     def said(self) -> int:
@@ -76,7 +78,7 @@ class Resumption:
     @property
     def outdated(self) -> bool:
         """Whether something was answered that the handle does not include, and would be answered once more."""
-        return self.handle is not None and self._history is not None and self._tail.first <= self._answered
+        return self.handle is not None and self._history is not None and self._included < self._answered
 
     def say(self, event: events.Event) -> None:
         """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
@@ -103,7 +105,7 @@ class Resumption:
             self.ready = False
             return False
         self._tail.forget(consumed)
-        self.handle = update.handle
+        self.handle, self._included = update.handle, consumed
         return True
 
     def forget_handle(self) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -19,7 +19,7 @@ from ..audio.files import open_source
 from ..audio.pcm import AudioSource
 from ..configuration import Activity, Configuration, setup
 from ..credentials import resolve
-from ..endpoint import Wanted
+from ..endpoint import Endpoint, Wanted
 from ..errors import LivecliError
 from ..figures import Summary
 from ..images import open_image
@@ -30,6 +30,7 @@ from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
 from .conversation import Ask, Conversation, Manner
 from .record import Entry, Record
+from .remembered import Remembered
 from .sounding import Sounding
 from .takes import Takes
 
@@ -39,7 +40,7 @@ REMEMBERED_TURNS = 1000
 
 @dataclass(frozen=True)
 class Options:
-    """How it begins. `wanted` names the server; the rest is as in Question."""
+    """How it begins. `wanted` names the server; `resume` goes on with the last one; the rest is as in Question."""
 
     wanted: Wanted
     configuration: Configuration = field(default_factory=Configuration)
@@ -47,6 +48,7 @@ class Options:
     timeouts: Timeouts = field(default_factory=Timeouts)
     toolbox: Toolbox = field(default_factory=Toolbox)
     confirm: Confirm | None = None
+    resume: bool = False
 
 
 class Chat:
@@ -57,6 +59,7 @@ class Chat:
 
     def __init__(self, options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> None:
         self.record = Record()
+        self.remembered = Remembered(self.record, reporter)
         self.takes, self.sounding = takes, sounding
         self.toolbox = options.toolbox
         self.turns: deque[Summary] = deque(maxlen=REMEMBERED_TURNS)
@@ -85,7 +88,15 @@ class Chat:
         reporter.connecting(endpoint)
         stack = AsyncExitStack()
         line = await stack.enter_async_context(
-            open_line(endpoint, credential, setup(endpoint, wanted), options.timeouts, reporter, self.record.contents)
+            open_line(
+                endpoint,
+                credential,
+                setup(endpoint, wanted),
+                options.timeouts,
+                reporter,
+                self.record.contents,
+                self.remembered.take_handle(endpoint),
+            )
         )
         manner = Manner(
             self.takes.sink,
@@ -95,6 +106,7 @@ class Chat:
             hush=self.takes.hush,
             finish=self.takes.finish,
             write=self._write,
+            secured=lambda: self._remember(self.remembered.secure),
         )
         conversation = Conversation(line, manner, reporter, self._note, self.record.amend)
         listening = asyncio.create_task(self._listen(conversation))
@@ -112,6 +124,15 @@ class Chat:
             self.failure, self._conversation = error, None
             self._reporter.ended(error)
 
+    def _remember(self, how: Callable[[Endpoint, str | None], None]) -> None:
+        if self._conversation is not None:
+            how(self._conversation.endpoint, self._conversation.handle)
+
+    def end(self) -> None:
+        """It is over: from now on its handle will not last long."""
+        if self.turns:
+            self._remember(self.remembered.store)
+
     async def close(self) -> None:
         """End the session; what is said next opens another one."""
         self._conversation = None
@@ -126,6 +147,7 @@ class Chat:
     async def reset(self) -> None:
         """Forget everything that was said."""
         self.record.clear()
+        self.remembered.forget()
         await self.close()
 
     # --- what is said ---
@@ -196,6 +218,7 @@ class Chat:
     def _note(self, summary: Summary, entry: Entry) -> None:
         self.turns.append(summary)
         self.record.add(entry)
+        self._remember(self.remembered.note)
 
     def _write(self, entry: Entry) -> None:
         try:
@@ -208,11 +231,14 @@ class Chat:
 async def open_chat(options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> AsyncIterator[Chat]:
     """A chat whose first session is open, closed at the end of the block. Raises as opening a session does."""
     chat = Chat(options, sounding, takes, reporter)
+    if options.resume:
+        chat.remembered.load()
     try:
         await chat.conversation()
         sounding.hear, sounding.detect, sounding.rest = chat.hear, chat.detect, chat.rest
         yield chat
     finally:
+        chat.end()
         await sounding.unhear()  # or what it hears would open another one
         await chat.close()
 

@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
 from ..audio.pcm import AudioSink
+from ..endpoint import Endpoint
 from ..errors import LivecliError
 from ..exchange import Exchange
 from ..figures import Summary
@@ -50,7 +51,7 @@ class Manner:
     """What every turn has: where its sound goes, what the model may call, and how long a silence may last (seconds).
 
     `hush` is called where the answer is interrupted, `finish` where the last of its sound has come, `write` with what
-    was said in a turn, once.
+    was said in a turn, once, `secured` where between two turns there is a new handle.
     """
 
     sink: Callable[[], AbstractContextManager[AudioSink]]
@@ -60,6 +61,7 @@ class Manner:
     hush: Callable[[], None] = lambda: None
     finish: Callable[[], None] = lambda: None
     write: Callable[[Entry], None] = lambda entry: None
+    secured: Callable[[], None] = lambda: None
 
 
 class Conversation:
@@ -81,6 +83,16 @@ class Conversation:
         self._trouble: BaseException | None = None
         self._listener: asyncio.Task[None] | None = None
         line.on_checkpoint, line.on_rewind = self._keep, self._take_back
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is."""
+        return self._line.endpoint
+
+    @property
+    def handle(self) -> str | None:
+        """The one that the session can be gone on with, if that includes all that was answered."""
+        return None if self._line.resumption.outdated else self._line.resumption.handle
 
     @property
     def current(self) -> Turn | None:
@@ -229,6 +241,8 @@ class Conversation:
     def _keep(self) -> None:
         if self.current is not None:
             self.current.exchange.keep()
+        else:
+            self._manner.secured()
 
     def _take_back(self) -> None:
         for turn in reversed(self._turns):

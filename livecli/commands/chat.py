@@ -35,6 +35,7 @@ def chat(
     save: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Keep its text there, and the sound of each answer.")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last conversation.")] = False,
     speed: options.SpeedOption = 3.2,
     voice: options.VoiceOption = None,
     language: options.LanguageOption = None,
@@ -108,6 +109,7 @@ def chat(
             Sending(speed=speed),
             Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, retries=retries),
             box,
+            resume=resume,
         ),
         mic=mic,
         play=play,
