@@ -19,11 +19,11 @@ lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: $(DEV) ## measure livecli against its peers, side by side
+bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
 clean: ## remove what the others made
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
+	rm -rf $(VENV) .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
