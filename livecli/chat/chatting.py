@@ -11,24 +11,24 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..asking import Sending
 from ..audio.files import open_source
 from ..audio.pcm import AudioSource
-from ..configuration import Activity, Configuration, setup
+from ..configuration import Activity, setup
 from ..credentials import resolve
-from ..endpoint import Endpoint, Wanted
+from ..endpoint import Endpoint
 from ..errors import LivecliError
 from ..figures import Summary
 from ..images import open_image
-from ..opening import Timeouts, open_line
+from ..opening import open_line
 from ..protocol import events
 from ..report import Reporter
-from ..tools.calls import Confirm
-from ..tools.toolbox import Toolbox
-from .conversation import Ask, Conversation, Manner
+from .conversation import Ask, Conversation
+from .manner import Manner
+from .options import Options
 from .record import Entry, Record
 from .remembered import Remembered
 from .sounding import Sounding
@@ -36,19 +36,6 @@ from .takes import Takes
 
 REMEMBERED_TURNS = 1000
 """Of so many turns the figures are kept."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How it begins. `wanted` names the server; `resume` goes on with the last one; the rest is as in Question."""
-
-    wanted: Wanted
-    configuration: Configuration = field(default_factory=Configuration)
-    sending: Sending = field(default_factory=Sending)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    toolbox: Toolbox = field(default_factory=Toolbox)
-    confirm: Confirm | None = None
-    resume: bool = False
 
 
 class Chat:

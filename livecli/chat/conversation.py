@@ -10,10 +10,8 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack
 
-from ..audio.pcm import AudioSink
 from ..endpoint import Endpoint
 from ..errors import LivecliError
 from ..exchange import Exchange
@@ -22,8 +20,7 @@ from ..line import Line
 from ..protocol import events
 from ..report import Reporter
 from ..running import interruption
-from ..tools.calls import Confirm
-from ..tools.toolbox import Toolbox
+from .manner import Manner
 from .record import Entry
 from .turn import Turn
 
@@ -44,24 +41,6 @@ MICROPHONE = "microphone"
 
 Over = Callable[[Summary, Entry], None]
 Amend = Callable[[Entry, Entry], None]
-
-
-@dataclass(frozen=True)
-class Manner:
-    """What every turn has: where its sound goes, what the model may call, and how long a silence may last (seconds).
-
-    `hush` is called where the answer is interrupted, `finish` where the last of its sound has come, `write` with what
-    was said in a turn, once, `secured` where between two turns there is a new handle.
-    """
-
-    sink: Callable[[], AbstractContextManager[AudioSink]]
-    toolbox: Toolbox
-    confirm: Confirm | None = None
-    idle_timeout: float = 30.0
-    hush: Callable[[], None] = lambda: None
-    finish: Callable[[], None] = lambda: None
-    write: Callable[[Entry], None] = lambda entry: None
-    secured: Callable[[], None] = lambda: None
 
 
 class Conversation:

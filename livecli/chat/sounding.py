@@ -123,8 +123,7 @@ class Sounding:
                 await self._microphone.aclose()
                 raise
         elif not on and self.hears:
-            self._heard = None
-            await self._microphone.aclose()
+            await self.unhear()
             await self.rest()
         return on
 
@@ -158,6 +157,8 @@ class Sounding:
     async def unhear(self) -> None:
         """Give back the microphone, whose session ends."""
         self._heard = None
+        if self._pressed is not None:
+            self.press()
         await self._microphone.aclose()
 
     def hush(self) -> None:

@@ -90,7 +90,7 @@ def chat(
     )
 
     from ..asking import Sending
-    from ..chat.chatting import Options
+    from ..chat.options import Options
     from ..configuration import Activity, Configuration
     from ..endpoint import Wanted
     from ..opening import Timeouts

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..chat.chatting import Chat, Options, open_chat
+from ..chat.chatting import Chat, open_chat
+from ..chat.options import Options
 from ..chat.piped import converse as converse_piped
 from ..chat.piped import typed_lines
 from ..chat.sounding import Sounding

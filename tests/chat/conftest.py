@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from livecli.chat.chatting import Options, open_chat
+from livecli.chat.chatting import open_chat
+from livecli.chat.options import Options
 from livecli.chat.sounding import Sounding
 from livecli.chat.takes import Takes
 from livecli.endpoint import Wanted

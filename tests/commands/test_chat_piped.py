@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
 
 import pytest
 
+from livecli.emulator.lifetime import Limits
 from tests.commands.conftest import read_wav
+from tests.serving import serving
 
 SECONDS_AT_MOST = 30
 
@@ -208,21 +211,39 @@ def test_what_the_model_says_is_passed_on_as_it_is(converse):
     assert converse("a\x1b[31mred\x07\n", "--local").out == "a\x1b[31mred\x07\n"
 
 
-def test_its_memory_stays_flat(tmp_path):
-    def peak(turns):
-        typed = "".join(f"turn number {number}, which is a sentence of its own\n" for number in range(turns))
-        code = (
-            "import resource, sys; from livecli.__main__ import main; status = main(['chat', '--local', '-q']);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
-        )
-        ran = subprocess.run(
-            [sys.executable, "-c", code], input=typed.encode(), capture_output=True, cwd=tmp_path, timeout=50
-        )
-        assert (ran.returncode, ran.stdout) == (0, typed.encode())
-        return int(ran.stderr)
+def peak_kilobytes(turns, *words, cwd):
+    typed = "".join(f"turn number {number}, which is a sentence of its own\n" for number in range(turns))
+    code = (
+        "import resource, sys; from livecli.__main__ import main; status = main(['chat', '-q', *sys.argv[1:]]);"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *words], input=typed.encode(), capture_output=True, cwd=cwd, timeout=50
+    )
+    assert (ran.returncode, ran.stdout) == (0, typed.encode()), ran.stderr.decode()
+    return int(ran.stderr)
 
-    few, many = peak(20), peak(200)
+
+def test_its_memory_stays_flat(tmp_path):
+    few, many = (peak_kilobytes(turns, "--local", cwd=tmp_path) for turns in (20, 200))
     assert many / few <= 1.1
+
+
+def test_its_memory_stays_flat_whatever_the_connections_do(tmp_path):
+    with serving(limits=Limits(connection_seconds=0.2, goaway_seconds=0.1)) as server:
+        few, many = (peak_kilobytes(turns, "--base-url", server.url, cwd=tmp_path) for turns in (20, 200))
+        assert sum("connected" in line for line in server.log) > 3
+    assert many / few <= 1.1
+
+
+def test_at_a_terminal_what_the_model_says_is_not_obeyed(spawn):
+    ours, theirs = os.openpty()
+    process = spawn("chat", "--local", stdout=theirs)
+    os.close(theirs)
+    process.communicate(b"a\x1b[31mred\n", timeout=SECONDS_AT_MOST)
+    shown = os.read(ours, 1000)
+    os.close(ours)
+    assert shown == b"a\\x1b[31mred\r\n"
 
 
 def test_an_answer_comes_before_the_next_line_is_typed(spawn):
