@@ -24,6 +24,8 @@ HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
 CHUNKS_AT_ONCE = 32
 """The most that one write takes where they are due: more gains nothing."""
+ANSWER = (events.AudioChunk, events.ModelText, events.Thought, events.ToolCall, events.OutputTranscript)
+"""What an answer begins with."""
 WRITES_PER_BREATH = 4
 """Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
 
@@ -66,11 +68,13 @@ class Silence:
 class Asking:
     """`ending` is told what is asked, `stats` what is sent. `said` is the number of the last thing said.
 
-    `secured` is set by whoever hears of a handle that includes all of it.
+    `secured` is set by whoever hears of a handle that includes all of it. With `listens` somebody else speaks, and
+    what was said until the answer begins is what that answers.
     """
 
     def __init__(self, line: Line, stats: TransferStats, reporter: Reporter, ending: Ending, silence: Silence) -> None:
         self.said = 0
+        self.listens = False
         self.secured = asyncio.Event()
         self._line, self._stats, self._reporter = line, stats, reporter
         self._ending, self.silence = ending, silence
@@ -114,9 +118,7 @@ class Asking:
         self.silence.begin()
         self.secured.clear()
         await self._ending.until_answered()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(HANDLE_SECONDS):
-                await self.secured.wait()
+        await soon(self.secured, HANDLE_SECONDS)
         self._ending.ask()
 
     async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[list[bytes]]:
@@ -141,18 +143,35 @@ class Asking:
     async def say(self, *said: events.Event) -> None:
         if not self._ending.awaited:
             self.silence.begin()
+        self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
         await self._line.send_all(said)
-        self.said = self._line.resumption.said
         now = self._clock()
         if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
             self.silence.end()
         if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
             self._stats.sent.add_all(chunks, now)
 
+    def follow(self, event: events.Event) -> None:
+        """Something was received."""
+        if self.listens and not self.said and isinstance(event, ANSWER):
+            self.said = self._line.resumption.said
+
+    def begin_again(self) -> None:
+        """What was received is taken back."""
+        if self.listens:
+            self.said = 0
+
     def asked(self) -> None:
         """Everything was said: an answer is due."""
         self.silence.begin()
         self._ending.ask(all=True)
+
+
+async def soon(event: asyncio.Event, seconds: float) -> None:
+    """Wait for it, but no longer than that."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
 
 
 async def _silence(seconds: float, rate: int) -> AsyncIterator[bytes]:

@@ -66,6 +66,11 @@ class Ending:
         elif not self.asked:
             self._due.ask()
 
+    def give_up(self) -> None:
+        """Nobody waits for functions any more, nor for what is doubtful: it is over unless a turn is certain to end."""
+        if self.asked and (not self._due.turns or self._due.doubtful):
+            self.over.set()
+
     def respond(self, *, held: bool, silent: bool) -> None:
         """The response of a function is about to be sent; see Due."""
         self._due.respond(held=held, silent=silent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Coroutine, Sequence
 
-from .asking import Asking, Sending, Silence
+from .asking import Asking, Sending, Silence, soon
 from .audio.pcm import SILENCE_PEAK, AudioSink, AudioSource
 from .configuration import Activity
 from .ending import Ending
@@ -70,26 +70,22 @@ class Exchange:
         """
         self._line.on_checkpoint, self._line.on_rewind = self.keep, self.take_back
         async with one_error(), asyncio.TaskGroup() as tasks:
-            children = self._begin(tasks, asking, idle_timeout)
-            children.append(tasks.create_task(self._receive()))
+            doing = self._unless_ended(asking), self._watch_silence(idle_timeout), self._receive()
+            children = self._begin(tasks, *doing)
             await self._ending.over.wait()
             self._line.settle()
             children[0].cancel()  # what is left of the trailing silence
-            try:
-                async with asyncio.timeout(LINGER_SECONDS):
-                    await self._nothing_due.wait()
-            except TimeoutError:
-                pass  # late is late
+            await soon(self._nothing_due, LINGER_SECONDS)  # late is late
             for child in children:
                 child.cancel()
             await self._calls.close()
 
-    async def converse(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
+    async def converse(self, idle_timeout: float, asking: Coroutine[None, None, None] | None = None) -> None:
         """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
         self._messages_before = self._line.messages
         async with one_error(), asyncio.TaskGroup() as tasks:
-            children = self._begin(tasks, asking, idle_timeout)
-            children.append(tasks.create_task(self._until_lost()))
+            begun = [self._unless_ended(asking)] if asking is not None else []
+            children = self._begin(tasks, *begun, self._watch_silence(idle_timeout), self._until_lost())
             await self._ending.over.wait()
             for child in children:
                 child.cancel()
@@ -99,18 +95,13 @@ class Exchange:
         await self._lost.wait()
         raise ServerError("the session ended before the answer")
 
-    def _begin(
-        self, tasks: asyncio.TaskGroup, asking: Coroutine[None, None, None], idle_timeout: float
-    ) -> list[asyncio.Task[None]]:
+    def _begin(self, tasks: asyncio.TaskGroup, *doing: Coroutine[None, None, None]) -> list[asyncio.Task[None]]:
         self._calls.start = tasks.create_task
-        return [
-            tasks.create_task(self._unless_ended(asking)),
-            tasks.create_task(self._watch_silence(idle_timeout)),
-        ]
+        return [tasks.create_task(each) for each in doing]
 
     @property
     def is_over(self) -> bool:
-        """Whether it is answered."""
+        """Answered."""
         return self._ending.over.is_set()
 
     @property
@@ -127,6 +118,7 @@ class Exchange:
         """Nobody wants the rest of the answer: no more of its sound is kept, and no function is called for it."""
         self._cut = True
         self._calls.cancel()
+        self._ending.give_up()
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """What `run` is given to ask with audio."""
@@ -137,9 +129,15 @@ class Exchange:
         """What `run` is given to ask in writing; `interrupts` the answer that is under way."""
         await self._asking.type(text, pictures, interrupts=interrupts)
 
-    async def listen(self) -> None:
-        """What `converse` is given where the user has spoken already, as the service's detection has heard."""
+    def listen(self) -> None:
+        """Nothing is asked here: the user has spoken already, as the service's detection has heard."""
+        self._asking.listens = True
         self._asking.asked()
+
+    async def settled(self) -> None:
+        """After `converse`: wait a little for what comes late, where something is missing."""
+        if self._stats.usage is None or (self._asking.listens and not self._stats.heard):
+            await soon(self._nothing_due, LINGER_SECONDS)
 
     async def _respond(self, event: events.ToolResponse) -> None:
         self._told = event.responses[-1].name
@@ -183,6 +181,7 @@ class Exchange:
             self._silence.begin()
             self._told = None
         self._ending.follow(event)
+        self._asking.follow(event)
         if isinstance(event, events.AudioChunk):
             await self._take_audio(event, now)
         else:
@@ -230,6 +229,7 @@ class Exchange:
     def take_back(self) -> None:
         """What was received since then will come again; functions that were called since then will be called again."""
         self._keeping.take_back()
+        self._asking.begin_again()
         self._finished_transcripts.clear()
 
     async def _watch_silence(self, idle_timeout: float) -> None:

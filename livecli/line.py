@@ -72,10 +72,8 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(
-            lambda: self._dial(self.resumption.setup()), self._retries, self._reporter.retrying
-        )
-        self._caught_up.set()
+        self.first = await persistently(self._dial_on, self._retries, self._reporter.retrying)
+        await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
 
     async def send(self, event: events.Event) -> None:
         """As `Session.send`; while the connection is lost it waits for the next one."""
@@ -215,6 +213,8 @@ class Line:
         return self._losses.after(error, fruitful=self._fruitful)
 
     async def _dial_on(self) -> Session:
+        if self.resumption.outdated:
+            self.resumption.forget_handle()
         try:
             return await self._dial(self.resumption.setup())
         except ServerError as error:

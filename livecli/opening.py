@@ -85,15 +85,19 @@ async def open_line(
     timeouts: Timeouts,
     reporter: Reporter,
     history: History | None = None,
+    handle: str | None = None,
 ) -> AsyncIterator[Line]:
-    """As `open_authorised`, but what is open is the session, whatever becomes of its connections."""
+    """As `open_authorised`, but what is open is the session, whatever becomes of its connections.
+
+    `handle` goes on with one that there was before; where it is refused, the model is told `history`.
+    """
     from .line import Line
     from .resumption import Resumption
 
     def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
-    line = Line(opened, Resumption(setup, endpoint.model, history), reporter, timeouts.retries)
+    line = Line(opened, Resumption(setup, endpoint.model, history, handle), reporter, timeouts.retries)
     try:
         await line.open()
         yield line

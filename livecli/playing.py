@@ -33,8 +33,11 @@ async def audible(device: Device | None, reporter: Reporter) -> AsyncIterator[Au
     """As `playing`, on this device or the default one."""
     async with Speaker(device) as speaker:
         sink = Audible(speaker, reporter)
-        yield sink
-        await sink.drained()
+        try:
+            yield sink
+            await sink.drained()
+        finally:
+            sink.close()
         if speaker.underruns:
             times = "once" if speaker.underruns == 1 else f"{speaker.underruns} times"
             reporter.warning(f"the reply stopped {times} while it was played: it came slower than it is spoken")
@@ -64,9 +67,18 @@ class Audible:
         """Whether something of what was written is still to be heard."""
         return self._works and self._speaker.playing
 
+    @property
+    def last_flush_seconds(self) -> float | None:
+        """From the last `flush` to the moment the device was handed silence."""
+        return self._speaker.last_flush_seconds
+
     def flush(self) -> None:
         """Silence, at once."""
         self._speaker.flush()
+
+    def close(self) -> None:
+        """What is written from now on is for nobody."""
+        self._works = False
 
     def finish(self) -> None:
         """Nothing follows for now."""

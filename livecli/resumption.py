@@ -35,17 +35,19 @@ class Resumption:
     includes.
     """
 
-    def __init__(self, setup: events.Setup, model: str, history: History | None = None) -> None:
+    def __init__(
+        self, setup: events.Setup, model: str, history: History | None = None, handle: str | None = None
+    ) -> None:
         wanted = setup_json(setup).get("sessionResumption")
         self.transparent = isinstance(wanted, dict) and bool(wanted.get("transparent"))
-        self.handle: str | None = None
+        self.handle = handle
         self.ready = False
         self._setup, self._model, self._history = setup, model, history
         self._tail = Tail()
         self.expected = isinstance(wanted, dict) or history is not None
         self.live = False
         self._before = 0  # how many were said before this connection's first
-        self._answered = 0
+        self._answered = self._included = 0  # of what was said: in answers that came, in the handle
 
     @property
     def said(self) -> int:
@@ -70,7 +72,12 @@ class Resumption:
     @property
     def complete(self) -> bool:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
-        return self.ready and (self.transparent or not self.unsaid)
+        return self.ready and (self.transparent or self.live or not self.unsaid)
+
+    @property
+    def outdated(self) -> bool:
+        """Whether something was answered that the handle does not include, and would be answered once more."""
+        return self.handle is not None and self._history is not None and self._included < self._answered
 
     def say(self, said: Sequence[events.Event]) -> bool:
         """Note what is about to be said. False where there is no room for it any more: what there was is given up."""
@@ -110,7 +117,7 @@ class Resumption:
             self.ready = False
             return False
         self._tail.forget(consumed)
-        self.handle = update.handle
+        self.handle, self._included = update.handle, consumed
         return True
 
     def forget_handle(self) -> bool:

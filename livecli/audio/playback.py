@@ -92,8 +92,8 @@ class Speaker:
     def rewind(self, mark: int) -> bool:
         """Take back what was written since `mark`, but for the second that is ready to be heard, or was: then False."""
         with self._producing:
-            taken_back = self._backlog.cut(self._written_bytes - mark)
-            self._written_bytes = mark
+            taken_back = self._backlog.cut(max(0, self._written_bytes - mark))
+            self._written_bytes = min(self._written_bytes, mark)
             return taken_back
 
     def finish(self) -> None:

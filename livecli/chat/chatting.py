@@ -9,44 +9,33 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from ..asking import Sending
 from ..audio.files import open_source
 from ..audio.pcm import AudioSource
-from ..configuration import Activity, Configuration, setup
+from ..configuration import Activity, setup
 from ..credentials import resolve
-from ..endpoint import Wanted
+from ..endpoint import Endpoint
 from ..errors import LivecliError
 from ..figures import Summary
 from ..images import open_image
-from ..opening import Timeouts, open_line
+from ..opening import open_line
 from ..protocol import events
 from ..report import Reporter
-from ..tools.calls import Confirm
-from ..tools.toolbox import Toolbox
-from .conversation import Ask, Conversation, Manner
+from .conversation import Ask, Conversation
+from .manner import Manner
+from .options import Options
 from .record import Entry, Record
+from .remembered import Remembered
 from .sounding import Sounding
 from .takes import Takes
 
 REMEMBERED_TURNS = 1000
 """Of so many turns the figures are kept."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """How it begins. `wanted` names the server; the rest is as in Question."""
-
-    wanted: Wanted
-    configuration: Configuration = field(default_factory=Configuration)
-    sending: Sending = field(default_factory=Sending)
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    toolbox: Toolbox = field(default_factory=Toolbox)
-    confirm: Confirm | None = None
 
 
 class Chat:
@@ -57,8 +46,8 @@ class Chat:
 
     def __init__(self, options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> None:
         self.record = Record()
+        self.remembered = Remembered(self.record, reporter)
         self.takes, self.sounding = takes, sounding
-        sounding.hear, sounding.detect = self.hear, self._detect
         self.toolbox = options.toolbox
         self.turns: deque[Summary] = deque(maxlen=REMEMBERED_TURNS)
         self.shown: list[events.Image] = []
@@ -86,7 +75,15 @@ class Chat:
         reporter.connecting(endpoint)
         stack = AsyncExitStack()
         line = await stack.enter_async_context(
-            open_line(endpoint, credential, setup(endpoint, wanted), options.timeouts, reporter, self.record.contents)
+            open_line(
+                endpoint,
+                credential,
+                setup(endpoint, wanted),
+                options.timeouts,
+                reporter,
+                self.record.contents,
+                self.remembered.take_handle(endpoint),
+            )
         )
         manner = Manner(
             self.takes.sink,
@@ -95,8 +92,10 @@ class Chat:
             options.timeouts.idle,
             hush=self.takes.hush,
             finish=self.takes.finish,
+            write=self._write,
+            secured=lambda: self._remember(self.remembered.secure),
         )
-        conversation = Conversation(line, manner, reporter, self._note)
+        conversation = Conversation(line, manner, reporter, self._note, self.record.amend)
         listening = asyncio.create_task(self._listen(conversation))
         stack.push_async_callback(_stopped, listening)
         self._session, self.failure = stack, None
@@ -112,6 +111,15 @@ class Chat:
             self.failure, self._conversation = error, None
             self._reporter.ended(error)
 
+    def _remember(self, how: Callable[[Endpoint, str | None], None]) -> None:
+        if self._conversation is not None:
+            how(self._conversation.endpoint, self._conversation.handle)
+
+    def end(self) -> None:
+        """It is over: from now on its handle will not last long."""
+        if self.turns:
+            self._remember(self.remembered.store)
+
     async def close(self) -> None:
         """End the session; what is said next opens another one."""
         self._conversation = None
@@ -126,6 +134,7 @@ class Chat:
     async def reset(self) -> None:
         """Forget everything that was said."""
         self.record.clear()
+        self.remembered.forget()
         await self.close()
 
     # --- what is said ---
@@ -141,7 +150,7 @@ class Chat:
 
     async def send(self, path: str) -> Summary:
         """A turn that is a recording. Raises FileError where it cannot be read."""
-        with await asyncio.to_thread(open_source, path) as source:
+        with await asyncio.to_thread(open_source, path) as source, self.sounding.paused():
             return await self.speak(source, self._options.sending)
 
     async def speak(self, source: AudioSource, how: Sending) -> Summary:
@@ -154,13 +163,20 @@ class Chat:
         return await (await self.conversation()).ask(asked, ask)
 
     async def hear(self, pcm: bytes, rate: int) -> None:
-        """The next of what is spoken into the microphone."""
+        """The next of what is spoken into the microphone. Raises why the session ended for good, if it has."""
+        if self._conversation is None and self.failure is not None:
+            raise self.failure
         await (await self.conversation()).hear(pcm, rate)
 
-    async def _detect(self, on: bool) -> None:
-        activity = Activity.AUTO if on else Activity.MANUAL
-        if activity is not self.configuration.activity:
-            await self.reconfigure(activity=activity)
+    async def detect(self) -> None:
+        """From now on the service finds out when the user speaks."""
+        if self.configuration.activity is not Activity.AUTO:
+            await self.reconfigure(activity=Activity.AUTO)
+
+    async def rest(self) -> None:
+        """The microphone is off: the service need not listen any more."""
+        if self._conversation is not None:
+            await self._conversation.rest()
 
     async def show(self, path: str) -> None:
         """Show a picture: with the next question, or at once to a model that is spoken with."""
@@ -189,6 +205,9 @@ class Chat:
     def _note(self, summary: Summary, entry: Entry) -> None:
         self.turns.append(summary)
         self.record.add(entry)
+        self._remember(self.remembered.note)
+
+    def _write(self, entry: Entry) -> None:
         try:
             self.takes.write(entry)
         except LivecliError as error:
@@ -199,13 +218,20 @@ class Chat:
 async def open_chat(options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> AsyncIterator[Chat]:
     """A chat whose first session is open, closed at the end of the block. Raises as opening a session does."""
     chat = Chat(options, sounding, takes, reporter)
+    if options.resume:
+        chat.remembered.load()
     try:
         await chat.conversation()
+        sounding.hear, sounding.detect, sounding.rest = chat.hear, chat.detect, chat.rest
         yield chat
     finally:
+        chat.end()
+        await sounding.unhear()  # or what it hears would open another one
         await chat.close()
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
+    if not task.cancelled():
+        task.result()  # a bug is not to be hidden

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack
 
-from ..audio.pcm import AudioSink
+from ..endpoint import Endpoint
 from ..errors import LivecliError
 from ..exchange import Exchange
 from ..figures import Summary
@@ -21,9 +20,9 @@ from ..line import Line
 from ..protocol import events
 from ..report import Reporter
 from ..running import interruption
-from ..tools.calls import Confirm
-from ..tools.toolbox import Toolbox
+from .manner import Manner
 from .record import Entry
+from .turn import Turn
 
 Ask = Callable[[Exchange], Coroutine[None, None, None]]
 """Asks with one of the exchange's own ways."""
@@ -37,46 +36,42 @@ BEGINS = (
     events.OutputTranscript,
 )
 """What begins a turn that nobody typed, and the user's transcript while he speaks into a microphone."""
+MICROPHONE = "microphone"
+"""The summary's input, where the question was spoken."""
 
-
-@dataclass(frozen=True)
-class Manner:
-    """What every turn has: where its sound goes, what the model may call, and how long a silence may last (seconds).
-
-    `hush` is called where the answer is interrupted, `finish` where the last of its sound has come.
-    """
-
-    sink: Callable[[], AbstractContextManager[AudioSink]]
-    toolbox: Toolbox
-    confirm: Confirm | None = None
-    idle_timeout: float = 30.0
-    hush: Callable[[], None] = lambda: None
-    finish: Callable[[], None] = lambda: None
-
-
-@dataclass
-class Turn:
-    """One turn, under way or waiting for the one before it."""
-
-    asked: str
-    exchange: Exchange
-    summary: Summary
-    keeping: ExitStack
+Over = Callable[[Summary, Entry], None]
+Amend = Callable[[Entry, Entry], None]
 
 
 class Conversation:
-    """`over` is called with each turn's summary and entry as soon as it is over, before anything else is received.
+    """`over` is called with each turn's summary and entry as soon as it is over, before anything else is received;
+    `amend` with that entry and what came late of it, once that is known.
 
     `listen` has to run as long as there is a session; it raises what ends that.
     """
 
-    def __init__(self, line: Line, manner: Manner, reporter: Reporter, over: Callable[[Summary, Entry], None]) -> None:
+    def __init__(self, line: Line, manner: Manner, reporter: Reporter, over: Over, amend: Amend) -> None:
         self.hears_microphone = False
-        self._line, self._manner, self._reporter, self._over = line, manner, reporter, over
+        self._line, self._manner, self._reporter = line, manner, reporter
+        self._over, self._amend = over, amend
+        self._clock = asyncio.get_running_loop().time
         self._turns: deque[Turn] = deque()
         self._spoken: set[asyncio.Task[Summary]] = set()
+        self._last: Turn | None = None
         self._failure: LivecliError | None = None
+        self._trouble: BaseException | None = None
+        self._listener: asyncio.Task[None] | None = None
         line.on_checkpoint, line.on_rewind = self._keep, self._take_back
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is."""
+        return self._line.endpoint
+
+    @property
+    def handle(self) -> str | None:
+        """The one that the session can be gone on with, if that includes all that was answered."""
+        return None if self._line.resumption.outdated else self._line.resumption.handle
 
     @property
     def current(self) -> Turn | None:
@@ -88,25 +83,29 @@ class Conversation:
 
         Raises FileError where its sound cannot be kept.
         """
-        return await self._answered(self._begin(asked), ask)
+        return await self._answered(self._begin(asked, asked), ask)
 
-    def _begin(self, asked: str) -> Turn:
-        summary, first = Summary(asked, endpoint=self._line.endpoint), self._line.first
+    def _begin(self, asked: str, name: str, *, is_spoken: bool = False) -> Turn:
+        summary, first = Summary(name, endpoint=self._line.endpoint), self._line.first
         summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
         keeping = ExitStack()
         sink, manner = keeping.enter_context(self._manner.sink()), self._manner
         exchange = Exchange(
             self._line, sink, summary.stats, self._reporter, toolbox=manner.toolbox, confirm=manner.confirm
         )
-        turn = Turn(asked, exchange, summary, keeping)
+        turn = Turn(asked, exchange, summary, keeping, is_spoken)
         self._turns.append(turn)
         return turn
 
-    async def _answered(self, turn: Turn, ask: Ask) -> Summary:
+    async def _answered(self, turn: Turn, ask: Ask | None) -> Summary:
         summary = turn.summary
         try:
             with turn.keeping:
-                await turn.exchange.converse(ask(turn.exchange), self._manner.idle_timeout)
+                asking = ask(turn.exchange) if ask is not None else None
+                await turn.exchange.converse(self._manner.idle_timeout, asking)
+            self._finish(turn)
+            await turn.exchange.settled()
+            self._manner.write(turn.text)
         except LivecliError as error:
             summary.error = self._failure or error
         except asyncio.CancelledError as cancelled:
@@ -126,14 +125,20 @@ class Conversation:
 
     def cut(self) -> None:
         """What is still to come of the answers is dropped: something that interrupts them is about to be sent."""
-        for turn in self._turns:
+        for turn in list(self._turns):
             turn.exchange.cut()
+            self._finish(turn)
         self._manner.hush()
 
     async def hear(self, pcm: bytes, rate: int) -> None:
         """Send the next of what is spoken into a microphone, for the service's detection to hear."""
         self.hears_microphone = self._line.resumption.live = True
         await self._line.send(events.AudioChunk(pcm, rate))
+
+    async def rest(self) -> None:
+        """The microphone is off."""
+        if self.hears_microphone:
+            await self._line.send(events.AudioStreamEnd())
 
     async def show(self, pictures: Sequence[events.Image]) -> None:
         """Show pictures to a model that is spoken with."""
@@ -142,33 +147,53 @@ class Conversation:
 
     async def listen(self) -> None:
         """Receive until the session ends, and raise why."""
+        self._listener = asyncio.current_task()
         try:
             while True:
                 await self._take(await self._line.receive())
         except LivecliError as error:
             self._failure = error
             raise
+        except asyncio.CancelledError:
+            for task in self._spoken:
+                task.cancel()
+            if self._trouble is not None:
+                raise self._trouble from None
+            raise
         finally:
             for turn in list(self._turns):
                 turn.exchange.fail()
-            for task in self._spoken:
-                task.cancel()
+            if self._spoken:
+                await asyncio.wait(list(self._spoken))
 
     async def _take(self, event: events.Event) -> None:
         turn = self.current
+        if turn is None and self._last is not None and self._last.claims(event, self._clock()):
+            await self._last.exchange.take(event)
+            return self._correct(self._last)
         if turn is None and self._begins(event):
             turn = self._begin_spoken()
         if turn is None:
-            return
+            return None
         await turn.exchange.take(event)
         if isinstance(event, events.Interrupted):
             self._manner.hush()
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
             self._manner.finish()
-        if turn.exchange.is_over:
-            self._turns.popleft()
-            stats = turn.summary.stats
-            self._over(turn.summary, Entry(turn.asked or stats.heard, stats.said))
+        self._finish(turn)
+        return None
+
+    def _finish(self, turn: Turn) -> None:
+        """Let go of it once it is over, whoever notices first."""
+        if turn.exchange.is_over and turn in self._turns:
+            self._turns.remove(turn)
+            self._last = turn
+            self._over(turn.summary, turn.end(self._clock()))
+
+    def _correct(self, turn: Turn) -> None:
+        if turn.entry is not None and turn.entry != turn.text:
+            before, turn.entry = turn.entry, turn.text
+            self._amend(before, turn.entry)
 
     def _begins(self, event: events.Event) -> bool:
         if isinstance(event, events.InputTranscript):
@@ -177,16 +202,27 @@ class Conversation:
 
     def _begin_spoken(self) -> Turn:
         """A turn that the user has begun by speaking, or the model by itself."""
-        turn = self._begin("")
-        task = asyncio.create_task(self._answered(turn, Exchange.listen))
+        spoken = self.hears_microphone
+        turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)
+        turn.exchange.listen()
+        task = asyncio.create_task(self._answered(turn, None))
         self._spoken.add(task)
-        task.add_done_callback(self._spoken.discard)
+        task.add_done_callback(self._end_spoken)
         return turn
+
+    def _end_spoken(self, task: asyncio.Task[Summary]) -> None:
+        """Nobody waits for it: what it raises, as where nobody reads the summaries, ends the session."""
+        self._spoken.discard(task)
+        if not task.cancelled() and (error := task.exception()) and self._listener is not None:
+            self._trouble = error
+            self._listener.cancel()
 
     def _keep(self) -> None:
         if self.current is not None:
             self.current.exchange.keep()
+        else:
+            self._manner.secured()
 
     def _take_back(self) -> None:
-        for turn in self._turns:
+        for turn in reversed(self._turns):
             turn.exchange.take_back()

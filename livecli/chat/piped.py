@@ -6,11 +6,14 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
 
-from ..errors import FileError, LivecliError
+from ..errors import FileError, LivecliError, UsageError
 from ..figures import Summary
 from ..report import Reporter
 from .chatting import Chat
 from .slash import Quit, parse, said
+
+LONGEST_BYTES = 1024 * 1024
+"""No model has room for a longer line."""
 
 
 async def typed_lines() -> AsyncIterator[str]:
@@ -18,12 +21,16 @@ async def typed_lines() -> AsyncIterator[str]:
     if sys.stdin is None:
         raise FileError("standard input is closed")
     while line := await asyncio.to_thread(_read_line):
-        yield line.rstrip("\r\n")
+        yield line.decode(errors="replace").rstrip("\r\n")
 
 
-def _read_line() -> str:
+def _read_line() -> bytes:
+    """Of a line that is too long its beginning, too long still."""
     try:
-        return sys.stdin.buffer.readline().decode(errors="replace")
+        line = read = sys.stdin.buffer.readline(LONGEST_BYTES + 1)
+        while len(read) > LONGEST_BYTES and not read.endswith(b"\n"):
+            read = sys.stdin.buffer.readline(LONGEST_BYTES + 1)
+        return line
     except (OSError, ValueError) as error:
         raise FileError(f"cannot read standard input: {getattr(error, 'strerror', None) or error}") from error
 
@@ -49,6 +56,8 @@ async def converse(
 
 
 async def _one(chat: Chat, line: str, show: Callable[[Iterable[str]], None]) -> Summary | None:
+    if len(line) > LONGEST_BYTES // 4 and len(line.encode()) > LONGEST_BYTES:
+        raise UsageError(f"a line of more than {LONGEST_BYTES:,} bytes is too long", hint="/send sends a recording")
     command = parse(line)
     if command is not None:
         shown = await command[0].run(chat, command[1])

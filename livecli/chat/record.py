@@ -29,10 +29,16 @@ class Record:
     def add(self, entry: Entry) -> None:
         """A turn is over. The oldest are forgotten where it becomes too much."""
         self.entries.append(entry)
-        self._characters += len(entry.asked) + len(entry.said)
+        self._characters += _length(entry)
         while self._characters > LONGEST_CHARACTERS and len(self.entries) > 1:
-            oldest = self.entries.popleft()
-            self._characters -= len(oldest.asked) + len(oldest.said)
+            self._characters -= _length(self.entries.popleft())
+
+    def amend(self, entry: Entry, known: Entry) -> None:
+        """More is known of a turn than when it was over."""
+        if entry in self.entries:
+            at = len(self.entries) - 1 - list(reversed(self.entries)).index(entry)
+            self.entries[at] = known
+            self._characters += _length(known) - _length(entry)
 
     def clear(self) -> None:
         """Nothing was said."""
@@ -47,3 +53,7 @@ class Record:
             for role, text in (("user", entry.asked), ("model", entry.said))
             if text
         )
+
+
+def _length(entry: Entry) -> int:
+    return len(entry.asked) + len(entry.said)

@@ -7,24 +7,25 @@ The microphone is full duplex unless it would hear the speaker (`half_duplex`): 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from ..audio.pcm import rechunk
-from ..errors import LivecliError, UsageError
 from ..playing import audible
 from ..report import Reporter
+from .choosing import named
 from .takes import Takes
 
 if TYPE_CHECKING:
     from ..audio.capture import Microphone
-    from ..audio.devices import Device, Kind
 
 MICROPHONE_BYTES = 1024
 """32 ms of the user's voice in a message."""
 SPEECH_DBFS = -45.0
 """From where on the meter says that the user is heard; the service has its own idea."""
+TAIL_SECONDS = 0.3
+"""How long the microphone stays muted after the last of an answer: rooms ring, and Bluetooth is late."""
 HELD_PIECES = 64
 """Two seconds between the microphone and a session that is slow to take them."""
 
@@ -53,8 +54,8 @@ class Pressed:
 class Sounding:
     """`devices` are the words of `--device`. `half_duplex` None decides by what the devices are.
 
-    `hear` takes what is spoken, `detect` is told whether the service has to find out when. `ended` is done once the
-    microphone is off, with its error if that is why.
+    `hear` takes what is spoken, `detect` has the service find out when, and `rest` tells it that the microphone is off.
+    `ended` is done while that is off, with its error if that is why; with `tells` whoever waits for it tells the error.
     """
 
     def __init__(
@@ -68,12 +69,18 @@ class Sounding:
     ) -> None:
         self.half_duplex, self.push_to_talk = half_duplex, push_to_talk
         self.hear: Hear = _nobody
-        self.detect: Callable[[bool], Awaitable[None]] = _nothing
+        self.detect: Callable[[], Awaitable[None]] = _nothing
+        self.rest: Callable[[], Awaitable[None]] = _nothing
+        self.tells = False
+        self._clock = asyncio.get_running_loop().time
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended.set_result(None)
         self._takes, self._reporter, self._words = takes, reporter, devices
         self._speaker, self._microphone = AsyncExitStack(), AsyncExitStack()
         self._heard: Microphone | None = None
         self._pressed: Pressed | None = None
+        self._paused = False
+        self._deaf_until = 0.0
 
     @property
     def speaks(self) -> bool:
@@ -98,7 +105,7 @@ class Sounding:
     async def speaker(self, on: bool) -> bool:
         """Turn the speaker on or off. Raises FileError where there is none."""
         if on and not self.speaks:
-            device = await self._device("PLAYBACK")
+            device, _ = await named("PLAYBACK", self._words)
             self._takes.speaker = await self._speaker.enter_async_context(audible(device, self._reporter))
         elif not on and self._takes.speaker is not None:
             self._takes.speaker.flush()
@@ -109,19 +116,54 @@ class Sounding:
     async def microphone(self, on: bool) -> bool:
         """Turn the microphone on or off. Raises FileError where there is none."""
         if on and not self.hears:
-            from ..audio.capture import Microphone
-
-            heard = await self._microphone.enter_async_context(Microphone(await self._device("CAPTURE")))
-            await self._settle_duplex()
-            await self.detect(not self.push_to_talk)
-            self._heard, self.ended = heard, asyncio.get_running_loop().create_future()
-            forwarding = asyncio.create_task(self._forward(heard))
-            self._microphone.push_async_callback(_stopped, forwarding)
+            await self._microphone.aclose()  # one that was lost
+            try:
+                await self._listen()
+            except BaseException:
+                await self._microphone.aclose()
+                raise
         elif not on and self.hears:
-            self._heard = None
-            await self._microphone.aclose()
-            await self.detect(False)
+            await self.unhear()
+            await self.rest()
         return on
+
+    async def _listen(self) -> None:
+        from ..audio.capture import Microphone
+
+        if not self.push_to_talk:
+            await self.detect()
+        device, default = await named("CAPTURE", self._words)
+        heard = await self._microphone.enter_async_context(Microphone(device))
+        if self.half_duplex is None:
+            from ..audio.choice import is_half_duplex_wise
+
+            speaker, default_speaker = await named("PLAYBACK", self._words, strict=False)
+            self.half_duplex = is_half_duplex_wise(speaker or default_speaker, device or default)
+        self._heard, self.ended = heard, asyncio.get_running_loop().create_future()
+        forwarding = asyncio.create_task(self._forward(heard, self.ended))
+        self._microphone.push_async_callback(_stopped, forwarding)
+        muted = ", muted while an answer is heard" if self.half_duplex else ""
+        self._reporter.remark(f"listening to {heard.name}{muted}")
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Something else is heard in place of the microphone during the block."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
+    async def unhear(self) -> None:
+        """Give back the microphone, whose session ends."""
+        self._heard = None
+        if self._pressed is not None:
+            self.press()
+        await self._microphone.aclose()
+
+    def hush(self) -> None:
+        """Silence, at once."""
+        self._takes.hush()
 
     def press(self) -> Pressed | None:
         """The key: begins what is spoken, and returns it; or ends it, and returns None."""
@@ -136,68 +178,40 @@ class Sounding:
     async def close(self, *, heard: bool = True) -> None:
         """Give the devices back; the speaker once all is `heard`, or at once."""
         if not heard:
-            self._takes.hush()
-        self._heard, self._takes.speaker = None, None
-        await self._microphone.aclose()
-        await self._speaker.aclose()
+            self.hush()
+        self._takes.speaker = None
+        try:
+            await self.unhear()
+        finally:
+            await self._speaker.aclose()
 
-    async def _forward(self, microphone: Microphone) -> None:
+    async def _forward(self, microphone: Microphone, ended: asyncio.Future[None]) -> None:
         try:
             async for pcm in rechunk(aiter(microphone), MICROPHONE_BYTES):
-                microphone.muted = bool(self.half_duplex) and self.playing
-                if not self.push_to_talk:
-                    await self.hear(pcm, microphone.rate)
-                elif self._pressed is not None:
+                microphone.muted = self._is_deaf()
+                if self._pressed is not None:
                     self._pressed.hear(pcm)
-        except LivecliError as error:
-            self._heard = None
-            self.ended.set_exception(error)
-            self._reporter.warning(f"the microphone is off: {error.message}")
-        else:
-            self.ended.set_result(None)
+                elif not (self.push_to_talk or self._paused):
+                    await self.hear(pcm, microphone.rate)
+        except Exception as error:  # noqa: BLE001 - whoever waits for the end gets it
+            self._lose(error, ended)
+        finally:
+            if not ended.done():
+                ended.set_result(None)
 
-    async def _settle_duplex(self) -> None:
-        if self.half_duplex is None:
-            from ..audio.choice import is_half_duplex_wise
+    def _is_deaf(self) -> bool:
+        if self.half_duplex and self.playing:
+            self._deaf_until = self._clock() + TAIL_SECONDS
+        return self._clock() < self._deaf_until
 
-            speaker, microphone = await self._device("PLAYBACK", strict=False), await self._device("CAPTURE")
-            self.half_duplex = is_half_duplex_wise(speaker, microphone)
-
-    async def _device(self, kind: str, *, strict: bool = True) -> Device | None:
-        """What `--device` names of this kind, else the system's default."""
-        from ..audio.choice import choose
-        from ..audio.devices import Kind, list_devices
-
-        devices = await asyncio.to_thread(list_devices)
-        wanted: Kind = Kind[kind]
-        named = [word for word in self._words if _names(word, wanted, devices)]
-        try:
-            [device] = choose(named, [wanted], devices)
-        except LivecliError:
-            if strict:
-                raise
-            return None
-        return device
-
-
-def _names(word: str, kind: Kind, devices: Sequence[Device]) -> bool:
-    """Whether a word of `--device` names one of this kind; it may be meant for the other."""
-    from ..audio.choice import choose
-
-    try:
-        choose([word], [kind], devices)
-    except UsageError:
-        return False
-    return True
-
-
-def check_words(words: Sequence[str], devices: Sequence[Device]) -> None:
-    """Raises UsageError for a word of `--device` that names nothing."""
-    from ..audio.choice import choose
-    from ..audio.devices import Kind
-
-    kinds = [kind for kind in Kind if any(device.kind is kind for device in devices)]
-    choose(words, kinds, devices)
+    def _lose(self, error: Exception, ended: asyncio.Future[None]) -> None:
+        self._heard = None
+        if self._pressed is not None:
+            self.press()
+        ended.set_exception(error)
+        ended.exception()  # it is no oversight if nobody waits
+        if not self.tells:
+            self._reporter.warning(f"the microphone is off: {getattr(error, 'message', None) or error}")
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:
@@ -209,5 +223,5 @@ async def _nobody(pcm: bytes, rate: int) -> None:
     pass
 
 
-async def _nothing(on: bool) -> None:
+async def _nothing() -> None:
     pass

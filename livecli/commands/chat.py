@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import FileError, UsageError
 from . import options
 from .reading import json_setup, system_words
 from .tooling import check_tools, toolbox
@@ -35,6 +35,7 @@ def chat(
     save: Annotated[
         str | None, typer.Option(metavar="FOLDER", help="Keep its text there, and the sound of each answer.")
     ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last conversation.")] = False,
     speed: options.SpeedOption = 3.2,
     voice: options.VoiceOption = None,
     language: options.LanguageOption = None,
@@ -89,7 +90,7 @@ def chat(
     )
 
     from ..asking import Sending
-    from ..chat.chatting import Options
+    from ..chat.options import Options
     from ..configuration import Activity, Configuration
     from ..endpoint import Wanted
     from ..opening import Timeouts
@@ -108,6 +109,7 @@ def chat(
             Sending(speed=speed),
             Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, retries=retries),
             box,
+            resume=resume,
         ),
         mic=mic,
         play=play,
@@ -140,4 +142,7 @@ def _list_devices() -> None:
     from ..audio.devices import list_devices
     from ..stdout import write_out
 
-    write_out(table(list_devices()))
+    devices = list_devices()
+    if not devices:
+        raise FileError("there are no sound devices here", hint="is a sound server running?")
+    write_out(table(devices))

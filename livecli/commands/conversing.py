@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ..chat.chatting import Chat, Options, open_chat
+from ..chat.chatting import Chat, open_chat
+from ..chat.options import Options
 from ..chat.piped import converse as converse_piped
 from ..chat.piped import typed_lines
 from ..chat.sounding import Sounding
 from ..chat.takes import Takes
+from ..console import is_typed_at
 from ..console.answers import Answers
-from ..errors import gravest
+from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
+from ..figures import Summary
 from ..opening import reachable
 from ..report import Reporter, Reporters
 from .tooling import confirmer
@@ -33,26 +36,41 @@ class Plan:
 
 async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
     """The whole chat; returns its exit status. Raises LivecliError where there is none to be had."""
+    if plan.push_to_talk and not is_typed_at():
+        raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
     everybody = Reporters(*told)
     takes = Takes(plan.save)
     sounding = Sounding(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
     heard = False
     try:
-        if plan.play:
-            await sounding.speaker(True)
-        async with reachable(plan.options.wanted) as where:
-            options = replace(plan.options, wanted=where, confirm=confirmer(everybody) if plan.confirm else None)
-            async with open_chat(options, sounding, takes, everybody) as chat:
-                if plan.mic:
-                    await sounding.microphone(True)
-                status = await _piped(chat, plan, told[0], everybody)
+        status = await _sounding(plan, sounding, takes, told[0], everybody)
         heard = True
+    except (Interrupted, OutputClosed):
+        raise
+    except LivecliError as error:
+        status = error.exit_status
+        everybody.finished(Summary("", error=error))
     finally:
         await sounding.close(heard=heard)
     return status
 
 
-async def _piped(chat: Chat, plan: Plan, answers: Reporter, everybody: Reporter) -> int:
+async def _sounding(plan: Plan, sounding: Sounding, takes: Takes, answers: Reporter, everybody: Reporter) -> int:
+    if plan.play:
+        await sounding.speaker(True)
+    if plan.mic:
+        await sounding.microphone(True)
+    async with reachable(plan.options.wanted) as where:
+        options = replace(plan.options, wanted=where, confirm=confirmer(everybody) if plan.confirm else None)
+        async with open_chat(options, sounding, takes, everybody) as chat:
+            try:
+                return await _piped(chat, answers, everybody)
+            except BaseException:
+                sounding.hush()  # before the session is closed, which takes its time
+                raise
+
+
+async def _piped(chat: Chat, answers: Reporter, everybody: Reporter) -> int:
     assert isinstance(answers, Answers)
 
     def show(lines: Iterable[str]) -> None:
@@ -60,6 +78,7 @@ async def _piped(chat: Chat, plan: Plan, answers: Reporter, everybody: Reporter)
             answers.remark(line)
 
     statuses = await converse_piped(chat, typed_lines(), everybody, show)
-    if plan.mic:  # its standard input is nobody who types: it is over when the microphone is, or by a signal
-        await chat.sounding.ended
+    # Where nobody types it is over when the microphone is off, or by a signal.
+    chat.sounding.tells = True
+    await chat.sounding.ended
     return gravest(statuses or [0])

@@ -27,6 +27,11 @@ def is_lively() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
+def is_typed_at() -> bool:
+    """Whether somebody may press keys."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
 def chat_reporter(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
     """Whoever tells a chat. `silent`: standard output is not for the answers."""
     from .answers import Answers

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 
 from ..complaint import complain, one_line
-from ..errors import LivecliError
+from ..errors import LivecliError, OutputClosed
 from ..figures import Summary
 from ..protocol import events
 from ..stdout import write_out
+from . import words
 from .lines import Lines
 
 
@@ -36,7 +37,9 @@ class Answers(Lines):
         if self._said:
             write_out("\n")
         self._said = False
-        if summary.error:
+        for _, line in words.sources(summary.stats.citations):
+            self.talk(line)
+        if summary.error and not isinstance(summary.error, OutputClosed):
             complain(summary.error, debug=self._debug)
         elif summary.stats.interrupted:
             self.talk("the answer was interrupted")

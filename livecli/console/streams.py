@@ -6,7 +6,7 @@ import io
 import json
 from typing import Any, Self
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
 from ..figures import Summary
 from ..protocol import events
 from ..report import Reporter, event_fields, type_name
@@ -23,6 +23,8 @@ class JsonSummaries(Reporter):
         self._warnings.append(text)
 
     def finished(self, summary: Summary) -> None:
+        if isinstance(summary.error, UsageError):
+            return  # of a chat: what was typed is no turn
         warnings, self._warnings = self._warnings, []
         write_out(json.dumps({**summary.as_json(), "warnings": warnings}) + "\n")
 

@@ -54,7 +54,7 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         ("turn", _turn(summary)),
         ("heard", one_line(stats.heard)),
         ("said", one_line(stats.said)),
-        *_sources(stats.citations),
+        *sources(stats.citations),
         ("usage", _usage(summary)),
         ("reply", one_line(summary.output or "")),
     ]
@@ -90,7 +90,7 @@ def _turn(summary: Summary) -> str:
     return ", ".join(words)
 
 
-def _sources(citations: list[Citation]) -> list[tuple[str, str]]:
+def sources(citations: list[Citation]) -> list[tuple[str, str]]:
     """Numbered, each with the parts of the answer that rest on it below."""
     lines = []
     for number, citation in enumerate(citations, 1):

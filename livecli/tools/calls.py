@@ -84,7 +84,7 @@ class Calls:
     def cancel(self, spared: Collection[str | None] = ()) -> None:
         """Stop everything but the calls with these ids: nobody waits for it any more."""
         for task, id in self._tasks.items():
-            if id not in spared:
+            if id not in spared and not task.cancelling():  # once: it may be seeing to its command's end
                 task.cancel()
 
     async def close(self) -> None:

@@ -106,16 +106,18 @@ class _Program(asyncio.SubprocessProtocol):
 
     async def end(self) -> None:
         """It, and whatever it has started, runs no longer, unless it came to its end by itself."""
-        if not self._exited.is_set():
-            with suppress(ProcessLookupError, PermissionError):
-                self._kill()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(KILLED_SECONDS):
-                    await self._exited.wait()
-        if self._listens:  # whoever has inherited the other end may never read
-            stdin: Any = self._transport.get_pipe_transport(0)
-            stdin.abort()
-        self._transport.close()
+        try:
+            if not self._exited.is_set():
+                with suppress(ProcessLookupError, PermissionError):
+                    self._kill()
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(KILLED_SECONDS):
+                        await self._exited.wait()
+        finally:
+            if self._listens:  # whoever has inherited the other end may never read
+                stdin: Any = self._transport.get_pipe_transport(0)
+                stdin.abort()
+            self._transport.close()
 
     def _kill(self) -> None:
         if sys.platform == "win32":

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import wave
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -46,6 +48,31 @@ def livecli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
         status = main([str(word) for word in argv])
         out, err = capsys.readouterr()
         return Ran(status, out, err)
+
+    return run
+
+
+@pytest.fixture
+def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
+    """Run a chat in process, whose standard input is a pipe that says these bytes."""
+
+    def run(typed: bytes | str, *words: Any) -> Ran:
+        read_end, write_end = os.pipe()
+
+        def write() -> None:
+            try:
+                with os.fdopen(write_end, "wb") as pipe:
+                    pipe.write(typed if isinstance(typed, bytes) else typed.encode())
+            except BrokenPipeError:
+                pass
+
+        writing = threading.Thread(target=write)
+        with os.fdopen(read_end) as pipe:
+            monkeypatch.setattr(sys, "stdin", pipe)
+            writing.start()
+            ran = livecli("chat", *words)
+        writing.join(20)
+        return ran
 
     return run
 

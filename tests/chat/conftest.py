@@ -1,0 +1,65 @@
+"""Chats in the test's own loop: everything that a command line would set up, and what was told of them."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+
+from livecli.chat.chatting import open_chat
+from livecli.chat.options import Options
+from livecli.chat.sounding import Sounding
+from livecli.chat.takes import Takes
+from livecli.endpoint import Wanted
+from livecli.report import Reporter
+
+SECONDS_AT_MOST = 20
+
+
+class Told(Reporter):
+    """Keeps all that it is told, in order."""
+
+    def __init__(self):
+        self.received, self.sent, self.summaries, self.warnings, self.remarks, self.connections = [], [], [], [], [], 1
+
+    def event(self, direction, event, at):
+        getattr(self, direction).append(event)
+
+    def finished(self, summary):
+        self.summaries.append(summary)
+
+    def warning(self, text):
+        self.warnings.append(text)
+
+    def remark(self, text):
+        self.remarks.append(text)
+
+    def resumed(self, connections, error, again):
+        self.connections = connections
+
+
+@pytest.fixture
+def chat():
+    """Open a chat on a server's URL; its `told` is whoever watches."""
+
+    @asynccontextmanager
+    async def opened(url, *, told=None, folder=None, sounding=None, model=None, **options):
+        told, takes = told or Told(), Takes(folder)
+        heard = Sounding(takes, told, **(sounding or {}))
+        wanted = Wanted(base_url=url, model=model)
+        try:
+            async with asyncio.timeout(55), open_chat(Options(wanted, **options), heard, takes, told) as made:
+                made.told = told
+                yield made
+        finally:
+            await heard.close(heard=False)
+
+    return opened
+
+
+async def settled(true, seconds=SECONDS_AT_MOST):
+    """Wait in the loop until it is true."""
+    async with asyncio.timeout(seconds):
+        while not true():
+            await asyncio.sleep(0.005)

@@ -1,0 +1,92 @@
+"""Speaking over an answer, with a real microphone and a real speaker."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from livecli.audio.playback import Speaker
+from livecli.configuration import Activity, Configuration
+from livecli.emulator.behaviours import Say
+from livecli.protocol import events
+from tests.chat.conftest import Told, settled
+from tests.commands.conftest import tone
+from tests.serving import serving
+
+SILENT_SECONDS_AT_MOST = 0.05
+
+
+class Talker:
+    """Says ten seconds of a tone to everything."""
+
+    def answer(self, heard):
+        yield Say("on and on", [tone(24_000, 24_000)] * 10)
+
+
+class Clocked(Told):
+    """Notes when it hears of an interruption."""
+
+    interrupted_at = None
+
+    def event(self, direction, event, at):
+        super().event(direction, event, at)
+        if isinstance(event, events.Interrupted):
+            self.interrupted_at = time.perf_counter()
+
+
+@pytest.fixture
+def handed(monkeypatch):
+    """What the device was handed in each of its calls: (when, how many bytes of sound)."""
+    calls, feed = [], Speaker._feed
+
+    def fed(self, size):
+        piece = feed(self, size)
+        calls.append((time.perf_counter(), len(piece)))
+        return piece
+
+    monkeypatch.setattr(Speaker, "_feed", fed)
+    return calls
+
+
+SPOKEN = Configuration(activity=Activity.AUTO)
+
+
+async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted(chat, sound_server, handed):
+    with serving(behaviour=Talker, realtime=True) as server:
+        told = Clocked()
+        async with chat(server.url, told=told, sounding={"half_duplex": False}, configuration=SPOKEN) as spoken:
+            await spoken.sounding.speaker(True)
+            await spoken.sounding.microphone(True)
+            await asyncio.to_thread(sound_server.say, tone(12_000))
+            await settled(lambda: spoken.sounding.playing and any(size for _, size in handed))
+            assert spoken.answering
+            saying = asyncio.create_task(asyncio.to_thread(sound_server.say, tone(12_000)))
+            await settled(lambda: told.interrupted_at)
+            await settled(lambda: spoken.takes.speaker.last_flush_seconds is not None)
+            await settled(lambda: time.perf_counter() > told.interrupted_at + 2 * SILENT_SECONDS_AT_MOST)
+            after = [(at - told.interrupted_at, size) for at, size in handed if at > told.interrupted_at]
+            assert spoken.takes.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
+            assert not [size for late, size in after if late > SILENT_SECONDS_AT_MOST and size]
+            assert not spoken.sounding.playing  # what was queued is dropped
+            await saying
+            await settled(lambda: told.summaries)
+            assert told.summaries[0].stats.interrupted
+            await settled(lambda: spoken.sounding.playing)  # and the next answer is heard
+
+
+async def test_typing_over_an_answer_falls_silent_before_anything_is_heard_of_it(chat, sound_server):
+    with serving(behaviour=Talker, realtime=True) as server:
+        async with chat(server.url) as typed:
+            await typed.sounding.speaker(True)
+            first = asyncio.create_task(typed.say("go"))
+            await settled(lambda: typed.sounding.playing)
+            second = asyncio.create_task(typed.say("stop"))
+            await settled(lambda: typed.takes.speaker.last_flush_seconds is not None)
+            assert typed.takes.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
+            assert (await first).stats.interrupted
+            await typed.interrupt()
+            assert (await second).stats.interrupted
+            await settled(lambda: not typed.sounding.playing, 0.5)
+        assert [entry.asked for entry in typed.record.entries] == ["go", "stop"]
