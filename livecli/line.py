@@ -47,7 +47,7 @@ class Line:
         self._session: Session
         self.life_seconds = CONNECTION_SECONDS
         self._clock = asyncio.get_running_loop().time
-        self._opened, self._reporter, self._retries = opened, reporter, retries
+        self._opened, self._reporter, self.retries = opened, reporter, retries
         self._stack = AsyncExitStack()
         self._messages_before = 0  # this connection
         self._dialled_at = 0.0
@@ -79,7 +79,7 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(lambda: self._dial(self.resumption.setup()), self._retries, self._tell)
+        self.first = await persistently(lambda: self._dial(self.resumption.setup()), self.retries, self._tell)
         self._caught_up.set()
 
     async def send(self, event: events.Event) -> None:
@@ -185,7 +185,7 @@ class Line:
         if pause is not None:
             self._tell(pause)
             await asyncio.sleep(pause.seconds)
-        await persistently(self._dial_on, self._retries, self._tell)
+        await persistently(self._dial_on, self.retries, self._tell)
 
     def _pause_after(self, error: LivecliError) -> Retry | None:
         """None after a connection that was good for something; else longer each time.
@@ -197,11 +197,11 @@ class Line:
         if self._fruitful:
             self._fruitless, self._pauses = 0, pauses()
         self._fruitless += 1
-        if self._retries is not None and self._fruitless > self._retries:
+        if self.retries is not None and self._fruitless > self.retries:
             raise error
         if self._fruitless == 1 and error.retry == "resume":
             return None
-        return Retry(error, self._fruitless, self._retries, next(self._pauses))
+        return Retry(error, self._fruitless, self.retries, next(self._pauses))
 
     async def _dial_on(self) -> Session:
         try:

@@ -112,6 +112,12 @@ class Chat:
             self.failure, self._conversation = error, None
             self._reporter.ended(error)
 
+    def be_persistent(self) -> None:
+        """From now on a connection is tried for as long as somebody waits."""
+        self._options = replace(self._options, timeouts=replace(self._options.timeouts, retries=None))
+        if self._conversation is not None:
+            self._conversation.be_persistent()
+
     async def close(self) -> None:
         """End the session; what is said next opens another one."""
         self._conversation = None

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..chat.chatting import Chat, Options, open_chat
 from ..chat.piped import converse as converse_piped
 from ..chat.piped import typed_lines
 from ..chat.sounding import Sounding
 from ..chat.takes import Takes
+from ..complaint import complain
+from ..console import has_prompt
 from ..console.answers import Answers
 from ..errors import gravest
 from ..opening import reachable
 from ..report import Reporter, Reporters
 from .tooling import confirmer
+
+if TYPE_CHECKING:
+    from ..console.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -36,17 +42,22 @@ async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
     everybody = Reporters(*told)
     takes = Takes(plan.save)
     sounding = Sounding(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
+    prompt = _prompt(told[0]) if has_prompt() else None
     heard = False
     try:
         if plan.play:
             await sounding.speaker(True)
         async with reachable(plan.options.wanted) as where:
-            options = replace(plan.options, wanted=where, confirm=confirmer(everybody) if plan.confirm else None)
+            confirm = (prompt.confirm if prompt else confirmer(everybody)) if plan.confirm else None
+            options = replace(plan.options, wanted=where, confirm=confirm)
             async with open_chat(options, sounding, takes, everybody) as chat:
                 if plan.mic:
                     await sounding.microphone(True)
-                status = await _piped(chat, plan, told[0], everybody)
-        heard = True
+                if prompt is None:
+                    status = await _piped(chat, plan, told[0], everybody)
+                    heard = True
+                else:
+                    status = await _typed(chat, prompt, told[0], debug=told[0].wants_frames)
     finally:
         await sounding.close(heard=heard)
     return status
@@ -63,3 +74,37 @@ async def _piped(chat: Chat, plan: Plan, answers: Reporter, everybody: Reporter)
     if plan.mic:  # its standard input is nobody who types: it is over when the microphone is, or by a signal
         await chat.sounding.ended
     return gravest(statuses or [0])
+
+
+def _prompt(shown: Reporter) -> Prompt:
+    from ..chat.slash import COMMANDS
+    from ..console.prompt import Prompt
+    from ..console.shown import Shown
+
+    assert isinstance(shown, Shown)
+    return Prompt(shown.screen, COMMANDS.values())
+
+
+async def _typed(chat: Chat, prompt: Prompt, shown: Reporter, *, debug: bool) -> int:
+    from ..chat.typed import Typed
+    from ..console.shown import Shown
+    from ..console.toolbar import State
+
+    assert isinstance(shown, Shown)
+    chat.be_persistent()
+    typed = Typed(
+        chat,
+        echo=prompt.echo,
+        show=shown.show,
+        complain=lambda error: complain(error, debug=debug),
+        cut=shown.cut,
+        leave=prompt.leave,
+    )
+    sounding = chat.sounding
+
+    def state() -> State:
+        return State(typed.doing, sounding.level_dbfs, sounding.speaks)
+
+    async with typed:
+        await prompt.run(typed, lambda: shown.toolbar(state()))
+    return 0

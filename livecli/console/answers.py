@@ -32,10 +32,14 @@ class Answers(Lines):
             self._said = True
             write_out(_shown(text) if sys.stdout.isatty() else text)
 
-    def finished(self, summary: Summary) -> None:
+    def end_line(self) -> None:
+        """The answer is whole."""
         if self._said:
             write_out("\n")
         self._said = False
+
+    def finished(self, summary: Summary) -> None:
+        self.end_line()
         if summary.error:
             complain(summary.error, debug=self._debug)
         elif summary.stats.interrupted:
