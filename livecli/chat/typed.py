@@ -22,7 +22,7 @@ TURNS = ("send",)
 class Typed:
     """A block in which lines may be typed; at its end what is still under way is given up.
 
-    `echo` takes each line, `show` the lines that a command returns, `complain` what goes wrong. `cut` is called where an
+    `echo` takes each line, `show` what a command returns, `complain` what goes wrong. `cut` is called where an
     answer is about to be interrupted, `leave` by `/quit`.
     """
 

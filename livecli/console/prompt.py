@@ -27,7 +27,8 @@ REFRESH_SECONDS = 0.1
 TWICE_SECONDS = 1.5
 """Two Ctrl-C within so long leave."""
 PAUSE_SECONDS = 0.5
-"""Whoever has typed nothing for so long means `y` as an answer, and not as a letter of what he was writing."""
+"""A letter is an answer where nothing is typed for so long before it, and a little less after it: else it is a part of
+what somebody writes."""
 MARK, CONTINUED = "> ", "  "
 
 
@@ -163,8 +164,15 @@ class Prompt:
         self._seat.say(text)
 
     def _answer(self, event: KeyPressEvent) -> None:
-        if self._question is not None and not self._question[1].done():
-            self._question[1].set_result(event.data in "yY")
+        question, pressed_at = self._question, self._pressed_at
+        event.current_buffer.insert_text(event.data)
+
+        def settle() -> None:
+            if self._question is question is not None and self._pressed_at == pressed_at and not question[1].done():
+                event.current_buffer.delete_before_cursor()
+                question[1].set_result(event.data in "yY")
+
+        asyncio.get_running_loop().call_later(PAUSE_SECONDS * 0.8, settle)
 
     def _stop(self, event: KeyPressEvent) -> None:
         now = time.monotonic()

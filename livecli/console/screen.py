@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from prompt_toolkit.application import Application
 from prompt_toolkit.formatted_text import ANSI, StyleAndTextTuples, to_formatted_text
-from prompt_toolkit.output import Output, create_output
+from prompt_toolkit.output import ColorDepth, Output, create_output
 from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 
@@ -192,4 +192,4 @@ def _output() -> Output:
         def get_rows_below_cursor_position(self) -> int:
             return 1
 
-    return Vt100.from_pty(sys.stderr)
+    return Vt100.from_pty(sys.stderr, default_color_depth=ColorDepth.from_env())  # NO_COLOR

@@ -32,7 +32,7 @@ class Shown(Answers):
         self.screen = Screen()
         self._model = self._trouble = ""
         self._latency_ms: float | None = None
-        self._cut = self._deaf = False
+        self._cut = self._deaf = self._was_connected = False
         self._told: LivecliError | None = None
 
     def toolbar(self, state: State) -> StyleAndTextTuples:
@@ -99,22 +99,30 @@ class Shown(Answers):
     # --- the line ---
 
     def connecting(self, endpoint: Endpoint) -> None:
-        super().connecting(endpoint)
+        if self._verbose or not self._model:  # where it is opened again, something else says why
+            super().connecting(endpoint)
         self._model = endpoint.model
 
     def connected(self, summary: Summary) -> None:
-        super().connected(summary)
+        if self._verbose or not self._was_connected:
+            super().connected(summary)
+        elif self._trouble:
+            self.write("connected again")
+        self._was_connected = True
         self._mend()
 
     def retrying(self, retry: Retry) -> None:
-        if not self._trouble:
+        if not self._was_connected:
             super().retrying(retry)
+        elif not self._trouble:
+            why = one_line(retry.error.message)
+            self.write(f"connection lost ({why}), trying again in {retry.seconds:.1f} s")
         self._trouble = f"no connection, attempt {retry.attempt}"
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
         super().resumed(connections, error, again)
         if error is not None and not self._trouble:
-            self.write(f"{one_line(error.message)}; connected again")
+            self.write(f"connection lost ({one_line(error.message)}), connected again")
         elif self._trouble:
             self.write("connected again")
         self._mend()
