@@ -55,6 +55,7 @@ class Prompt:
     def __init__(self, screen: Screen, commands: Iterable[Completable]) -> None:
         self._screen = screen
         self._toolbar: Callable[[], StyleAndTextTuples] = list
+        self._drawn: StyleAndTextTuples = []
         self._seat: Seat
         self._question: tuple[str, asyncio.Future[bool]] | None = None
         self._asking = asyncio.Lock()
@@ -118,15 +119,15 @@ class Prompt:
         return [*self._screen.live, *asked, ("class:prompt", MARK)]
 
     def _below(self) -> StyleAndTextTuples:
-        return self._toolbar()
+        self._drawn = self._toolbar()
+        return self._drawn
 
     async def _refresh(self) -> None:
-        shown = None
-        while True:
-            now = self._toolbar(), self._question is not None and self._is_answerable()
-            if now != shown:
+        answerable = False
+        while True:  # what is drawn may be older, or newer, than what was seen here the last time
+            if self._toolbar() != self._drawn or answerable is not self._is_answerable():
                 self._app.invalidate()
-            shown = now
+            answerable = self._is_answerable()
             await asyncio.sleep(REFRESH_SECONDS)
 
     # --- keys ---
