@@ -6,6 +6,8 @@ from prompt_toolkit.utils import get_cwidth
 
 from ..complaint import one_line
 
+CLOSING = "、。，．・：；？！）］｝」』】〉》ー"
+"""No row begins with one of these."""
 JOINERS = ("\u200c", "\u200d")
 """What joins letters, and emoji: they are not printable, but no terminal obeys them."""
 
@@ -21,16 +23,18 @@ def rows(text: str, columns: int) -> list[str]:
 
 def _end(text: str, columns: int) -> int | None:
     """Where the first row ends: after a space or beside a wide character, else in the middle of a word."""
-    width = end = 0
+    width = end = before = 0
     for place, character in enumerate(text):
         cells = get_cwidth(character)
-        if cells == 2:
+        if character in CLOSING and end == place:
+            end = before
+        elif cells == 2:
             end = place
         width += cells
         if width > columns and character != " ":
             return end or max(place, 1)
         if character == " " or cells == 2 or (cells == 0 and end == place):
-            end = place + 1
+            before, end = end, place + 1
     return None
 
 

@@ -300,6 +300,15 @@ def test_a_tool_is_shown_and_confirmed_without_disturbing_what_is_typed(chat):
     leave(opened)
 
 
+def test_sources_are_numbered_and_listed(chat):
+    opened = chat("--search")
+    opened.enter("search for trains")
+    opened.wait_for_line("search for trains")
+    screen = opened.wait("[1] example.com https://example.com/", "ready  ")
+    assert screen.index("\nsearch for trains") < screen.index("[1]")
+    leave(opened)
+
+
 def test_nothing_that_the_model_says_is_obeyed(chat):
     opened = chat()
     opened.enter("attack")
