@@ -11,22 +11,22 @@ help: ## list these
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	$(RUN) -m livecli send --local -o demo.reply.wav
 
-test: $(DEV) ## run the tests
-	$(RUN) -m pytest -q
+test: $(DEV) ## run the tests, each file on one of the cores
+	$(RUN) -m pytest -q --numprocesses auto --dist loadfile
 
 lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
-bench: $(DEV) ## measure livecli against its peers, side by side
+bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
 pictures: $(DEV) ## draw the README's picture of a chat anew
 	$(RUN) -m tests.pictures
 
 clean: ## remove what the others made
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
+	rm -rf $(VENV) .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)

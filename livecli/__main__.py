@@ -44,12 +44,15 @@ def _run(argv: list[str]) -> int:
         write_out(f"livecli {__version__}\n")
         return 0
 
+    from .late import load_late
+
+    load_late()
     import typer
 
-    from .cli import app
+    from .cli import app_for
 
     try:
-        status = app(args=argv or ["--help"], prog_name="livecli", standalone_mode=False)
+        status = app_for(argv)(args=argv or ["--help"], prog_name="livecli", standalone_mode=False)
     except typer.TyperException as error:
         from .errors import UsageError
 

@@ -21,7 +21,7 @@ from .endpoint import Wanted
 from .errors import UsageError
 from .figures import Summary
 from .opening import Timeouts, open_authorised, reachable
-from .protocol.models import Platform
+from .protocol.platforms import Platform
 from .question import Question, ask
 from .report import Reporter
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from .audio.pcm import SAMPLE_BYTES, AudioSource, chunked, paced
 from .configuration import Activity
@@ -17,19 +16,19 @@ from .errors import UsageError
 from .figures import TransferStats
 from .line import Line
 from .protocol import events
+from .record import record
 from .report import Reporter
 from .utterances import Utterances
-from .written import written
 
 HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
-CHUNKS_AT_ONCE = 16
+CHUNKS_AT_ONCE = 32
 """The most that one write takes where they are due: more gains nothing."""
-WRITES_PER_BREATH = 2
+WRITES_PER_BREATH = 4
 """Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
 
 
-@dataclass(frozen=True)
+@record
 class Sending:
     """How audio is sent: bytes of PCM a chunk, times real time (0: as fast as the socket takes it)."""
 
@@ -125,6 +124,8 @@ class Asking:
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
         """Send a text turn, and what is shown with it, in the form that the model takes."""
+        from .written import written
+
         self._ending.ask()
         for event in written(self._line.endpoint.model, text, pictures, interrupts=interrupts):
             await self.say(event)

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from websockets.exceptions import ConnectionClosed
 
@@ -19,14 +19,15 @@ from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection, dial
 from .endpoint import Endpoint
 from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from .protocol import events
-from .protocol.explanation import explain
 from .protocol.machine import LiveProtocol, Side, State
-from .protocol.situation import Situation
 from .report import Reporter
 from .upgrade import failures_as_errors
 
+if TYPE_CHECKING:
+    from .protocol.situation import Situation
 
-@dataclass
+
+@dataclass(eq=False, repr=False)
 class Timings:
     """Seconds that each step took, None where it was not taken."""
 
@@ -61,21 +62,32 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        await self.send_all((event,))
+        frame = self._protocol.send(event)
+        if self._reporter.wants_frames:
+            self._reporter.frame("sent", frame)
+        if not self._connection.write((frame,)):
+            await self._send_slowly((frame,))
+        self._reporter.event("sent", event, self._clock() - self.opened_at)
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
-        frames = [self._protocol.send(event) for event in said]
+        encode = self._protocol.send
+        frames = [encode(event) for event in said]
         if self._reporter.wants_frames:
             for frame in frames:
                 self._reporter.frame("sent", frame)
+        if not self._connection.write(frames):
+            await self._send_slowly(frames)
+        at = self._clock() - self.opened_at
+        tell = self._reporter.event
+        for event in said:
+            tell("sent", event, at)
+
+    async def _send_slowly(self, frames: Sequence[bytes]) -> None:
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
-        at = self._clock() - self.opened_at
-        for event in said:
-            self._reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
         """The next thing the service says.
@@ -157,6 +169,8 @@ class Session:
         if ours and ours.code in (1002, 1007, 1009):
             what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
             return ProtocolError(f"the server sent {what}")
+        from .protocol.explanation import explain
+
         code = closed.rcvd.code if closed.rcvd else 1006
         error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
         for secret in self.secrets:
@@ -164,6 +178,8 @@ class Session:
         return error
 
     def _situation(self) -> Situation:
+        from .protocol.situation import Situation
+
         said, where = self._protocol, self.endpoint
         return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from .endpoint import Endpoint
+from .record import record
 
 if TYPE_CHECKING:
+    from .endpoint import Endpoint
     from .protocol import events, messages
 
 
@@ -20,7 +21,7 @@ class Activity(StrEnum):
     AUTO = "auto"
 
 
-@dataclass(frozen=True)
+@record
 class Configuration:
     """The options of a session. None leaves the choice to the service.
 
@@ -75,7 +76,7 @@ def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
 def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
     """Vertex AI says which messages a handle includes, if asked; the Developer API refuses to be asked."""
     from .protocol import messages
-    from .protocol.models import Platform
+    from .protocol.platforms import Platform
 
     return messages.SessionResumptionConfig(transparent=endpoint.platform is Platform.VERTEX or None)
 

@@ -28,6 +28,7 @@ QUEUED_MESSAGES = 8
 PING_SECONDS, PONG_SECONDS = 20, 40
 """Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
 READ_BYTES = 256 * 1024
+KEYS_AT_ONCE = 64
 BUFFERED_BYTES = 32 * 1024
 """What may wait in the transport before a send waits with it."""
 CLOSE_SECONDS = 1.0
@@ -39,7 +40,16 @@ class Connection(ClientConnection):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._out: Any = transport
+        self._is_full = False
         super().connection_made(transport)
+
+    def pause_writing(self) -> None:
+        self._is_full = True
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        self._is_full = False
+        super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Where a write fails, asyncio gives up the socket with all that has arrived and is still to be read.
@@ -51,17 +61,18 @@ class Connection(ClientConnection):
                 self.data_received(data)
         super().connection_lost(exc)
 
+    def write(self, messages: Sequence[bytes]) -> bool:
+        """Send text messages, in order, in a single write; False, and nothing is sent, where that has to wait."""
+        if self._is_full or self._out.is_closing() or self.protocol.state is not State.OPEN:
+            return False
+        self._out.write(text_frames(messages))
+        return True
+
     async def send_all(self, messages: Sequence[bytes]) -> None:
-        """Send text messages, in order, in a single write where that need not wait. Raises ConnectionClosed."""
-        while messages and not self._takes_more():
+        """As `write`, and wait where that has to. Raises ConnectionClosed."""
+        while messages and not self.write(messages):
             await self.send(messages[0], text=True)
             messages = messages[1:]
-        if messages:
-            self._out.write(text_frames(messages))
-
-    def _takes_more(self) -> bool:
-        waiting: int = self._out.get_write_buffer_size()
-        return self.state is State.OPEN and waiting <= BUFFERED_BYTES and not self._out.is_closing()
 
     def abort(self) -> None:
         """Drop the connection without a word."""
@@ -70,12 +81,21 @@ class Connection(ClientConnection):
 
 def text_frames(messages: Sequence[bytes]) -> bytes:
     """Each message as one frame, masked with a key of its own, as a client has to (RFC 6455, 5.2 and 5.3)."""
-    keys = os.urandom(4 * len(messages))  # in one go: asking the system is dearer than masking
     frames: list[bytes] = []
-    for at, message in enumerate(messages):
-        key = keys[4 * at : 4 * at + 4]
+    for message in messages:
+        key = next(_keys)
         frames += _head(len(message)), key, mask(message, key)
     return b"".join(frames)
+
+
+def _made_keys() -> Iterator[bytes]:
+    """Masks from the system's own source, many at a time: asking it is dearer than masking."""
+    while True:
+        made = os.urandom(4 * KEYS_AT_ONCE)
+        yield from [made[at : at + 4] for at in range(0, len(made), 4)]
+
+
+_keys = _made_keys()
 
 
 def mask_in_python(data: BytesLike, mask: bytes | bytearray) -> bytes:

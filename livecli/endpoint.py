@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from .errors import UsageError
-from .protocol.models import DEFAULT_MODEL, Platform
+from .protocol.platforms import DEFAULT_MODEL, Platform
+from .record import record
 
 Environment = Mapping[str, str]
 
@@ -42,23 +42,24 @@ BETA_VERSIONS = {Platform.VERTEX: "v1beta1", Platform.DEVELOPER: "v1beta"}
 BASE_URL_VARIABLES = {Platform.VERTEX: "GOOGLE_VERTEX_BASE_URL", Platform.DEVELOPER: "GOOGLE_GEMINI_BASE_URL"}
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
+# Compiled when one is needed: all of them are half a millisecond of every start.
 _FULL_PATHS = {
-    Platform.VERTEX: re.compile(r"google\.cloud\.aiplatform\.[^./]+\.LlmBidiService/BidiGenerateContent/?$"),
-    Platform.DEVELOPER: re.compile(
+    Platform.VERTEX: r"google\.cloud\.aiplatform\.[^./]+\.LlmBidiService/BidiGenerateContent/?$",
+    Platform.DEVELOPER: (
         r"google\.ai\.generativelanguage\.[^./]+\.GenerativeService[./]BidiGenerateContent(Constrained)?/?$"
     ),
 }
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._:@-]*"
 _SPELLINGS = {  # What a word may look like, so that none can bend a URL or a resource name.
-    "project": re.compile(_SEGMENT),
-    "location": re.compile(r"[a-z][a-z0-9-]*"),
-    "version of the API": re.compile(r"v[0-9][a-z0-9]*"),
-    "model": re.compile(rf"{_SEGMENT}|(?:projects|publishers|models|tunedModels)(?:/{_SEGMENT})+"),
+    "project": _SEGMENT,
+    "location": r"[a-z][a-z0-9-]*",
+    "version of the API": r"v[0-9][a-z0-9]*",
+    "model": rf"{_SEGMENT}|(?:projects|publishers|models|tunedModels)(?:/{_SEGMENT})+",
 }
-_RESOURCE = re.compile(r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/")
+_RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
 
 
-@dataclass(frozen=True)
+@record
 class Wanted:
     """What the flags said; None is not said. With `local`, `base_url` is the embedded emulator's."""
 
@@ -71,7 +72,7 @@ class Wanted:
     local: bool = False
 
 
-@dataclass(frozen=True)
+@record
 class Endpoint:
     """Where a session is opened. `model` is the bare id, `resource` what `setup.model` says on this platform."""
 
@@ -110,7 +111,7 @@ def choose_platform(
         if said := value(environ, name):
             return Platform.VERTEX if said.lower() in ("true", "1") else Platform.DEVELOPER, f"{name}={said[:20]}"
     for platform, pattern in _FULL_PATHS.items():
-        if pattern.search(wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
+        if re.search(pattern, wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
             return platform, "the base URL names its service"
     if wanted.project or _part_of_resource("project", wanted, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
         return Platform.VERTEX, "a project is named"
@@ -180,7 +181,7 @@ def value(environ: Environment, name: str) -> str | None:
 
 def checked(what: str, text: str) -> str:
     """`text` if it can be the name of a `what` (project, location, model …), so that it cannot bend a URL."""
-    if _SPELLINGS[what].fullmatch(text):
+    if re.fullmatch(_SPELLINGS[what], text):
         return text
     raise UsageError(f"this cannot be the name of a {what}: {text[:60]!r}")
 
@@ -204,7 +205,7 @@ def _location(wanted: Wanted, environ: Environment) -> str:
 
 def _part_of_resource(part: str, wanted: Wanted, environ: Environment) -> str | None:
     """The project or location inside a model given as a full resource name, since only they can serve it."""
-    match = _RESOURCE.match(wanted.model or value(environ, "LIVECLI_MODEL") or "")
+    match = re.match(_RESOURCE, wanted.model or value(environ, "LIVECLI_MODEL") or "")
     return match[part] if match else None
 
 
@@ -243,6 +244,6 @@ def _parse(text: str, where: str) -> SplitResult:
 
 def _url(base: SplitResult, service_path: str) -> str:
     """A base that ends in a full service path is used as it is; any other path is a prefix."""
-    full = any(pattern.search(base.path) for pattern in _FULL_PATHS.values())
+    full = any(re.search(pattern, base.path) for pattern in _FULL_PATHS.values())
     path = base.path if full else base.path.rstrip("/") + service_path
     return f"{base.scheme}://{base.netloc}{path}"

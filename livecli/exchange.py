@@ -18,7 +18,6 @@ from .gathered import one_error
 from .line import Line
 from .protocol import events
 from .report import Reporter
-from .stalls import Waiting, stalled
 from .tools.calls import Calls, Confirm
 from .tools.toolbox import Toolbox
 
@@ -187,6 +186,8 @@ class Exchange:
             self._stats.note(event, now)
             self._follow(event)
         self._ending.check()
+        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
+            self._nothing_due.set()
 
     async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         stats = self._stats
@@ -218,8 +219,6 @@ class Exchange:
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
             case events.Fault(code, message, status):
                 self._reporter.warning(f"the server reports an error: {code} {status} {message}")
-        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
-            self._nothing_due.set()
 
     def keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
@@ -243,6 +242,8 @@ class Exchange:
             since = None if self._held_up or (self._ending.awaited and self._calls.pending) else self._silence.since
             left = idle_timeout if since is None else since + idle_timeout - self._clock()
             if left <= 0:
+                from .stalls import Waiting, stalled
+
                 waiting = Waiting(self._ending.awaited, self._activity, self._told, self._ending.status)
                 raise stalled(idle_timeout, self._stats, waiting)
             await asyncio.sleep(left)

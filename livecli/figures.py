@@ -16,7 +16,7 @@ from .protocol import events
 SUMMARY_SCHEMA = "livecli/summary@1"
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class TransferStats:
     """Everything that is counted in a run, while it is."""
 
@@ -96,7 +96,7 @@ class TransferStats:
         return (at - self.asked_at) * 1000
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Summary:
     """How a run ended: what `--json` prints and what the table shows."""
 

@@ -54,7 +54,7 @@ def _bucket(gap: float) -> int:
     return round(math.log(max(gap, 1e-7)) / Gaps.GROWTH)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Flow:
     """Audio in one direction. Sizes in bytes, times in seconds."""
 

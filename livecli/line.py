@@ -89,8 +89,7 @@ class Line:
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""
         session, direct = self._session, self._caught_up.is_set()
-        for event in said:
-            self.resumption.say(event)
+        self.resumption.say(said)
         if direct:
             try:
                 return await session.send_all(said)

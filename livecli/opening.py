@@ -5,19 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .client import Session, open_session
 from .credentials import Credential
 from .endpoint import Endpoint, Wanted
 from .errors import LivecliError
-from .line import Line
 from .protocol import events
+from .record import record
 from .report import Reporter
-from .resumption import History, Resumption
+
+if TYPE_CHECKING:
+    from .line import Line
+    from .resumption import History
 
 
-@dataclass(frozen=True)
+@record
 class Timeouts:
     """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
 
@@ -83,6 +87,8 @@ async def open_line(
     history: History | None = None,
 ) -> AsyncIterator[Line]:
     """As `open_authorised`, but what is open is the session, whatever becomes of its connections."""
+    from .line import Line
+    from .resumption import Resumption
 
     def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)

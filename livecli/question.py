@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from .asking import Sending
@@ -14,30 +14,28 @@ from .audio.files import SAMPLE, FileSource, open_source
 from .audio.pcm import AudioSink, Tee, rechunk
 from .audio.places import same_file
 from .audio.reply import Reply, open_reply
-from .bisection import bisect, is_unspecific, put_blame
 from .configuration import Activity, Configuration, setup
 from .credentials import resolve
 from .endpoint import Endpoint, Wanted
 from .errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from .exchange import Exchange
 from .figures import Summary
-from .images import open_image
 from .opening import Timeouts, open_line
 from .protocol import events
 from .protocol.codec import encode_client, setup_json
+from .record import record
 from .report import Reporter
 from .running import interruption
 from .stalls import silence_sent
 from .tools.calls import Confirm
 from .tools.toolbox import Toolbox
 from .truncation import signs_of_truncation
-from .written import written
 
 ENDLESS_FROM_SECONDS = 600.0
 """A session without compression ends after 15 minutes of audio, the answers to it included (documented)."""
 
 
-@dataclass(frozen=True)
+@record
 class Question:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 
@@ -121,6 +119,8 @@ async def _ask_or_bisect(question: Question, wanted: Wanted, summary: Summary, r
     try:
         await _ask(question, wanted, summary, reporter)
     except ServerError as error:
+        from .bisection import bisect, is_unspecific, put_blame
+
         if question.bisects and summary.setup_seconds is None and is_unspecific(error):
             endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
             opening = question.setup(endpoint)
@@ -172,6 +172,10 @@ async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None
 
 
 async def _pictures(question: Question) -> list[events.Image]:
+    if not question.images:
+        return []
+    from .images import open_image
+
     return [await asyncio.to_thread(open_image, path) for path in question.images]
 
 
@@ -233,6 +237,8 @@ async def rehearse(question: Question, wanted: Wanted) -> str:
         endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
         said: list[events.Event] = [question.setup(endpoint, source.seconds if source else 0.0)]
         if source is None:
+            from .written import written
+
             said += written(endpoint.model, question.text or "", pictures)
         else:
             if question.sending.activity is Activity.MANUAL:

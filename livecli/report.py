@@ -122,10 +122,9 @@ class Reporters(Reporter):
         self.wants_frames = any(reporter.wants_frames for reporter in reporters)
         for name in TOLD:
             methods = [getattr(reporter, name) for reporter in reporters]
-            idle = getattr(Reporter, name)  # who has no method of its own need not be called for every chunk
-            setattr(
-                self, name, partial(_tell, [each for each in methods if getattr(each, "__func__", None) is not idle])
-            )
+            nothing = getattr(Reporter, name)  # who does nothing need not be called for every chunk
+            told = [method for method in methods if getattr(method, "__func__", None) is not nothing]
+            setattr(self, name, told[0] if len(told) == 1 else partial(_tell, told))
 
 
 TOLD = tuple(name for name, method in vars(Reporter).items() if callable(method) and not name.startswith("_"))

@@ -7,14 +7,13 @@ includes what that answered, and nothing that was said later (on trust: Google's
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 
 import msgspec
 
 from .protocol import events, messages
 from .protocol.codec import setup_json
-from .protocol.models import seeds_history
 from .tail import Tail
 
 History = Callable[[], tuple[messages.Content, ...]]
@@ -73,12 +72,12 @@ class Resumption:
         """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
         return self.ready and (self.transparent or not self.unsaid)
 
-    def say(self, event: events.Event) -> None:
+    def say(self, said: Sequence[events.Event]) -> None:
         """Note what is about to be said. Raises OSError where it has to be kept and the disk is full."""
         if self.expected and (self.possible or self._tail.held_bytes < UNCONFIRMED_BYTES):
-            self._tail.append(event)
+            self._tail.extend(said)
         else:
-            self._tail.pass_by()
+            self._tail.pass_by(len(said))
         while self.live and self._tail.held_bytes > LIVE_BYTES:
             self._tail.forget(self._tail.first)
 
@@ -114,7 +113,7 @@ class Resumption:
         if self.handle is None:
             told = bool(self._told())
             seeded = messages.HistoryConfig(initial_history_in_client_content=True)
-            config = seeded if told and seeds_history(self._model) else self._setup.body.history_config
+            config = seeded if told and self._seeds() else self._setup.body.history_config
             return events.Setup(msgspec.structs.replace(self._setup.body, history_config=config), self._setup.extra)
         wanted = messages.SessionResumptionConfig(handle=self.handle, transparent=self.transparent or None)
         extra = {key: value for key, value in self._setup.extra.items() if key not in KEYS}
@@ -123,7 +122,7 @@ class Resumption:
     def begin(self) -> Iterator[events.Event]:
         """A connection has been opened. What is to be said over it first, and what is added to that meanwhile."""
         told = () if self.handle is not None else self._told()
-        seeding = [events.ClientTurns(told, turn_complete=seeds_history(self._model))] if told else []
+        seeding = [events.ClientTurns(told, turn_complete=self._seeds())] if told else []
         self._before = self._tail.first - 1 - len(seeding)
         self.ready = False
         return chain(seeding, self._tail)
@@ -131,6 +130,12 @@ class Resumption:
     def close(self) -> None:
         """Give the file back."""
         self._tail.close()
+
+    def _seeds(self) -> bool:
+        """Whether a history can be told so that the model does not answer it."""
+        from .protocol.models import seeds_history
+
+        return seeds_history(self._model)
 
     def _told(self) -> tuple[messages.Content, ...]:
         return self._history() if self._history is not None else ()

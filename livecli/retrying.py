@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from typing import TypeVar
 
 from .errors import LivecliError
+from .record import record
 
 T = TypeVar("T")
 
@@ -18,7 +18,7 @@ LONGEST_RETRY_AFTER_SECONDS = 120.0
 """What a server may ask for at the most: more than that is for the user to wait."""
 
 
-@dataclass(frozen=True)
+@record
 class Retry:
     """One more attempt is due: number `attempt` (from 1) of `most` (None: any), after `seconds`, because of `error`."""
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from .audio.pcm import SILENCE_PEAK, dbfs
 from .configuration import Activity
 from .errors import DeadlineError
 from .figures import TransferStats
+from .record import record
 
 LONGER = "--idle-timeout gives it longer"
 
 
-@dataclass(frozen=True)
+@record
 class Waiting:
     """What an exchange waits in: `asked` once the question was sent whole; `activity` of a spoken one.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from .protocol import events
 
@@ -17,7 +17,7 @@ IN_MEMORY_BYTES = 1024 * 1024
 COMPACT_BYTES = 8 * 1024 * 1024
 """How much may be forgotten before the file is written anew without it."""
 
-_HEAD = struct.Struct("<II")  # what it is, and the bytes that follow
+_HEAD = struct.Struct("<III")  # what it is; of audio the size of a chunk; and the bytes that follow
 _KINDS: tuple[type[events.Event], ...] = (
     events.ActivityStart,
     events.ActivityEnd,
@@ -28,7 +28,8 @@ _KINDS: tuple[type[events.Event], ...] = (
     events.ToolResponse,
     events.ContextUpdate,
 )
-"""Everything but audio, which is nearly all there is: there "what it is" is the rate, and no rate is that low."""
+"""Everything but audio, which is nearly all there is: there "what it is" is the rate, and no rate is that low. Chunks
+that were written at once are one record."""
 
 
 class Tail:
@@ -39,34 +40,44 @@ class Tail:
         self._spool = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - `close` closes it
         # Counted over everything that was ever appended; the file begins at `_base`.
         self._base = self._start = self._stop = 0
+        self._skipped = 0  # events of the record at `_start` that are forgotten
+        self._is_at_end = True  # to seek there each time would cost as much as sending does
 
-    def append(self, event: events.Event) -> None:
-        """The next thing said. Raises OSError where the disk is full."""
-        if isinstance(event, events.AudioChunk):
-            packed = _HEAD.pack(event.rate, len(event.pcm)) + event.pcm
-        else:
-            body = _packed(event)
-            packed = _HEAD.pack(_KINDS.index(type(event)), len(body)) + body
-        self._spool.seek(self._stop - self._base)
+    def extend(self, said: Sequence[events.Event]) -> None:
+        """What is said next. Raises OSError where the disk is full."""
+        packed = _audio(said) or b"".join(map(_record, said))
+        if not self._is_at_end:
+            self._spool.seek(self._stop - self._base)
+            self._is_at_end = True
         self._spool.write(packed)
         self._stop += len(packed)
-        self.end += 1
+        self.end += len(said)
 
     def forget(self, number: int) -> None:
         """Everything up to `number`, that one included, need not be said again."""
-        if number >= self.end - 1:
-            self.first, self._start = self.end, self._stop
-        while self.first <= min(number, self.end - 1):
-            _, length = self._head(self._start)
-            self._start += _HEAD.size + length
-            self.first += 1
+        number = min(number, self.end - 1)
+        if number < self.first:
+            return
+        if number == self.end - 1:
+            self.first, self._start, self._skipped = self.end, self._stop, 0
+        while self.first <= number:
+            _, size, length = self._head(self._start)
+            left = _count(size, length) - self._skipped
+            if number - self.first + 1 < left:
+                self._skipped += number - self.first + 1
+                self.first = number + 1
+            else:
+                self._start += _HEAD.size + length
+                self.first += left
+                self._skipped = 0
         if self._start == self._stop or self._start - self._base > COMPACT_BYTES:
             self._compact()
 
-    def pass_by(self) -> None:
-        """The next thing said is not held, and so nothing before it is of use either."""
-        self.end += 1
+    def pass_by(self, count: int) -> None:
+        """What is said next is not held, and so nothing before it is of use either."""
         self.forget(self.end - 1)
+        self.end += count
+        self.first = self.end
 
     @property
     def held_bytes(self) -> int:
@@ -75,33 +86,69 @@ class Tail:
 
     def __iter__(self) -> Iterator[events.Event]:
         """All that is held, and what is appended meanwhile; not what is forgotten meanwhile."""
-        at = self._start
-        while (at := max(at, self._start)) < self._stop:
-            kind, length = self._head(at)
+        number = self.first
+        at, before = self._start, self.first - self._skipped  # a record, and the number of its first event
+        while max(number, self.first) < self.end:
+            if self.first > number:
+                number, at, before = self.first, self._start, self.first - self._skipped
+            kind, size, length = self._head(at)
             body = self._spool.read(length)
-            at += _HEAD.size + length
-            if kind < len(_KINDS):
-                yield _unpacked(_KINDS[kind], body)
-            else:
-                yield events.AudioChunk(body, kind)
+            for each in list(_events(kind, size, body))[number - before :]:
+                if self.first <= number:
+                    yield each
+                number += 1
+            at, before = at + _HEAD.size + length, number
 
     def close(self) -> None:
         """Give the file back."""
         self._spool.close()
 
-    def _head(self, at: int) -> tuple[int, int]:
+    def _head(self, at: int) -> tuple[int, int, int]:
+        self._is_at_end = False
         self._spool.seek(at - self._base)
-        kind, length = _HEAD.unpack(self._spool.read(_HEAD.size))
-        return kind, length
+        kind, size, length = _HEAD.unpack(self._spool.read(_HEAD.size))
+        return kind, size, length
 
     def _compact(self) -> None:
         """Let go of what is forgotten: nearly always that is all there was."""
+        self._is_at_end = False
         old, self._spool = self._spool, tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115
         old.seek(self._start - self._base)
         while block := old.read(IN_MEMORY_BYTES):
             self._spool.write(block)
         old.close()
         self._base = self._start
+
+
+def _audio(said: Sequence[events.Event]) -> bytes:
+    """Chunks of one size (the last may be smaller) and rate as one record; nothing where they are not that."""
+    chunks = [event for event in said if type(event) is events.AudioChunk]
+    if not chunks or len(chunks) < len(said):
+        return b""
+    rate, size, last = chunks[0].rate, len(chunks[0].pcm), len(chunks[-1].pcm)
+    pcm = b"".join([chunk.pcm for chunk in chunks])
+    alike = all(chunk.rate == rate and len(chunk.pcm) == size for chunk in chunks[:-1])
+    return _HEAD.pack(rate, size, len(pcm)) + pcm if alike and 0 < last <= size and chunks[-1].rate == rate else b""
+
+
+def _record(event: events.Event) -> bytes:
+    if isinstance(event, events.AudioChunk):
+        return _HEAD.pack(event.rate, max(1, len(event.pcm)), len(event.pcm)) + event.pcm
+    body = _packed(event)
+    return _HEAD.pack(_KINDS.index(type(event)), 0, len(body)) + body
+
+
+def _count(size: int, length: int) -> int:
+    """How many events a record holds."""
+    return max(1, -(-length // size)) if size else 1
+
+
+def _events(kind: int, size: int, body: bytes) -> Iterator[events.Event]:
+    if not size:
+        yield _unpacked(_KINDS[kind], body)
+        return
+    for at in range(0, max(1, len(body)), size):
+        yield events.AudioChunk(body[at : at + size], kind)
 
 
 def _packed(event: events.Event) -> bytes:

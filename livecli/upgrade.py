@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import ssl
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 
 from .endpoint import Endpoint
 from .errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
-from .protocol.models import Platform
+from .protocol.platforms import Platform
 
 STATUSES: dict[int, tuple[type[LivecliError], str]] = {
     401: (AuthError, "the credential was refused: `livecli auth status` says which one is used"),
@@ -122,6 +121,8 @@ def _other_hint(status: int) -> str | None:
 
 def message_in(body: bytes) -> str:
     """Google's `error.message`, or the first line of a plain text; nothing of an HTML page."""
+    import json
+
     text = body[:4096].decode(errors="replace").strip()
     try:
         text = json.loads(text)["error"]["message"]

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "livecli"
 
 FLOORS = [
-    ["errors", "mistake"],
+    ["errors", "late", "mistake", "record"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
     ["tail", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
     ["configuration", "figures", "upgrade", "retrying", "connection"],

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import FileError, UsageError
-from .decoding import decode
 from .pcm import SAMPLE_BYTES
 from .resample import Resampler
 from .wav import read_wav_head
@@ -132,6 +131,8 @@ class FileSource:
                 data_bytes = there if head.data_bytes is None else min(head.data_bytes, there)
                 self.seconds = data_bytes // SAMPLE_BYTES / self.rate
             return _samples(stream, head.data_bytes), self.rate
+        from .decoding import decode
+
         sound = decode(stream, head, size, self._shown, held)
         self.seconds = sound.seconds
         self.description = _description(self.rate, sound.rate, sound.channels, sound.container, sound.encoding)

@@ -8,6 +8,7 @@ leaves the length open.
 from __future__ import annotations
 
 import io
+import os
 from contextlib import suppress
 from pathlib import Path
 from typing import IO
@@ -141,9 +142,12 @@ class _PartialFile:
 
     def _put_header(self, file: io.FileIO, rate: int) -> None:
         """Into its place in a single write, so that no reader sees half of it; then back to the end."""
-        if self._header_bytes:
+        header = wav_header(rate, self.written) if self._header_bytes else b""
+        if header and hasattr(os, "pwrite"):
+            os.pwrite(file.fileno(), header, 0)
+        elif header:
             file.seek(0)
-            write_all(file, wav_header(rate, self.written))
+            write_all(file, header)
         file.seek(self._header_bytes + self.written)
 
     def _try_out(self) -> None:

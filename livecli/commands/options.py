@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..configuration import Activity
-from ..protocol.models import Platform
+from ..protocol.platforms import Platform
 
 if TYPE_CHECKING:
     from ..opening import Timeouts

@@ -134,11 +134,11 @@ class Lines(Reporter):
             self.talk(f"{name:10}{value}")
 
 
-_OPAQUE_STRING = re.compile(rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]+)')
+_OPAQUE_STRING = rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]+)'
 
 
 def elided(frame: bytes | str) -> str:
     """A frame for the eye: audio, pictures and handles are replaced by their length, and it is on one line."""
     data = frame.encode() if isinstance(frame, str) else frame
-    short = _OPAQUE_STRING.sub(lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
+    short = re.sub(_OPAQUE_STRING, lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
     return one_line(re.sub(r"\s*\n\s*", "", short.decode(errors="replace")))

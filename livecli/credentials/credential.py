@@ -5,13 +5,14 @@ Nothing here knows a platform's preferences (that is `decision`) or google-auth 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
 from ..endpoint import Environment, value
 from ..errors import AuthError
+from ..record import record
 
 TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
@@ -45,7 +46,7 @@ class Tokens(Protocol):
     def expires_at(self) -> datetime | None: ...
 
 
-@dataclass(frozen=True)
+@record
 class Credential:
     """What is sent to prove who asks. `source` is where it came from and `why` the reason it won.
 
@@ -107,7 +108,7 @@ class Credential:
         return {"Authorization": f"Bearer {secret}", **quota}
 
 
-@dataclass(frozen=True)
+@record
 class Source:
     """One place where a credential could be, what was found there (never the secret), and whether it won."""
 

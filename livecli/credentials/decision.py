@@ -7,11 +7,12 @@ Where credentials come from is `credential` and `adc`; how a URL is built is `en
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ..endpoint import Endpoint, Environment, Wanted, base_url, build, choose_platform, is_loopback, value
 from ..errors import AuthError, LivecliError
-from ..protocol.models import Platform
+from ..protocol.platforms import Platform
+from ..record import record
 from . import gcloud, stored
 from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, file_credential
 from .credential import (
@@ -53,7 +54,7 @@ MISSING = {
 NO_CREDENTIAL = Credential("none", Kind.NONE)
 
 
-@dataclass(frozen=True)
+@record
 class Decision:
     """What was decided and from what. Where `error` is set, `endpoint` is None, and `credential` may be."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import AuthError, LivecliError, QuotaError, ServerError
-from .models import Platform
+from .platforms import Platform
 from .situation import Situation
 
 if TYPE_CHECKING:

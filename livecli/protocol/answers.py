@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..errors import ServerError
 from .answer import DOCUMENTED, GUESSED, Answer, busy, denied, failed, lost, refused
-from .models import Platform
+from .platforms import Platform
 
 WHICH_KEY = "check the key or token: `livecli auth status` says which one is used"
 WAIT = "wait, then try again"

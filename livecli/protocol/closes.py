@@ -5,7 +5,7 @@ The emulator refuses with these texts. What they mean for whoever receives one i
 
 from __future__ import annotations
 
-from .models import Platform
+from .platforms import Platform
 
 INVALID_ARGUMENT = "Request contains an invalid argument."
 PRECONDITION_FAILED = "Precondition check failed."

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import ProtocolError
 from . import closes, codec, events
 from .closes import Refusal
-from .models import Platform
+from .platforms import Platform
 
 
 class Side(Enum):

@@ -12,19 +12,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-
-class Platform(StrEnum):
-    """Who serves the API: Vertex AI (since renamed Gemini Enterprise Agent Platform) or the Gemini Developer API."""
-
-    VERTEX = "vertex"
-    DEVELOPER = "developer"
-
+from .platforms import DEFAULT_MODEL as DEFAULT_MODEL  # noqa: PLC0414 - the emulator has them from here
+from .platforms import Platform as Platform  # noqa: PLC0414
 
 BOTH = frozenset(Platform)
 VERTEX = frozenset({Platform.VERTEX})
 DEVELOPER = frozenset({Platform.DEVELOPER})
-
-DEFAULT_MODEL = "gemini-3.8-live"
 
 
 class Thinking(StrEnum):

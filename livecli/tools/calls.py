@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckError, ProtocolError
 from ..protocol import events
 from ..protocol.messages import FunctionCall, FunctionResponse
 from ..report import Reporter
-from .command import Outcome, failure, run
 from .toolbox import Tool, Toolbox
+
+if TYPE_CHECKING:
+    from .command import Outcome
 
 MAX_ROUNDS = 32
 """How often a model may call functions for one question: one that never stops costs money."""
@@ -105,6 +107,8 @@ class Calls:
         await self._send(events.ToolResponse((response,)))
 
     async def _outcome(self, tool: Tool | None, call: FunctionCall) -> Outcome:
+        from .command import failure, run
+
         if tool is None:
             tools = "no tool of that name" if self._toolbox else "nothing here answers tool calls"
             self._reporter.warning(f"the model calls {call.name}; {tools}")

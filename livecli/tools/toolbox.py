@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, UsageError
-from ..protocol.models import DEFAULT_MODEL, MODELS, Calling
+from ..record import record
 
 if TYPE_CHECKING:
     from ..protocol.messages import FunctionDeclaration
+    from ..protocol.models import Calling
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 """What the API takes as the name of a function."""
@@ -24,7 +23,7 @@ ONE_TEXT = {"type": "object", "properties": {"input": {"type": "string", "descri
 """The parameters where none are declared: a model has to put what it means somewhere."""
 
 
-@dataclass(frozen=True)
+@record
 class Tool:
     """A function, and the command that answers it. `parameters` is a JSON schema; None: it takes none.
 
@@ -44,6 +43,8 @@ class Tool:
     @property
     def calling(self) -> Calling | None:
         """How it is declared, if anything was said of that."""
+        from ..protocol.models import Calling
+
         return None if self.blocking is None else Calling.BLOCKING if self.blocking else Calling.NON_BLOCKING
 
 
@@ -70,6 +71,8 @@ class Toolbox:
 
     def declarations(self, model: str) -> tuple[FunctionDeclaration, ...]:
         """As the setup has them. Raises UsageError where `model` does not take one as it is declared."""
+        if self:
+            from ..protocol.models import MODELS
         for tool in self:
             known = MODELS.get(model)
             if known and tool.calling and tool.calling not in known.calling:
@@ -82,6 +85,8 @@ class Toolbox:
 
     def holds(self, name: str, model: str) -> bool:
         """Whether `model` holds its turn open while it waits for the function `name`."""
+        from ..protocol.models import DEFAULT_MODEL, MODELS, Calling
+
         tool = self.get(name)
         default = MODELS.get(model, MODELS[DEFAULT_MODEL]).calling[0]
         return ((tool and tool.calling) or default) is Calling.BLOCKING
@@ -107,6 +112,8 @@ def parse_tool(word: str) -> Tool:
     example = "as --tool 'find_station=./find_station.py --nearest'"
     if not equals or not NAME.fullmatch(name):
         raise UsageError(f"--tool {word}: NAME=COMMAND is expected", hint=f"{example}; {NAME_HINT}")
+    import shlex
+
     try:
         words = tuple(shlex.split(command))
     except ValueError as error:

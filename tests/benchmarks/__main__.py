@@ -8,21 +8,28 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import first_byte, load, memory, starts, table, throughput
+from . import chart, first_byte, latency, load, memory, pace, reply, starts, table, throughput
+from .environment import BENCHMARKS, versions
 from .measure import Failed, Figure, Stage
 from .sink import Sink
+
+PUBLISHED = Path(__file__).parents[2] / ".github" / "images"
 
 SUBJECTS = {  # rounds, what is measured
     "starts": lambda stage, asked: starts.figures(stage, asked.rounds or 21),
     "first-byte": lambda stage, asked: first_byte.figures(stage, asked.rounds or 11),
     "memory": lambda stage, asked: memory.figures(stage, asked.rounds or 3, full=asked.full),
-    "throughput": lambda stage, asked: throughput.figures(stage, asked.rounds or 5),
+    "throughput": lambda stage, asked: throughput.figures(stage, asked.rounds or 7),
+    "reply": lambda stage, asked: reply.figures(stage, asked.rounds or 7),
+    "latency": lambda stage, asked: latency.figures(stage, asked.rounds or 15),
+    "pace": lambda stage, asked: pace.figures(stage, asked.rounds or 2),
     "load": lambda stage, asked: load.figures(stage, full=asked.full),
 }
 
 
 def main() -> int:
     asked = _arguments()
+    peers = versions()
     figures: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder, Sink() as sink:
         stage = Stage(Path(folder), sink)
@@ -35,16 +42,17 @@ def main() -> int:
                 return 1
             print(f"{subject}: {time.monotonic() - started:.0f} s", file=sys.stderr)
     table.show(figures)
-    if not asked.full and "memory" in (asked.only or SUBJECTS):
-        print("\nWhat has to be converted was cut to ten minutes; --full sends an hour of each.")
-    if asked.json:
-        table.save(figures, asked.json)
+    folder = PUBLISHED if asked.publish else BENCHMARKS
+    folder.mkdir(parents=True, exist_ok=True)
+    table.save(figures, asked.json or BENCHMARKS / "bench.json", peers)
+    chart.save(figures, folder / "bench.svg", peers)
     return 0 if all(figure.is_kept for figure in figures) else 1
 
 
 def _arguments() -> argparse.Namespace:
     words = argparse.ArgumentParser("python -m tests.benchmarks", description="livecli beside its peers, as ratios.")
-    words.add_argument("--json", type=Path, metavar="FILE", help="write the figures with every sample there too")
+    words.add_argument("--json", type=Path, metavar="FILE", help="every sample goes there [.benchmarks/bench.json]")
+    words.add_argument("--publish", action="store_true", help="the chart goes to .github/images, for the README")
     words.add_argument(
         "--full", action="store_true", help="memory: an hour of every kind; load: more users, until it is too much"
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable
 
 from . import sounds
 from .clients import CLIENTS
@@ -10,32 +10,38 @@ from .measure import PYTHON, Case, Figure, Rounds, Stage, divided, in_millisecon
 
 MOMENTS = {"first_byte": "first byte", "setup": "setup frame", "first_audio": "first audio frame"}
 BARE = "python -c pass"
-BOUND = 1 / 3
+OTHER = "livecli with FLAC"
+BOUND, OTHER_BOUND = 0.22, 0.40
 
 
 def figures(stage: Stage, rounds: int) -> list[Figure]:
     file = sounds.wav(stage.folder, 2)
-    cases = [_moments(stage, client, file) for client in CLIENTS]
+    other = sounds.flac(sounds.wav(stage.folder, 2, rate=44_100, channels=2))
+    commands = {client: (lambda client=client: CLIENTS[client](stage.sink.url, file)) for client in CLIENTS}
+    commands[OTHER] = lambda: CLIENTS["livecli"](stage.sink.url, other)
+    cases = [_moments(stage, name, command) for name, command in commands.items()]
     taken = interleaved([lambda: {BARE: stage.seconds([PYTHON, "-c", "pass"])}, *cases], rounds)
     return [
-        *(_figure(taken, moment, "google-genai", BOUND) for moment in MOMENTS),
-        *(_figure(taken, moment, "tutorial") for moment in MOMENTS),
-        _figure(taken, "first_byte", BARE),
+        *(_figure(taken, "livecli", moment, "google-genai", BOUND) for moment in MOMENTS),
+        _figure(taken, OTHER, "first_audio", "google-genai", OTHER_BOUND),
+        *(_figure(taken, "livecli", moment, "tutorial") for moment in MOMENTS),
+        _figure(taken, "livecli", "first_byte", BARE),
     ]
 
 
-def _moments(stage: Stage, client: str, file: Path) -> Case:
+def _moments(stage: Stage, name: str, command: Callable[[], list[str]]) -> Case:
     def case() -> dict[str, float]:
-        started, arrivals = stage.visit(CLIENTS[client](stage.sink.url, file))
-        return {f"{client} {moment}": getattr(arrivals, moment) - started for moment in MOMENTS}
+        started, arrivals = stage.visit(command())
+        return {f"{name} {moment}": getattr(arrivals, moment) - started for moment in MOMENTS}
 
     return case
 
 
-def _figure(taken: Rounds, moment: str, peer: str, bound: float | None = None) -> Figure:
-    pair = f"livecli {moment}", peer if peer == BARE else f"{peer} {moment}"
+def _figure(taken: Rounds, ours: str, moment: str, peer: str, bound: float | None = None) -> Figure:
+    pair = f"{ours} {moment}", peer if peer == BARE else f"{peer} {moment}"
+    sent = "a 44.1 kHz stereo FLAC: " if ours == OTHER else ""
     return Figure(
-        f"start to {MOMENTS[moment]} ÷ {peer}",
+        f"{sent}start to {MOMENTS[moment]} ÷ {peer}",
         divided(taken, *pair),
         at_most=bound,
         measured=in_milliseconds(taken, *pair),

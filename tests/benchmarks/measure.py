@@ -7,6 +7,7 @@ machine does falls on both; the figure is the median of the rounds, its spread t
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import statistics
 import subprocess
@@ -19,7 +20,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from .sink import Arrivals, Sink
+from .sink import ANSWER, Arrivals, Sink
 
 HERE = Path(__file__).parent
 PYTHON = sys.executable
@@ -92,15 +93,22 @@ class Stage:
             child.finish(status)
             return time.monotonic() - child.started
 
-    def visit(self, command: Sequence[str]) -> tuple[float, Arrivals]:
-        """When `command` was started, and what came of it at the sink."""
+    def visit(self, command: Sequence[str], answer: Iterable[bytes] = (ANSWER,)) -> tuple[float, Arrivals]:
+        """When `command` was started, and what came of it at the sink, which gives this answer."""
         with _Child(command, self.folder, self.environment) as child:
             try:
-                arrivals = self.sink.serve(child.is_running)
+                arrivals = self.sink.serve(child.is_running, answer)
             except OSError as error:
                 raise child.failed(str(error)) from error
             child.finish()
             return child.started, arrivals
+
+    def cpu_seconds(self, command: Sequence[str]) -> tuple[float, Arrivals]:
+        """What `command` took of a processor, with what the system did for it; and what came of it at the sink."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        _, arrivals = self.visit(command)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, arrivals
 
     def peak_megabytes(self, command: Sequence[str]) -> float:
         """The most memory that `command` held at once while it talked to the sink.
@@ -164,11 +172,11 @@ class _Child:
                 os.killpg(self._process.pid, signal.SIGKILL)
 
 
-def interleaved(cases: Iterable[Case], rounds: int) -> Rounds:
-    """Every case once a round, in turn. A first round, which fills the caches, is not counted."""
+def interleaved(cases: Iterable[Case], rounds: int, *, warm: bool = True) -> Rounds:
+    """Every case once a round, in turn. With `warm` a first round, which fills the caches, is not counted."""
     cases = list(cases)
-    taken = [{name: sample for case in cases for name, sample in case().items()} for _ in range(rounds + 1)]
-    return {name: [samples[name] for samples in taken[1:]] for name in taken[0]}
+    taken = [{name: sample for case in cases for name, sample in case().items()} for _ in range(rounds + warm)]
+    return {name: [samples[name] for samples in taken[warm:]] for name in taken[0]}
 
 
 def divided(rounds: Rounds, ours: str, theirs: str) -> list[float]:

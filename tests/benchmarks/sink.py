@@ -12,9 +12,9 @@ import json
 import re
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 PATIENCE_SECONDS = 60.0
@@ -31,12 +31,20 @@ ENDS_OF_QUESTION = (b"activityEnd", b"audioStreamEnd")
 
 
 def _frame(opcode: int, payload: bytes) -> bytes:
-    size = bytes([len(payload)]) if len(payload) < 126 else b"\x7e" + len(payload).to_bytes(2, "big")
+    short, wide = len(payload) < 126, 2 if len(payload) < 1 << 16 else 8
+    size = bytes([len(payload)]) if short else (b"\x7e" if wide == 2 else b"\x7f") + len(payload).to_bytes(wide, "big")
     return bytes([0x80 | opcode]) + size + payload
 
 
 def _said(message: dict[str, Any]) -> bytes:
     return _frame(TEXT, json.dumps(message).encode())
+
+
+def audio_frame(pcm: bytes) -> bytes:
+    """A frame of reply audio and nothing else, spelled as Vertex does."""
+    part = {"inlineData": {"mimeType": "audio/pcm", "data": base64.b64encode(pcm).decode()}}
+    said = {"serverContent": {"modelTurn": {"role": "model", "parts": [part]}}}
+    return _frame(TEXT, json.dumps(said, indent=2).encode() + b"\n")
 
 
 _REPLY = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(bytes(960)).decode()}}
@@ -63,6 +71,15 @@ class Arrivals:
     first_audio: float = 0.0
     last_audio: float = 0.0
     chunks: int = 0
+    times: list[float] = field(default_factory=list)
+    """Of every chunk."""
+    answered: float = 0.0
+    closed: float = 0.0
+
+    @property
+    def answer_seconds(self) -> float:
+        """From the answer to the client's close."""
+        return self.closed - self.answered
 
     @property
     def chunks_per_second(self) -> float:
@@ -83,12 +100,12 @@ class Sink:
     def __exit__(self, *_: object) -> None:
         self._listening.close()
 
-    def serve(self, is_coming: Callable[[], bool]) -> Arrivals:
+    def serve(self, is_coming: Callable[[], bool], answer: Iterable[bytes] = (ANSWER,)) -> Arrivals:
         """Raises OSError where the client does not come after all, or leaves without a close."""
         with self._accepted(is_coming) as connection:
             connection.settimeout(PATIENCE_SECONDS)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return _converse(connection)
+            return _converse(connection, answer)
 
     def _accepted(self, is_coming: Callable[[], bool]) -> socket.socket:
         while is_coming():
@@ -97,7 +114,7 @@ class Sink:
         raise ConnectionError("it ended without a connection")
 
 
-def _converse(connection: socket.socket) -> Arrivals:
+def _converse(connection: socket.socket, answer: Iterable[bytes]) -> Arrivals:
     request = connection.recv(1 << 16)
     arrivals = Arrivals(first_byte=time.monotonic())
     while b"\r\n\r\n" not in request:
@@ -105,6 +122,7 @@ def _converse(connection: socket.socket) -> Arrivals:
     connection.sendall(_upgrade(request))
     for opcode, payload, alike in _frames(connection):
         if opcode == CLOSE:
+            arrivals.closed = time.monotonic()
             connection.sendall(_frame(CLOSE, payload))
             return arrivals
         if opcode == PING:
@@ -116,8 +134,11 @@ def _converse(connection: socket.socket) -> Arrivals:
             arrivals.last_audio = time.monotonic()
             arrivals.first_audio = arrivals.first_audio or arrivals.last_audio
             arrivals.chunks += alike
+            arrivals.times += [arrivals.last_audio] * alike
         elif any(end in payload for end in ENDS_OF_QUESTION):
-            connection.sendall(ANSWER)
+            arrivals.answered = time.monotonic()
+            for piece in answer:
+                connection.sendall(piece)
     return arrivals
 
 

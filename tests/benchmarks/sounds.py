@@ -18,6 +18,11 @@ with soundfile.SoundFile(sys.argv[1]) as given:
 """
 
 
+def tone(rate: int) -> bytes:
+    """A second of it, PCM16 mono."""
+    return array("h", (round(8_000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(rate))).tobytes()
+
+
 def wav(folder: Path, seconds: int, *, rate: int = 16_000, channels: int = 1) -> Path:
     """PCM16, `seconds` long."""
     path = folder / f"{seconds}s-{rate}-{channels}.wav"

@@ -8,7 +8,7 @@ from .measure import LIVECLI, PYTHON, Case, Figure, Stage, divided, in_milliseco
 
 BARE = "python -c pass"
 COMMANDS = {  # words, exit status, bound
-    "livecli --version": (["--version"], 0, 2.0),
+    "livecli --version": (["--version"], 0, 1.7),
     "livecli --help": (["--help"], 0, 7.0),
     "livecli send --help": (["send", "--help"], 0, None),
     "livecli send --nope": (["send", "--nope"], 2, 8.0),

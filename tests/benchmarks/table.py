@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,10 @@ def _show_plainly(figures: Sequence[Figure]) -> None:
         print("  ".join([name, *(cell.strip().rjust(len(cell)) for cell in numbers), measured]).rstrip())
 
 
-def save(figures: Sequence[Figure], path: Path) -> None:
-    """As JSON, every sample of every round included."""
+def save(figures: Sequence[Figure], path: Path, peers: Mapping[str, str]) -> None:
+    """As JSON, every sample of every round included, with the versions of the peers."""
     about = {
+        "peers": dict(peers),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "system": platform.platform(),
@@ -57,17 +58,17 @@ def _show_with_rich(figures: Sequence[Figure]) -> None:
 
 def _row(figure: Figure) -> tuple[str, str, str, str, str]:
     low, high = figure.spread
-    spread = f"{_number(low)} – {_number(high)}"
-    return figure.name, f"{_number(figure.median)} {figure.unit}", spread, _bound(figure), figure.measured
+    spread = f"{number(low)} – {number(high)}"
+    return figure.name, f"{number(figure.median)} {figure.unit}", spread, bound(figure), figure.measured
 
 
-def _bound(figure: Figure) -> str:
-    words = [f"≤ {_number(figure.at_most)}"] if figure.at_most is not None else []
-    words += [f"≥ {_number(figure.at_least)}"] if figure.at_least is not None else []
+def bound(figure: Figure) -> str:
+    words = [f"≤ {number(figure.at_most)}"] if figure.at_most is not None else []
+    words += [f"≥ {number(figure.at_least)}"] if figure.at_least is not None else []
     return " ".join([*words, *([] if figure.is_kept else ["MISSED"])])
 
 
-def _number(number: float) -> str:
+def number(number: float) -> str:
     """Three digits say enough; and no minus before a zero."""
     return f"{round(number, 2) + 0.0:.2f}" if abs(number) < 10 else f"{number:.1f}"
 

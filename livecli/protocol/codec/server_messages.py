@@ -13,7 +13,8 @@ import pybase64
 
 from ...errors import ProtocolError
 from .. import events, messages
-from ..models import Platform
+from ..platforms import Platform
+from .audio_frames import audio_alike, learn
 from .spelling import MAX_NESTING, audio_rate, base64_bytes, duration, int64, is_too_deep, seconds_of
 
 OUTPUT_RATE = 24_000
@@ -37,11 +38,15 @@ def decode_server(frame: str | bytes) -> list[events.Event]:
 
     Raises ProtocolError where it is not JSON or a known field has the wrong type. Unknown keys are passed over.
     """
+    if isinstance(frame, bytes) and (chunk := audio_alike(frame)) is not None:
+        return [chunk]
     if not frame.strip():
         return []
     try:
         message = _decode(frame)
         found = list(_server_events(message))
+        if isinstance(frame, bytes) and len(found) == 1 and isinstance(found[0], events.AudioChunk):
+            learn(frame, message, found[0].rate)
         if not found and (keys := tuple(msgspec.json.decode(frame))) and not set(keys) <= _KNOWN_KEYS:
             found.append(events.Unrecognised(keys))
         if any(type(event) is not events.AudioChunk for event in found) and is_too_deep(frame):

@@ -1,4 +1,5 @@
-"""`google_genai.py URL FILE.wav`: the official SDK's live client doing what `livecli send` does, with a ready token.
+"""`google_genai.py URL FILE.wav [SPEED]`: the official SDK's live client doing what `livecli send` does, with a ready
+token; at SPEED times real time where that is given.
 
 It speaks to a server in the clear only through two private attributes, which is why this is no program to learn from.
 """
@@ -26,10 +27,15 @@ def client(url):
     return made
 
 
-async def send(session, path):
+async def send(session, path, speed):
     await session.send_realtime_input(activity_start=types.ActivityStart())
+    clock = asyncio.get_running_loop().time
+    deadline = clock()
     with wave.open(path) as file:
         while chunk := file.readframes(512):
+            if speed:
+                await asyncio.sleep(deadline - clock())
+                deadline += len(chunk) / (32_000 * speed)
             await session.send_realtime_input(audio=types.Blob(data=chunk, mime_type="audio/pcm;rate=16000"))
     await session.send_realtime_input(activity_end=types.ActivityEnd())
 
@@ -38,10 +44,10 @@ async def receive(session):
     return [message.data async for message in session.receive()]
 
 
-async def main(url, path):
+async def main(url, path, speed="0"):
     model = "gemini-live-2.5-flash-native-audio"
     async with client(url).aio.live.connect(model=model, config=CONFIG) as session:
-        await asyncio.gather(send(session, path), receive(session))
+        await asyncio.gather(send(session, path, float(speed)), receive(session))
 
 
 asyncio.run(main(*sys.argv[1:]))

@@ -1,6 +1,7 @@
-"""`tutorial.py URL FILE.wav`: the public tutorial's loop, written anew from what it does.
+"""`tutorial.py URL FILE.wav REPLY.wav`: the public tutorial's loop, written anew from what it does.
 
-json.dumps, base64.b64encode and one send for every 1,024 bytes, while another task receives; its pauses are left out.
+json.dumps, base64.b64encode and one send for every 1,024 bytes, while another task receives and keeps the reply, which
+is written at the end; its pauses are left out.
 """
 
 import asyncio
@@ -10,14 +11,7 @@ import sys
 import wave
 
 import websockets
-
-SETUP = {
-    "setup": {
-        "model": "projects/p1/locations/us-central1/publishers/google/models/gemini-live-2.5-flash-native-audio",
-        "generationConfig": {"responseModalities": ["AUDIO"]},
-        "realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}},
-    }
-}
+from opening import SERVICE, SETUP
 
 
 async def send(ws, path):
@@ -40,12 +34,19 @@ async def receive(ws):
     raise SystemExit("the turn was never complete")
 
 
-async def main(url, path):
-    service = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
-    async with websockets.connect(url + service, additional_headers={"Authorization": "Bearer ya29.bench"}) as ws:
+def keep(reply, path):
+    with wave.open(path, "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        file.writeframes(b"".join(reply))
+
+
+async def main(url, path, reply_path):
+    async with websockets.connect(url + SERVICE, additional_headers={"Authorization": "Bearer ya29.bench"}) as ws:
         await ws.send(json.dumps(SETUP))
         await ws.recv()
-        await asyncio.gather(send(ws, path), receive(ws))
+        _, reply = await asyncio.gather(send(ws, path), receive(ws))
+        keep(reply, reply_path)
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,53 @@
+"""From the server's answer to the first byte of the reply on disk, over a bare socket that does the same."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from . import clients, sounds
+from .measure import Case, Failed, Figure, Stage, interleaved
+from .sink import ANSWER
+
+BOUND_MS = 0.5
+HEADER_BYTES = 44
+PATIENCE_SECONDS = 10.0
+
+
+def figures(stage: Stage, rounds: int) -> list[Figure]:
+    file = sounds.wav(stage.folder, 2)
+    cases = [
+        _case(stage, "livecli", clients.livecli(stage.sink.url, file), "reply.partial.wav"),
+        _case(stage, "bare", clients.bare_socket(stage.sink.url, file), "bare.wav"),
+    ]
+    taken = interleaved(cases, rounds)
+    added = [ours - bare for ours, bare in zip(taken["livecli"], taken["bare"], strict=True)]
+    ours, bare = (statistics.median(taken[name]) for name in ("livecli", "bare"))
+    name = "last chunk to the first reply byte on disk, added to a bare socket"
+    return [Figure(name, added, "ms", at_most=BOUND_MS, measured=f"{ours:.2f} − {bare:.2f} ms")]
+
+
+def _case(stage: Stage, name: str, command: list[str], reply: str) -> Case:
+    def case() -> dict[str, float]:
+        path = stage.folder / reply
+        path.unlink(missing_ok=True)
+        seen: list[float] = []
+        _, arrivals = stage.visit(command, _answer(path, seen))
+        return {name: 1000 * (seen[0] - arrivals.answered)}
+
+    return case
+
+
+def _answer(path: Path, seen: list[float]) -> Iterator[bytes]:
+    """The answer; then look for it on disk without a pause."""
+    yield ANSWER
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not seen:
+        with suppress(FileNotFoundError):
+            if path.stat().st_size > HEADER_BYTES:
+                seen.append(time.monotonic())
+        if time.monotonic() > until:
+            raise Failed(f"{path.name} did not come")

@@ -1,0 +1,64 @@
+"""In real time: what a minute of audio costs, and how close to its deadline each chunk arrives."""
+
+from __future__ import annotations
+
+import statistics
+
+from . import clients, sounds
+from .measure import Case, Figure, Stage, divided, interleaved
+from .sink import Arrivals
+
+SHORT_SECONDS, LONG_SECONDS, MINUTE = 2, 20, 60
+CHUNK_SECONDS = 512 / 16_000
+CPU_BOUND, DRIFT_BOUND_MS, DEVIATION_BOUND_MS = 0.6, 5.0, 3.0
+
+
+def figures(stage: Stage, rounds: int) -> list[Figure]:
+    short, long = (sounds.wav(stage.folder, seconds) for seconds in (SHORT_SECONDS, LONG_SECONDS))
+    paces: list[Arrivals] = []
+
+    def case(client: str) -> Case:
+        def measured() -> dict[str, float]:
+            once, _ = stage.cpu_seconds(_command(client, stage.sink.url, short))
+            more, arrivals = stage.cpu_seconds(_command(client, stage.sink.url, long))
+            if client == "livecli":
+                paces.append(arrivals)
+            return {client: once + (more - once) * (MINUTE - SHORT_SECONDS) / (LONG_SECONDS - SHORT_SECONDS)}
+
+        return measured
+
+    taken = interleaved([case("livecli"), case("google-genai")], rounds, warm=False)
+    ours, theirs = (statistics.median(taken[client]) for client in ("livecli", "google-genai"))
+    late = [[1000 * seconds for seconds in lateness(arrivals.times)] for arrivals in paces]
+    return [
+        Figure(
+            "CPU for a minute of audio at --speed 1 ÷ google-genai",
+            divided(taken, "livecli", "google-genai"),
+            at_most=CPU_BOUND,
+            measured=f"{ours:.2f} ÷ {theirs:.2f} s",
+        ),
+        Figure("drift at --speed 1, 20 s scaled to a minute", list(map(_drift, late)), "ms", at_most=DRIFT_BOUND_MS),
+        Figure("a chunk after its deadline at --speed 1, p99", list(map(_p99, late)), "ms", at_most=DEVIATION_BOUND_MS),
+    ]
+
+
+def _command(client: str, url: str, file: object) -> list[str]:
+    made = {"livecli": clients.livecli, "google-genai": clients.google_genai}[client]
+    return made(url, file, "1")  # type: ignore[operator]
+
+
+def lateness(times: list[float]) -> list[float]:
+    """Seconds of each chunk behind the most punctual one: where its schedule begins nobody but the client knows."""
+    behind = [at - place * CHUNK_SECONDS for place, at in enumerate(times)]
+    return [each - min(behind) for each in behind]
+
+
+def _drift(late: list[float]) -> float:
+    """From the first second to the last, by their medians."""
+    second = round(1 / CHUNK_SECONDS)
+    grown = statistics.median(late[-second:]) - statistics.median(late[:second])
+    return abs(grown) * MINUTE / (LONG_SECONDS - 1)
+
+
+def _p99(late: list[float]) -> float:
+    return sorted(late)[int(0.99 * len(late))]

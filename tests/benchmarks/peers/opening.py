@@ -1,0 +1,10 @@
+"""Where the tutorial connects, and what it says first."""
+
+SERVICE = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+SETUP = {
+    "setup": {
+        "model": "projects/p1/locations/us-central1/publishers/google/models/gemini-live-2.5-flash-native-audio",
+        "generationConfig": {"responseModalities": ["AUDIO"]},
+        "realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}},
+    }
+}
