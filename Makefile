@@ -22,6 +22,9 @@ lint: $(DEV) ## check style and types
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
+pictures: $(DEV) ## draw the README's picture of a chat anew
+	$(RUN) -m tests.pictures
+
 clean: ## remove what the others made
 	rm -rf $(VENV) .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
@@ -34,4 +37,4 @@ $(DEV): $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test lint bench clean
+.PHONY: help demo test lint bench pictures clean

@@ -44,11 +44,11 @@ class Line:
         self._session: Session
         self.life = Life()
         self._clock = asyncio.get_running_loop().time
-        self._opened, self._reporter, self._retries = opened, reporter, retries
+        self._opened, self._reporter = opened, reporter
         self._stack = AsyncExitStack()
         self._messages_before = 0  # this connection
         self._over = self._patient = self._cramped = False
-        self._gained, self._losses = (0, 0), Losses(retries)  # how far it was when this connection began
+        self._gained, self.losses = (0, 0), Losses(retries)  # how far it was when this connection began
         self._failure: LivecliError | None = None
         self.moving, self.moved_at = False, 0.0
         self._saying = asyncio.Lock()
@@ -72,7 +72,7 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(self._dial_on, self._retries, self._reporter.retrying)
+        self.first = await persistently(self._dial_on, self.losses.most, self._reporter.retrying)
         await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
 
     async def send(self, event: events.Event) -> None:
@@ -189,7 +189,7 @@ class Line:
         if pause is not None:
             self._reporter.retrying(pause)
             await asyncio.sleep(pause.seconds)
-        await persistently(self._dial_on, self._retries, self._reporter.retrying)
+        await persistently(self._dial_on, self.losses.most, self._reporter.retrying)
         self.on_rewind()  # not before: where there is no next connection, what came is all that there is
         self._reporter.resumed(self.connections, error, again)
         if error is not None and again and not self.resumption.transparent:
@@ -210,7 +210,7 @@ class Line:
             raise error
         if error.close_code == 1011 and error.retry == "resume":  # it was too old, and nothing was said ahead
             self.life.expire(self._clock())
-        return self._losses.after(error, fruitful=self._fruitful)
+        return self.losses.after(error, fruitful=self._fruitful)
 
     async def _dial_on(self) -> Session:
         if self.resumption.outdated:

@@ -60,7 +60,7 @@ class Losses:
     """How often in a row a connection was lost that was good for nothing; `most` (None: any number) bounds it."""
 
     def __init__(self, most: int | None) -> None:
-        self._most = most
+        self.most = most
         self._fruitless, self._pauses = 0, pauses()
 
     def after(self, error: LivecliError, *, fruitful: bool) -> Retry | None:
@@ -73,8 +73,8 @@ class Losses:
             if error.retry == "resume":
                 return None
         self._fruitless += 1
-        if self._most is not None and self._fruitless > self._most:
+        if self.most is not None and self._fruitless > self.most:
             raise error
         if self._fruitless == 1 and error.retry == "resume":
             return None
-        return Retry(error, self._fruitless, self._most, next(self._pauses))
+        return Retry(error, self._fruitless, self.most, next(self._pauses))

@@ -57,8 +57,8 @@ class _Loop(_SystemLoop):
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end.
 
-    Ctrl-C and SIGTERM cancel it, so that it can close its socket and keep its files; Interrupted is raised then, with
-    the exit status for the signal. A second Ctrl-C does not wait.
+    Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can close its socket and keep its files; Interrupted is raised
+    then, with the exit status for the signal. A second Ctrl-C does not wait.
     """
     if not gc.isenabled():  # the console script starts so: what was imported stays, and need not be looked at again
         gc.freeze()
@@ -72,15 +72,18 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 def interruption(cancelled: asyncio.CancelledError) -> Interrupted:
     """The error for a cancelled run: the signal's, if `run` cancelled it for one."""
-    if signal.SIGTERM in cancelled.args:
-        return Interrupted("terminated", exit_status=128 + signal.SIGTERM)
+    match cancelled.args:
+        case [signal.Signals() as signum, *_] if signum is not signal.SIGINT:
+            return Interrupted("terminated", exit_status=128 + signum)
     return Interrupted()
 
 
 async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    signals = (signal.SIGINT, signal.SIGTERM)
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # under nohup it is ignored
+        signals.append(signal.SIGHUP)
 
     def stop(signum: signal.Signals) -> None:
         for number in signals:

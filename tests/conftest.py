@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
+from tests.terminal import terminal, tmux  # noqa: F401 - likewise
 
 OURS = ("GOOGLE_", "GEMINI_", "LIVECLI_", "CLOUDSDK_", "GCE_", "XDG_", "GCLOUD_")
 NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")

@@ -41,6 +41,7 @@ OWNERS = {
     ],
     "typer": ["cli", "commands", "__main__"],
     "rich": ["console"],
+    "prompt_toolkit": ["console"],
     "soundfile": ["audio"],
     "soxr": ["audio.resample"],
     "miniaudio": ["audio.devices"],

@@ -8,7 +8,10 @@ import pytest
 
 import livecli
 
-HEAVY = {"rich", "websockets", "numpy", "soundfile", "soxr", "google.auth", "asyncio", "msgspec", "ssl", "requests"}
+HEAVY = {
+    *("rich", "prompt_toolkit", "websockets", "numpy", "soundfile", "soxr"),
+    *("google.auth", "asyncio", "msgspec", "ssl", "requests"),
+}
 
 
 def loaded_by(*code: str) -> set[str]:
@@ -21,7 +24,10 @@ def test_the_command_line_loads_nothing_heavy():
     assert not loaded_by("import livecli.cli") & HEAVY
 
 
-@pytest.mark.parametrize("words", [["--help"], ["send", "--help"], ["serve", "--help"], ["auth", "--help"], ["--nope"]])
+VERBS = ("send", "chat", "serve", "auth")
+
+
+@pytest.mark.parametrize("words", [["--help"], *([verb, "--help"] for verb in VERBS), ["--nope"]])
 def test_help_and_usage_errors_load_nothing_heavy(words):
     quiet = "import io, contextlib; from livecli.__main__ import main"
     call = f"with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()): main({words})"

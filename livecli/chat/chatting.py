@@ -120,6 +120,12 @@ class Chat:
         if self.turns:
             self._remember(self.remembered.store)
 
+    def be_persistent(self) -> None:
+        """From now on a connection is tried for as long as somebody waits."""
+        self._options = replace(self._options, timeouts=replace(self._options.timeouts, retries=None))
+        if self._conversation is not None:
+            self._conversation.be_persistent()
+
     async def close(self) -> None:
         """End the session; what is said next opens another one."""
         self._conversation = None

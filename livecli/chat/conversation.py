@@ -78,6 +78,10 @@ class Conversation:
         """The turn that is under way."""
         return self._turns[0] if self._turns else None
 
+    def be_persistent(self) -> None:
+        """A connection that is lost is tried again without end."""
+        self._line.losses.most = None
+
     async def ask(self, asked: str, ask: Ask) -> Summary:
         """One turn, from the question to the end of the answer. What goes wrong with it is the summary's `error`.
 

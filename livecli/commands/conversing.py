@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..chat.chatting import Chat, open_chat
 from ..chat.options import Options
@@ -11,13 +12,17 @@ from ..chat.piped import converse as converse_piped
 from ..chat.piped import typed_lines
 from ..chat.sounding import Sounding
 from ..chat.takes import Takes
-from ..console import is_typed_at
+from ..complaint import complain
+from ..console import has_prompt
 from ..console.answers import Answers
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..figures import Summary
 from ..opening import reachable
 from ..report import Reporter, Reporters
 from .tooling import confirmer
+
+if TYPE_CHECKING:
+    from ..console.prompt import Prompt
 
 
 @dataclass(frozen=True)
@@ -36,15 +41,16 @@ class Plan:
 
 async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
     """The whole chat; returns its exit status. Raises LivecliError where there is none to be had."""
-    if plan.push_to_talk and not is_typed_at():
+    if plan.push_to_talk and not has_prompt():
         raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
     everybody = Reporters(*told)
     takes = Takes(plan.save)
     sounding = Sounding(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
+    prompt = _prompt(told[0]) if has_prompt() else None
     heard = False
     try:
-        status = await _sounding(plan, sounding, takes, told[0], everybody)
-        heard = True
+        status = await _sounding(plan, sounding, takes, prompt, told[0], everybody)
+        heard = prompt is None
     except (Interrupted, OutputClosed):
         raise
     except LivecliError as error:
@@ -55,16 +61,21 @@ async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
     return status
 
 
-async def _sounding(plan: Plan, sounding: Sounding, takes: Takes, answers: Reporter, everybody: Reporter) -> int:
+async def _sounding(
+    plan: Plan, sounding: Sounding, takes: Takes, prompt: Prompt | None, shown: Reporter, everybody: Reporter
+) -> int:
     if plan.play:
         await sounding.speaker(True)
     if plan.mic:
         await sounding.microphone(True)
     async with reachable(plan.options.wanted) as where:
-        options = replace(plan.options, wanted=where, confirm=confirmer(everybody) if plan.confirm else None)
+        confirm = (prompt.confirm if prompt else confirmer(everybody)) if plan.confirm else None
+        options = replace(plan.options, wanted=where, confirm=confirm)
         async with open_chat(options, sounding, takes, everybody) as chat:
             try:
-                return await _piped(chat, answers, everybody)
+                if prompt is not None:
+                    return await _typed(chat, prompt, shown, debug=shown.wants_frames)
+                return await _piped(chat, shown, everybody)
             except BaseException:
                 sounding.hush()  # before the session is closed, which takes its time
                 raise
@@ -82,3 +93,37 @@ async def _piped(chat: Chat, answers: Reporter, everybody: Reporter) -> int:
     chat.sounding.tells = True
     await chat.sounding.ended
     return gravest(statuses or [0])
+
+
+def _prompt(shown: Reporter) -> Prompt:
+    from ..chat.slash import COMMANDS
+    from ..console.prompt import Prompt
+    from ..console.shown import Shown
+
+    assert isinstance(shown, Shown)
+    return Prompt(shown.screen, COMMANDS.values())
+
+
+async def _typed(chat: Chat, prompt: Prompt, shown: Reporter, *, debug: bool) -> int:
+    from ..chat.typed import Typed
+    from ..console.shown import Shown
+    from ..console.toolbar import State
+
+    assert isinstance(shown, Shown)
+    chat.be_persistent()
+    typed = Typed(
+        chat,
+        echo=prompt.echo,
+        show=shown.show,
+        complain=lambda error: complain(error, debug=debug),
+        cut=shown.cut,
+        leave=prompt.leave,
+    )
+    sounding = chat.sounding
+
+    def state() -> State:
+        return State(typed.doing, sounding.level_dbfs, sounding.speaks)
+
+    async with typed:
+        await prompt.run(typed, lambda: shown.toolbar(state()))
+    return 0

@@ -27,13 +27,17 @@ def is_lively() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
-def is_typed_at() -> bool:
-    """Whether somebody may press keys."""
-    return sys.stdin is not None and sys.stdin.isatty()
+def has_prompt() -> bool:
+    """Whether somebody sits at a terminal that has room for a prompt."""
+    return sys.stdin is not None and sys.stdin.isatty() and is_lively()
 
 
 def chat_reporter(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
     """Whoever tells a chat. `silent`: standard output is not for the answers."""
+    if has_prompt():
+        from .shown import Shown
+
+        return Shown(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
     from .answers import Answers
 
     return Answers(silent=silent, quiet=quiet, verbose=verbose, debug=debug)

@@ -33,11 +33,15 @@ class Answers(Lines):
             self._said = True
             write_out(_shown(text) if sys.stdout.isatty() else text)
 
-    def finished(self, summary: Summary) -> None:
+    def end_line(self) -> None:
+        """The answer is whole."""
         if self._said:
             write_out("\n")
         self._said = False
-        for _, line in words.sources(summary.stats.citations):
+
+    def finished(self, summary: Summary) -> None:
+        self.end_line()
+        for line in words.sources(summary.stats.citations):
             self.talk(line)
         if summary.error and not isinstance(summary.error, OutputClosed):
             complain(summary.error, debug=self._debug)

@@ -54,7 +54,7 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         ("turn", _turn(summary)),
         ("heard", one_line(stats.heard)),
         ("said", one_line(stats.said)),
-        *sources(stats.citations),
+        *(("sources" if place == 0 else "", line) for place, line in enumerate(sources(stats.citations))),
         ("usage", _usage(summary)),
         ("reply", one_line(summary.output or "")),
     ]
@@ -90,13 +90,13 @@ def _turn(summary: Summary) -> str:
     return ", ".join(words)
 
 
-def sources(citations: list[Citation]) -> list[tuple[str, str]]:
+def sources(citations: list[Citation]) -> list[str]:
     """Numbered, each with the parts of the answer that rest on it below."""
     lines = []
     for number, citation in enumerate(citations, 1):
         lines.append(f"[{number}] {one_line(' '.join(filter(None, (citation.title, citation.uri))))}")
         lines += [f'    "{one_line(words)}"' for words in citation.said]
-    return [("sources" if place == 0 else "", line) for place, line in enumerate(lines)]
+    return lines
 
 
 def call(name: str, args: Json) -> str:

@@ -56,7 +56,7 @@ def test_three_hours_over_connections_of_half_a_second(livecli, tmp_path) -> Non
     model = Comparing(tmp_path / "long.wav")
     limits = Limits(connection_seconds=0.5, goaway_seconds=0.1)
     with serving(behaviour=lambda: model, limits=limits) as served:
-        words = ("--base-url", served.url, "--speed", 0, "--chunk-bytes", 4096, "--json", "-v")
+        words = ("--base-url", served.url, "--speed", 0, "--chunk-bytes", 2048, "--json", "-v")
         ran = livecli("send", "long.wav", *words)
     told = [line for line in ran.err.splitlines() if " s  " not in line]
     assert ran.status == 0, told

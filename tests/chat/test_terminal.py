@@ -1,0 +1,462 @@
+"""`livecli chat` as somebody uses it: in a terminal, with keys, while the model answers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from livecli.emulator.script import Scripted
+from livecli.emulator.script_file import read_script
+from livecli.emulator.server import running
+from tests.serving import Served, serving
+from tests.terminal import Terminal, Terminals
+
+MODEL = "gemini-live-2.5-flash-native-audio"
+SCRIPT = """
+[[turn]]
+match = "^tell"
+steps = ["Once upon a time ", {delay_ms = 60000}, "nothing more."]
+
+[[turn]]
+match = "^count"
+steps = ["one two three four five six seven eight nine ten ", {delay_ms = 700}, "eleven twelve thirteen fourteen ",
+         {delay_ms = 700}, "fifteen sixteen seventeen, all told."]
+
+[[turn]]
+match = "^ponder"
+steps = [{delay_ms = 60000}, "nothing."]
+
+[[turn]]
+match = "^think"
+think = "That is a hard one."
+say = "It is forty-two."
+
+[[turn]]
+match = "^attack"
+say = "a\\u001b[31mred\\u001b[2J b\\u009b2J \\u001b]0;title\\u0007 [bold]c[/bold] <b>d</b> \\u0001e\\u202ef\\bg"
+
+[[turn]]
+match = "^wide"
+say = "日本語の文章がここにあります。👩‍🚀と🎈もいます。"
+
+[[turn]]
+match = "^go"
+call = {name = "find", args = {near = "me"}}
+then = ["found: over there."]
+"""
+
+
+def options(script: str = SCRIPT) -> dict[str, object]:
+    turns = read_script(script, lambda path: [])
+    return {"behaviour": lambda: Scripted(turns)}
+
+
+@pytest.fixture
+def emulator():
+    with serving(**options()) as served:
+        yield served
+
+
+@pytest.fixture
+def chat(emulator: Served, terminal: Terminals):
+    """A terminal with a chat in it, whose prompt is there."""
+
+    def start(*words: object, served: Served = emulator, **how: Any):
+        where = ["--base-url", served.url, "--model", MODEL]
+        opened = terminal("chat", *where, *words, **how)
+        opened.wait("ready  ")
+        return opened
+
+    return start
+
+
+def rows(screen: str) -> list[str]:
+    return [row.rstrip() for row in screen.splitlines()]
+
+
+def leave(opened: Terminal) -> None:
+    opened.press("C-d")
+    assert opened.left() == 0
+
+
+def test_a_question_and_its_answer(chat):
+    opened = chat()
+    opened.enter("hello there")
+    opened.wait_for_line("hello there")
+    screen = opened.wait("ready  " + MODEL, " ms")
+    assert rows(screen)[-4:-1] == ["> hello there", "hello there", ">"]
+    leave(opened)
+    assert rows(opened.screen())[-1] == "[the end]"
+    assert rows(opened.screen())[-3:-1] == ["> hello there", "hello there"]
+
+
+def test_what_is_typed_during_an_answer_stays_below_it(chat):
+    opened = chat(columns=50)
+    opened.enter("count")
+    opened.wait("one two")
+    opened.type("my next que")
+    opened.wait("eleven", "> my next que")
+    opened.type("stion")
+    screen = opened.wait("all told.", "> my next question", "ready")
+    story = rows(screen)[rows(screen).index("> count") + 1 :]
+    assert story[:4] == [
+        "one two three four five six seven eight nine ten",
+        "eleven twelve thirteen fourteen fifteen sixteen",
+        "seventeen, all told.",
+        "> my next question",
+    ]
+    opened.press("Enter")
+    opened.wait_for_line("my next question")
+    leave(opened)
+
+
+def test_enter_interrupts_and_asks_anew(chat):
+    opened = chat()
+    opened.enter("tell me a story")
+    opened.wait("Once upon", "speaking")
+    opened.enter("hello instead")
+    screen = opened.wait_for_line("hello instead")
+    at = rows(screen).index("> tell me a story")
+    said = [row for row in rows(screen)[at:] if row]
+    assert said[:5] == [
+        "> tell me a story",
+        "Once upon a time",
+        "— interrupted",
+        "> hello instead",
+        "hello instead",
+    ]
+    assert screen.count("interrupted") == 1
+    leave(opened)
+
+
+@pytest.mark.parametrize(("asked", "shown"), [("tell me", "speaking"), ("ponder this", "thinking")])
+def test_ctrl_c_interrupts_the_answer(chat, asked, shown):
+    opened = chat()
+    opened.enter(asked)
+    opened.wait(shown)
+    opened.type("kept")
+    opened.wait("> kept")
+    opened.press("C-c")
+    opened.wait("— interrupted", "> kept", "ready")
+    opened.press("Enter")
+    opened.wait_for_line("kept")
+    leave(opened)
+
+
+def test_ctrl_c_twice_quits_in_the_middle_of_an_answer(chat):
+    opened = chat()
+    opened.enter("tell me a story")
+    opened.wait("Once upon")
+    opened.press("C-c", "C-c")
+    assert opened.left() == 0
+    assert "error" not in opened.screen()
+
+
+def test_ctrl_c_clears_what_is_typed(chat):
+    opened = chat()
+    opened.type("never mind")
+    opened.wait("> never mind")
+    opened.press("C-c")
+    opened.wait(without="never mind")
+    leave(opened)
+
+
+def test_ctrl_c_with_nothing_under_way_says_how_to_leave(chat):
+    opened = chat()
+    opened.press("C-c")
+    opened.wait("Ctrl-C again, or Ctrl-D, to leave")
+    opened.press("C-c")
+    assert opened.left() == 0
+
+
+def test_ctrl_d_deletes_where_there_is_something_and_leaves_where_there_is_not(chat):
+    opened = chat()
+    opened.type("axb")
+    opened.wait("> axb")
+    opened.press("Left", "Left", "C-d")
+    opened.wait("> ab")
+    opened.press("C-d")
+    opened.wait(until=lambda screen: "> a" in rows(screen))
+    opened.press("BSpace")
+    opened.wait(until=lambda screen: ">" in rows(screen))
+    leave(opened)
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_and_the_terminal_is_as_it_was(chat, signum, status):
+    opened = chat()
+    opened.enter("tell me a story")
+    opened.wait("Once upon")
+    opened.type("half a line")
+    opened.wait("> half a line")
+    os.kill(opened.pid, signum)
+    assert opened.left() == status
+
+
+def test_the_window_becomes_narrow_and_wide_in_the_middle_of_an_answer(chat):
+    opened = chat()
+    opened.enter("count")
+    opened.wait("nine ten")
+    opened.resize(30, 12)
+    opened.wait("eleven")
+    opened.resize(100, 30)
+    opened.wait("all told.", "ready")
+    opened.enter("still here")
+    screen = opened.wait_for_line("still here")
+    assert " ".join(screen.split()).count("all told.") == 1
+    leave(opened)
+
+
+def test_wide_characters(chat):
+    opened = chat(columns=30)
+    opened.type("wide 日本語🎈")
+    opened.wait("> wide 日本語🎈")
+    opened.press("Left", "BSpace")
+    opened.type("字")
+    opened.wait("> wide 日本字🎈")
+    opened.press("Enter")
+    screen = opened.wait("います。", "ready")
+    said = "".join(rows(screen)[rows(screen).index("> wide 日本字🎈") + 1 :])
+    assert said.startswith("日本語の文章がここにあります。👩‍🚀と🎈もいます。>")
+    leave(opened)
+
+
+def test_a_paste_of_many_lines_is_one_turn(chat):
+    opened = chat()
+    opened.paste("first\nsecond line\n\nfourth")
+    opened.wait("> first", "  second line", "  fourth")
+    opened.press("M-Enter")
+    opened.type("fifth")
+    opened.wait("  fifth")
+    opened.press("Enter")
+    opened.wait_for_line("fifth")
+    opened.enter("/history")
+    screen = opened.wait("> first second line")
+    assert screen.count("> first second line  fourth fifth") == 1
+    leave(opened)
+
+
+def test_commands_are_completed(chat):
+    opened = chat()
+    (opened.folder / "speech.wav").touch()
+    opened.type("/vo")
+    opened.wait("/voice NAME", "another voice")
+    opened.press("Tab")
+    opened.wait("> /voice")
+    opened.type("kor")
+    opened.wait("Kore")
+    opened.press("Tab")
+    opened.wait("> /voice Kore")
+    opened.press("Enter")
+    opened.wait("the voice is Kore")
+    opened.type("/send sp")
+    opened.press("Tab")
+    opened.wait("> /send speech.wav")
+    opened.press("C-u")
+    opened.enter("/viice")
+    opened.wait("error: there is no command /viice", "did you mean /voice?")
+    opened.enter("/quit")
+    assert opened.left() == 0
+
+
+def test_thoughts_are_dimmed(chat, tmp_path):
+    setup = tmp_path / "setup.json"
+    setup.write_text(json.dumps({"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}))
+    opened = chat("--setup", setup)
+    opened.enter("think")
+    opened.wait("It is forty-two.")
+    [line] = [line for line in opened.screen(colours=True).splitlines() if "hard one" in line]
+    assert re.match(r"\x1b\[(0;)?2;3m", line)
+    leave(opened)
+
+
+def test_a_tool_is_shown_and_confirmed_without_disturbing_what_is_typed(chat):
+    opened = chat("--tool", "find=echo there", "--confirm")
+    opened.enter("go and see")
+    opened.wait('run find {"near": "me"}? [y/n]')
+    opened.type("you may")
+    opened.wait("> you may")
+    opened.wait("[y/n]")
+    opened.type("y")
+    screen = opened.wait("over there.", 'tool find {"near": "me"}', "find: there", "> you may")
+    assert "> you mayy" not in screen
+    opened.press("C-u")
+    opened.wait_for_line(">")
+    opened.enter("go and see")
+    opened.wait('run find {"near": "me"}? [y/n]')
+    opened.type("n")
+    opened.wait("warning: find: ")
+    leave(opened)
+
+
+def test_sources_are_numbered_and_listed(chat):
+    opened = chat("--search")
+    opened.enter("search for trains")
+    opened.wait_for_line("search for trains")
+    screen = opened.wait("[1] example.com https://example.com/", "ready  ")
+    assert screen.index("\nsearch for trains") < screen.index("[1]")
+    leave(opened)
+
+
+def test_nothing_that_the_model_says_is_obeyed(chat):
+    opened = chat()
+    opened.enter("attack")
+    screen = opened.wait("<b>d</b>")
+    assert "a\\x1b[31mred\\x1b[2J b\\x9b2J \\x1b]0;title\\x07 [bold]c[/bold] <b>d</b>" in "".join(rows(screen))
+    assert "> attack" in screen
+    leave(opened)
+
+
+def test_without_colour(chat):
+    opened = chat(NO_COLOR="1")
+    opened.enter("hello")
+    opened.wait_for_line("hello")
+    assert not [word for word in ("[31", "[32", "[33", "[36", "[38") if f"\x1b{word}" in opened.screen(colours=True)]
+    leave(opened)
+
+
+def test_a_dumb_terminal_gets_plain_lines(terminal, emulator):
+    opened = terminal("chat", "--base-url", emulator.url, TERM="dumb")
+    opened.wait("connected in")
+    opened.type("hello")
+    opened.press("Enter")
+    opened.wait_for_line("hello", times=2)
+    leave(opened)
+
+
+# --- when the line breaks ---
+
+
+@contextmanager
+def emulating(port: int = 0) -> Iterator[Served]:
+    """An emulator that goes down with whoever is connected to it."""
+    served, up, down = Served(), threading.Event(), threading.Event()
+
+    async def emulate() -> None:
+        async with running(port=port) as emulator:
+            served.url = emulator.url
+            up.set()
+            await asyncio.to_thread(down.wait, 60)
+
+    thread = threading.Thread(target=asyncio.run, args=[emulate()])
+    thread.start()
+    try:
+        assert up.wait(10)
+        yield served
+    finally:
+        down.set()
+        thread.join(20)
+    assert not thread.is_alive()
+
+
+def test_a_lost_connection_keeps_what_is_typed_and_what_was_said(chat):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    with emulating(port) as served:
+        opened = chat(served=served)
+        opened.enter("remember this")
+        opened.wait_for_line("remember this")
+        opened.type("half a")
+        opened.wait("> half a")
+    opened.wait("trying again", "no connection", "> half a")
+    opened.type(" line")
+    opened.wait("> half a line")
+    with emulating(port) as served:
+        opened.wait("connected again", "> half a line", "ready")
+        opened.press("Enter")
+        opened.wait_for_line("half a line")
+        opened.enter("/history")
+        opened.wait_for_line("> remember this", times=2)
+        leave(opened)
+    assert opened.screen().count("connected again") == 1
+
+
+def test_a_session_that_ended_for_good_is_followed_by_another(chat):
+    with serving("close=1008:go away@turn:2") as served:
+        opened = chat(served=served)
+        opened.enter("one")
+        opened.wait_for_line("one")
+        opened.enter("two")
+        opened.wait("go away", "what is said next opens another")
+        opened.enter("three")
+        opened.wait_for_line("three")
+        leave(opened)
+        assert opened.screen().count("go away") == 1
+
+
+def test_waiting_for_a_connection_is_given_up_with_ctrl_c(chat):
+    with emulating() as served:
+        opened = chat(served=served)
+    opened.wait("no connection")
+    opened.enter("anybody?")
+    opened.wait("> anybody?")
+    opened.press("C-c")
+    opened.press("C-c")
+    assert opened.left() == 0
+
+
+def test_a_start_without_a_server_ends_with_the_status_for_that(terminal):
+    opened = terminal("chat", "--base-url", "ws://127.0.0.1:1", "--retries", "0")
+    assert opened.left() == 5
+    assert "connection refused" in opened.screen()
+
+
+# --- what is kept ---
+
+
+def test_the_history_is_kept_from_others_and_comes_back(chat):
+    opened = chat()
+    opened.enter("a secret")
+    opened.wait_for_line("a secret")
+    leave(opened)
+    [kept] = opened.folder.rglob("chat-history")
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    again = chat(XDG_STATE_HOME=str(kept.parent.parent))
+    again.press("Up")
+    again.wait("> a secret")
+    again.press("Enter")
+    again.wait_for_line("a secret")
+    leave(again)
+
+
+def test_a_history_that_cannot_be_kept_is_none(chat):
+    opened = chat(XDG_STATE_HOME="/dev/null")
+    opened.enter("hello")
+    opened.wait_for_line("hello")
+    opened.press("Up")
+    opened.wait_for_line("> hello", times=2)
+    opened.press("C-u")
+    opened.wait_for_line(">")
+    leave(opened)
+
+
+def test_json_and_events_at_a_terminal(chat):
+    opened = chat("--json", "--events", "events.jsonl")
+    opened.enter("hello")
+    opened.wait_for_line("hello")
+    screen = opened.wait('{"schema": "livecli/summary@1", "ok": true', "ready")
+    assert rows(screen)[-2] == ">"
+    leave(opened)
+    assert "output_transcript" in (opened.folder / "events.jsonl").read_text()
+
+
+def test_answers_go_to_a_standard_output_that_is_no_terminal(chat):
+    opened = chat(stdout="answers")
+    opened.enter("hello")
+    opened.wait_for_line("hello")
+    opened.enter("attack")
+    opened.wait("<b>d</b>")
+    leave(opened)
+    assert (opened.folder / "answers").read_text().startswith("hello\na\x1b[31mred")
