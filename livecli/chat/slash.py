@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..errors import UsageError
 from ..figures import Summary, latencies
@@ -61,13 +62,21 @@ def said(line: str) -> str:
 
 
 async def _send(chat: Chat, path: str) -> Shown | None:
-    await chat.send(path)
+    await chat.send(_at_home(path))
     return None
 
 
 async def _image(chat: Chat, path: str) -> Shown | None:
-    await chat.show(path)
+    await chat.show(_at_home(path))
     return [f"{path} goes with what is said next"] if chat.shown else None
+
+
+def _at_home(path: str) -> str:
+    """`~` is the user's home, as no shell has said."""
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError:
+        return path
 
 
 async def _say(chat: Chat, wanted: str) -> Shown | None:
@@ -143,7 +152,7 @@ async def _latency(chat: Chat, _: str) -> Shown | None:
 
 async def _save(chat: Chat, folder: str) -> Shown | None:
     if folder:
-        chat.takes.keep_in(folder)
+        chat.takes.keep_in(_at_home(folder))
         for entry in chat.record.entries:
             chat.takes.write(entry)
     return [f"the conversation is kept in {chat.takes.folder}" if chat.takes.folder else "/save FOLDER keeps it there"]
