@@ -15,6 +15,7 @@ from .line import Line
 from .protocol import events
 from .report import Reporter
 from .resumption import History, Resumption
+from .secrecy import quoted
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ async def open_authorised(
         ) as session:
             yield session
     except LivecliError as error:
-        for secret in secrets:
+        for secret in (*secrets, *quoted(error.message, secrets)):  # an answer that is long is cut, perhaps within one
             error.elide(secret)
         raise
 
