@@ -25,6 +25,7 @@ from .tools.toolbox import Toolbox
 
 OF_THE_SESSION = (events.SetupComplete, events.ResumptionUpdate, events.GoAway)
 """What a service says that has nothing to say."""
+OF_AN_ANSWER = (events.AudioChunk, events.OutputTranscript, events.ModelText, events.Thought, events.ToolCall)
 LINGER_SECONDS = 0.25
 """How long after the turn late transcripts, usage and the like are waited for."""
 
@@ -62,6 +63,7 @@ class Exchange:
         self._finished_transcripts: set[type[events.Event]] = set()
         self._responded: list[FunctionResponse] = []  # since the session could last be gone on with
         self._taking_back = False
+        self._began_at: int | None = None  # the turn: what had been said then
         self._keep()
         line.on_checkpoint, line.on_rewind = self._keep, self._take_back
 
@@ -144,6 +146,8 @@ class Exchange:
             self._silence.begin()
             self._told = None
         self._ending.follow(event)
+        if self._began_at is None and isinstance(event, OF_AN_ANSWER):
+            self._began_at = self._asking.said
         if isinstance(event, events.AudioChunk):
             await self._take_audio(event, now)
         else:
@@ -176,13 +180,21 @@ class Exchange:
             case events.ToolCall() | events.ToolCallCancellation() if not self._ending.over.is_set():
                 self._calls.handle(event)
             case events.TurnComplete():
-                self._line.resumption.answer(self._asking.said)
+                self._line.resumption.answer(self._answers_to)
+                self._began_at = None
             case events.GoAway(seconds) if not self._line.resumption.expected:
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
             case events.Fault(code, message, status):
                 self._reporter.warning(f"the server reports an error: {code} {status} {message}")
         if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
             self._nothing_due.set()
+
+    @property
+    def _answers_to(self) -> int:
+        """The number of the last thing said that the turn answers. With detection the user speaks on meanwhile."""
+        if self._activity is not Activity.AUTO or self._began_at is None or self._responded:
+            return self._asking.said
+        return self._began_at
 
     def _keep(self) -> None:
         """Where to go on from, should the connection be lost: everything received so far is there to stay."""
@@ -194,7 +206,7 @@ class Exchange:
 
     def _take_back(self) -> None:
         """What was received since then will come again; functions that were called since then will be called again."""
-        self._taking_back = True
+        self._taking_back, self._began_at = True, None
         self._calls.cancel(self._kept_calls)
         self._forget_responses()
         unsaid = self._line.resumption.unsaid > len(self._responded)
