@@ -75,6 +75,7 @@ class Asking:
     def __init__(self, line: Line, stats: TransferStats, reporter: Reporter, ending: Ending, silence: Silence) -> None:
         self.said = 0
         self.listens = False
+        self._began_at: int | None = None  # the turn that is under way: what had been said then
         self.secured = asyncio.Event()
         self._line, self._stats, self._reporter = line, stats, reporter
         self._ending, self.silence = ending, silence
@@ -153,11 +154,23 @@ class Asking:
 
     def follow(self, event: events.Event) -> None:
         """Something was received."""
-        if self.listens and not self.said and isinstance(event, ANSWER):
+        if not isinstance(event, ANSWER):
+            return
+        if self.listens and not self.said:
             self.said = self._line.resumption.said
+        if self._began_at is None:
+            self._began_at = self.said
+
+    def answered(self, *, detected: bool) -> int:
+        """A turn is complete. The number of the last thing said that it answers: where speech is `detected`, the user
+        has spoken on meanwhile.
+        """
+        began_at, self._began_at = self._began_at, None
+        return began_at if detected and began_at is not None else self.said
 
     def begin_again(self) -> None:
         """What was received is taken back."""
+        self._began_at = None
         if self.listens:
             self.said = 0
 

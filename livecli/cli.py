@@ -32,16 +32,20 @@ def app_for(words: Sequence[str]) -> typer.Typer:
 
 def _leave_options_out(app: typer.Typer) -> None:
     """The list of verbs shows a line of each; to make something of all their options is a tenth of its cost."""
-    for command in app.registered_commands:
-        described = command.callback
 
+    def shown_as(described: Callable[..., None] | None) -> Callable[[], None]:
         def nothing() -> None: ...
 
         nothing.__doc__ = described.__doc__
-        command.callback = nothing
-    for group in app.registered_groups:
-        if group.typer_instance:
-            _leave_options_out(group.typer_instance)
+        return nothing
+
+    for command in app.registered_commands:
+        command.callback = shown_as(command.callback)
+    for group in app.registered_groups:  # a stand-in: what it has is everybody's, and wanted by the next command line
+        known = group.typer_instance
+        group.typer_instance = typer.Typer(help=known.info.help if known else None)
+        group.typer_instance.callback()(shown_as(None))
+        group.typer_instance.command("nothing")(shown_as(None))
 
 
 def _send(app: typer.Typer) -> None:

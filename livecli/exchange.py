@@ -216,7 +216,8 @@ class Exchange:
             case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or self._cut):
                 self._calls.handle(event)
             case events.TurnComplete():
-                self._line.resumption.answer(self._asking.said)
+                detected = self._activity is Activity.AUTO and not self._keeping.has_responded
+                self._line.resumption.answer(self._asking.answered(detected=detected))
             case events.GoAway(seconds) if not self._line.resumption.expected:
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
             case events.Fault(code, message, status):

@@ -67,6 +67,11 @@ class Keeping:
             self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
         self._stats.rewind(stats)
 
+    @property
+    def has_responded(self) -> bool:
+        """Whether functions have returned anything that is not there to stay yet."""
+        return bool(self._responded)
+
     def respond(self, responses: Iterable[FunctionResponse]) -> None:
         """What functions returned is about to be sent."""
         self._responded += responses

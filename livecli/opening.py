@@ -15,6 +15,7 @@ from .errors import LivecliError
 from .protocol import events
 from .record import record
 from .report import Reporter
+from .secrecy import quoted
 
 if TYPE_CHECKING:
     from .line import Line
@@ -72,7 +73,7 @@ async def open_authorised(
         ) as session:
             yield session
     except LivecliError as error:
-        for secret in secrets:
+        for secret in (*secrets, *quoted(error.message, secrets)):  # an answer that is long is cut, perhaps within one
             error.elide(secret)
         raise
 

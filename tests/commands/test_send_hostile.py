@@ -195,3 +195,29 @@ def test_whatever_answers_the_upgrade(livecli, answering: Answering, speech, ans
     ended_well(ran, debug=False)
     assert ran.status in {4, 5, 8}
     assert len(ran.err) < 20_000
+
+
+@pytest.mark.parametrize("size", [0, 1, 1024])
+def test_a_message_that_never_ends(ask, speech, size: int) -> None:
+    """In fragments, of which none is the last: neither their number nor their sum is without bound."""
+
+    def more(connection: Connection) -> None:
+        opening, going_on = frame(Opcode.BINARY, b"{", fin=False), frame(Opcode.CONT, bytes(size), fin=False)
+        connection.socket.socket.sendall(opening + 1_000 * going_on)
+        for _ in range(200):
+            connection.socket.socket.sendall(1_000 * going_on)
+
+    ran = ask(more, "--idle-timeout", 1)
+    assert ran.status in (6, 7), ran.err
+    assert kept(speech, partial=True) == REPLY
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_to_another_host_takes_no_credential_there(livecli, answering, speech, monkeypatch, status) -> None:
+    monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", "ya29.for-one-host-only")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    with live_server(lambda connection: None) as other:
+        answering.answer = f"HTTP/1.1 {status} Moved\r\nLocation: {other.url}/\r\nContent-Length: 0\r\n\r\n".encode()
+        ran = livecli("send", speech, "--base-url", answering.url, "--json")
+    assert (ran.status, other.requests) == (5, [])
+    assert "redirects are not followed" in ran.err

@@ -286,6 +286,37 @@ def test_what_is_refused_is_not_said_again(send, code) -> None:
     assert (ran.status, len(ran.setups)) == (6, 1)
 
 
+def test_what_was_said_while_it_answered_is_not_taken_for_answered(send, tmp_path, speech) -> None:
+    """Where the service detects the end of speech, the client speaks on while it answers."""
+    write_wav(speech, tone(32_000))
+    heard: list[dict] = []
+
+    def talk(made: Connection, number: int) -> None:
+        made.set_up()
+        resumable(made, f"h{number}")
+        if number == 1:
+            heard.extend(hear_messages(made, 10))
+            made.audio(REPLY)
+            hear_messages(made, 20)
+            made.content(turnComplete=True)
+            resumable(made, "after the turn")
+            made.close(1011, "Deadline expired before operation could complete.")
+            return
+        while "audioStreamEnd" not in (said := made.receive()["realtimeInput"]):
+            heard.append(said)
+        made.answer(REPLY)
+        made.drain()
+
+    words = ("--activity", "auto", "--speed", 5, "--trailing-silence", 0)
+    ran = send(talk, *words, platform="developer")
+    assert ran.status == 0, ran.err
+    whole, found = read_wav(speech)[1], pcm(heard)
+    assert found.startswith(whole[:10_240])
+    assert found.endswith(whole[-40_000:]), "what came while it answered is said again"
+    assert abs(len(found) - len(whole)) < 5 * 1024, "give or take what was on the way"
+    assert read_wav(speech.with_name("speech.reply.wav"))[1] == REPLY + REPLY
+
+
 def test_nothing_is_opened_again_once_the_answer_is_there(send, speech) -> None:
     def talk(made: Connection, number: int) -> None:
         made.set_up()
