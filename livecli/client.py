@@ -62,32 +62,39 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        frame = self._protocol.send(event)
-        if self._reporter.wants_frames:
-            self._reporter.frame("sent", frame)
-        if not self._connection.write((frame,)):
-            await self._send_slowly((frame,))
-        self._reporter.event("sent", event, self._clock() - self.opened_at)
+        if not self.write((event,)):
+            await self.push((event,))
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
+        if not self.write(said):
+            await self.push(said)
+
+    def write(self, said: Sequence[events.Event]) -> bool:
+        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
+        if not self._connection.takes:
+            return False
         encode = self._protocol.send
         frames = [encode(event) for event in said]
-        if self._reporter.wants_frames:
-            for frame in frames:
-                self._reporter.frame("sent", frame)
-        if not self._connection.write(frames):
-            await self._send_slowly(frames)
-        at = self._clock() - self.opened_at
-        tell = self._reporter.event
-        for event in said:
-            tell("sent", event, at)
+        self._connection.write(frames)
+        self._tell(said, frames)
+        return True
 
-    async def _send_slowly(self, frames: Sequence[bytes]) -> None:
+    async def push(self, said: Sequence[events.Event]) -> None:
+        """Say what `write` did not. Raises as `send_all`."""
+        frames = [self._protocol.send(event) for event in said]
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
+        self._tell(said, frames)
+
+    def _tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        reporter, at = self._reporter, self._clock() - self.opened_at
+        for event, frame in zip(said, frames, strict=True):
+            if reporter.wants_frames:
+                reporter.frame("sent", frame)
+            reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
         """The next thing the service says.

@@ -17,7 +17,7 @@ from .errors import LivecliError, ProtocolError, ServerError
 from .protocol import events
 from .report import Reporter
 from .resumption import Resumption
-from .retrying import Retry, pauses, persistently
+from .retrying import Pause, Retry, pauses, persistently, sleep_it_out
 
 Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Session]]
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
@@ -35,10 +35,12 @@ class Line:
 
     `on_checkpoint` is called where all that was received so far is there to stay, `on_rewind` where what was received
     since then is to be forgotten. `retries` bounds the attempts at a connection, and how often one may be lost without
-    anything gained; None is no bound.
+    anything gained; None is no bound. `pause` is what is done before each.
     """
 
-    def __init__(self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None) -> None:
+    def __init__(
+        self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None, pause: Pause | None = None
+    ) -> None:
         self.resumption = resumption
         self.connections = 0
         self.on_checkpoint: Callable[[], None] = lambda: None
@@ -48,6 +50,7 @@ class Line:
         self.life_seconds = CONNECTION_SECONDS
         self._clock = asyncio.get_running_loop().time
         self._opened, self._reporter, self._retries = opened, reporter, retries
+        self._pause = pause or sleep_it_out
         self._stack = AsyncExitStack()
         self._messages_before = 0  # this connection
         self._dialled_at = 0.0
@@ -79,20 +82,27 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(lambda: self._dial(self.resumption.setup()), self._retries, self._tell)
+        self.first = await persistently(
+            lambda: self._dial(self.resumption.setup()), self._retries, self._tell, self._pause
+        )
         self._caught_up.set()
 
     async def send(self, event: events.Event) -> None:
         """As `Session.send`; while the connection is lost it waits for the next one."""
-        await self.send_all((event,))
+        if not self.write((event,)):
+            await self.push((event,))
 
-    async def send_all(self, said: Sequence[events.Event]) -> None:
-        """As `Session.send_all`; while the connection is lost it waits for the next one."""
-        session, direct = self._session, self._caught_up.is_set()
+    def write(self, said: Sequence[events.Event]) -> bool:
+        """As `send`, of several, where that need not wait; False, and `push` has to follow, where it has to."""
         self.resumption.say(said)
-        if direct:
+        return self._caught_up.is_set() and self._session.write(said)
+
+    async def push(self, said: Sequence[events.Event]) -> None:
+        """Say what `write` did not."""
+        session = self._session
+        if self._caught_up.is_set():
             try:
-                return await session.send_all(said)
+                return await session.push(said)
             except LivecliError as error:
                 if isinstance(error, ProtocolError) and session.close_code is None:
                     raise  # it may not be said now, and was not
@@ -183,8 +193,8 @@ class Line:
         self.on_rewind()
         if pause is not None:
             self._tell(pause)
-            await asyncio.sleep(pause.seconds)
-        await persistently(self._dial_on, self._retries, self._tell)
+            await self._pause(pause)
+        await persistently(self._dial_on, self._retries, self._tell, self._pause)
 
     def _pause_after(self, error: LivecliError) -> Retry | None:
         """None after a connection that was good for something; else longer each time.

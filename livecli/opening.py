@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .client import Session, open_session
-from .credentials import Credential
+from .credentials import Credential, resolve
 from .endpoint import Endpoint, Wanted
 from .errors import LivecliError
 from .protocol import events
@@ -19,19 +20,31 @@ from .report import Reporter
 if TYPE_CHECKING:
     from .line import Line
     from .resumption import History
+    from .retrying import Pause
 
 
 @record
 class Timeouts:
     """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
 
-    `retries` is how often a connection is tried again where that may help; None is any number.
+    `retries` is how often a connection is tried again where that may help; None is any number. `pause` is what is done
+    before each, None to sleep it out.
     """
 
     connect: float = 10.0
     idle: float = 30.0
     total: float | None = None
     retries: int | None = 3
+    pause: Pause | None = None
+
+
+Resolve = Callable[[Wanted], Awaitable[tuple[Endpoint, Credential]]]
+"""Finds out where to connect and with what. Raises as `credentials.resolve` does."""
+
+
+async def resolved(wanted: Wanted) -> tuple[Endpoint, Credential]:
+    """In a thread: it may have to ask a metadata server."""
+    return await asyncio.to_thread(resolve, wanted, os.environ)
 
 
 @asynccontextmanager
@@ -56,7 +69,8 @@ async def open_authorised(
     began_at: float | None = None,
 ) -> AsyncIterator[Session]:
     """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
-    headers = await asyncio.to_thread(credential.headers)
+    refreshes = credential.tokens is not None
+    headers = await asyncio.to_thread(credential.headers) if refreshes else credential.headers()
     shown = credential.elided_headers()
     secrets = tuple(text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name])
     try:
@@ -93,7 +107,7 @@ async def open_line(
     def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
-    line = Line(opened, Resumption(setup, endpoint.model, history), reporter, timeouts.retries)
+    line = Line(opened, Resumption(setup, endpoint.model, history), reporter, timeouts.retries, timeouts.pause)
     try:
         await line.open()
         yield line
