@@ -6,7 +6,7 @@ READY := $(VENV)/ready
 DEV := $(VENV)/dev
 
 help: ## list these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	$(RUN) -m livecli send --local -o demo.reply.wav
@@ -18,6 +18,9 @@ lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+
+bench-sessions: $(READY) ## measure a thousand sessions and more from one process
+	$(RUN) -m tests.benchmarks.sessions
 
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
@@ -37,4 +40,4 @@ $(DEV): $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo test lint bench pictures clean
+.PHONY: help demo test lint bench bench-sessions pictures clean

@@ -1,6 +1,6 @@
 """What is asked over a line: audio in chunks, paced, and what stands around an utterance; or text.
 
-Out: source -> chunked -> paced -> Line.send_all. What comes back is `exchange`'s.
+Out: source -> chunked -> paced -> Line.write. What comes back is `exchange`'s.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from .ending import Ending
 from .errors import UsageError
 from .figures import TransferStats
 from .line import Line
+from .metronome import metronome
 from .protocol import events
 from .record import record
 from .report import Reporter
@@ -27,7 +28,7 @@ CHUNKS_AT_ONCE = 32
 ANSWER = (events.AudioChunk, events.ModelText, events.Thought, events.ToolCall, events.OutputTranscript)
 """What an answer begins with."""
 WRITES_PER_BREATH = 4
-"""Unpaced ones after which the loop is let go, so that what arrives is received meanwhile."""
+"""Those without a pause between them, after which the loop is let go, so that what arrives is received meanwhile."""
 
 
 @record
@@ -80,6 +81,8 @@ class Asking:
         self._line, self._stats, self._reporter = line, stats, reporter
         self._ending, self.silence = ending, silence
         self._clock = asyncio.get_running_loop().time
+        self._sleep = metronome().sleep
+        self._writes = 0  # without a pause
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
@@ -99,15 +102,18 @@ class Asking:
             await self.say(events.ActivityStart())
         for picture in pictures:  # after that: a turn of activity only leaves out what came before
             await self.say(picture)
-        writes = 0
         bytes_per_second = SAMPLE_BYTES * rate * how.speed
-        async for due in paced(chunks, bytes_per_second, CHUNKS_AT_ONCE, self._clock, asyncio.sleep):
+        async for due in paced(chunks, bytes_per_second, CHUNKS_AT_ONCE, self._clock, self._nap):
             self._ending.ask()
             await self.say(*[events.AudioChunk(pcm, rate) for pcm in due])
-            writes += 1
-            if writes % WRITES_PER_BREATH == 0:
-                await asyncio.sleep(0)
+            self._writes += 1
+            if self._writes == WRITES_PER_BREATH:
+                await self._nap(0)
         await self.say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
+
+    async def _nap(self, seconds: float) -> None:
+        self._writes = 0
+        await (self._sleep(seconds) if seconds else asyncio.sleep(0))
 
     def _cut_life_seconds(self) -> float | None:
         """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""
@@ -142,14 +148,17 @@ class Asking:
         self.asked()
 
     async def say(self, *said: events.Event) -> None:
-        if not self._ending.awaited:
-            self.silence.begin()
         self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
-        await self._line.send_all(said)
+        if not self._line.write(said):
+            if not self._ending.awaited:
+                self.silence.begin()
+            await self._line.send_all(said)
         now = self._clock()
         if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
             self.silence.end()
-        if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
+        if len(said) == 1 and isinstance(said[0], events.AudioChunk):
+            self._stats.sent.add(said[0], now)
+        elif chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
             self._stats.sent.add_all(chunks, now)
 
     def follow(self, event: events.Event) -> None:

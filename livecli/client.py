@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from websockets.exceptions import ConnectionClosed
 
-from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection, dial
+from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection
 from .endpoint import Endpoint
 from .errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from .protocol import events
@@ -23,7 +22,6 @@ from .protocol.codec import setup_json
 from .protocol.machine import LiveProtocol, Side, State
 from .report import Reporter
 from .secrecy import quoted, without
-from .upgrade import failures_as_errors
 
 if TYPE_CHECKING:
     from .protocol.situation import Situation
@@ -66,32 +64,44 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        frame = self._protocol.send(event)
-        if self._reporter.wants_frames:
-            self._reporter.frame("sent", frame)
-        if not self._connection.write((frame,)):
-            await self._send_slowly((frame,))
-        self._reporter.event("sent", event, self._clock() - self.opened_at)
+        if not self.write((event,)):
+            await self.push((event,))
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
+        if not self.write(said):
+            await self.push(said)
+
+    @property
+    def takes(self) -> bool:
+        """Whether something can be said without waiting."""
+        return self._connection.takes
+
+    def write(self, said: Sequence[events.Event]) -> bool:
+        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
+        if not self._connection.takes:
+            return False
         encode = self._protocol.send
         frames = [encode(event) for event in said]
-        if self._reporter.wants_frames:
-            for frame in frames:
-                self._reporter.frame("sent", frame)
-        if not self._connection.write(frames):
-            await self._send_slowly(frames)
-        at = self._clock() - self.opened_at
-        tell = self._reporter.event
-        for event in said:
-            tell("sent", event, at)
+        self._connection.write(frames)
+        self._tell(said, frames)
+        return True
 
-    async def _send_slowly(self, frames: Sequence[bytes]) -> None:
+    async def push(self, said: Sequence[events.Event]) -> None:
+        """Say what `write` did not. Raises as `send_all`."""
+        frames = [self._protocol.send(event) for event in said]
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
+        self._tell(said, frames)
+
+    def _tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        reporter, at = self._reporter, self._clock() - self.opened_at
+        for event, frame in zip(said, frames, strict=True):
+            if reporter.wants_frames:
+                reporter.frame("sent", frame)
+            reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
         """The next thing the service says.
@@ -162,12 +172,17 @@ class Session:
             self._connection.abort()
         self._note_close("sent")
 
-    @asynccontextmanager
-    async def closing(self) -> AsyncIterator[None]:
-        """As `close`, which has begun when the block does, and is over when that ends: what still comes can be read."""
+    async def leave(self) -> list[events.ResumptionUpdate]:
+        """As `close`. Until the service hears of it, it may give handles that include more: those are returned."""
         closing = asyncio.create_task(self.close())
+        handles: list[events.ResumptionUpdate] = []
         try:
-            yield
+            while isinstance(event := await self.receive(), events.ResumptionUpdate):
+                handles.append(event)
+            while True:  # it would come again; the close is behind it
+                await self.receive()
+        except LivecliError:
+            return handles
         finally:
             await closing
 
@@ -212,34 +227,3 @@ def handle_in(setup: events.Setup) -> str:
         case {"sessionResumption": {"handle": str(handle)}}:
             return handle
     return ""
-
-
-@asynccontextmanager
-async def open_session(
-    endpoint: Endpoint,
-    headers: Mapping[str, str],
-    setup: events.Setup,
-    *,
-    connect_timeout: float = 10.0,
-    idle_timeout: float = 30.0,
-    reporter: Reporter,
-    secrets: Sequence[str] = (),
-    began_at: float | None = None,
-) -> AsyncIterator[Session]:
-    """A session that is set up, closed at the end of the block. Timeouts are in seconds; `secrets` are Session's.
-
-    `began_at` is when the session's first connection was opened, if this is a later one: what is told is timed from
-    then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
-    """
-    started = asyncio.get_running_loop().time()
-    with failures_as_errors(endpoint, connect_timeout):
-        async with asyncio.timeout(connect_timeout):
-            connection = await dial(endpoint, headers)
-    session = Session(connection, endpoint, reporter, secrets)
-    session.timings.connect = session.opened_at - started
-    session.opened_at = session.opened_at if began_at is None else began_at
-    try:
-        await session.set_up(setup, idle_timeout)
-        yield session
-    finally:
-        await session.close()

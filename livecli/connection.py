@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -21,6 +21,9 @@ from websockets.typing import BytesLike
 
 from . import __version__
 from .endpoint import Endpoint
+
+if TYPE_CHECKING:
+    import ssl
 
 MAX_MESSAGE_BYTES = 16 * 2**20
 """The largest message taken. Real ones of 1.5 MB are reported; the library's default of 1 MiB loses the session."""
@@ -31,6 +34,8 @@ READ_BYTES = 256 * 1024
 KEYS_AT_ONCE = 64
 BUFFERED_BYTES = 32 * 1024
 """What may wait in the transport before a send waits with it."""
+TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+"""What OpenSSL reads."""
 CLOSE_SECONDS = 1.0
 """How long the server may take to answer our close."""
 
@@ -61,9 +66,14 @@ class Connection(ClientConnection):
                 self.data_received(data)
         super().connection_lost(exc)
 
+    @property
+    def takes(self) -> bool:
+        """Whether `write` would send, and not have to wait."""
+        return not (self._is_full or self._out.is_closing() or self.protocol.state is not State.OPEN)
+
     def write(self, messages: Sequence[bytes]) -> bool:
         """Send text messages, in order, in a single write; False, and nothing is sent, where that has to wait."""
-        if self._is_full or self._out.is_closing() or self.protocol.state is not State.OPEN:
+        if not self.takes:
             return False
         self._out.write(text_frames(messages))
         return True
@@ -124,6 +134,14 @@ def _left_in(given_up: Any) -> Iterator[bytes]:
             yield data
 
 
+@lru_cache(1)
+def _trust(*named: str | None) -> ssl.SSLContext:
+    """Whom to trust, as the environment names them: reading them takes as long as a dozen handshakes."""
+    import ssl
+
+    return ssl.create_default_context()
+
+
 class _Connect(websocket_connect):
     """Follows no redirect: the headers hold a credential, and it is for one host."""
 
@@ -147,6 +165,7 @@ async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
         max_queue=QUEUED_MESSAGES,
         write_limit=BUFFERED_BYTES,
         create_connection=Connection,
+        ssl=None if endpoint.is_cleartext else _trust(*map(os.environ.get, TRUST_VARIABLES)),
     )
     assert isinstance(connection, Connection)
     return connection

@@ -71,8 +71,20 @@ class Flow:
     gaps: Gaps = field(default_factory=Gaps)
 
     def add(self, chunk: events.AudioChunk, at: float) -> None:
-        """Count one chunk that passed at `at`."""
-        self.add_all((chunk,), at)
+        """Count one chunk that passed at `at`: the commonest case of `add_all`."""
+        size = len(chunk.pcm)
+        self.chunks += 1
+        self.bytes += size
+        self.audio_seconds += size / (2 * chunk.rate)
+        if self.smallest is None or size < self.smallest:
+            self.smallest = size
+        self.largest = max(self.largest, size)
+        if self.peak <= SILENCE_PEAK:
+            self.peak = max(self.peak, peak(chunk.pcm))
+        if self.first_at is None:
+            self.first_at, self.rate = at, self.rate or chunk.rate
+        self.last_at = at
+        self.gaps.mark(at)
 
     def add_all(self, chunks: Sequence[events.AudioChunk], at: float) -> None:
         """Count chunks of one rate, at least one, that passed together at `at`."""

@@ -18,7 +18,7 @@ from .life import Life
 from .protocol import events
 from .report import Reporter
 from .resumption import Resumption
-from .retrying import Losses, Retry, persistently
+from .retrying import Losses, Pause, Retry, persistently, sleep_it_out
 
 Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Session]]
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
@@ -31,20 +31,21 @@ class Line:
 
     `on_checkpoint` is called where all that was received so far is there to stay, `on_rewind` where what was received
     since then is to be forgotten. `retries` bounds the attempts at a connection, and how often one may be lost without
-    anything gained; None is no bound. Somebody has to `receive` all the time: it is who hears of a lost connection,
-    after all that came over it, and opens the next one; `send` waits for that.
+    anything gained; None is no bound. `pause` is what is done before each. Somebody has to `receive` all the time: who
+    does hears of a lost connection, after all that came over it, and opens the next one; `send` waits for that.
     """
 
-    def __init__(self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None) -> None:
-        self.resumption = resumption
-        self.connections = 0
+    def __init__(
+        self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None, pause: Pause | None = None
+    ) -> None:
+        self.resumption, self.connections = resumption, 0
         self.on_checkpoint: Callable[[], None] = lambda: None
         self.on_rewind: Callable[[], None] = lambda: None
         self.first: Session
         self._session: Session
         self.life = Life()
         self._clock = asyncio.get_running_loop().time
-        self._opened, self._reporter = opened, reporter
+        self._opened, self._reporter, self._pause = opened, reporter, pause or sleep_it_out
         self._stack = AsyncExitStack()
         self._messages_before = 0  # this connection
         self._over = self._patient = self._cramped = False
@@ -72,12 +73,21 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(self._dial_on, self.losses.most, self._reporter.retrying)
+        self.first = await persistently(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
         await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
 
     async def send(self, event: events.Event) -> None:
         """As `Session.send`; while the connection is lost it waits for the next one."""
-        await self.send_all((event,))
+        if not self.write((event,)):
+            await self.send_all((event,))
+
+    def write(self, said: Sequence[events.Event]) -> bool:
+        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
+        idle = self._failure is None and self._caught_up.is_set() and not self._saying.locked()
+        if not (idle and self._session.takes):
+            return False
+        self._note(said)
+        return self._session.write(said)
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""
@@ -183,26 +193,18 @@ class Line:
         pause = self._pause_after(error) if error is not None else None
         await self._stop_repeating()
         if error is None:
-            await self._leave(self._session)
+            for update in await self._session.leave():
+                self._follow(update)
         await self._stack.aclose()  # the old one first: a handle does not open a second connection
         again = self.resumption.unsaid - (self.resumption.said - said)
         if pause is not None:
             self._reporter.retrying(pause)
-            await asyncio.sleep(pause.seconds)
-        await persistently(self._dial_on, self.losses.most, self._reporter.retrying)
+            await self._pause(pause)
+        await persistently(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
         self.on_rewind()  # not before: where there is no next connection, what came is all that there is
         self._reporter.resumed(self.connections, error, again)
         if error is not None and again and not self.resumption.transparent:
             self._reporter.remark("the connection was lost: what has no answer yet is sent again")
-
-    async def _leave(self, session: Session) -> None:
-        """Close it. Until the service hears of that, it may give handles that include more: the last one counts."""
-        with suppress(LivecliError):
-            async with session.closing():
-                while isinstance(event := await session.receive(), events.ResumptionUpdate):
-                    self._follow(event)
-                while True:  # it would come again; the close is behind it
-                    await session.receive()
 
     def _pause_after(self, error: LivecliError) -> Retry | None:
         """As `Losses.after`. Raises `error` where the session cannot be gone on with."""
@@ -228,8 +230,7 @@ class Line:
         session = await stack.enter_async_context(self._opened(setup, began_at))
         self._messages_before = self.messages if self.connections else 0
         self._stack, self._session = stack, session
-        self.connections += 1
-        self._gained = self.resumption.gained
+        self.connections, self._gained = self.connections + 1, self.resumption.gained
         self.life.begin(self._clock())
         if self._patient:
             session.be_patient()

@@ -3,36 +3,51 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .client import Session, open_session
-from .credentials import Credential
+from .client import Session
+from .connection import dial
+from .credentials import Credential, resolve
 from .endpoint import Endpoint, Wanted
 from .errors import LivecliError
 from .protocol import events
 from .record import record
 from .report import Reporter
 from .secrecy import quoted
+from .upgrade import failures_as_errors
 
 if TYPE_CHECKING:
     from .line import Line
     from .resumption import History
+    from .retrying import Pause
 
 
 @record
 class Timeouts:
     """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
 
-    `retries` is how often a connection is tried again where that may help; None is any number.
+    `retries` is how often a connection is tried again where that may help; None is any number. `pause` is what is done
+    before each, None to sleep it out.
     """
 
     connect: float = 10.0
     idle: float = 30.0
     total: float | None = None
     retries: int | None = 3
+    pause: Pause | None = None
+
+
+Resolve = Callable[[Wanted], Awaitable[tuple[Endpoint, Credential]]]
+"""Finds out where to connect and with what. Raises as `credentials.resolve` does."""
+
+
+async def resolved(wanted: Wanted) -> tuple[Endpoint, Credential]:
+    """In a thread: it may have to ask a metadata server."""
+    return await asyncio.to_thread(resolve, wanted, os.environ)
 
 
 @asynccontextmanager
@@ -48,6 +63,37 @@ async def reachable(wanted: Wanted) -> AsyncIterator[Wanted]:
 
 
 @asynccontextmanager
+async def open_session(
+    endpoint: Endpoint,
+    headers: Mapping[str, str],
+    setup: events.Setup,
+    *,
+    connect_timeout: float = 10.0,
+    idle_timeout: float = 30.0,
+    reporter: Reporter,
+    secrets: Sequence[str] = (),
+    began_at: float | None = None,
+) -> AsyncIterator[Session]:
+    """A session that is set up, closed at the end of the block. Timeouts are in seconds; `secrets` are Session's.
+
+    `began_at` is when the session's first connection was opened, if this is a later one: what is told is timed from
+    then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
+    """
+    started = asyncio.get_running_loop().time()
+    with failures_as_errors(endpoint, connect_timeout):
+        async with asyncio.timeout(connect_timeout):
+            connection = await dial(endpoint, headers)
+    session = Session(connection, endpoint, reporter, secrets)
+    session.timings.connect = session.opened_at - started
+    session.opened_at = session.opened_at if began_at is None else began_at
+    try:
+        await session.set_up(setup, idle_timeout)
+        yield session
+    finally:
+        await session.close()
+
+
+@asynccontextmanager
 async def open_authorised(
     endpoint: Endpoint,
     credential: Credential,
@@ -57,7 +103,8 @@ async def open_authorised(
     began_at: float | None = None,
 ) -> AsyncIterator[Session]:
     """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
-    headers = await asyncio.to_thread(credential.headers)
+    refreshes = credential.tokens is not None
+    headers = await asyncio.to_thread(credential.headers) if refreshes else credential.headers()
     shown = credential.elided_headers()
     secrets = tuple(text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name])
     try:
@@ -98,7 +145,8 @@ async def open_line(
     def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
-    line = Line(opened, Resumption(setup, endpoint.model, history, handle), reporter, timeouts.retries)
+    resumption = Resumption(setup, endpoint.model, history, handle)
+    line = Line(opened, resumption, reporter, timeouts.retries, timeouts.pause)
     try:
         await line.open()
         yield line

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import field, replace
 from pathlib import Path
 
 from .asking import Sending
-from .audio.files import SAMPLE, FileSource, open_source
+from .audio.files import SAMPLE, FileSource, open_source_patiently
 from .audio.pcm import AudioSink, Tee, rechunk
 from .audio.places import same_file
-from .audio.reply import Reply, open_reply
+from .audio.reply import Reply, open_reply_patiently
 from .configuration import Activity, Configuration, setup
-from .credentials import resolve
 from .endpoint import Endpoint, Wanted
 from .errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from .exchange import Exchange
 from .figures import Summary
-from .opening import Timeouts, open_line
+from .opening import Resolve, Timeouts, open_line, resolved
 from .protocol import events
 from .protocol.codec import encode_client, setup_json
 from .record import record
@@ -85,7 +83,7 @@ class Question:
         return setup(endpoint, asked)
 
 
-async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary:
+async def ask(question: Question, wanted: Wanted, reporter: Reporter, resolving: Resolve = resolved) -> Summary:
     """Ask `question` and keep the reply. Whatever goes wrong is the summary's `error`, and is told to `reporter`.
 
     Raises UsageError where the options contradict one another. When the task is cancelled, what came of the reply is
@@ -94,7 +92,7 @@ async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary
     summary = Summary(question.name)
     try:
         async with asyncio.timeout(question.timeouts.total) as total:
-            await _ask_or_bisect(question, wanted, summary, reporter)
+            await _ask_or_bisect(question, wanted, summary, reporter, resolving)
     except UsageError:
         raise
     except LivecliError as error:
@@ -115,20 +113,22 @@ async def ask(question: Question, wanted: Wanted, reporter: Reporter) -> Summary
     return summary
 
 
-async def _ask_or_bisect(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter) -> None:
+async def _ask_or_bisect(
+    question: Question, wanted: Wanted, summary: Summary, reporter: Reporter, resolving: Resolve
+) -> None:
     try:
-        await _ask(question, wanted, summary, reporter)
+        await _ask(question, wanted, summary, reporter, resolving)
     except ServerError as error:
         from .bisection import bisect, is_unspecific, put_blame
 
         if question.bisects and summary.setup_seconds is None and is_unspecific(error):
-            endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+            endpoint, credential = await resolving(wanted)
             opening = question.setup(endpoint)
             put_blame(error, await bisect(opening, endpoint, credential, question.timeouts, reporter))
         raise
 
 
-async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter) -> None:
+async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter, resolving: Resolve) -> None:
     async with AsyncExitStack() as stack:
         source = await _input(question, stack)
         pictures = await _pictures(question)
@@ -137,7 +137,7 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
             source.recognised = reporter.recognised
-        endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+        endpoint, credential = await resolving(wanted)
         summary.endpoint = endpoint
         opening = question.setup(endpoint, source.seconds if source else 0.0)
         reporter.connecting(endpoint)
@@ -165,10 +165,8 @@ async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None
         return None
     if question.input is not None and question.reply != "-" and same_file(question.reply, question.input):
         raise FileError(f"{question.reply} is the input itself", hint="-o names another file")
-    # In a thread, as every open here: a FIFO opens once its other end does.
     name = SAMPLE if question.input is None else question.input
-    opened = await asyncio.to_thread(open_source, name, raw_rate=question.raw_rate)
-    return stack.enter_context(opened)
+    return stack.enter_context(await open_source_patiently(name, raw_rate=question.raw_rate))
 
 
 async def _pictures(question: Question) -> list[events.Image]:
@@ -188,7 +186,7 @@ async def _heard(question: Question, stack: AsyncExitStack, reporter: Reporter) 
 
 
 async def _output(question: Question) -> Reply:
-    return await asyncio.to_thread(open_reply, question.reply, raw=question.raw_output)
+    return await open_reply_patiently(question.reply, raw=question.raw_output)
 
 
 @contextmanager
@@ -234,7 +232,7 @@ async def rehearse(question: Question, wanted: Wanted) -> str:
     async with AsyncExitStack() as stack:
         source = await _input(question, stack)
         pictures = await _pictures(question)
-        endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
+        endpoint, credential = await resolved(wanted)
         said: list[events.Event] = [question.setup(endpoint, source.seconds if source else 0.0)]
         if source is None:
             from .written import written

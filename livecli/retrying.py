@@ -28,6 +28,14 @@ class Retry:
     seconds: float
 
 
+async def sleep_it_out(retry: Retry) -> None:
+    """What is done before another attempt, by who is alone."""
+    await asyncio.sleep(retry.seconds)
+
+
+Pause = Callable[[Retry], Awaitable[None]]
+
+
 def pauses(draw: Callable[[], float] = random.random) -> Iterator[float]:
     """Seconds before each next attempt: doubling, each cut by up to half at random so that a crowd spreads out."""
     longest = FIRST_PAUSE_SECONDS
@@ -36,7 +44,12 @@ def pauses(draw: Callable[[], float] = random.random) -> Iterator[float]:
         longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
 
 
-async def persistently(attempt: Callable[[], Awaitable[T]], most: int | None, told: Callable[[Retry], None]) -> T:
+async def persistently(
+    attempt: Callable[[], Awaitable[T]],
+    most: int | None,
+    told: Callable[[Retry], None],
+    pause_for: Pause = sleep_it_out,
+) -> T:
     """What `attempt` returns, tried again up to `most` times where that may help; each time is told beforehand.
 
     Raises what the last attempt raised. A server's Retry-After is honoured.
@@ -52,7 +65,7 @@ async def persistently(attempt: Callable[[], Awaitable[T]], most: int | None, to
                 raise
             retry = Retry(error, number, most, max(pause, after))
         told(retry)
-        await asyncio.sleep(retry.seconds)
+        await pause_for(retry)
     raise AssertionError("pauses do not end")
 
 

@@ -14,6 +14,8 @@ from .protocol import events
 
 IN_MEMORY_BYTES = 1024 * 1024
 """A larger tail is an unlinked temporary file."""
+ALL_IN_MEMORY_BYTES = 96 * 1024 * 1024
+"""Where there are many, those that grow beyond this together go to disk before that, one by one."""
 COMPACT_BYTES = 8 * 1024 * 1024
 """How much may be forgotten before the file is written anew without it."""
 
@@ -35,7 +37,12 @@ that were written at once are one record."""
 class Tail:
     """`first` is the number of the oldest event that is held, `end` the number that the next one will have."""
 
+    _all_in_memory_bytes = 0
+    """By all there are."""
+
     def __init__(self) -> None:
+        self._in_memory_bytes = 0
+        self._is_on_disk = False
         self.first = self.end = 1
         self._spool = tempfile.SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 - `close` closes it
         # Counted over everything that was ever appended; the file begins at `_base`.
@@ -52,6 +59,8 @@ class Tail:
         self._spool.write(packed)
         self._stop += len(packed)
         self.end += len(said)
+        if not self._is_on_disk:
+            self._hold(self._in_memory_bytes + len(packed))
 
     def forget(self, number: int) -> None:
         """Everything up to `number`, that one included, need not be said again."""
@@ -113,6 +122,19 @@ class Tail:
     def close(self) -> None:
         """Give the file back."""
         self._spool.close()
+        self._note_memory(0)
+
+    def _hold(self, size: int) -> None:
+        """So many bytes in memory, or on disk where that is too much, for this one or all together."""
+        self._note_memory(size)
+        if size > IN_MEMORY_BYTES or Tail._all_in_memory_bytes > ALL_IN_MEMORY_BYTES:
+            self._is_on_disk = True
+            self._spool.rollover()
+            self._note_memory(0)
+
+    def _note_memory(self, size: int) -> None:
+        Tail._all_in_memory_bytes += size - self._in_memory_bytes
+        self._in_memory_bytes = size
 
     def _head(self, at: int) -> tuple[int, int, int]:
         self._is_at_end = False
@@ -129,6 +151,8 @@ class Tail:
             self._spool.write(block)
         old.close()
         self._base = self._start
+        self._is_on_disk = False
+        self._hold(self._stop - self._base)
 
 
 def _audio(said: Sequence[events.Event]) -> bytes:

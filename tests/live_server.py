@@ -80,8 +80,10 @@ class LiveServer:
 
 
 @contextmanager
-def live_server(handler: Handler, status: int | None = None, body: str = "", **options: Any) -> Iterator[LiveServer]:
-    """Serve `handler` on loopback; with `status`, answer each upgrade with that instead of 101."""
+def live_server(
+    handler: Handler, status: int | Callable[[], int | None] | None = None, body: str = "", **options: Any
+) -> Iterator[LiveServer]:
+    """Serve `handler` on loopback; with `status`, answer each upgrade with that, or what it returns, instead of 101."""
     state = LiveServer()
 
     def handle(socket: ServerConnection) -> None:
@@ -96,7 +98,8 @@ def live_server(handler: Handler, status: int | None = None, body: str = "", **o
 
     def process_request(socket: ServerConnection, request: Any) -> Any:
         state.requests.append(request)
-        return socket.respond(status, body) if status else None
+        answer = status() if callable(status) else status
+        return socket.respond(answer, body) if answer else None
 
     server: Server = serve(
         handle,

@@ -12,7 +12,7 @@ FLOORS = [
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
     ["tail", "life", "secrecy", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
     ["configuration", "figures", "upgrade", "retrying", "connection"],
-    ["report", "ending", "utterances", "stalls", "truncation"],
+    ["metronome", "report", "starts", "tally", "ending", "utterances", "stalls", "truncation"],
     # Doors to the outside; none imports another.
     ["client", "credentials", "audio", "emulator", "console", "running", "child", "tools", "images"],
     ["resumption"],
@@ -22,6 +22,7 @@ FLOORS = [
     ["exchange"],
     ["bisection"],
     ["question", "probe", "chat"],
+    ["crowd"],
     ["api", "commands"],
     ["cli"],
     ["__main__"],

@@ -161,6 +161,15 @@ def open_source(path: str, *, raw_rate: int | None = None) -> FileSource:
     return FileSource(path, raw_rate=raw_rate, waits=not stat.S_ISREG(mode))
 
 
+async def open_source_patiently(path: str, *, raw_rate: int | None = None) -> FileSource:
+    """As `open_source`, and in a thread unless it is a regular file: a FIFO opens once its other end does."""
+    import asyncio
+
+    if os.path.isfile(path):  # noqa: ASYNC240, PTH113 - as quick as opening it
+        return open_source(path, raw_rate=raw_rate)
+    return await asyncio.to_thread(open_source, path, raw_rate=raw_rate)
+
+
 def read_sound(path: str, rate: int) -> list[bytes]:
     """The whole of a regular audio file as blocks of PCM16 mono at `rate`. Raises FileError as `open_source` does."""
     with FileSource(path, raw_rate=None, waits=False, rate=rate) as source:

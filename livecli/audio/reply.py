@@ -92,6 +92,15 @@ def open_reply(path: str, *, raw: bool = False) -> Reply:
         return Reply(path, _PartialFile(final_place(path), raw))
 
 
+async def open_reply_patiently(path: str, *, raw: bool = False) -> Reply:
+    """As `open_reply`, and in a thread where it is written straight through: a FIFO opens once its other end does."""
+    import asyncio
+
+    with writing(path):
+        waits = path == "-" or is_straight_through(path)
+    return await asyncio.to_thread(open_reply, path, raw=raw) if waits else open_reply(path, raw=raw)
+
+
 class _PartialFile:
     """A reply under way beside its final place. The file is unbuffered: what was written survives a kill."""
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 WHERE = "Where it connects"
 TALK = "What it prints"
 MAY = "What the model may use"
+MANY = "Many inputs"
 
 PlatformOption = Annotated[
     Platform | None,
@@ -109,6 +110,34 @@ ConfirmOption = Annotated[
 ]
 SearchOption = Annotated[
     bool, typer.Option("--search", help="Google Search; what is cited is listed.", rich_help_panel=MAY)
+]
+
+FromOption = Annotated[
+    str | None,
+    typer.Option(
+        "--from",
+        metavar="FILE|-",
+        help="More inputs: a path a line; not blank, nor with # first.",
+        rich_help_panel=MANY,
+    ),
+]
+JobsOption = Annotated[
+    int | None, typer.Option(min=1, help="Sessions at once [one after another].", rich_help_panel=MANY)
+]
+ConnectRateOption = Annotated[
+    float, typer.Option(metavar="RATE", help="Sessions started a second, at the most.", rich_help_panel=MANY)
+]
+ResumeFromOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="FILE.jsonl", help="Leave out what the --json of that run says is done.", rich_help_panel=MANY
+    ),
+]
+ShardOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="I/N|auto", help="Every N-th input, I from 0; auto: as the scheduler says.", rich_help_panel=MANY
+    ),
 ]
 
 

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ..configuration import Activity
-from ..errors import FileError, gravest
+from ..errors import gravest
 from . import options
+from .inputs import is_list
 from .reading import json_setup, system_words
+from .telling import Telling, remarks, telling
 from .tooling import check_tools, confirmer, toolbox
-from .usage import check_devices, check_numbers, check_replies, check_usage, check_words
+from .usage import check_devices, check_many, check_numbers, check_usage, check_words
 
 if TYPE_CHECKING:
     from ..endpoint import Wanted
-    from ..figures import Summary
     from ..question import Question
-    from ..report import Reporter
+    from .telling import Audience
 
 
 def send(
     inputs: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[INPUT]...", help="Audio files, or - for standard input; none: the bundled question."),
+        typer.Argument(
+            metavar="[INPUT]...",
+            help="Audio files, folders of them, - for standard input; none: the bundled question.",
+        ),
     ] = None,
     text: Annotated[str | None, typer.Option(help="Send a text turn instead of audio.")] = None,
     output: Annotated[
@@ -71,6 +72,11 @@ def send(
     base_url: options.BaseUrlOption = None,
     api_version: options.ApiVersionOption = None,
     local: options.LocalOption = False,
+    source: options.FromOption = None,
+    jobs: options.JobsOption = None,
+    connect_rate: options.ConnectRateOption = 10.0,
+    resume_from: options.ResumeFromOption = None,
+    shard: options.ShardOption = None,
     json_lines: options.JsonOption = False,
     events: options.EventsOption = None,
     play: options.PlayOption = False,
@@ -85,8 +91,11 @@ def send(
 
     livecli send question.wav -o reply.wav
     """
-    names = inputs or []
-    check_usage(names, text, output, raw, chunk_bytes, {"--json": json_lines, "--events -": events == "-"})
+    words = inputs or []
+    several = is_list(words, source) or jobs is not None or shard is not None or resume_from is not None
+    stdout = {"--json": json_lines, "--events -": events == "-"}
+    check_usage(words, text, output, raw, chunk_bytes, stdout, several=several)
+    check_many(jobs, connect_rate, confirm, play)
     check_devices(device, play)
     check_words({"--text": text, "--system": system, "--voice": voice, "--language": language})
     seconds = {"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout, "--timeout": timeout}
@@ -113,59 +122,44 @@ def send(
         "toolbox": box,
         "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None, retries),
     }
-    if len(names) > 1:
-        questions = [Question(name, output=_in_folder(output, name, raw_output), **common) for name in names]
-        check_replies(questions)
-        if output is not None and not dry_run:
-            _make_folder(output)
+    if several:
+        from . import many
+
+        choice = many.Choice(words, source, shard, resume_from, output)
+        questions = many.questions(choice, Question(**common), remarks(quiet=quiet), rehearsal=dry_run)
     else:
-        questions = [Question(names[0] if names else None, text, output, raw_rate=raw, **common)]
+        questions = [Question(words[0] if words else None, text, output, raw_rate=raw, **common)]
     wanted = Wanted(platform, project, location, model, base_url, api_version, local)
 
     from ..running import run
 
+    if not questions:
+        return
     if dry_run:
         run(_rehearse(questions, wanted))
         return
-    from ..console import reporter
-    from ..console.explanations import Explanations
-    from ..console.streams import EventLog, JsonSummaries
-    from ..report import Reporters
-
-    several = len(questions) > 1
-    with ExitStack() as files:
-        told: list[Reporter] = [reporter(quiet=quiet, verbose=verbose, debug=debug, several=several)]
-        if explain:
-            told.append(Explanations())
-        if events:
-            told.append(files.enter_context(EventLog(events, several=several)))
-        if json_lines:
-            told.append(JsonSummaries())
-        everybody = Reporters(*told)
+    how = Telling(quiet=quiet, verbose=verbose, debug=debug, explain=explain, events=events, json_lines=json_lines)
+    with telling(how, len(questions), several=several, at_once=jobs is not None) as audience:
         if confirm:
-            questions = [replace(question, confirm=confirmer(everybody)) for question in questions]
-        summaries = run(_ask_all(questions, wanted, everybody))
-    raise typer.Exit(gravest(summary.exit_code for summary in summaries))
+            questions = [replace(question, confirm=confirmer(audience.told)) for question in questions]
+        statuses = run(_ask_all(questions, wanted, audience, (jobs or 1, connect_rate) if several else None))
+    raise typer.Exit(gravest(statuses))
 
 
-async def _ask_all(questions: Sequence[Question], wanted: Wanted, told: Reporter) -> list[Summary]:
-    from asyncio import CancelledError
-
-    from ..figures import Summary
+async def _ask_all(
+    questions: Sequence[Question], wanted: Wanted, audience: Audience, pace: tuple[int, float] | None
+) -> list[int]:
+    """`pace` is how many sessions at once, and how many of them are started a second; None where there is but one."""
     from ..opening import reachable
-    from ..question import ask
-    from ..running import interruption
 
-    summaries: list[Summary] = []
-    async with reachable(wanted) as where:
-        for place, question in enumerate(questions, 1):
-            try:
-                summaries.append(await ask(question, where, told))
-            except CancelledError as cancelled:
-                for unasked in questions[place:]:  # each has its line of JSON, this one too
-                    told.finished(Summary(unasked.name, error=interruption(cancelled)))
-                raise
-    return summaries
+    async with reachable(wanted) as where, audience.watching():
+        if pace is None:
+            from ..question import ask
+
+            return [(await ask(question, where, audience.told)).exit_code for question in questions]
+        from ..crowd import Pace, ask_all
+
+        return await ask_all(questions, where, audience.told, audience.told_of, Pace(*pace))
 
 
 async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
@@ -176,19 +170,3 @@ async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
     async with reachable(wanted) as where:
         for question in questions:
             write_out(await rehearse(question, where) + "\n")
-
-
-def _in_folder(folder: str | None, name: str, raw_output: bool) -> str | None:
-    """The reply of one of several inputs: NAME.reply.wav in the folder that -o names."""
-    if folder is None:
-        return None
-    from ..question import Question
-
-    return os.path.join(folder, Question(name, raw_output=raw_output).reply)  # noqa: PTH118 - "./x" stays as typed
-
-
-def _make_folder(folder: str) -> None:
-    try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise FileError(f"-o {folder} cannot be a folder: {error.strerror}") from error

@@ -15,19 +15,29 @@ if TYPE_CHECKING:
 
 
 def check_usage(
-    names: Sequence[str], text: str | None, output: str | None, raw: int | None, chunk_bytes: int, data: dict[str, bool]
+    names: Sequence[str],
+    text: str | None,
+    output: str | None,
+    raw: int | None,
+    chunk_bytes: int,
+    data: dict[str, bool],
+    several: bool = False,
 ) -> None:
-    """Options that contradict one another. `data` are those that want standard output, besides `-o -`."""
+    """Options that contradict one another. `data` are those that want standard output, besides `-o -`; `several`:
+    `names` may stand for more inputs than they are.
+    """
     on_stdout = [option for option, asked in ({"-o -": output == "-"} | data).items() if asked]
     if len(on_stdout) > 1:
         raise UsageError(f"{' and '.join(on_stdout)} both want standard output", hint="give one of them a file")
     if text is not None and names:
         raise UsageError("--text and an INPUT are two questions", hint="send one after the other")
+    if text is not None and several:
+        raise UsageError("--text is one question", hint="--jobs and its like are for INPUTs")
     if text is not None and not text.strip():
         raise UsageError("--text is empty")
-    if raw is not None and list(names) != ["-"]:
+    if raw is not None and (several or list(names) != ["-"]):
         raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
-    if len(names) > 1 and output == "-":
+    if several and output == "-":
         raise UsageError("several replies do not go into one stream", hint="-o names a folder for several inputs")
     if chunk_bytes % 2:
         raise UsageError(f"--chunk-bytes {chunk_bytes} would cut a sample in two", hint="an even number, 2 to 65536")
@@ -52,15 +62,25 @@ def check_numbers(numbers: dict[str, float | None]) -> None:
 def check_replies(questions: Sequence[Question]) -> None:
     """Several replies must hit neither one another nor an input that is still to be sent."""
     inputs = {os.path.realpath(question.name): question.name for question in questions}
-    for question in questions:
-        hit = inputs.get(os.path.realpath(question.reply))
+    replies = [question.reply for question in questions]
+    for question, reply in zip(questions, replies, strict=True):
+        hit = inputs.get(os.path.realpath(reply))
         if hit is not None:
             raise FileError(
                 f"the reply to {question.name} would replace the input {hit}", hint="-o names another folder"
             )
-    shared = [reply for reply, times in Counter(question.reply for question in questions).items() if times > 1]
+    shared = [reply for reply, times in Counter(replies).items() if times > 1]
     if shared:
         raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")
+
+
+def check_many(jobs: int | None, connect_rate: float, confirm: bool, play: bool) -> None:
+    """What cannot be with several sessions at once, and a rate that is none."""
+    if not connect_rate > 0 or math.isinf(connect_rate):
+        raise UsageError(f"--connect-rate {connect_rate:g}: it is more than 0")
+    for option, asked in (("--confirm", confirm), ("--play", play)):
+        if asked and (jobs or 1) > 1:
+            raise UsageError(f"{option} is for one session at a time", hint="leave out --jobs")
 
 
 def check_devices(words: Sequence[str] | None, play: bool) -> None:

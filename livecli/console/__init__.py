@@ -7,6 +7,10 @@ import sys
 
 from ..report import Reporter
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .crowd import Crowd
+
 
 def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> Reporter:
     """Whoever tells a run on standard error: a live display at a terminal, plain lines into a file or a pipe.
@@ -20,6 +24,19 @@ def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False,
     from .lines import Lines
 
     return Lines(quiet=quiet, verbose=verbose, debug=debug, several=several)
+
+
+def crowd_of(
+    total: int, *, quiet: bool = False, verbose: bool = False, debug: bool = False, explain: bool = False
+) -> Crowd:
+    """Whoever tells so many runs at once, in the same two ways."""
+    if is_lively() and not quiet:
+        from .crowd_live import LiveCrowd
+
+        return LiveCrowd(total, verbose=verbose, debug=debug, explain=explain)
+    from .crowd import Crowd
+
+    return Crowd(total, quiet=quiet, verbose=verbose, debug=debug, explain=explain)
 
 
 def is_lively() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from copy import copy
 from typing import Any, Self
 
 from ..errors import FileError, UsageError
@@ -52,6 +53,10 @@ class EventLog(Reporter):
     def __exit__(self, *_: object) -> None:
         if self._file is not None:
             self._file.close()
+
+    def one(self) -> EventLog:
+        """The same log, for one of several runs at once."""
+        return copy(self)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         self._input = {"input": summary.input} if self._several else {}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -48,10 +49,11 @@ class GoogleTokens:
     def __init__(self, credentials: Any, kind: str) -> None:
         self._credentials = credentials
         self._kind = kind
+        self._refreshing = threading.Lock()  # a crowd asks at once, and needs one token
 
     def token(self) -> str:
         """A token good for some minutes at least. Blocks; raises AuthError or ConnectError."""
-        with _translated(f"the {SOURCE}", hint=_REMEDIES.get(self._kind)):
+        with self._refreshing, _translated(f"the {SOURCE}", hint=_REMEDIES.get(self._kind)):
             if not self._credentials.valid:
                 self._credentials.refresh(_bounded_request(REFRESH_SECONDS))
         return str(self._credentials.token)

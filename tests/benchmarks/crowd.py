@@ -234,7 +234,7 @@ def memory_bytes(process: int, peak: bool = False) -> int | None:
     return None
 
 
-def _allow_files(count: int) -> None:
+def allow_files(count: int) -> None:
     with suppress(ImportError, ValueError, OSError):
         import resource
 
@@ -244,7 +244,7 @@ def _allow_files(count: int) -> None:
 
 
 def main(port: int, sessions: int, seconds: float, manual: bool, server: int) -> dict[str, object]:
-    _allow_files(sessions + 64)
+    allow_files(sessions + 64)
     empty_bytes = memory_bytes(server)
     crowd = Crowd(port, manual)
     began = time.monotonic()

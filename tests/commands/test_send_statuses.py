@@ -106,7 +106,7 @@ def test_2_usage(livecli, words, said):
     ("words", "said"),
     [
         (["missing.wav"], "missing.wav"),
-        (["."], "."),
+        (["home"], "no audio file in the folder home"),
         (["text.wav"], "text.wav"),
         (["empty.wav"], "empty.wav"),
         (["speech.wav", "-o", "no/such/folder/r.wav"], "no/such/folder"),

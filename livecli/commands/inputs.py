@@ -1,0 +1,89 @@
+"""Which inputs are meant: words of the command line, folders, patterns, lists in files; and which of them are ours."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from ..errors import FileError, UsageError
+
+AUDIO = frozenset(
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"}
+    | {".w64", ".rf64", ".voc", ".sph", ".nist"}
+)
+"""What is taken from a folder. Any other file can be named."""
+OURS = (".reply", ".partial")
+"""Replies of earlier runs: nobody means to ask them."""
+
+
+def listed(names: Sequence[str], source: str | None, remark: Callable[[str], None]) -> list[str]:
+    """All inputs in order: those of `names`, folders and patterns replaced by their files, then those of the list
+    `source`, a file or "-". `remark` is told what was passed over.
+
+    Raises FileError where a folder, a pattern or the list has nothing in it, or cannot be read.
+    """
+    if source == "-" and "-" in names:
+        raise UsageError("--from - and the INPUT - both want standard input")
+    found = [file for name in names for file in _files(name, remark)]
+    return found + (_lines(source) if source is not None else [])
+
+
+def is_list(names: Sequence[str], source: str | None) -> bool:
+    """Whether more than one input may be meant, however many there are in the end."""
+    return len(names) > 1 or source is not None or any(_is_pattern(name) or _is_folder(name) for name in names)
+
+
+def _files(name: str, remark: Callable[[str], None]) -> list[str]:
+    if _is_folder(name):
+        return _in_folder(name, remark)
+    return _matches(name) if _is_pattern(name) else [name]
+
+
+def _is_folder(name: str) -> bool:
+    return name != "-" and os.path.isdir(name)  # noqa: PTH112 - a name that no file can have is none
+
+
+def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
+    """Its audio files, sorted, those in its own folders left out as with every tool."""
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
+    except OSError as error:
+        raise FileError(f"cannot read the folder {folder}: {error.strerror}") from error
+    audio = [name for name in names if Path(name).suffix.lower() in AUDIO]
+    taken = [name for name in audio if not Path(name).stem.endswith(OURS)]
+    for count, what in ((len(names) - len(audio), "no audio files"), (len(audio) - len(taken), "replies")):
+        if count:
+            remark(f"{folder}: {count} passed over that are {what}")
+    if not taken:
+        raise FileError(f"there is no audio file in the folder {folder}", hint="its own folders are not looked into")
+    return [os.path.join(folder, name) for name in taken]  # noqa: PTH118 - "./x" stays as typed
+
+
+def _is_pattern(name: str) -> bool:
+    """Whether it is for us to find what it means: it was quoted, or the shell found nothing."""
+    return any(character in name for character in "*?[") and not os.path.lexists(name)
+
+
+def _matches(pattern: str) -> list[str]:
+    import glob
+
+    found = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())  # noqa: PTH207
+    if not found:
+        raise FileError(f"no file matches {pattern}")
+    return found
+
+
+def _lines(source: str) -> list[str]:
+    """A path a line, relative to the current folder; blank lines, and those that begin with #, are none."""
+    try:
+        data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read the list {source}: {error.strerror}") from error
+    lines = (line.removesuffix(b"\r") for line in data.split(b"\n"))
+    paths = [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
+    if not paths:
+        raise FileError(f"the list {'on standard input' if source == '-' else source} names no input")
+    return [f".{os.sep}-" if path == "-" else path for path in paths]

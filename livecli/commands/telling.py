@@ -1,0 +1,90 @@
+"""Who is told of the runs of `send`, as its options say: a person on standard error, a program on standard output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
+
+from ..record import record
+
+if TYPE_CHECKING:
+    from ..crowd import TellOf
+    from ..report import Reporter
+
+
+@record
+class Telling:
+    """The options."""
+
+    quiet: bool
+    verbose: bool
+    debug: bool
+    explain: bool
+    events: str | None
+    json_lines: bool
+
+
+@record
+class Audience:
+    """`told` hears what concerns all runs, `told_of` says who hears of one; `watching` is around them all."""
+
+    told: Reporter
+    told_of: TellOf
+    watching: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext
+
+
+def remarks(*, quiet: bool) -> Callable[[str], None]:
+    """Who says what is to be said before anything runs."""
+    from ..complaint import one_line, say
+
+    return lambda text: None if quiet else say(f"{one_line(text)}\n")
+
+
+@contextmanager
+def telling(how: Telling, total: int, *, several: bool, at_once: bool) -> Iterator[Audience]:
+    """`several` are told apart by name; `at_once` they are told together. Raises FileError as `EventLog` does."""
+    with ExitStack() as files:
+        log = None
+        if how.events:
+            from ..console.streams import EventLog
+
+            log = files.enter_context(EventLog(how.events, several=several))
+        yield _together(how, total, log) if at_once else _in_turn(how, log, several=several)
+
+
+def _in_turn(how: Telling, log: Any, *, several: bool) -> Audience:
+    """Each run is told in full, by the same people."""
+    from ..console import reporter
+    from ..report import Reporters
+
+    told: list[Reporter] = [reporter(quiet=how.quiet, verbose=how.verbose, debug=how.debug, several=several)]
+    if how.explain:
+        from ..console.explanations import Explanations
+
+        told.append(Explanations())
+    told += [log] if log else []
+    if how.json_lines:
+        from ..console.streams import JsonSummaries
+
+        told.append(JsonSummaries())
+    everybody = Reporters(*told)
+    return Audience(everybody, lambda question: everybody)
+
+
+def _together(how: Telling, total: int, log: Any) -> Audience:
+    """Each has people of its own, who know one another."""
+    from ..console import crowd_of
+    from ..console.streams import JsonSummaries
+    from ..question import Question
+    from ..report import Reporters
+
+    view = crowd_of(total, quiet=how.quiet, verbose=how.verbose, debug=how.debug, explain=how.explain)
+
+    def told_of(question: Question) -> Reporter:
+        each = view.one(question.name)
+        each += [log.one()] if log else []
+        each += [JsonSummaries()] if how.json_lines else []
+        return Reporters(*each)
+
+    return Audience(view, told_of, view.watching)

@@ -1,0 +1,171 @@
+"""`python -m tests.benchmarks.sessions`: how many real-time sessions one `livecli send --jobs` keeps going on one core.
+
+They all send at once, 1 KB every 32 ms, to a hall on another core (`hall.py`), which notes when each chunk comes and
+says the same reply to all. Where others use the machine too, `waited` is how much of the time they kept livecli from
+its core: lateness is then theirs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from . import sessions_chart, sounds, table
+from .crowd import cpu_seconds, memory_bytes, waited_seconds
+from .environment import BENCHMARKS
+from .hall import REPLY_BYTES
+from .measure import LIVECLI, MEGABYTE, PYTHON, TOKEN, Failed, Figure
+
+SIZES = (250, 500, 750, 1000, 1250, 1500, 2000)
+PROMISED = 1000
+"""The whole default quota of a Vertex project."""
+LATE_BOUND_MS, MEMORY_BOUND_MB = 50.0, 400.0
+STARTS_A_SECOND = 40
+TOGETHER_SECONDS = 12
+"""How long they all send, once the last has started."""
+SETTLING_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS = 2.0, 0.25, 300.0
+WAV_HEADER_BYTES = 44
+ROOT = Path(__file__).parents[2]
+PUBLISHED = ROOT / ".github" / "images"
+
+
+@dataclass
+class Seen:
+    """What came of so many sessions. Shares are of one core, in the time in which all of them sent."""
+
+    sessions: int
+    late_ms: dict[str, float]
+    lost: int
+    cpu_share: float
+    waited_share: float
+    peak_megabytes: float
+    hall_share: float
+
+    @property
+    def measured(self) -> str:
+        late = ", ".join(f"{name} {value:.1f}" for name, value in self.late_ms.items())
+        return (
+            f"{late} ms; livecli {self.cpu_share:.0%} of a core (waited {self.waited_share:.0%}),"
+            f" hall {self.hall_share:.0%}; {self.peak_megabytes:.0f} MB"
+        )
+
+    @property
+    def is_kept_up(self) -> bool:
+        return not self.lost and self.late_ms["p99"] <= LATE_BOUND_MS
+
+
+@contextmanager
+def pinned(command: Sequence[str], core: int, **streams: object) -> Iterator[subprocess.Popen[str]]:
+    """A process on one core, the first or the last that there is; gone at the end of the block."""
+    environment = {**os.environ, "LIVECLI_ACCESS_TOKEN": TOKEN}
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams)  # type: ignore[call-overload]
+    try:
+        if hasattr(os, "sched_setaffinity"):
+            with suppress(OSError):
+                os.sched_setaffinity(process.pid, {sorted(os.sched_getaffinity(0))[core]})
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def run(sessions: int, folder: Path) -> Seen:
+    """So many sessions, from start to end. Raises Failed where livecli does not end."""
+    seconds = sessions // STARTS_A_SECOND + TOGETHER_SECONDS
+    listed = inputs(sessions, sounds.wav(folder, seconds), folder)
+    hall_command = [PYTHON, "-m", "tests.benchmarks.hall"]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with pinned(hall_command, -1, **pipes) as hall, (folder / "lines.jsonl").open("w") as lines:
+        assert hall.stdin is not None
+        assert hall.stdout is not None
+        url = f"ws://127.0.0.1:{int(hall.stdout.readline())}"
+        words = ["--jobs", sessions, "--connect-rate", STARTS_A_SECOND, "--speed", 1, "--json", "--quiet"]
+        command = [LIVECLI, "send", "--from", listed, "--base-url", url, "-o", folder / "replies", *words]
+        with pinned([str(word) for word in command], 0, stdin=subprocess.DEVNULL, stdout=lines) as livecli:
+            shares, peak = watch(livecli, hall.pid, sessions / STARTS_A_SECOND + SETTLING_SECONDS, seconds)
+        heard = json.loads(hall.communicate("")[0])
+    missing = sessions - sum(is_whole(folder, number) for number in range(sessions))
+    failed = sum(not json.loads(line)["ok"] for line in (folder / "lines.jsonl").read_text().splitlines())
+    lost = max(missing, failed, sessions - heard["sessions"])
+    return Seen(sessions, heard["late_ms"], lost, *shares[:2], peak, shares[2])
+
+
+def inputs(sessions: int, sound: Path, folder: Path) -> Path:
+    """A list of names for one file."""
+    names = [folder / f"{number}.wav" for number in range(sessions)]
+    for name in names:
+        name.symlink_to(sound)
+    listed = folder / "list"
+    listed.write_text("".join(f"{name}\n" for name in names))
+    return listed
+
+
+def is_whole(folder: Path, number: int) -> bool:
+    reply = folder / "replies" / f"{number}.reply.wav"
+    return reply.exists() and reply.stat().st_size == WAV_HEADER_BYTES + REPLY_BYTES
+
+
+def watch(
+    livecli: subprocess.Popen[str], hall: int, from_seconds: float, to_seconds: float
+) -> tuple[tuple[float, float, float], float]:
+    """Until it ends: the shares of a core that it used, that it waited for, and that the hall used; and its peak."""
+    started, peak = time.monotonic(), 0
+    taken: list[tuple[float, float, float, float]] = []
+    while livecli.poll() is None:
+        now = time.monotonic() - started
+        if now > PATIENCE_SECONDS:
+            raise Failed("livecli does not end")
+        peak = max(peak, memory_bytes(livecli.pid, peak=True) or 0)
+        if from_seconds <= now <= to_seconds:
+            used, waited = cpu_seconds(livecli.pid) or 0.0, waited_seconds(livecli.pid)
+            taken.append((now, used, waited, cpu_seconds(hall) or 0.0))
+        time.sleep(LOOK_SECONDS)
+    if len(taken) < 2:
+        raise Failed(f"livecli ended after {time.monotonic() - started:.1f} s, with status {livecli.returncode}")
+    (then, *before), (now, *after) = taken[0], taken[-1]
+    used, waited, hall_used = ((b - a) / (now - then) for a, b in zip(before, after, strict=True))
+    return (used, waited, hall_used), peak / MEGABYTE
+
+
+def figures(seen: Sequence[Seen]) -> Iterator[Figure]:
+    for each in seen:
+        words, promised = f"{each.sessions} sessions", each.sessions <= PROMISED
+        late, bound = [each.late_ms["p99"]], LATE_BOUND_MS if promised else None
+        yield Figure(f"{words}: chunks late, p99", late, "ms", bound, measured=each.measured)
+        if each.sessions == PROMISED:
+            yield Figure(f"{words}: dropped or unanswered", [float(each.lost)], "", 0.0)
+            yield Figure(f"{words}: memory", [each.peak_megabytes], "MB", MEMORY_BOUND_MB)
+    most = max((each.sessions for each in seen if each.is_kept_up), default=0)
+    yield Figure("most sessions with p99 within 50 ms", [float(most)], "")
+
+
+def main() -> int:
+    words = argparse.ArgumentParser("python -m tests.benchmarks.sessions", description="Sessions on one core.")
+    words.add_argument("--sessions", type=int, action="append", metavar="N", help="so many; may be given again")
+    words.add_argument("--publish", action="store_true", help="the chart goes to .github/images, for the README")
+    asked = words.parse_args()
+    seen = []
+    for sessions in asked.sessions or SIZES:
+        with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder:
+            seen.append(run(sessions, Path(folder)))
+        print(f"{sessions}: {seen[-1].measured}", file=sys.stderr)
+    table.show(made := list(figures(seen)))
+    folder = PUBLISHED if asked.publish else BENCHMARKS
+    folder.mkdir(parents=True, exist_ok=True)
+    BENCHMARKS.mkdir(exist_ok=True)
+    (BENCHMARKS / "sessions.json").write_text(json.dumps([asdict(each) for each in seen], indent=2) + "\n")
+    sessions_chart.save(seen, LATE_BOUND_MS, folder / "sessions.svg")
+    return 0 if all(figure.is_kept for figure in made) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
