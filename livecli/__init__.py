@@ -1,8 +1,8 @@
 """livecli: what curl is to HTTP, for Google's Gemini Live API.
 
-To read it: `protocol.machine` (what may be said), `exchange` (a question and its answer), `question` (the whole run),
-`client` (the socket), `emulator.conversation` (the other side), `commands.send` (the words). `connect` and `send` are
-the way in for programs; names are resolved when they are first used, so that importing livecli costs nothing.
+To read it: `protocol.machine` (what may be said), `exchange` (a question and its answer), `line` (a session outlives
+its connections), `question` and `chat` (a whole run; turn after turn), `emulator.conversation` (the other side).
+`connect` and `send` are the way in for programs; names are resolved when they are first used.
 """
 
 from __future__ import annotations
