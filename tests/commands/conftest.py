@@ -9,6 +9,7 @@ import sys
 import threading
 import wave
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        process.communicate()
+        with suppress(subprocess.TimeoutExpired):  # a child of it that outlived it holds its pipes
+            process.communicate(timeout=10)
 
 
 @pytest.fixture
