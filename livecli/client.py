@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -172,17 +172,16 @@ class Session:
             self._connection.abort()
         self._note_close("sent")
 
-    async def leave(self) -> list[events.ResumptionUpdate]:
-        """As `close`. Until the service hears of it, it may give handles that include more: those are returned."""
+    async def leave(self, take: Callable[[events.ResumptionUpdate], None]) -> None:
+        """As `close`. Until the service hears of it, it may give handles that include more: `take` has those."""
         closing = asyncio.create_task(self.close())
-        handles: list[events.ResumptionUpdate] = []
         try:
             while isinstance(event := await self.receive(), events.ResumptionUpdate):
-                handles.append(event)
+                take(event)
             while True:  # it would come again; the close is behind it
                 await self.receive()
         except LivecliError:
-            return handles
+            return
         finally:
             await closing
 

@@ -47,7 +47,6 @@ class Line:
         self._clock = asyncio.get_running_loop().time
         self._opened, self._reporter, self._pause = opened, reporter, pause or sleep_it_out
         self._stack = AsyncExitStack()
-        self._messages_before = 0  # this connection
         self._over = self._patient = self._cramped = False
         self._gained, self.losses = (0, 0), Losses(retries)  # how far it was when this connection began
         self._failure: LivecliError | None = None
@@ -64,7 +63,7 @@ class Line:
     @property
     def messages(self) -> int:
         """Frames received, over all connections."""
-        return self._messages_before + self._session.messages
+        return self._session.messages
 
     @property
     def close_code(self) -> int | None:
@@ -149,6 +148,11 @@ class Line:
         """All that was wanted is there: a connection that is lost from now on is not missed."""
         self._over = True
 
+    async def leave(self) -> None:
+        """As `close`, once nobody receives any more. Handles that the service still gives are taken."""
+        self.settle()
+        await self._session.leave(self._follow)
+
     async def close(self) -> None:
         """End the session with a normal close (1000)."""
         self.settle()
@@ -193,8 +197,7 @@ class Line:
         pause = self._pause_after(error) if error is not None else None
         await self._stop_repeating()
         if error is None:
-            for update in await self._session.leave():
-                self._follow(update)
+            await self._session.leave(self._follow)
         await self._stack.aclose()  # the old one first: a handle does not open a second connection
         again = self.resumption.unsaid - (self.resumption.said - said)
         if pause is not None:
@@ -215,8 +218,6 @@ class Line:
         return self.losses.after(error, fruitful=self._fruitful)
 
     async def _dial_on(self) -> Session:
-        if self.resumption.outdated:
-            self.resumption.forget_handle()
         try:
             return await self._dial(self.resumption.setup())
         except ServerError as error:
@@ -225,10 +226,9 @@ class Line:
         return await self._dial(self.resumption.setup())
 
     async def _dial(self, setup: events.Setup) -> Session:
-        began_at = self.first.opened_at if self.connections else None
-        stack = AsyncExitStack()
+        stack, began_at = AsyncExitStack(), self.first.opened_at if self.connections else None
         session = await stack.enter_async_context(self._opened(setup, began_at))
-        self._messages_before = self.messages if self.connections else 0
+        session.messages += self.messages if self.connections else 0
         self._stack, self._session = stack, session
         self.connections, self._gained = self.connections + 1, self.resumption.gained
         self.life.begin(self._clock())

@@ -130,6 +130,8 @@ class Resumption:
 
     def setup(self) -> events.Setup:
         """What opens the next connection."""
+        if self.outdated:
+            self.forget_handle()
         if self.handle is None:
             told = bool(self._told())
             seeded = messages.HistoryConfig(initial_history_in_client_content=True)

@@ -93,10 +93,11 @@ class Chat:
             hush=self.takes.hush,
             finish=self.takes.finish,
             write=self._write,
-            secured=lambda: self._remember(self.remembered.secure),
+            secured=lambda: self.remembered.secure(conversation.endpoint, conversation.handle),
         )
         conversation = Conversation(line, manner, reporter, self._note, self.record.amend)
         listening = asyncio.create_task(self._listen(conversation))
+        stack.push_async_callback(line.leave)  # the handle that includes the last turn comes after that
         stack.push_async_callback(_stopped, listening)
         self._session, self.failure = stack, None
         first = Summary("", endpoint=endpoint)

@@ -9,8 +9,11 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from websockets.frames import Opcode
+from websockets.sync.server import ServerConnection
 
 from tests.commands.test_chat_wire import Model, history, texts
+from tests.hostile import frame
 from tests.live_server import live_server
 from tests.serving import serving
 
@@ -35,6 +38,22 @@ def test_the_session_goes_on_with_its_handle(converse, kept):
     assert model.told == []
     assert "> one\n<one>\n> two\n<two>\n> three\n<three>\n" in ran.err
     assert [asked for asked, _ in json.loads(kept.read_text())["entries"]] == ["one", "two", "three"]
+
+
+class Late(ServerConnection):
+    """Gives a handle only when it has been told that the session is to be closed, just before it agrees."""
+
+    def send_data(self):
+        if self.protocol.close_rcvd is not None and not hasattr(self, "given"):
+            self.given = {"sessionResumptionUpdate": {"newHandle": "the last one", "resumable": True}}
+            self.socket.sendall(frame(Opcode.BINARY, json.dumps(self.given).encode()))
+        super().send_data()
+
+
+def test_a_handle_that_comes_while_it_leaves_is_kept(converse, kept):
+    with live_server(Model(), create_connection=Late) as server:
+        assert converse("one\n", "--base-url", server.url).status == 0
+    assert json.loads(kept.read_text())["handle"] == "the last one"
 
 
 def test_only_the_user_can_read_what_is_kept_and_no_credential_is_in_it(converse, kept, monkeypatch):

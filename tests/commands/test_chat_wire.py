@@ -24,7 +24,7 @@ class Model:
     """A service that says back what is typed, over as many connections as it takes. `setups` are theirs, in order.
 
     `lose` says after which turn (counted over all) the connection is closed, and with what code; `handles` gives one
-    after each turn, `refuse` closes a session that shows one.
+    with the end of each turn, `refuse` closes a session that shows one.
     """
 
     def __init__(self, lose=None, handles=False, refuse=False, unanswered=()):
@@ -61,10 +61,8 @@ class Model:
             connection.close(1011, "Internal error encountered.")
             raise Left
         connection.content(outputTranscription={"text": f"<{text}>"})
-        connection.answer(bytes(480))
-        if self._handles:
-            update = {"newHandle": f"handle-{len(self.asked)}", "resumable": True}
-            connection.say({"sessionResumptionUpdate": update})
+        update = {"newHandle": f"handle-{len(self.asked)}", "resumable": True}
+        connection.answer(bytes(480), **({"sessionResumptionUpdate": update} if self._handles else {}))
         if code := self._lose.get(len(self.asked)):
             connection.close(code, "")
             raise Left
