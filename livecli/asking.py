@@ -1,6 +1,6 @@
 """What is asked over a line: audio in chunks, paced, and what stands around an utterance; or text.
 
-Out: source -> chunked -> paced -> Line.write. What comes back is `exchange`'s.
+Out: source -> chunked -> Pace -> Line.write. What comes back is `exchange`'s.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
-from .audio.pcm import SAMPLE_BYTES, AudioSource, chunked, paced
+from .audio.pcm import SAMPLE_BYTES, AudioSource, Pace, chunked
 from .configuration import Activity
 from .ending import Ending
 from .errors import UsageError
@@ -81,8 +81,7 @@ class Asking:
         self._line, self._stats, self._reporter = line, stats, reporter
         self._ending, self.silence = ending, silence
         self._clock = asyncio.get_running_loop().time
-        self._sleep = metronome().sleep
-        self._writes = 0  # without a pause
+        self._metronome = metronome()
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
@@ -102,18 +101,33 @@ class Asking:
             await self.say(events.ActivityStart())
         for picture in pictures:  # after that: a turn of activity only leaves out what came before
             await self.say(picture)
-        bytes_per_second = SAMPLE_BYTES * rate * how.speed
-        async for due in paced(chunks, bytes_per_second, CHUNKS_AT_ONCE, self._clock, self._nap):
-            self._ending.ask()
-            await self.say(*[events.AudioChunk(pcm, rate) for pcm in due])
-            self._writes += 1
-            if self._writes == WRITES_PER_BREATH:
-                await self._nap(0)
+        pace = Pace(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE)
+        async for some in chunks:
+            pace.load(some)
+            await self._play(pace, rate)
         await self.say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
 
-    async def _nap(self, seconds: float) -> None:
-        self._writes = 0
-        await (self._sleep(seconds) if seconds else asyncio.sleep(0))
+    async def _play(self, pace: Pace, rate: int) -> None:
+        """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
+        waiting: list[events.Event] = []
+
+        def beat() -> float | None:
+            for _ in range(WRITES_PER_BREATH):
+                now = self._clock()
+                if pace.at is None or pace.at > now:
+                    break
+                self._ending.ask()
+                due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
+                if not self._write(due):
+                    waiting[:] = due
+                    return None
+            return pace.at
+
+        while pace.at is not None:
+            await self._metronome.play(pace.at, beat)
+            if waiting:
+                await self.say(*waiting)
+                waiting.clear()
 
     def _cut_life_seconds(self) -> float | None:
         """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""
@@ -148,11 +162,21 @@ class Asking:
         self.asked()
 
     async def say(self, *said: events.Event) -> None:
-        self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
-        if not self._line.write(said):
+        if not self._write(said):
             if not self._ending.awaited:
                 self.silence.begin()
             await self._line.send_all(said)
+            self._note(said)
+
+    def _write(self, said: Sequence[events.Event]) -> bool:
+        """False, and nothing is said, where that has to wait."""
+        self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
+        if not self._line.write(said):
+            return False
+        self._note(said)
+        return True
+
+    def _note(self, said: Sequence[events.Event]) -> None:
         now = self._clock()
         if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
             self.silence.end()

@@ -1,4 +1,4 @@
-"""One timer for all who wait: nobody wakes early, nobody is forgotten, and a crowd is woken together."""
+"""One timer for all: nobody is called early, nobody is forgotten, and a crowd is called together."""
 
 import asyncio
 import itertools
@@ -8,55 +8,77 @@ import pytest
 from livecli.metronome import FEW, TICK_SECONDS, Metronome, metronome
 
 
-async def woken(tempo, seconds):
-    """How long after its moment it woke."""
+@pytest.fixture
+async def tempo():
+    return Metronome(asyncio.get_running_loop())
+
+
+async def called(tempo, moments):
+    """How long after each of its moments, in seconds from now, it was called."""
     clock = asyncio.get_running_loop().time
-    at = clock() + seconds
-    await tempo.sleep(seconds)
-    return clock() - at
+    began, late = clock(), []
 
-
-@pytest.mark.parametrize("sleepers", [1, FEW // 2, 5 * FEW])
-async def test_everybody_wakes_and_nobody_early(sleepers):
-    tempo = Metronome(asyncio.get_running_loop())
-    async with asyncio.timeout(20):
-        late = await asyncio.gather(*[woken(tempo, 0.05 * number / sleepers) for number in range(sleepers)])
-    assert min(late) >= 0
-
-
-async def test_an_earlier_moment_is_not_held_up_by_a_later_one():
-    tempo = Metronome(asyncio.get_running_loop())
-    order = []
-
-    async def sleep(seconds):
-        await tempo.sleep(seconds)
-        order.append(seconds)
+    def beat():
+        late.append(clock() - began - moments[len(late)])
+        return began + moments[len(late)] if len(late) < len(moments) else None
 
     async with asyncio.timeout(20):
-        await asyncio.gather(sleep(0.06), sleep(0.03), sleep(0.0))
+        await tempo.play(began + moments[0], beat)
+    return late
+
+
+@pytest.mark.parametrize("players", [1, FEW // 2, 5 * FEW])
+async def test_everybody_is_called_at_every_moment_and_nobody_early(tempo, players):
+    late = await asyncio.gather(*[called(tempo, [0.05 * n / players, 0.06, 0.1]) for n in range(players)])
+    assert [len(each) for each in late] == [3] * players
+    assert min(map(min, late)) >= 0
+
+
+async def test_an_earlier_moment_is_not_held_up_by_a_later_one(tempo):
+    clock, order = asyncio.get_running_loop().time, []
+    async with asyncio.timeout(20):
+        await asyncio.gather(*[tempo.play(clock() + at, lambda at=at: order.append(at)) for at in (0.06, 0.03, 0.0)])
     assert order == [0.0, 0.03, 0.06]
 
 
-async def test_who_is_cancelled_holds_up_nobody():
-    tempo = Metronome(asyncio.get_running_loop())
-    tasks = [asyncio.create_task(tempo.sleep(0.01)) for _ in range(3 * FEW)]
+async def test_a_moment_that_has_passed_lets_the_loop_go_first(tempo):
+    order = []
+    asyncio.get_running_loop().call_soon(order.append, "the loop")
+    await tempo.play(float("-inf"), lambda: order.append("beat") or (0.0 if len(order) < 4 else None))
+    assert order == ["the loop", "beat", "beat", "beat"]
+
+
+async def test_who_is_cancelled_is_not_called_and_holds_up_nobody(tempo):
+    clock, heard = asyncio.get_running_loop().time, []
+    tasks = [asyncio.create_task(tempo.play(clock() + 0.01, lambda n=n: heard.append(n))) for n in range(3 * FEW)]
     await asyncio.sleep(0)
     for task in tasks[::2]:
         task.cancel()
     async with asyncio.timeout(20):
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(end, asyncio.CancelledError) for end in ended] == [place % 2 == 0 for place in range(3 * FEW)]
+    assert heard == list(range(1, 3 * FEW, 2))
 
 
-async def test_a_crowd_is_woken_together():
+async def test_what_goes_wrong_is_told_to_who_plays_and_to_nobody_else(tempo):
+    def fail():
+        raise ValueError("off beat")
+
+    clock = asyncio.get_running_loop().time
+    wrong = asyncio.create_task(tempo.play(clock() + 0.01, fail))
+    assert len(await called(tempo, [0.0, 0.02])) == 2
+    with pytest.raises(ValueError, match="off beat"):
+        await wrong
+
+
+async def test_a_crowd_is_called_together():
     loop = asyncio.get_running_loop()
     tempo, rings = Metronome(loop), []
     tempo._call_at = lambda at, ring: loop.call_at(at, lambda: (rings.append(at), ring()))
-    sleepers = 10 * FEW
-    async with asyncio.timeout(20):
-        await asyncio.gather(*[tempo.sleep(0.1 + 0.02 * number / sleepers) for number in range(sleepers)])
+    players = 10 * FEW
+    await asyncio.gather(*[called(tempo, [0.1 + 0.02 * number / players]) for number in range(players)])
     crowded = rings[: -(FEW + 1)]
-    assert len(rings) < sleepers / 2
+    assert len(rings) < players / 2
     assert all(after - before >= TICK_SECONDS * 0.99 for before, after in itertools.pairwise(crowded))
 
 

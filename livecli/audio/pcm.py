@@ -6,7 +6,7 @@ All audio here is signed 16-bit little-endian mono; a rate is samples a second.
 from __future__ import annotations
 
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 SAMPLE_BYTES = 2
@@ -74,36 +74,47 @@ async def rechunk(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[byte
             yield chunk
 
 
-async def paced(
-    blocks: AsyncIterator[list[bytes]],
-    bytes_per_second: float,
-    most: int,
-    clock: Callable[[], float],
-    sleep: Callable[[float], Awaitable[None]],
-) -> AsyncIterator[list[bytes]]:
-    """The same chunks, each no earlier than its deadline, counted from the first: lateness does not add up.
+class Pace:
+    """Chunks in order, each no earlier than its deadline, counted from the first: lateness does not add up.
 
-    Chunks of one list are of one size. Those that are due come together, `most` at a time: one, unless somebody was
-    late. `bytes_per_second` of 0 means that all are due.
+    `at` is the deadline of the next, on the caller's clock: the distant past where everything is due at once
+    (`bytes_per_second` of 0) or nothing has been yet, None where there is nothing left.
     """
-    started: float | None = None
-    passed = 0
-    async for chunks in blocks:
-        at = 0
-        while at < len(chunks):
-            due = most
-            if bytes_per_second:
-                now = clock()
-                started = now if started is None else started
-                if (wait := started + passed / bytes_per_second - now) > 0:
-                    await sleep(wait)
-                    now = clock()
-                overdue = ((now - started) * bytes_per_second - passed) / len(chunks[at])
-                due = min(most, max(1, 1 + int(overdue)))
-            batch = chunks[at : at + due]
-            at += due
-            passed += sum(map(len, batch))
-            yield batch
+
+    def __init__(self, bytes_per_second: float, most: int) -> None:
+        self.at: float | None = None
+        self._bytes_per_second, self._most = bytes_per_second, most
+        self._started: float | None = None
+        self._passed = 0
+        self._chunks: list[bytes] = []
+        self._next = 0
+
+    def load(self, chunks: list[bytes]) -> None:
+        """The next ones, all of one size but for the last, once those before are gone."""
+        self._chunks, self._next = chunks, 0
+        self._set()
+
+    def due(self, now: float) -> list[bytes]:
+        """Those that are due, one unless somebody was late, and `most` at the most. It is not asked too early."""
+        due = self._most
+        if self._bytes_per_second:
+            if self._started is None:
+                self._started = now
+            overdue = (now - self._started) * self._bytes_per_second - self._passed
+            due = min(due, 1 + max(0, int(overdue / len(self._chunks[self._next]))))
+        taken = self._chunks[self._next : self._next + due]
+        self._next += len(taken)
+        self._passed += len(taken[0]) if due == 1 else sum(map(len, taken))
+        self._set()
+        return taken
+
+    def _set(self) -> None:
+        if self._next == len(self._chunks):
+            self.at = None
+        elif self._started is None:
+            self.at = -math.inf
+        else:
+            self.at = self._started + self._passed / self._bytes_per_second
 
 
 def peak(pcm: bytes) -> int:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from array import array
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import repeat
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.audio.pcm import FLOOR_DBFS, SILENCE_PEAK, Tee, dbfs, level_dbfs, paced, peak, rechunk
+from livecli.audio.pcm import FLOOR_DBFS, SILENCE_PEAK, Pace, Tee, dbfs, level_dbfs, peak, rechunk
 
 
 async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
@@ -19,24 +20,20 @@ async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
         yield block
 
 
-async def pieces(chunks: list[bytes]) -> AsyncIterator[list[bytes]]:
-    for chunk in chunks:
-        yield [chunk]
-
-
 class Clock:
-    """Time that passes only when somebody sleeps, or where a test says so."""
+    """Time that passes only while somebody waits, or where a test says so."""
 
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self.slept: list[float] = []
+    def __init__(self, now: float = 1000.0) -> None:
+        self.now = now
 
-    def __call__(self) -> float:
-        return self.now
 
-    async def sleep(self, seconds: float) -> None:
-        self.slept.append(seconds)
-        self.now += seconds
+def played(pace: Pace, clock: Clock, lists: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+    """What leaves together, at its moment."""
+    for chunks in lists:
+        pace.load(chunks)
+        while pace.at is not None:
+            clock.now = max(clock.now, pace.at)
+            yield pace.due(clock.now)
 
 
 @given(st.lists(st.binary(max_size=50)), st.integers(1, 40))
@@ -63,16 +60,16 @@ async def test_rechunk_gives_a_chunk_as_soon_as_it_is_full() -> None:
     assert taken == [b"abcde"]
 
 
-async def test_the_first_chunk_leaves_at_once_and_the_others_at_their_deadlines() -> None:
+def test_the_first_chunk_leaves_at_once_and_the_others_at_their_deadlines() -> None:
     clock = Clock()
-    left = [clock.now async for _ in paced(pieces([b"x" * 1000] * 5), 100_000, 16, clock, clock.sleep)]
+    left = [clock.now for _ in played(Pace(100_000, 16), clock, [[b"x" * 1000]] * 5)]
     assert left == pytest.approx([1000.0 + 0.01 * n for n in range(5)])
 
 
-async def test_lateness_is_caught_up_and_does_not_add_up() -> None:
+def test_lateness_is_caught_up_and_does_not_add_up() -> None:
     clock = Clock()
     left = []
-    async for _ in paced(pieces([b"x" * 1000] * 20), 100_000, 16, clock, clock.sleep):
+    for _ in played(Pace(100_000, 16), clock, [[b"x" * 1000]] * 20):
         left.append(clock.now)
         clock.now += 0.045 if len(left) == 4 else 0.003  # what sending takes; once it hangs
     assert left[4] == pytest.approx(1000.075)
@@ -80,40 +77,33 @@ async def test_lateness_is_caught_up_and_does_not_add_up() -> None:
     assert left[9:] == pytest.approx([1000.0 + 0.01 * n for n in range(9, 20)])
 
 
-async def test_twenty_thousand_chunks_do_not_drift() -> None:
-    clock = Clock()
-    clock.now = 0.0
-
-    async def endless() -> AsyncIterator[list[bytes]]:
-        for _ in range(20_000):
-            yield [b"x" * 1024]
-
-    async for _ in paced(endless(), 102_400, 16, clock, clock.sleep):
+def test_twenty_thousand_chunks_do_not_drift() -> None:
+    clock = Clock(0.0)
+    for _ in played(Pace(102_400, 16), clock, repeat([b"x" * 1024], 20_000)):
         clock.now += 0.0001
     assert clock.now == pytest.approx(19_999 * 0.01 + 0.0001)
 
 
-async def test_chunks_of_different_sizes_each_take_their_own_time() -> None:
+def test_chunks_of_different_sizes_each_take_their_own_time() -> None:
     clock = Clock()
-    chunks = [b"x" * 100, b"x" * 300, b"x" * 50, b"x"]
-    left = [clock.now async for _ in paced(pieces(chunks), 100, 16, clock, clock.sleep)]
+    lists = [[b"x" * 100], [b"x" * 300], [b"x" * 50], [b"x"]]
+    left = [clock.now for _ in played(Pace(100, 16), clock, lists)]
     assert left == pytest.approx([1000.0, 1001.0, 1004.0, 1004.5])
 
 
-async def test_speed_zero_never_sleeps() -> None:
-    clock = Clock()
-    assert [due async for due in paced(pieces([b"a", b"b"]), 0, 16, clock, clock.sleep)] == [[b"a"], [b"b"]]
-    assert clock.slept == []
+def test_at_speed_zero_everything_is_due() -> None:
+    pace = Pace(0, 16)
+    pace.load([b"a", b"b"])
+    assert pace.at == -math.inf
+    assert (pace.due(1000.0), pace.at) == ([b"a", b"b"], None)
+    pace.load([b"c"])
+    assert pace.at == -math.inf
 
 
-async def block(chunks: list[bytes]) -> AsyncIterator[list[bytes]]:
-    yield chunks
-
-
-async def test_chunks_of_a_block_leave_one_by_one_unless_they_are_late() -> None:
+def test_chunks_of_a_list_leave_one_by_one_unless_they_are_late() -> None:
     clock = Clock()
     left = []
-    async for due in paced(block([b"x" * 1000] * 40), 100_000, 16, clock, clock.sleep):
+    for due in played(Pace(100_000, 16), clock, [[b"x" * 1000] * 40]):
         left.append((round(clock.now - 1000, 3), len(due)))
         clock.now += {2: 0.055, 4: 0.300}.get(len(left), 0)  # twice something hangs
     assert left[:4] == [(0.0, 1), (0.01, 1), (0.065, 5), (0.07, 1)]
@@ -121,10 +111,9 @@ async def test_chunks_of_a_block_leave_one_by_one_unless_they_are_late() -> None
     assert sum(count for _, count in left) == 40
 
 
-async def test_at_speed_zero_as_many_come_at_once_as_one_write_takes() -> None:
-    clock = Clock()
+def test_at_speed_zero_as_many_come_at_once_as_one_write_takes() -> None:
     chunks = [bytes([n]) for n in range(40)]
-    taken = [due async for due in paced(block(chunks), 0, 16, clock, clock.sleep)]
+    taken = list(played(Pace(0, 16), Clock(), [chunks]))
     assert [len(due) for due in taken] == [16, 16, 8]
     assert [chunk for due in taken for chunk in due] == chunks
 
