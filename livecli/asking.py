@@ -110,18 +110,20 @@ class Asking:
     async def _play(self, pace: Pace, rate: int) -> None:
         """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
         waiting: list[events.Event] = []
+        clock, write, note, more = self._clock, self._line.write, self._note, self._ending.ask
 
         def beat() -> float | None:
+            now = clock()
             for _ in range(WRITES_PER_BREATH):
-                now = self._clock()
-                if pace.at is None or pace.at > now:
-                    break
-                self._ending.ask()
+                more()
                 due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
-                if not self._write(due):
+                if not write(due):
                     waiting[:] = due
                     return None
-            return pace.at
+                note(due, now)
+                if (at := pace.at) is None or at > now:
+                    break
+            return at
 
         while pace.at is not None:
             await self._metronome.play(pace.at, beat)
@@ -139,6 +141,7 @@ class Asking:
         self.silence.begin()
         self.secured.clear()
         await self._ending.until_answered()
+        self.silence.end()
         await soon(self.secured, HANDLE_SECONDS)
         self._ending.ask()
 
@@ -162,24 +165,17 @@ class Asking:
         self.asked()
 
     async def say(self, *said: events.Event) -> None:
-        if not self._write(said):
-            if not self._ending.awaited:
-                self.silence.begin()
-            await self._line.send_all(said)
-            self._note(said)
-
-    def _write(self, said: Sequence[events.Event]) -> bool:
-        """False, and nothing is said, where that has to wait."""
-        self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
         if not self._line.write(said):
-            return False
-        self._note(said)
-        return True
+            if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
+                self.silence.begin()
+            self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
+            await self._line.send_all(said)
+            if not self._ending.awaited:
+                self.silence.end()
+        self._note(said, self._clock())
 
-    def _note(self, said: Sequence[events.Event]) -> None:
-        now = self._clock()
-        if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
-            self.silence.end()
+    def _note(self, said: Sequence[events.Event], now: float) -> None:
+        self.said = self._line.resumption.said
         if len(said) == 1 and isinstance(said[0], events.AudioChunk):
             self._stats.sent.add(said[0], now)
         elif chunks := [event for event in said if isinstance(event, events.AudioChunk)]:

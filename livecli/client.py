@@ -58,6 +58,7 @@ class Session:
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
         self._received: deque[events.Event] = deque()
         self._reporter = reporter
+        self._is_watched = reporter.wants_events or reporter.wants_frames
 
     async def send(self, event: events.Event) -> None:
         """Say `event`; waits while the server is slow to take it.
@@ -72,19 +73,14 @@ class Session:
         if not self.write(said):
             await self.push(said)
 
-    @property
-    def takes(self) -> bool:
-        """Whether something can be said without waiting."""
-        return self._connection.takes
-
     def write(self, said: Sequence[events.Event]) -> bool:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
         if not self._connection.takes:
             return False
-        encode = self._protocol.send
-        frames = [encode(event) for event in said]
+        frames = [self._protocol.send(event) for event in said]
         self._connection.write(frames)
-        self._tell(said, frames)
+        if self._is_watched:
+            self._tell(said, frames)
         return True
 
     async def push(self, said: Sequence[events.Event]) -> None:

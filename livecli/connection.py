@@ -32,6 +32,7 @@ PING_SECONDS, PONG_SECONDS = 20, 40
 """Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
 READ_BYTES = 256 * 1024
 KEYS_AT_ONCE = 64
+OPEN = State.OPEN
 BUFFERED_BYTES = 32 * 1024
 """What may wait in the transport before a send waits with it."""
 TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -68,21 +69,19 @@ class Connection(ClientConnection):
 
     @property
     def takes(self) -> bool:
-        """Whether `write` would send, and not have to wait."""
-        return not (self._is_full or self._out.is_closing() or self.protocol.state is not State.OPEN)
+        """Whether `write` may be called: it would send, and not have to wait."""
+        return not self._is_full and self.protocol.state is OPEN and not self._out.is_closing()
 
-    def write(self, messages: Sequence[bytes]) -> bool:
-        """Send text messages, in order, in a single write; False, and nothing is sent, where that has to wait."""
-        if not self.takes:
-            return False
+    def write(self, messages: Sequence[bytes]) -> None:
+        """Send text messages, in order, in a single write."""
         self._out.write(text_frames(messages))
-        return True
 
     async def send_all(self, messages: Sequence[bytes]) -> None:
         """As `write`, and wait where that has to. Raises ConnectionClosed."""
-        while messages and not self.write(messages):
+        while messages and not self.takes:
             await self.send(messages[0], text=True)
             messages = messages[1:]
+        self.write(messages)
 
     def abort(self) -> None:
         """Drop the connection without a word."""

@@ -18,7 +18,7 @@ class Due:
 
     def ask(self) -> None:
         """The user says something: a turn answers that, whatever was answered before."""
-        self.turns = max(self.turns, 1)
+        self.turns = self.turns or 1
 
     def respond(self, *, held: bool, silent: bool) -> None:
         """A function's response is sent. `held`: the model holds its turn open for it, if it still can."""

@@ -5,12 +5,16 @@ monotonic clock.
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from .audio.pcm import SILENCE_PEAK, peak
 from .protocol import events
+
+SHORTEST = 1e-7
+"""Gaps up to that, in seconds, are none."""
+AT_ONCE = -1_000
+"""Their bucket, below all others."""
 
 
 class Gaps:
@@ -19,20 +23,23 @@ class Gaps:
     GROWTH = math.log(1.02)
 
     def __init__(self) -> None:
-        self._counts: Counter[int] = Counter()
+        self._counts: dict[int, int] = {}
         self._last: float | None = None
         self.maximum: float | None = None
 
     def mark(self, at: float, times: int = 1) -> None:
         """So many things came together at `at`, in seconds."""
         if self._last is not None:
-            gap = at - self._last
-            self._counts[_bucket(gap)] += 1
-            self.maximum = gap if self.maximum is None else max(self.maximum, gap)
+            self._count(at - self._last, 1)
         if times > 1:
-            self._counts[_bucket(0.0)] += times - 1
-            self.maximum = self.maximum or 0.0
+            self._count(0.0, times - 1)
         self._last = at
+
+    def _count(self, gap: float, times: int) -> None:
+        bucket = round(math.log(gap) / self.GROWTH) if gap > SHORTEST else AT_ONCE
+        self._counts[bucket] = self._counts.get(bucket, 0) + times
+        if self.maximum is None or gap > self.maximum:
+            self.maximum = gap
 
     def copy(self) -> Gaps:
         """As it is now."""
@@ -42,16 +49,12 @@ class Gaps:
 
     def percentile(self, share: float) -> float | None:
         """The gap in seconds that `share` (0 to 1) of all gaps do not exceed; None where there was none."""
-        wanted = share * self._counts.total()
+        wanted = share * sum(self._counts.values())
         for bucket in sorted(self._counts):
             wanted -= self._counts[bucket]
             if wanted <= 0:
                 return min(math.exp(bucket * self.GROWTH), self.maximum or 0.0)
         return None
-
-
-def _bucket(gap: float) -> int:
-    return round(math.log(max(gap, 1e-7)) / Gaps.GROWTH)
 
 
 @dataclass(eq=False, repr=False)

@@ -83,10 +83,10 @@ class Line:
     def write(self, said: Sequence[events.Event]) -> bool:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
         idle = self._failure is None and self._caught_up.is_set() and not self._saying.locked()
-        if not (idle and self._session.takes):
+        if not (idle and self._session.write(said)):
             return False
         self._note(said)
-        return self._session.write(said)
+        return True
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""

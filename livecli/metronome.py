@@ -9,55 +9,67 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
-from itertools import count
-from math import inf
+from math import ceil, inf
 from weakref import WeakKeyDictionary
 
 FEW = 32
 """Players that are called at their moment each. More wait for one another:"""
 TICK_SECONDS = 0.002
 """as long at the most. To be woken costs a process more than to send a chunk, and here it is woken once for many."""
-
-
 Beat = Callable[[], float | None]
 """Does what is due, and says on the loop's clock when it is to be called next: None where that was all."""
+Player = tuple[Beat, "asyncio.Future[None]"]
 
 
 class Metronome:
-    """Of one loop. It calls whoever plays: to wake a task for that would cost as much again."""
+    """Of one loop. It calls whoever plays: to wake a task for that would cost as much again.
+
+    Players are kept by the moment at which they are called; in a crowd that is a whole number of ticks, of which there
+    are few, so that nothing has to be sorted.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._clock, self._call_at, self._future = loop.time, loop.call_at, loop.create_future
-        self._players: list[tuple[float, int, Beat, asyncio.Future[None]]] = []
-        self._numbers = count()  # no two are equal: beats cannot be compared
+        self._players: dict[float, list[Player]] = {}
+        self._moments: list[float] = []  # a heap
+        self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
-        self._rang_at = -inf
 
     async def play(self, at: float, beat: Beat) -> None:
         """Call `beat`, no earlier than `at`, then at each moment it says, until it says None. Raises as it does."""
         over = self._future()
-        heappush(self._players, (at, next(self._numbers), beat, over))
-        if at < self._rings_at:
-            self._wind(at)
-        await over
+        self._count += 1
+        try:
+            self._expect((beat, over), max(at, self._clock()))
+            self._wind()
+            await over
+        finally:
+            self._count -= 1
 
-    def _wind(self, at: float) -> None:
-        if len(self._players) > FEW:
-            at = max(at, self._rang_at + TICK_SECONDS)
-            if at >= self._rings_at:
-                return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._rings_at, self._timer = at, self._call_at(at, self._ring)
+    def _expect(self, player: Player, at: float) -> None:
+        moment = at if self._count <= FEW else ceil(at / TICK_SECONDS) * TICK_SECONDS
+        together = self._players.get(moment)
+        if together is None:
+            self._players[moment] = [player]
+            heappush(self._moments, moment)
+        else:
+            together.append(player)
+
+    def _wind(self) -> None:
+        if self._moments and self._moments[0] < self._rings_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._rings_at = self._moments[0]
+            self._timer = self._call_at(self._rings_at, self._ring)
 
     def _ring(self) -> None:
-        self._rings_at, self._timer = inf, None
-        players, self._rang_at = self._players, self._clock()
-        due = []
-        while players and players[0][0] <= self._rang_at:
-            due.append(heappop(players))
-        for _, number, beat, over in due:
+        self._rings_at, self._timer, now = inf, None, self._clock()
+        due: list[Player] = []
+        while self._moments and self._moments[0] <= now:
+            due += self._players.pop(heappop(self._moments))
+        for player in due:
+            beat, over = player
             if over.done():  # whoever played was cancelled
                 continue
             try:
@@ -68,9 +80,8 @@ class Metronome:
             if at is None:
                 over.set_result(None)
             else:
-                heappush(players, (at, number, beat, over))
-        if players:
-            self._wind(players[0][0])
+                self._expect(player, max(at, now))
+        self._wind()
 
 
 _OF: WeakKeyDictionary[asyncio.AbstractEventLoop, Metronome] = WeakKeyDictionary()

@@ -62,6 +62,11 @@ class Reporter:
 
     wants_frames = False
     """Whether `frame` is to be called at all."""
+    wants_events = False
+    """The same of `event`: whether this class does anything in it."""
+
+    def __init_subclass__(cls) -> None:
+        cls.wants_events = cls.event is not Reporter.event
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         """The input is open: how it is converted, and its length where that is known."""
@@ -120,6 +125,7 @@ class Reporters(Reporter):
 
     def __init__(self, *reporters: Reporter) -> None:
         self.wants_frames = any(reporter.wants_frames for reporter in reporters)
+        self.wants_events = any(reporter.wants_events for reporter in reporters)
         for name in TOLD:
             methods = [getattr(reporter, name) for reporter in reporters]
             nothing = getattr(Reporter, name)  # who does nothing need not be called for every chunk

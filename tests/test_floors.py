@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[1] / "livecli"
 FLOORS = [
     ["errors", "late", "mistake", "record"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
+    ["spool"],
     ["tail", "life", "secrecy", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
     ["configuration", "figures", "upgrade", "retrying", "connection"],
     ["metronome", "report", "starts", "tally", "ending", "utterances", "stalls", "truncation"],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livecli import spool
 from livecli import tail as module
 from livecli.protocol import events
 from livecli.protocol.messages import Content, FunctionResponse, Part
@@ -81,19 +83,42 @@ def test_what_is_stale_is_left_out_and_the_rest_moves_up(tail, forgotten) -> Non
     assert list(tail)[-1] == SAID[0]
 
 
-def test_an_hour_goes_to_disk_and_is_compacted(tail, monkeypatch) -> None:
-    monkeypatch.setattr(module, "COMPACT_BYTES", 256 * 1024)
+@pytest.fixture
+def files(monkeypatch):
+    """The temporary files that were made."""
+    made, make = [], tempfile.TemporaryFile
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **how: made.append(make(**how)) or made[-1])
+    return made
+
+
+def test_an_hour_goes_to_disk_and_what_is_forgotten_is_given_back(tail, files, monkeypatch) -> None:
+    monkeypatch.setattr(spool, "FILE_BYTES", 256 * 1024)
     monkeypatch.setattr(module, "IN_MEMORY_BYTES", 64 * 1024)
     tracemalloc.start()
     for number in range(20_000):
         tail.extend((events.AudioChunk(number.to_bytes(4, "big") * 256, 16_000),))
         tail.forget(number - 1_000)
-    size = tail._spool.seek(0, 2)
+    size = sum(file.seek(0, 2) for file in files if not file.closed)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert [int.from_bytes(event.pcm[:4], "big") for event in tail] == list(range(18_999, 20_000))
-    assert size < 3 * 1024 * 1024, "20 MB were said"
+    assert 1024 * 1024 < size < 3 * 1024 * 1024, "20 MB were said"
     assert peak < 4 * 1024 * 1024
+    tail.close()
+    assert all(file.closed for file in files)
+
+
+def test_where_the_disk_is_full_it_is_said_and_what_came_before_is_still_held(tail, files, monkeypatch) -> None:
+    monkeypatch.setattr(module, "IN_MEMORY_BYTES", 0)
+    chunks = [events.AudioChunk(bytes([number]) * 40_000, 16_000) for number in range(5)]
+    tail.extend(chunks[:2])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", lambda **_: open("/dev/full", "r+b", buffering=0))
+        with pytest.raises(OSError, match="No space left on device"):
+            tail.extend(chunks[2:3])
+    assert (tail.end, list(tail)) == (3, chunks[:2])
+    tail.extend(chunks[2:])
+    assert (len(files), list(tail)) == (1, chunks)
 
 
 CHUNKS = st.builds(events.AudioChunk, st.binary(max_size=6), st.sampled_from([16_000, 8_000]))
@@ -116,10 +141,12 @@ STEPS = st.lists(BATCHES | st.floats(0, 1) | st.just("pass by"), max_size=30)
 
 
 @given(STEPS, st.booleans())
-def test_it_holds_what_was_said_and_not_forgotten(steps, compacts):
+def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
     model, held = [], Tail()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "COMPACT_BYTES", 16 if compacts else module.COMPACT_BYTES)
+        if writes:
+            for place, name in ((module, "IN_MEMORY_BYTES"), (module, "LEAST_BYTES"), (spool, "FILE_BYTES")):
+                patch.setattr(place, name, 400)
         first = 1
         for step in steps:
             if isinstance(step, list):

@@ -3,13 +3,14 @@
 import pytest
 
 from livecli.protocol import events
-from livecli.tail import Tail
+from livecli.tail import TOGETHER, Tail
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Room in memory for 64 KB, of all together."""
-    monkeypatch.setattr("livecli.tail.ALL_IN_MEMORY_BYTES", Tail._all_in_memory_bytes + 64 * 1024)
+    monkeypatch.setattr("livecli.tail.LEAST_BYTES", 8 * 1024)
+    monkeypatch.setattr("livecli.tail.ALL_IN_MEMORY_BYTES", TOGETHER.in_memory_bytes + 64 * 1024)
 
 
 def chunk(number):
@@ -17,22 +18,22 @@ def chunk(number):
 
 
 def test_many_share_what_memory_there_is_and_lose_nothing(small):
-    before, tails = Tail._all_in_memory_bytes, [Tail() for _ in range(20)]
+    before, tails = TOGETHER.in_memory_bytes, [Tail() for _ in range(20)]
     for number in range(40):
         for tail in tails:
             tail.extend((chunk(number),))
-    held = sum(tail._in_memory_bytes for tail in tails)
-    assert held == Tail._all_in_memory_bytes - before <= 64 * 1024
-    assert any(tail._spool._rolled for tail in tails)
+    held = sum(tail._recent_bytes for tail in tails)
+    assert held == TOGETHER.in_memory_bytes - before <= (64 + 20 * 9) * 1024
+    assert all(tail._blocks for tail in tails)
     for tail in tails:
         assert list(tail) == [*map(chunk, range(40))]
         tail.close()
-    assert Tail._all_in_memory_bytes == before
+    assert TOGETHER.in_memory_bytes == before
 
 
 def test_what_is_forgotten_gives_its_room_back(small):
-    before, tail = Tail._all_in_memory_bytes, Tail()
+    before, tail = TOGETHER.in_memory_bytes, Tail()
     tail.extend([*map(chunk, range(40))])
     tail.forget(40)
-    assert Tail._all_in_memory_bytes == before
+    assert TOGETHER.in_memory_bytes == before
     tail.close()

@@ -96,15 +96,15 @@ class Pace:
 
     def due(self, now: float) -> list[bytes]:
         """Those that are due, one unless somebody was late, and `most` at the most. It is not asked too early."""
-        due = self._most
+        first, due = self._chunks[self._next], self._most
         if self._bytes_per_second:
             if self._started is None:
                 self._started = now
             overdue = (now - self._started) * self._bytes_per_second - self._passed
-            due = min(due, 1 + max(0, int(overdue / len(self._chunks[self._next]))))
-        taken = self._chunks[self._next : self._next + due]
+            due = min(due, 1 + int(overdue / len(first))) if overdue > 0 else 1
+        taken = [first] if due == 1 else self._chunks[self._next : self._next + due]
         self._next += len(taken)
-        self._passed += len(taken[0]) if due == 1 else sum(map(len, taken))
+        self._passed += len(first) if due == 1 else sum(map(len, taken))
         self._set()
         return taken
 
