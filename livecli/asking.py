@@ -110,17 +110,18 @@ class Asking:
     async def _play(self, pace: Pace, rate: int) -> None:
         """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
         waiting: list[events.Event] = []
-        clock, write, note, more = self._clock, self._line.write, self._note, self._ending.ask
+        clock, line, ending = self._clock, self._line, self._ending
 
         def beat() -> float | None:
             now = clock()
             for _ in range(WRITES_PER_BREATH):
-                more()
+                ending.ask()
                 due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
-                if not write(due):
+                if not line.write(due):
                     waiting[:] = due
                     return None
-                note(due, now)
+                self.said = line.resumption.said
+                self._stats.sent.add_all(due, now)
                 if (at := pace.at) is None or at > now:
                     break
             return at
@@ -172,14 +173,9 @@ class Asking:
             await self._line.send_all(said)
             if not self._ending.awaited:
                 self.silence.end()
-        self._note(said, self._clock())
-
-    def _note(self, said: Sequence[events.Event], now: float) -> None:
         self.said = self._line.resumption.said
-        if len(said) == 1 and isinstance(said[0], events.AudioChunk):
-            self._stats.sent.add(said[0], now)
-        elif chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
-            self._stats.sent.add_all(chunks, now)
+        if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
+            self._stats.sent.add_all(chunks, self._clock())
 
     def follow(self, event: events.Event) -> None:
         """Something was received."""

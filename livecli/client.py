@@ -54,7 +54,7 @@ class Session:
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self._secrets, self._handle = secrets, ""
-        self._connection = connection
+        self._connection, self._outlet = connection, connection.outlet
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
         self._received: deque[events.Event] = deque()
         self._reporter = reporter
@@ -75,10 +75,10 @@ class Session:
 
     def write(self, said: Sequence[events.Event]) -> bool:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
-        if not self._connection.takes:
+        if not self._outlet.takes:
             return False
         frames = [self._protocol.send(event) for event in said]
-        self._connection.write(frames)
+        self._outlet.write(frames)
         if self._is_watched:
             self._tell(said, frames)
         return True

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
+from websockets.client import ClientProtocol
 from websockets.protocol import State
 from websockets.typing import BytesLike
 
@@ -41,20 +42,41 @@ CLOSE_SECONDS = 1.0
 """How long the server may take to answer our close."""
 
 
+class Outlet:
+    """What is sent through without waiting. With slots: the library's connection has so many attributes that each is
+    looked up in a dictionary, which is far away while a thousand others are served.
+    """
+
+    __slots__ = ("is_full", "protocol", "transport")
+
+    def __init__(self, transport: Any, protocol: ClientProtocol) -> None:
+        self.transport, self.protocol, self.is_full = transport, protocol, False
+
+    @property
+    def takes(self) -> bool:
+        """Whether `write` may be called: it would send, and not have to wait."""
+        return not self.is_full and self.protocol.state is OPEN and not self.transport.is_closing()
+
+    def write(self, messages: Sequence[bytes]) -> None:
+        """Send text messages, in order, in a single write."""
+        self.transport.write(text_frames(messages))
+
+
 class Connection(ClientConnection):
-    """A connection of the library's, and `send_all`."""
+    """A connection of the library's with an `outlet`, and `send_all`."""
+
+    protocol: ClientProtocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._out: Any = transport
-        self._is_full = False
+        self.outlet = Outlet(transport, self.protocol)
         super().connection_made(transport)
 
     def pause_writing(self) -> None:
-        self._is_full = True
+        self.outlet.is_full = True
         super().pause_writing()
 
     def resume_writing(self) -> None:
-        self._is_full = False
+        self.outlet.is_full = False
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -62,30 +84,21 @@ class Connection(ClientConnection):
 
         That may be audio, and the close that says why. (Of a TLS connection it is out of reach.)
         """
-        if isinstance(exc, OSError) and self._out.get_extra_info("sslcontext") is None:
-            for data in _left_in(self._out.get_extra_info("socket")):
+        if isinstance(exc, OSError) and self.outlet.transport.get_extra_info("sslcontext") is None:
+            for data in _left_in(self.outlet.transport.get_extra_info("socket")):
                 self.data_received(data)
         super().connection_lost(exc)
 
-    @property
-    def takes(self) -> bool:
-        """Whether `write` may be called: it would send, and not have to wait."""
-        return not self._is_full and self.protocol.state is OPEN and not self._out.is_closing()
-
-    def write(self, messages: Sequence[bytes]) -> None:
-        """Send text messages, in order, in a single write."""
-        self._out.write(text_frames(messages))
-
     async def send_all(self, messages: Sequence[bytes]) -> None:
-        """As `write`, and wait where that has to. Raises ConnectionClosed."""
-        while messages and not self.takes:
+        """As the outlet's `write`, and wait where that has to. Raises ConnectionClosed."""
+        while messages and not self.outlet.takes:
             await self.send(messages[0], text=True)
             messages = messages[1:]
-        self.write(messages)
+        self.outlet.write(messages)
 
     def abort(self) -> None:
         """Drop the connection without a word."""
-        self._out.abort()
+        self.outlet.transport.abort()
 
 
 def text_frames(messages: Sequence[bytes]) -> bytes:

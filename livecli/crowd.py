@@ -26,7 +26,7 @@ FILES_A_SESSION = 3
 """Its socket, its input and its reply."""
 FILES_BESIDES = 64
 
-RARELY = (2_000, 20, 50)
+RARELY = (1_000, 5, 400)
 """Looking at everything that a thousand sessions hold takes 0.1 s, in which none of them sends: so it is done once for
 some hundreds that have ended."""
 

@@ -11,6 +11,8 @@ from __future__ import annotations
 class Due:
     """`turns` is how many TurnCompletes are still to come. While they are `doubtful` there may be none."""
 
+    __slots__ = ("_resumed", "doubtful", "turns")
+
     def __init__(self) -> None:
         self.turns = 0
         self.doubtful = False

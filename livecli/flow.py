@@ -5,7 +5,7 @@ monotonic clock.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from .audio.pcm import SILENCE_PEAK, peak
@@ -20,6 +20,7 @@ AT_ONCE = -1_000
 class Gaps:
     """Percentiles of the time between chunks in constant memory: counts by logarithmic bucket, true to 1 %."""
 
+    __slots__ = ("_counts", "_last", "maximum")
     GROWTH = math.log(1.02)
 
     def __init__(self) -> None:
@@ -57,7 +58,7 @@ class Gaps:
         return None
 
 
-@dataclass(eq=False, repr=False)
+@dataclass(eq=False, repr=False, slots=True)
 class Flow:
     """Audio in one direction. Sizes in bytes, times in seconds."""
 
@@ -74,37 +75,31 @@ class Flow:
     gaps: Gaps = field(default_factory=Gaps)
 
     def add(self, chunk: events.AudioChunk, at: float) -> None:
-        """Count one chunk that passed at `at`: the commonest case of `add_all`."""
-        size = len(chunk.pcm)
-        self.chunks += 1
-        self.bytes += size
-        self.audio_seconds += size / (2 * chunk.rate)
-        if self.smallest is None or size < self.smallest:
-            self.smallest = size
-        self.largest = max(self.largest, size)
-        if self.peak <= SILENCE_PEAK:
-            self.peak = max(self.peak, peak(chunk.pcm))
-        if self.first_at is None:
-            self.first_at, self.rate = at, self.rate or chunk.rate
-        self.last_at = at
-        self.gaps.mark(at)
+        """Count one chunk that passed at `at`."""
+        self.add_all((chunk,), at)
 
     def add_all(self, chunks: Sequence[events.AudioChunk], at: float) -> None:
-        """Count chunks of one rate, at least one, that passed together at `at`."""
-        sizes = [len(chunk.pcm) for chunk in chunks]
-        total, smallest, largest = sum(sizes), min(sizes), max(sizes)
-        self.chunks += len(sizes)
+        """Count chunks, at least one, that passed together at `at`: of one rate, and of one size but for the last."""
+        count, size, last = len(chunks), len(chunks[0].pcm), len(chunks[-1].pcm)
+        total = (count - 1) * size + last
+        self.chunks += count
         self.bytes += total
         self.audio_seconds += total / (2 * chunks[0].rate)
-        self.smallest = smallest if self.smallest is None else min(self.smallest, smallest)
-        self.largest = max(self.largest, largest)
-        self.rate = self.rate or chunks[0].rate
+        self.largest = max(self.largest, size)
+        if self.smallest is None or last < self.smallest:
+            self.smallest = last
         if self.peak <= SILENCE_PEAK:
-            self.peak = max(self.peak, *(peak(chunk.pcm) for chunk in chunks))
+            self._find_peak(chunks)
         if self.first_at is None:
-            self.first_at = at
+            self.first_at, self.rate = at, self.rate or chunks[0].rate
         self.last_at = at
-        self.gaps.mark(at, len(sizes))
+        self.gaps.mark(at, count)
+
+    def _find_peak(self, chunks: Iterable[events.AudioChunk]) -> None:
+        for chunk in chunks:
+            self.peak = max(self.peak, peak(chunk.pcm))
+            if self.peak > SILENCE_PEAK:
+                return
 
     def copy(self) -> Flow:
         """As it is now."""

@@ -47,7 +47,7 @@ class Tail:
         if self._recent_bytes > LEAST_BYTES and self._is_too_much:
             self._write()
         self._recent += said
-        self._grow(sum(map(_size, said)))
+        self._grow(_sizes(said))
         self.end += len(said)
 
     def forget(self, number: int) -> None:
@@ -63,7 +63,7 @@ class Tail:
                 return
             count -= left
             self._drop_block()
-        self._grow(-sum(map(_size, self._recent[:count])))
+        self._grow(-_sizes(self._recent[:count]))
         del self._recent[:count]
 
     def drop(self, stale: Callable[[events.Event], bool]) -> None:
@@ -132,11 +132,16 @@ class Tail:
         TOGETHER.in_memory_bytes += size
 
 
+def _sizes(held: Sequence[events.Event]) -> int:
+    size = EVENT_BYTES * len(held)
+    for event in held:
+        size += len(event.pcm) if isinstance(event, events.AudioChunk) else _size(event)
+    return size
+
+
 def _size(event: events.Event) -> int:
-    if isinstance(event, events.AudioChunk):
-        return EVENT_BYTES + len(event.pcm)
     if not event.__struct_fields__:
-        return EVENT_BYTES
+        return 0
     import pickle  # here, since what nearly every run says has no other fields
 
-    return EVENT_BYTES + len(pickle.dumps(event))
+    return len(pickle.dumps(event))

@@ -2,10 +2,11 @@
 
 import asyncio
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
-from livecli.metronome import FEW, TICK_SECONDS, Metronome, metronome
+from livecli.metronome import FEW, PATIENCE_SECONDS, PATIENT_SECONDS, TICK_SECONDS, Metronome, metronome
 
 
 @pytest.fixture
@@ -84,3 +85,57 @@ async def test_a_crowd_is_called_together():
 
 async def test_a_loop_has_one():
     assert metronome() is metronome()
+
+
+class SlowTime:
+    """A loop whose time passes only where it waits, or where a beat says that it took some."""
+
+    def __init__(self):
+        self.now, self._timer = 0.0, None
+        self.create_future = asyncio.get_running_loop().create_future
+
+    def time(self):
+        return self.now
+
+    def call_at(self, at, ring):
+        self._timer = (at, ring)
+        return SimpleNamespace(cancel=lambda: None)
+
+    def run(self, until):
+        while self.now < until:
+            at, ring = self._timer
+            self.now = max(self.now, at)
+            ring()
+
+
+async def test_a_crowd_for_which_there_is_no_time_is_called_half_as_often_and_later():
+    loop, interval, players = SlowTime(), 0.032, 2 * FEW
+    tempo, late = Metronome(loop), []
+
+    async def play(cost):
+        at = 0.0
+
+        def beat():
+            nonlocal at
+            due = 1 + int((loop.now - at) / interval + 1e-9)
+            late.append((loop.now, loop.now - at))
+            loop.now += cost() * (1 + 0.3 * (due - 1))
+            at += due * interval
+            return at
+
+        await tempo.play(at, beat)
+
+    def cost():
+        return (1.2 if loop.now < 5 else 0.3) * interval / players  # more than there is time for, and then less
+
+    tasks = [asyncio.create_task(play(cost)) for _ in range(players)]
+    await asyncio.sleep(0)
+    loop.run(5 + PATIENT_SECONDS + 2)
+    for task in tasks:
+        task.cancel()
+    hurried = [each for at, each in late if 1 < at < 5]
+    calm = [each for at, each in late if at > 5 + PATIENT_SECONDS + 1]
+    assert min(hurried) >= PATIENCE_SECONDS
+    assert max(hurried) < PATIENCE_SECONDS + interval
+    assert max(calm) < interval / 2
+    assert len(hurried) / 4 == pytest.approx(players / interval / 2, rel=0.2)

@@ -81,6 +81,8 @@ class Pace:
     (`bytes_per_second` of 0) or nothing has been yet, None where there is nothing left.
     """
 
+    __slots__ = ("_bytes_per_second", "_chunks", "_most", "_next", "_passed", "_started", "at")
+
     def __init__(self, bytes_per_second: float, most: int) -> None:
         self.at: float | None = None
         self._bytes_per_second, self._most = bytes_per_second, most

@@ -14,7 +14,7 @@ class Event(msgspec.Struct, frozen=True):
     """Anything that either side says."""
 
 
-class AudioChunk(Event, frozen=True):
+class AudioChunk(Event, frozen=True, gc=False):
     """Signed 16-bit little-endian mono samples. Clients send 16,000 a second, the service 24,000."""
 
     pcm: bytes
