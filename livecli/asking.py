@@ -6,6 +6,7 @@ Out: source -> chunked -> Pace -> Line.write. What comes back is `exchange`'s.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 
@@ -28,7 +29,7 @@ CHUNKS_AT_ONCE = 32
 ANSWER = (events.AudioChunk, events.ModelText, events.Thought, events.ToolCall, events.OutputTranscript)
 """What an answer begins with."""
 WRITES_PER_BREATH = 4
-"""Those without a pause between them, after which the loop is let go, so that what arrives is received meanwhile."""
+"""Those after which the loop is let go, so that what arrives is received meanwhile."""
 
 
 @record
@@ -82,6 +83,7 @@ class Asking:
         self._ending, self.silence = ending, silence
         self._clock = asyncio.get_running_loop().time
         self._metronome = metronome()
+        self._writes = 0  # since the loop was let go
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
@@ -114,7 +116,7 @@ class Asking:
 
         def beat() -> float | None:
             now = clock()
-            for _ in range(WRITES_PER_BREATH):
+            while True:
                 ending.ask()
                 due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
                 if not line.write(due):
@@ -122,12 +124,16 @@ class Asking:
                     return None
                 self.said = line.resumption.said
                 self._stats.sent.add_all(due, now)
-                if (at := pace.at) is None or at > now:
-                    break
-            return at
+                self._writes += 1
+                if (at := pace.at) is None or at > now or self._writes >= WRITES_PER_BREATH:
+                    return at
 
         while pace.at is not None:
-            await self._metronome.play(pace.at, beat)
+            if pace.at == -math.inf and self._writes < WRITES_PER_BREATH:
+                beat()
+            else:
+                self._writes = 0
+                await self._metronome.play(pace.at, beat)
             if waiting:
                 await self.say(*waiting)
                 waiting.clear()

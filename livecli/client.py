@@ -77,7 +77,7 @@ class Session:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
         if not self._outlet.takes:
             return False
-        frames = [self._protocol.send(event) for event in said]
+        frames = self._protocol.send_each(said)
         self._outlet.write(frames)
         if self._is_watched:
             self._tell(said, frames)
@@ -85,7 +85,7 @@ class Session:
 
     async def push(self, said: Sequence[events.Event]) -> None:
         """Say what `write` did not. Raises as `send_all`."""
-        frames = [self._protocol.send(event) for event in said]
+        frames = self._protocol.send_each(said)
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
@@ -94,6 +94,8 @@ class Session:
 
     def _tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
         reporter, at = self._reporter, self._clock() - self.opened_at
+        if not reporter.wants_every:
+            said, frames = said[-1:], frames[-1:]
         for event, frame in zip(said, frames, strict=True):
             if reporter.wants_frames:
                 reporter.frame("sent", frame)

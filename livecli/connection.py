@@ -104,9 +104,12 @@ class Connection(ClientConnection):
 def text_frames(messages: Sequence[bytes]) -> bytes:
     """Each message as one frame, masked with a key of its own, as a client has to (RFC 6455, 5.2 and 5.3)."""
     frames: list[bytes] = []
-    for message in messages:
-        key = next(_keys)
-        frames += _head(len(message)), key, mask(message, key)
+    size = -1
+    for message, key in zip(messages, _keys, strict=False):
+        if len(message) != size:  # those of one write are nearly always alike
+            size = len(message)
+            head = _head(size)
+        frames += head, key, mask(message, key)
     return b"".join(frames)
 
 
@@ -133,7 +136,6 @@ except ImportError:  # it was built without its C, or has moved it
     mask = mask_in_python
 
 
-@lru_cache(16)
 def _head(size: int) -> bytes:
     if size < 126:
         return bytes((0x81, 0x80 | size))

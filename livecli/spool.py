@@ -6,14 +6,20 @@ from __future__ import annotations
 
 import errno
 import os
+import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
 
 from .protocol import events
 
 FILE_BYTES = 8 * 1024 * 1024
 """How much is in a file, at the least. It is given back once all of that is forgotten, whosever it was."""
+OBJECT_BYTES = 96
+"""What an event takes in memory besides what it holds."""
+FEW = 8
+"""Fewer events than that are kept as they are."""
+_HEAD = struct.Struct("<III")  # of a run its rate and the size of a chunk, else nothing; and the bytes that follow
 
 
 class File:
@@ -25,17 +31,24 @@ class File:
         self.on_disk: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its last block
         self.size = self.blocks = 0
 
-    def write(self, packed: bytes) -> int:
-        """Where it begins. Raises OSError where the disk is full."""
-        at = self.on_disk.seek(self.size)
-        if self.on_disk.write(packed) < len(packed):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        self.size, self.blocks = at + len(packed), self.blocks + 1
-        return at
+    def write(self, parts: Iterable[bytes]) -> tuple[int, int]:
+        """Where they begin, and their size together. Raises OSError where the disk is full."""
+        start = at = self.on_disk.seek(self.size)
+        for part in parts:
+            if self.on_disk.write(part) < len(part):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            at += len(part)
+        self.size, self.blocks = at, self.blocks + 1
+        return start, at - start
 
-    def close(self) -> None:
-        """Unless there is a block in it."""
-        if not self.blocks:
+    def forget(self) -> None:
+        """A block of it."""
+        self.blocks -= 1
+        if self.blocks:
+            return
+        if self is WRITING.file:
+            self.size = 0  # to write there once more costs the system a seventh of what new room does
+        else:
             self.on_disk.close()
 
 
@@ -48,8 +61,60 @@ class Writing(threading.local):
 WRITING = Writing()
 
 
+class Run(NamedTuple):
+    """Many chunks of audio, all of `size` bytes but for the last: as objects they would be dearer to keep."""
+
+    rate: int
+    size: int
+    pcm: bytes
+
+    @property
+    def length(self) -> int:
+        """How many."""
+        return -(-len(self.pcm) // self.size)
+
+    def read(self) -> list[events.Event]:
+        """These."""
+        return [
+            events.AudioChunk(self.pcm[at : at + self.size], self.rate) for at in range(0, len(self.pcm), self.size)
+        ]
+
+
+Held = Run | Sequence[events.Event]
+"""What was said at once."""
+
+
+def as_held(said: Sequence[events.Event]) -> Held:
+    """What was said at once, as it is best kept."""
+    chunks = events.only_audio(said) if len(said) >= FEW else ()
+    if not chunks:
+        return said
+    pcm, rate, size, last = [chunk.pcm for chunk in chunks], chunks[0].rate, len(chunks[0].pcm), len(chunks[-1].pcm)
+    if {chunk.rate for chunk in chunks} != {rate} or set(map(len, pcm[:-1])) != {size} or not 0 < last <= size:
+        return said
+    return Run(rate, size, b"".join(pcm))
+
+
+def count(held: Held) -> int:
+    """How many."""
+    return held.length if isinstance(held, Run) else len(held)
+
+
+def memory_bytes(held: Held) -> int:
+    """About what it takes in memory."""
+    if isinstance(held, Run):
+        return len(held.pcm)
+    taken = OBJECT_BYTES * len(held)
+    for event in held:
+        if isinstance(event, events.AudioChunk):
+            taken += len(event.pcm)
+        elif event.__struct_fields__:
+            taken += len(_pickled([event]))
+    return taken
+
+
 class Block(NamedTuple):
-    """Some events. `size` is in bytes, `length` how many there are."""
+    """What was put away together. `size` is in bytes, `length` how many there are."""
 
     file: File
     at: int
@@ -58,29 +123,69 @@ class Block(NamedTuple):
 
     def read(self) -> list[events.Event]:
         """These."""
-        import pickle  # of a file of our own, which no one else can open
-
         self.file.on_disk.seek(self.at)
-        packed = pickle.loads(self.file.on_disk.read(self.size))
-        return [events.AudioChunk(*held) if type(held) is tuple else held for held in packed]
+        packed, found, at = self.file.on_disk.read(self.size), list[events.Event](), 0
+        while at < self.size:
+            rate, size, length = _HEAD.unpack_from(packed, at)
+            at += _HEAD.size + length
+            body = packed[at - length : at]
+            found += Run(rate, size, body).read() if size else _unpickled(body)
+        return found
 
     def release(self) -> None:
         """Nobody wants it any more."""
-        self.file.blocks -= 1
-        self.file.close()
+        self.file.forget()
 
 
-def put_away(held: Sequence[events.Event]) -> Block:
+def put_away(held: Iterable[Held]) -> Block:
     """These, on disk. Raises OSError where that is full."""
-    import pickle
-
-    # Audio as tuples: to pickle objects takes longer than to write them.
-    plain = [(event.pcm, event.rate) if isinstance(event, events.AudioChunk) else event for event in held]
-    packed = pickle.dumps(plain, pickle.HIGHEST_PROTOCOL)
+    together = list(_joined(held))
     file = WRITING.file
-    if file is None or file.on_disk.closed or file.size >= FILE_BYTES:
+    if file is None or file.size >= FILE_BYTES:
         file = WRITING.file = File()
     try:
-        return Block(file, file.write(packed), len(packed), len(held))
-    finally:
-        file.close()
+        at, size = file.write(part for each in together for part in _packed(each))
+    except OSError:
+        tidy()
+        raise
+    return Block(file, at, size, sum(map(count, together)))
+
+
+def tidy() -> None:
+    """Nothing more is put away for now: the file goes, if there is nothing in it."""
+    file = WRITING.file
+    if file is not None and not file.blocks:
+        WRITING.file = None
+        file.on_disk.close()
+
+
+def _joined(held: Iterable[Held]) -> Iterator[Held]:
+    few: list[events.Event] = []
+    for each in held:
+        if not isinstance(each, Run):
+            few += each
+            continue
+        if few:
+            yield as_held(few)
+            few = []
+        yield each
+    if few:
+        yield as_held(few)
+
+
+def _packed(held: Held) -> tuple[bytes, bytes]:
+    rate, size, body = held if isinstance(held, Run) else (0, 0, _pickled(held))
+    return _HEAD.pack(rate, size, len(body)), body
+
+
+def _pickled(said: Sequence[events.Event]) -> bytes:
+    import pickle  # here, since what nearly every run says is audio
+
+    return pickle.dumps(said)
+
+
+def _unpickled(packed: bytes) -> list[events.Event]:
+    import pickle
+
+    said: list[events.Event] = pickle.loads(packed)  # from a file of our own, which no one else can open
+    return said

@@ -1,7 +1,7 @@
 """What a client has said since its session could last be resumed, in order: it is said again on the next connection.
 
 Events are numbered from 1, over all connections. The last of them stay in memory; what nobody confirms for long goes to
-disk, a megabyte at a time, so that memory stays flat whatever the length. Pure but for that.
+disk, many at a time, so that memory stays flat whatever the length. Pure but for that.
 """
 
 from __future__ import annotations
@@ -10,16 +10,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from .protocol import events
-from .spool import Block, put_away
+from .spool import Block, Held, Run, as_held, count, memory_bytes, put_away, tidy
 
-IN_MEMORY_BYTES = 1024 * 1024
+IN_MEMORY_BYTES = 256 * 1024
 """The most that stays in memory."""
 ALL_IN_MEMORY_BYTES = 96 * 1024 * 1024
 """Where there are many that hold more than this together, less of each stays there:"""
 LEAST_BYTES = 64 * 1024
 """as much at the least, for to write is dear."""
-EVENT_BYTES = 64
-"""What an event takes besides what it says."""
 
 
 class Together:
@@ -36,35 +34,38 @@ class Tail:
 
     def __init__(self) -> None:
         self.first = self.end = 1
-        self._recent: list[events.Event] = []
-        self._recent_bytes = 0
-        self._blocks: deque[Block] = deque()  # before those
-        self._skipped = 0  # events of the first block that are forgotten
-        self._on_disk_bytes = 0
+        self._blocks: deque[Block] = deque()
+        self._recent: deque[Held] = deque()  # after those
+        self._skipped = 0  # events of the very first of them that are forgotten
+        self._recent_bytes = self._on_disk_bytes = 0
 
     def extend(self, said: Sequence[events.Event]) -> None:
         """What is said next. Raises OSError, and does not hold it, where the disk is full."""
+        if not said:
+            return
         if self._recent_bytes > LEAST_BYTES and self._is_too_much:
             self._write()
-        self._recent += said
-        self._grow(_sizes(said))
+        held = as_held(said)
+        self._recent.append(held)
+        self._grow(memory_bytes(held))
         self.end += len(said)
 
     def forget(self, number: int) -> None:
         """Everything up to `number`, that one included, need not be said again."""
-        count = min(number, self.end - 1) - self.first + 1
-        if count <= 0:
+        number = min(number, self.end - 1)
+        if number < self.first:
             return
-        self.first += count
-        while count and self._blocks:
-            left = self._blocks[0].length - self._skipped
-            if count < left:
-                self._skipped += count
-                return
-            count -= left
-            self._drop_block()
-        self._grow(-_sizes(self._recent[:count]))
-        del self._recent[:count]
+        self._skipped += number + 1 - self.first
+        self.first = number + 1
+        while self._blocks and self._skipped >= self._blocks[0].length:
+            gone = self._blocks.popleft()
+            self._skipped -= gone.length
+            self._on_disk_bytes -= gone.size
+            gone.release()
+        while not self._blocks and self._recent and self._skipped >= count(self._recent[0]):
+            forgotten = self._recent.popleft()
+            self._skipped -= count(forgotten)
+            self._grow(-memory_bytes(forgotten))
 
     def drop(self, stale: Callable[[events.Event], bool]) -> None:
         """Leave out what is `stale`: what follows moves up."""
@@ -92,24 +93,21 @@ class Tail:
         """All that is held, and what is appended meanwhile; not what is forgotten meanwhile."""
         number = self.first
         while number < self.end:
-            for event in self._from(number):
-                if number >= self.first:
-                    yield event
-                number += 1
-            number = max(number, self.first)
-
-    def _from(self, number: int) -> list[events.Event]:
-        """Some of what is held, from there on."""
-        at = number - self.first + self._skipped
-        for block in self._blocks:
-            if at < block.length:
-                return block.read()[at:]
-            at -= block.length
-        return self._recent[at:]
+            before = self.first - self._skipped
+            for held in (*self._blocks, *self._recent):
+                start, before = before, before + (held.length if isinstance(held, Block) else count(held))
+                number = max(number, self.first)
+                if number >= before:
+                    continue
+                for event in (held.read() if isinstance(held, Block | Run) else held)[number - start :]:
+                    if number >= self.first:
+                        yield event
+                    number += 1
 
     def close(self) -> None:
         """Give memory and disk back."""
         self.forget(self.end - 1)
+        tidy()
 
     @property
     def _is_too_much(self) -> bool:
@@ -119,29 +117,9 @@ class Tail:
         block = put_away(self._recent)
         self._blocks.append(block)
         self._on_disk_bytes += block.size
-        self._recent = []
+        self._recent.clear()
         self._grow(-self._recent_bytes)
-
-    def _drop_block(self) -> None:
-        gone, self._skipped = self._blocks.popleft(), 0
-        self._on_disk_bytes -= gone.size
-        gone.release()
 
     def _grow(self, size: int) -> None:
         self._recent_bytes += size
         TOGETHER.in_memory_bytes += size
-
-
-def _sizes(held: Sequence[events.Event]) -> int:
-    size = EVENT_BYTES * len(held)
-    for event in held:
-        size += len(event.pcm) if isinstance(event, events.AudioChunk) else _size(event)
-    return size
-
-
-def _size(event: events.Event) -> int:
-    if not event.__struct_fields__:
-        return 0
-    import pickle  # here, since what nearly every run says has no other fields
-
-    return len(pickle.dumps(event))

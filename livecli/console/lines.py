@@ -26,7 +26,7 @@ class Lines(Reporter):
         self.wants_frames = self._debug = debug
         self._quiet = quiet
         self._several = several
-        self._verbose = verbose or debug
+        self._verbose = self.wants_every = verbose or debug
         self._summary: Summary | None = None
         self._seconds: float | None = None
         self._chunks = {"sent": 0, "received": 0}

@@ -1,8 +1,11 @@
 """What was said, flat and frozen. The events one side sends are the events the other receives; bytes are bytes here,
-durations are seconds, and no spelling of the wire shows. No logic lives here.
+durations are seconds, and no spelling of the wire shows. No logic lives here but to tell them apart.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
 
 import msgspec
 
@@ -209,3 +212,8 @@ class Unrecognised(Event, frozen=True):
     """A message whose payload this version does not know."""
 
     keys: tuple[str, ...]
+
+
+def only_audio(said: Sequence[Event]) -> Sequence[AudioChunk]:
+    """The same, where all of them are chunks of audio; else nothing."""
+    return cast("Sequence[AudioChunk]", said) if set(map(type, said)) == {AudioChunk} else ()

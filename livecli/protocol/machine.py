@@ -6,6 +6,7 @@ SetupComplete. The server may say anything from then on, in any order: the servi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum, auto
 from typing import Any
 
@@ -83,6 +84,12 @@ class LiveProtocol:
         if isinstance(event, events.Setup):
             self._note(event)
         return frame
+
+    def send_each(self, said: Sequence[events.Event]) -> list[bytes]:
+        """As a client's `send`, one frame for each."""
+        if not self._sayable.issuperset(map(type, said)) or self.state is not State.ACTIVE:
+            return [self.send(event) for event in said]
+        return codec.encode_each(said)
 
     def receive(self, frame: str | bytes) -> list[events.Event]:
         """The events that `frame` says.

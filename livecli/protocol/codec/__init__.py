@@ -1,6 +1,6 @@
 """Frames <-> events: the only folder that knows camelCase and base64. One file for each side that speaks."""
 
-from .client_messages import INPUT_RATE, decode_client, encode_client, setup_json
+from .client_messages import INPUT_RATE, decode_client, encode_client, encode_each, setup_json
 from .server_messages import OUTPUT_RATE, decode_server, encode_server
 
 __all__ = [
@@ -9,6 +9,7 @@ __all__ = [
     "decode_client",
     "decode_server",
     "encode_client",
+    "encode_each",
     "encode_server",
     "setup_json",
 ]
