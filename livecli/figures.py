@@ -5,13 +5,15 @@ monotonic clock.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .citations import Citation, citations, merged
 from .endpoint import Endpoint
 from .errors import LivecliError
 from .flow import Flow
 from .protocol import events
+
+if TYPE_CHECKING:
+    from .citations import Citation
 
 SUMMARY_SCHEMA = "livecli/summary@1"
 
@@ -61,6 +63,8 @@ class TransferStats:
             case events.Usage(metadata):
                 self.usage = metadata
             case events.Grounding(metadata):
+                from .citations import citations, merged
+
                 self.citations = merged(self.citations, citations(metadata))
 
     def copy(self) -> TransferStats:

@@ -9,21 +9,53 @@ the same, and costs more than it saves here.)
 
 from __future__ import annotations
 
+import os
 import sys
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-LATE = ("importlib.metadata", "urllib.request", "tokenize", "platform")
+LATE: dict[str, tuple[str, ...]] = {
+    "difflib": ("get_close_matches",),
+    "importlib.metadata": (),
+    "json": (),
+    "locale": (),
+    "platform": (),
+    "random": (),
+    "secrets": (),
+    "shutil": ("get_terminal_size",),
+    "textwrap": (),
+    "tokenize": (),
+    "urllib.request": (),
+}
+"""With the functions of each that are taken from it long before they are called."""
+PACKAGES = ("importlib.metadata", "json")
+KNOWN: dict[str, dict[str, Any]] = {
+    "secrets": {"token_bytes": os.urandom},  # for a handshake
+    "platform": {"system": lambda: os.uname().sysname} if hasattr(os, "uname") else {},  # `uuid` asks, as it is loaded
+}
+"""What is there without any of it: that is all that these do."""
 
 
 class StandIn(ModuleType):
-    """Under a module's name until the first attribute is asked for; after that for whoever has kept it."""
+    """Under a module's name until an attribute is asked for that it has not; after that for whoever has kept it."""
 
     def __getattr__(self, name: str) -> Any:
+        if name == "__path__" and self.__name__ not in PACKAGES:  # who imports a name from it asks that first
+            raise AttributeError(name)
+        if name in LATE[self.__name__]:
+            return partial(self._call, name)
+        return getattr(self._module, name)
+
+    def _call(self, name: str, *args: Any, **options: Any) -> Any:
+        return getattr(self._module, name)(*args, **options)
+
+    @property
+    def _module(self) -> ModuleType:
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), name)
+        return import_module(self.__name__)
 
 
 def load_late() -> None:
@@ -32,5 +64,6 @@ def load_late() -> None:
         parent, _, child = name.rpartition(".")
         if name not in sys.modules:
             sys.modules[name] = StandIn(name)
+            vars(sys.modules[name]).update(KNOWN.get(name, {}))
             if parent:
                 setattr(import_module(parent), child, sys.modules[name])

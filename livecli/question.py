@@ -24,10 +24,8 @@ from .protocol.codec import encode_client, setup_json
 from .record import record
 from .report import Reporter
 from .running import interruption
-from .stalls import silence_sent
 from .tools.calls import Confirm
 from .tools.toolbox import Toolbox
-from .truncation import signs_of_truncation
 
 ENDLESS_FROM_SECONDS = 600.0
 """A session without compression ends after 15 minutes of audio, the answers to it included (documented)."""
@@ -155,9 +153,7 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         else:
             asking = exchange.speak(source, question.sending, pictures)
         await exchange.run(asking, question.timeouts.idle)
-        for sign in signs_of_truncation(summary.stats):
-            reporter.warning(sign)
-        _check_audio(opening, reply, summary)
+        _check_answer(opening, reply, summary, reporter)
 
 
 async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None:
@@ -207,7 +203,12 @@ def _say_what_was_kept(summary: Summary) -> None:
         summary.error.message += f"; what came of the reply is in {summary.output}"
 
 
-def _check_audio(opening: events.Setup, reply: Reply, summary: Summary) -> None:
+def _check_answer(opening: events.Setup, reply: Reply, summary: Summary, reporter: Reporter) -> None:
+    from .stalls import silence_sent
+    from .truncation import signs_of_truncation
+
+    for sign in signs_of_truncation(summary.stats):
+        reporter.warning(sign)
     if _asks_for_audio(opening) and not reply.has_audio:
         reason = summary.stats.turn_reason
         speech = "was there speech in the input? the transcript says what was heard"

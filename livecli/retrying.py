@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Iterator
+from itertools import count
 from typing import TypeVar
 
 from .errors import LivecliError
@@ -36,11 +36,13 @@ async def sleep_it_out(retry: Retry) -> None:
 Pause = Callable[[Retry], Awaitable[None]]
 
 
-def pauses(draw: Callable[[], float] = random.random) -> Iterator[float]:
+def pauses() -> Iterator[float]:
     """Seconds before each next attempt: doubling, each cut by up to half at random so that a crowd spreads out."""
+    import random  # where an attempt has failed, and not at every start
+
     longest = FIRST_PAUSE_SECONDS
     while True:
-        yield longest * (1 - draw() / 2)
+        yield longest * (1 - random.random() / 2)
         longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
 
 
@@ -54,7 +56,8 @@ async def persistently(
 
     Raises what the last attempt raised. A server's Retry-After is honoured.
     """
-    for number, pause in enumerate(pauses(), 1):
+    waits = pauses()
+    for number in count(1):
         try:
             return await attempt()
         except LivecliError as error:
@@ -63,10 +66,10 @@ async def persistently(
                 if number > 1:
                     error.message += f" ({number} attempts)"
                 raise
-            retry = Retry(error, number, most, max(pause, after))
+            retry = Retry(error, number, most, max(next(waits), after))
         told(retry)
         await pause_for(retry)
-    raise AssertionError("pauses do not end")
+    raise AssertionError("attempts do not end by themselves")
 
 
 class Losses:

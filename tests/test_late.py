@@ -38,10 +38,21 @@ def test_who_imports_a_name_or_a_part_of_it_gets_the_modules_own():
             "import importlib.metadata._meta",
             "import importlib.metadata as metadata",
             "kept = metadata.version('websockets')",
-            "print(callable(getproxies), bool(kept), all(map(is_real, LATE[:2])))",
+            "print(callable(getproxies), bool(kept), is_real('urllib.request') and is_real('importlib.metadata'))",
         )
         == "True True True\n"
     )
+
+
+def test_what_a_handshake_wants_is_there_at_once():
+    code = ["load_late()", "import secrets", "print(len(secrets.token_bytes(16)), is_real('secrets'))"]
+    more = ["print(secrets.compare_digest('a', 'a'), is_real('secrets'))"]
+    assert ran(*code, *more) == "16 False\nTrue True\n"
+
+
+def test_a_function_may_be_taken_long_before_it_is_called():
+    code = ["load_late()", "from difflib import get_close_matches as near", "print(is_real('difflib'))"]
+    assert ran(*code, "print(near('sned', ['send', 'chat']), is_real('difflib'))") == "False\n['send'] True\n"
 
 
 def test_a_module_that_is_there_is_left_alone():

@@ -14,7 +14,7 @@ from ..errors import ConnectError
 
 _LONGEST = 160
 # Secrets are long runs without a dot; addresses and descriptions are not.
-_SECRET = re.compile(r"[A-Za-z0-9_/+=-]{32,}")
+_SECRET = r"[A-Za-z0-9_/+=-]{32,}"
 _FAILURES = {
     "SSLError": ("its TLS certificate was not accepted", "SSL_CERT_FILE names the certificates to trust"),
     "ProxyError": ("the proxy did not let it through", "check HTTPS_PROXY and NO_PROXY"),
@@ -30,7 +30,7 @@ def reason_in(error: BaseException) -> str:
     line = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     if not line or line[0] in "{[<":  # a body, not a description
         return "no reason given"
-    return _SECRET.sub("…", line.removesuffix(": None"))[:_LONGEST]
+    return re.sub(_SECRET, "…", line.removesuffix(": None"))[:_LONGEST]
 
 
 def unreachable(host: str, error: Exception) -> ConnectError:

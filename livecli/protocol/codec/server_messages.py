@@ -6,6 +6,7 @@ Audio has a fast path on the way out: a constant prefix, base64, a constant suff
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -30,7 +31,12 @@ USAGE_SPELLING: dict[Platform, dict[str, str]] = {
 """The emulator counts with the Developer API's names; Vertex spells two of them in its own way."""
 
 _encoder = msgspec.json.Encoder()
-_decode = msgspec.json.Decoder(messages.ServerMessage).decode
+
+
+@cache
+def _decoder() -> msgspec.json.Decoder[messages.ServerMessage]:
+    """Made once a server has said something: a client that is only about to start has better things to do."""
+    return msgspec.json.Decoder(messages.ServerMessage)
 
 
 def decode_server(frame: str | bytes) -> list[events.Event]:
@@ -43,7 +49,7 @@ def decode_server(frame: str | bytes) -> list[events.Event]:
     if not frame.strip():
         return []
     try:
-        message = _decode(frame)
+        message = _decoder().decode(frame)
         found = list(_server_events(message))
         if isinstance(frame, bytes) and len(found) == 1 and isinstance(found[0], events.AudioChunk):
             learn(frame, message, found[0].rate)
