@@ -87,7 +87,7 @@ class LiveProtocol:
 
     def send_each(self, said: Sequence[events.Event]) -> list[bytes]:
         """As a client's `send`, one frame for each."""
-        if not self._sayable.issuperset(map(type, said)) or self.state is not State.ACTIVE:
+        if len(said) == 1 or not self._sayable.issuperset(map(type, said)) or self.state is not State.ACTIVE:
             return [self.send(event) for event in said]
         return codec.encode_each(said)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable
 
 from . import sounds
 from .clients import CLIENTS
 from .measure import PYTHON, Case, Figure, Rounds, Stage, divided, in_milliseconds, interleaved
+from .table import number
 
 MOMENTS = {"first_byte": "first byte", "setup": "setup frame", "first_audio": "first audio frame"}
 BARE = "python -c pass"
 OTHER = "livecli with FLAC"
+LIBRARIES = "import asyncio, ssl, typer, websockets.asyncio.client, msgspec, pybase64"
+"""What a send imports of others, and nothing of livecli: less than that no start can take."""
 BOUND, OTHER_BOUND = 0.22, 0.40
 
 
@@ -20,7 +24,8 @@ def figures(stage: Stage, rounds: int) -> list[Figure]:
     commands = {client: (lambda client=client: CLIENTS[client](stage.sink.url, file)) for client in CLIENTS}
     commands[OTHER] = lambda: CLIENTS["livecli"](stage.sink.url, other)
     cases = [_moments(stage, name, command) for name, command in commands.items()]
-    taken = interleaved([lambda: {BARE: stage.seconds([PYTHON, "-c", "pass"])}, *cases], rounds)
+    alone = [lambda: {BARE: stage.seconds([PYTHON, "-c", "pass"]), LIBRARIES: stage.seconds([PYTHON, "-c", LIBRARIES])}]
+    taken = interleaved([*alone, *cases], rounds)
     return [
         *(_figure(taken, "livecli", moment, "google-genai", BOUND) for moment in MOMENTS),
         _figure(taken, OTHER, "first_audio", "google-genai", OTHER_BOUND),
@@ -45,4 +50,5 @@ def _figure(taken: Rounds, ours: str, moment: str, peer: str, bound: float | Non
         divided(taken, *pair),
         at_most=bound,
         measured=in_milliseconds(taken, *pair),
+        floor=f"{number(statistics.median(divided(taken, LIBRARIES, pair[1])))}, the libraries' imports alone",
     )

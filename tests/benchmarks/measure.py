@@ -49,6 +49,8 @@ class Figure:
     at_least: float | None = None
     measured: str = ""
     """What was divided by what, in this machine's units."""
+    floor: str = ""
+    """What cannot be had for less, or more, whoever writes it: told where the bound is missed."""
 
     @property
     def median(self) -> float:

@@ -59,7 +59,8 @@ def _show_with_rich(figures: Sequence[Figure]) -> None:
 def _row(figure: Figure) -> tuple[str, str, str, str, str]:
     low, high = figure.spread
     spread = f"{number(low)} – {number(high)}"
-    return figure.name, f"{number(figure.median)} {figure.unit}", spread, bound(figure), figure.measured
+    measured = figure.measured if figure.is_kept or not figure.floor else f"{figure.measured}; floor: {figure.floor}"
+    return figure.name, f"{number(figure.median)} {figure.unit}", spread, bound(figure), measured
 
 
 def bound(figure: Figure) -> str:
@@ -83,5 +84,6 @@ def _json(figure: Figure) -> dict[str, Any]:
         "at_least": figure.at_least,
         "kept": figure.is_kept,
         "measured": figure.measured,
+        "floor": figure.floor,
         "samples": list(figure.samples),
     }

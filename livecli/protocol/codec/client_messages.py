@@ -45,11 +45,9 @@ def encode_client(event: events.Event) -> bytes:
 def encode_each(said: Sequence[events.Event]) -> list[bytes]:
     """One message for each."""
     chunks = events.only_audio(said)
-    if not chunks:
+    if not chunks or any(chunk.rate != chunks[0].rate for chunk in chunks):
         return [encode_client(event) for event in said]
     after = _after_audio(chunks[0].rate)
-    if any(chunk.rate != chunks[0].rate for chunk in chunks):
-        return [encode_client(chunk) for chunk in chunks]
     return [b"".join((_BEFORE, pybase64.b64encode(chunk.pcm), after)) for chunk in chunks]
 
 
