@@ -65,7 +65,9 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        if not self.write((event,)):
+        if self._outlet.takes:
+            self._put((event,), (self._protocol.send(event),))
+        else:
             await self.push((event,))
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
@@ -77,11 +79,13 @@ class Session:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
         if not self._outlet.takes:
             return False
-        frames = self._protocol.send_each(said)
+        self._put(said, self._protocol.send_each(said))
+        return True
+
+    def _put(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
         self._outlet.write(frames)
         if self._is_watched:
             self._tell(said, frames)
-        return True
 
     async def push(self, said: Sequence[events.Event]) -> None:
         """Say what `write` did not. Raises as `send_all`."""

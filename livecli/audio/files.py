@@ -33,7 +33,7 @@ SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 """The bundled spoken question."""
 
 _CHANNELS = {1: "mono", 2: "stereo"}
-_BLOCK_BYTES = SEND_RATE * SAMPLE_BYTES
+_BLOCK_BYTES = 32 * 1024  # about a second, in whole chunks of the usual size: none has to be put together
 
 
 class FileSource:

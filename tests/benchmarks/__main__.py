@@ -19,7 +19,7 @@ SUBJECTS = {  # rounds, what is measured
     "starts": lambda stage, asked: starts.figures(stage, asked.rounds or 21),
     "first-byte": lambda stage, asked: first_byte.figures(stage, asked.rounds or 11),
     "memory": lambda stage, asked: memory.figures(stage, asked.rounds or 3, full=asked.full),
-    "throughput": lambda stage, asked: throughput.figures(stage, asked.rounds or 7),
+    "throughput": lambda stage, asked: throughput.figures(stage, asked.rounds or 11),
     "reply": lambda stage, asked: reply.figures(stage, asked.rounds or 7),
     "latency": lambda stage, asked: latency.figures(stage, asked.rounds or 15),
     "pace": lambda stage, asked: pace.figures(stage, asked.rounds or 2),

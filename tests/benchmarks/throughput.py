@@ -8,9 +8,9 @@ from . import clients, sounds
 from .measure import Case, Figure, Rounds, Stage, divided, interleaved
 
 SECONDS = {  # of audio, 31.25 chunks each: as much as takes a good part of a second
-    "livecli": (2400, clients.livecli),
-    "livecli one by one": (1200, clients.one_by_one),
-    "raw asyncio": (1200, clients.raw_asyncio),
+    "livecli": (4800, clients.livecli),
+    "livecli one by one": (2400, clients.one_by_one),
+    "raw asyncio": (2400, clients.raw_asyncio),
     "tutorial": (600, clients.tutorial),
     "aiohttp": (600, clients.aiohttp),
     "google-genai": (300, clients.google_genai),
