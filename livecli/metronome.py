@@ -16,9 +16,10 @@ FEW = 32
 """Players that are called at their moment each. More wait for one another:"""
 TICK_SECONDS = 0.002
 """as long at the most. To be woken costs a process more than to send a chunk, and here it is woken once for many."""
-LATE_SECONDS = 0.008
-"""A crowd that is called so late is more than there is time for. Then it does with half the calls, for a while:"""
-PATIENCE_SECONDS, PATIENT_SECONDS = 0.032, 10.0
+LATE_SECONDS, PERSISTENT_SECONDS = 0.008, 0.1
+"""A crowd that is called so late, again and again for so long, is more than there is time for; once is a hitch. Then it
+does with half the calls, for a while:"""
+PATIENCE_SECONDS, PATIENT_SECONDS = 0.032, 30.0
 """everybody is called so long after its moment, when a chunk of 1 KB at real time has another one to go with. What two
 of them take together is two thirds of what they take one by one.
 """
@@ -42,6 +43,7 @@ class Metronome:
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
         self._patience, self._patient_until = 0.0, -inf
+        self._late_since = inf
 
     async def play(self, at: float, beat: Beat) -> None:
         """Call `beat`, no earlier than `at`, then at each moment it says, until it says None. Raises as it does."""
@@ -75,7 +77,9 @@ class Metronome:
 
     def _ring(self) -> None:
         now = self._clock()
-        if now > self._rings_at + LATE_SECONDS and self._count > FEW:
+        late = now > self._rings_at + LATE_SECONDS and self._count > FEW
+        self._late_since = min(self._late_since, now) if late else inf
+        if now - self._late_since > PERSISTENT_SECONDS:
             self._patient_until = now + PATIENT_SECONDS
         self._patience = PATIENCE_SECONDS if now < self._patient_until else 0.0
         self._rings_at, self._timer = inf, None
