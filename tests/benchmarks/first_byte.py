@@ -13,8 +13,11 @@ from .table import number
 MOMENTS = {"first_byte": "first byte", "setup": "setup frame", "first_audio": "first audio frame"}
 BARE = "python -c pass"
 OTHER = "livecli with FLAC"
-LIBRARIES = "import asyncio, ssl, typer, websockets.asyncio.client, msgspec, pybase64"
-"""What a send imports of others, and nothing of livecli: less than that no start can take."""
+LIBRARIES = (
+    "from livecli.late import load_late; load_late();"
+    "import asyncio, typer, websockets.asyncio.client, msgspec, pybase64"
+)
+"""What a send imports of others, as late as it does: less than that no start of livecli can take."""
 BOUND, OTHER_BOUND = 0.22, 0.40
 
 
