@@ -16,7 +16,7 @@ from .protocol import events
 FILE_BYTES = 8 * 1024 * 1024
 """How much is in a file, at the least. It is given back once all of that is forgotten, whosever it was."""
 OBJECT_BYTES = 96
-"""What an event takes in memory besides what it holds."""
+"""What an event takes in memory that holds next to nothing."""
 FEW = 8
 """Fewer events than that are kept as they are."""
 _HEAD = struct.Struct("<III")  # of a run its rate and the size of a chunk, else nothing; and the bytes that follow
@@ -104,12 +104,12 @@ def memory_bytes(held: Held) -> int:
     """About what it takes in memory."""
     if isinstance(held, Run):
         return len(held.pcm)
-    taken = OBJECT_BYTES * len(held)
+    taken = 0
     for event in held:
         if isinstance(event, events.AudioChunk):
-            taken += len(event.pcm)
-        elif event.__struct_fields__:
-            taken += len(_pickled([event]))
+            taken += len(event.pcm) or OBJECT_BYTES
+        else:
+            taken += OBJECT_BYTES + (len(_pickled([event])) if event.__struct_fields__ else 0)
     return taken
 
 

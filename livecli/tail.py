@@ -87,7 +87,16 @@ class Tail:
     @property
     def held_bytes(self) -> int:
         """How much is held, in memory and on disk."""
-        return self._recent_bytes + self._on_disk_bytes
+        return self._recent_bytes + self._on_disk_bytes - self._skipped_bytes
+
+    @property
+    def _skipped_bytes(self) -> int:
+        """About how much of it is forgotten, and goes with the rest of what it was said or written with."""
+        if not self._skipped:
+            return 0
+        if self._blocks:
+            return self._blocks[0].size * self._skipped // self._blocks[0].length
+        return memory_bytes(self._recent[0]) * self._skipped // count(self._recent[0])
 
     def __iter__(self) -> Iterator[events.Event]:
         """All that is held, and what is appended meanwhile; not what is forgotten meanwhile."""

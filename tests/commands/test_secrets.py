@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from livecli import question, retrying
+from livecli import retrying, truncation
 from livecli.emulator.handshake import Required
 from tests.live_server import Connection, live_server
 from tests.serving import serving
@@ -104,7 +104,7 @@ def test_a_crash(livecli, monkeypatch, tmp_path, speech, place, debug) -> None:
     def crash(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(question, "signs_of_truncation", crash)
+    monkeypatch.setattr(truncation, "signs_of_truncation", crash)
     with serving(required=Required()) as served:
         ran = livecli("send", speech, "--base-url", served.url, "--speed", 0, *debug)
     assert ran.status == 70

@@ -1,7 +1,6 @@
 """What a server says. The client decodes it tolerantly, since Google adds keys; the emulator encodes it as Google does.
 
-Audio has a fast path on the way out: a constant prefix, base64, a constant suffix.
-"""
+Audio has a fast path on the way out: a constant prefix, base64, a constant suffix."""
 
 from __future__ import annotations
 
@@ -35,7 +34,7 @@ _encoder = msgspec.json.Encoder()
 
 @cache
 def _decoder() -> msgspec.json.Decoder[messages.ServerMessage]:
-    """Made once a server has said something: a client that is only about to start has better things to do."""
+    """Made once a server has said something, and not at the start."""
     return msgspec.json.Decoder(messages.ServerMessage)
 
 
