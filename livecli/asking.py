@@ -83,7 +83,6 @@ class Asking:
         self._ending, self.silence = ending, silence
         self._clock = asyncio.get_running_loop().time
         self._metronome = metronome()
-        self._writes = 0  # since the loop was let go
 
     async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
         """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
@@ -103,40 +102,37 @@ class Asking:
             await self.say(events.ActivityStart())
         for picture in pictures:  # after that: a turn of activity only leaves out what came before
             await self.say(picture)
-        pace = Pace(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE)
-        async for some in chunks:
-            pace.load(some)
-            await self._play(pace, rate)
+        await self._play(chunks, rate, Pace(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE))
         await self.say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
 
-    async def _play(self, pace: Pace, rate: int) -> None:
+    async def _play(self, chunks: AsyncIterator[list[bytes]], rate: int, pace: Pace) -> None:
         """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
         waiting: list[events.Event] = []
-        clock, line, ending = self._clock, self._line, self._ending
 
         def beat() -> float | None:
-            now = clock()
-            while True:
-                ending.ask()
-                due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
-                if not line.write(due):
-                    waiting[:] = due
-                    return None
-                self.said = line.resumption.said
-                self._stats.sent.add_all(due, now)
-                self._writes += 1
-                if (at := pace.at) is None or at > now or self._writes >= WRITES_PER_BREATH:
-                    return at
+            now = self._clock()
+            self._ending.ask()
+            due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
+            if not self._line.write(due):
+                waiting[:] = due
+                return None
+            self.said = self._line.resumption.said
+            self._stats.sent.add_all(due, now)
+            return pace.at
 
-        while pace.at is not None:
-            if pace.at == -math.inf and self._writes < WRITES_PER_BREATH:
-                beat()
-            else:
-                self._writes = 0
-                await self._metronome.play(pace.at, beat)
-            if waiting:
-                await self.say(*waiting)
-                waiting.clear()
+        writes = 0  # since the loop was let go
+        async for some in chunks:
+            pace.load(some)
+            while pace.at is not None:
+                if pace.at == -math.inf and writes < WRITES_PER_BREATH:
+                    writes += 1
+                    beat()
+                else:
+                    writes = 0
+                    await self._metronome.play(pace.at, beat)
+                if waiting:
+                    await self.say(*waiting)
+                    waiting.clear()
 
     def _cut_life_seconds(self) -> float | None:
         """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""

@@ -33,7 +33,7 @@ PING_SECONDS, PONG_SECONDS = 20, 40
 """Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
 READ_BYTES = 256 * 1024
 KEYS_AT_ONCE = 64
-OPEN = State.OPEN
+OPEN = State.OPEN  # to look a member up takes longer than to compare it
 BUFFERED_BYTES = 32 * 1024
 """What may wait in the transport before a send waits with it."""
 TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -91,10 +91,12 @@ class Connection(ClientConnection):
 
     async def send_all(self, messages: Sequence[bytes]) -> None:
         """As the outlet's `write`, and wait where that has to. Raises ConnectionClosed."""
-        while messages and not self.outlet.takes:
+        while messages:
+            if self.outlet.takes:
+                return self.outlet.write(messages)
             await self.send(messages[0], text=True)
             messages = messages[1:]
-        self.outlet.write(messages)
+        return None
 
     def abort(self) -> None:
         """Drop the connection without a word."""

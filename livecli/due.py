@@ -11,8 +11,6 @@ from __future__ import annotations
 class Due:
     """`turns` is how many TurnCompletes are still to come. While they are `doubtful` there may be none."""
 
-    __slots__ = ("_resumed", "doubtful", "turns")
-
     def __init__(self) -> None:
         self.turns = 0
         self.doubtful = False
@@ -20,7 +18,7 @@ class Due:
 
     def ask(self) -> None:
         """The user says something: a turn answers that, whatever was answered before."""
-        self.turns = self.turns or 1
+        self.turns = max(self.turns, 1)
 
     def respond(self, *, held: bool, silent: bool) -> None:
         """A function's response is sent. `held`: the model holds its turn open for it, if it still can."""

@@ -63,7 +63,7 @@ class Ending:
         if all:
             self.asked = True
             self.check()
-        elif not (self.asked or self._due.turns):
+        elif not self.asked:
             self._due.ask()
 
     def give_up(self) -> None:

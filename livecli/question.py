@@ -204,7 +204,7 @@ def _say_what_was_kept(summary: Summary) -> None:
 
 
 def _check_answer(opening: events.Setup, reply: Reply, summary: Summary, reporter: Reporter) -> None:
-    from .stalls import silence_sent
+    from .stalls import silence_sent  # here: a start need not wait for what judges its end
     from .truncation import signs_of_truncation
 
     for sign in signs_of_truncation(summary.stats):

@@ -65,7 +65,7 @@ class Reporter:
     wants_events = False
     """The same of `event`: whether this class does anything in it."""
     wants_every = True
-    """Or the last of what is said at once is enough."""
+    """Whether of what is said at once each is told, or the last is enough."""
 
     def __init_subclass__(cls) -> None:
         cls.wants_events = cls.event is not Reporter.event
@@ -128,7 +128,9 @@ class Reporters(Reporter):
     def __init__(self, *reporters: Reporter) -> None:
         self.wants_frames = any(reporter.wants_frames for reporter in reporters)
         self.wants_events = any(reporter.wants_events for reporter in reporters)
-        self.wants_every = any(reporter.wants_every for reporter in reporters if reporter.wants_events)
+        self.wants_every = any(
+            reporter.wants_every for reporter in reporters if reporter.wants_events or reporter.wants_frames
+        )
         for name in TOLD:
             methods = [getattr(reporter, name) for reporter in reporters]
             nothing = getattr(Reporter, name)  # who does nothing need not be called for every chunk

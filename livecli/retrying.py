@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from itertools import count
 from typing import TypeVar
 
 from .errors import LivecliError
@@ -56,8 +55,9 @@ async def persistently(
 
     Raises what the last attempt raised. A server's Retry-After is honoured.
     """
-    waits = pauses()
-    for number in count(1):
+    waits, number = pauses(), 0
+    while True:
+        number += 1
         try:
             return await attempt()
         except LivecliError as error:
@@ -69,7 +69,6 @@ async def persistently(
             retry = Retry(error, number, most, max(next(waits), after))
         told(retry)
         await pause_for(retry)
-    raise AssertionError("attempts do not end by themselves")
 
 
 class Losses:

@@ -108,11 +108,13 @@ class SlowTime:
             ring()
 
 
-async def test_a_crowd_for_which_there_is_no_time_is_called_half_as_often_and_later():
-    loop, interval, players = SlowTime(), 0.032, 2 * FEW
-    tempo, late = Metronome(loop), []
+def crowd(loop, cost):
+    """Twice FEW who play each 32 ms, which takes `cost()` seconds a call and a third of that for what is late; how
+    late they were called, and when.
+    """
+    late, tempo, interval = [], Metronome(loop), 0.032
 
-    async def play(cost):
+    async def play():
         at = 0.0
 
         def beat():
@@ -125,10 +127,16 @@ async def test_a_crowd_for_which_there_is_no_time_is_called_half_as_often_and_la
 
         await tempo.play(at, beat)
 
+    return late, [asyncio.create_task(play()) for _ in range(2 * FEW)]
+
+
+async def test_a_crowd_for_which_there_is_no_time_is_called_half_as_often_and_later():
+    loop, interval, players = SlowTime(), 0.032, 2 * FEW
+
     def cost():
         return (1.2 if loop.now < 5 else 0.3) * interval / players  # more than there is time for, and then less
 
-    tasks = [asyncio.create_task(play(cost)) for _ in range(players)]
+    late, tasks = crowd(loop, cost)
     await asyncio.sleep(0)
     loop.run(5 + PATIENT_SECONDS + 2)
     for task in tasks:
@@ -139,3 +147,19 @@ async def test_a_crowd_for_which_there_is_no_time_is_called_half_as_often_and_la
     assert max(hurried) < PATIENCE_SECONDS + interval
     assert max(calm) < interval / 2
     assert len(hurried) / 4 == pytest.approx(players / interval / 2, rel=0.2)
+
+
+async def test_a_crowd_is_called_as_before_after_a_hitch():
+    loop = SlowTime()
+    hitch = iter([0.06])
+
+    def cost():
+        return next(hitch, 0.0001) if loop.now > 1 else 0.0001
+
+    late, tasks = crowd(loop, cost)
+    await asyncio.sleep(0)
+    loop.run(3)
+    for task in tasks:
+        task.cancel()
+    assert max(each for _, each in late) > 0.05
+    assert max(each for at, each in late if at > 1.2) < PATIENCE_SECONDS / 2

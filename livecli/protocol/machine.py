@@ -87,9 +87,9 @@ class LiveProtocol:
 
     def send_each(self, said: Sequence[events.Event]) -> list[bytes]:
         """As a client's `send`, one frame for each."""
-        if len(said) == 1 or not self._sayable.issuperset(map(type, said)) or self.state is not State.ACTIVE:
-            return [self.send(event) for event in said]
-        return codec.encode_each(said)
+        if len(said) > 1 and self.state is State.ACTIVE and self._sayable.issuperset(map(type, said)):
+            return codec.encode_each(said)
+        return [self.send(event) for event in said]
 
     def receive(self, frame: str | bytes) -> list[events.Event]:
         """The events that `frame` says.

@@ -24,7 +24,7 @@ INPUT_RATE = 16_000
 """Samples a second of the user's audio, where its mime type names no rate."""
 
 _encoder = msgspec.json.Encoder()
-_BEFORE = b'{"realtimeInput":{"audio":{"data":"'
+_BEFORE_AUDIO = b'{"realtimeInput":{"audio":{"data":"'
 
 
 @cache
@@ -36,19 +36,19 @@ def _strict_decoder() -> msgspec.json.Decoder[messages.ClientMessage]:
 def encode_client(event: events.Event) -> bytes:
     """One client message, compact JSON in UTF-8."""
     if type(event) is events.AudioChunk:
-        return b"".join((_BEFORE, pybase64.b64encode(event.pcm), _after_audio(event.rate)))
+        return b"".join((_BEFORE_AUDIO, pybase64.b64encode(event.pcm), _after_audio(event.rate)))
     if isinstance(event, events.Setup):
         return _encoder.encode({"setup": setup_json(event)})
     return _encoder.encode(_client_message(event))
 
 
 def encode_each(said: Sequence[events.Event]) -> list[bytes]:
-    """One message for each."""
+    """One message for each: a run of audio without a call a chunk, which would be a quarter of what it takes."""
     chunks = events.only_audio(said)
     if not chunks or any(chunk.rate != chunks[0].rate for chunk in chunks):
         return [encode_client(event) for event in said]
     after = _after_audio(chunks[0].rate)
-    return [b"".join((_BEFORE, pybase64.b64encode(chunk.pcm), after)) for chunk in chunks]
+    return [b"".join((_BEFORE_AUDIO, pybase64.b64encode(chunk.pcm), after)) for chunk in chunks]
 
 
 @lru_cache(8)

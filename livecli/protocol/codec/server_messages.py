@@ -1,6 +1,7 @@
 """What a server says. The client decodes it tolerantly, since Google adds keys; the emulator encodes it as Google does.
 
-Audio has a fast path on the way out: a constant prefix, base64, a constant suffix."""
+Audio has a fast path on the way out: a constant prefix, base64, a constant suffix.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +31,7 @@ USAGE_SPELLING: dict[Platform, dict[str, str]] = {
 """The emulator counts with the Developer API's names; Vertex spells two of them in its own way."""
 
 _encoder = msgspec.json.Encoder()
-
-
-@cache
-def _decoder() -> msgspec.json.Decoder[messages.ServerMessage]:
-    """Made once a server has said something, and not at the start."""
-    return msgspec.json.Decoder(messages.ServerMessage)
+_decoder = cache(lambda: msgspec.json.Decoder(messages.ServerMessage))  # not before there is anything to decode
 
 
 def decode_server(frame: str | bytes) -> list[events.Event]:
