@@ -1,14 +1,16 @@
 """A server that falls silent while an answer is due: the message names the likeliest cause that can be seen."""
 
 import struct
+from contextlib import suppress
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from tests.commands.conftest import tone, write_wav
 from tests.live_server import live_server
 from tests.serving import serving
 
-SOON = ("--speed", 0, "--idle-timeout", 0.3, "--json")
+SOON = ("--speed", 0, "--idle-timeout", 0.5, "--json")
 
 
 def hint_and_message(ran, status=7):
@@ -126,3 +128,26 @@ def test_a_turn_without_audio_is_put_down_to_silence_too(send, tmp_path):
     ran = send(lambda connection: connection.content(turnComplete=True), "silence.wav")
     assert (ran.status, ran.summary["error"]["kind"]) == (1, "check")
     assert ran.summary["error"]["hint"] == "the audio that was sent is silence (every sample is zero)"
+
+
+def test_while_the_next_utterance_is_sent_no_answer_is_due(livecli, tmp_path, monkeypatch):
+    """Each takes longer than an answer may, and the server says nothing meanwhile."""
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
+    monkeypatch.setattr("livecli.life.CONNECTION_SECONDS", 3.0)
+    write_wav(tmp_path / "long.wav", tone(56_000))
+
+    def handle(connection):
+        connection.set_up()
+        handle = {"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}}
+        connection.say(handle)
+        with suppress(ConnectionClosed):
+            while True:
+                connection.hear()
+                connection.answer()
+                connection.say(handle)
+
+    where = ("--platform", "developer", "--speed", 1, "--idle-timeout", 0.5, "--json")
+    with live_server(handle) as server:
+        ran = livecli("send", tmp_path / "long.wav", "--base-url", server.url, *where)
+    assert ran.status == 0, ran.err
+    assert sum("activityStart" in frame.get("realtimeInput", {}) for frame in server.frames) > 1
