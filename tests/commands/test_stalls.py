@@ -10,7 +10,7 @@ from tests.commands.conftest import tone, write_wav
 from tests.live_server import live_server
 from tests.serving import serving
 
-SOON = ("--speed", 0, "--idle-timeout", 0.5, "--json")
+SOON = ("--speed", 0, "--idle-timeout", 0.3, "--json")
 
 
 def hint_and_message(ran, status=7):
