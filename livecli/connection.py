@@ -106,8 +106,12 @@ class Connection(ClientConnection):
 def text_frames(messages: Sequence[bytes]) -> bytes:
     """Each message as one frame, masked with a key of its own, as a client has to (RFC 6455, 5.2 and 5.3)."""
     frames: list[bytes] = []
-    size = -1
-    for message, key in zip(messages, _keys, strict=False):
+    size, take = -1, _keys.pop
+    for message in messages:
+        try:
+            key = take()
+        except IndexError:
+            key = _made_key()
         if len(message) != size:  # those of one write are nearly always alike
             size = len(message)
             head = _head(size)
@@ -115,14 +119,15 @@ def text_frames(messages: Sequence[bytes]) -> bytes:
     return b"".join(frames)
 
 
-def _made_keys() -> Iterator[bytes]:
-    """Masks from the system's own source, many at a time: asking it is dearer than masking."""
-    while True:
-        made = os.urandom(4 * KEYS_AT_ONCE)
-        yield from [made[at : at + 4] for at in range(0, len(made), 4)]
+_keys: list[bytes] = []
+"""Masks that are not used yet, of all threads: `pop` and `extend` are atomic, so no lock is needed."""
 
 
-_keys = _made_keys()
+def _made_key() -> bytes:
+    """A mask from the system's own source, which is asked for many at a time: asking is dearer than masking."""
+    made = os.urandom(4 * KEYS_AT_ONCE)
+    _keys.extend([made[at : at + 4] for at in range(4, len(made), 4)])
+    return made[:4]
 
 
 def mask_in_python(data: BytesLike, mask: bytes | bytearray) -> bytes:

@@ -1,11 +1,17 @@
 """The public way in for programs, as a notebook uses it: a loop already runs."""
 
+import asyncio
+import os
+import time
 import wave
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 import livecli
 from livecli.audio.files import SAMPLE
+
+from .serving import serving
 
 
 async def test_send_does_what_the_command_does(tmp_path, monkeypatch):
@@ -115,3 +121,17 @@ async def test_what_is_shown_and_what_is_cited(tmp_path, monkeypatch):
     assert summary.stats.citations
     with pytest.raises(livecli.FileError, match="cannot read b"):
         await livecli.send(text="hi", images=["b.png"], local=True)
+
+
+def test_threads_may_send_at_once_each_in_a_loop_of_its_own(tmp_path, monkeypatch):
+    # A slow source of random bytes, during which the other threads run.
+    monkeypatch.setattr(os, "urandom", lambda size, made=os.urandom: time.sleep(0.002) or made(size))
+
+    def ask(number, url):
+        reply = tmp_path / f"{number}.wav"
+        asyncio.run(livecli.send(SAMPLE, base_url=url, speed=0, chunk_bytes=64, output=reply))
+        return reply.read_bytes()
+
+    with serving() as served, ThreadPoolExecutor(4) as threads:
+        replies = [threads.submit(ask, number, served.url) for number in range(4)]
+        assert len({reply.result(50) for reply in replies}) == 1
