@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from heapq import heappop, heappush
 from math import ceil, inf
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary, ref
 
 FEW = 32
 """Players that are called at their moment each. More wait for one another:"""
@@ -102,13 +102,16 @@ class Metronome:
         self._wind()
 
 
-_OF: WeakKeyDictionary[asyncio.AbstractEventLoop, Metronome] = WeakKeyDictionary()
+_OF: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[Metronome]] = WeakKeyDictionary()
+"""Weak both ways: a metronome refers to its loop, and would keep that for ever if it were kept here."""
 
 
 def metronome() -> Metronome:
-    """The one of the running loop."""
+    """The one of the running loop, for as long as it is used."""
     loop = asyncio.get_running_loop()
-    found = _OF.get(loop)
+    reference = _OF.get(loop)
+    found = reference() if reference is not None else None
     if found is None:
-        found = _OF[loop] = Metronome(loop)
+        found = Metronome(loop)
+        _OF[loop] = ref(found)
     return found

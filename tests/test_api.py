@@ -1,9 +1,11 @@
 """The public way in for programs, as a notebook uses it: a loop already runs."""
 
 import asyncio
+import gc
 import os
 import time
 import wave
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -135,3 +137,17 @@ def test_threads_may_send_at_once_each_in_a_loop_of_its_own(tmp_path, monkeypatc
     with serving() as served, ThreadPoolExecutor(4) as threads:
         replies = [threads.submit(ask, number, served.url) for number in range(4)]
         assert len({reply.result(50) for reply in replies}) == 1
+
+
+def test_an_event_loop_is_gone_after_its_run(tmp_path):
+    loops = []
+
+    async def ask(url):
+        loops.append(weakref.ref(asyncio.get_running_loop()))
+        await livecli.send(SAMPLE, base_url=url, speed=0, output=tmp_path / "reply.wav")
+
+    with serving() as served:
+        for _ in range(3):
+            asyncio.run(ask(served.url))
+    gc.collect()
+    assert [loop() for loop in loops] == [None] * 3
