@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import socket
 import ssl
 from collections.abc import Iterator
@@ -37,6 +40,8 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
         error.retry_after_seconds = retry_after(answer.headers.get("Retry-After"))
         raise error from refused
     except TimeoutError as error:
+        if (timed_out := _system_timeout(error)) is not None:
+            raise _unconnected(endpoint, timed_out) from error
         message = f"no connection to {host} within {connect_timeout:g} s"
         raise DeadlineError(message, hint="is the network up? --connect-timeout gives it longer") from error
     except socket.gaierror as error:
@@ -52,8 +57,18 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
     except (InvalidHandshake, InvalidURI, EOFError, ValueError) as error:
         raise ConnectError(f"{host} does not answer as a WebSocket server: {error}") from error
     except OSError as error:
-        hint = "is the server running?" if endpoint.is_loopback else _network_hint()
-        raise _passing(ConnectError(f"cannot connect to {host}: {_os_trouble(error)}", hint=hint)) from error
+        raise _unconnected(endpoint, error) from error
+
+
+def _system_timeout(error: TimeoutError) -> OSError | None:
+    """The system's own timeout (ETIMEDOUT), which websockets hides behind another; None where it was ours."""
+    causes = (error, error.__cause__)
+    return next((cause for cause in causes if isinstance(cause, OSError) and cause.errno is not None), None)
+
+
+def _unconnected(endpoint: Endpoint, error: OSError) -> LivecliError:
+    hint = "is the server running?" if endpoint.is_loopback else _network_hint()
+    return _passing(ConnectError(f"cannot connect to {endpoint.host}: {_os_trouble(error)}", hint=hint))
 
 
 def _network_hint() -> str:
@@ -64,10 +79,12 @@ def _network_hint() -> str:
 
 
 def _os_trouble(error: OSError) -> str:
-    """asyncio joins the errors of several addresses into one text; the system's own words are shorter."""
-    if isinstance(error, ConnectionRefusedError) or "Connect call failed" in str(error):
+    """The system's own words. asyncio puts addresses in their place, and joins the errors of several into one text."""
+    text = str(error)
+    numbers = [int(number) for number in re.findall(r"\[Errno (\d+)\] Connect call failed", text)]
+    if isinstance(error, ConnectionRefusedError) or errno.ECONNREFUSED in numbers:
         return "connection refused"
-    return error.strerror or str(error) or type(error).__name__
+    return os.strerror(numbers[-1]) if numbers else error.strerror or text or type(error).__name__
 
 
 def _proxy_trouble(error: Exception) -> str:

@@ -1,6 +1,9 @@
 """Each exit status, really caused; and one line of cause, one of remedy."""
 
+import asyncio
+import errno
 import json
+import os
 import socket
 import ssl
 import threading
@@ -167,6 +170,20 @@ def test_5_nobody_listens(livecli, speech):
         taken.bind(("127.0.0.1", 0))
         ran = livecli("send", speech, "--base-url", f"ws://127.0.0.1:{taken.getsockname()[1]}", "--json")
     ended(ran, 5, "connect", "connection refused")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+@pytest.mark.parametrize("number", [errno.ETIMEDOUT, errno.EHOSTUNREACH])
+def test_5_the_system_finds_no_way(livecli, speech, monkeypatch, number, host):
+    async def connect(_loop, _socket, address):
+        raise OSError(number, f"Connect call failed {address}")  # as asyncio does
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", connect)
+    words = ["--base-url", f"ws://{host}:1", "--connect-timeout", 0, "--retries", 0]
+    ran = livecli("send", speech, *words, "--json")
+    summary = ended(ran, 5, "connect", host, os.strerror(number))
+    assert "--connect-timeout" not in ran.err
+    assert summary["error"]["message"] == f"cannot connect to {host}: {os.strerror(number)}"
 
 
 def test_5_no_such_name(livecli, speech, monkeypatch):
