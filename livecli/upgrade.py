@@ -10,6 +10,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
+from urllib.parse import unquote, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
 
@@ -26,11 +27,17 @@ STATUSES: dict[int, tuple[type[LivecliError], str]] = {
     503: (QuotaError, "wait, then try again"),
 }
 BODY_CHARACTERS = 200
+INVALID_URL = "its URL is not valid"
+SOCKS_PACKAGE = "python-socks"
+"""What websockets needs for a SOCKS proxy; its ImportError names it."""
 
 
 @contextmanager
 def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[None]:
-    """Raises one of livecli's errors for whatever goes wrong in the block. `connect_timeout` is in seconds."""
+    """Raises one of livecli's errors for what can go wrong in the block; anything else is a bug, and passes as it is.
+
+    `connect_timeout` is in seconds.
+    """
     host = endpoint.host
     try:
         yield
@@ -52,10 +59,20 @@ def failures_as_errors(endpoint: Endpoint, connect_timeout: float) -> Iterator[N
     except ssl.SSLError as error:
         hint = "does it speak TLS? ws:// is for a server in the clear"
         raise ConnectError(f"no TLS with {host}: {error.reason or error}", hint=hint) from error
-    except (ProxyError, InvalidProxy, ImportError) as error:
-        raise ConnectError(f"the proxy does not connect: {_proxy_trouble(error)}", hint="see HTTPS_PROXY") from error
-    except (InvalidHandshake, InvalidURI, EOFError, ValueError) as error:
+    except ProxyError as error:
+        raise _no_proxy(str(error)) from error
+    except InvalidProxy as error:
+        raise _no_proxy(INVALID_URL) from error
+    except (InvalidHandshake, InvalidURI, EOFError) as error:
         raise ConnectError(f"{host} does not answer as a WebSocket server: {error}") from error
+    except ImportError as error:
+        if SOCKS_PACKAGE not in str(error):
+            raise
+        raise _no_proxy(f"SOCKS needs the package {SOCKS_PACKAGE}") from error
+    except ValueError as error:
+        if (explained := _malformed(endpoint)) is None:
+            raise
+        raise explained from error
     except OSError as error:
         raise _unconnected(endpoint, error) from error
 
@@ -87,13 +104,31 @@ def _os_trouble(error: OSError) -> str:
     return os.strerror(numbers[-1]) if numbers else error.strerror or text or type(error).__name__
 
 
-def _proxy_trouble(error: Exception) -> str:
-    """Never the proxy's URL, which may hold a password."""
-    if isinstance(error, InvalidProxy):
-        return "its URL is not valid"
-    if isinstance(error, ImportError):
-        return "SOCKS needs the package python-socks"
-    return str(error)
+def _no_proxy(trouble: str) -> ConnectError:
+    """`trouble` never quotes the proxy's URL, which may hold a password."""
+    return ConnectError(f"the proxy does not connect: {trouble}", hint="see HTTPS_PROXY")
+
+
+def _malformed(endpoint: Endpoint) -> ConnectError | None:
+    """The error for a host or a proxy's URL that no connection can be made with; None where both are well-formed.
+
+    Neither the library nor asyncio has an exception of its own for them: they raise ValueError, as a bug would.
+    """
+    from urllib.request import getproxies
+
+    try:
+        endpoint.host.encode("idna")
+    except UnicodeError:
+        return ConnectError(f"cannot find {endpoint.host}: it is not the name of a host")
+    try:
+        for url in getproxies().values() if not endpoint.is_loopback else ():
+            parts = urlsplit(url)
+            _ = parts.port  # is read only now, and may be none
+            (parts.hostname or "").encode("idna")
+            unquote(f"{parts.username}{parts.password}", errors="strict")
+    except ValueError:
+        return _no_proxy(INVALID_URL)
+    return None
 
 
 def refused_upgrade(status: int, body: bytes, endpoint: Endpoint) -> LivecliError:

@@ -192,6 +192,45 @@ def test_5_no_such_name(livecli, speech, monkeypatch):
     ended(ran, 5, "connect", "no-such-host.invalid")
 
 
+def test_5_a_host_that_can_be_none(livecli, speech, monkeypatch):
+    monkeypatch.setenv("GOOGLE_API_KEY", "k")
+    ran = livecli("send", speech, "--base-url", "wss://a..b", "--json")
+    ended(ran, 5, "connect", "a..b", "not the name of a host")
+
+
+@pytest.mark.parametrize(
+    ("proxy", "trouble"),
+    [
+        ("socks5://127.0.0.1:1", "SOCKS needs the package python-socks"),
+        ("nope://127.0.0.1:1", "its URL is not valid"),
+        ("http://127.0.0.1:99999", "its URL is not valid"),
+        ("http://[::1", "its URL is not valid"),
+        ("http://a..b:1", "its URL is not valid"),
+        ("http://hunter2:%ff@127.0.0.1:1", "its URL is not valid"),
+    ],
+)
+def test_5_a_proxy_that_cannot_be_used(livecli, speech, monkeypatch, proxy, trouble):
+    monkeypatch.setenv("GOOGLE_API_KEY", "k")
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    ran = livecli("send", speech, "--base-url", "wss://no-such-host.invalid", "--json")
+    ended(ran, 5, "connect", "the proxy does not connect", trouble, "see HTTPS_PROXY")
+    assert "hunter2" not in ran.err
+
+
+@pytest.mark.parametrize(
+    "bug", [ImportError("cannot import name 'x'"), ModuleNotFoundError("No module"), ValueError("x")]
+)
+def test_70_what_is_a_bug_while_it_connects(livecli, speech, monkeypatch, bug):
+    async def connect(*_):
+        raise bug
+
+    monkeypatch.setattr(asyncio.SelectorEventLoop, "sock_connect", connect)
+    ran = livecli("send", speech, "--base-url", "ws://127.0.0.1:1")
+    assert ran.status == 70
+    assert f"{type(bug).__name__}: {bug}" in ran.err
+    assert "this is a bug in livecli" in ran.err
+
+
 @pytest.mark.parametrize("status", [302, 400, 404, 500])
 def test_5_any_other_status_on_the_upgrade(livecli, speech, status):
     body = json.dumps({"error": {"message": "said so"}})
