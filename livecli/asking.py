@@ -26,8 +26,6 @@ HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
 CHUNKS_AT_ONCE = 32
 """The most that one write takes where they are due: more gains nothing."""
-ANSWER = (events.AudioChunk, events.ModelText, events.Thought, events.ToolCall, events.OutputTranscript)
-"""What an answer begins with."""
 WRITES_PER_BREATH = 4
 """Those after which the loop is let go, so that what arrives is received meanwhile."""
 
@@ -181,7 +179,7 @@ class Asking:
 
     def follow(self, event: events.Event) -> None:
         """Something was received."""
-        if not isinstance(event, ANSWER):
+        if not event.begins_answer:
             return
         if self.listens and not self.said:
             self.said = self._line.resumption.said

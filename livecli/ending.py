@@ -79,9 +79,9 @@ class Ending:
         """Something was received. `check` afterwards, once it is dealt with."""
         if self._settling is not None:
             self._settling.cancel()
+        if event.begins_answer:
+            self._due.begin()
         match event:
-            case events.AudioChunk() | events.ModelText() | events.Thought() | events.ToolCall():
-                self._due.begin()
             case events.TurnComplete():
                 self._due.complete()
             case events.InteractionStatus(status):

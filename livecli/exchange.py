@@ -105,9 +105,9 @@ class Exchange:
         return self._ending.over.is_set()
 
     @property
-    def has_begun(self) -> bool:
-        """Whether any of the answer has come."""
-        return bool(self._stats.received.chunks or self._stats.said_pieces)
+    def speaks(self) -> bool:
+        """Whether any of the answer has come that is heard or read: neither a thought nor a call of a function."""
+        return bool(self._stats.received.chunks) or any(self._stats.said_pieces)
 
     def fail(self) -> None:
         """The session is over: whoever converses hears of it."""

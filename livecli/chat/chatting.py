@@ -207,7 +207,7 @@ class Chat:
     def answering(self) -> bool | None:
         """Whether the model speaks; None while nothing is asked."""
         turn = self._conversation.current if self._conversation is not None else None
-        return None if turn is None else turn.exchange.has_begun
+        return None if turn is None else turn.exchange.speaks
 
     def _note(self, summary: Summary, entry: Entry) -> None:
         self.turns.append(summary)

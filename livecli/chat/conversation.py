@@ -27,15 +27,6 @@ from .turn import Turn
 Ask = Callable[[Exchange], Coroutine[None, None, None]]
 """Asks with one of the exchange's own ways."""
 
-BEGINS = (
-    events.AudioChunk,
-    events.ModelText,
-    events.Thought,
-    events.ModelCode,
-    events.ToolCall,
-    events.OutputTranscript,
-)
-"""What begins a turn that nobody typed, and the user's transcript while he speaks into a microphone."""
 MICROPHONE = "microphone"
 """The summary's input, where the question was spoken."""
 
@@ -200,9 +191,10 @@ class Conversation:
             self._amend(before, turn.entry)
 
     def _begins(self, event: events.Event) -> bool:
+        """A turn that nobody typed: the model says something, or the user into a microphone."""
         if isinstance(event, events.InputTranscript):
             return self.hears_microphone and bool(event.text)
-        return isinstance(event, BEGINS)
+        return event.begins_answer
 
     def _begin_spoken(self) -> Turn:
         """A turn that the user has begun by speaking, or the model by itself."""

@@ -5,7 +5,7 @@ durations are seconds, and no spelling of the wire shows. No logic lives here bu
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import cast
+from typing import ClassVar, cast
 
 import msgspec
 
@@ -14,7 +14,9 @@ from .messages import Content, FunctionCall, FunctionResponse, Json
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Anything that either side says."""
+    """Anything that either side says. `begins_answer` is whether it is a piece of an answer, which may be its first."""
+
+    begins_answer: ClassVar[bool] = False
 
 
 class AudioChunk(Event, frozen=True, gc=False):
@@ -23,6 +25,7 @@ class AudioChunk(Event, frozen=True, gc=False):
     Not seen by the garbage collector: a thousand sessions hold a hundred thousand, and none refers to anything.
     """
 
+    begins_answer = True
     pcm: bytes
     rate: int = 16_000
 
@@ -99,18 +102,21 @@ class SetupComplete(Event, frozen=True):
 class ModelText(Event, frozen=True):
     """Text the model says (TEXT modality)."""
 
+    begins_answer = True
     text: str
 
 
 class Thought(Event, frozen=True):
     """Text the model thinks, when thoughts were asked for."""
 
+    begins_answer = True
     text: str
 
 
 class ModelCode(Event, frozen=True):
     """A part that is code: `executableCode` or `codeExecutionResult`, as it came."""
 
+    begins_answer = True
     part: Json
 
 
@@ -128,15 +134,20 @@ class InterimTranscript(Event, frozen=True):
 
 
 class OutputTranscript(Event, frozen=True):
-    """The next piece of what the model says; pieces are concatenated."""
+    """The next piece of what the model says; pieces are concatenated. One without text may come before or after all."""
 
     text: str
     finished: bool = False
+
+    @property
+    def begins_answer(self) -> bool:  # type: ignore[override]
+        return bool(self.text)
 
 
 class ToolCall(Event, frozen=True):
     """The model asks for functions to be called."""
 
+    begins_answer = True
     calls: tuple[FunctionCall, ...]
 
 
