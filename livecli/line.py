@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 from .client import Session
 from .endpoint import Endpoint
@@ -49,7 +49,7 @@ class Line:
         self._stack = AsyncExitStack()
         self._over = self._patient = self._cramped = False
         self._gained, self.losses = (0, 0), Losses(retries)  # how far it was when this connection began
-        self._failure: LivecliError | None = None
+        self._failure: Exception | None = None
         self.moving, self.moved_at = False, 0.0
         self._saying = asyncio.Lock()
         self._caught_up = asyncio.Event()  # clear while the service is told again what was said before
@@ -190,7 +190,7 @@ class Line:
             raise
         finally:
             self.moving, self.moved_at = False, self._clock()
-        self._repeating = asyncio.create_task(self._repeat(self._session, self.resumption.begin()))
+        self._repeating = asyncio.create_task(self._repeat_or_fail(self._session, self.resumption.begin()))
 
     async def _reopen(self, error: LivecliError | None) -> None:
         said = self.resumption.said
@@ -237,12 +237,28 @@ class Line:
         return session
 
     async def _repeat(self, session: Session, said: Iterator[events.Event]) -> None:
-        """Say again what the session does not know. Where the connection is lost meanwhile, `receive` hears of it."""
-        with suppress(LivecliError):
-            for event in said:
+        """Say again what the session does not know. Where the connection is lost meanwhile, `receive` hears of it.
+
+        Raises what else there is in the way, such as a FileError of what is to be said.
+        """
+        for event in said:
+            try:
                 await session.send(event)
-                self.moved_at = self._clock()
+            except LivecliError:
+                if session.close_code is None:
+                    raise
+                return
+            self.moved_at = self._clock()
+        self._caught_up.set()
+
+    async def _repeat_or_fail(self, session: Session, said: Iterator[events.Event]) -> None:
+        """As `_repeat`, in a task: what that raises, `send` and `receive` raise from now on."""
+        try:
+            await self._repeat(session, said)
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+            self._failure = self._failure or error
             self._caught_up.set()
+            await session.close()  # which ends a `receive` that is under way
 
     async def _stop_repeating(self) -> None:
         if self._repeating is not None:

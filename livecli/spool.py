@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO, NamedTuple
 
+from .errors import FileError
 from .protocol import events
 
 FILE_BYTES = 8 * 1024 * 1024
@@ -19,6 +20,7 @@ OBJECT_BYTES = 96
 """What an event takes in memory that holds next to nothing."""
 FEW = 8
 """Fewer events than that are kept as they are."""
+UNREADABLE = "a temporary file, which holds what is to be sent again, cannot be read"
 _HEAD = struct.Struct("<III")  # of a run its rate and the size of a chunk, else nothing; and the bytes that follow
 
 
@@ -122,15 +124,24 @@ class Block(NamedTuple):
     length: int
 
     def read(self) -> list[events.Event]:
-        """These."""
-        self.file.on_disk.seek(self.at)
-        packed, found, at = self.file.on_disk.read(self.size), list[events.Event](), 0
+        """These. Raises FileError where the disk does not give them back."""
+        packed, found, at = self._packed(), list[events.Event](), 0
         while at < self.size:
             rate, size, length = _HEAD.unpack_from(packed, at)
             at += _HEAD.size + length
             body = packed[at - length : at]
             found += Run(rate, size, body).read() if size else _unpickled(body)
         return found
+
+    def _packed(self) -> bytes:
+        try:
+            self.file.on_disk.seek(self.at)
+            packed = self.file.on_disk.read(self.size)
+        except OSError as error:
+            raise FileError(f"{UNREADABLE}: {error.strerror or error}") from error
+        if len(packed) < self.size:
+            raise FileError(f"{UNREADABLE}: the file is shorter than it was")
+        return packed
 
     def release(self) -> None:
         """Nobody wants it any more."""

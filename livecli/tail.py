@@ -99,7 +99,7 @@ class Tail:
         return memory_bytes(self._recent[0]) * self._skipped // count(self._recent[0])
 
     def __iter__(self) -> Iterator[events.Event]:
-        """All that is held, and what is appended meanwhile; not what is forgotten meanwhile."""
+        """All that is held, and what is appended meanwhile; not what is forgotten meanwhile. Raises FileError."""
         number = self.first
         while number < self.end:
             before = self.first - self._skipped

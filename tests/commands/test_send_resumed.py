@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import base64
+import errno
 import json
+import os
 import socket
 import struct
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -14,7 +17,7 @@ from pathlib import Path
 import pytest
 from websockets.frames import Frame, Opcode
 
-from livecli import client, connection, retrying
+from livecli import client, connection, retrying, spool, tail
 from tests.commands.conftest import read_wav, tone, write_wav
 from tests.live_server import Connection, live_server
 from tests.serving import serving
@@ -260,6 +263,53 @@ def test_into_a_pipe_it_cannot_be_taken_back_and_that_is_said(spawn, speech) -> 
     assert process.returncode == 0, err
     assert out == REPLY + REPLY
     assert b"warning: the connection was lost in mid-answer: what came of it has been passed on already" in err
+
+
+class Disk:
+    """A temporary file that is written as any other, and read as `read` does."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._file = tempfile.TemporaryFile(buffering=0)
+        self.read, self.seek, self.write, self.close = read, self._file.seek, self._file.write, self._file.close
+
+
+def raises(error: Exception) -> Callable[[int], bytes]:
+    def read(size: int) -> bytes:
+        raise error
+
+    return read
+
+
+@pytest.mark.parametrize(
+    ("read", "status", "trouble"),
+    [
+        (raises(OSError(errno.EIO, os.strerror(errno.EIO))), 3, os.strerror(errno.EIO)),
+        (lambda size: b"", 3, "shorter than it was"),
+        (raises(RuntimeError("a bug")), 70, "RuntimeError: a bug"),
+    ],
+)
+def test_what_cannot_be_said_again_ends_the_run(send, monkeypatch, read, status, trouble) -> None:
+    monkeypatch.setattr(tail, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(tail, "LEAST_BYTES", 0)
+    monkeypatch.setattr(spool, "File", lambda made=spool.File: failing(made()))
+
+    def failing(file: spool.File) -> spool.File:
+        file.on_disk.close()
+        file.on_disk = Disk(read)
+        return file
+
+    def talk(made: Connection, number: int) -> None:
+        made.set_up()
+        if number == 1:
+            resumable(made)
+            hear_messages(made, 12)
+            hang_up(made)
+        made.drain()
+
+    ran = send(talk, "--idle-timeout", 0, "--timeout", 10)
+    assert ran.status == status, ran.err
+    assert trouble in ran.err
+    assert len(ran.setups) == 2
 
 
 def test_no_handle_no_second_connection(send, speech) -> None:
