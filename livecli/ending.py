@@ -52,8 +52,7 @@ class Ending:
 
     def begin_again(self, mark: tuple[Due, str], *, asked: bool) -> None:
         """Whatever was answered since then is taken back and comes again; `asked`: what was said is said again, too."""
-        if self._settling is not None:
-            self._settling.cancel()
+        self._stop_settling()
         self._due, self.status = copy(mark[0]), mark[1]
         if asked:
             self._due.ask()
@@ -77,8 +76,7 @@ class Ending:
 
     def follow(self, event: events.Event) -> None:
         """Something was received. `check` afterwards, once it is dealt with."""
-        if self._settling is not None:
-            self._settling.cancel()
+        self._stop_settling()
         if event.begins_answer:
             self._due.begin()
         match event:
@@ -96,4 +94,10 @@ class Ending:
         if not self._due.turns:
             answered.set()
         elif self._due.doubtful:
+            self._stop_settling()
             self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, answered.set)
+
+    def _stop_settling(self) -> None:
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None

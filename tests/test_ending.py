@@ -70,3 +70,11 @@ async def test_what_comes_late_of_the_turn_before_begins_none(other):
     receive(ending, other)
     await settled()
     assert ending.over.is_set()
+
+
+async def test_a_turn_that_begins_is_waited_for_however_often_it_was_checked_before():
+    ending = doubtful()
+    ending.check()
+    receive(ending, events.ModelText("a"))
+    await settled()
+    assert not ending.over.is_set()
