@@ -65,9 +65,7 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        if self._outlet.takes:
-            self._put((event,), (self._protocol.send(event),))
-        else:
+        if not self.write((event,)):
             await self.push((event,))
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
@@ -77,15 +75,19 @@ class Session:
 
     def write(self, said: Sequence[events.Event]) -> bool:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
-        if not self._outlet.takes:
+        frames = self.put(said)
+        if frames is None:
             return False
-        self._put(said, self._protocol.send_each(said))
+        self.tell(said, frames)
         return True
 
-    def _put(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
+        """As `write`, but the reporter is not told: `tell` does that, with the frames. None where it has to wait."""
+        if not self._outlet.takes:
+            return None
+        frames = self._protocol.send_each(said)
         self._outlet.write(frames)
-        if self._is_watched:
-            self._tell(said, frames)
+        return frames
 
     async def push(self, said: Sequence[events.Event]) -> None:
         """Say what `write` did not. Raises as `send_all`."""
@@ -94,9 +96,12 @@ class Session:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
-        self._tell(said, frames)
+        self.tell(said, frames)
 
-    def _tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        """Tell the reporter what was said. Raises what that raises."""
+        if not self._is_watched:
+            return
         reporter, at = self._reporter, self._clock() - self.opened_at
         if not reporter.wants_every:
             said, frames = said[-1:], frames[-1:]

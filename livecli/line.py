@@ -82,10 +82,13 @@ class Line:
 
     def write(self, said: Sequence[events.Event]) -> bool:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
+        session = self._session
         idle = self._failure is None and self._caught_up.is_set() and not self._saying.locked()
-        if not (idle and self._session.write(said)):
+        frames = session.put(said) if idle else None
+        if frames is None:
             return False
-        self._note(said)
+        self._note(said)  # before the reporter is told, which may raise
+        session.tell(said, frames)
         return True
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
