@@ -115,3 +115,15 @@ async def test_what_is_shown_and_what_is_cited(tmp_path, monkeypatch):
     assert summary.stats.citations
     with pytest.raises(livecli.FileError, match="cannot read b"):
         await livecli.send(text="hi", images=["b.png"], local=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("activity", "'manual' or 'auto'"), ("platform", "'vertex' or 'developer'")]
+)
+async def test_a_value_that_an_option_does_not_take_is_a_usage_error(name, allowed):
+    with pytest.raises(livecli.UsageError) as refused:
+        await livecli.send(text="hi", local=True, **{name: "nope"})
+    assert str(refused.value) == f"{name} is 'nope', not {allowed}"
+    with pytest.raises(livecli.UsageError, match=name):
+        async with livecli.connect(local=True, **{name: "nope"}):
+            pass
