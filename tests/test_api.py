@@ -127,3 +127,11 @@ async def test_a_value_that_an_option_does_not_take_is_a_usage_error(name, allow
     with pytest.raises(livecli.UsageError, match=name):
         async with livecli.connect(local=True, **{name: "nope"}):
             pass
+
+
+async def test_a_voice_is_named_in_any_case_and_an_unknown_one_is_for_the_service_to_refuse():
+    async with livecli.connect(local=True, voice="kore"):
+        pass
+    with pytest.raises(livecli.ServerError):
+        async with livecli.connect(local=True, voice="nobody"):
+            pass
