@@ -11,7 +11,8 @@ import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any, Literal, TypedDict, Unpack
+from enum import StrEnum
+from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from .asking import Sending
 from .client import Session
@@ -56,17 +57,29 @@ WHERE = ("project", "location", "model", "base_url", "api_version", "local")
 WHAT = ("voice", "language", "system", "temperature", "transcripts", "search")
 
 
+E = TypeVar("E", bound=StrEnum)
+
+
+def _one_of(values: type[E], name: str, value: str) -> E:
+    """The member that has this value. Raises UsageError where there is none."""
+    try:
+        return values(value)
+    except ValueError:
+        allowed = " or ".join(repr(str(member)) for member in values)
+        raise UsageError(f"{name} is {value!r}, not {allowed}") from None
+
+
 def _wanted(options: Options) -> Wanted:
     if unknown := options.keys() - Options.__annotations__.keys():
         raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}")
     platform = options.get("platform")
     named = {name: options[name] for name in WHERE if name in options}  # type: ignore[literal-required]
-    return Wanted(platform=Platform(platform) if platform else None, **named)
+    return Wanted(platform=_one_of(Platform, "platform", platform) if platform else None, **named)
 
 
 def _configuration(options: Options) -> Configuration:
     named = {name: options[name] for name in WHAT if name in options}  # type: ignore[literal-required]
-    activity = Activity(options.get("activity", "manual"))
+    activity = _one_of(Activity, "activity", options.get("activity", "manual"))
     return Configuration(activity=activity, extra=options.get("setup", {}), **named)
 
 

@@ -104,10 +104,11 @@ def _tools(wanted: Configuration) -> list[messages.Tool]:
 
 def _speech(wanted: Configuration) -> messages.SpeechConfig | None:
     from .protocol import messages
+    from .protocol.models import voice_named
 
     if not (wanted.voice or wanted.language):
         return None
-    voice = messages.PrebuiltVoiceConfig(voice_name=wanted.voice) if wanted.voice else None
+    voice = messages.PrebuiltVoiceConfig(voice_name=voice_named(wanted.voice)) if wanted.voice else None
     return messages.SpeechConfig(
         voice_config=messages.VoiceConfig(prebuilt_voice_config=voice) if voice else None,
         language_code=wanted.language,

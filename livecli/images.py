@@ -5,6 +5,7 @@ it is, and one that does not is refused.
 from __future__ import annotations
 
 import io
+import re
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ QUALITIES = (90, 75, 50)
 SCALED = ("RGB", "RGBA", "L", "LA", "CMYK")
 """The ways to say a pixel that can be scaled as they are."""
 ORIENTATION = 0x0112  # the EXIF tag
+JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
+"""A marker with a segment behind it, or the end: neither a stuffed byte of a scan, a restart, nor a byte that fills."""
 
 KINDS = "JPEG, PNG or WebP"
 
@@ -101,16 +104,26 @@ def _png_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    at = 2
-    while True:
-        at = data.index(b"\xff", at)
-        while data[at] == 0xFF:  # a marker may be filled up with these
-            at += 1
-        marker = data[at]
+    for marker, at in _jpeg_segments(data):
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame, and not a table
-            height, width = struct.unpack_from(">HH", data, at + 4)
+            height, width = struct.unpack_from(">HH", data, at + 3)
             return width, height
-        at += 1 + struct.unpack_from(">H", data, at + 1)[0]
+    raise ValueError("no frame")
+
+
+def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    """The markers of a JPEG in order, the last of them 0xD9 where its end is there, each with the place behind it.
+
+    A segment is passed over whole by the length that it states: a thumbnail within one has markers of its own. What a
+    scan encodes follows its segment without a length; no marker but restarts can occur in it (ITU T.81, B.1.1).
+    """
+    at = 2
+    while found := JPEG_MARKER.search(data, at):
+        marker, at = found[1][0], found.end()
+        yield marker, at
+        if marker == 0xD9:
+            return
+        at += int.from_bytes(data[at : at + 2])
 
 
 def _webp_size(data: bytes) -> tuple[int, int]:
@@ -130,7 +143,9 @@ def _is_whole(data: bytes, kind: str) -> bool:
     """Whether its end is there."""
     if kind == "webp":
         return len(data) >= 8 + int.from_bytes(data[4:8], "little")
-    return (b"IEND" if kind == "png" else b"\xff\xd9") in data
+    if kind == "jpeg":
+        return any(marker == 0xD9 for marker, _ in _jpeg_segments(data))
+    return b"IEND" in data
 
 
 # --- what Pillow is needed for ---

@@ -151,3 +151,23 @@ def test_an_event_loop_is_gone_after_its_run(tmp_path):
             asyncio.run(ask(served.url))
     gc.collect()
     assert [loop() for loop in loops] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "allowed"), [("activity", "'manual' or 'auto'"), ("platform", "'vertex' or 'developer'")]
+)
+async def test_a_value_that_an_option_does_not_take_is_a_usage_error(name, allowed):
+    with pytest.raises(livecli.UsageError) as refused:
+        await livecli.send(text="hi", local=True, **{name: "nope"})
+    assert str(refused.value) == f"{name} is 'nope', not {allowed}"
+    with pytest.raises(livecli.UsageError, match=name):
+        async with livecli.connect(local=True, **{name: "nope"}):
+            pass
+
+
+async def test_a_voice_is_named_in_any_case_and_an_unknown_one_is_for_the_service_to_refuse():
+    async with livecli.connect(local=True, voice="kore"):
+        pass
+    with pytest.raises(livecli.ServerError):
+        async with livecli.connect(local=True, voice="nobody"):
+            pass

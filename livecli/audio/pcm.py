@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Any, Protocol
 
 SAMPLE_BYTES = 2
 SILENCE_DBFS = -50.0
@@ -37,6 +37,10 @@ class AudioSource(Protocol):
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
+Mark = Any
+"""A place in a sink: what its `mark` returns and its `rewind` takes, of no meaning to anything else."""
+
+
 class AudioSink(Protocol):
     """Where a reply goes while it arrives."""
 
@@ -47,10 +51,10 @@ class AudioSink(Protocol):
     def write(self, pcm: bytes, rate: int) -> None:
         """Take the next samples. Raises FileError where they cannot be kept."""
 
-    def mark(self) -> int:
+    def mark(self) -> Mark:
         """The place that it has come to, for `rewind`."""
 
-    def rewind(self, mark: int) -> bool:
+    def rewind(self, mark: Mark) -> bool:
         """Take back what was written since `mark`, as it will come again; False where that is out of reach."""
 
 
@@ -150,7 +154,6 @@ class Tee:
 
     def __init__(self, *sinks: AudioSink) -> None:
         self._sinks = sorted(sinks, key=lambda sink: sink.waits)
-        self._places: list[int] = [sink.mark() for sink in self._sinks]
 
     @property
     def waits(self) -> bool:
@@ -162,12 +165,11 @@ class Tee:
         for sink in self._sinks:
             sink.write(pcm, rate)
 
-    def mark(self) -> int:
-        """Only the latest is remembered, whatever its number."""
-        self._places = [sink.mark() for sink in self._sinks]
-        return max(self._places)
+    def mark(self) -> Mark:
+        """A place in each of them."""
+        return [sink.mark() for sink in self._sinks]
 
-    def rewind(self, mark: int) -> bool:
-        """To the latest mark. False where it is out of any one's reach."""
-        taken_back = [sink.rewind(place) for sink, place in zip(self._sinks, self._places, strict=True)]
+    def rewind(self, mark: Mark) -> bool:
+        """False where the place is out of any one's reach; the others are there all the same."""
+        taken_back = [sink.rewind(place) for sink, place in zip(self._sinks, mark, strict=True)]
         return all(taken_back)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ..errors import UsageError
 from ..figures import Summary, latencies
-from ..protocol.models import VOICES
+from ..protocol.models import VOICES, voice_named
 from .chatting import Chat
 
 Shown = list[str]
@@ -101,9 +101,8 @@ async def _system(chat: Chat, text: str) -> Shown | None:
 
 
 async def _voice(chat: Chat, name: str) -> Shown | None:
-    voice = next((voice for voice in VOICES if voice.casefold() == name.casefold()), name)
-    await chat.reconfigure(voice=voice)
-    return [f"the voice is {voice}"]
+    await chat.reconfigure(voice=name)
+    return [f"the voice is {voice_named(name)}"]
 
 
 async def _tools(chat: Chat, _: str) -> Shown | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from .tooling import confirmer
 
 if TYPE_CHECKING:
     from ..console.prompt import Prompt
+    from ..tools.calls import Confirm
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,11 @@ async def _sounding(
         await sounding.speaker(True)
     if plan.mic:
         await sounding.microphone(True)
-    async with reachable(plan.options.wanted) as where:
-        confirm = (prompt.confirm if prompt else confirmer(everybody)) if plan.confirm else None
+    async with AsyncExitStack() as stack:
+        where = await stack.enter_async_context(reachable(plan.options.wanted))
+        confirm: Confirm | None = None
+        if plan.confirm:
+            confirm = prompt.confirm if prompt else stack.enter_context(confirmer(everybody))
         options = replace(plan.options, wanted=where, confirm=confirm)
         async with open_chat(options, sounding, takes, everybody) as chat:
             try:

@@ -78,6 +78,8 @@ def _matches(pattern: str) -> list[str]:
 
 def _lines(source: str) -> list[str]:
     """A path a line, relative to the current folder; blank lines, and those that begin with #, are none."""
+    if source == "-" and sys.stdin is None:
+        raise FileError("standard input is closed")
     try:
         data = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -139,9 +140,11 @@ def send(
         run(_rehearse(questions, wanted))
         return
     how = Telling(quiet=quiet, verbose=verbose, debug=debug, explain=explain, events=events, json_lines=json_lines)
-    with telling(how, len(questions), several=several, at_once=jobs is not None) as audience:
+    with ExitStack() as stack:
+        audience = stack.enter_context(telling(how, len(questions), several=several, at_once=jobs is not None))
         if confirm:
-            questions = [replace(question, confirm=confirmer(audience.told)) for question in questions]
+            asked = stack.enter_context(confirmer(audience.told))
+            questions = [replace(question, confirm=asked) for question in questions]
         statuses = run(_ask_all(questions, wanted, audience, (jobs or 1, connect_rate) if several else None))
     raise typer.Exit(gravest(statuses))
 

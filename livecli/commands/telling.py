@@ -44,21 +44,23 @@ def remarks(*, quiet: bool) -> Callable[[str], None]:
 @contextmanager
 def telling(how: Telling, total: int, *, several: bool, at_once: bool) -> Iterator[Audience]:
     """`several` are told apart by name; `at_once` they are told together. Raises FileError as `EventLog` does."""
-    with ExitStack() as files:
+    with ExitStack() as stack:
         log = None
         if how.events:
             from ..console.streams import EventLog
 
-            log = files.enter_context(EventLog(how.events, several=several))
-        yield _together(how, total, log) if at_once else _in_turn(how, log, several=several)
+            log = stack.enter_context(EventLog(how.events, several=several))
+        yield _together(how, total, log, stack) if at_once else _in_turn(how, log, stack, several=several)
 
 
-def _in_turn(how: Telling, log: Any, *, several: bool) -> Audience:
-    """Each run is told in full, by the same people."""
+def _in_turn(how: Telling, log: Any, stack: ExitStack, *, several: bool) -> Audience:
+    """Each run is told in full, by the same people. `stack` gives the terminal back."""
     from ..console import reporter
     from ..report import Reporters
 
-    told: list[Reporter] = [reporter(quiet=how.quiet, verbose=how.verbose, debug=how.debug, several=several)]
+    view = reporter(quiet=how.quiet, verbose=how.verbose, debug=how.debug, several=several)
+    stack.callback(view.leave)
+    told: list[Reporter] = [view]
     if how.explain:
         from ..console.explanations import Explanations
 
@@ -72,14 +74,15 @@ def _in_turn(how: Telling, log: Any, *, several: bool) -> Audience:
     return Audience(everybody, lambda question: everybody)
 
 
-def _together(how: Telling, total: int, log: Any) -> Audience:
-    """Each has people of its own, who know one another."""
+def _together(how: Telling, total: int, log: Any, stack: ExitStack) -> Audience:
+    """Each has people of its own, who know one another. `stack` gives the terminal back."""
     from ..console import crowd_of
     from ..console.streams import JsonSummaries
     from ..question import Question
     from ..report import Reporters
 
     view = crowd_of(total, quiet=how.quiet, verbose=how.verbose, debug=how.debug, explain=how.explain)
+    stack.callback(view.leave)
 
     def told_of(question: Question) -> Reporter:
         each = view.one(question.name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
@@ -37,11 +38,14 @@ def check_tools(tools: Toolbox, *, search: bool, confirm: bool, extra: Mapping[s
         )
 
 
-def confirmer(reporter: Reporter) -> Confirm:
-    """Who is asked before each call: whoever sits at the terminal. Raises UsageError where nobody does."""
+@contextmanager
+def confirmer(reporter: Reporter) -> Iterator[Confirm]:
+    """Asks at the terminal before each call, during the block. Raises UsageError where there is no terminal."""
     from ..console.asking import Terminal, open_terminal
 
-    terminal = open_terminal()
-    if terminal is None:
-        raise UsageError("--confirm asks at the terminal, and there is none", hint="leave it out where nobody answers")
-    return Terminal(*terminal, reporter).confirm
+    with open_terminal() as terminal:
+        if terminal is None:
+            raise UsageError(
+                "--confirm asks at the terminal, and there is none", hint="leave it out where nobody answers"
+            )
+        yield Terminal(*terminal, reporter).confirm

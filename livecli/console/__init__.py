@@ -10,9 +10,10 @@ from ..report import Reporter
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .crowd import Crowd
+    from .lines import Lines
 
 
-def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> Reporter:
+def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> Lines:
     """Whoever tells a run on standard error: a live display at a terminal, plain lines into a file or a pipe.
 
     `several`: errors name the input they are about.

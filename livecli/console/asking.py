@@ -6,7 +6,8 @@ import asyncio
 import os
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from ..protocol.messages import FunctionCall
 from ..report import Reporter
@@ -60,12 +61,18 @@ class Terminal:
             return ""
 
 
-def open_terminal() -> tuple[int, int] | None:
-    """What to read from and to write to at the terminal of this process; None where nobody sits at one."""
+@contextmanager
+def open_terminal() -> Iterator[tuple[int, int] | None]:
+    """What to read from and to write to at the terminal of this process during the block; None where there is none."""
     if sys.platform == "win32":
-        return (0, 2) if sys.stdin.isatty() else None
+        yield (0, 2) if sys.stdin.isatty() else None
+        return
     try:
         terminal = os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
     except OSError:
-        return None
-    return terminal, terminal
+        yield None
+        return
+    try:
+        yield terminal, terminal
+    finally:
+        os.close(terminal)

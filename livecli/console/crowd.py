@@ -95,6 +95,9 @@ class Crowd(Reporter):
         for name, row in crowd_words.percentiles(self.tally):
             self.talk(f"{name:12}" + "".join(f"{value:>10}" for value in row))
 
+    def leave(self) -> None:
+        """Leave the terminal as it was found; called at the end of a command, whatever ends it."""
+
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(self.look_seconds)

@@ -44,8 +44,8 @@ class LiveCrowd(Crowd):
 
     def _show(self, shown: bool) -> None:
         if shown != self._shown:
-            self._shown = shown
             (self._display.start if shown else self._display.stop)()
+            self._shown = shown
 
     def write(self, line: str) -> None:
         # Text, not a string: markup in what a peer sent is not for us to obey.
@@ -66,6 +66,9 @@ class LiveCrowd(Crowd):
     def end(self) -> None:
         self._show(False)
         super().end()
+
+    def leave(self) -> None:
+        self._show(False)
 
     def tell_percentiles(self) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")

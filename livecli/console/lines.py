@@ -125,6 +125,9 @@ class Lines(Reporter):
         if summary.error:
             complain(summary.error, about=summary.input if self._several else None, debug=self._debug)
 
+    def leave(self) -> None:
+        """Leave the terminal as it was found; called at the end of a command, whatever ends it."""
+
     def tell_summary(self, summary: Summary) -> None:
         """The figures of the run."""
         self.talk(f"{'':28}  {'sent':>22}  {'received':>22}")

@@ -62,10 +62,13 @@ class Live(Lines):
             self._tell_event(direction, event, at)
 
     def finished(self, summary: Summary) -> None:
+        self.leave()
+        super().finished(summary)
+
+    def leave(self) -> None:
         if self._display:
             self._display.stop()
             self._display = None
-        super().finished(summary)
 
     def tell_summary(self, summary: Summary) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", title_justify="left")

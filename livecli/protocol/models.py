@@ -145,6 +145,11 @@ VOICES = frozenset({
 """The prebuilt voices; the case of their letters counts."""
 
 
+def voice_named(name: str) -> str:
+    """The prebuilt voice of this name as the API spells it; a name of none is returned unchanged."""
+    return next((voice for voice in VOICES if voice.casefold() == name.casefold()), name)
+
+
 def current_models(platform: Platform) -> list[str]:
     """The models that `platform` serves today, the default first."""
     return [model.name for model in MODELS.values() if platform in model.platforms and not model.retired]

@@ -176,6 +176,20 @@ def test_a_tee_tells_all_and_takes_back_from_all():
     assert not Tee(Kept()).waits
 
 
+def test_a_tee_goes_back_to_the_mark_that_it_is_given():
+    one, other = Kept(), Kept()
+    tee = Tee(one, other)
+    marks = []
+    for pcm in (b"ab", b"cd", b"ef"):
+        marks.append(tee.mark())
+        tee.write(pcm, 8000)
+    other.write(b"more", 8000)
+    assert tee.rewind(marks[1])
+    assert (one.pcm, other.pcm) == (b"ab", b"ab")
+    assert tee.rewind(marks[0])
+    assert (one.pcm, other.pcm) == (b"", b"")
+
+
 def test_levels_are_decibels_below_the_loudest():
     loudest, silence = b"\xff\x7f\x00\x80" * 100, bytes(400)
     assert level_dbfs(loudest) == pytest.approx(0, abs=0.01)

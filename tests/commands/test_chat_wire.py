@@ -303,3 +303,11 @@ def test_what_is_cited_is_listed(converse):
     ran = converse("search for it\n", "--local", "--search")
     assert "https://example.com/" in ran.err
     assert ran.out == "search for it\n"
+
+
+def test_a_voice_is_named_in_any_case(talk):
+    model = Model()
+    ran = talk(model, "one\n/voice PUCK\ntwo\n", "--voice", "kore")
+    assert (ran.status, ran.out) == (0, "<one>\n<two>\n")
+    assert ["Kore" in json.dumps(model.setups[0]), "Puck" in json.dumps(model.setups[1])] == [True, True]
+    assert "the voice is Puck" in ran.err

@@ -30,6 +30,11 @@ def picture(size: tuple[int, int] = (60, 40), kind: str = "PNG", mode: str = "RG
     return file.getvalue()
 
 
+def photo() -> bytes:
+    """A JPEG with a thumbnail in its EXIF segment, as cameras write it."""
+    return picture((500, 500), "JPEG", exif=b"Exif\0\0" + Image.Exif().tobytes() + picture(kind="JPEG"))
+
+
 def opened(frame: dict[str, Any]) -> Image.Image:
     video = frame["realtimeInput"]["video"]
     found = Image.open(io.BytesIO(base64.b64decode(video["data"])))
@@ -72,6 +77,8 @@ def sent(livecli, tmp_path):
     [
         picture(kind="JPEG"),
         picture(kind="JPEG", progressive=True),
+        photo(),
+        picture((500, 500), "JPEG", restart_marker_rows=1),
         picture(kind="PNG"),
         picture(kind="PNG", mode="P"),
         picture(kind="WEBP"),
@@ -79,7 +86,7 @@ def sent(livecli, tmp_path):
         picture(kind="WEBP", mode="RGBA", exif=Image.Exif()),
         picture((768, 768)),
     ],
-    ids=range(8),
+    ids=range(10),
 )
 @pytest.mark.parametrize("pillow", [True, False])
 def test_a_picture_that_fits_is_sent_as_it_is(sent, monkeypatch, content, pillow):
@@ -197,6 +204,7 @@ WRONG = {
     "the largest bomb": (png(2**31 - 1, 2**31 - 1), "has 2147483647 × 2147483647 pixels, more than 64 million"),
     "no size": (png(0, 5), "is damaged"),
     "half a PNG": (picture((500, 500))[:200], "is damaged"),
+    "half a photo with a whole thumbnail": (photo()[:2500], "is damaged"),
     "half a JPEG": (picture((500, 500), "JPEG")[:2000], "is damaged"),
     "half a WebP": (picture((500, 500), "WEBP")[:300], "is damaged"),
     "the beginning of a JPEG": (b"\xff\xd8\xff\xe0", "is damaged"),

@@ -1,6 +1,8 @@
 """Which inputs are meant: folders, patterns, lists, shards. Nothing is sent where --dry-run will do."""
 
 import json
+import subprocess
+import sys
 import time
 
 import pytest
@@ -197,3 +199,10 @@ def test_a_shard_that_is_empty_is_done(livecli, eleven):
     ran = livecli("send", "in", "--shard", "11/12", "--local", "--json", "-o", "out")
     assert (ran.status, ran.out) == (0, "")
     assert "shard 11 of 12: 0 of 11 inputs" in ran.err
+
+
+@pytest.mark.parametrize("command", ["send --local --from - <&-", "send --local --from - --dry-run <&-"])
+def test_a_list_on_a_closed_standard_input(tmp_path, command):
+    shell = ["sh", "-c", f'"$0" -m livecli {command}', sys.executable]
+    ran = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "error: standard input is closed\n")

@@ -59,3 +59,12 @@ def test_a_null_takes_a_key_away(livecli, tmp_path):
     setup = json.loads(ran.out.splitlines()[2])["setup"]
     assert "sessionResumption" not in setup
     assert setup["realtimeInputConfig"] == {"automaticActivityDetection": {"disabled": True}}
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"), [("kore", "Kore"), ("ZEPHYR", "Zephyr"), ("Puck", "Puck"), ("nobody", "nobody")]
+)
+def test_a_voice_is_named_in_any_case(livecli, typed, sent):
+    ran = livecli("send", "--local", "--dry-run", "--voice", typed)
+    speech = json.loads(ran.out.splitlines()[2])["setup"]["generationConfig"]["speechConfig"]
+    assert speech == {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": sent}}}

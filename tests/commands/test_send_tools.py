@@ -7,6 +7,7 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import sys
 import termios
 import time
@@ -598,6 +599,43 @@ def test_confirm_asks_before_each_call(spawn, tmp_path, answer, response):
     assert process.returncode == 0
     assert responses(server) == {"c": response, "d": {"error": "the user did not allow this call"}}
     assert (tmp_path / "ran").exists() == ("output" in response)
+
+
+AGAIN = """
+import os, sys
+from livecli.__main__ import main
+names = set()
+for _ in range(2):
+    assert main(sys.argv[1:]) == 0
+    for descriptor in os.listdir("/proc/self/fd"):
+        try:
+            names.add(os.readlink(f"/proc/self/fd/{descriptor}"))
+        except FileNotFoundError:  # that of the folder itself
+            pass
+os.write(1, "\\n".join(names).encode())
+"""
+"""Runs a command line twice, and writes what is open afterwards."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc what is open")
+@pytest.mark.parametrize("words", [["send", "--text", "hello"], ["chat"]])
+def test_the_terminal_that_is_asked_at_is_closed_again(tmp_path, words):
+    ours, theirs = pty.openpty()
+    ran = subprocess.run(
+        [sys.executable, "-c", AGAIN, *words, "--local", "--tool", "f=true", "--confirm", "-q"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        timeout=30,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(2, termios.TIOCSCTTY, 0),
+    )
+    os.close(theirs)
+    os.close(ours)
+    assert ran.returncode == 0
+    assert "/dev/null" in ran.stdout.decode().splitlines()
+    assert "/dev/tty" not in ran.stdout.decode().splitlines()
 
 
 def test_confirm_where_nobody_can_answer(spawn):

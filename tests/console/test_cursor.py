@@ -1,0 +1,57 @@
+"""The cursor that a live display hides is shown again, whatever ends the command."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+ENDED = """
+import sys
+from livecli.__main__ import main
+from livecli.exchange import Exchange
+
+take, errors = Exchange.take, [{error}]
+
+async def take_or_raise(self, event):
+    if errors:
+        raise errors.pop()
+    await take(self, event)
+
+Exchange.take = take_or_raise
+sys.exit(main(sys.argv[1:]))
+"""
+"""A command line in which `error` is raised once, as soon as anything of the answer has come."""
+
+
+@pytest.mark.parametrize(
+    ("words", "error", "status"),
+    [
+        (["--text", "hi"], "ZeroDivisionError", 70),
+        (["--text", "hi"], "KeyboardInterrupt", 130),
+        (["--jobs", "2"], "ZeroDivisionError", 70),
+    ],
+)
+def test_the_cursor_is_shown_again(tmp_path, monkeypatch, words, error, status):
+    monkeypatch.delenv("CI", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    master, slave = pty.openpty()
+    command = [sys.executable, "-c", ENDED.format(error=error), "send", "--local", *words]
+    process = subprocess.Popen(command, cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave)
+    os.close(slave)
+    written = bytearray()
+    try:
+        while data := os.read(master, 65_536):
+            written += data
+    except OSError:  # Linux reports so that the other end of the terminal is closed.
+        pass
+    finally:
+        os.close(master)
+    assert process.wait(30) == status, written.decode()
+    hidden, shown = written.count(b"\x1b[?25l"), written.count(b"\x1b[?25h")
+    assert hidden == shown > 0
+    if status == 70:
+        assert written.rindex(b"\x1b[?25h") < written.rindex(b"Traceback"), "the traceback stands below the display"
