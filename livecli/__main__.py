@@ -44,15 +44,13 @@ def _run(argv: list[str]) -> int:
         write_out(f"livecli {__version__}\n")
         return 0
 
-    from .late import load_late
-
-    load_late()
     import typer
 
     from .cli import app_for
 
     try:
-        status = app_for(argv)(args=argv or ["--help"], prog_name="livecli", standalone_mode=False)
+        words = argv or ["--help"]
+        status = app_for(words)(args=words, prog_name="livecli", standalone_mode=False)
     except typer.TyperException as error:
         from .errors import UsageError
 

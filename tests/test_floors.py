@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "livecli"
 
 FLOORS = [
-    ["errors", "late", "mistake", "record"],
+    ["errors", "mistake", "record"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
     ["spool"],
     ["tail", "life", "secrecy", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
