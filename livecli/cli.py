@@ -93,9 +93,30 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def allow_files(count: int) -> str | None:
+    """Let this process open `count` files at once. Returns a warning where the system does not let it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return None
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # macOS has a limit below an infinite hard one
+        allowed = soft
+    if allowed < count:
+        return f"{count} files may have to be open at once, and the system allows {allowed} (ulimit -n): fewer --jobs"
+    return None
+
+
 def livecli(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
     """What curl is to HTTP, for Google's Gemini Live API."""
+    context.obj = allow_files
