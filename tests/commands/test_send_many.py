@@ -291,7 +291,6 @@ def test_text_is_one_question(livecli):
 def test_a_terminal_sees_one_display_for_all(spawn, inputs):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    environment.pop("CI", None)
     words = ["--jobs", "4", "--speed", "0.2", "--connect-rate", "500"]
     process = spawn("send", *inputs[:4], "missing.wav", "--local", *words, stderr=theirs, env=environment)
     os.close(theirs)
