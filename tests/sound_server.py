@@ -173,24 +173,3 @@ def pitch(samples: Any) -> float:
 
     spectrum = abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
     return float(spectrum.argmax() * RATE / len(samples))
-
-
-def likeness(heard: Any, said: Any) -> float:
-    """How alike two sounds are by their spectra: the best match of one's spectrogram in the other's, wherever it is.
-
-    1 is the same; what is near 0 or below has nothing to do with it.
-    """
-    import numpy
-
-    def picture(samples: Any) -> Any:
-        size = RATE // 50
-        frames = samples[: len(samples) // size * size].reshape(-1, size) * numpy.hanning(size)
-        return numpy.log1p(abs(numpy.fft.rfft(frames, axis=1)))
-
-    def unit(part: Any) -> Any:
-        centred = (part - part.mean()).ravel()
-        return centred / max(1.0, float(numpy.linalg.norm(centred)))
-
-    wanted, found = picture(said), picture(heard)
-    places = range(len(found) - len(wanted) + 1)
-    return max((float(unit(wanted) @ unit(found[place : place + len(wanted)])) for place in places), default=0.0)
