@@ -4,6 +4,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 READY := $(VENV)/ready
 DEV := $(VENV)/dev
+SDKS := tests/sdks
+NODE := $(SDKS)/node_modules/.package-lock.json
 
 help: ## list these
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -11,7 +13,7 @@ help: ## list these
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	$(RUN) -m livecli send --local -o demo.reply.wav
 
-test: $(DEV) ## run the tests, four files at a time: they wait more than they work
+test: $(DEV) $(NODE) ## run the tests, four files at a time: they wait more than they work
 	$(RUN) -m pytest -q --numprocesses 4 --dist loadfile
 
 lint: $(DEV) ## check style and types
@@ -29,7 +31,7 @@ pictures: $(DEV) ## draw the README's picture of a chat anew
 	$(RUN) -m tests.pictures
 
 clean: ## remove what the others made
-	rm -rf $(VENV) .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
+	rm -rf $(VENV) $(SDKS)/node_modules .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
 $(READY): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -39,5 +41,11 @@ $(READY): pyproject.toml
 $(DEV): $(READY)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $@
+
+# The JavaScript SDK. Without npm, or where it cannot install, the tests that need it are skipped and say so.
+$(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
+	@if ! command -v npm >/dev/null; then echo "npm is missing: the tests of the JavaScript SDK are skipped"; \
+	elif npm ci --prefix $(SDKS) --no-audit --no-fund --ignore-scripts --loglevel=error; then touch $@; \
+	else echo "npm failed: the tests of the JavaScript SDK are skipped"; fi
 
 .PHONY: help demo test lint bench bench-sessions pictures clean

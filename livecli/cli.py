@@ -13,7 +13,10 @@ from . import __version__
 
 
 def app_for(words: Sequence[str]) -> typer.Typer:
-    """The command line that these words are for: the verb that they begin with, or else all of them."""
+    """The command line that these words are for: the verb that they begin with, or else all of them.
+
+    For `--help` alone the verbs are empty, and only what they are is told.
+    """
     app = typer.Typer(
         name="livecli",
         help="What curl is to HTTP, for Google's Gemini Live API.",
@@ -21,31 +24,18 @@ def app_for(words: Sequence[str]) -> typer.Typer:
         pretty_exceptions_enable=False,
     )
     app.callback()(livecli)
-    alone = words and words[0] in VERBS and words[0] != "help"  # which tells about the others
-    named = [VERBS[words[0]]] if alone else VERBS.values()
-    for add in named:
-        add(app)
     if list(words) == ["--help"]:
-        _leave_options_out(app)
+        for verb, what in SUMMARIES.items():
+            app.command(verb, help=what)(_nothing)
+        return app
+    # `help` tells about all the others.
+    alone = words and words[0] in VERBS and words[0] != "help"
+    for add in [VERBS[words[0]]] if alone else VERBS.values():
+        add(app)
     return app
 
 
-def _leave_options_out(app: typer.Typer) -> None:
-    """The list of verbs shows a line of each; to make something of all their options is a tenth of its cost."""
-
-    def shown_as(described: Callable[..., None] | None) -> Callable[[], None]:
-        def nothing() -> None: ...
-
-        nothing.__doc__ = described.__doc__
-        return nothing
-
-    for command in app.registered_commands:
-        command.callback = shown_as(command.callback)
-    for group in app.registered_groups:  # a stand-in: what it has is everybody's, and wanted by the next command line
-        known = group.typer_instance
-        group.typer_instance = typer.Typer(help=known.info.help if known else None)
-        group.typer_instance.callback()(shown_as(None))
-        group.typer_instance.command("nothing")(shown_as(None))
+def _nothing() -> None: ...
 
 
 def _send(app: typer.Typer) -> None:
@@ -82,11 +72,19 @@ def _help(app: typer.Typer) -> None:
 VERBS: dict[str, Callable[[typer.Typer], None]] = {
     "send": _send,
     "chat": _chat,
-    "auth": _auth,
     "serve": _serve,
     "help": _help,
+    "auth": _auth,
 }
-"""In the order of `--help`."""
+"""Adds a verb to the command line."""
+SUMMARIES = {
+    "send": "Stream audio to the Live API and save the spoken reply.",
+    "chat": "Converse with the Live API: typed or spoken, at a terminal or through a pipe.",
+    "serve": "Run a local Live API that any client can talk to, until Ctrl-C.",
+    "help": "Print the exit statuses, the environment variables, or a command's help.",
+    "auth": "Which credential would be used and why; a token for other programs; a key to keep.",
+}
+"""The first paragraph of each verb's own help, so that `--help` need not import the verbs."""
 
 
 def _version(asked: bool) -> None:
@@ -95,9 +93,30 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
+def allow_files(count: int) -> str | None:
+    """Let this process open `count` files at once. Returns a warning where the system does not let it."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= count:
+        return None
+    allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+    except (OSError, ValueError):  # macOS has a limit below an infinite hard one
+        allowed = soft
+    if allowed < count:
+        return f"{count} files may have to be open at once, and the system allows {allowed} (ulimit -n): fewer --jobs"
+    return None
+
+
 def livecli(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
     ] = False,
 ) -> None:
     """What curl is to HTTP, for Google's Gemini Live API."""
+    context.obj = allow_files

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from pathlib import Path
+from contextlib import suppress
 
 from .errors import LivecliError
 
@@ -33,12 +33,10 @@ def tell_traceback(error: BaseException) -> None:
 
 
 def say(text: str) -> None:
-    """`text` on standard error. Where it cannot be written nothing is said any more: no run fails for that."""
-    try:
+    """`text` on standard error. Where it cannot be written it is lost: no run fails for that."""
+    with suppress(OSError):
         sys.stderr.write(text)
         sys.stderr.flush()
-    except OSError:
-        sys.stderr = Path(os.devnull).open("w", errors="replace", encoding="utf-8")  # noqa: SIM115 - open to the end
 
 
 def one_line(text: str) -> str:

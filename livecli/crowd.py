@@ -7,9 +7,7 @@ end of all of them when the user interrupts.
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 
 from .credentials import Credential
@@ -26,10 +24,6 @@ FILES_A_SESSION = 3
 """Its socket, its input and its reply."""
 FILES_BESIDES = 64
 
-RARELY = (1_000, 5, 400)
-"""Looking at everything that a thousand sessions hold takes 0.1 s, in which none of them sends: so it is done once for
-some hundreds that have ended."""
-
 TellOf = Callable[[Question], Reporter]
 """Who is told of this one."""
 
@@ -42,6 +36,11 @@ class Pace:
     connect_rate: float
 
 
+def files_open(sessions: int) -> int:
+    """How many files a process with that many sessions has open at once, at the most."""
+    return FILES_A_SESSION * sessions + FILES_BESIDES
+
+
 async def ask_all(
     questions: Sequence[Question], wanted: Wanted, told: Reporter, told_of: TellOf, pace: Pace
 ) -> list[int]:
@@ -50,9 +49,6 @@ async def ask_all(
     Raises UsageError where the options contradict one another. When the task is cancelled every question is told as
     finished, those too that were not begun, and CancelledError goes on.
     """
-    if shortage := allow_files(FILES_A_SESSION * min(pace.jobs, len(questions)) + FILES_BESIDES):
-        told.warning(shortage)
-    gc.set_threshold(*RARELY)
     crowd = _Crowd(questions, wanted, told, told_of, pace)
     members = [asyncio.create_task(crowd.work()) for _ in range(min(pace.jobs, len(questions)))]
     try:
@@ -130,18 +126,3 @@ class Resolved:
             if self._found is None:
                 self._found = await resolved(wanted)
         return self._found
-
-
-def allow_files(count: int) -> str | None:
-    """Let this process open so many files, as far as the system lets it; what is to be said where that is fewer."""
-    with suppress(ImportError, ValueError, OSError):  # Windows has no such limit
-        import resource
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if soft == resource.RLIM_INFINITY or soft >= count:
-            return None
-        most = count if hard == resource.RLIM_INFINITY else min(count, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-        if most < count:
-            return f"{count} files may have to be open at once, and the system allows {most} (ulimit -n): fewer --jobs"
-    return None

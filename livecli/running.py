@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import sys
 import threading
@@ -60,9 +59,6 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can close its socket and keep its files; Interrupted is raised
     then, with the exit status for the signal. A second Ctrl-C does not wait.
     """
-    if not gc.isenabled():  # the console script starts so: what was imported stays, and need not be looked at again
-        gc.freeze()
-        gc.enable()
     with asyncio.Runner(loop_factory=_Loop) as runner:
         try:
             return runner.run(_cancelled_by_signals(main))

@@ -14,20 +14,25 @@ from urllib.parse import parse_qs
 
 import pytest
 
+from tests.environment import cleaned
 from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
 from tests.terminal import terminal, tmux  # noqa: F401 - likewise
 
-OURS = ("GOOGLE_", "GEMINI_", "LIVECLI_", "CLOUDSDK_", "GCE_", "XDG_", "GCLOUD_")
-NETWORK = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
-OTHERS = {*NETWORK, "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NO_GCE_CHECK", "NO_COLOR", "FORCE_COLOR"}
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No key, token, proxy or folder of the user's; for what outlives a test, such as a terminal server, too."""
+    with pytest.MonkeyPatch.context() as patched:
+        for name in os.environ.keys() - cleaned(os.environ).keys():
+            patched.delenv(name)
+        patched.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        patched.setenv("TERM", "xterm-256color")
+        yield
 
 
 @pytest.fixture(autouse=True)
-def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Nobody's key, token, gcloud or proxy; a home of its own; and a metadata server that refuses at once."""
-    for name in list(os.environ):
-        if name.startswith(OURS) or name.upper() in OTHERS:
-            monkeypatch.delenv(name)
+def empty_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A home of the test's own, without gcloud, and a metadata server that refuses at once."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))

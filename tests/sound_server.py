@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from tests.environment import cleaned
 from tests.needs import needs
 
 RATE = 16_000
@@ -122,7 +123,7 @@ def running(program: str) -> Iterator[SoundServer]:
         address = folder / "native"
         (folder / "setup.pa").write_text(SETUP.format(socket=address))
         ours = {"HOME": name, "XDG_RUNTIME_DIR": name, "PULSE_RUNTIME_PATH": name, "PULSE_SERVER": f"unix:{address}"}
-        env = {**os.environ, **ours}
+        env = {**cleaned(os.environ), **ours}
         quiet = ["--daemonize=no", "--use-pid-file=no", "--disable-shm=yes", "--realtime=no", "--high-priority=no"]
         words = [program, "-n", "-F", str(folder / "setup.pa"), "--exit-idle-time=-1", *quiet, "--log-level=error"]
         with (folder / "log").open("wb") as log:
@@ -161,7 +162,7 @@ def _answers(address: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         if probe.connect_ex(str(address)):
             return False
-    env = {**os.environ, "PULSE_SERVER": f"unix:{address}"}
+    env = {**cleaned(os.environ), "PULSE_SERVER": f"unix:{address}"}
     listed = subprocess.run(["pactl", "info"], env=env, capture_output=True, text=True, timeout=SECONDS_AT_MOST)
     return "mouth.monitor" in listed.stdout
 
@@ -172,24 +173,3 @@ def pitch(samples: Any) -> float:
 
     spectrum = abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
     return float(spectrum.argmax() * RATE / len(samples))
-
-
-def likeness(heard: Any, said: Any) -> float:
-    """How alike two sounds are by their spectra: the best match of one's spectrogram in the other's, wherever it is.
-
-    1 is the same; what is near 0 or below has nothing to do with it.
-    """
-    import numpy
-
-    def picture(samples: Any) -> Any:
-        size = RATE // 50
-        frames = samples[: len(samples) // size * size].reshape(-1, size) * numpy.hanning(size)
-        return numpy.log1p(abs(numpy.fft.rfft(frames, axis=1)))
-
-    def unit(part: Any) -> Any:
-        centred = (part - part.mean()).ravel()
-        return centred / max(1.0, float(numpy.linalg.norm(centred)))
-
-    wanted, found = picture(said), picture(heard)
-    places = range(len(found) - len(wanted) + 1)
-    return max((float(unit(wanted) @ unit(found[place : place + len(wanted)])) for place in places), default=0.0)

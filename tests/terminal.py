@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.environment import cleaned
 from tests.needs import needs
 
 BOUND_SECONDS = 20.0
@@ -23,15 +24,19 @@ ROOT = Path(__file__).parents[1]
 
 
 class Tmux:
-    """A server of its own: nobody's configuration, no terminal of anybody's."""
+    """A server of its own: no configuration, terminal or environment of the user's."""
 
     def __init__(self) -> None:
+        # Every terminal has the environment that the server was started with.
+        self._environment = cleaned(os.environ)
         self._command = [needs("tmux"), "-L", f"livecli-{uuid.uuid4().hex[:12]}", "-f", os.devnull, "-u"]
         self("new-session", "-d", "-s", "keep", "sleep 3600")
         self("set-option", "-g", "default-terminal", "tmux-256color")
 
     def __call__(self, *words: str, check: bool = True) -> str:
-        ran = subprocess.run([*self._command, *words], capture_output=True, text=True, timeout=BOUND_SECONDS)
+        ran = subprocess.run(
+            [*self._command, *words], env=self._environment, capture_output=True, text=True, timeout=BOUND_SECONDS
+        )
         assert not check or ran.returncode == 0, ran.stderr
         return ran.stdout
 
@@ -44,7 +49,7 @@ class Terminal:
 
     def __init__(self, tmux: Tmux, folder: Path, words: list[str], **how: Any) -> None:
         self._tmux, self.folder, self.name = tmux, folder, uuid.uuid4().hex[:12]
-        given = {"PYTHONPATH": str(ROOT), "HOME": str(folder), "LANG": "C.UTF-8", "CI": ""}
+        given = {"PYTHONPATH": str(ROOT), "HOME": str(folder), "LANG": "C.UTF-8"}
         stdout = f" >{how.pop('stdout')}" if "stdout" in how else ""
         size = ["-x", str(how.pop("columns", 80)), "-y", str(how.pop("lines", 24))]
         variables = [f"{name}={value}" for name, value in {**given, **how}.items()]

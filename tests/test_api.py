@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import os
+import resource
+import sys
 import time
 import wave
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -24,6 +27,38 @@ async def test_send_does_what_the_command_does(tmp_path, monkeypatch):
     with wave.open(summary.output) as reply:
         assert reply.getnframes() / reply.getframerate() == pytest.approx(2.225, abs=0.01)
     assert summary.as_json()["transcript"]["input"] == "[2.2 s of speech]"
+
+
+def process_state():
+    return gc.isenabled(), gc.get_threshold(), gc.get_freeze_count(), resource.getrlimit(resource.RLIMIT_NOFILE)
+
+
+@contextmanager
+def full_streams():
+    """Standard output and standard error that cannot be written."""
+    with open("/dev/full", "w") as full, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(sys, "stdout", full)
+        patched.setattr(sys, "stderr", full)
+        yield full
+
+
+@pytest.mark.parametrize("collecting", [True, False])
+async def test_a_program_keeps_its_garbage_collection_limits_and_streams(tmp_path, collecting):
+    thresholds, limits = gc.get_threshold(), resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        gc.set_threshold(701, 11, 12)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(limits[0], 1000), limits[1]))
+        (gc.enable if collecting else gc.disable)()
+        before = process_state()
+        with full_streams() as full:
+            together = [livecli.send(SAMPLE, local=True, speed=0, output=tmp_path / f"{n}.wav") for n in range(2)]
+            assert all(summary.ok for summary in await asyncio.gather(*together))
+            assert sys.stdout is sys.stderr is full
+        assert process_state() == before
+    finally:
+        gc.enable()
+        gc.set_threshold(*thresholds)
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 async def test_a_reply_may_be_heard_too(tmp_path, sound_server):

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[1] / "livecli"
 
 FLOORS = [
-    ["errors", "late", "mistake", "record"],
+    ["errors", "mistake", "record"],
     ["complaint", "folders", "stdout", "toml_lines", "due", "citations", "protocol", "audio.pcm"],
     ["spool"],
     ["tail", "life", "secrecy", "flow", "endpoint", "written", "gathered", "audio.resample", "audio.wav"],
@@ -60,6 +60,9 @@ OWNERS = {
 }
 """Who may import a library."""
 
+PROCESS_WIDE = {"gc": ["__main__"], "resource": ["cli"]}
+"""Who may import what changes the whole process: modules that a program with livecli in it never runs."""
+
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 
 
@@ -110,9 +113,20 @@ def test_imports_go_down_only(module):
 
 @pytest.mark.parametrize("module", MODULES)
 def test_each_library_has_its_owner(module):
+    owners = OWNERS | PROCESS_WIDE
     for kind, library in imports(module):
-        if kind == "" and library in OWNERS:
-            assert any(within(name_of(module), owner) for owner in OWNERS[library]), f"{module} imports {library}"
+        if kind == "" and library in owners:
+            assert any(within(name_of(module), owner) for owner in owners[library]), f"{module} imports {library}"
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - {"__main__", "cli"}))
+def test_nothing_of_sys_is_replaced(module):
+    written = [
+        ast.unparse(node)
+        for node in ast.walk(ast.parse(MODULES[module].read_text()))
+        if isinstance(node, ast.Attribute | ast.Subscript) and isinstance(node.ctx, ast.Store | ast.Del)
+    ]
+    assert not [target for target in written if target.startswith("sys.")]
 
 
 def test_every_dependency_has_an_owner():

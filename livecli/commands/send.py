@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 
 def send(
+    context: typer.Context,
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
@@ -145,14 +146,22 @@ def send(
         if confirm:
             asked = stack.enter_context(confirmer(audience.told))
             questions = [replace(question, confirm=asked) for question in questions]
-        statuses = run(_ask_all(questions, wanted, audience, (jobs or 1, connect_rate) if several else None))
+        pace = (jobs or 1, connect_rate) if several else None
+        statuses = run(_ask_all(questions, wanted, audience, pace, context.obj))
     raise typer.Exit(gravest(statuses))
 
 
 async def _ask_all(
-    questions: Sequence[Question], wanted: Wanted, audience: Audience, pace: tuple[int, float] | None
+    questions: Sequence[Question],
+    wanted: Wanted,
+    audience: Audience,
+    pace: tuple[int, float] | None,
+    allow_files: Callable[[int], str | None],
 ) -> list[int]:
-    """`pace` is how many sessions at once, and how many of them are started a second; None where there is but one."""
+    """`pace` is how many sessions at once, and how many of them are started a second; None where there is but one.
+
+    `allow_files` lets this process open so many files, and returns a warning where it cannot.
+    """
     from ..opening import reachable
 
     async with reachable(wanted) as where, audience.watching():
@@ -160,8 +169,10 @@ async def _ask_all(
             from ..question import ask
 
             return [(await ask(question, where, audience.told)).exit_code for question in questions]
-        from ..crowd import Pace, ask_all
+        from ..crowd import Pace, ask_all, files_open
 
+        if shortage := allow_files(files_open(min(pace[0], len(questions)))):
+            audience.told.warning(shortage)
         return await ask_all(questions, where, audience.told, audience.told_of, Pace(*pace))
 
 

@@ -14,7 +14,8 @@ from livecli.audio.capture import Microphone
 from livecli.audio.files import SAMPLE, read_sound
 from livecli.audio.playback import Speaker
 from livecli.errors import FileError
-from tests.sound_server import likeness, pitch
+from tests.likeness import likeness
+from tests.sound_server import pitch
 
 pytestmark = pytest.mark.usefixtures("sound_server")
 

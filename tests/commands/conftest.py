@@ -86,7 +86,7 @@ def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
     def start(*argv: Any, **options: Any) -> subprocess.Popen[bytes]:
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [sys.executable, "-m", "livecli", *(str(word) for word in argv)]
-        process = subprocess.Popen(command, cwd=tmp_path, **{**pipes, **options})
+        process = subprocess.Popen(command, **{"cwd": tmp_path, **pipes, **options})
         started.append(process)
         return process
 

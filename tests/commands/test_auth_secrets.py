@@ -15,19 +15,27 @@ from livecli.emulator.handshake import Required
 from tests.serving import serving
 
 SECRET = "AIza-not-to-be-seen-0123456789"
-FAULTS = ["", "http=503@connect", f"close=1011:{SECRET} is wrong@setup", "drop@setup", "garbage@setup"]
-COMMANDS = [
-    ["auth", "status"],
-    ["auth", "status", "--json"],
-    ["auth", "status", "--online"],
-    ["auth", "status", "--online", "--json", "--platform", "vertex", "--project", "p"],
-    ["auth", "status", "--online", "--platform", "developer"],
-    ["auth", "token", "--ephemeral", "--platform-does-not-exist"],
-    ["auth", "login"],
-    ["auth", "login", "--platform", "vertex"],
-    ["auth", "login", "--no-check"],
-    ["auth", "logout"],
+FAULTS = {
+    "": 4,
+    "http=503@connect": 8,
+    f"close=1011:{SECRET} is wrong@setup": 6,
+    "drop@setup": 6,
+    "garbage@setup": 6,
+}
+"""What goes wrong, and the exit status of a command that meets it; without a fault the credential is refused."""
+COMMANDS: list[tuple[list[str], int | None, int | None]] = [
+    (["auth", "status"], 0, 4),
+    (["auth", "status", "--json"], 0, 4),
+    (["auth", "status", "--online"], None, 4),
+    (["auth", "status", "--online", "--json", "--platform", "vertex", "--project", "p"], None, 4),
+    (["auth", "status", "--online", "--platform", "developer"], None, 4),
+    (["auth", "token", "--ephemeral", "--platform-does-not-exist"], 2, 2),
+    (["auth", "login"], None, None),
+    (["auth", "login", "--platform", "vertex"], None, None),
+    (["auth", "login", "--no-check"], 0, 0),
+    (["auth", "logout"], 0, 0),
 ]
+"""With the exit status, and that with a broken credential; None is the fault's."""
 PLACES = {
     "environment": {"GEMINI_API_KEY": SECRET},
     "stored": {},
@@ -47,14 +55,15 @@ def test_no_secret_is_shown(
 ) -> None:
     required = Required() if fault else Required(key="another")
     with serving(*filter(None, [fault]), required=required) as emulator:
-        for words in COMMANDS:
+        for words, whole, broken in COMMANDS:
             for name, text in PLACES[place].items():
                 monkeypatch.setenv(name, text)
             stored.store(SECRET, keyring=False)
             monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)
             monkeypatch.setattr(sys, "stdin", io.StringIO(f"{SECRET}\n"))
             ran = livecli(*words)
-            assert ran.status != 70
+            status = broken if place == "broken" else whole
+            assert ran.status == (FAULTS[fault] if status is None else status), words
             assert SECRET[5:] not in ran.out + ran.err, words
     assert SECRET in fault or SECRET[5:] not in "".join(emulator.log)
     kept = [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]

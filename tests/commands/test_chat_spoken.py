@@ -15,8 +15,9 @@ import pytest
 from livecli.audio.files import SAMPLE, read_sound
 from livecli.emulator.behaviours import Say
 from tests.commands.conftest import read_wav, tone
+from tests.likeness import likeness
 from tests.serving import serving
-from tests.sound_server import likeness, pitch, until
+from tests.sound_server import pitch, until
 
 SECONDS_AT_MOST = 20
 
@@ -105,14 +106,11 @@ def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, quest
     with serving() as server:
         chat = chatting("--play", "--base-url", server.url, "--json", "--save", "kept")
         assert b"muted while an answer is heard" in chat.err  # it is the default speaker
-        for attempt in range(1, 4):  # on a busy machine the sound server itself drops some of what it is given
-            with sound_server.recorded() as recording:
-                sound_server.say(question)
-                chat.until_turns(attempt)
-                recording.wait_for_sound()
-                recording.wait_for_silence(1)
-            if likeness(recording.samples, said) > 0.9:
-                break
+        with sound_server.recorded() as recording:
+            sound_server.say(question)
+            chat.until_turns(1)
+            recording.wait_for_sound()
+            recording.wait_for_silence(1)
         assert chat.end() == 130
     assert likeness(recording.samples, said) > 0.9
     assert likeness(recording.samples, said[::-1]) < 0.7
@@ -284,7 +282,7 @@ def test_a_server_that_goes_away_ends_it(chatting, spawn, sound_server):
 def test_a_session_that_is_refused_later_ends_it(chatting, sound_server):
     with serving("close=1008:Your project has been denied access.@2s") as server:
         chat = chatting("--base-url", server.url, "--json")
-        assert chat.end(signum=None) in (4, 6)
+        assert chat.end(signum=None) == 4
     assert chat.summaries[-1]["error"]["close_code"] == 1008
 
 

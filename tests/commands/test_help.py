@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from livecli.cli import SUMMARIES, VERBS
 from livecli.errors import GRAVEST_FIRST
 
 SOURCES = Path(__file__).parents[2] / "livecli"
@@ -17,6 +18,19 @@ def test_the_statuses_are_those_of_the_errors(livecli):
     assert list(rows) == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "70", "126, 127", "130, 143"]
     assert {str(status) for status in GRAVEST_FIRST} <= set(rows)
     assert all(text.strip().endswith(".") for text in rows.values())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_list_of_verbs_says_what_each_says_of_itself(livecli, verb):
+    assert list(SUMMARIES) == list(VERBS)
+    assert SUMMARIES[verb] in " ".join(livecli(verb, "--help").out.split())
+    listed = dict(line.split(maxsplit=1) for line in livecli("--help").out.partition("Commands:\n")[2].splitlines())
+    assert list(listed) == list(VERBS)
+    assert SUMMARIES[verb].startswith(listed[verb].removesuffix("..."))
+
+
+def test_no_words_are_a_request_for_help(livecli):
+    assert livecli() == livecli("--help")
 
 
 def test_every_variable_that_is_read_is_listed(livecli):

@@ -175,31 +175,61 @@ contents = st.sampled_from(
     ["websocket", "upgrade", "permessage-deflate", "9" * 5_000, "-1", "[/red]\x1b[31m"]
 ) | st.text(max_size=8)
 headers = st.lists(st.builds("{}: {}\r\n".format, names, contents), max_size=6).map("".join)
-statuses = st.sampled_from(["101", "200", "302", "401", "403", "404", "429", "500", "503", "999", "1", "x"])
-phrases = st.sampled_from(["Switching Protocols", "\x1b[31mNo", ""])
+other_headers = st.lists(
+    st.sampled_from(["Upgrade: websocket\r\n", "Connection: [/red]\r\n", "Location: ws://localhost:1/\r\n", "X:\r\n"]),
+    max_size=6,
+).map("".join)
+nothing_else = st.sampled_from(["101", "200", "302", "404", "500", "999", "1", "x"])
+phrases = st.sampled_from(["Switching Protocols", "No [/red]", ""])
+hostile_phrases = phrases | st.just("\x1b[31mNo")
 bodies = st.sampled_from(["", '{"error":{"message":"\x1b[31m\u202e"}}', '{"error":3}', "[", "9" * 5_000, "[" * 4_000])
-answers = st.binary(max_size=200) | st.builds(
-    lambda *parts: "HTTP/1.1 {} {}\r\n{}\r\n{}".format(*parts).encode(errors="surrogatepass"),
-    statuses,
-    phrases,
-    headers,
-    bodies,
-)
 
 
-@fuzzed
-@given(answer=answers)
-def test_whatever_answers_the_upgrade(livecli, answering: Answering, speech, answer: bytes) -> None:
+def answers(
+    statuses: st.SearchStrategy[str], phrases: st.SearchStrategy[str], headers: st.SearchStrategy[str]
+) -> st.SearchStrategy[bytes]:
+    return st.builds(
+        lambda *parts: "HTTP/1.1 {} {}\r\n{}\r\n{}".format(*parts).encode(errors="surrogatepass"),
+        statuses,
+        phrases,
+        headers,
+        bodies,
+    )
+
+
+def check_answer(livecli, answering: Answering, speech, answer: bytes, status: int) -> None:
     answering.answer = answer
-    ran = livecli("send", speech, "--base-url", answering.url, "--json")
+    ran = livecli("send", speech, "--base-url", answering.url, "--json", "--retries", 0)
     ended_well(ran, debug=False)
-    assert ran.status in {4, 5, 8}
+    assert ran.status == status, ran.err
     assert len(ran.err) < 20_000
 
 
-@pytest.mark.parametrize("size", [0, 1, 1024])
-def test_a_message_that_never_ends(ask, speech, size: int) -> None:
-    """In fragments, of which none is the last: neither their number nor their sum is without bound."""
+@fuzzed
+@given(answer=st.binary(max_size=200) | answers(nothing_else, hostile_phrases, headers))
+def test_whatever_answers_the_upgrade_is_no_connection(livecli, answering: Answering, speech, answer: bytes) -> None:
+    check_answer(livecli, answering, speech, answer, 5)
+
+
+@pytest.mark.parametrize(("refusal", "status"), [("401", 4), ("403", 4), ("429", 8), ("503", 8)])
+@fuzzed
+@given(data=st.data())
+def test_a_refusal_is_known_by_its_status_whatever_it_says(
+    livecli, answering: Answering, speech, refusal: str, status: int, data: st.DataObject
+) -> None:
+    answer = data.draw(answers(st.just(refusal), phrases, other_headers))
+    check_answer(livecli, answering, speech, answer, status)
+
+
+@pytest.mark.parametrize("refusal", ["401", "403", "429", "503"])
+@pytest.mark.parametrize("header", [": x", "Content-Length: -1", "Content-Length: many", "X: \x1b[31m", "no colon"])
+def test_a_refusal_that_is_no_http_is_no_connection(livecli, answering, speech, refusal, header) -> None:
+    check_answer(livecli, answering, speech, f"HTTP/1.1 {refusal} No\r\n{header}\r\n\r\n".encode(), 5)
+
+
+@pytest.mark.parametrize(("size", "idle_seconds", "status"), [(0, 1, 7), (1, 1, 7), (1024, 20, 6)])
+def test_a_message_that_never_ends(ask, speech, size: int, idle_seconds: float, status: int) -> None:
+    """In fragments, of which none is the last: small ones last too long, and large ones are too much."""
 
     def more(connection: Connection) -> None:
         opening, going_on = frame(Opcode.BINARY, b"{", fin=False), frame(Opcode.CONT, bytes(size), fin=False)
@@ -207,8 +237,8 @@ def test_a_message_that_never_ends(ask, speech, size: int) -> None:
         for _ in range(200):
             connection.socket.socket.sendall(1_000 * going_on)
 
-    ran = ask(more, "--idle-timeout", 1)
-    assert ran.status in (6, 7), ran.err
+    ran = ask(more, "--idle-timeout", idle_seconds)
+    assert ran.status == status, ran.err
     assert kept(speech, partial=True) == REPLY
 
 

@@ -3,56 +3,107 @@
 from __future__ import annotations
 
 import random
-import subprocess
-import sys
-import time
+import signal
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy
 import pytest
 
 from tests.commands.conftest import read_wav, tone, write_wav
-from tests.serving import serving
+from tests.live_server import Connection, live_server
+from tests.sound_server import until
 
-RUNS = 50
+RUNS = 30
+RATE = 24_000
 OLDER = bytes(range(200))
+REPLY = numpy.random.default_rng(5).integers(-9_000, 9_000, 20 * RATE).astype("<i2").tobytes()
+PIECE = 1_000
+"""Bytes of sound in a message."""
 
 
-def kill_one(folder: Path, url: str, after: float) -> None:
-    folder.mkdir()
-    write_wav(folder / "q.wav", tone(16_000))
-    write_wav(folder / "q.reply.wav", OLDER)
-    command = [sys.executable, "-m", "livecli", "send", "q.wav", "--base-url", url, "--speed", "0", "-q"]
-    process = subprocess.Popen(command, cwd=folder)
-    ends = time.monotonic() + 20
-    while not (folder / "q.reply.partial.wav").exists() and process.poll() is None and time.monotonic() < ends:
-        time.sleep(0.002)
-    time.sleep(after)
+def speak(connection: Connection) -> None:
+    """Say all of the reply, as fast as it is taken."""
+    connection.set_up()
+    connection.hear()
+    for start in range(0, len(REPLY), PIECE):
+        connection.audio(REPLY[start : start + PIECE])
+
+
+@pytest.fixture
+def started(spawn, tmp_path):
+    """Start a `send` in a folder of its own, where there is an older reply."""
+
+    def start(url: str, name: str = "run"):
+        folder = tmp_path / name
+        folder.mkdir()
+        write_wav(folder / "q.wav", tone(1_600))
+        write_wav(folder / "q.reply.wav", OLDER)
+        words = ("send", "q.wav", "--base-url", url, "--speed", 0, "-q")
+        return spawn(*words, cwd=folder), folder
+
+    return start
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def kill(process) -> None:
     process.kill()
-    process.wait(10)
+    assert process.wait(10) == -signal.SIGKILL
 
 
 @pytest.mark.timeout(120)
-def test_fifty_times(livecli, tmp_path) -> None:
-    write_wav(tmp_path / "q.wav", tone(16_000))
-    moments = random.Random(5)
-    with serving("slow=150000@setup") as served:
-        assert livecli("send", "q.wav", "--base-url", served.url, "--speed", 0).status == 0
-        rate, whole = read_wav(tmp_path / "q.reply.wav")
-        with ThreadPoolExecutor(5) as several:
-            for number in range(RUNS):
-                several.submit(kill_one, tmp_path / f"run{number}", served.url, moments.random() * 0.6)
-    lengths = []
-    for number in range(RUNS):
-        folder = tmp_path / f"run{number}"
+def test_in_the_middle_of_the_reply(started) -> None:
+    def speak_without_end(connection: Connection) -> None:
+        speak(connection)
+        connection.drain()
+
+    def kill_at(number: int, length: int) -> int:
+        process, folder = started(server.url, f"run{number}")
         partial = folder / "q.reply.partial.wav"
-        found = read_wav(folder / "q.reply.wav")
-        if partial.exists():
-            assert found == (16_000, OLDER)
-            part_rate, part = read_wav(partial)
-            assert part_rate == rate
-            assert part == whole[: len(part)]
-            lengths.append(len(part))
-        else:
-            assert found in ((16_000, OLDER), (rate, whole))
-    assert len({length for length in lengths if 0 < length < len(whole)}) > 3, "kills landed during the reply"
+        until(lambda: size(partial) >= length, lambda: f"{size(partial)} bytes of {length}")
+        kill(process)
+        assert read_wav(folder / "q.reply.wav") == (16_000, OLDER)
+        rate, part = read_wav(partial)
+        assert (rate, part) == (RATE, REPLY[: len(part)])
+        return len(part)
+
+    lengths = random.Random(5).sample(range(len(REPLY)), RUNS)
+    with live_server(speak_without_end) as server, ThreadPoolExecutor(4) as several:
+        kept = list(several.map(kill_at, range(RUNS), lengths))
+    assert len({length for length in kept if 0 < length < len(REPLY)}) > RUNS // 3, "kills landed during the reply"
+
+
+def test_before_the_reply(started) -> None:
+    asked = threading.Event()
+
+    def listen(connection: Connection) -> None:
+        connection.set_up()
+        connection.hear()
+        asked.set()
+        connection.drain()
+
+    with live_server(listen) as server:
+        process, folder = started(server.url)
+        assert asked.wait(20)
+        kill(process)
+    assert read_wav(folder / "q.reply.wav") == (16_000, OLDER)
+    assert not (folder / "q.reply.partial.wav").exists()
+
+
+def test_after_the_reply(started) -> None:
+    def answer(connection: Connection) -> None:
+        speak(connection)
+        connection.content(turnComplete=True)
+        connection.drain()
+
+    with live_server(answer) as server:
+        process, folder = started(server.url)
+        until(lambda: size(folder / "q.reply.wav") > len(REPLY), "the reply did not come")
+        process.kill()
+        process.wait(10)
+    assert read_wav(folder / "q.reply.wav") == (RATE, REPLY)
+    assert not (folder / "q.reply.partial.wav").exists()

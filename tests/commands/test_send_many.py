@@ -5,6 +5,8 @@ import os
 import pty
 import select
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -53,6 +55,41 @@ def test_eight_at_once_do_what_one_after_another_does(livecli, inputs, tmp_path)
     assert [*map(comparable, by_input)] == [*map(comparable, one.summaries)]
     assert replies(tmp_path / "eight") == replies(tmp_path / "one")
     assert len({summary["session_id"] for summary in eight.summaries}) == 8
+
+
+def test_a_low_limit_of_open_files_is_raised_to_what_so_many_sessions_need(inputs, tmp_path):
+    """A session has three files open, and the process 64 more at the most."""
+    limited = "\n".join(
+        [
+            "import resource, sys",
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (50, int(sys.argv[1])))",
+            "from livecli.__main__ import main",
+            "status = main(sys.argv[2:])",
+            "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])",
+            "sys.exit(status)",
+        ]
+    )
+    words = [
+        "send",
+        *[str(tmp_path / name) for name in inputs],
+        "-o",
+        str(tmp_path / "replies"),
+        "--local",
+        *map(str, FAST),
+        "--jobs",
+        "8",
+    ]
+
+    def run(hard):
+        command = [sys.executable, "-c", limited, str(hard), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=50)
+
+    enough, short = run(100), run(87)
+    assert (enough.returncode, short.returncode) == (0, 0), enough.stderr + short.stderr
+    assert (enough.stdout.split()[-1], short.stdout.split()[-1]) == ("88", "87")
+    assert "ulimit" not in enough.stderr
+    warning = "88 files may have to be open at once, and the system allows 87 (ulimit -n): fewer --jobs"
+    assert short.stderr.count(warning) == 1
 
 
 def test_so_many_sessions_are_open_at_once(livecli, inputs):
@@ -254,7 +291,6 @@ def test_text_is_one_question(livecli):
 def test_a_terminal_sees_one_display_for_all(spawn, inputs):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    environment.pop("CI", None)
     words = ["--jobs", "4", "--speed", "0.2", "--connect-rate", "500"]
     process = spawn("send", *inputs[:4], "missing.wav", "--local", *words, stderr=theirs, env=environment)
     os.close(theirs)

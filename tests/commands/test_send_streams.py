@@ -216,7 +216,6 @@ def wait_until(true, seconds=10):
 def test_a_terminal_sees_a_live_display_and_a_table(spawn, speech):
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    environment.pop("CI", None)
     process = spawn("send", speech, "--local", "--speed", 1, stderr=theirs, env=environment)
     os.close(theirs)
     seen = b""

@@ -5,21 +5,17 @@ with a certificate that they check.
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.needs import needs
+from tests.needs import needs, skip
 
 HERE = Path(__file__).parent
-JAVASCRIPT = "@google/genai@3.1.0"
 PLATFORMS = ["developer", "vertex"]
 TURNS = [
     {"audio": 24_000, "heard": "[0.5 s of speech]", "said": "[0.5 s of speech]"},
@@ -39,34 +35,13 @@ def turns(ran: subprocess.CompletedProcess[str]) -> list[dict[str, object]]:
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
 
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """The JavaScript SDK, installed once for this user."""
-    import platformdirs
-
-    needs("node")
-    npm = needs("npm")
-    folder = platformdirs.user_cache_path("livecli-tests", appauthor=False) / JAVASCRIPT.replace("/", "-")
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        making = tempfile.mkdtemp(dir=folder.parent)
-        quietly = ["--no-save", "--no-audit", "--no-fund", "--ignore-scripts"]
-        installed = subprocess.run(
-            [npm, "install", *quietly, "--prefix", making, JAVASCRIPT], capture_output=True, text=True, timeout=55
-        )
-        if installed.returncode:
-            shutil.rmtree(making)
-            message = f"npm cannot install {JAVASCRIPT}: {installed.stderr[-200:]}"
-            (pytest.fail if os.environ.get("LIVECLI_TESTS_SKIP_NOTHING") else pytest.skip)(message)
-        Path(making).rename(folder)
-    return folder / "node_modules"
-
-
 @pytest.fixture
-def javascript(node_modules: Path, tmp_path: Path) -> Callable[[str], list[str | Path]]:
-    """The command that runs a program, where it finds the SDK."""
-    (tmp_path / "node_modules").symlink_to(node_modules)
-    return lambda program: [needs("node"), shutil.copy(HERE / program, tmp_path)]
+def javascript() -> Callable[[str], list[str | Path]]:
+    """The command that runs a program on the JavaScript SDK, which `make test` installs."""
+    node = needs("node")
+    if not (HERE / "node_modules").is_dir():
+        skip("needs the packages in tests/sdks/package.json: `make test` installs them with npm")
+    return lambda program: [node, HERE / program]
 
 
 @pytest.fixture
