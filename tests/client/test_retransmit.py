@@ -1,0 +1,335 @@
+"""Tail and its blocks on disk: full disks, numbers across blocks, trimming, and what is kept together."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import IO, Any
+
+import pytest
+
+from livecli.protocol import events
+from livecli.spool import FEW, OBJECT_BYTES, WRITING, Run, as_held, count, memory_bytes, put_away, tidy
+from livecli.tail import TOGETHER, Tail
+
+KILOBYTE = 1024
+
+
+def chunk(number: int, size: int = KILOBYTE, rate: int = 16_000) -> events.AudioChunk:
+    return events.AudioChunk(bytes([number]) * size, rate)
+
+
+def chunks(first: int, last: int) -> list[events.AudioChunk]:
+    """Those with these numbers, the last included."""
+    return [chunk(number) for number in range(first, last + 1)]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left() -> Iterator[None]:
+    """Each test gives back all memory and the file."""
+    before = TOGETHER.in_memory_bytes
+    tidy()
+    yield
+    assert TOGETHER.in_memory_bytes == before
+    assert WRITING.file is None
+
+
+@pytest.fixture
+def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every call of `extend` first writes what was said before it."""
+    monkeypatch.setattr("livecli.tail.LEAST_BYTES", 0)
+    monkeypatch.setattr("livecli.tail.IN_MEMORY_BYTES", 0)
+
+
+@pytest.fixture
+def tail() -> Iterator[Tail]:
+    made = Tail()
+    yield made
+    made.close()
+
+
+class Disk:
+    """Makes temporary files of limited room, and keeps them."""
+
+    def __init__(self, make: Any) -> None:
+        self.room: int | None = None
+        self.files: list[IO[bytes]] = []
+        self._make = make
+
+    def __call__(self, **how: Any) -> Any:
+        file = self._make(**how)
+        self.files.append(file)
+        return Limited(file, self)
+
+    @property
+    def open_files(self) -> int:
+        return sum(not file.closed for file in self.files)
+
+
+class Limited:
+    """A file that takes no more than its disk has room for: the last write is short, the next fails."""
+
+    def __init__(self, file: IO[bytes], disk: Disk) -> None:
+        self._file, self._disk = file, disk
+        self.seek, self.read, self.close = file.seek, file.read, file.close
+
+    def write(self, data: bytes) -> int:
+        room = self._disk.room
+        if room is None:
+            return self._file.write(data)
+        if room == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        written = self._file.write(data[:room])
+        self._disk.room = room - written
+        return written
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    made = Disk(tempfile.TemporaryFile)
+    monkeypatch.setattr(tempfile, "TemporaryFile", made)
+    return made
+
+
+@pytest.mark.usefixtures("on_disk")
+class TestFullDisk:
+    @pytest.mark.parametrize("room", [0, 5, 700], ids=["none", "within a head", "within a chunk"])
+    def test_what_is_held_stays_and_what_is_refused_is_not_numbered(self, tail: Tail, disk: Disk, room: int) -> None:
+        for number in (1, 2, 3):
+            tail.extend((chunk(number),))
+        before = tail.held_bytes, TOGETHER.in_memory_bytes
+        disk.room = room
+        for _ in range(2):
+            with pytest.raises(OSError, match="No space left on device") as raised:
+                tail.extend((chunk(4),))
+            assert raised.value.errno == errno.ENOSPC
+            assert (tail.first, tail.end) == (1, 4)
+            assert (tail.held_bytes, TOGETHER.in_memory_bytes) == before
+            assert list(tail) == chunks(1, 3)
+
+    def test_a_failed_write_spoils_no_later_one(self, tail: Tail, disk: Disk) -> None:
+        tail.extend((chunk(1),))
+        tail.extend((chunk(2),))
+        disk.room = 700
+        with pytest.raises(OSError, match="No space left on device"):
+            tail.extend((chunk(3),))
+        disk.room = None
+        for number in (3, 4, 5):
+            tail.extend((chunk(number),))
+        assert list(tail) == chunks(1, 5)
+        assert (tail.first, tail.end, len(disk.files)) == (1, 6, 1)
+
+    def test_it_can_be_trimmed_and_given_up(self, tail: Tail, disk: Disk) -> None:
+        for number in (1, 2, 3):
+            tail.extend((chunk(number),))
+        disk.room = 0
+        with pytest.raises(OSError, match="No space left on device"):
+            tail.extend((chunk(4),))
+        tail.forget(1)
+        assert list(tail) == chunks(2, 3)
+        tail.pass_by(1)
+        assert (tail.first, tail.end, tail.held_bytes, list(tail)) == (5, 5, 0, [])
+        tail.extend((chunk(5),))
+        assert list(tail) == [chunk(5)]
+
+    def test_where_nothing_is_on_disk_yet_no_file_stays_open(self, tail: Tail, disk: Disk) -> None:
+        disk.room = 100
+        tail.extend((chunk(1),))
+        with pytest.raises(OSError, match="No space left on device"):
+            tail.extend((chunk(2),))
+        assert (len(disk.files), disk.open_files) == (1, 0)
+        disk.room = None
+        tail.extend((chunk(2),))
+        assert (list(tail), disk.open_files) == (chunks(1, 2), 1)
+
+    def test_another_tail_in_the_same_file_keeps_what_it_has(self, tail: Tail, disk: Disk) -> None:
+        other = Tail()
+        for number in (1, 2):
+            tail.extend((chunk(number),))
+            other.extend((chunk(number + 100),))
+        disk.room = 700
+        with pytest.raises(OSError, match="No space left on device"):
+            tail.extend((chunk(3),))
+        disk.room = None
+        other.extend((chunk(103),))
+        tail.extend((chunk(3),))
+        tail.forget(2)
+        assert (list(tail), list(other)) == ([chunk(3)], chunks(101, 103))
+        assert len(disk.files) == 1
+        other.close()
+
+
+@pytest.mark.usefixtures("on_disk")
+class TestNumbers:
+    def test_they_go_on_across_blocks_and_runs(self, tail: Tail) -> None:
+        tail.extend(chunks(1, 10))
+        tail.extend((events.Text("11"), chunk(12)))
+        tail.extend(chunks(13, 30))
+        tail.extend(())
+        assert (tail.first, tail.end, len(tail._blocks)) == (1, 31, 2)
+        said = [*chunks(1, 10), events.Text("11"), *chunks(12, 30)]
+        for number in range(31):
+            tail.forget(number)
+            assert (tail.first, tail.end) == (number + 1, 31)
+            assert list(tail) == said[number:]
+
+    def test_forgetting_within_a_block_takes_its_share_of_the_bytes(self, tail: Tail) -> None:
+        tail.extend(chunks(1, 10))
+        tail.extend((chunk(11),))
+        whole = tail.held_bytes
+        assert whole == pytest.approx(11 * KILOBYTE, rel=0.01)
+        tail.forget(5)
+        assert tail.held_bytes == pytest.approx(6 * KILOBYTE, rel=0.01)
+        tail.forget(10)
+        assert tail.held_bytes == KILOBYTE
+
+    def test_forgetting_within_a_run_in_memory_takes_its_share_of_the_bytes(self, tail: Tail) -> None:
+        tail.extend(chunks(1, 10))
+        assert tail.held_bytes == 10 * KILOBYTE
+        tail.forget(4)
+        assert tail.held_bytes == 6 * KILOBYTE
+
+    def test_what_is_read_goes_on_while_its_block_is_given_back(self, tail: Tail, disk: Disk) -> None:
+        tail.extend(chunks(1, 4))
+        tail.extend(chunks(5, 8))
+        reading = iter(tail)
+        assert [next(reading), next(reading)] == chunks(1, 2)
+        tail.forget(6)
+        tail.extend(chunks(9, 9))
+        assert list(reading) == chunks(7, 9)
+
+    def test_nothing_is_read_of_what_is_passed_by_meanwhile(self, tail: Tail) -> None:
+        tail.extend(chunks(1, 4))
+        tail.extend(chunks(5, 8))
+        reading = iter(tail)
+        assert next(reading) == chunk(1)
+        tail.pass_by(1)
+        assert list(reading) == []
+        tail.extend((chunk(10),))
+        assert (tail.first, tail.end, list(tail)) == (10, 11, [chunk(10)])
+
+    @pytest.mark.parametrize("forgotten", [0, 3, 9, 12])
+    def test_dropping_from_blocks_moves_the_rest_up(self, tail: Tail, forgotten: int) -> None:
+        for first in (1, 5, 9):
+            tail.extend((*chunks(first, first + 2), events.Text(str(first + 3))))
+        tail.forget(forgotten)
+        tail.drop(lambda event: isinstance(event, events.Text))
+        kept = [chunk(number) for number in range(forgotten + 1, 13) if number % 4]
+        assert list(tail) == kept
+        assert (tail.first, tail.end) == (forgotten + 1, forgotten + 1 + len(kept))
+        tail.extend((chunk(99),))
+        assert list(tail) == [*kept, chunk(99)]
+        tail.forget(forgotten + 1)
+        assert list(tail) == [*kept, chunk(99)][1:]
+
+
+@pytest.mark.usefixtures("on_disk")
+class TestFiles:
+    def test_one_that_holds_enough_is_followed_by_another_and_closed_with_its_last_block(
+        self, tail: Tail, disk: Disk, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("livecli.spool.FILE_BYTES", 2 * KILOBYTE)
+        for number in range(1, 7):
+            tail.extend((chunk(number),))
+        assert len(disk.files) == 3, "two chunks in each, and one in memory"
+        assert list(tail) == chunks(1, 6)
+        tail.forget(1)
+        assert [file.closed for file in disk.files] == [False, False, False]
+        tail.forget(2)
+        assert [file.closed for file in disk.files] == [True, False, False]
+        tail.forget(6)
+        assert [file.closed for file in disk.files] == [True, True, False], "the last is written to"
+        tail.close()
+        assert disk.open_files == 0
+
+    def test_one_of_which_all_is_forgotten_is_written_from_its_start(self, tail: Tail, disk: Disk) -> None:
+        for number in range(1, 51):
+            tail.extend((chunk(number),))
+            tail.forget(number - 1)
+            assert list(tail) == [chunk(number)]
+        [file] = disk.files
+        assert file.seek(0, 2) < 2 * KILOBYTE, "50 were written"
+
+    def test_each_thread_has_its_own(self, tail: Tail, disk: Disk) -> None:
+        tail.extend((chunk(1),))
+        tail.extend((chunk(2),))
+        found: list[list[events.Event]] = []
+
+        def elsewhere() -> None:
+            other = Tail()
+            other.extend((chunk(101),))
+            other.extend((chunk(102),))
+            found.append(list(other))
+            other.close()
+
+        thread = threading.Thread(target=elsewhere)
+        thread.start()
+        thread.join(10)
+        assert found == [chunks(101, 102)]
+        assert [file.closed for file in disk.files] == [False, True]
+        assert list(tail) == chunks(1, 2)
+
+    def test_a_file_that_another_tail_uses_is_not_closed(self, tail: Tail, disk: Disk) -> None:
+        other = Tail()
+        for number in (1, 2):
+            tail.extend((chunk(number),))
+            other.extend((chunk(number + 100),))
+        other.close()
+        assert list(tail) == chunks(1, 2)
+        tail.close()
+        assert (len(disk.files), disk.open_files) == (1, 0)
+
+
+class TestHeld:
+    def test_many_chunks_of_one_size_are_a_run(self) -> None:
+        said = [*chunks(1, FEW - 1), chunk(FEW, size=10)]
+        run = as_held(said)
+        assert isinstance(run, Run)
+        assert (run.length, count(run), memory_bytes(run)) == (FEW, FEW, (FEW - 1) * KILOBYTE + 10)
+        assert run.read() == said
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            chunks(1, FEW - 1),
+            [*chunks(1, FEW), events.Text("x")],
+            [*chunks(1, FEW), chunk(9, rate=24_000)],
+            [*chunks(1, FEW), chunk(9, size=KILOBYTE + 2)],
+            [*chunks(1, FEW), chunk(9, size=0)],
+            [chunk(0, size=10), *chunks(1, FEW)],
+            [chunk(0, size=0)] * FEW,
+        ],
+        ids=["few", "text", "rate", "longer-last", "empty-last", "shorter-first", "empty"],
+    )
+    def test_anything_else_is_kept_as_it_is(self, said: list[events.Event]) -> None:
+        assert as_held(said) is said
+        assert count(said) == len(said)
+
+    def test_what_holds_next_to_nothing_takes_memory_all_the_same(self) -> None:
+        assert memory_bytes([events.ActivityStart()]) == OBJECT_BYTES
+        assert memory_bytes([chunk(1, size=0)]) == OBJECT_BYTES
+        assert memory_bytes([chunk(1, size=10)]) == 10
+        assert memory_bytes([events.Text("x" * 1000)]) > 1000 + OBJECT_BYTES
+
+    def test_the_order_on_disk_is_that_of_what_was_said(self) -> None:
+        held = [
+            as_held([events.Text("a")]),
+            as_held([chunk(1)]),
+            as_held(chunks(2, 20)),
+            as_held(chunks(21, 40)),
+            as_held([events.Text("b")]),
+        ]
+        block = put_away(held)
+        assert block.length == 42
+        assert block.read() == [events.Text("a"), *chunks(1, 40), events.Text("b")]
+        block.release()
+        tidy()
+
+    def test_single_chunks_are_put_away_as_one_run(self, disk: Disk) -> None:
+        block = put_away([chunk(number)] for number in range(20))
+        assert block.size == pytest.approx(20 * KILOBYTE, abs=20), "no object around each"
+        assert block.read() == chunks(0, 19)
+        block.release()
+        tidy()
