@@ -1,7 +1,8 @@
 """A service that follows a script, without sockets: one list of steps for each connection of a session.
 
 A step is an event, which the service says; a number of seconds, which it waits; a type of event, which it waits for the
-client to say next; or an error, with which the connection ends. After its last step the service is silent.
+client to say next; an error, with which the connection ends; or `Unwritable(error)`, from which on nothing can be said
+any more, though what follows is still received. After its last step the service is silent.
 """
 
 from __future__ import annotations
@@ -28,7 +29,15 @@ from livecli.report import Reporter
 from livecli.resumption import Resumption
 from livecli.tools.toolbox import Toolbox
 
-Step = events.Event | float | type[events.Event] | LivecliError
+
+@dataclass
+class Unwritable:
+    """The connection is closed with this error, which is not read yet."""
+
+    error: LivecliError
+
+
+Step = events.Event | float | type[events.Event] | LivecliError | Unwritable
 Ask = Callable[[Exchange], Coroutine[Any, Any, None]]
 
 
@@ -120,6 +129,8 @@ class ScriptedSession:
             elif isinstance(step, LivecliError):
                 self.close_code, self._failure = step.close_code, step
                 raise step
+            elif isinstance(step, Unwritable):
+                self.close_code, self._failure = step.error.close_code, step.error
             elif isinstance(step, events.Event):
                 self._steps.popleft()
                 self.messages += 1

@@ -245,6 +245,17 @@ async def two_turns(first, second, *connections, endpoint=None, toolbox=None):
     return [session.said for session in sessions]
 
 
+@pytest.fixture
+def find(monkeypatch):
+    """A toolbox with a function `f` that returns at once."""
+
+    async def run(tool, args):
+        return Outcome({"result": 1})
+
+    monkeypatch.setattr("livecli.tools.command.run", run)
+    return Toolbox([Tool("f", ("f",))])
+
+
 class TestWhatATurnAnswers:
     """Where the service does not say what a handle includes, that is what was answered before it came; the rest is said
     again over the next connection.
@@ -272,17 +283,12 @@ class TestWhatATurnAnswers:
         assert b"".join(event.pcm for event in again[1:-1]) == two
 
     @virtual
-    async def test_what_functions_returned_in_between(self, monkeypatch):
-        async def run(tool, args):
-            return Outcome({"result": 1})
-
-        monkeypatch.setattr("livecli.tools.command.run", run)
+    async def test_what_functions_returned_in_between(self, find):
         call = events.ToolCall((FunctionCall(name="f", id="c1"),))
         first = [events.Text, call, events.ToolResponse, *ANSWER, handle(), events.Text, lost()]
-        toolbox = Toolbox([Tool("f", ("f",))])
         endpoint = developer("gemini-3.1-flash-live-preview")
         _, again = await two_turns(
-            typed("one"), typed("two"), first, [events.Text, *ANSWER], endpoint=endpoint, toolbox=toolbox
+            typed("one"), typed("two"), first, [events.Text, *ANSWER], endpoint=endpoint, toolbox=find
         )
         assert again == [events.Text("two")]
 
@@ -295,6 +301,40 @@ class TestWhatATurnAnswers:
         ran = await answered(ask, first, [events.AudioStreamEnd, *ANSWER], endpoint=developer())
         assert ran.sessions[1].heard == b"".join(chunks[3:]), "the user has spoken on meanwhile"
         assert names(ran.sessions[1].said) == ["AudioChunk", "AudioStreamEnd"]
+
+    @virtual
+    async def test_of_the_next_turn_of_speech_that_is_detected_too(self):
+        chunks = [bytes([number, 64]) * 512 for number in range(10)]
+        one = [events.AudioChunk, events.AudioChunk, sound(1), COMPLETE]
+        two = [events.AudioChunk, events.AudioChunk, events.AudioChunk, sound(2), COMPLETE, handle(), lost()]
+        ask = spoken(*chunks, activity=Activity.AUTO, speed=1, trailing_silence_seconds=0)
+        ran = await answered(ask, [*one, *two], [events.AudioStreamEnd, *ANSWER], endpoint=developer())
+        assert ran.sessions[1].heard == b"".join(chunks[5:])
+
+    @virtual
+    async def test_of_speech_that_was_said_again_what_was_said_before_that_answer_began(self):
+        chunks = [bytes([number, 64]) * 512 for number in range(10)]
+        first = [handle("a"), events.AudioChunk, events.AudioChunk, sound(1), lost()]
+        second = [*[events.AudioChunk] * 5, sound(2), COMPLETE, handle("b"), lost()]
+        third = [events.AudioStreamEnd, sound(3), COMPLETE]
+        ask = spoken(*chunks, activity=Activity.AUTO, speed=1, trailing_silence_seconds=0)
+        ran = await answered(ask, first, second, third, endpoint=developer())
+        assert ran.sessions[1].heard[:2048] == b"".join(chunks[:2])
+        assert ran.sessions[2].heard == b"".join(chunks[5:])
+        assert ran.sink.pcm == sound(2).pcm + sound(3).pcm
+
+    @virtual
+    async def test_what_is_not_said_again_is_not_counted(self, find):
+        """The response to a call that comes again is dropped: what is said later has a lower number."""
+        call = events.ToolCall((FunctionCall(name="f", id="c1"),))
+        first = [handle("a"), events.Text, call, events.ToolResponse, lost()]
+        second = [events.Text, *ANSWER, events.Text, handle("b"), lost()]
+        endpoint = developer("gemini-3.1-flash-live-preview")
+        said = await two_turns(
+            typed("one"), typed("two"), first, second, [events.Text, *ANSWER], endpoint=endpoint, toolbox=find
+        )
+        assert said[1] == [events.Text("one"), events.Text("two")]
+        assert said[2] == [events.Text("two")]
 
     @virtual
     async def test_the_end_of_its_activity_at_the_latest(self):

@@ -23,6 +23,7 @@ from tests.client.scripted import (
     Source,
     Talk,
     Told,
+    Unwritable,
     answered,
     closed,
     developer,
@@ -222,10 +223,11 @@ class TestWhatComesLate:
         assert (ran.stats.heard, ran.stats.said, ran.stats.usage) == ("a", "b", {"promptTokenCount": 1})
 
     @pytest.mark.parametrize("end", [closed(1000), closed(1011), lost()])
+    @pytest.mark.parametrize("after", [[], [0.1]])
     @virtual
-    async def test_a_connection_that_ends_meanwhile_is_not_missed(self, end):
-        ran = await answered(typed(), [events.Text, *ANSWER, 0.1, end])
-        assert ran.seconds == pytest.approx(0.1)
+    async def test_a_connection_that_ends_meanwhile_is_not_missed(self, end, after):
+        ran = await answered(typed(), [handle(consumed=0), events.Text, *ANSWER, *after, end], [events.Text, *ANSWER])
+        assert ran.seconds == pytest.approx(sum(after))
         assert len(ran.sessions) == 1
 
     @virtual
@@ -536,6 +538,19 @@ class TestSilence:
         assert "told what find returned" in ran.error.message
 
     @virtual
+    async def test_it_is_not_blamed_on_a_function_after_which_something_was_said(self, find):
+        steps = [events.ClientTurns, call(), events.ToolResponse, 1.0, events.OutputTranscript("well")]
+        ran = await failed(typed(), steps, idle=30, toolbox=find(), endpoint=vertex(WAITS_FOR_FUNCTIONS))
+        assert ran.seconds == pytest.approx(31)
+        assert "find" not in ran.error.message
+
+    @virtual
+    async def test_nothing_is_due_between_two_chunks_of_a_slow_question(self):
+        ask = spoken(*[bytes([1, 64]) * 16_000] * 5, speed=0.1, chunk_bytes=32_000)
+        ran = await answered(ask, [events.ActivityEnd, *ANSWER], idle=5, send_seconds=1)
+        assert ran.seconds > 40
+
+    @virtual
     async def test_a_slow_reader_of_the_reply_is_not_the_services_silence(self):
         asyncio.get_running_loop().blocking_seconds = 100.0
         steps = [events.Text, sound(1), sound(2), GENERATED, COMPLETE]
@@ -572,8 +587,9 @@ class TestFailures:
 
     @virtual
     async def test_a_session_that_ends_while_the_question_is_sent(self):
-        ran = await failed(spoken(LOUD * 50, speed=1), [0.5, sound(1), closed(1008)])
-        assert ran.error.close_code == 1008
+        steps = [events.AudioChunk, Unwritable(closed(1006)), 1.0, sound(1), closed(1008)]
+        ran = await failed(spoken(LOUD * 50, speed=1), steps)
+        assert ran.error.close_code == 1008, "why it ended is what was read last"
         assert ran.sink.pcm == sound(1).pcm, "what was received is kept, though sending failed first"
 
     @virtual
@@ -670,6 +686,20 @@ class TestOneTurnOfMany:
             await asking
             await talk.close()
         assert responses(sessions[0].said) == []
+
+    @virtual
+    async def test_what_would_follow_an_answer_that_is_cut_is_not_waited_for(self):
+        clock = asyncio.get_running_loop().time
+        steps = [events.Text, sound(1), events.InteractionStatus("IN_PROGRESS"), COMPLETE]
+        async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, _):
+            talk, began = Talk(line), clock()
+            asking = asyncio.create_task(talk.ask(typed()))
+            await asyncio.sleep(0.5)
+            assert not talk.turns[0].is_over
+            talk.turns[0].cut()
+            await asking
+            await talk.close()
+        assert clock() - began == pytest.approx(0.5)
 
     @virtual
     async def test_a_turn_in_which_nothing_is_asked_here_is_an_answer_to_what_was_spoken(self):
