@@ -81,12 +81,12 @@ def test_what_was_interrupted_has_neither_failed_nor_been_done(error):
 
 def test_latencies_are_those_that_there_are():
     tally = Tally(3, 0.0)
-    for connect, audio_at in ((0.01, 1.2), (0.02, None), (None, 1.5)):
+    for connect, audio_at in ((0.0, 1.2), (0.02, None), (None, 1.5)):
         summary = begun(tally)
         summary.note_opened(None, connect, None)
         summary.stats.asked_at, summary.stats.audio_at = 1.0, audio_at
         tally.end(summary)
-    assert tally.latencies["connect"] == pytest.approx([10.0, 20.0])
+    assert tally.latencies["connect"] == pytest.approx([0.0, 20.0])
     assert tally.latencies["first_audio"] == pytest.approx([200.0, 500.0])
     assert tally.latencies["setup"] == tally.latencies["turn"] == []
 

@@ -71,7 +71,10 @@ class TestGaps:
         assert copy.percentile(1.0) == pytest.approx(1.0)
         copy.mark(3.0)
         assert copy.maximum == pytest.approx(2.0), "it knows when the last thing came"
+        for at in range(4, 20):
+            copy.mark(float(at))
         assert gaps.percentile(1.0) == pytest.approx(99.0, rel=0.0101)
+        assert gaps.percentile(0.6) == pytest.approx(99.0, rel=0.0101)
 
 
 class TestFlow:
