@@ -1,0 +1,388 @@
+"""When a turn is over: everything that is sent, received and waited for, in every order that matters.
+
+A case is a line of steps; `is_over` says whether the turn is answered after the last of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+
+from livecli.ending import SETTLE_SECONDS, Ending
+from livecli.protocol import events
+from livecli.protocol.messages import FunctionCall
+from tests.virtual_time import in_virtual_time
+
+RECEIVED = {
+    "audio": events.AudioChunk(b"\0\0", 24_000),
+    "text": events.ModelText("a"),
+    "thought": events.Thought("hm"),
+    "call": events.ToolCall((FunctionCall(name="f", id="c"),)),
+    "cancellation": events.ToolCallCancellation(("c",)),
+    "heard": events.InputTranscript("a"),
+    "said": events.OutputTranscript("a", finished=True),
+    "generated": events.GenerationComplete(),
+    "interrupted": events.Interrupted(),
+    "complete": events.TurnComplete(),
+    "usage": events.Usage({}),
+    "handle": events.ResumptionUpdate("h", resumable=True),
+    "going": events.GoAway(50.0),
+    "waiting": events.WaitingForInput(),
+    "IN_PROGRESS": events.InteractionStatus("IN_PROGRESS"),
+    "IDLE": events.InteractionStatus("IDLE"),
+    "REQUIRES_ACTION": events.InteractionStatus("REQUIRES_ACTION"),
+    "UNHEARD_OF": events.InteractionStatus("UNHEARD_OF"),
+}
+SECONDS = re.compile(r"\d+(\.\d+)?s")
+
+
+class Played:
+    """One turn to which steps happen: `asks` more is sent, `asked` all of it, functions run and respond."""
+
+    def __init__(self) -> None:
+        self.pending = 0
+        self.ending = Ending(lambda: self.pending)
+        self._mark = self.ending.mark()
+
+    @property
+    def is_over(self) -> bool:
+        return self.ending.over.is_set()
+
+    async def play(self, steps: str) -> Played:
+        for step in steps.split(", "):
+            if SECONDS.fullmatch(step):
+                await asyncio.sleep(float(step[:-1]))
+            elif step in RECEIVED:
+                self.pending += step == "call"
+                self.ending.follow(RECEIVED[step])
+                self.ending.check()
+            else:
+                self._act(step)
+        return self
+
+    def _act(self, step: str) -> None:
+        match step:
+            case "asks":
+                self.ending.ask()
+            case "asked":
+                self.ending.ask(all=True)
+            case "responds":
+                self._respond(held=False)
+            case "responds silently":
+                self._respond(held=False, silent=True)
+            case "responds to a model that waits":
+                self._respond(held=True)
+            case "stopped":  # a call is over without a response
+                self.pending -= 1
+                self.ending.check()
+            case "gives up":
+                self.ending.give_up()
+            case "keeps":
+                self._mark = self.ending.mark()
+            case "begins again":
+                self.ending.begin_again(self._mark, asked=False)
+            case "begins again and asks again":
+                self.ending.begin_again(self._mark, asked=True)
+            case _:
+                raise AssertionError(f"no such step: {step}")
+
+    def _respond(self, *, held: bool, silent: bool = False) -> None:
+        self.ending.respond(held=held, silent=silent)
+        self.pending -= 1
+        self.ending.check()
+
+
+OVER = [
+    "asked, audio, complete",
+    "asked, audio, generated, complete",
+    "asks, asks, asked, audio, generated, usage, complete",
+    "asked, text, complete",
+    "asked, said, complete",
+    "asked, audio, interrupted, complete",
+    "asked, audio, generated, interrupted, complete",
+    # A turn that ended after the last of the question was sent, and before that was known to be the last.
+    "asks, audio, complete, asked",
+    "asks, complete, asks, audio, complete, asked",
+    "asks, audio, complete, asks, asked, audio, complete",
+]
+NOT_OVER = [
+    "asks",
+    "asked",
+    "asked, 1000s",
+    "asked, audio",
+    "asked, audio, generated",
+    "asked, audio, interrupted",
+    "asked, audio, generated, usage, said, heard, 1000s",
+    "asked, heard, handle, going, waiting",
+    # More of the question was sent after that turn had ended.
+    "asks, audio, complete, asks, asked",
+    "asks, audio, complete, asks, asked, audio",
+    "asks, audio, complete, audio, complete, asks, asked, audio, generated",
+    # Not all of it was sent.
+    "asks, audio, complete",
+    "asks, audio, complete, 1000s",
+    "asks, IDLE, complete",
+]
+
+EMPTY_TURNS_OVER = [
+    "asked, complete",
+    "asked, heard, complete",
+    "asked, thought, complete",
+    "asked, interrupted, complete",
+]
+"""A turn in which the model says nothing ends it, too."""
+
+CALLS_OVER = [
+    # The model does not wait for its functions: it speaks of what they return in a turn of its own.
+    "asked, call, responds, complete, audio, complete",
+    "asked, call, complete, responds, audio, complete",
+    "asked, audio, call, complete, 60s, responds, 1s, audio, generated, complete",
+    "asked, call, responds, complete, call, responds, complete, audio, complete",
+    "asked, call, call, responds, complete, responds, audio, complete, audio, complete",
+    # Not of what is silent.
+    "asked, audio, call, responds silently, complete",
+    "asked, audio, call, complete, responds silently",
+    # The model waits for its functions: all of it is one turn.
+    "asked, call, responds to a model that waits, audio, complete",
+    "asked, call, responds to a model that waits, call, responds to a model that waits, audio, complete",
+    # Its patience was over before the response was there: that has a turn of its own.
+    "asked, call, responds to a model that waits, complete, audio, complete",
+    "asked, call, complete, responds to a model that waits, audio, complete",
+    # A call that is cancelled has no response, and no turn.
+    "asked, call, cancellation, stopped, audio, complete",
+    "asked, audio, call, complete, stopped",
+]
+CALLS_NOT_OVER = [
+    "asked, call, complete",
+    "asked, audio, call, complete, 1000s",
+    "asked, call, call, complete, stopped",
+    "asked, call, complete, responds",
+    "asked, call, complete, responds, 1000s",
+    "asked, call, responds, complete",
+    "asked, call, responds, complete, audio, 1000s",
+    "asked, call, responds, complete, call, responds, complete, audio",
+    "asked, call, responds to a model that waits",
+    "asked, call, responds to a model that waits, complete",
+    "asked, call, responds to a model that waits, audio, 1000s",
+    "asked, call, complete, responds to a model that waits, 1000s",
+    "asks, call, responds silently, complete",
+]
+
+STATUS_OVER = [
+    "asked, IN_PROGRESS, audio, complete, IDLE",
+    "asked, IN_PROGRESS, audio, IDLE, complete",
+    "asked, IN_PROGRESS, audio, REQUIRES_ACTION, complete",
+    "asked, IN_PROGRESS, audio, complete, audio, complete, IDLE",
+    "asked, audio, IN_PROGRESS, complete, call, responds to a model that waits, audio, IDLE, complete",
+    "asks, IN_PROGRESS, audio, complete, IDLE, asked",
+]
+STATUS_NOT_OVER = [
+    "asked, IN_PROGRESS, audio, complete",
+    "asked, IN_PROGRESS, audio, complete, 1000s",
+    "asked, IN_PROGRESS, audio, complete, audio, complete",
+    "asked, IN_PROGRESS, IDLE",
+    "asked, IN_PROGRESS, audio, IDLE",
+    "asked, UNHEARD_OF, audio, complete",
+    "asked, IN_PROGRESS, audio, complete, call, IDLE",
+    # What is doubtful is not settled by time while the service is at work.
+    "asked, call, responds, IN_PROGRESS, complete, 1000s",
+]
+
+
+@pytest.mark.parametrize("steps", [*OVER, *EMPTY_TURNS_OVER, *CALLS_OVER, *STATUS_OVER])
+@in_virtual_time
+async def test_it_is_over(steps):
+    *before, last = steps.split(", ")
+    played = await Played().play(", ".join(before))
+    assert not played.is_over, "it was over before"
+    assert (await played.play(last)).is_over
+
+
+@pytest.mark.parametrize("steps", [*NOT_OVER, *CALLS_NOT_OVER, *STATUS_NOT_OVER])
+@in_virtual_time
+async def test_it_is_not_over(steps):
+    assert not (await Played().play(steps)).is_over
+
+
+@in_virtual_time
+async def test_a_status_may_come_in_the_message_that_ends_the_last_turn():
+    played = await Played().play("asked, audio, IN_PROGRESS, complete, 300s, audio")
+    assert not played.is_over
+    assert (await played.play("IDLE, complete")).is_over
+
+
+DOUBTFUL = [
+    "asked, call, responds, complete",
+    "asked, call, responds to a model that waits, complete",
+    "asked, call, call, responds, responds, complete, audio, complete",
+    "asked, call, responds, IN_PROGRESS, complete, IDLE",
+]
+"""A turn may still come, or have been spoken with the one before: time tells."""
+
+
+class TestDoubt:
+    def test_it_settles_within_seconds(self):
+        assert SETTLE_SECONDS == 5
+
+    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @in_virtual_time
+    async def test_it_is_over_once_nothing_has_come_for_a_while(self, steps):
+        played = await Played().play(f"{steps}, 4.9s")
+        assert not played.is_over
+        assert (await played.play("0.2s")).is_over
+
+    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @pytest.mark.parametrize("sign", ["heard", "said", "usage", "handle", "going"])
+    @in_virtual_time
+    async def test_whatever_comes_starts_that_time_anew(self, steps, sign):
+        played = await Played().play(f"{steps}, 4s, {sign}, 4.9s")
+        assert not played.is_over
+        assert (await played.play("0.2s")).is_over
+
+    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @pytest.mark.parametrize("sign", ["audio", "text", "thought", "call"])
+    @in_virtual_time
+    async def test_a_turn_that_begins_is_waited_for(self, steps, sign):
+        played = await Played().play(f"{steps}, 4s, {sign}, 1000s")
+        assert not played.is_over
+
+    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @in_virtual_time
+    async def test_a_turn_that_begins_ends_it(self, steps):
+        assert (await Played().play(f"{steps}, 4s, audio, 60s, complete")).is_over
+
+    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @in_virtual_time
+    async def test_a_session_that_is_gone_on_with_does_not_settle_meanwhile(self, steps):
+        played = await Played().play(f"{steps}, 4s, begins again, 1000s")
+        assert not played.is_over
+
+
+class TestGivingUp:
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            "asked, audio, call, complete",
+            "asked, audio, IN_PROGRESS, complete",
+            *DOUBTFUL,
+        ],
+    )
+    @in_virtual_time
+    async def test_it_is_over_where_no_turn_is_certain_to_end(self, steps):
+        played = await Played().play(steps)
+        assert not played.is_over
+        assert (await played.play("gives up")).is_over
+
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            "asks",
+            "asks, audio, complete",
+            "asked",
+            "asked, audio",
+            "asked, audio, interrupted",
+            "asked, call, responds, complete, audio",
+        ],
+    )
+    @in_virtual_time
+    async def test_it_is_not_where_one_is(self, steps):
+        assert not (await Played().play(f"{steps}, gives up")).is_over
+
+    @in_virtual_time
+    async def test_that_turns_end_is_its_end_then(self):
+        assert (await Played().play("asked, audio, gives up, interrupted, complete")).is_over
+
+
+class TestBeginningAgain:
+    """The session goes on from a place that it had come to before."""
+
+    @pytest.mark.parametrize(
+        ("steps", "rest"),
+        [
+            ("keeps, asks, audio, complete, asks, begins again, asked", "audio, complete"),
+            ("asks, keeps, audio, complete, begins again, asked, audio", "complete"),
+            ("asked, IN_PROGRESS, keeps, IDLE, begins again, audio, complete", "IDLE"),
+            ("asked, call, complete, responds, keeps, audio, begins again, audio", "complete"),
+            ("asked, call, complete, keeps, responds, begins again and asks again, audio", "complete"),
+            ("asks, audio, complete, keeps, begins again and asks again, asked, audio", "complete"),
+        ],
+    )
+    @in_virtual_time
+    async def test_what_was_taken_back_is_waited_for_again(self, steps, rest):
+        played = await Played().play(steps)
+        assert not played.is_over
+        assert (await played.play(rest)).is_over
+
+    @in_virtual_time
+    async def test_what_was_answered_and_kept_is_not(self):
+        assert (await Played().play("asks, audio, complete, keeps, begins again, asked")).is_over
+
+    @in_virtual_time
+    async def test_it_may_begin_again_more_than_once(self):
+        steps = "asks, keeps, audio, complete, begins again, audio, complete, begins again, asked"
+        played = await Played().play(steps)
+        assert not played.is_over
+        assert (await played.play("audio, complete")).is_over
+
+
+class TestPartsOfAQuestion:
+    """A long question is asked in parts: each is answered before the next."""
+
+    @staticmethod
+    async def waiting(steps: str) -> tuple[Played, asyncio.Task[None]]:
+        played = await Played().play(steps)
+        task = asyncio.create_task(played.ending.until_answered())
+        await asyncio.sleep(0)
+        return played, task
+
+    @pytest.mark.parametrize(
+        ("steps", "rest"),
+        [
+            ("asks", "audio, complete"),
+            ("asks, audio", "complete"),
+            ("asks, audio, complete, asks", "audio, complete"),
+            ("asks, call", "responds to a model that waits, audio, complete"),
+            ("asks, IN_PROGRESS, audio", "complete, IDLE"),
+            ("asks, call, responds, complete", "5.1s"),
+        ],
+    )
+    @in_virtual_time
+    async def test_a_part_is_answered_like_the_whole(self, steps, rest):
+        played, task = await self.waiting(steps)
+        *before, last = rest.split(", ")
+        if before:
+            await played.play(", ".join(before))
+            await asyncio.sleep(0)
+        assert not task.done()
+        await played.play(last)
+        await asyncio.wait_for(task, 0.01)
+        assert not played.is_over, "more of the question is to come"
+
+    @in_virtual_time
+    async def test_a_part_that_is_answered_already(self):
+        played, task = await self.waiting("asks, audio, complete")
+        await asyncio.wait_for(task, 0.01)
+        assert not played.is_over
+
+    @in_virtual_time
+    async def test_the_last_part_ends_it(self):
+        played, task = await self.waiting("asks")
+        await played.play("audio, complete")
+        await asyncio.wait_for(task, 0.01)
+        await played.play("asks, asked, audio")
+        assert not played.is_over
+        assert (await played.play("complete")).is_over
+
+    @in_virtual_time
+    async def test_whether_an_answer_is_awaited(self):
+        played = await Played().play("asks")
+        assert not played.ending.awaited
+        task = asyncio.create_task(played.ending.until_answered())
+        await asyncio.sleep(0)
+        assert played.ending.awaited
+        await played.play("audio, complete")
+        await asyncio.wait_for(task, 0.01)
+        assert not played.ending.awaited
+        assert (await played.play("asks, asked")).ending.awaited

@@ -1,0 +1,169 @@
+"""How a run ended, as `--json` gives it: keys and units are public interface."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from livecli.endpoint import Endpoint
+from livecli.errors import (
+    AuthError,
+    CheckError,
+    ConnectError,
+    DeadlineError,
+    FileError,
+    Interrupted,
+    ProtocolError,
+    QuotaError,
+    ServerError,
+)
+from livecli.figures import Summary, error_json, latencies
+from livecli.protocol import events
+from livecli.protocol.platforms import Platform
+
+ENDPOINT = Endpoint(Platform.VERTEX, "wss://example.test/path", "gemini-3.8-live", "projects/p/…", "p", "us")
+
+
+def finished() -> Summary:
+    """A run that asked at 10 s and was answered."""
+    summary = Summary("q.wav", output="q.reply.wav", endpoint=ENDPOINT)
+    summary.note_opened("session-1", 0.0031, 0.0009)
+    stats = summary.stats
+    for at in (9.3, 9.65, 10.0):
+        stats.sent.add(events.AudioChunk(bytes(1024)), at)
+    stats.asked_at, stats.messages = 10.0, 7
+    for at in (10.004, 10.104):
+        stats.received.add(events.AudioChunk(bytes(4800), 24_000), at)
+    stats.audio_at, stats.sound_at = 10.004, 10.1042
+    stats.note(events.InputTranscript("where?"), 10.0)
+    stats.note(events.OutputTranscript("there"), 10.1)
+    stats.note(events.Grounding({"groundingChunks": [{"web": {"uri": "https://a.test/", "title": "A"}}]}), 10.1)
+    stats.note(events.GenerationComplete(), 10.2)
+    stats.note(events.Usage({"promptTokenCount": 10}), 10.31)
+    stats.note(events.TurnComplete(), 10.31)
+    return summary
+
+
+def test_a_run_that_went_well():
+    assert finished().as_json() == {
+        "schema": "livecli/summary@1",
+        "ok": True,
+        "exit_code": 0,
+        "error": None,
+        "input": "q.wav",
+        "output": "q.reply.wav",
+        "platform": "vertex",
+        "model": "gemini-3.8-live",
+        "url": "wss://example.test/path",
+        "session_id": "session-1",
+        "sent": {"chunks": 3, "bytes": 3072, "audio_seconds": 0.096, "seconds": 0.7},
+        "received": {"messages": 7, "chunks": 2, "bytes": 9600, "audio_seconds": 0.2, "sample_rate": 24_000},
+        "latency_ms": {"connect": 3.1, "setup": 0.9, "first_audio": 4.0, "first_sound": 104.2, "turn": 310.0},
+        "turn": {"complete": True, "interrupted": False, "reason": None},
+        "transcript": {"input": "where?", "output": "there"},
+        "usage": {"promptTokenCount": 10},
+        "citations": [{"title": "A", "uri": "https://a.test/"}],
+    }
+
+
+def test_a_run_that_never_began():
+    """What does not exist is null, and never 0."""
+    assert Summary("q.wav", error=FileError("no file")).as_json() == {
+        "schema": "livecli/summary@1",
+        "ok": False,
+        "exit_code": 3,
+        "error": {
+            "kind": "file",
+            "message": "no file",
+            "hint": None,
+            "close_code": None,
+            "close_reason": None,
+            "blamed": None,
+        },
+        "input": "q.wav",
+        "output": None,
+        "platform": None,
+        "model": None,
+        "url": None,
+        "session_id": None,
+        "sent": {"chunks": 0, "bytes": 0, "audio_seconds": 0.0, "seconds": None},
+        "received": {"messages": 0, "chunks": 0, "bytes": 0, "audio_seconds": 0.0, "sample_rate": None},
+        "latency_ms": {"connect": None, "setup": None, "first_audio": None, "first_sound": None, "turn": None},
+        "turn": {"complete": False, "interrupted": False, "reason": None},
+        "transcript": {"input": None, "output": None},
+        "usage": None,
+        "citations": None,
+    }
+
+
+def test_it_is_json():
+    summary = finished()
+    assert json.loads(json.dumps(summary.as_json())) == summary.as_json()
+
+
+def test_how_a_turn_ended():
+    summary = Summary("q.wav")
+    summary.stats.note(events.Interrupted(), 1.0)
+    summary.stats.note(events.TurnComplete("RESPONSE_REJECTED"), 2.0)
+    assert summary.as_json()["turn"] == {"complete": True, "interrupted": True, "reason": "RESPONSE_REJECTED"}
+
+
+def test_a_reply_that_began_before_the_question_ended_has_no_latency():
+    summary = finished()
+    summary.stats.audio_at = 9.5
+    assert latencies(summary) == pytest.approx(
+        {"connect": 3.1, "setup": 0.9, "first_audio": None, "first_sound": 104.2, "turn": 310.0}
+    )
+
+
+def test_a_connection_that_took_no_time_took_no_time():
+    summary = Summary("q.wav")
+    summary.note_opened(None, 0.0, 0.0)
+    assert summary.as_json()["latency_ms"]["connect"] == summary.as_json()["latency_ms"]["setup"] == 0.0
+
+
+def test_figures_are_rounded():
+    summary = Summary("q.wav")
+    summary.note_opened(None, 1 / 3000, None)
+    summary.stats.sent.add(events.AudioChunk(bytes(2)), 0.0)
+    summary.stats.sent.add(events.AudioChunk(bytes(2)), 1 / 3)
+    assert summary.as_json()["latency_ms"]["connect"] == 0.333
+    assert summary.as_json()["sent"] == {"chunks": 2, "bytes": 4, "audio_seconds": 0.0001, "seconds": 0.333}
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "status"),
+    [
+        (CheckError("x"), "check", 1),
+        (FileError("x"), "file", 3),
+        (AuthError("x"), "auth", 4),
+        (ConnectError("x"), "connect", 5),
+        (ServerError("x"), "server", 6),
+        (ProtocolError("x"), "server", 6),
+        (DeadlineError("x"), "timeout", 7),
+        (QuotaError("x"), "quota", 8),
+        (Interrupted(), "interrupted", 130),
+        (Interrupted("terminated", exit_status=143), "interrupted", 143),
+    ],
+)
+def test_a_run_that_failed(error, kind, status):
+    summary = finished()
+    summary.error = error
+    told = summary.as_json()
+    assert (told["ok"], told["exit_code"], told["error"]["kind"]) == (False, status, kind)
+    assert (summary.ok, summary.exit_code) == (False, status)
+    assert told["received"]["chunks"] == 2, "what came is told all the same"
+
+
+def test_an_error_with_all_that_is_known_of_it():
+    error = ServerError("refused", hint="do this", close_code=1007, close_reason="Invalid argument")
+    error.blamed = ("generationConfig.temperature",)
+    assert error_json(error) == {
+        "kind": "server",
+        "message": "refused",
+        "hint": "do this",
+        "close_code": 1007,
+        "close_reason": "Invalid argument",
+        "blamed": ["generationConfig.temperature"],
+    }
