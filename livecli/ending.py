@@ -77,7 +77,8 @@ class Ending:
     def follow(self, event: events.Event) -> None:
         """Something was received. `check` afterwards, once it is dealt with."""
         self._stop_settling()
-        if event.begins_answer:
+        # A transcript may come after the end of the turn whose sound it is of, so it proves no new turn.
+        if event.begins_answer and not isinstance(event, events.OutputTranscript):
             self._due.begin()
         match event:
             case events.TurnComplete():

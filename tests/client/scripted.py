@@ -109,11 +109,14 @@ class ScriptedSession:
             raise self._failure
         self._take(said)
 
-    def write(self, said: Sequence[events.Event]) -> bool:
+    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
         if self._send_seconds or self._failure is not None:
-            return False
+            return None
         self._take(said)
-        return True
+        return [b""] * len(said)
+
+    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        """No reporter listens."""
 
     def _take(self, said: Sequence[events.Event]) -> None:
         self.said += said

@@ -103,12 +103,18 @@ class ScriptedSession:
         self.messages += 1
         return self._incoming.popleft()  # type: ignore[return-value]
 
-    def write(self, said: Sequence[events.Event]) -> bool:
+    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
         if self.is_full or self.close_code is not None:
-            return False
+            return None
         self._check(said)
         self.said += said
-        return True
+        return [b""] * len(said)
+
+    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        """No reporter listens."""
+
+    async def close(self) -> None:
+        self.close_code = 1000
 
     async def send(self, event: events.Event) -> None:
         await self.send_all((event,))

@@ -364,7 +364,7 @@ class TestWhatATurnAnswers:
                 await line.send(chunk)
             asking = asyncio.create_task(talk.ask(listen))
             await asyncio.sleep(1.0)
-            assert talk.turns[0].has_begun
+            assert talk.turns[0].speaks
             await line.send(chunks[3])
             await asking
             await talk.ask(speaks)
