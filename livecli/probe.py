@@ -34,7 +34,8 @@ class Probe:
     @property
     def accepted(self) -> bool | None:
         """Whether the credential was."""
-        return {type(None): True, AuthError: False, ServerError: True}.get(type(self.error))
+        known = ((type(None), True), (AuthError, False), (ServerError, True))
+        return next((accepted for kind, accepted in known if isinstance(self.error, kind)), None)
 
     @property
     def model_available(self) -> bool | None:

@@ -67,6 +67,7 @@ class LiveProtocol:
         self.state = State.OPENED
         self.setup: events.Setup | None = None
         self._manual = False
+        self._shapes = codec.AudioShapes()
         self._sayable = CLIENT_MAY_SAY[self.state, self._manual]
 
     def send(self, *said: events.Event) -> bytes:
@@ -98,7 +99,7 @@ class LiveProtocol:
         service would refuse.
         """
         if self.side is Side.CLIENT:
-            received = codec.decode_server(frame)
+            received = codec.decode_server(frame, self._shapes)
             if self.state is not State.ACTIVE:
                 self._note(*received)
             return received

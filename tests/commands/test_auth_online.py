@@ -53,7 +53,7 @@ def test_in_plain_lines(livecli: Livecli) -> None:
         (("stall=30@setup",), ["--idle-timeout", "0.2"], 7, (True, None, None)),
         (("stall=30@connect",), ["--connect-timeout", "0.2"], 7, (False, None, None)),
         (("close=1011:The service is currently unavailable.@setup",), [], 8, (True, None, None)),
-        (("garbage@setup",), [], 6, (True, None, None)),
+        (("garbage@setup",), [], 6, (True, True, None)),
         (("close=1007:gemini-3.8-live is not supported in the live api.@setup",), [], 6, (True, True, False)),
     ],
 )

@@ -6,12 +6,13 @@ import base64
 import json
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.errors import ProtocolError
 from livecli.protocol import events
-from livecli.protocol.codec import audio_frames, decode_server, encode_server
+from livecli.protocol.codec import AudioShapes, decode_server, encode_server
+from livecli.protocol.machine import LiveProtocol, Side
 from livecli.protocol.platforms import Platform
 
 PCM = bytes(range(256))
@@ -42,16 +43,11 @@ FRAMES = {
 }  # fmt: skip
 
 
-def understood(frame: bytes):
+def understood(frame: bytes, shapes: AudioShapes | None = None):
     try:
-        return decode_server(frame)
+        return decode_server(frame, shapes)
     except ProtocolError as error:
         return str(error)
-
-
-@pytest.fixture(autouse=True)
-def nothing_learned(monkeypatch):
-    monkeypatch.setattr(audio_frames, "shapes", [])
 
 
 @pytest.mark.parametrize("name", FRAMES)
@@ -71,26 +67,38 @@ def nothing_learned(monkeypatch):
 )
 def test_another_text_in_the_place_of_the_base64_is_understood_as_without_a_neighbour(name, other):
     changed = FRAMES[name].replace(DATA.encode(), other)
-    alone = understood(changed)
-    audio_frames.shapes.clear()
+    shapes = AudioShapes()
     for _ in range(2):
-        understood(FRAMES[name])
-    assert understood(changed) == alone
+        understood(FRAMES[name], shapes)
+    assert understood(changed, shapes) == understood(changed)
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=50)
 @given(st.lists(st.tuples(st.sampled_from(sorted(FRAMES)), st.binary(min_size=1, max_size=300)), max_size=20))
 def test_frames_of_several_dialects_among_each_other(said):
     frames = [FRAMES[name].replace(DATA.encode(), base64.b64encode(pcm)) for name, pcm in said]
-    alone = []
-    for frame in frames:
-        audio_frames.shapes.clear()
-        alone.append(understood(frame))
-    assert [understood(frame) for frame in frames] == alone
+    shapes = AudioShapes()
+    assert [understood(frame, shapes) for frame in frames] == [understood(frame) for frame in frames]
 
 
 def test_the_shape_of_a_frame_is_learned():
-    decode_server(FRAMES["compact"])
-    [(before, after, rate)] = audio_frames.shapes
+    shapes = AudioShapes()
+    decode_server(FRAMES["compact"], shapes)
+    [(before, after, rate)] = shapes.latest
     assert before + DATA.encode() + after == FRAMES["compact"]
     assert rate == 24_000
+
+
+def test_a_frame_of_which_little_is_audio_is_not_kept():
+    shapes = AudioShapes()
+    frame = json.dumps(spoken(PART, later="x" * 5000)).encode()
+    assert decode_server(frame, shapes) == [events.AudioChunk(PCM, 24_000)]
+    assert shapes.latest == []
+
+
+def test_no_session_learns_from_another():
+    first, second = (LiveProtocol(Side.CLIENT, Platform.VERTEX) for _ in range(2))
+    chunk = events.AudioChunk(PCM, 24_000)
+    assert first.receive(FRAMES["Vertex"]) == second.receive(FRAMES["compact"]) == [chunk]
+    assert [len(session._shapes.latest) for session in (first, second)] == [1, 1]
+    assert first._shapes.latest != second._shapes.latest
