@@ -48,6 +48,7 @@ class Typed:
         self._stopping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._chat.sounding.broken = self._leave
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
