@@ -233,8 +233,10 @@ async def open_chat(options: Options, sounding: Sounding, takes: Takes, reporter
         yield chat
     finally:
         chat.end()
-        await sounding.unhear()  # or what it hears would open another one
-        await chat.close()
+        try:
+            await sounding.unhear()  # or what it hears would open another one
+        finally:
+            await chat.close()
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:

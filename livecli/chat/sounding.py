@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ..audio.pcm import rechunk
+from ..errors import LivecliError
 from ..playing import audible
 from ..report import Reporter
 from .choosing import named
@@ -56,6 +58,8 @@ class Sounding:
 
     `hear` takes what is spoken, `detect` has the service find out when, and `rest` tells it that the microphone is off.
     `ended` is done while that is off, with its error if that is why; with `tells` whoever waits for it tells the error.
+    An error that is no LivecliError, a bug, is not told but raised where the microphone is given back; `broken` is
+    called at once.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Sounding:
         self.hear: Hear = _nobody
         self.detect: Callable[[], Awaitable[None]] = _nothing
         self.rest: Callable[[], Awaitable[None]] = _nothing
+        self.broken: Callable[[], None] = lambda: None
         self.tells = False
         self._clock = asyncio.get_running_loop().time
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -140,7 +145,8 @@ class Sounding:
             speaker, default_speaker = await named("PLAYBACK", self._words, strict=False)
             self.half_duplex = is_half_duplex_wise(speaker or default_speaker, device or default)
         self._heard, self.ended = heard, asyncio.get_running_loop().create_future()
-        forwarding = asyncio.create_task(self._forward(heard, self.ended))
+        forwarding = asyncio.create_task(self._forward(heard))
+        forwarding.add_done_callback(partial(self._finish, self.ended))
         self._microphone.push_async_callback(_stopped, forwarding)
         muted = ", muted while an answer is heard" if self.half_duplex else ""
         self._reporter.remark(f"listening to {heard.name}{muted}")
@@ -185,38 +191,43 @@ class Sounding:
         finally:
             await self._speaker.aclose()
 
-    async def _forward(self, microphone: Microphone, ended: asyncio.Future[None]) -> None:
-        try:
-            async for pcm in rechunk(aiter(microphone), MICROPHONE_BYTES):
-                microphone.muted = self._is_deaf()
-                if self._pressed is not None:
-                    self._pressed.hear(pcm)
-                elif not (self.push_to_talk or self._paused):
-                    await self.hear(pcm, microphone.rate)
-        except Exception as error:  # noqa: BLE001 - whoever waits for the end gets it
-            self._lose(error, ended)
-        finally:
-            if not ended.done():
-                ended.set_result(None)
+    async def _forward(self, microphone: Microphone) -> None:
+        async for pcm in rechunk(aiter(microphone), MICROPHONE_BYTES):
+            microphone.muted = self._is_deaf()
+            if self._pressed is not None:
+                self._pressed.hear(pcm)
+            elif not (self.push_to_talk or self._paused):
+                await self.hear(pcm, microphone.rate)
 
     def _is_deaf(self) -> bool:
         if self.half_duplex and self.playing:
             self._deaf_until = self._clock() + TAIL_SECONDS
         return self._clock() < self._deaf_until
 
-    def _lose(self, error: Exception, ended: asyncio.Future[None]) -> None:
+    def _finish(self, ended: asyncio.Future[None], forwarding: asyncio.Task[None]) -> None:
+        error = None if forwarding.cancelled() else forwarding.exception()
+        waited = not ended.cancelled()  # by a signal, which cancels what waits for it
+        if error is None:
+            if waited:
+                ended.set_result(None)
+            return
         self._heard = None
         if self._pressed is not None:
             self.press()
-        ended.set_exception(error)
-        ended.exception()  # it is no oversight if nobody waits
-        if not self.tells:
-            self._reporter.warning(f"the microphone is off: {getattr(error, 'message', None) or error}")
+        if waited:
+            ended.set_exception(error)
+            ended.exception()  # it is no oversight if nobody waits
+        if not isinstance(error, LivecliError):
+            self.broken()
+        elif not self.tells:
+            self._reporter.warning(f"the microphone is off: {error.message}")
 
 
 async def _stopped(task: asyncio.Task[None]) -> None:
     task.cancel()
     await asyncio.wait([task])
+    if not task.cancelled() and not isinstance(task.exception(), LivecliError):
+        task.result()  # a bug is not to be hidden
 
 
 async def _nobody(pcm: bytes, rate: int) -> None:

@@ -22,6 +22,8 @@ TURNS = ("send",)
 class Typed:
     """A block in which lines may be typed; at its end what is still under way is given up.
 
+    An error that is no LivecliError, a bug, ends the chat: `leave` is called, and the end of the block raises it.
+
     `echo` takes each line, `show` what a command returns, `complain` what goes wrong. `cut` is called where an
     answer is about to be interrupted, `leave` by `/quit`.
     """
@@ -40,17 +42,21 @@ class Typed:
         self._echo = echo
         self._show, self._complain, self._cut, self._leave = show, complain, cut, leave
         self._tasks: set[asyncio.Task[None]] = set()
+        self._bug: BaseException | None = None
         self._order = asyncio.Lock()  # fair: a line is begun after the one before it, and after a command is done
         self._talking: Pressed | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
+        self._chat.sounding.broken = self._leave
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
         self._give_up()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        if self._bug:
+            raise self._bug
 
     def say(self, line: str) -> None:
         """A line, or a command."""
@@ -116,8 +122,14 @@ class Typed:
     def _start(self, deed: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.create_task(self._do(deed))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._finish)
         return task
+
+    def _finish(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (bug := task.exception()):
+            self._bug = self._bug or bug
+            self._leave()
 
     async def _do(self, deed: Awaitable[None]) -> None:
         try:

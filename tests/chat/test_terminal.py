@@ -19,6 +19,7 @@ import pytest
 from livecli.emulator.script import Scripted
 from livecli.emulator.script_file import read_script
 from livecli.emulator.server import running
+from tests.breaking import breaking
 from tests.serving import Served, serving
 from tests.terminal import Terminal, Terminals
 
@@ -461,3 +462,13 @@ def test_answers_go_to_a_standard_output_that_is_no_terminal(chat):
     opened.wait("<b>d</b>")
     leave(opened)
     assert (opened.folder / "answers").read_text().startswith("hello\na\x1b[31mred")
+
+
+def test_a_bug_in_a_turn_ends_the_chat_with_a_traceback(chat, tmp_path):
+    opened = chat(**breaking(tmp_path / "broken", "livecli.chat.chatting", "Chat.say"))
+    opened.enter("hello")
+    screen = opened.wait("[the end]")
+    assert "Traceback" in screen
+    assert "ZeroDivisionError: a bug" in screen
+    assert "error: this is a bug in livecli" in screen
+    assert opened.failed() == 70

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from tests.breaking import breaking
 from tests.commands.conftest import tone
 from tests.serving import serving
 from tests.sound_server import RATE
@@ -17,7 +18,7 @@ def spoken(terminal, sound_server):
     """A terminal with a chat that hears."""
     variables = {name: sound_server.env[name] for name in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_SERVER")}
     with serving() as served:
-        yield lambda *words: terminal("chat", "--base-url", served.url, "--mic", *words, **variables)
+        yield lambda *words, **how: terminal("chat", "--base-url", served.url, "--mic", *words, **variables, **how)
 
 
 def test_space_begins_and_ends_what_is_said_where_nothing_is_typed(spoken, sound_server):
@@ -47,3 +48,11 @@ def test_the_meter_moves_and_the_microphone_can_be_turned_off(spoken, sound_serv
     opened.wait("the microphone is off", without="mic ▯")
     opened.press("C-d")
     assert opened.left() == 0
+
+
+def test_a_bug_while_it_listens_ends_the_chat(spoken, tmp_path):
+    opened = spoken("--full-duplex", **breaking(tmp_path / "broken", "livecli.chat.chatting", "Chat.hear"))
+    screen = opened.wait("[the end]")
+    assert "ZeroDivisionError: a bug" in screen
+    assert "the microphone is off" not in screen
+    assert opened.failed() == 70

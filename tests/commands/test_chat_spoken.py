@@ -14,6 +14,7 @@ import pytest
 
 from livecli.audio.files import SAMPLE, read_sound
 from livecli.emulator.behaviours import Say
+from tests.breaking import breaking
 from tests.commands.conftest import read_wav, tone
 from tests.likeness import likeness
 from tests.serving import serving
@@ -121,6 +122,17 @@ def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, quest
     rate, pcm = read_wav(tmp_path / "kept" / "turn-001.wav")
     assert len(pcm) == turn["received"]["bytes"] > rate
     assert "**You:**" in (tmp_path / "kept" / "conversation.md").read_text()
+
+
+def test_a_bug_while_it_listens_is_no_lost_microphone(spawn, sound_server, monkeypatch, tmp_path):
+    for name, value in breaking(tmp_path / "broken", "livecli.chat.chatting", "Chat.hear").items():
+        monkeypatch.setenv(name, value)
+    with serving() as server:
+        process = spawn("chat", "--mic", "--base-url", server.url, stdin=subprocess.DEVNULL)
+        _, err = process.communicate(timeout=SECONDS_AT_MOST)
+    assert process.returncode == 70
+    assert b"ZeroDivisionError: a bug" in err
+    assert b"the microphone is off" not in err
 
 
 def test_turn_after_turn_is_heard(chatting, sound_server):
