@@ -49,7 +49,6 @@ async def test_a_turn_that_does_not_begin_is_not_waited_for():
         events.Thought("a"),
         events.ModelCode({"executableCode": {}}),
         events.ToolCall(()),
-        events.OutputTranscript("a"),
     ],
 )
 async def test_a_turn_that_begins_is_waited_for(first):
@@ -63,7 +62,13 @@ async def test_a_turn_that_begins_is_waited_for(first):
 
 @pytest.mark.parametrize(
     "other",
-    [events.OutputTranscript("", finished=True), events.InputTranscript("a"), events.Usage({}), events.Grounding({})],
+    [
+        events.OutputTranscript("a"),
+        events.OutputTranscript("", finished=True),
+        events.InputTranscript("a"),
+        events.Usage({}),
+        events.Grounding({}),
+    ],
 )
 async def test_what_comes_late_of_the_turn_before_begins_none(other):
     ending = doubtful()
