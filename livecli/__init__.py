@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .api import connect as connect
     from .api import send as send
-    from .client import Session as Session
+    from .client.session import Session as Session
     from .errors import AuthError as AuthError
     from .errors import CheckError as CheckError
     from .errors import ConnectError as ConnectError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from .errors import QuotaError as QuotaError
     from .errors import ServerError as ServerError
     from .errors import UsageError as UsageError
-    from .figures import Summary as Summary
     from .protocol.events import ActivityEnd as ActivityEnd
     from .protocol.events import ActivityStart as ActivityStart
     from .protocol.events import AudioChunk as AudioChunk
@@ -48,11 +47,12 @@ if TYPE_CHECKING:
     from .protocol.events import ToolResponse as ToolResponse
     from .protocol.events import TurnComplete as TurnComplete
     from .protocol.events import Usage as Usage
+    from .report.summary import Summary as Summary
 
 _HOMES = {
     "api": "connect send",
-    "client": "Session",
-    "figures": "Summary",
+    "client.session": "Session",
+    "report.summary": "Summary",
     "errors": "AuthError CheckError ConnectError DeadlineError FileError LivecliError ProtocolError QuotaError "
     "ServerError UsageError",
     "protocol.events": "ActivityEnd ActivityStart AudioChunk AudioStreamEnd ClientTurns Event GenerationComplete "

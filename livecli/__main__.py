@@ -28,12 +28,12 @@ def main(argv: Sequence[str]) -> int:
     except (OutputClosed, BrokenPipeError):
         return OutputClosed.status  # whoever read us has what it wanted: no word about it
     except LivecliError as error:
-        from .complaint import complain
+        from .process.stdio import complain
 
         complain(error, debug="--debug" in argv)
         return error.exit_status
     except Exception as error:  # noqa: BLE001 - this is the last place
-        from .complaint import tell_traceback
+        from .process.stdio import tell_traceback
 
         tell_traceback(error)
         sys.stderr.write(
@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    from .stdout import cannot_write, write_out
+    from .process.stdout import cannot_write, write_out
 
     if argv == ["--version"]:  # asked for by scripts at every start: not worth loading the command line for
         write_out(f"livecli {__version__}\n")
@@ -51,7 +51,7 @@ def _run(argv: list[str]) -> int:
 
     import typer
 
-    from .cli import app_for
+    from .cli.app import app_for
 
     try:
         words = argv or ["--help"]
@@ -81,7 +81,7 @@ def run() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        from .stdout import cannot_write
+        from .process.stdout import cannot_write
 
         status = status or cannot_write(error).exit_status
     try:

@@ -14,17 +14,17 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
-from .asking import Sending
-from .client import Session
-from .configuration import Activity, Configuration, setup
+from .client.open import Timeouts, open_authorised, reachable
+from .client.sender import Sending
+from .client.session import Session
 from .credentials import resolve
-from .endpoint import Wanted
 from .errors import UsageError
-from .figures import Summary
-from .opening import Timeouts, open_authorised, reachable
-from .protocol.platforms import Platform
-from .question import Question, ask
-from .report import Reporter
+from .protocol.endpoint import Wanted
+from .protocol.platform import Platform
+from .protocol.setup import Activity, Configuration, setup
+from .report.reporter import Reporter
+from .report.summary import Summary
+from .runs.request import Question, ask
 
 
 class Options(TypedDict, total=False):

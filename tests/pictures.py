@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from livecli.emulator.script import Scripted
-from livecli.emulator.script_file import read_script
+from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script_file import read_script
 from tests.serving import serving
 from tests.terminal import Terminal, Tmux
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import pytest
 
 import livecli
-from livecli.audio.files import SAMPLE
+from livecli.media.file_source import SAMPLE
 
 from .serving import serving
 

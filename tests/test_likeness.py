@@ -3,7 +3,7 @@
 import numpy
 import pytest
 
-from livecli.audio.files import SAMPLE, read_sound
+from livecli.media.file_source import SAMPLE, read_sound
 from tests.likeness import likeness
 from tests.sound_server import RATE
 

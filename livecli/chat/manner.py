@@ -6,10 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ..audio.pcm import AudioSink
+from ..media.pcm import AudioSink
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
-from .record import Entry
+from .transcript import Entry
 
 
 @dataclass(frozen=True)

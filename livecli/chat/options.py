@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ..asking import Sending
-from ..configuration import Configuration
-from ..endpoint import Wanted
-from ..opening import Timeouts
+from ..client.open import Timeouts
+from ..client.sender import Sending
+from ..protocol.endpoint import Wanted
+from ..protocol.setup import Configuration
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
 

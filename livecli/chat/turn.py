@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from ..exchange import Exchange
-from ..figures import Summary
+from ..client.turn import Exchange
 from ..protocol import events
-from .record import Entry
+from ..report.summary import Summary
+from .transcript import Entry
 
 LATE = (events.OutputTranscript, events.Usage, events.Grounding)
 """What may come after the turn that it belongs to, as may the transcript of what was spoken."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
-from ..report import Reporter
+from ..report.reporter import Reporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .crowd import Crowd
+    from .batch import Crowd
     from .lines import Lines
 
 
@@ -32,10 +32,10 @@ def crowd_of(
 ) -> Crowd:
     """Whoever tells so many runs at once, in the same two ways."""
     if is_lively() and not quiet:
-        from .crowd_live import LiveCrowd
+        from .batch_live import LiveCrowd
 
         return LiveCrowd(total, verbose=verbose, debug=debug, explain=explain)
-    from .crowd import Crowd
+    from .batch import Crowd
 
     return Crowd(total, quiet=quiet, verbose=verbose, debug=debug, explain=explain)
 
@@ -53,9 +53,9 @@ def has_prompt() -> bool:
 def chat_reporter(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
     """Whoever tells a chat. `silent`: standard output is not for the answers."""
     if has_prompt():
-        from .shown import Shown
+        from .chat_terminal import Shown
 
         return Shown(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
-    from .answers import Answers
+    from .chat_pipe import Answers
 
     return Answers(silent=silent, quiet=quiet, verbose=verbose, debug=debug)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ..complaint import one_line
-from ..figures import Summary, latencies
-from ..tally import Tally, percentile
-from .words import NONE, count, milliseconds, seconds
+from ..process.stdio import one_line
+from ..report.batch_stats import Tally, percentile
+from ..report.summary import Summary, latencies
+from .formatting import NONE, count, milliseconds, seconds
 
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 

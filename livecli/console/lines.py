@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 
-from ..complaint import complain, one_line, say
-from ..endpoint import Endpoint
+from ..client.retry import Retry
 from ..errors import LivecliError, OutputClosed
-from ..figures import Summary
+from ..process.stdio import complain, one_line, say
 from ..protocol import events
+from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
-from ..report import Reporter, event_fields, type_name
-from ..retrying import Retry
-from . import words
+from ..report.reporter import Reporter, event_fields, type_name
+from ..report.summary import Summary
+from . import formatting
 
 PROGRESS_SECONDS = 10.0
 
@@ -45,7 +45,7 @@ class Lines(Reporter):
         self._summary, self._seconds = summary, seconds
         self._chunks = {"sent": 0, "received": 0}
         self._next_progress = PROGRESS_SECONDS
-        length = [words.seconds(seconds)] if seconds is not None else []
+        length = [formatting.seconds(seconds)] if seconds is not None else []
         facts = ", ".join([*length, *([description] if description else [])])
         name = "standard input" if summary.input == "-" else one_line(summary.input)
         self.talk(f"{name}{': ' if facts else ''}{facts}")
@@ -57,7 +57,8 @@ class Lines(Reporter):
         self.talk(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
 
     def connected(self, summary: Summary) -> None:
-        connect, setup = (words.milliseconds(1000 * (s or 0)) for s in (summary.connect_seconds, summary.setup_seconds))
+        steps = summary.connect_seconds, summary.setup_seconds
+        connect, setup = (formatting.milliseconds(1000 * (seconds or 0)) for seconds in steps)
         self.talk(f"connected in {connect}, set up in {setup}")
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
@@ -65,7 +66,7 @@ class Lines(Reporter):
             self._tell_event(direction, event, at)
         if at >= self._next_progress and self._summary:
             self._next_progress = at + PROGRESS_SECONDS
-            sent, received = words.progress(self._summary, self._seconds)
+            sent, received = formatting.progress(self._summary, self._seconds)
             self.talk(f"sent {sent}; received {received}")
 
     def _tell_event(self, direction: str, event: events.Event, at: float) -> None:
@@ -88,14 +89,14 @@ class Lines(Reporter):
             self.write(f"{at:8.3f} s  {direction} close: {code} {one_line(reason or '')}".rstrip())
 
     def called(self, call: FunctionCall) -> None:
-        self.talk(f"tool {words.call(call.name, call.args)}")
+        self.talk(f"tool {formatting.call(call.name, call.args)}")
 
     def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
         name = one_line(call.name)
         if failed:
-            self.write(f"warning: {name}: {words.short(str(response['error']))}")
+            self.write(f"warning: {name}: {formatting.short(str(response['error']))}")
         else:
-            self.talk(f"{name}: {words.result(response)}")
+            self.talk(f"{name}: {formatting.result(response)}")
         if self._verbose and not self._quiet:
             for line in noise.splitlines():
                 self.write(f"{name}: {one_line(line)}")
@@ -131,9 +132,9 @@ class Lines(Reporter):
     def tell_summary(self, summary: Summary) -> None:
         """The figures of the run."""
         self.talk(f"{'':28}  {'sent':>22}  {'received':>22}")
-        for name, sent, received in words.transfers(summary):
+        for name, sent, received in formatting.transfers(summary):
             self.talk(f"{name:28}  {sent:>22}  {received:>22}")
-        for name, value in words.facts(summary):
+        for name, value in formatting.facts(summary):
             self.talk(f"{name:10}{value}")
 
 

@@ -8,8 +8,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from ..figures import Summary
-from . import words
+from ..report.summary import Summary
+from . import formatting
 from .lines import Lines
 
 REFRESHES_PER_SECOND = 10
@@ -45,7 +45,7 @@ class Live(Lines):
             (self._display.stop if begins else self._display.start)()
 
     def _lines(self, summary: Summary) -> RenderableType:
-        sent, received = words.progress(summary, self._seconds)
+        sent, received = formatting.progress(summary, self._seconds)
         bar = ProgressBar(
             total=self._seconds,
             completed=summary.stats.sent.audio_seconds,
@@ -75,11 +75,11 @@ class Live(Lines):
         table.add_column("")
         table.add_column("sent", justify="right", style="cyan")
         table.add_column("received", justify="right", style="green")
-        for name, sent, received in words.transfers(summary):
+        for name, sent, received in formatting.transfers(summary):
             table.add_row(Text(name, style="dim"), sent, received)
         facts = Table.grid(padding=(0, 2, 0, 0))
         facts.add_column(style="dim")
         facts.add_column(overflow="fold")
-        for name, value in words.facts(summary):
+        for name, value in formatting.facts(summary):
             facts.add_row(name, Text(value, style="bold" if name == "reply" else ""))
         self._console.print(Group(table, "", facts))

@@ -17,9 +17,9 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from ..protocol.messages import FunctionCall
-from . import words
-from .completing import Commands, Completable, is_command
-from .remembered import history
+from . import formatting
+from .completion import Commands, Completable, is_command
+from .history import history
 from .screen import STYLE, Screen
 from .wrapping import safe
 
@@ -103,7 +103,7 @@ class Prompt:
         """Whether `call` may run. What is being typed stays, and is no answer."""
         async with self._asking:
             answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._question = f"run {words.call(call.name, call.args)}?", answer
+            self._question = f"run {formatting.call(call.name, call.args)}?", answer
             self._pressed_at = time.monotonic()
             self._app.invalidate()
             try:

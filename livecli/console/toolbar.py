@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-from ..complaint import one_line
-from . import words
+from ..process.stdio import one_line
+from . import formatting
 
 BAR_CELLS = 12
 QUIETEST_DBFS = -60.0
@@ -27,7 +27,7 @@ def toolbar(state: State, model: str, latency_ms: float | None, trouble: str) ->
     kind = "trouble" if trouble else state.doing.partition(" ")[0]
     others = [
         one_line(model),
-        words.milliseconds(latency_ms) if latency_ms is not None else "",
+        formatting.milliseconds(latency_ms) if latency_ms is not None else "",
         "speaker" if state.speaks else "",
         f"mic {meter(state.level_dbfs)}" if state.level_dbfs is not None else "",
     ]

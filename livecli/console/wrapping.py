@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prompt_toolkit.utils import get_cwidth
 
-from ..complaint import one_line
+from ..process.stdio import one_line
 
 CLOSING = "、。，．・：；？！）］｝」』】〉》ー"
 """No row begins with one of these."""

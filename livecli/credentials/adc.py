@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..endpoint import Environment, value
 from ..errors import AuthError, ConnectError
+from ..protocol.endpoint import Environment, value
 from . import gcloud
 from .credential import Credential, Kind, cleaned, quota_project
-from .reasons import reason_in, unreachable
+from .token_errors import reason_in, unreachable
 
 SOURCE = "application default credentials"
 FILE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"

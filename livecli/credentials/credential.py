@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
-from ..endpoint import Environment, value
 from ..errors import AuthError
+from ..protocol.endpoint import Environment, value
 from ..record import record
 
 TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..endpoint import Endpoint, Environment, Wanted, base_url, build, choose_platform, is_loopback, value
 from ..errors import AuthError, LivecliError
-from ..protocol.platforms import Platform
+from ..protocol.endpoint import Endpoint, Environment, Wanted, base_url, build, choose_platform, is_loopback, value
+from ..protocol.platform import Platform
 from ..record import record
-from . import gcloud, stored
+from . import gcloud
+from . import stored_key as stored
 from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, file_credential
 from .credential import (
     EPHEMERAL_PREFIX,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..endpoint import Environment, value
+from ..protocol.endpoint import Environment, value
 
 
 def credentials_file(environ: Environment) -> Path:

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ..protocol.models import MODELS, Model
-from .behaviours import Behaviour, Echo
+from .access import NOTHING_REQUIRED, Required
+from .core.behaviour import Behaviour, Echo
+from .core.lifetime import UNLIMITED, Limits
 from .faults import Faults
-from .handshake import NOTHING_REQUIRED, Required
-from .lifetime import UNLIMITED, Limits
 from .replay import Play
 
 

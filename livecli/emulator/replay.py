@@ -19,12 +19,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..audio.pcm import SAMPLE_BYTES
+from ..media.pcm import SAMPLE_BYTES
 from ..mistake import Mistake
 from ..protocol import events
-from ..protocol.closes import Refusal
+from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
-from .recording import Direction, Recorded
+from .wire_log import Direction, Recorded
 
 
 class Kind(StrEnum):

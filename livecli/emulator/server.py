@@ -18,19 +18,19 @@ from datetime import UTC, datetime
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from ..audio import resample
 from ..errors import ConnectError
+from ..media import resample
 from ..protocol.models import Platform
-from . import handshake
+from . import access
 from .compression import InflateOnlyFactory
-from .connection import Connection, Transports
-from .ephemeral import Mint, mints_at
+from .core.handles import Sessions
+from .ephemeral_tokens import Mint, mints_at
+from .fault_injector import at_upgrade
 from .log import Log, errors_as_lines, printable, silent
 from .options import AS_GOOGLE, Options
 from .paths import asks_for_health, service_at
-from .resumption import Sessions
 from .session import CLOSE_SECONDS, Session
-from .troubles import at_upgrade
+from .websocket import Connection, Transports
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -162,7 +162,7 @@ class _Doors:
         objection = self._objection_to(request)
         if objection is None or service.platform is Platform.DEVELOPER:
             return None
-        refusal = handshake.UPGRADE_REFUSALS[objection]
+        refusal = access.UPGRADE_REFUSALS[objection]
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
         return _json(connection, refusal.code, refusal.body)
 
@@ -172,7 +172,7 @@ class _Doors:
         self._log(f"refused a token: {refusal.code} {refusal.status}" if refusal else "made an ephemeral token")
         return _json(connection, refusal.code if refusal else 200, body)
 
-    def _objection_to(self, request: Request) -> handshake.Objection | None:
+    def _objection_to(self, request: Request) -> access.Objection | None:
         return self._options.required.objection_to(request.path, request.headers.raw_items())
 
     async def _greet(self, socket: ServerConnection) -> None:
@@ -183,7 +183,7 @@ class _Doors:
         assert service is not None, "other paths are answered with 404"
         token = self._mint.token_in(path, headers) if service.platform is Platform.DEVELOPER else None
         objection = None if token else self._objection_to(socket.request)
-        unwelcome = handshake.session_refusal(objection) if objection else None
+        unwelcome = access.session_refusal(objection) if objection else None
 
         def log(line: str) -> None:
             self._log(printable(f"[{number}] {line}"))

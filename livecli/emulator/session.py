@@ -21,20 +21,20 @@ from websockets.protocol import State
 
 from ..errors import ProtocolError
 from ..protocol import events
-from ..protocol.closes import Refusal
+from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client, decode_server
 from ..protocol.machine import LiveProtocol, Side
-from .answer import Message
-from .conversation import Conversation
-from .ephemeral import Token
-from .handshake import session_refusal
+from .access import session_refusal
+from .core.conversation import Conversation
+from .core.handles import Sessions
+from .core.response import Message
+from .core.utterance import BYTES_PER_SECOND
+from .ephemeral_tokens import Token
+from .fault_injector import Troubles
 from .log import Log
 from .options import Options
 from .paths import Service
 from .replay import Replay
-from .resumption import Sessions
-from .troubles import Troubles
-from .utterance import BYTES_PER_SECOND
 
 HELD_IN_MEMORY_BYTES = 20 * BYTES_PER_SECOND
 """Of an utterance; the rest goes into an unlinked temporary file."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from ..errors import LivecliError
-from .answer import Answer
-from .answers import TABLE
+from .close_cause import Answer
+from .close_table import TABLE
 from .situation import Situation
 
 

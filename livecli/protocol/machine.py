@@ -11,9 +11,9 @@ from enum import Enum, auto
 from typing import Any
 
 from ..errors import ProtocolError
-from . import closes, codec, events
-from .closes import Refusal
-from .platforms import Platform
+from . import close_reasons, codec, events
+from .close_reasons import Refusal
+from .platform import Platform
 
 
 class Side(Enum):
@@ -132,7 +132,7 @@ class LiveProtocol:
 
     def _refusal_reason(self, event: events.Event) -> str:
         about_activity = self.state is State.ACTIVE and type(event) in MANUAL | AUTOMATIC
-        return closes.PRECONDITION_FAILED if about_activity else closes.INVALID_ARGUMENT
+        return close_reasons.PRECONDITION_FAILED if about_activity else close_reasons.INVALID_ARGUMENT
 
 
 def _detection_is_off(setup: dict[str, Any]) -> bool:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .platforms import DEFAULT_MODEL as DEFAULT_MODEL  # noqa: PLC0414 - the emulator has them from here
-from .platforms import Platform as Platform  # noqa: PLC0414
+from .platform import DEFAULT_MODEL as DEFAULT_MODEL  # noqa: PLC0414 - the emulator has them from here
+from .platform import Platform as Platform  # noqa: PLC0414
 
 BOTH = frozenset(Platform)
 VERTEX = frozenset({Platform.VERTEX})

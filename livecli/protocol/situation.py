@@ -10,7 +10,7 @@ from typing import Any
 from . import events
 from .codec import setup_json
 from .models import MODELS, Platform, current_models
-from .suspects import suspects
+from .setup_rules import suspects
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import CheckError, ProtocolError
 from ..protocol import events
 from ..protocol.messages import FunctionCall, FunctionResponse
-from ..report import Reporter
+from ..report.reporter import Reporter
 from .toolbox import Tool, Toolbox
 
 if TYPE_CHECKING:

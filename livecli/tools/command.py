@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
-from ..protocol.codec.spelling import is_too_deep
+from ..protocol.codec.proto_json import is_too_deep
 from ..protocol.messages import Json
 from ..record import record
 from .toolbox import Tool

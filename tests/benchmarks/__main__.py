@@ -8,7 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import chart, first_byte, latency, load, memory, pace, reply, starts, table, throughput
+from tests.benchmarks import chart, first_byte, latency, load, memory, pace, reply, starts, table, throughput
+
 from .environment import BENCHMARKS, versions
 from .measure import Failed, Figure, Stage
 from .sink import Sink

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Callable
 
-from . import sounds
+from tests.benchmarks import sounds
+
 from .clients import CLIENTS
 from .measure import PYTHON, Case, Figure, Rounds, Stage, divided, in_milliseconds, interleaved
 from .table import number

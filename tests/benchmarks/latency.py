@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from . import clients, sounds
+from tests.benchmarks import clients, sounds
+
 from .measure import Case, Failed, Figure, Stage, interleaved
 from .sink import ANSWER
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from . import sounds
+from tests.benchmarks import sounds
+
 from .clients import google_genai, livecli
 from .measure import Case, Figure, Rounds, Stage, divided, interleaved
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 
-from . import clients, sounds
+from tests.benchmarks import clients, sounds
+
 from .measure import Case, Figure, Stage, divided, interleaved
 from .sink import ANSWER, audio_frame
 

@@ -19,7 +19,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from . import sessions_chart, sounds, table
+from tests.benchmarks import sessions_chart, sounds, table
+
 from .crowd import cpu_seconds, memory_bytes, waited_seconds
 from .environment import BENCHMARKS
 from .hall import REPLY_BYTES

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 
-from . import clients, sounds
+from tests.benchmarks import clients, sounds
+
 from .measure import Case, Figure, Rounds, Stage, divided, interleaved
 
 SECONDS = {  # of audio, 31.25 chunks each: as much as takes a good part of a second

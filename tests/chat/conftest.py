@@ -7,12 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from livecli.chat.chatting import open_chat
+from livecli.chat.chat import open_chat
 from livecli.chat.options import Options
-from livecli.chat.sounding import Sounding
-from livecli.chat.takes import Takes
-from livecli.endpoint import Wanted
-from livecli.report import Reporter
+from livecli.chat.recordings import Takes
+from livecli.chat.voice import Sounding
+from livecli.protocol.endpoint import Wanted
+from livecli.report.reporter import Reporter
 
 SECONDS_AT_MOST = 20
 

@@ -7,12 +7,12 @@ import time
 
 import pytest
 
-from livecli.audio.playback import Speaker
-from livecli.configuration import Activity, Configuration
-from livecli.emulator.behaviours import Say
+from livecli.emulator.core.behaviour import Say
+from livecli.media.speaker import Speaker
 from livecli.protocol import events
+from livecli.protocol.setup import Activity, Configuration
 from tests.chat.conftest import Told, settled
-from tests.commands.conftest import tone
+from tests.end_to_end.conftest import tone
 from tests.serving import serving
 
 SILENT_SECONDS_AT_MOST = 0.05

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.script import Scripted
-from livecli.emulator.script_file import read_script
+from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script_file import read_script
 from livecli.emulator.server import running
 from tests.breaking import breaking
 from tests.serving import Served, serving
@@ -465,7 +465,7 @@ def test_answers_go_to_a_standard_output_that_is_no_terminal(chat):
 
 
 def test_a_bug_in_a_turn_ends_the_chat_with_a_traceback(chat, tmp_path):
-    opened = chat(**breaking(tmp_path / "broken", "livecli.chat.chatting", "Chat.say"))
+    opened = chat(**breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.say"))
     opened.enter("hello")
     screen = opened.wait("[the end]")
     assert "Traceback" in screen

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from tests.breaking import breaking
-from tests.commands.conftest import tone
+from tests.end_to_end.conftest import tone
 from tests.serving import serving
 from tests.sound_server import RATE
 
@@ -51,7 +51,7 @@ def test_the_meter_moves_and_the_microphone_can_be_turned_off(spoken, sound_serv
 
 
 def test_a_bug_while_it_listens_ends_the_chat(spoken, tmp_path):
-    opened = spoken("--full-duplex", **breaking(tmp_path / "broken", "livecli.chat.chatting", "Chat.hear"))
+    opened = spoken("--full-duplex", **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.hear"))
     screen = opened.wait("[the end]")
     assert "ZeroDivisionError: a bug" in screen
     assert "the microphone is off" not in screen

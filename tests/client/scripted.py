@@ -15,18 +15,18 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from livecli.asking import Sending
-from livecli.client import Timings
-from livecli.configuration import Activity, Configuration, setup
-from livecli.endpoint import Endpoint
+from livecli.client.resumable import Line
+from livecli.client.resumption import Resumption
+from livecli.client.sender import Sending
+from livecli.client.session import Timings
+from livecli.client.turn import Exchange
 from livecli.errors import ConnectError, LivecliError, ServerError
-from livecli.exchange import Exchange
-from livecli.figures import TransferStats
-from livecli.line import Line
 from livecli.protocol import events
-from livecli.protocol.platforms import Platform
-from livecli.report import Reporter
-from livecli.resumption import Resumption
+from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.platform import Platform
+from livecli.protocol.setup import Activity, Configuration, setup
+from livecli.report.reporter import Reporter
+from livecli.report.summary import TransferStats
 from livecli.tools.toolbox import Toolbox
 
 

@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from livecli.connection import dial
-from livecli.endpoint import Endpoint
+from livecli.client.connect_errors import BODY_CHARACTERS, failures_as_errors, message_in, refused_upgrade
+from livecli.client.connection import dial
 from livecli.errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
-from livecli.protocol.platforms import Platform
-from livecli.upgrade import BODY_CHARACTERS, failures_as_errors, message_in, refused_upgrade
+from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.platform import Platform
 
 MODEL = "gemini-3.8-live"
 PATIENCE_SECONDS = 10.0

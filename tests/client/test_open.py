@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from livecli.client.open import Timeouts, open_authorised, open_line, open_session, reachable, resolved
+from livecli.client.retry import Retry
 from livecli.credentials import Credential, Kind
-from livecli.endpoint import Endpoint, Wanted
 from livecli.errors import AuthError, ConnectError, DeadlineError, QuotaError, ServerError, UsageError
-from livecli.opening import Timeouts, open_authorised, open_line, open_session, reachable, resolved
 from livecli.protocol import events, messages
-from livecli.protocol.platforms import Platform
-from livecli.report import Reporter
-from livecli.retrying import Retry
+from livecli.protocol.endpoint import Endpoint, Wanted
+from livecli.protocol.platform import Platform
+from livecli.report.reporter import Reporter
 from tests.live_server import Connection, live_server
 
 MODEL = "gemini-3.8-live"
@@ -146,7 +146,7 @@ class TestResolved:
             assert has_run.wait(WAIT_SECONDS), "the loop is blocked"
             return endpoint("ws://127.0.0.1:1"), NO_CREDENTIAL
 
-        monkeypatch.setattr("livecli.opening.resolve", asks)
+        monkeypatch.setattr("livecli.client.open.resolve", asks)
         resolving = asyncio.create_task(resolved(Wanted()))
         asyncio.get_running_loop().call_soon(has_run.set)
         assert await resolving == (endpoint("ws://127.0.0.1:1"), NO_CREDENTIAL)

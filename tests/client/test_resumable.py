@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
+from livecli.client.life import LASTING_SECONDS
+from livecli.client.resumable import Line
+from livecli.client.resumption import History, Resumption
+from livecli.client.retransmit import Tail
+from livecli.client.retry import Retry
 from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError, ServerError
-from livecli.life import LASTING_SECONDS
-from livecli.line import Line
 from livecli.protocol import events, messages
 from livecli.protocol.codec import setup_json
-from livecli.report import Reporter
-from livecli.resumption import History, Resumption
-from livecli.retrying import Retry
-from livecli.tail import Tail
+from livecli.report.reporter import Reporter
 from tests.virtual_time import idle, in_virtual_time
 
 MODEL = "gemini-3.8-live"

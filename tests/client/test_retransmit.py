@@ -10,9 +10,9 @@ from typing import IO, Any
 
 import pytest
 
+from livecli.client.retransmit import TOGETHER, Tail
+from livecli.client.spool import FEW, OBJECT_BYTES, WRITING, Run, as_held, count, memory_bytes, put_away, tidy
 from livecli.protocol import events
-from livecli.spool import FEW, OBJECT_BYTES, WRITING, Run, as_held, count, memory_bytes, put_away, tidy
-from livecli.tail import TOGETHER, Tail
 
 KILOBYTE = 1024
 
@@ -39,8 +39,8 @@ def nothing_is_left() -> Iterator[None]:
 @pytest.fixture
 def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every call of `extend` first writes what was said before it."""
-    monkeypatch.setattr("livecli.tail.LEAST_BYTES", 0)
-    monkeypatch.setattr("livecli.tail.IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr("livecli.client.retransmit.LEAST_BYTES", 0)
+    monkeypatch.setattr("livecli.client.retransmit.IN_MEMORY_BYTES", 0)
 
 
 @pytest.fixture
@@ -230,7 +230,7 @@ class TestFiles:
     def test_one_that_holds_enough_is_followed_by_another_and_closed_with_its_last_block(
         self, tail: Tail, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("livecli.spool.FILE_BYTES", 2 * KILOBYTE)
+        monkeypatch.setattr("livecli.client.spool.FILE_BYTES", 2 * KILOBYTE)
         for number in range(1, 7):
             tail.extend((chunk(number),))
         assert len(disk.files) == 3, "two chunks in each, and one in memory"

@@ -8,15 +8,15 @@ from itertools import pairwise
 
 import pytest
 
-from livecli.asking import HANDLE_SECONDS, Sending
-from livecli.configuration import Activity
+from livecli.client.sender import HANDLE_SECONDS, Sending
+from livecli.client.written import written
 from livecli.errors import DeadlineError, UsageError
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
 from livecli.protocol.models import MODELS
+from livecli.protocol.setup import Activity
 from livecli.tools.command import Outcome
 from livecli.tools.toolbox import Tool, Toolbox
-from livecli.written import written
 from tests.client.scripted import (
     ANSWER,
     Source,

@@ -12,13 +12,13 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
-from livecli.client import Session, handle_in
-from livecli.connection import CLOSE_SECONDS
-from livecli.endpoint import Endpoint
+from livecli.client.connection import CLOSE_SECONDS
+from livecli.client.session import Session, handle_in
 from livecli.errors import AuthError, DeadlineError, LivecliError, ProtocolError, QuotaError, ServerError
 from livecli.protocol import events, messages
-from livecli.protocol.platforms import Platform
-from livecli.report import Reporter
+from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.platform import Platform
+from livecli.report.reporter import Reporter
 from tests.virtual_time import idle, in_virtual_time
 
 MODEL = "gemini-3.8-live"

@@ -7,13 +7,13 @@ import math
 
 import pytest
 
-from livecli.asking import Sending
-from livecli.configuration import Activity
+from livecli.client.sender import Sending
+from livecli.client.turn import LINGER_SECONDS, Exchange
 from livecli.errors import CheckError, DeadlineError, FileError, ServerError
-from livecli.exchange import LINGER_SECONDS, Exchange
-from livecli.figures import TransferStats
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
+from livecli.protocol.setup import Activity
+from livecli.report.summary import TransferStats
 from livecli.tools.calls import MAX_ROUNDS
 from livecli.tools.command import Outcome
 from livecli.tools.toolbox import Tool, Toolbox

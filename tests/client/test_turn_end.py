@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from livecli.ending import SETTLE_SECONDS, Ending
+from livecli.client.turn_end import SETTLE_SECONDS, Ending
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
 from tests.virtual_time import in_virtual_time

@@ -12,7 +12,7 @@ import pytest
 ENDED = """
 import sys
 from livecli.__main__ import main
-from livecli.exchange import Exchange
+from livecli.client.turn import Exchange
 
 take, errors = Exchange.take, [{error}]
 

@@ -10,8 +10,8 @@ from typing import IO, Any
 
 import pytest
 
-from livecli.emulator.behaviours import Behaviour, Echo
-from livecli.emulator.conversation import Conversation
+from livecli.emulator.core.behaviour import Behaviour, Echo
+from livecli.emulator.core.conversation import Conversation
 from livecli.protocol import events, messages
 from livecli.protocol.events import Event
 from livecli.protocol.models import Platform

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 from cryptography import x509
 
-from livecli import folders
 from livecli.emulator import certificates as module
 from livecli.emulator.certificates import certificates
 from livecli.emulator.server import Tls, running
 from livecli.errors import FileError
+from livecli.process import folders
 
 FILES = {"authority.pem": 0o600, "localhost.pem": 0o600, "ca.pem": 0o644, "ca-bundle.pem": 0o644}
 HEALTH = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"

@@ -19,12 +19,12 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from livecli.emulator.behaviours import Behaviour
+from livecli.emulator.core.behaviour import Behaviour
+from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script_file import read_script
 from livecli.emulator.options import Options
-from livecli.emulator.recording import Direction, parse_recording
-from livecli.emulator.script import Scripted
-from livecli.emulator.script_file import read_script
 from livecli.emulator.server import running
+from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.protocol import models
 from tests.emulator.recorded import NAMES, recorded_log
 

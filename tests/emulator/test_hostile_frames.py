@@ -10,9 +10,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livecli.emulator.behaviours import Echo
-from livecli.emulator.conversation import Conversation
-from livecli.protocol.closes import Refusal
+from livecli.emulator.core.behaviour import Echo
+from livecli.emulator.core.conversation import Conversation
+from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.machine import LiveProtocol, Side
 from livecli.protocol.models import Platform
 

@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from livecli.emulator.lifetime import Limits
+from livecli.emulator.core.lifetime import Limits
 from livecli.emulator.options import Options
 from livecli.emulator.server import running
 

@@ -7,8 +7,8 @@ import json
 
 import pytest
 
-from livecli.emulator.recording import Direction, parse_recording
 from livecli.emulator.replay import Cue, Kind, Line, Play, Replay, arrange
+from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.mistake import Mistake
 from livecli.protocol import events, messages
 from livecli.protocol.codec import decode_client

@@ -22,9 +22,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from livecli.emulator import session
-from livecli.emulator.behaviours import Heard, Say, tones
 from livecli.emulator.certificates import Certificates, certificates
-from livecli.emulator.lifetime import Limits
+from livecli.emulator.core.behaviour import Heard, Say, tones
+from livecli.emulator.core.lifetime import Limits
 from livecli.emulator.log import printable
 from livecli.emulator.options import Options
 from livecli.emulator.server import Running, Tls, running

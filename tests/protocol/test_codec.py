@@ -7,7 +7,7 @@ import pytest
 
 from livecli.errors import ProtocolError
 from livecli.protocol import events, messages
-from livecli.protocol.closes import Refusal
+from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client, decode_server, encode_client, encode_server
 from livecli.protocol.models import Platform
 

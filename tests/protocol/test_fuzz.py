@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from livecli.errors import ProtocolError
 from livecli.protocol import events, messages
-from livecli.protocol.closes import Refusal
-from livecli.protocol.codec import client_messages, decode_client, decode_server, encode_client, encode_server
+from livecli.protocol.close_reasons import Refusal
+from livecli.protocol.codec import client, decode_client, decode_server, encode_client, encode_server
 from livecli.protocol.machine import LiveProtocol, Side, State
 from livecli.protocol.models import Platform
-from livecli.report import event_fields, type_name
+from livecli.report.reporter import event_fields, type_name
 from tests.hostile import ODD_FRAMES, frames_of, said_by
 
 fuzzed = settings(deadline=None, derandomize=True, max_examples=120)
@@ -201,7 +201,7 @@ def test_the_short_way_for_audio_says_what_the_long_one_does(frame: str) -> None
 
 def test_the_short_way_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     """By each SDK's commonest frame: it does not reach the decoder at all."""
-    monkeypatch.setattr(client_messages, "_strict_decoder", None)
+    monkeypatch.setattr(client, "_strict_decoder", None)
     chunk = [events.AudioChunk(b"\xfb\xef\xff", 16_000)]
     assert decode_client(encode_client(chunk[0])) == chunk
     for data in ("--__", "++//"):

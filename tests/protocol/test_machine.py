@@ -4,7 +4,7 @@ import pytest
 
 from livecli.errors import ProtocolError
 from livecli.protocol import events, messages
-from livecli.protocol.closes import Refusal
+from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.machine import LiveProtocol, Side, State
 from livecli.protocol.models import Platform
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.configuration import Activity, Configuration, setup
-from livecli.endpoint import Wanted, build
 from livecli.protocol.codec import decode_client, encode_client, setup_json
+from livecli.protocol.endpoint import Wanted, build
 from livecli.protocol.messages import FunctionDeclaration
 from livecli.protocol.models import MODELS, Platform
+from livecli.protocol.setup import Activity, Configuration, setup
 
 VERTEX = build(Wanted(project="p", location="us-central1"), {}, Platform.VERTEX)
 DEVELOPER = build(Wanted(), {}, Platform.DEVELOPER)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from livecli.errors import AuthError, ConnectError, FileError, Interrupted, QuotaError
-from livecli.figures import Summary
 from livecli.protocol import events
-from livecli.tally import RATE_SECONDS, Tally, percentile
+from livecli.report.batch_stats import RATE_SECONDS, Tally, percentile
+from livecli.report.summary import Summary
 
 
 def begun(tally: Tally, seconds: float | None = 2.0, chunks: int = 0) -> Summary:

@@ -7,15 +7,15 @@ import json
 
 import pytest
 
-from livecli.configuration import Configuration, setup
-from livecli.endpoint import Endpoint
+from livecli.client.retry import Retry
 from livecli.errors import ConnectError, ServerError
-from livecli.figures import Summary
 from livecli.protocol import events, messages
+from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.messages import FunctionCall, FunctionResponse
-from livecli.protocol.platforms import Platform
-from livecli.report import Reporter, Reporters, event_fields, type_name
-from livecli.retrying import Retry
+from livecli.protocol.platform import Platform
+from livecli.protocol.setup import Configuration, setup
+from livecli.report.reporter import Reporter, Reporters, event_fields, type_name
+from livecli.report.summary import Summary
 
 ENDPOINT = Endpoint(Platform.DEVELOPER, "wss://example.test/", "gemini-3.8-live", "models/gemini-3.8-live")
 SETUP = setup(ENDPOINT, Configuration(voice="Kore"))

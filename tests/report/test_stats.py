@@ -8,10 +8,10 @@ import struct
 
 import pytest
 
-from livecli.audio.pcm import SILENCE_PEAK
-from livecli.figures import TransferStats
-from livecli.flow import Flow, Gaps
+from livecli.media.pcm import SILENCE_PEAK
 from livecli.protocol import events
+from livecli.report.stats import Flow, Gaps
+from livecli.report.summary import TransferStats
 
 RATE = 24_000
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 
-from livecli.endpoint import Endpoint
 from livecli.errors import (
     AuthError,
     CheckError,
@@ -18,9 +17,10 @@ from livecli.errors import (
     QuotaError,
     ServerError,
 )
-from livecli.figures import Summary, error_json, latencies
 from livecli.protocol import events
-from livecli.protocol.platforms import Platform
+from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.platform import Platform
+from livecli.report.summary import Summary, error_json, latencies
 
 ENDPOINT = Endpoint(Platform.VERTEX, "wss://example.test/path", "gemini-3.8-live", "projects/p/…", "p", "us")
 

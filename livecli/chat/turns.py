@@ -1,0 +1,224 @@
+"""Turn after turn over one line. Somebody asks, in writing or with a recording, or just speaks; whoever listens hands
+each thing that is received to the turn it belongs to.
+
+An answer that is under way when something new is asked is interrupted: the service ends that turn, and what comes until
+it has belongs to it. The display is a Reporter's, the sound a sink's; nothing here prints or plays.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import ExitStack
+
+from ..client.resumable import Line
+from ..client.turn import Exchange
+from ..errors import LivecliError
+from ..process.run import interruption
+from ..protocol import events
+from ..protocol.endpoint import Endpoint
+from ..report.reporter import Reporter
+from ..report.summary import Summary
+from .manner import Manner
+from .transcript import Entry
+from .turn import Turn
+
+Ask = Callable[[Exchange], Coroutine[None, None, None]]
+"""Asks with one of the exchange's own ways."""
+
+MICROPHONE = "microphone"
+"""The summary's input, where the question was spoken."""
+
+Over = Callable[[Summary, Entry], None]
+Amend = Callable[[Entry, Entry], None]
+
+
+class Conversation:
+    """`over` is called with each turn's summary and entry as soon as it is over, before anything else is received;
+    `amend` with that entry and what came late of it, once that is known.
+
+    `listen` has to run as long as there is a session; it raises what ends that.
+    """
+
+    def __init__(self, line: Line, manner: Manner, reporter: Reporter, over: Over, amend: Amend) -> None:
+        self.hears_microphone = False
+        self._line, self._manner, self._reporter = line, manner, reporter
+        self._over, self._amend = over, amend
+        self._clock = asyncio.get_running_loop().time
+        self._turns: deque[Turn] = deque()
+        self._spoken: set[asyncio.Task[Summary]] = set()
+        self._last: Turn | None = None
+        self._failure: LivecliError | None = None
+        self._trouble: BaseException | None = None
+        self._listener: asyncio.Task[None] | None = None
+        line.on_checkpoint, line.on_rewind = self._keep, self._take_back
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is."""
+        return self._line.endpoint
+
+    @property
+    def handle(self) -> str | None:
+        """The one that the session can be gone on with, if that includes all that was answered."""
+        return None if self._line.resumption.outdated else self._line.resumption.handle
+
+    @property
+    def current(self) -> Turn | None:
+        """The turn that is under way."""
+        return self._turns[0] if self._turns else None
+
+    def be_persistent(self) -> None:
+        """A connection that is lost is tried again without end."""
+        self._line.losses.most = None
+
+    async def ask(self, asked: str, ask: Ask) -> Summary:
+        """One turn, from the question to the end of the answer. What goes wrong with it is the summary's `error`.
+
+        Raises FileError where its sound cannot be kept.
+        """
+        return await self._answered(self._begin(asked, asked), ask)
+
+    def _begin(self, asked: str, name: str, *, is_spoken: bool = False) -> Turn:
+        summary, first = Summary(name, endpoint=self._line.endpoint), self._line.first
+        summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
+        keeping = ExitStack()
+        sink, manner = keeping.enter_context(self._manner.sink()), self._manner
+        exchange = Exchange(
+            self._line, sink, summary.stats, self._reporter, toolbox=manner.toolbox, confirm=manner.confirm
+        )
+        turn = Turn(asked, exchange, summary, keeping, is_spoken)
+        self._turns.append(turn)
+        return turn
+
+    async def _answered(self, turn: Turn, ask: Ask | None) -> Summary:
+        summary = turn.summary
+        try:
+            with turn.keeping:
+                asking = ask(turn.exchange) if ask is not None else None
+                await turn.exchange.converse(self._manner.idle_timeout, asking)
+            self._finish(turn)
+            await turn.exchange.settled()
+            self._manner.write(turn.text)
+        except LivecliError as error:
+            summary.error = self._failure or error
+        except asyncio.CancelledError as cancelled:
+            summary.error = interruption(cancelled)
+            raise
+        finally:
+            if turn in self._turns:  # it failed: the session is over, or the service was silent
+                self._turns.remove(turn)
+            self._reporter.finished(summary)
+        return summary
+
+    async def interrupt(self) -> None:
+        """Nobody wants to hear the rest of the answer."""
+        if self.current is not None:
+            self.cut()
+            await self._line.send(events.ClientTurns((), turn_complete=False))
+
+    def cut(self) -> None:
+        """What is still to come of the answers is dropped: something that interrupts them is about to be sent."""
+        for turn in list(self._turns):
+            turn.exchange.cut()
+            self._finish(turn)
+        self._manner.hush()
+
+    async def hear(self, pcm: bytes, rate: int) -> None:
+        """Send the next of what is spoken into a microphone, for the service's detection to hear."""
+        self.hears_microphone = self._line.resumption.live = True
+        await self._line.send(events.AudioChunk(pcm, rate))
+
+    async def rest(self) -> None:
+        """The microphone is off."""
+        if self.hears_microphone:
+            await self._line.send(events.AudioStreamEnd())
+
+    async def show(self, pictures: Sequence[events.Image]) -> None:
+        """Show pictures to a model that is spoken with."""
+        for picture in pictures:
+            await self._line.send(picture)
+
+    async def listen(self) -> None:
+        """Receive until the session ends, and raise why."""
+        self._listener = asyncio.current_task()
+        try:
+            while True:
+                await self._take(await self._line.receive())
+        except LivecliError as error:
+            self._failure = error
+            raise
+        except asyncio.CancelledError:
+            for task in self._spoken:
+                task.cancel()
+            if self._trouble is not None:
+                raise self._trouble from None
+            raise
+        finally:
+            for turn in list(self._turns):
+                turn.exchange.fail()
+            if self._spoken:
+                await asyncio.wait(list(self._spoken))
+
+    async def _take(self, event: events.Event) -> None:
+        turn = self.current
+        if turn is None and self._last is not None and self._last.claims(event, self._clock()):
+            await self._last.exchange.take(event)
+            return self._correct(self._last)
+        if turn is None and self._begins(event):
+            turn = self._begin_spoken()
+        if turn is None:
+            return None
+        await turn.exchange.take(event)
+        if isinstance(event, events.Interrupted):
+            self._manner.hush()
+        elif isinstance(event, events.GenerationComplete | events.TurnComplete):
+            self._manner.finish()
+        self._finish(turn)
+        return None
+
+    def _finish(self, turn: Turn) -> None:
+        """Let go of it once it is over, whoever notices first."""
+        if turn.exchange.is_over and turn in self._turns:
+            self._turns.remove(turn)
+            self._last = turn
+            self._over(turn.summary, turn.end(self._clock()))
+
+    def _correct(self, turn: Turn) -> None:
+        if turn.entry is not None and turn.entry != turn.text:
+            before, turn.entry = turn.entry, turn.text
+            self._amend(before, turn.entry)
+
+    def _begins(self, event: events.Event) -> bool:
+        """A turn that nobody typed: the model says something, or the user into a microphone."""
+        if isinstance(event, events.InputTranscript):
+            return self.hears_microphone and bool(event.text)
+        return event.begins_answer
+
+    def _begin_spoken(self) -> Turn:
+        """A turn that the user has begun by speaking, or the model by itself."""
+        spoken = self.hears_microphone
+        turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)
+        turn.exchange.listen()
+        task = asyncio.create_task(self._answered(turn, None))
+        self._spoken.add(task)
+        task.add_done_callback(self._end_spoken)
+        return turn
+
+    def _end_spoken(self, task: asyncio.Task[Summary]) -> None:
+        """Nobody waits for it: what it raises, as where nobody reads the summaries, ends the session."""
+        self._spoken.discard(task)
+        if not task.cancelled() and (error := task.exception()) and self._listener is not None:
+            self._trouble = error
+            self._listener.cancel()
+
+    def _keep(self) -> None:
+        if self.current is not None:
+            self.current.exchange.keep()
+        else:
+            self._manner.secured()
+
+    def _take_back(self) -> None:
+        for turn in reversed(self._turns):
+            turn.exchange.take_back()

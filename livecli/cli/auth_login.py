@@ -1,0 +1,163 @@
+"""`livecli auth login` and `auth logout`: a key that is kept, checked first; or gcloud's own login.
+
+The key is asked for, or read from a pipe: never an argument or a variable, where other processes could see it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import AuthError, FileError, Interrupted, LivecliError, UsageError
+from ..process.stdio import one_line, say
+from . import options
+from .checks import check_numbers
+
+if TYPE_CHECKING:
+    from ..client.open import Timeouts
+    from ..credentials import Credential
+    from ..protocol.endpoint import Wanted
+
+LONGEST_KEY = 4096
+"""Characters that are read of what is piped in; a key has 39."""
+FROM_A_PIPE = "livecli auth login < key.txt"
+GET_GCLOUD = (
+    "install the Google Cloud CLI (https://cloud.google.com/sdk/docs/install), or let GOOGLE_APPLICATION_CREDENTIALS "
+    "name the key file of a service account"
+)
+
+
+def login(
+    *,
+    adc: Annotated[
+        bool, typer.Option("--adc", help="Run `gcloud auth application-default login` instead of storing a key.")
+    ] = False,
+    keyring: Annotated[
+        bool, typer.Option("--keyring", help="Store it in the system keyring (needs livecli[keyring]), not in a file.")
+    ] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Store it without asking the service.")] = False,
+    connect_timeout: options.ConnectTimeoutOption = 10.0,
+    idle_timeout: options.IdleTimeoutOption = 30.0,
+    platform: options.PlatformOption = None,
+    model: options.ModelOption = None,
+    base_url: options.BaseUrlOption = None,
+    api_version: options.ApiVersionOption = None,
+) -> None:
+    """Store an API key, asked for without echo or read from standard input.
+
+    It is checked first: a session is opened with it on the Developer API (with --platform vertex, on Vertex AI in
+    express mode), and closed. It is kept in a file that only you can read.
+    """
+    from ..process.run import run
+    from ..protocol.endpoint import Wanted
+
+    check_numbers({"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout})
+    if adc:
+        if keyring or no_check:
+            raise UsageError("--adc stores no key, so --keyring and --no-check mean nothing with it")
+        run(_gcloud_login())
+        return
+    from ..credentials import pasted_key, stored_key, system_keyring
+
+    if keyring:
+        system_keyring.running()  # or there is nothing to ask for
+    credential = pasted_key(_read_key())
+    if not no_check:
+        wanted = Wanted(platform, None, None, model, base_url, api_version)
+        run(_check(wanted, credential, options.timeouts(connect_timeout, idle_timeout)))
+    say(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
+    _tell_what_beats_it()
+
+
+def logout() -> None:
+    """Forget the key that `auth login` stored_key, wherever it is."""
+    from ..credentials import KEY_VARIABLES, stored_key
+
+    say("the stored key is forgotten\n" if stored_key.forget() else "there was no stored key\n")
+    for name in KEY_VARIABLES:
+        if os.environ.get(name, "").strip():
+            say(f"note: {name} is set, and still used\n")
+
+
+def _read_key() -> str:
+    if sys.stdin is None:
+        raise FileError("standard input is closed", hint=FROM_A_PIPE)
+    if sys.stdin.isatty():
+        return _ask_for_key()
+    try:
+        return sys.stdin.readline(LONGEST_KEY).removeprefix("\ufeff")  # as Windows' editors begin a file
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileError("the key cannot be read from standard input", hint=FROM_A_PIPE) from error
+
+
+def _ask_for_key() -> str:
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)  # before it would ask with echo
+        try:
+            return getpass.getpass("API key (it is not shown): ")
+        except EOFError:
+            return ""
+        except getpass.GetPassWarning as error:
+            raise FileError("this terminal cannot hide what is typed", hint=FROM_A_PIPE) from error
+
+
+async def _check(wanted: Wanted, credential: Credential, timeouts: Timeouts) -> None:
+    """Raises what the service says to the key."""
+    from ..client.probe import probe
+    from ..protocol.endpoint import build
+    from ..protocol.models import Platform
+
+    platform = wanted.platform or Platform.DEVELOPER
+    endpoint = build(wanted, os.environ, platform, express=platform is Platform.VERTEX)
+    if endpoint.is_cleartext and not endpoint.is_loopback:
+        say(f"warning: the key goes to {endpoint.host} in the clear: wss:// would protect it\n")
+    found = await probe(endpoint, credential, timeouts)
+    if found.error:
+        raise _unstored(found.error)
+    assert found.connect_seconds is not None and found.setup_seconds is not None, "nothing went wrong"
+    say(
+        f"{endpoint.host} takes the key: connected in {found.connect_seconds * 1000:.0f} ms, "
+        f"set up in {found.setup_seconds * 1000:.0f} ms\n"
+    )
+
+
+def _unstored(error: LivecliError) -> LivecliError:
+    error.message += "; nothing was stored"
+    if not isinstance(error, AuthError):
+        error.hint = f"{error.hint}; or store it unchecked with --no-check" if error.hint else "--no-check asks nobody"
+    return error
+
+
+def _tell_what_beats_it() -> None:
+    """What another run would use instead of the key that has just been stored."""
+    from ..credentials import decide
+    from ..credentials.stored_key import PLACE
+    from ..protocol.endpoint import Wanted
+
+    decision = decide(Wanted(), os.environ)
+    if decision.credential and decision.credential.place != PLACE:
+        say(f"note: {one_line(decision.credential.source)} comes before it: see `livecli auth status`\n")
+
+
+async def _gcloud_login() -> None:
+    """gcloud has the terminal and the signals. Raises AuthError where no credential comes of it."""
+    import shutil
+
+    from ..process.child import run_child
+
+    gcloud = shutil.which("gcloud")
+    if gcloud is None:
+        raise AuthError("gcloud is not installed, and only it can log in so", hint=GET_GCLOUD)
+    status = await run_child([gcloud, "auth", "application-default", "login"], os.environ)
+    if status > 128:
+        raise Interrupted("gcloud was interrupted", exit_status=status)
+    if status:
+        raise AuthError(f"gcloud ended with status {status}", hint="what it says is above")
+    if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").strip():
+        say("note: GOOGLE_APPLICATION_CREDENTIALS is set, and comes before what gcloud has stored\n")

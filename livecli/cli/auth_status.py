@@ -1,0 +1,175 @@
+"""`livecli auth status`: the decision with its reasons, as lines or as JSON, and whether the service agrees."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import LivecliError, UsageError
+from ..process.stdio import one_line, say
+from ..process.stdout import write_out
+from . import options
+from .checks import check_numbers
+
+if TYPE_CHECKING:
+    from ..client.open import Timeouts
+    from ..client.probe import Probe
+    from ..credentials import Credential, Decision
+    from ..protocol.endpoint import Wanted
+
+SCHEMA = "livecli/auth@1"
+
+
+def status(
+    *,
+    online: Annotated[
+        bool, typer.Option("--online", help="Open a session, complete its setup, close it: the smoke check for CI.")
+    ] = False,
+    connect_timeout: options.ConnectTimeoutOption = 10.0,
+    idle_timeout: options.IdleTimeoutOption = 30.0,
+    platform: options.PlatformOption = None,
+    project: options.ProjectOption = None,
+    location: options.LocationOption = None,
+    model: options.ModelOption = None,
+    base_url: options.BaseUrlOption = None,
+    api_version: options.ApiVersionOption = None,
+    local: options.LocalOption = False,
+    as_json: options.JsonOption = False,
+) -> None:
+    """Show each place a credential could come from, which one wins and why, and the host it would be sent to.
+
+    Without --online nothing is refreshed and nothing is sent; a metadata server is asked only where nothing else is
+    found.
+    """
+    from ..protocol.endpoint import Wanted
+
+    if local and base_url:
+        raise UsageError("--local and --base-url contradict one another")
+    check_numbers({"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout})
+    wanted = Wanted(platform, project, location, model, base_url, api_version, local)
+    decision, notes, probe = _looked_up(wanted, options.timeouts(connect_timeout, idle_timeout) if online else None)
+    if isinstance(decision.error, UsageError):
+        for note in notes:
+            say(f"note: {one_line(note)}\n")
+        raise decision.error  # says its word on stderr only
+    write_out(_as_json(decision, notes, probe) if as_json else _as_lines(decision, notes, probe))
+    if error := _error(decision, probe):
+        raise error
+
+
+def _looked_up(wanted: Wanted, timeouts: Timeouts | None) -> tuple[Decision, list[str], Probe | None]:
+    """The decision and what there is to say about it; with `timeouts`, what the service says to it, too."""
+    from ..credentials import decide
+    from ..credentials.advice import notes
+
+    if timeouts is None:
+        decision = decide(wanted, os.environ)
+        return decision, notes(decision, wanted, os.environ), None
+    from ..process.run import run
+
+    return run(_looked_up_online(wanted, timeouts))
+
+
+async def _looked_up_online(wanted: Wanted, timeouts: Timeouts) -> tuple[Decision, list[str], Probe | None]:
+    import asyncio
+
+    from ..client.open import reachable
+    from ..client.probe import probe
+    from ..credentials import decide
+    from ..credentials.advice import notes
+
+    async with reachable(wanted) as where:
+        decision = await asyncio.to_thread(decide, where, os.environ)
+        said = await asyncio.to_thread(notes, decision, where, os.environ)
+        if decision.endpoint is None or decision.credential is None:
+            return decision, said, None
+        return decision, said, await probe(decision.endpoint, decision.credential, timeouts)
+
+
+def _error(decision: Decision, probe: Probe | None) -> LivecliError | None:
+    return decision.error or (probe.error if probe else None)
+
+
+def _as_json(decision: Decision, notes: list[str], probe: Probe | None) -> str:
+    import json
+
+    from ..report.summary import error_json
+
+    endpoint, error = decision.endpoint, _error(decision, probe)
+    summary = {
+        "schema": SCHEMA,
+        "ok": error is None,
+        "exit_code": error.exit_status if error else 0,
+        "error": error_json(error) if error else None,
+        "platform": decision.platform,
+        "platform_why": decision.platform_why,
+        "project": endpoint.project if endpoint else None,
+        "location": endpoint.location if endpoint else None,
+        "quota_project": decision.credential.quota_project if decision.credential else None,
+        "model": endpoint.model if endpoint else None,
+        "host": endpoint.host if endpoint else None,
+        "url": endpoint.url if endpoint else None,
+        "credential": _credential(decision.credential) if decision.credential else None,
+        "sources": [vars(source) for source in decision.sources],
+        "notes": notes,
+        "online": probe.as_json() if probe else None,
+    }
+    return json.dumps(summary) + "\n"
+
+
+def _credential(credential: Credential) -> dict[str, str | None]:
+    expires_at = credential.expires_at
+    return {
+        "source": credential.source,
+        "kind": credential.kind,
+        "why": credential.why,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+    }
+
+
+def _as_lines(decision: Decision, notes: list[str], probe: Probe | None) -> str:
+    rows = [("platform", f"{decision.platform} ({decision.platform_why})")]
+    if endpoint := decision.endpoint:
+        rows += [
+            ("project", endpoint.project or "none"),
+            ("location", endpoint.location or "none"),
+            ("model", endpoint.model),
+            ("host", endpoint.host),
+            ("url", endpoint.url),
+        ]
+    rows += _credential_rows(decision.credential) + (_online_rows(probe) if probe else [])
+    lines = [f"{name:<14} {one_line(text)}" for name, text in rows]
+    lines += ["", "Looked at, in this order (* is used):"]
+    width = max(len(source.source) for source in decision.sources)
+    lines += [
+        f"{'*' if each.used else ' '} {each.source:<{width}}  {one_line(each.detail)}" for each in decision.sources
+    ]
+    if notes:
+        lines += ["", "Notes:", *(f"- {one_line(note)}" for note in notes)]
+    return "\n".join(lines) + "\n"
+
+
+def _credential_rows(credential: Credential | None) -> list[tuple[str, str]]:
+    if credential is None:
+        return [("credential", "none that can be used")]
+    rows = [("credential", f"{credential.source} ({credential.why})")]
+    if credential.kind in ("adc", "token"):
+        expires_at = credential.expires_at
+        unknown = "unknown before the first refresh" if credential.kind == "adc" else "unknown"
+        rows.append(("expires", expires_at.isoformat() if expires_at else unknown))
+        rows.append(("quota project", credential.quota_project or "none"))
+    return rows
+
+
+def _online_rows(probe: Probe) -> list[tuple[str, str]]:
+    said: dict[Any, str] = {True: "yes", False: "no", None: "unknown"}
+    rows = [
+        ("reachable", said[probe.reachable]),
+        ("accepted", said[probe.accepted]),
+        ("model served", said[probe.model_available]),
+    ]
+    for name, seconds in (("connect", probe.connect_seconds), ("setup", probe.setup_seconds)):
+        rows += [(name, f"{seconds * 1000:.1f} ms")] if seconds is not None else []
+    return rows

@@ -1,0 +1,74 @@
+"""`livecli help`: what belongs to no one verb, as tables on standard output. The statuses are `errors`' own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError, statuses
+from ..process.stdout import write_out
+
+ENVIRONMENT = (
+    ("GOOGLE_GENAI_USE_ENTERPRISE", "`true` or `1` is Vertex AI, `false` the Developer API"),
+    ("GOOGLE_GENAI_USE_VERTEXAI", "the same, by its older name"),
+    ("GOOGLE_CLOUD_PROJECT", "--project"),
+    ("GOOGLE_CLOUD_LOCATION", "--location"),
+    ("LIVECLI_MODEL", "--model"),
+    ("LIVECLI_BASE_URL", "--base-url, on either platform"),
+    ("GOOGLE_VERTEX_BASE_URL", "--base-url, on Vertex AI"),
+    ("GOOGLE_GEMINI_BASE_URL", "--base-url, on the Developer API"),
+    ("GOOGLE_GENAI_API_VERSION", "--api-version"),
+    ("LIVECLI_ACCESS_TOKEN", "a ready bearer token"),
+    ("GOOGLE_API_KEY", "an API key; before GEMINI_API_KEY"),
+    ("GEMINI_API_KEY", "an API key"),
+    ("GOOGLE_APPLICATION_CREDENTIALS", "a file of Application Default Credentials"),
+    ("GOOGLE_CLOUD_QUOTA_PROJECT", "the project that is billed, where it is another"),
+    ("CLOUDSDK_CONFIG", "gcloud's own folder; its credentials are found there"),
+    ("CLOUDSDK_ACTIVE_CONFIG_NAME", "gcloud's configuration, which may name a project"),
+    ("CLOUDSDK_CORE_PROJECT", "gcloud's project"),
+    ("GCE_METADATA_HOST", "the metadata server of a cloud machine; also GCE_METADATA_IP and GCE_METADATA_ROOT"),
+    ("SSL_CERT_FILE", "the certificate authorities to trust"),
+    ("HTTPS_PROXY", "a proxy, never for a loopback address; see NO_PROXY"),
+    ("NO_COLOR", "no colour; neither with CI nor with TERM=dumb"),
+)
+TOPICS = {
+    "exit-statuses": "What each exit status means.",
+    "environment": "The variables that livecli reads, and the option or thing that each stands for.",
+}
+
+
+def help(
+    context: typer.Context,
+    topic: Annotated[str | None, typer.Argument(help="exit-statuses, environment, or a command.")] = None,
+) -> None:
+    """Print the exit statuses, the environment variables, or a command's help.
+
+    livecli help exit-statuses
+    """
+    commands: dict[str, typer.core.TyperCommand] = getattr(context.find_root().command, "commands", {})
+    if topic is None:
+        write_out(
+            _table([*TOPICS.items()] + [(name, command.get_short_help_str(80)) for name, command in commands.items()])
+        )
+    elif topic in TOPICS:
+        write_out(_table(statuses() if topic == "exit-statuses" else ENVIRONMENT))
+    elif topic in commands:
+        command = commands[topic]
+        inner = type(context)(command, info_name=topic, parent=context.find_root())
+        write_out(command.get_help(inner) + "\n")
+    else:
+        raise UsageError(f"there is no help about {topic!r}", hint=_nearest(topic, [*TOPICS, *commands]))
+
+
+def _table(rows: Sequence[tuple[str, str]]) -> str:
+    width = max(len(name) for name, _ in rows)
+    return "".join(f"{name:{width}}  {text}\n" for name, text in rows)
+
+
+def _nearest(topic: str, topics: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(topic, topics, n=1, cutoff=0.4)
+    return f"did you mean {near[0]}?" if near else f"there is: {', '.join(topics)}"

@@ -1,0 +1,179 @@
+"""`--bisect-setup`: which field of a setup the service refuses without saying so, found by leaving parts of it out.
+
+Each attempt is a session that is set up and closed again; nothing is ever said in one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..credentials import Credential
+from ..errors import LivecliError, ServerError
+from ..protocol import events, messages
+from ..protocol.codec import setup_json
+from ..protocol.endpoint import Endpoint
+from ..report.reporter import Reporter
+from .leaves import Leaf, Path, assemble, json_path, leaves, under
+from .open import Timeouts, open_authorised
+
+MOST_ATTEMPTS = 24
+FEW = 4
+"""Fields that are still told by name."""
+PAUSE_SECONDS = 0.2
+"""Between attempts: a service that counts sessions should not be the next to refuse."""
+
+Refuses = Callable[[Sequence[Leaf]], Awaitable[bool]]
+
+
+class _Stopped(Exception):
+    """No more can be found out, for this reason."""
+
+
+@dataclass
+class Blame:
+    """What was found. Each of `fields` is a JSON path that is refused, or several that are refused together.
+
+    `model_alone`: the model is refused with no field beside it. `stopped`: why the search ended before its time.
+    `otherwise`: what the service says of the setup without the fields, where it does not accept that either.
+    """
+
+    fields: list[tuple[str, ...]] = field(default_factory=list)
+    model_alone: bool = False
+    stopped: str | None = None
+    otherwise: str | None = None
+
+
+def is_unspecific(error: LivecliError) -> bool:
+    """Whether this is a 1007 that names nothing."""
+    reason = error.close_reason or ""
+    return error.close_code == 1007 and (not reason or re.search(r"invalid.argument\.?$", reason) is not None)
+
+
+async def bisect(
+    setup: events.Setup, endpoint: Endpoint, credential: Credential, timeouts: Timeouts, reporter: Reporter
+) -> Blame:
+    """Find the fields of `setup`, which was refused, that are to blame. At most MOST_ATTEMPTS sessions are opened."""
+    asked = setup_json(setup)
+    attempts = _Attempts(asked, endpoint, credential, timeouts, reporter)
+    blame = Blame()
+    try:
+        await _search(leaves(asked), attempts.refuses, blame)
+    except _Stopped as stopped:
+        blame.stopped = str(stopped)
+    blame.otherwise = attempts.otherwise
+    return blame
+
+
+async def _search(rest: list[Leaf], refuses: Refuses, blame: Blame) -> None:
+    if await refuses([]):
+        blame.model_alone = True
+        return
+    refused = True
+    while refused:
+        found = await _smallest(rest, refuses)
+        paths = [await _widest(found[0][0], refuses)] if len(found) == 1 else [path for path, _ in found]
+        blame.fields.append(tuple(map(json_path, paths)))
+        rest = [leaf for leaf in rest if not any(under(leaf, path) for path in paths)]
+        refused = bool(rest) and await refuses(rest)
+
+
+async def _smallest(candidates: list[Leaf], refuses: Refuses) -> list[Leaf]:
+    """The fewest leaves that are refused together, by halving: one round finds the last leaf that it takes."""
+    chosen: list[Leaf] = []
+    while not chosen or not await refuses(chosen):
+        if not candidates:
+            raise _Stopped("what is refused differs from one attempt to the next")
+        accepted, refused = 0, len(candidates)
+        while refused - accepted > 1:
+            middle = (accepted + refused) // 2
+            if await refuses([*chosen, *candidates[:middle]]):
+                refused = middle
+            else:
+                accepted = middle
+        chosen.append(candidates[refused - 1])
+        candidates = candidates[: refused - 1]
+    return chosen
+
+
+async def _widest(path: Path, refuses: Refuses) -> Path:
+    """The object around this field, if that is refused even with nothing in it."""
+    while len(path) > 1 and not any(isinstance(key, int) for key in path) and await refuses([(path[:-1], {})]):
+        path = path[:-1]
+    return path
+
+
+class _Attempts:
+    """Sessions opened one after another. `otherwise` is what the last that was refused in other words was told."""
+
+    def __init__(
+        self,
+        asked: dict[str, Any],
+        endpoint: Endpoint,
+        credential: Credential,
+        timeouts: Timeouts,
+        reporter: Reporter,
+    ) -> None:
+        self._model = asked["model"]
+        self._fields = len(leaves(asked))
+        self._where = (endpoint, credential)
+        self._timeouts = timeouts
+        self._reporter = reporter
+        self._known: dict[tuple[Path, ...], bool] = {}
+        self.otherwise: str | None = None
+
+    async def refuses(self, chosen: Sequence[Leaf]) -> bool:
+        """Whether a setup of these leaves alone is refused as the whole was."""
+        paths = tuple(path for path, _ in chosen)
+        if paths not in self._known:
+            if len(self._known) == MOST_ATTEMPTS:
+                raise _Stopped(f"stopped after {MOST_ATTEMPTS} attempts")
+            await asyncio.sleep(PAUSE_SECONDS)
+            self._known[paths] = await self._try(chosen)
+        return self._known[paths]
+
+    async def _try(self, chosen: Sequence[Leaf]) -> bool:
+        error = await self._error(events.Setup(messages.Setup(model=self._model), assemble(self._model, chosen)))
+        refused = error is not None and is_unspecific(error)
+        self.otherwise = error.message if error and not refused else None
+        few = ", ".join(json_path(path) for path, _ in chosen) or "the model alone"
+        fields = few if len(chosen) < FEW else f"{len(chosen)} of {self._fields} fields"
+        self._reporter.remark(f"attempt {len(self._known) + 1}: {'refused' if error else 'accepted'} with {fields}")
+        return refused
+
+    async def _error(self, setup: events.Setup) -> LivecliError | None:
+        try:
+            async with open_authorised(*self._where, setup, self._timeouts, Reporter()):
+                return None
+        except ServerError as error:
+            if error.close_code in (1007, 1008):
+                return error
+            raise _Stopped(error.message) from error
+        except LivecliError as error:  # quota, the network, a timeout: nothing about the setup
+            raise _Stopped(error.message) from error
+
+
+def put_blame(error: LivecliError, blame: Blame) -> None:
+    """Say in `error` what was found."""
+    error.blamed = tuple(path for together in blame.fields for path in together)
+    error.hint = verdict(blame)
+    error.remedies = (error.hint, *(text for text in error.remedies if "--bisect-setup" not in text))
+
+
+def verdict(blame: Blame) -> str:
+    """What was found, in a sentence."""
+    if blame.model_alone:
+        return "the model alone is refused too, so no field is to blame: try another --model, --location or --platform"
+    *first, last = ["", *(" together with ".join(paths) for paths in blame.fields)]
+    named = f"{', '.join(first[1:])} and {last}" if first[1:] else last
+    if not named:
+        return f"the field to blame was not found: {blame.stopped}"
+    said = f"{named} {'are each' if len(blame.fields) > 1 else 'is'} to blame"
+    if blame.stopped:
+        return f"{said}, and perhaps more: {blame.stopped}"
+    if blame.otherwise:
+        return f"{said}; without, {blame.otherwise}"
+    return f"{said}: the setup is accepted without"

@@ -1,0 +1,154 @@
+"""From what is wanted to an open session: the emulator started if it is to be local, the credential fresh."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..credentials import Credential, resolve
+from ..errors import LivecliError
+from ..protocol import events
+from ..protocol.endpoint import Endpoint, Wanted
+from ..record import record
+from ..report.reporter import Reporter
+from .connect_errors import failures_as_errors
+from .connection import dial
+from .secrecy import quoted
+from .session import Session
+
+if TYPE_CHECKING:
+    from .resumable import Line
+    from .resumption import History
+    from .retry import Pause
+
+
+@record
+class Timeouts:
+    """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
+
+    `retries` is how often a connection is tried again where that may help; None is any number. `pause` is what is done
+    before each, None to sleep it out.
+    """
+
+    connect: float = 10.0
+    idle: float = 30.0
+    total: float | None = None
+    retries: int | None = 3
+    pause: Pause | None = None
+
+
+Resolve = Callable[[Wanted], Awaitable[tuple[Endpoint, Credential]]]
+"""Finds out where to connect and with what. Raises as `credentials.resolve` does."""
+
+
+async def resolved(wanted: Wanted) -> tuple[Endpoint, Credential]:
+    """In a thread: it may have to ask a metadata server."""
+    return await asyncio.to_thread(resolve, wanted, os.environ)
+
+
+@asynccontextmanager
+async def reachable(wanted: Wanted) -> AsyncIterator[Wanted]:
+    """`wanted`, with the embedded emulator running and named as its base URL where it is to be `local`."""
+    if not wanted.local:
+        yield wanted
+        return
+    from ..emulator.server import running
+
+    async with running() as emulator:
+        yield replace(wanted, base_url=emulator.url)
+
+
+@asynccontextmanager
+async def open_session(
+    endpoint: Endpoint,
+    headers: Mapping[str, str],
+    setup: events.Setup,
+    *,
+    connect_timeout: float = 10.0,
+    idle_timeout: float = 30.0,
+    reporter: Reporter,
+    secrets: Sequence[str] = (),
+    began_at: float | None = None,
+) -> AsyncIterator[Session]:
+    """A session that is set up, closed at the end of the block. Timeouts are in seconds; `secrets` are Session's.
+
+    `began_at` is when the session's first connection was opened, if this is a later one: what is told is timed from
+    then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
+    """
+    started = asyncio.get_running_loop().time()
+    with failures_as_errors(endpoint, connect_timeout):
+        async with asyncio.timeout(connect_timeout):
+            connection = await dial(endpoint, headers)
+    session = Session(connection, endpoint, reporter, secrets)
+    session.timings.connect = session.opened_at - started
+    session.opened_at = session.opened_at if began_at is None else began_at
+    try:
+        await session.set_up(setup, idle_timeout)
+        yield session
+    finally:
+        await session.close()
+
+
+@asynccontextmanager
+async def open_authorised(
+    endpoint: Endpoint,
+    credential: Credential,
+    setup: events.Setup,
+    timeouts: Timeouts,
+    reporter: Reporter,
+    began_at: float | None = None,
+) -> AsyncIterator[Session]:
+    """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
+    refreshes = credential.tokens is not None
+    headers = await asyncio.to_thread(credential.headers) if refreshes else credential.headers()
+    shown = credential.elided_headers()
+    secrets = tuple(text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name])
+    try:
+        async with open_session(
+            endpoint,
+            headers,
+            setup,
+            connect_timeout=timeouts.connect,
+            idle_timeout=timeouts.idle,
+            reporter=reporter,
+            secrets=secrets,
+            began_at=began_at,
+        ) as session:
+            yield session
+    except LivecliError as error:
+        for secret in (*secrets, *quoted(error.message, secrets)):  # an answer that is long is cut, perhaps within one
+            error.elide(secret)
+        raise
+
+
+@asynccontextmanager
+async def open_line(
+    endpoint: Endpoint,
+    credential: Credential,
+    setup: events.Setup,
+    timeouts: Timeouts,
+    reporter: Reporter,
+    history: History | None = None,
+    handle: str | None = None,
+) -> AsyncIterator[Line]:
+    """As `open_authorised`, but what is open is the session, whatever becomes of its connections.
+
+    `handle` goes on with one that there was before; where it is refused, the model is told `history`.
+    """
+    from .resumable import Line
+    from .resumption import Resumption
+
+    def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
+        return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
+
+    resumption = Resumption(setup, endpoint.model, history, handle)
+    line = Line(opened, resumption, reporter, timeouts.retries, timeouts.pause)
+    try:
+        await line.open()
+        yield line
+    finally:
+        await line.close()

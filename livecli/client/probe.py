@@ -1,0 +1,80 @@
+"""A session opened, set up and closed, to see whether it can be: what `auth status --online` and `auth login` ask."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from ..credentials import Credential
+from ..errors import AuthError, LivecliError, QuotaError, ServerError
+from ..protocol import events
+from ..protocol.endpoint import Endpoint
+from ..protocol.setup import Configuration, setup
+from ..report.reporter import Reporter
+from .open import Timeouts, open_authorised
+
+_MISSING = re.compile(r"is not supported in the live api|is not found for API version|Publisher Model .* was not found")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What came of it. None is not known; latencies are in seconds."""
+
+    error: LivecliError | None = None
+    connected: bool = False
+    connect_seconds: float | None = None
+    setup_seconds: float | None = None
+
+    @property
+    def reachable(self) -> bool:
+        """Whether a server answered, if only to refuse."""
+        return self.connected or isinstance(self.error, (AuthError, QuotaError))
+
+    @property
+    def accepted(self) -> bool | None:
+        """Whether the credential was."""
+        known = ((type(None), True), (AuthError, False), (ServerError, True))
+        return next((accepted for kind, accepted in known if isinstance(self.error, kind)), None)
+
+    @property
+    def model_available(self) -> bool | None:
+        """Whether the model is: not every refusal says so."""
+        if self.error is None:
+            return True
+        return False if _MISSING.search(self.error.close_reason or "") else None
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `--json`."""
+        return {
+            "reachable": self.reachable,
+            "accepted": self.accepted,
+            "model_available": self.model_available,
+            "latency_ms": {"connect": _milliseconds(self.connect_seconds), "setup": _milliseconds(self.setup_seconds)},
+        }
+
+
+async def probe(endpoint: Endpoint, credential: Credential, timeouts: Timeouts) -> Probe:
+    """Open a session, complete its setup, close it. Whatever goes wrong is the probe's `error`."""
+    watch = _Watch()
+    # As a text turn is set up: nothing that any model could refuse but itself.
+    opening = setup(endpoint, Configuration(transcripts=False, activity=None))
+    try:
+        async with open_authorised(endpoint, credential, opening, timeouts, watch) as session:
+            return Probe(None, True, session.timings.connect, session.timings.setup)
+    except LivecliError as error:
+        return Probe(error, watch.was_connected)
+
+
+class _Watch(Reporter):
+    """Notes that the connection stood, which the error for what came after does not say."""
+
+    def __init__(self) -> None:
+        self.was_connected = False
+
+    def event(self, direction: str, event: events.Event, at: float) -> None:
+        self.was_connected = True
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1000, 3)

@@ -1,0 +1,269 @@
+"""A session that outlives its connections: it says and hears what `Session` does, over as many as it takes.
+
+Where a connection is lost, or about to end, the next one is opened after it and goes on with the session (`Resumption`
+says from where). What was said since that point is said again, and what was heard since is taken back, since it will
+come again: nothing is lost, and nothing counts twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+
+from ..errors import LivecliError, ServerError
+from ..protocol import events
+from ..protocol.endpoint import Endpoint
+from ..report.reporter import Reporter
+from .life import Life
+from .resumption import Resumption
+from .retry import Losses, Pause, Retry, persistently, sleep_it_out
+from .session import Session
+
+Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Session]]
+"""Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
+
+
+class Line:
+    """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were,
+    `life` how long they last. `moving` is whether the next one is being opened, `moved_at` when that, or telling the
+    service again, came a step further.
+
+    `on_checkpoint` is called where all that was received so far is there to stay, `on_rewind` where what was received
+    since then is to be forgotten. `retries` bounds the attempts at a connection, and how often one may be lost without
+    anything gained; None is no bound. `pause` is what is done before each. Somebody has to `receive` all the time: who
+    does hears of a lost connection, after all that came over it, and opens the next one; `send` waits for that.
+    """
+
+    def __init__(
+        self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None, pause: Pause | None = None
+    ) -> None:
+        self.resumption, self.connections = resumption, 0
+        self.on_checkpoint: Callable[[], None] = lambda: None
+        self.on_rewind: Callable[[], None] = lambda: None
+        self.first: Session
+        self._session: Session
+        self.life = Life()
+        self._clock = asyncio.get_running_loop().time
+        self._opened, self._reporter, self._pause = opened, reporter, pause or sleep_it_out
+        self._stack = AsyncExitStack()
+        self._over = self._patient = self._cramped = False
+        self._gained, self.losses = (0, 0), Losses(retries)  # how far it was when this connection began
+        self._failure: Exception | None = None
+        self.moving, self.moved_at = False, 0.0
+        self._saying = asyncio.Lock()
+        self._caught_up = asyncio.Event()  # clear while the service is told again what was said before
+        self._repeating: asyncio.Task[None] | None = None
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where it is."""
+        return self._session.endpoint
+
+    @property
+    def messages(self) -> int:
+        """Frames received, over all connections."""
+        return self._session.messages
+
+    @property
+    def close_code(self) -> int | None:
+        """The close code of the last connection, None while that is open."""
+        return self._session.close_code
+
+    async def open(self) -> None:
+        """The first connection. Raises as `open_session` does, once the retries are used up."""
+        self.first = await persistently(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
+        await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
+
+    async def send(self, event: events.Event) -> None:
+        """As `Session.send`; while the connection is lost it waits for the next one."""
+        if not self.write((event,)):
+            await self.send_all((event,))
+
+    def write(self, said: Sequence[events.Event]) -> bool:
+        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
+        session = self._session
+        idle = self._failure is None and self._caught_up.is_set() and not self._saying.locked()
+        frames = session.put(said) if idle else None
+        if frames is None:
+            return False
+        self._note(said)  # before the reporter is told, which may raise
+        session.tell(said, frames)
+        return True
+
+    async def send_all(self, said: Sequence[events.Event]) -> None:
+        """As `Session.send_all`; while the connection is lost it waits for the next one."""
+        if self._failure is not None:
+            raise self._failure
+        async with self._saying:  # the service counts messages in the order in which they are noted here
+            session, direct = self._session, self._caught_up.is_set()
+            self._note(said)
+            if direct:
+                try:
+                    await session.send_all(said)
+                    return
+                except LivecliError:
+                    if session.close_code is None:
+                        raise  # it may not be said now, and was not
+                    if session is self._session and self._failure is None:
+                        self._caught_up.clear()
+        await self._caught_up.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    def _note(self, said: Sequence[events.Event]) -> None:
+        if not self.resumption.say(said) and not self._cramped:
+            self._cramped = True
+            self._reporter.warning("no room to keep what is said: should the connection be lost, so is the session")
+
+    async def receive(self) -> events.Event:
+        """As `Session.receive`; raises only where the session cannot be gone on with."""
+        while True:
+            try:
+                event = await self._next(self._session)
+            except LivecliError as error:
+                await self._go_on(error)
+                continue
+            if event is not None:
+                self._follow(event)
+            if self.life.leaving and self.resumption.complete and self._fruitful and not self._over:
+                await self._go_on(None)  # unless it is known already, the event will come again
+            elif event is not None:
+                return event
+
+    async def _next(self, session: Session) -> events.Event | None:
+        """None where it is time to leave the connection."""
+        if self.life.leave_at is None:
+            return await session.receive()
+        try:
+            async with asyncio.timeout_at(self.life.leave_at):
+                return await session.receive()
+        except TimeoutError:
+            self.life.leave()
+            return None
+
+    def be_patient(self) -> None:
+        """As `Session.be_patient`, for every connection."""
+        self._patient = True
+        self._session.be_patient()
+
+    def settle(self) -> None:
+        """All that was wanted is there: a connection that is lost from now on is not missed."""
+        self._over = True
+
+    async def leave(self) -> None:
+        """As `close`, once nobody receives any more. Handles that the service still gives are taken."""
+        self.settle()
+        await self._session.leave(self._follow)
+
+    async def close(self) -> None:
+        """End the session with a normal close (1000)."""
+        self.settle()
+        try:
+            await self._stop_repeating()
+            await self._stack.aclose()
+        finally:
+            self.resumption.close()
+
+    def _follow(self, event: events.Event) -> None:
+        if isinstance(event, events.GoAway):
+            self.life.warn(self._clock(), event.time_left_seconds)
+        elif isinstance(event, events.ResumptionUpdate) and self.resumption.update(event):
+            self.on_checkpoint()
+            if self.life.leave_at is not None and not self.resumption.unsaid:
+                self.life.leave()
+
+    @property
+    def _fruitful(self) -> bool:
+        """Whether this connection has brought the session forward, or has at least lasted."""
+        return self.resumption.gained > self._gained or self.life.has_lasted(self._clock())
+
+    async def _go_on(self, error: LivecliError | None) -> None:
+        """Open the next connection: this one is lost because of `error`, or (None) given up in time."""
+        if self._failure is not None:
+            raise self._failure
+        self._caught_up.clear()
+        self.moving = True
+        try:
+            await self._reopen(error)
+        except BaseException as failure:
+            self._failure = failure if isinstance(failure, LivecliError) else error
+            if self._failure is not None:
+                self._caught_up.set()
+            raise
+        finally:
+            self.moving, self.moved_at = False, self._clock()
+        self._repeating = asyncio.create_task(self._repeat_or_fail(self._session, self.resumption.begin()))
+
+    async def _reopen(self, error: LivecliError | None) -> None:
+        said = self.resumption.said
+        pause = self._pause_after(error) if error is not None else None
+        await self._stop_repeating()
+        if error is None:
+            await self._session.leave(self._follow)
+        await self._stack.aclose()  # the old one first: a handle does not open a second connection
+        again = self.resumption.unsaid - (self.resumption.said - said)
+        if pause is not None:
+            self._reporter.retrying(pause)
+            await self._pause(pause)
+        await persistently(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
+        self.on_rewind()  # not before: where there is no next connection, what came is all that there is
+        self._reporter.resumed(self.connections, error, again)
+        if error is not None and again and not self.resumption.transparent:
+            self._reporter.remark("the connection was lost: what has no answer yet is sent again")
+
+    def _pause_after(self, error: LivecliError) -> Retry | None:
+        """As `Losses.after`. Raises `error` where the session cannot be gone on with."""
+        if self._over or error.retry == "never" or not self.resumption.possible:
+            raise error
+        if error.close_code == 1011 and error.retry == "resume":  # it was too old, and nothing was said ahead
+            self.life.expire(self._clock())
+        return self.losses.after(error, fruitful=self._fruitful)
+
+    async def _dial_on(self) -> Session:
+        try:
+            return await self._dial(self.resumption.setup())
+        except ServerError as error:
+            if error.retry != "never" or not self.resumption.forget_handle():
+                raise
+        return await self._dial(self.resumption.setup())
+
+    async def _dial(self, setup: events.Setup) -> Session:
+        stack, began_at = AsyncExitStack(), self.first.opened_at if self.connections else None
+        session = await stack.enter_async_context(self._opened(setup, began_at))
+        session.messages += self.messages if self.connections else 0
+        self._stack, self._session = stack, session
+        self.connections, self._gained = self.connections + 1, self.resumption.gained
+        self.life.begin(self._clock())
+        if self._patient:
+            session.be_patient()
+        return session
+
+    async def _repeat(self, session: Session, said: Iterator[events.Event]) -> None:
+        """Say again what the session does not know. Where the connection is lost meanwhile, `receive` hears of it.
+
+        Raises what else there is in the way, such as a FileError of what is to be said.
+        """
+        for event in said:
+            try:
+                await session.send(event)
+            except LivecliError:
+                if session.close_code is None:
+                    raise
+                return
+            self.moved_at = self._clock()
+        self._caught_up.set()
+
+    async def _repeat_or_fail(self, session: Session, said: Iterator[events.Event]) -> None:
+        """As `_repeat`, in a task: what that raises, `send` and `receive` raise from now on."""
+        try:
+            await self._repeat(session, said)
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
+            self._failure = self._failure or error
+            self._caught_up.set()
+            await session.close()  # which ends a `receive` that is under way
+
+    async def _stop_repeating(self) -> None:
+        if self._repeating is not None:
+            self._repeating.cancel()
+            await asyncio.wait([self._repeating])

@@ -1,0 +1,235 @@
+"""The client's end of a session: LiveProtocol joined to a socket.
+
+The socket itself is `connection`'s. What can go wrong before there is a session is told in `upgrade`; what ends one is
+told here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from websockets.exceptions import ConnectionClosed
+
+from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
+from ..protocol import events
+from ..protocol.codec import setup_json
+from ..protocol.endpoint import Endpoint
+from ..protocol.machine import LiveProtocol, Side, State
+from ..report.reporter import Reporter
+from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection
+from .secrecy import quoted, without
+
+if TYPE_CHECKING:
+    from ..protocol.situation import Situation
+
+
+@dataclass(eq=False, repr=False)
+class Timings:
+    """Seconds that each step took, None where it was not taken."""
+
+    connect: float | None = None
+    setup: float | None = None
+
+
+class Session:
+    """One open session. `send` says something, iterating yields what the service says; `close` ends it.
+
+    `session_id` is the service's name for it (Vertex only); `opened_at` is on the event loop's clock; `messages` counts
+    the frames received. `secrets` are left out of all that the service says.
+    """
+
+    def __init__(
+        self, connection: Connection, endpoint: Endpoint, reporter: Reporter, secrets: Sequence[str] = ()
+    ) -> None:
+        self.endpoint = endpoint
+        self._clock = asyncio.get_running_loop().time
+        self.opened_at = self._clock()
+        self.timings = Timings()
+        self.session_id: str | None = None
+        self.messages = 0
+        self.close_code: int | None = None
+        self.close_reason: str | None = None
+        self._secrets, self._handle = secrets, ""
+        self._connection, self._outlet = connection, connection.outlet
+        self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
+        self._received: deque[events.Event] = deque()
+        self._reporter = reporter
+        self._is_watched = reporter.wants_events or reporter.wants_frames
+
+    async def send(self, event: events.Event) -> None:
+        """Say `event`; waits while the server is slow to take it.
+
+        Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
+        """
+        if not self.write((event,)):
+            await self.push((event,))
+
+    async def send_all(self, said: Sequence[events.Event]) -> None:
+        """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
+        if not self.write(said):
+            await self.push(said)
+
+    def write(self, said: Sequence[events.Event]) -> bool:
+        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
+        frames = self.put(said)
+        if frames is None:
+            return False
+        self.tell(said, frames)
+        return True
+
+    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
+        """As `write`, but the reporter is not told: `tell` does that, with the frames. None where it has to wait."""
+        if not self._outlet.takes:
+            return None
+        frames = self._protocol.send_each(said)
+        self._outlet.write(frames)
+        return frames
+
+    async def push(self, said: Sequence[events.Event]) -> None:
+        """Say what `write` did not. Raises as `send_all`."""
+        frames = self._protocol.send_each(said)
+        try:
+            await self._connection.send_all(frames)
+        except ConnectionClosed as closed:
+            raise self._ended(closed) from closed
+        self.tell(said, frames)
+
+    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        """Tell the reporter what was said. Raises what that raises."""
+        if not self._is_watched:
+            return
+        reporter, at = self._reporter, self._clock() - self.opened_at
+        if not reporter.wants_every:
+            said, frames = said[-1:], frames[-1:]
+        for event, frame in zip(said, frames, strict=True):
+            if reporter.wants_frames:
+                reporter.frame("sent", frame)
+            reporter.event("sent", event, at)
+
+    async def receive(self) -> events.Event:
+        """The next thing the service says.
+
+        Raises ServerError, AuthError or QuotaError where it closes the session, ProtocolError where it says what
+        cannot be understood.
+        """
+        while not self._received:
+            try:
+                frame = await self._connection.recv(decode=False)
+            except ConnectionClosed as closed:
+                raise self._ended(closed) from closed
+            frame = without(frame, self._secrets)
+            self.messages += 1
+            if self._reporter.wants_frames:
+                self._reporter.frame("received", frame)
+            self._received.extend(self._protocol.receive(frame))
+            for event in self._received:
+                self._reporter.event("received", event, self._clock() - self.opened_at)
+                if isinstance(event, events.ResumptionUpdate):
+                    self._handle = event.handle or self._handle
+        return self._received.popleft()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> events.Event:
+        """As `receive`; ends where the service closes the session normally (1000)."""
+        try:
+            return await self.receive()
+        except ServerError as error:
+            if error.close_code == 1000:
+                raise StopAsyncIteration from error
+            raise
+
+    async def set_up(self, setup: events.Setup, timeout_seconds: float) -> None:
+        """Say `setup` and wait for SetupComplete. What else comes before it is kept for `receive`."""
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        self._handle = handle_in(setup)
+        early: list[events.Event] = []
+        await self.send(setup)
+        try:
+            async with asyncio.timeout(timeout_seconds) as silence:
+                while not isinstance(event := await self.receive(), events.SetupComplete):
+                    early.append(event)
+                    silence.reschedule(loop.time() + timeout_seconds)
+        except TimeoutError as error:
+            raise DeadlineError(
+                f"the server did not complete the setup within {timeout_seconds:g} s",
+                hint="is the model served here? `--dry-run` shows the setup; --idle-timeout gives it longer",
+            ) from error
+        self._received.extendleft(reversed([event, *early]))
+        self.session_id = event.session_id
+        self.timings.setup = loop.time() - started
+
+    def be_patient(self) -> None:
+        """Whoever takes what is received may be slow, and pongs come behind that: none is waited for any more."""
+        self._connection.ping_timeout = None
+
+    async def close(self) -> None:
+        """End the session with a normal close (1000)."""
+        try:
+            # The library's close waits without bound where the server takes no more bytes.
+            async with asyncio.timeout(2 * CLOSE_SECONDS):
+                await self._connection.close()
+        except TimeoutError:
+            self._connection.abort()
+        self._note_close("sent")
+
+    async def leave(self, take: Callable[[events.ResumptionUpdate], None]) -> None:
+        """As `close`. Until the service hears of it, it may give handles that include more: `take` has those."""
+        closing = asyncio.create_task(self.close())
+        try:
+            while isinstance(event := await self.receive(), events.ResumptionUpdate):
+                take(event)
+            while True:  # it would come again; the close is behind it
+                await self.receive()
+        except LivecliError:
+            return
+        finally:
+            await closing
+
+    def _note_close(self, direction: str) -> None:
+        if self.close_code is None:
+            self.close_code, self.close_reason = self._connection.close_code, self._connection.close_reason
+            for secret in self._quoted(self.close_reason or ""):
+                self.close_reason = (self.close_reason or "").replace(secret, "…")
+            self._reporter.closed(direction, self.close_code, self.close_reason, self._clock() - self.opened_at)
+
+    def _ended(self, closed: ConnectionClosed) -> LivecliError:
+        self._note_close("received" if closed.rcvd_then_sent or closed.sent is None else "sent")
+        ours = closed.sent if closed.sent and not closed.rcvd_then_sent else None
+        if ours and ours.code == 1011:
+            silent = DeadlineError(f"the server has not answered a ping for {PONG_SECONDS} s", hint="try again")
+            silent.retry = "resume"
+            return silent
+        if ours and ours.code in (1002, 1007, 1009):
+            what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
+            return ProtocolError(f"the server sent {what}")
+        from ..protocol.explanation import explain
+
+        code = closed.rcvd.code if closed.rcvd else 1006
+        error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
+        for secret in self._quoted(closed.rcvd.reason if closed.rcvd else ""):
+            error.elide(secret)
+        return error
+
+    def _quoted(self, reason: str) -> list[str]:
+        return quoted(reason, (*self._secrets, self._handle))
+
+    def _situation(self) -> Situation:
+        from ..protocol.situation import Situation
+
+        said, where = self._protocol, self.endpoint
+        return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
+
+
+def handle_in(setup: events.Setup) -> str:
+    """The handle with which `setup` goes on with a session; empty where it begins one."""
+    match setup_json(setup):
+        case {"sessionResumption": {"handle": str(handle)}}:
+            return handle
+    return ""

@@ -1,0 +1,248 @@
+"""One question and its answer over a line: two tasks, no queue between them, and one that watches the silence.
+
+Out: `asking`. In: Line.receive -> sink. Backpressure is the socket's own. The only TaskGroup of the house is here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Coroutine, Sequence
+
+from ..errors import LivecliError, ServerError
+from ..media.pcm import SILENCE_PEAK, AudioSink, AudioSource
+from ..process.tasks import one_error
+from ..protocol import events
+from ..protocol.setup import Activity
+from ..report.reporter import Reporter
+from ..report.summary import TransferStats
+from ..tools.calls import Calls, Confirm
+from ..tools.toolbox import Toolbox
+from .keeping import Keeping
+from .resumable import Line
+from .sender import Asking, Sending, Silence, soon
+from .turn_end import Ending
+
+LINGER_SECONDS = 0.25
+"""How long after the turn late transcripts, usage and the like are waited for."""
+
+
+class Exchange:
+    """One turn over `line`, from the first chunk out to the last reply in; `stats` says how it went.
+
+    `toolbox` is what the model may call, `confirm` asks before it does.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        sink: AudioSink,
+        stats: TransferStats,
+        reporter: Reporter,
+        *,
+        toolbox: Toolbox | None = None,
+        confirm: Confirm | None = None,
+    ) -> None:
+        self._line = line
+        self._sink = sink
+        self._stats = stats
+        self._reporter = reporter
+        self._clock = asyncio.get_running_loop().time
+        self._toolbox = toolbox or Toolbox()
+        self._calls = Calls(self._toolbox, self._respond, reporter, confirm=confirm, settled=self._note_settled)
+        self._ending = Ending(lambda: self._calls.pending)
+        self._silence = Silence()
+        self._asking = Asking(line, stats, reporter, self._ending, self._silence)
+        self._activity: Activity | None = None  # of a spoken question
+        self._told: str | None = None  # the function whose response was the last that passed
+        self._nothing_due = asyncio.Event()
+        self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
+        self._finished_transcripts: set[type[events.Event]] = set()
+        self._cut = False
+        self._messages_before = 0  # this turn, where it is one of many
+        self._lost = asyncio.Event()
+        self._keeping = Keeping(line, sink, stats, reporter, self._asking, self._ending, self._calls)
+        self._keeping.keep()
+
+    async def run(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
+        """Ask, and receive until the answer is over; then a little longer for what comes late.
+
+        Raises whatever ends it early. Everything received until then is in the sink and the stats.
+        """
+        self._line.on_checkpoint, self._line.on_rewind = self.keep, self.take_back
+        async with one_error(), asyncio.TaskGroup() as tasks:
+            doing = self._unless_ended(asking), self._watch_silence(idle_timeout), self._receive()
+            children = self._begin(tasks, *doing)
+            await self._ending.over.wait()
+            self._line.settle()
+            children[0].cancel()  # what is left of the trailing silence
+            await soon(self._nothing_due, LINGER_SECONDS)  # late is late
+            for child in children:
+                child.cancel()
+            await self._calls.close()
+
+    async def converse(self, idle_timeout: float, asking: Coroutine[None, None, None] | None = None) -> None:
+        """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
+        self._messages_before = self._line.messages
+        async with one_error(), asyncio.TaskGroup() as tasks:
+            begun = [self._unless_ended(asking)] if asking is not None else []
+            children = self._begin(tasks, *begun, self._watch_silence(idle_timeout), self._until_lost())
+            await self._ending.over.wait()
+            for child in children:
+                child.cancel()
+            await self._calls.close()
+
+    async def _until_lost(self) -> None:
+        await self._lost.wait()
+        raise ServerError("the session ended before the answer")
+
+    def _begin(self, tasks: asyncio.TaskGroup, *doing: Coroutine[None, None, None]) -> list[asyncio.Task[None]]:
+        self._calls.start = tasks.create_task
+        return [tasks.create_task(each) for each in doing]
+
+    @property
+    def is_over(self) -> bool:
+        """Answered."""
+        return self._ending.over.is_set()
+
+    @property
+    def speaks(self) -> bool:
+        """Whether any of the answer has come that is heard or read: neither a thought nor a call of a function."""
+        return bool(self._stats.received.chunks) or any(self._stats.said_pieces)
+
+    def fail(self) -> None:
+        """The session is over: whoever converses hears of it."""
+        if not self.is_over:
+            self._lost.set()
+
+    def cut(self) -> None:
+        """Nobody wants the rest of the answer: no more of its sound is kept, and no function is called for it."""
+        self._cut = True
+        self._calls.cancel()
+        self._ending.give_up()
+
+    async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
+        """What `run` is given to ask with audio."""
+        self._activity = how.activity
+        await self._asking.speak(source, how, pictures)
+
+    async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
+        """What `run` is given to ask in writing; `interrupts` the answer that is under way."""
+        await self._asking.type(text, pictures, interrupts=interrupts)
+
+    def listen(self) -> None:
+        """Nothing is asked here: the user has spoken already, as the service's detection has heard."""
+        self._asking.listens = True
+        self._asking.asked()
+
+    async def settled(self) -> None:
+        """After `converse`: wait a little for what comes late, where something is missing."""
+        if self._stats.usage is None or (self._asking.listens and not self._stats.heard):
+            await soon(self._nothing_due, LINGER_SECONDS)
+
+    async def _respond(self, event: events.ToolResponse) -> None:
+        self._told = event.responses[-1].name
+        self._keeping.respond(event.responses)
+        await self._unless_ended(self._asking.say(event))
+
+    async def _unless_ended(self, saying: Awaitable[None]) -> None:
+        try:
+            await saying
+        except LivecliError:
+            if self._line.close_code is None:
+                raise
+            # The session has ended: whoever receives still has frames to read, and then says why.
+
+    def _note_settled(self) -> None:
+        """Nothing more is to be said, or one call less: it is the model's turn."""
+        if self._ending.awaited:
+            self._silence.begin()
+            self._ending.check()
+
+    # --- in ---
+
+    async def _receive(self) -> None:
+        while True:
+            try:
+                event = await self._line.receive()
+            except LivecliError:
+                if self._ending.over.is_set():
+                    return self._nothing_due.set()
+                raise
+            await self.take(event)
+            if self.is_over:
+                self._line.settle()
+
+    async def take(self, event: events.Event) -> None:
+        """Something was received that belongs to this turn."""
+        now = self._clock()
+        self._keeping.hear(event)
+        self._stats.messages = self._line.messages - self._messages_before
+        if self._ending.awaited:
+            self._silence.begin()
+            self._told = None
+        self._ending.follow(event)
+        self._asking.follow(event)
+        if isinstance(event, events.AudioChunk):
+            await self._take_audio(event, now)
+        else:
+            self._stats.note(event, now)
+            self._follow(event)
+        self._ending.check()
+        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
+            self._nothing_due.set()
+
+    async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
+        stats = self._stats
+        if self._cut:
+            return
+        if self._sink.waits:  # a slow reader of the reply holds up neither what is sent nor Ctrl-C
+            self._held_up = True
+            await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
+            self._held_up = False
+            if self._ending.awaited:
+                self._silence.begin()
+        else:
+            self._sink.write(chunk.pcm, chunk.rate)
+        stats.received.add(chunk, now)
+        if stats.audio_at is None:
+            stats.audio_at = now
+        if stats.sound_at is None and stats.received.peak > SILENCE_PEAK:
+            stats.sound_at = now
+
+    def _follow(self, event: events.Event) -> None:
+        match event:
+            case events.InputTranscript(finished=True) | events.OutputTranscript(finished=True):
+                self._finished_transcripts.add(type(event))
+            case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or self._cut):
+                self._calls.handle(event)
+            case events.TurnComplete():
+                detected = self._activity is Activity.AUTO and not self._keeping.has_responded
+                self._line.resumption.answer(self._asking.answered(detected=detected))
+            case events.GoAway(seconds) if not self._line.resumption.expected:
+                self._reporter.warning(f"the server will close the connection in {seconds:g} s")
+            case events.Fault(code, message, status):
+                self._reporter.warning(f"the server reports an error: {code} {status} {message}")
+
+    def keep(self) -> None:
+        """Where to go on from, should the connection be lost: everything received so far is there to stay."""
+        self._keeping.keep()
+
+    def take_back(self) -> None:
+        """What was received since then will come again; functions that were called since then will be called again."""
+        self._keeping.take_back()
+        self._asking.begin_again()
+        self._finished_transcripts.clear()
+
+    async def _watch_silence(self, idle_timeout: float) -> None:
+        """Raise once something has been due for so long. One timer, whatever the number of messages."""
+        while not self._ending.over.is_set():
+            since = self._silence.since
+            if self._held_up or self._line.moving or (self._ending.awaited and self._calls.pending):
+                since = None
+            left = idle_timeout if since is None else max(since, self._line.moved_at) + idle_timeout - self._clock()
+            if left <= 0:
+                from .diagnosis import Waiting, stalled
+
+                waiting = Waiting(self._ending.awaited, self._activity, self._told, self._ending.status)
+                raise stalled(idle_timeout, self._stats, waiting)
+            await asyncio.sleep(left)

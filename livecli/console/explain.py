@@ -1,0 +1,54 @@
+"""`--explain`: the longer version of an error, on standard error after it. What is tried first stands first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..errors import LivecliError, OutputClosed, statuses
+from ..process.stdio import one_line, say
+from ..protocol.endpoint import Endpoint
+from ..report.reporter import Reporter
+from ..report.summary import Summary
+
+RETRIES = {
+    "never": "does not help: the same again ends the same",
+    "resume": "helps at once: the connection broke, and nothing was refused",
+    "later": "may help after a pause",
+}
+
+
+class Explanations(Reporter):
+    """Tells after each run that failed, whatever else is told of it."""
+
+    def finished(self, summary: Summary) -> None:
+        if summary.error and not isinstance(summary.error, OutputClosed):
+            say(explained(summary.error, summary.endpoint))
+
+
+def explained(error: LivecliError, endpoint: Endpoint | None) -> str:
+    """Lines of text: a label, then what is known under it; nothing that a terminal would obey."""
+    return "".join(
+        f"  {label:8}  {one_line(error.without_secrets(text))}\n" for label, text in _facts(error, endpoint) if text
+    )
+
+
+def _facts(error: LivecliError, endpoint: Endpoint | None) -> Iterator[tuple[str, str | None]]:
+    yield "cause", error.cause
+    yield "seen", _seen(error)
+    if endpoint:
+        yield "where", ", ".join(filter(None, (str(endpoint.platform), endpoint.model, endpoint.location)))
+        yield "", endpoint.url
+    for place, remedy in enumerate(error.remedies or filter(None, [error.hint]), 1):
+        yield "try" if place == 1 else "", f"{place}. {remedy}"
+    if error.close_code is not None or error.retry != "never":
+        yield "again", RETRIES[error.retry]
+    yield "status", f"{error.exit_status}: {dict(statuses()).get(str(error.exit_status), '')}".rstrip(": ")
+    yield "on trust", error.source
+
+
+def _seen(error: LivecliError) -> str:
+    if error.close_code is None:
+        return error.message
+    if error.close_code == 1006:
+        return "no close: the connection was lost"
+    return f"close {error.close_code}, " + (f'"{error.close_reason}"' if error.close_reason else "without a reason")

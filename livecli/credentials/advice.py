@@ -1,0 +1,134 @@
+"""What `auth status` says about a decision beyond the decision: things that contradict one another, and which of them
+wins; things that will not work. Each note is a sentence; nothing here decides anything, and nothing secret is in it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+
+from ..protocol.endpoint import Environment, Wanted, value
+from ..protocol.models import LOCATIONS, MODELS, Platform
+from . import stored_key
+from .credential import KEY_VARIABLES, TOKEN_VARIABLE, Kind
+from .decision import Decision
+
+Note = Callable[[Decision, Wanted, Environment], Iterator[str]]
+
+
+def notes(decision: Decision, wanted: Wanted, environ: Environment) -> list[str]:
+    """What there is to say, the gravest first."""
+    if wanted.local:
+        return []
+    return [note for write in NOTES for note in write(decision, wanted, environ)]
+
+
+def _expired(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    credential = decision.credential
+    ends = credential.expires_at if credential and credential.kind is Kind.TOKEN else None
+    if credential and ends and ends <= datetime.now(UTC):
+        yield f"the token in {credential.source} expired at {ends.isoformat()}: it will be refused"
+
+
+def _in_the_clear(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    endpoint, credential = decision.endpoint, decision.credential
+    if endpoint and endpoint.is_cleartext and not endpoint.is_loopback and credential and credential.kind != Kind.NONE:
+        yield f"the credential would go to {endpoint.host} in the clear: wss:// would protect it"
+
+
+def _account_without_project(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    credential = decision.credential
+    if decision.platform is Platform.VERTEX and credential and credential.account and not credential.project:
+        name, _, domain = credential.account.partition("@")
+        theirs, service, _ = domain.partition(".iam.gserviceaccount.com")
+        guess = f"; it was made in {theirs}" if service else ""
+        used = f": {decision.endpoint.project} is used" if decision.endpoint else ""
+        yield f"the file of the service account {credential.account or name} names no project{guess}{used}"
+
+
+def _key_and_project(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    key, project = _key_at_hand(environ), _named_project(wanted, environ)
+    credential = decision.credential
+    if not (key and project and credential):
+        return
+    if decision.platform is Platform.DEVELOPER:
+        yield (
+            f"{key} and a project ({project}) are both there: the Developer API ({decision.platform_why}) takes the "
+            "key, and the project plays no part"
+        )
+    elif credential.kind is Kind.KEY:
+        yield (
+            f"{key} and a project ({project}) are both there: a project means Vertex AI, where a key without a bearer "
+            "token is express mode, and that has no project; --platform developer takes the key to the Developer API"
+        )
+    else:
+        yield (
+            f"{key} and a project ({project}) are both there: the project wins, so {credential.source} is used on "
+            "Vertex AI; --platform developer uses the key"
+        )
+
+
+def _several_keys(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    first, second = (value(environ, name) for name in KEY_VARIABLES)
+    if first and second and first != second:
+        yield f"{KEY_VARIABLES[0]} and {KEY_VARIABLES[1]} hold different keys: {KEY_VARIABLES[0]} wins"
+
+
+def _stored_key_unused(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    credential = decision.credential
+    is_other = credential and credential.place != stored_key.PLACE
+    if credential and is_other and stored_key.is_there() and not _named_project(wanted, environ):
+        yield f"the stored key is not used: {credential.source} comes before it"
+
+
+def _other_payer(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    credential, endpoint = decision.credential, decision.endpoint
+    quota = credential.quota_project if credential else None
+    if endpoint and endpoint.project and quota and quota != endpoint.project:
+        yield (
+            f"the quota project {quota} is not the project {endpoint.project}: {quota} is billed, its quotas count, "
+            "and the caller must be allowed to use its services"
+        )
+
+
+def _unserved(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+    """On trust: the tables may be older than the service."""
+    endpoint = decision.endpoint
+    if endpoint is None:
+        return
+    model = MODELS.get(endpoint.model)
+    if model and (model.retired or endpoint.platform not in model.platforms):
+        what = "is retired" if model.retired else f"is not served on {endpoint.platform}"
+        yield f"{endpoint.model} {what}, as far as is known here; --online asks the service"
+    served = LOCATIONS.get(endpoint.model)
+    if endpoint.location and served and endpoint.location not in served:
+        yield (
+            f"{endpoint.model} is not known to be served in {endpoint.location}, but in {', '.join(served)} "
+            "(taken on trust from Google's pages; --online asks the service)"
+        )
+
+
+NOTES: tuple[Note, ...] = (
+    _expired,
+    _in_the_clear,
+    _account_without_project,
+    _key_and_project,
+    _several_keys,
+    _stored_key_unused,
+    _other_payer,
+    _unserved,
+)
+
+
+def _key_at_hand(environ: Environment) -> str | None:
+    named = next((name for name in KEY_VARIABLES if value(environ, name)), None)
+    if named is None and not value(environ, TOKEN_VARIABLE) and stored_key.is_there():
+        return "the stored key"
+    return named
+
+
+def _named_project(wanted: Wanted, environ: Environment) -> str | None:
+    if wanted.project:
+        return f"--project {wanted.project}"
+    name = "GOOGLE_CLOUD_PROJECT"
+    return f"{name}={found}" if (found := value(environ, name)) else None

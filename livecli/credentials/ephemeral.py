@@ -1,0 +1,157 @@
+"""An ephemeral token of the Developer API: a key is shown once, over HTTP, and what comes back opens a few sessions.
+
+What is sent is what the official SDKs send: POST /v1alpha/auth_tokens, the key in its header, never in the URL.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import ssl
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
+from ..protocol.endpoint import DEVELOPER_HOST, Environment, Wanted, base_url, checked, is_loopback
+from ..protocol.models import Platform
+from . import stored_key
+from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, Kind, api_key
+
+VERSION = "v1alpha"
+"""The one version that is known to make ephemeral tokens."""
+LONGEST_ANSWER_BYTES = 1 << 16
+STATUSES: dict[int, tuple[type[LivecliError], str]] = {
+    400: (AuthError, "is the key right, and the end of the token less than 20 hours away?"),
+    401: (AuthError, "the key was refused: `livecli auth status` says which one is used"),
+    403: (AuthError, "the key was refused: is the Gemini API enabled in its project?"),
+    404: (ConnectError, "is the URL the service's? --base-url and --api-version make it"),
+    429: (QuotaError, "wait, then try again"),
+    503: (QuotaError, "wait, then try again"),
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What the token is good for. `uses` are sessions; it opens none after `opens_for`, and ends after `lasts_for`.
+
+    None leaves it to the service: a minute to open one. With a `model` it opens sessions with that alone.
+    """
+
+    uses: int = 1
+    lasts_for: timedelta = timedelta(minutes=30)
+    opens_for: timedelta | None = None
+    model: str | None = None
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """The body of the request."""
+        body: dict[str, Any] = {"uses": self.uses, "expireTime": _stamp(now + self.lasts_for)}
+        if self.opens_for:
+            body["newSessionExpireTime"] = _stamp(now + min(self.opens_for, self.lasts_for))
+        if self.model:
+            resource = self.model if "/" in self.model else f"models/{self.model}"
+            body |= {"bidiGenerateContentSetup": {"model": checked("model", resource)}, "fieldMask": "model"}
+        return body
+
+
+def mint_url(wanted: Wanted, environ: Environment) -> str:
+    """Where tokens are asked for: Google's host, or the base URL. Raises UsageError for one that cannot be meant.
+
+    GOOGLE_GENAI_API_VERSION is about sessions, and its usual values make no tokens.
+    """
+    base = base_url(wanted, environ, Platform.DEVELOPER) or urlsplit(f"wss://{DEVELOPER_HOST}")
+    version = checked("version of the API", wanted.api_version or VERSION)
+    prefix = base.path.partition("/ws/google.")[0].rstrip("/")  # a base URL may have the service's full path
+    return f"{'http' if base.scheme == 'ws' else 'https'}://{base.netloc}{prefix}/{version}/auth_tokens"
+
+
+def minting_key(url: str, environ: Environment) -> Credential:
+    """The key to show at `url`; a server on this machine may need none. Raises AuthError where there is none."""
+    key = api_key(environ) or stored_key.find()
+    if key and key.is_ephemeral:
+        raise AuthError(f"{key.source} holds an ephemeral token, which mints no other", hint="an API key does")
+    if key is None and not is_loopback(_host(url)):
+        raise AuthError("an ephemeral token needs an API key, and there is none", hint=WAYS_OUT)
+    return key or Credential("none", Kind.NONE)
+
+
+def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None) -> str:
+    """The token. Blocks; raises AuthError, QuotaError, ConnectError or DeadlineError."""
+    host = _host(url)
+    headers = {**key.headers(), "Content-Type": "application/json"}
+    body = json.dumps(terms.as_json(datetime.now(UTC))).encode()
+    request = urllib.request.Request(url, body, headers, method="POST")
+    try:
+        with _opener(host).open(request, timeout=timeout_seconds) as answer:
+            return _token_in(answer.read(LONGEST_ANSWER_BYTES), host)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            error = _refusal(refused.code, refused.read(LONGEST_ANSWER_BYTES), host)
+        for secret in key.headers().values():
+            error.elide(secret)
+        raise error from None
+    except urllib.error.URLError as error:
+        raise _unreachable(host, error.reason) from error
+    except (OSError, http.client.HTTPException) as error:
+        raise _unreachable(host, error) from error
+
+
+def in_the_clear(url: str) -> bool:
+    """Whether the key could be read on the way."""
+    return url.startswith("http://") and not is_loopback(_host(url))
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """The key is for one host: what points at another is an error."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _opener(host: str) -> urllib.request.OpenerDirector:
+    handlers: list[Any] = [_NoRedirect()]
+    if is_loopback(host):
+        handlers.append(urllib.request.ProxyHandler({}))
+    return urllib.request.build_opener(*handlers)
+
+
+def _token_in(body: bytes, host: str) -> str:
+    try:
+        name = json.loads(body)["name"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        name = None
+    if not isinstance(name, str) or not re.fullmatch(rf"{EPHEMERAL_PREFIX}[!-~]+", name):
+        raise ConnectError(f"{host} answered without a token", hint="is the URL the service's? see --base-url")
+    return name
+
+
+def _refusal(status: int, body: bytes, host: str) -> LivecliError:
+    from ..client.connect_errors import message_in
+
+    error, hint = STATUSES.get(status, (ConnectError, "the server failed: try again" if status >= 500 else None))
+    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
+    said = message_in(body)
+    return error(f"{host} gives no token: {status} {phrase}{f': {said}' if said else ''}", hint=hint)
+
+
+def _unreachable(host: str, reason: object) -> LivecliError:
+    if isinstance(reason, TimeoutError):
+        return DeadlineError(f"no answer from {host} in time", hint="--timeout gives it longer")
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        message = f"the certificate of {host} cannot be trusted: {reason.verify_message}"
+        return ConnectError(message, hint="SSL_CERT_FILE names the authorities to trust")
+    said = (reason.strerror if isinstance(reason, OSError) else None) or type(reason).__name__
+    return ConnectError(f"no token from {host}: {said}", hint="check the network, HTTPS_PROXY and NO_PROXY")
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,66 @@
+"""How long a connection and a session last. Pure: time is an argument.
+
+A connection ends with the 1011 that users report ten minutes in, a `goAway` ahead of it; Google's documentation speaks
+of 1000 there, but it is the nastier of the two that a client should have seen. A session without
+`contextWindowCompression` ends with the documented 1000, and nothing is said ahead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...protocol import close_reasons, events
+from ...protocol.close_reasons import Refusal
+from .response import Message
+
+
+@dataclass(frozen=True)
+class Limits:
+    """None is no limit. `goaway_seconds` is how far ahead of the connection's end it is announced."""
+
+    connection_seconds: float | None = None
+    goaway_seconds: float = 60.0
+    session_seconds: float | None = None
+
+
+UNLIMITED = Limits()
+
+
+class Lifetime:
+    """Of one connection, of a session that had lasted `before_seconds` already."""
+
+    def __init__(
+        self, limits: Limits, began_at: float, *, before_seconds: float = 0.0, compresses: bool = False
+    ) -> None:
+        self._began_at, self._before_seconds = began_at, before_seconds
+        self._connection_ends = None if limits.connection_seconds is None else began_at + limits.connection_seconds
+        session_seconds = None if compresses else limits.session_seconds
+        self._session_ends = None if session_seconds is None else began_at + session_seconds - before_seconds
+        goaway_at = (
+            None if self._connection_ends is None else max(began_at, self._connection_ends - limits.goaway_seconds)
+        )
+        self._goaway_at = goaway_at
+        self.wake_at = _first(goaway_at, self._session_ends)
+        """When `due` has something to say next."""
+
+    def session_seconds(self, now: float) -> float:
+        """How long the session has lasted, over all its connections."""
+        return self._before_seconds + now - self._began_at
+
+    def due(self, now: float) -> Message | None:
+        """The `goAway`, once. Raises Refusal when the time is up."""
+        if self.wake_at is None or now < self.wake_at:
+            return None
+        if self._session_ends is not None and now >= self._session_ends:
+            raise Refusal(1000, "")
+        assert self._connection_ends is not None, "one of the two is due"
+        if now >= self._connection_ends or self._goaway_at is None:
+            raise Refusal(1011, close_reasons.DEADLINE_EXPIRED)
+        time_left_seconds = self._connection_ends - self._goaway_at
+        self._goaway_at = None
+        self.wake_at = _first(self._connection_ends, self._session_ends)
+        return [events.GoAway(time_left_seconds)]
+
+
+def _first(*moments: float | None) -> float | None:
+    return min((at for at in moments if at is not None), default=None)

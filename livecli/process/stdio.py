@@ -1,0 +1,51 @@
+"""How an error is told: one line that says what is wrong, and where there is one a second that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from contextlib import suppress
+
+from ..errors import LivecliError
+
+RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
+
+
+def complain(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
+    """Tell `error` on standard error, `about` an input if there are several; with `debug` the traceback before it."""
+    if debug:
+        tell_traceback(error)
+    red, cyan, plain = (RED, CYAN, PLAIN) if _in_colour() else ("", "", "")
+    subject = f"{one_line(about)}: " if about else ""
+    lines = [f"{red}error:{plain} {subject}{one_line(error.message)}"]
+    if error.hint:
+        lines.append(f"{cyan}hint:{plain} {one_line(error.hint)}")
+    say("\n".join(lines) + "\n")
+
+
+def tell_traceback(error: BaseException) -> None:
+    """On standard error. What was raised may hold what a peer sent."""
+    text = "".join(traceback.format_exception(error))
+    if isinstance(error, LivecliError):
+        text = error.without_secrets(text)
+    say("".join(f"{one_line(line)}\n" for line in text.splitlines()))
+
+
+def say(text: str) -> None:
+    """`text` on standard error. Where it cannot be written it is lost: no run fails for that."""
+    with suppress(OSError):
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def one_line(text: str) -> str:
+    """`text` on one line, with nothing in it that a terminal would obey: what a peer sent is hostile."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.splitlines()))
+
+
+def _in_colour() -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
+    return sys.stderr.isatty() and not plain

@@ -1,0 +1,26 @@
+"""Of the errors that a TaskGroup gathers, the one that is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from ..errors import LivecliError
+
+
+@asynccontextmanager
+async def one_error() -> AsyncIterator[None]:
+    """Around a TaskGroup: the first of its errors that is ours, else the first, is raised in place of them all."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        found = list(_leaves(group))
+        raise next((error for error in found if isinstance(error, LivecliError)), found[0]) from None
+
+
+def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:
+    return [
+        leaf
+        for error in group.exceptions
+        for leaf in (_leaves(error) if isinstance(error, BaseExceptionGroup) else [error])
+    ]

@@ -1,0 +1,42 @@
+"""What a close says: the reasons Google gives, as users and SDK tests report them (the service documents none).
+
+The emulator refuses with these texts. What they mean for whoever receives one is in `answers`.
+"""
+
+from __future__ import annotations
+
+from .platform import Platform
+
+INVALID_ARGUMENT = "Request contains an invalid argument."
+PRECONDITION_FAILED = "Precondition check failed."
+NOT_NATIVE_AUDIO = "Cannot extract voices from a non-audio request."
+INVALID_RESOURCE = "Invalid resource field value in the request."
+MODEL_RETIRED = "{model} is not supported in the live api."
+MODEL_UNKNOWN = {
+    Platform.DEVELOPER: (
+        "{model} is not found for API version {version}, or is not supported for bidiGenerateContent. "
+        "Call ListModels to see the list of available models and their supported methods."
+    ),
+    Platform.VERTEX: (
+        "Publisher Model `{model}` was not found or your project does not have access to it. "
+        "Please ensure you are using a valid model version."
+    ),
+}
+KEY_MISSING = "API Key not found. Please pass a valid API key."
+KEY_INVALID = "API key not valid. Please pass a valid API key."
+UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.'
+INVALID_VALUE = "Invalid value{at} ({type})"
+ENTITY_NOT_FOUND = "Requested entity was not found."
+DEADLINE_EXPIRED = "Deadline expired before operation could complete."
+INTERNAL_ERROR = "Internal error encountered."
+
+CLOSE_REASON_BYTES = 123
+
+
+class Refusal(Exception):
+    """The server ends the session: a close code, and a reason that is cut as the protocol requires."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(f"{code} {reason}")
+        self.code = code
+        self.reason = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")

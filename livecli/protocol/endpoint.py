@@ -1,0 +1,249 @@
+"""From what was asked for to where it goes: platform, project, location and model become a URL and a resource name.
+
+Everything here is pure: the environment is an argument, nothing is read from disk and nothing is connected to.
+Which credential is sent is decided in `credentials`; nothing secret may enter this module, so that nothing secret can
+end up in a URL. Facts: Google's URLs as the official SDKs build them, one table below for each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from ..errors import UsageError
+from ..record import record
+from .platform import DEFAULT_MODEL, Platform
+
+Environment = Mapping[str, str]
+
+DEFAULT_LOCATION = "us-central1"
+"""Not the SDK's `global`, where no Live model of Vertex AI is known to be served."""
+LOCAL_PROJECT = "local"
+LOCAL_BASE_URL = "ws://127.0.0.1:0"
+"""The embedded emulator before it has a port: what can be shown of `--local` without starting it."""
+
+SERVICE_PATHS = {
+    Platform.VERTEX: "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
+    # A dot before the method here, not a slash.
+    Platform.DEVELOPER: "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
+}
+CONSTRAINED = "Constrained"
+"""What the Developer API's method is called when an ephemeral token opens it."""
+DEVELOPER_HOST = "generativelanguage.googleapis.com"
+HOSTS = {
+    # `global` is the bare host: `global-aiplatform.googleapis.com` answers a generic 404.
+    "global": "aiplatform.googleapis.com",
+    "us": "aiplatform.us.rep.googleapis.com",
+    "eu": "aiplatform.eu.rep.googleapis.com",
+}
+VERSIONS = {Platform.VERTEX: "v1", Platform.DEVELOPER: "v1beta"}
+BETA_VERSIONS = {Platform.VERTEX: "v1beta1", Platform.DEVELOPER: "v1beta"}
+BASE_URL_VARIABLES = {Platform.VERTEX: "GOOGLE_VERTEX_BASE_URL", Platform.DEVELOPER: "GOOGLE_GEMINI_BASE_URL"}
+SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
+
+# Compiled when one is needed: all of them are half a millisecond of every start.
+_FULL_PATHS = {
+    Platform.VERTEX: r"google\.cloud\.aiplatform\.[^./]+\.LlmBidiService/BidiGenerateContent/?$",
+    Platform.DEVELOPER: (
+        r"google\.ai\.generativelanguage\.[^./]+\.GenerativeService[./]BidiGenerateContent(Constrained)?/?$"
+    ),
+}
+_SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._:@-]*"
+_SPELLINGS = {  # What a word may look like, so that none can bend a URL or a resource name.
+    "project": _SEGMENT,
+    "location": r"[a-z][a-z0-9-]*",
+    "version of the API": r"v[0-9][a-z0-9]*",
+    "model": rf"{_SEGMENT}|(?:projects|publishers|models|tunedModels)(?:/{_SEGMENT})+",
+}
+_RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
+
+
+@record
+class Wanted:
+    """What the flags said; None is not said. With `local`, `base_url` is the embedded emulator's."""
+
+    platform: Platform | None = None
+    project: str | None = None
+    location: str | None = None
+    model: str | None = None
+    base_url: str | None = None
+    api_version: str | None = None
+    local: bool = False
+
+
+@record
+class Endpoint:
+    """Where a session is opened. `model` is the bare id, `resource` what `setup.model` says on this platform."""
+
+    platform: Platform
+    url: str
+    model: str
+    resource: str
+    project: str | None = None
+    location: str | None = None
+
+    @property
+    def host(self) -> str:
+        """The host's name or address, without port and brackets."""
+        return urlsplit(self.url).hostname or ""
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether it is this machine: localhost, 127.0.0.0/8 or ::1."""
+        return is_loopback(self.host)
+
+    @property
+    def is_cleartext(self) -> bool:
+        """Whether what is sent can be read on the way."""
+        return self.url.startswith("ws://")
+
+
+def choose_platform(
+    wanted: Wanted, environ: Environment, *, has_key: bool, has_ephemeral_token: bool = False
+) -> tuple[Platform, str]:
+    """The platform, and the reason in a few words."""
+    if wanted.platform:
+        return wanted.platform, "--platform"
+    if wanted.local:
+        return Platform.VERTEX, "--local"
+    for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"):
+        if said := value(environ, name):
+            return Platform.VERTEX if said.lower() in ("true", "1") else Platform.DEVELOPER, f"{name}={said[:20]}"
+    for platform, pattern in _FULL_PATHS.items():
+        if re.search(pattern, wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
+            return platform, "the base URL names its service"
+    if wanted.project or _part_of_resource("project", wanted, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
+        return Platform.VERTEX, "a project is named"
+    if has_key:
+        return Platform.DEVELOPER, "an API key is at hand and no project is named"
+    if has_ephemeral_token:
+        return Platform.DEVELOPER, "the token is an ephemeral one, which only the Developer API takes"
+    return Platform.VERTEX, "the default"
+
+
+def base_url(wanted: Wanted, environ: Environment, platform: Platform) -> SplitResult | None:
+    """The URL that stands in for Google's, checked, with its scheme made ws or wss; None where none is named."""
+    named = [("--base-url", wanted.base_url or (LOCAL_BASE_URL if wanted.local else None))]
+    if not wanted.local:
+        variables = ("LIVECLI_BASE_URL", BASE_URL_VARIABLES[platform])
+        named += [(variable, value(environ, variable)) for variable in variables]
+    return next((_parse(text, where) for where, text in named if text), None)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether the name or address means this machine."""
+    if not host or host.lower() == "localhost":
+        return bool(host)
+    import ipaddress
+
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def build(
+    wanted: Wanted,
+    environ: Environment,
+    platform: Platform,
+    *,
+    own_project: str | None = None,
+    express: bool = False,
+    constrained: bool = False,
+) -> Endpoint:
+    """The endpoint on `platform`. `own_project` is the credential's; `express` is Vertex with a key instead of a
+    project; `constrained` is what an ephemeral token opens. Raises UsageError for a word that cannot be meant.
+    """
+    base = base_url(wanted, environ, platform)
+    project = location = None
+    if platform is Platform.VERTEX and not express:
+        project = _project(wanted, environ, own_project, local=base is not None and is_loopback(base.hostname))
+        location = _location(wanted, environ)
+    model = checked("model", wanted.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
+    host = HOSTS.get(location or "global", f"{location}-aiplatform.googleapis.com")
+    origin = base or urlsplit(f"wss://{DEVELOPER_HOST if platform is Platform.DEVELOPER else host}")
+    path = SERVICE_PATHS[platform].format(version=_version(wanted, environ, platform))
+    return Endpoint(
+        platform=platform,
+        url=_url(origin, path + CONSTRAINED * constrained),
+        model=model.rpartition("/")[2],
+        resource=model if "/" in model else _resource(model, platform, project, location),
+        project=project,
+        location=location,
+    )
+
+
+def value(environ: Environment, name: str) -> str | None:
+    """A variable without the blanks around it; set to nothing is not set."""
+    return environ.get(name, "").strip() or None
+
+
+def checked(what: str, text: str) -> str:
+    """`text` if it can be the name of a `what` (project, location, model …), so that it cannot bend a URL."""
+    if re.fullmatch(_SPELLINGS[what], text):
+        return text
+    raise UsageError(f"this cannot be the name of a {what}: {text[:60]!r}")
+
+
+def _project(wanted: Wanted, environ: Environment, own: str | None, *, local: bool) -> str:
+    named = wanted.project or _part_of_resource("project", wanted, environ)
+    if not wanted.local:
+        named = named or value(environ, "GOOGLE_CLOUD_PROJECT") or own
+    if named or local:
+        return checked("project", named or LOCAL_PROJECT)
+    raise UsageError(
+        "Vertex AI needs a project, and the credential does not name one",
+        hint="pass --project, or set GOOGLE_CLOUD_PROJECT",
+    )
+
+
+def _location(wanted: Wanted, environ: Environment) -> str:
+    named = wanted.location or _part_of_resource("location", wanted, environ)
+    return checked("location", named or value(environ, "GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION)
+
+
+def _part_of_resource(part: str, wanted: Wanted, environ: Environment) -> str | None:
+    """The project or location inside a model given as a full resource name, since only they can serve it."""
+    match = re.match(_RESOURCE, wanted.model or value(environ, "LIVECLI_MODEL") or "")
+    return match[part] if match else None
+
+
+def _version(wanted: Wanted, environ: Environment, platform: Platform) -> str:
+    named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or VERSIONS[platform]
+    return BETA_VERSIONS[platform] if named == "beta" else checked("version of the API", named)
+
+
+def _resource(model: str, platform: Platform, project: str | None, location: str | None) -> str:
+    if platform is Platform.DEVELOPER:
+        return f"models/{model}"
+    parent = f"projects/{project}/locations/{location}/" if project else ""
+    return f"{parent}publishers/google/models/{model}"
+
+
+def _parse(text: str, where: str) -> SplitResult:
+    """Checks without ever quoting the URL: what is wrong with it may be that a secret is in it."""
+    text = text.strip()
+    if not text.isprintable() or re.search(r"[\s\\]", text):
+        raise UsageError(f"the URL in {where} contains a blank, a backslash or a control character")
+    if re.search(r"[?#]", text) or "@" in text:
+        raise UsageError(
+            f"the URL in {where} may have no user, query or fragment",
+            hint="a credential goes into GEMINI_API_KEY or LIVECLI_ACCESS_TOKEN, never into a URL",
+        )
+    try:
+        parts = urlsplit(text)
+        _ = parts.port  # is read only now, and may be none
+        usable = parts.scheme in SCHEMES and bool(parts.hostname)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(f"the URL in {where} is none that can be connected to", hint="such as ws://127.0.0.1:8765")
+    return parts._replace(scheme=SCHEMES[parts.scheme])
+
+
+def _url(base: SplitResult, service_path: str) -> str:
+    """A base that ends in a full service path is used as it is; any other path is a prefix."""
+    full = any(re.search(pattern, base.path) for pattern in _FULL_PATHS.values())
+    path = base.path if full else base.path.rstrip("/") + service_path
+    return f"{base.scheme}://{base.netloc}{path}"

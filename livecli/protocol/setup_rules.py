@@ -1,0 +1,162 @@
+"""Which fields of a setup a model is known, or thought, to refuse: where Google says no more than "invalid argument".
+
+What is known for certain the emulator refuses as well. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from .codec.proto_json import camel_keys
+from .messages import GenerationConfig, Setup, SpeechConfig
+from .models import VOICES, Model, Platform, Proactivity, Thinking
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """`path` is the field in JSON, `why` what is wrong with it (`{model}` to be filled in).
+
+    `certain`: the service refuses it for sure, and so does the emulator.
+    """
+
+    path: str
+    why: str
+    is_refused: Callable[[Setup, Model, Platform], bool]
+    certain: bool = True
+
+
+def suspects(setup: dict[str, Any], model: Model, platform: Platform) -> Iterator[tuple[str, str]]:
+    """(path, why) of the fields to blame, the surest first."""
+    try:
+        asked = msgspec.convert(camel_keys(setup), Setup, strict=False)
+    except msgspec.ValidationError as error:
+        if path := re.search(r"at `\$\.(.*)`$", str(error)):
+            yield path[1], f"{path[1]} has a value that the API does not document"
+        elif field := re.search(r"unknown field `(.*?)`", str(error)):
+            yield field[1], f"{field[1]} is no field of the setup"
+        return
+    for suspect in sorted(SUSPECTS, key=lambda suspect: not suspect.certain):
+        if suspect.is_refused(asked, model, platform):
+            yield suspect.path, suspect.why.format(model=model.name)
+
+
+def is_refused(setup: Setup, model: Model, platform: Platform) -> bool:
+    """Whether the service closes with INVALID_ARGUMENT for a part of the setup, tools apart."""
+    return any(suspect.certain and suspect.is_refused(setup, model, platform) for suspect in SUSPECTS)
+
+
+def _generation(setup: Setup) -> GenerationConfig:
+    return setup.generation_config or GenerationConfig()
+
+
+def _speech(setup: Setup) -> SpeechConfig:
+    return _generation(setup).speech_config or SpeechConfig()
+
+
+def _any_thinking(setup: Setup, model: Model, platform: Platform) -> bool:
+    return model.thinking is Thinking.NONE and _generation(setup).thinking_config is not None
+
+
+def _thinking_budget(setup: Setup, model: Model, platform: Platform) -> bool:
+    config = _generation(setup).thinking_config
+    return model.thinking is Thinking.LEVEL and config is not None and config.thinking_budget is not None
+
+
+def _thinking_level(setup: Setup, model: Model, platform: Platform) -> bool:
+    config = _generation(setup).thinking_config
+    level = config.thinking_level if config else None
+    if level is None or model.thinking is Thinking.NONE:
+        return False
+    return model.thinking is Thinking.BUDGET or level.upper() not in {
+        *model.thinking_levels,
+        "THINKING_LEVEL_UNSPECIFIED",
+    }
+
+
+def _voice(setup: Setup, model: Model, platform: Platform) -> bool:
+    voice = _speech(setup).voice_config
+    name = voice.prebuilt_voice_config.voice_name if voice and voice.prebuilt_voice_config else ""
+    return bool(name) and name not in VOICES
+
+
+def _affective_dialog(setup: Setup, model: Model, platform: Platform) -> bool:
+    return bool(_generation(setup).enable_affective_dialog) and not model.affective_dialog
+
+
+def _proactivity(setup: Setup, model: Model, platform: Platform) -> bool:
+    config = setup.proactivity
+    if config is None:
+        return False
+    if model.proactivity is Proactivity.ALWAYS:
+        return platform is Platform.DEVELOPER and config.proactive_audio is False
+    return model.proactivity is Proactivity.NONE and bool(config.proactive_audio or config.proactive_video)
+
+
+def _coverage(setup: Setup, model: Model, platform: Platform) -> bool:
+    config = setup.realtime_input_config
+    all_video = config is not None and config.turn_coverage == "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"
+    return platform is Platform.VERTEX and all_video
+
+
+def _code_tools(setup: Setup, model: Model, platform: Platform) -> bool:
+    used = any(tool.code_execution is not None or tool.url_context is not None for tool in setup.tools)
+    return used and not model.code_tools
+
+
+def _behavior(setup: Setup, model: Model, platform: Platform) -> bool:
+    ways = [declared.behavior for tool in setup.tools for declared in tool.function_declarations]
+    return any(way not in (None, "UNSPECIFIED", *model.calling) for way in ways)
+
+
+SUSPECTS: tuple[Suspect, ...] = (
+    Suspect("generationConfig.thinkingConfig", "{model} takes no thinkingConfig", _any_thinking),
+    Suspect(
+        "generationConfig.thinkingConfig.thinkingBudget", "{model} thinks by level, not by budget", _thinking_budget
+    ),
+    Suspect("generationConfig.thinkingConfig.thinkingLevel", "{model} knows no such thinkingLevel", _thinking_level),
+    Suspect(
+        "generationConfig.speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName",
+        "no voice is called so (the case of its letters counts)",
+        _voice,
+    ),
+    Suspect("generationConfig.enableAffectiveDialog", "{model} has no affective dialog", _affective_dialog),
+    Suspect("proactivity", "{model} takes no such proactivity", _proactivity),
+    Suspect("realtimeInputConfig.turnCoverage", "Vertex AI refuses this turnCoverage", _coverage),
+    Suspect("tools", "{model} runs no code and reads no URL", _code_tools),
+    Suspect("tools", "{model} does not call functions with this behavior", _behavior),
+    Suspect(
+        "generationConfig.responseModalities",
+        "one modality is the rule",
+        lambda setup, model, platform: len(_generation(setup).response_modalities) > 1,
+        certain=False,
+    ),
+    Suspect(
+        "avatarConfig",
+        "avatars are for gemini-3.8-live on Vertex AI",
+        lambda setup, model, platform: setup.avatar_config is not None,
+        certain=False,
+    ),
+    Suspect(
+        "explicitVadSignal",
+        "the Developer API is not known to take explicitVadSignal",
+        lambda setup, model, platform: platform is Platform.DEVELOPER and setup.explicit_vad_signal is not None,
+        certain=False,
+    ),
+    Suspect(
+        "sessionResumption.handle",
+        "a handle expires, after two hours on the Developer API",
+        lambda setup, model, platform: bool(setup.session_resumption and setup.session_resumption.handle),
+        certain=False,
+    ),
+    Suspect(
+        "generationConfig.speechConfig.languageCode",
+        "native audio models choose the language themselves and may refuse the code",
+        lambda setup, model, platform: bool(_speech(setup).language_code),
+        certain=False,
+    ),
+)

@@ -1,0 +1,146 @@
+"""Reporter, the shape of whoever tells a run while it lasts, and what events are called when they are told.
+
+Pure: nothing here prints.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import msgspec
+
+from ..client.retry import Retry
+from ..errors import LivecliError
+from ..protocol import events
+from ..protocol.codec import setup_json
+from ..protocol.endpoint import Endpoint
+from ..protocol.messages import FunctionCall, Json
+from .summary import Summary
+
+TYPE_NAMES: dict[type[events.Event], str] = {
+    events.AudioChunk: "audio",
+    events.ClientTurns: "client_content",
+    events.ResumptionUpdate: "resumption",
+    events.Fault: "error",
+}
+
+
+def type_name(event: events.Event) -> str:
+    """What `--events` calls it: the class's name in snake_case, but for a few."""
+    kind = type(event)
+    return TYPE_NAMES.get(kind) or re.sub(r"(?<=[a-z])([A-Z])", r"_\1", kind.__name__).lower()
+
+
+def event_fields(event: events.Event) -> dict[str, Any]:
+    """An event's own fields as JSON has them; of audio and pictures the size only."""
+    match event:
+        case events.AudioChunk(pcm, rate):
+            return {"bytes": len(pcm), "sample_rate": rate}
+        case events.Image(data, mime_type):
+            return {"bytes": len(data), "mime_type": mime_type}
+        case events.Setup():
+            return {"setup": _without_handle(setup_json(event))}
+        case events.ResumptionUpdate(_, resumable, last_consumed):
+            return {"resumable": resumable, "last_consumed": last_consumed}
+    fields: dict[str, Any] = msgspec.to_builtins(event)
+    return fields
+
+
+def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
+    """A handle opens the session to whoever has it."""
+    match setup:
+        case {"sessionResumption": {"handle": str(handle), **others}}:
+            return {**setup, "sessionResumption": {"handle": f"({len(handle)} characters)", **others}}
+    return setup
+
+
+class Reporter:
+    """Whoever watches a run. Every method here does nothing, so nobody asks whether anybody watches."""
+
+    wants_frames = False
+    """Whether `frame` is to be called at all."""
+    wants_events = False
+    """The same of `event`: whether this class does anything in it."""
+    wants_every = True
+    """Whether of what is said at once each is told, or the last is enough."""
+
+    def __init_subclass__(cls) -> None:
+        cls.wants_events = cls.event is not Reporter.event
+
+    def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
+        """The input is open: how it is converted, and its length where that is known."""
+
+    def recognised(self, description: str) -> None:
+        """What a pipe holds, told when its first samples are there: how they are converted."""
+
+    def connecting(self, endpoint: Endpoint) -> None:
+        """The network is about to be touched."""
+
+    def connected(self, summary: Summary) -> None:
+        """The session is set up."""
+
+    def event(self, direction: str, event: events.Event, at: float) -> None:
+        """Something was "sent" or "received", `at` seconds after the connection opened."""
+
+    def frame(self, direction: str, frame: bytes | str) -> None:
+        """A frame as it is on the wire."""
+
+    def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
+        """The connection closed."""
+
+    def called(self, call: FunctionCall) -> None:
+        """The command of a function that the model calls is about to run."""
+
+    def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
+        """What the model is told of `call`; `noise` is the last of what the command said on standard error."""
+
+    def interlude(self, begins: bool) -> None:
+        """Somebody else has the terminal, to ask a question; or no longer."""
+
+    def remark(self, text: str) -> None:
+        """What goes on, for whoever likes to know."""
+
+    def warning(self, text: str) -> None:
+        """Something the user should know, though the run goes on."""
+
+    def retrying(self, retry: Retry) -> None:
+        """A connection failed, and another attempt follows."""
+
+    def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
+        """The session goes on over another connection, which is told `again` so many messages.
+
+        `error` is how the one before was lost, None if it was left in time.
+        """
+
+    def ended(self, error: LivecliError) -> None:
+        """The session of a chat is over for good; the next thing that is said opens another one."""
+
+    def finished(self, summary: Summary) -> None:
+        """The run is over, well or not."""
+
+
+class Reporters(Reporter):
+    """Several at once: each is told everything, in order."""
+
+    def __init__(self, *reporters: Reporter) -> None:
+        self.wants_frames = any(reporter.wants_frames for reporter in reporters)
+        self.wants_events = any(reporter.wants_events for reporter in reporters)
+        self.wants_every = any(
+            reporter.wants_every for reporter in reporters if reporter.wants_events or reporter.wants_frames
+        )
+        for name in TOLD:
+            methods = [getattr(reporter, name) for reporter in reporters]
+            nothing = getattr(Reporter, name)  # who does nothing need not be called for every chunk
+            told = [method for method in methods if getattr(method, "__func__", None) is not nothing]
+            setattr(self, name, told[0] if len(told) == 1 else partial(_tell, told))
+
+
+TOLD = tuple(name for name, method in vars(Reporter).items() if callable(method) and not name.startswith("_"))
+
+
+def _tell(listeners: list[Callable[..., None]], *what: Any, **more: Any) -> None:
+    for listener in listeners:
+        listener(*what, **more)

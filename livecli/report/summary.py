@@ -1,0 +1,199 @@
+"""What is counted in a run while it lasts, and its summary at the end. Pure: times are arguments, in seconds on one
+monotonic clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LivecliError
+from ..protocol import events
+from ..protocol.endpoint import Endpoint
+from .stats import Flow
+
+if TYPE_CHECKING:
+    from ..protocol.grounding import Citation
+
+SUMMARY_SCHEMA = "livecli/summary@1"
+
+
+@dataclass(eq=False, repr=False)
+class TransferStats:
+    """Everything that is counted in a run, while it is."""
+
+    sent: Flow = field(default_factory=Flow)
+    received: Flow = field(default_factory=Flow)
+    messages: int = 0
+    asked_at: float | None = None
+    """When the chunk with the input's last sample, or the text, was sent."""
+    audio_at: float | None = None
+    sound_at: float | None = None
+    turn_at: float | None = None
+    turn_complete: bool = False
+    turn_reason: str | None = None
+    interrupted: bool = False
+    heard_pieces: list[str] = field(default_factory=list)
+    said_pieces: list[str] = field(default_factory=list)
+    usage: dict[str, Any] | None = None
+    citations: list[Citation] = field(default_factory=list)
+    wrote: bool = False
+    """Whether some of what the model said was text, and not the transcript of sound."""
+    cut_turns: int = 0
+    """Turns with audio that ended neither generated to their end nor interrupted."""
+    _closed_bytes: int = 0
+    _turn_ended_well: bool = False
+
+    def note(self, event: events.Event, at: float) -> None:
+        """Count something that the server said, AudioChunk apart (`received.add`)."""
+        match event:
+            case events.InputTranscript(text):
+                self.heard_pieces.append(text)
+            case events.OutputTranscript(text) | events.ModelText(text):
+                self.said_pieces.append(text)
+                self.wrote = self.wrote or isinstance(event, events.ModelText)
+            case events.Interrupted():
+                self.interrupted = self._turn_ended_well = True
+            case events.GenerationComplete():
+                self._turn_ended_well = True
+            case events.TurnComplete(reason):
+                self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
+                self.cut_turns += self.open_turn_bytes > 0 and not self._turn_ended_well
+                self._closed_bytes, self._turn_ended_well = self.received.bytes, False
+            case events.Usage(metadata):
+                self.usage = metadata
+            case events.Grounding(metadata):
+                from ..protocol.grounding import citations, merged
+
+                self.citations = merged(self.citations, citations(metadata))
+
+    def copy(self) -> TransferStats:
+        """As it is now: for `rewind`."""
+        heard, said = [*self.heard_pieces], [*self.said_pieces]
+        return replace(self, received=self.received.copy(), heard_pieces=heard, said_pieces=said)
+
+    def rewind(self, then: TransferStats) -> None:
+        """What was received since `then` was taken back, and will come again. What was sent was sent."""
+        for name, value in vars(then.copy()).items():
+            if name not in ("sent", "messages", "asked_at"):
+                setattr(self, name, value)
+
+    @property
+    def open_turn_bytes(self) -> int:
+        """Bytes of reply audio since the last turn was complete."""
+        return self.received.bytes - self._closed_bytes
+
+    @property
+    def heard(self) -> str:
+        """What the user said, as the server transcribes it."""
+        return "".join(self.heard_pieces)
+
+    @property
+    def said(self) -> str:
+        """What the model said, or wrote."""
+        return "".join(self.said_pieces)
+
+    def latency(self, at: float | None) -> float | None:
+        """Milliseconds from the end of the question to `at`; None where there is no such moment, or it came before."""
+        if at is None or self.asked_at is None or at < self.asked_at:
+            return None
+        return (at - self.asked_at) * 1000
+
+
+@dataclass(eq=False, repr=False)
+class Summary:
+    """How a run ended: what `--json` prints and what the table shows."""
+
+    input: str
+    output: str | None = None
+    endpoint: Endpoint | None = None
+    session_id: str | None = None
+    connect_seconds: float | None = None
+    setup_seconds: float | None = None
+    stats: TransferStats = field(default_factory=TransferStats)
+    error: LivecliError | None = None
+
+    def note_opened(self, session_id: str | None, connect_seconds: float | None, setup_seconds: float | None) -> None:
+        """The session is open, and how long that took."""
+        self.session_id, self.connect_seconds, self.setup_seconds = session_id, connect_seconds, setup_seconds
+
+    @property
+    def ok(self) -> bool:
+        """Whether the run did what was asked for."""
+        return self.error is None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit status this run alone would have."""
+        return self.error.exit_status if self.error else 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of `--json`: keys and units are public interface, a figure that does not exist is None."""
+        stats, endpoint = self.stats, self.endpoint
+        return {
+            "schema": SUMMARY_SCHEMA,
+            "ok": self.ok,
+            "exit_code": self.exit_code,
+            "error": error_json(self.error) if self.error else None,
+            "input": self.input,
+            "output": self.output,
+            "platform": str(endpoint.platform) if endpoint else None,
+            "model": endpoint.model if endpoint else None,
+            "url": endpoint.url if endpoint else None,
+            "session_id": self.session_id,
+            "sent": {**_flow_json(stats.sent), "seconds": _rounded(_span(stats.sent), 3)},
+            "received": {
+                "messages": stats.messages,
+                **_flow_json(stats.received),
+                "sample_rate": stats.received.rate,
+            },
+            "latency_ms": {name: _rounded(value, 3) for name, value in latencies(self).items()},
+            "turn": {
+                "complete": stats.turn_complete,
+                "interrupted": stats.interrupted,
+                "reason": stats.turn_reason,
+            },
+            "transcript": {"input": stats.heard or None, "output": stats.said or None},
+            "usage": stats.usage,
+            "citations": [citation.as_json() for citation in stats.citations] or None,
+        }
+
+
+def latencies(summary: Summary) -> dict[str, float | None]:
+    """The run's latencies in milliseconds, by the names of `--json`."""
+    stats = summary.stats
+    return {
+        "connect": _milliseconds(summary.connect_seconds),
+        "setup": _milliseconds(summary.setup_seconds),
+        "first_audio": stats.latency(stats.audio_at),
+        "first_sound": stats.latency(stats.sound_at),
+        "turn": stats.latency(stats.turn_at),
+    }
+
+
+def error_json(error: LivecliError) -> dict[str, Any]:
+    """An error as `--json` gives it."""
+    return {
+        "kind": error.kind,
+        "message": error.message,
+        "hint": error.hint,
+        "close_code": error.close_code,
+        "close_reason": error.close_reason,
+        "blamed": list(error.blamed) or None,
+    }
+
+
+def _flow_json(flow: Flow) -> dict[str, Any]:
+    return {"chunks": flow.chunks, "bytes": flow.bytes, "audio_seconds": round(flow.audio_seconds, 4)}
+
+
+def _span(flow: Flow) -> float | None:
+    return None if flow.first_at is None or flow.last_at is None else flow.last_at - flow.first_at
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else seconds * 1000
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits)

@@ -1,0 +1,105 @@
+"""Tools as a user writes them down, in TOML. Pure, but for asking whether a command is there: the text is handed in.
+
+[[tool]]
+name = "find_station"
+description = "Finds the railway station that is nearest to a place."
+command = ["./find_station.py", "--nearest"]    # or one text, split as a shell splits it; no shell runs it
+timeout = 5                                     # seconds; 30 where nothing is said
+blocking = false                                # whether the model waits; where nothing is said it decides
+scheduling = "INTERRUPT"                        # when it speaks of the result: or SILENT, or WHEN_IDLE
+
+[tool.parameters]                               # a JSON schema; without one the function takes none
+type = "object"
+properties.near = {type = "string"}
+required = ["near"]
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from typing import Any
+
+from .. import toml_reader
+from ..mistake import Mistake
+from ..toml_reader import Path
+from .toolbox import NAME, NAME_HINT, TIMEOUT_SECONDS, UNDESCRIBED, Tool, why_not
+
+KEYS = ("name", "description", "parameters", "command", "timeout", "blocking", "scheduling")
+SCHEDULINGS = ("SILENT", "WHEN_IDLE", "INTERRUPT")
+MAX_TIMEOUT_SECONDS = 3600
+
+
+def read_tools(text: str, file: str) -> tuple[Tool, ...]:
+    """The tools of a table; `file` is what the user calls it. Raises Mistake."""
+    return _Reader(text, file).tools(toml_reader.load(text))
+
+
+class _Reader(toml_reader.Reader):
+    def __init__(self, text: str, file: str) -> None:
+        super().__init__(text, "a word", tool="a tool")
+        self._file = file
+
+    def tools(self, table: dict[str, Any]) -> tuple[Tool, ...]:
+        for key in table:
+            if key != "tool":
+                self.unknown(key, ["tool"], [key])
+        tools = table.get("tool")
+        if isinstance(tools, dict):
+            self.wrong(["tool"], "a tool is written with two brackets: [[tool]]")
+        if not tools:
+            raise Mistake(1, "there is no [[tool]] in it", hint="write [[tool]], and under it a name and a command")
+        return tuple(self._tool(tool, ["tool", n]) for n, tool in enumerate(self.expect(tools, list, ["tool"])))
+
+    def _tool(self, value: Any, path: Path) -> Tool:
+        table = self.expect(value, dict, path)
+        for key in table:
+            if key not in KEYS:
+                self.unknown(key, KEYS, [*path, key])
+        for key in ("name", "command"):
+            if key not in table:
+                self.wrong(path, f"this tool has no {key}")
+        given = {key: (table[key], [*path, key]) for key in table}
+        return Tool(
+            self._name(*given["name"]),
+            self._command(*given["command"]),
+            self.words(*given["description"]) if "description" in given else UNDESCRIBED,
+            self._parameters(*given["parameters"]) if "parameters" in given else None,
+            self._timeout(*given["timeout"]) if "timeout" in given else TIMEOUT_SECONDS,
+            self.expect(table["blocking"], bool, [*path, "blocking"]) if "blocking" in given else None,
+            self._scheduling(*given["scheduling"]) if "scheduling" in given else None,
+            f"{self._file}:{toml_reader.line_of(self._text, path)}",
+        )
+
+    def _name(self, value: Any, path: Path) -> str:
+        name = self.words(value, path)
+        return name if NAME.fullmatch(name) else self.wrong(path, f"{name!r} is no name of a function", hint=NAME_HINT)
+
+    def _command(self, value: Any, path: Path) -> tuple[str, ...]:
+        words = value
+        if isinstance(value, str):
+            try:
+                words = shlex.split(value)
+            except ValueError as error:
+                self.wrong(path, f"{value!r} does not split into words: {str(error).lower()}")
+        command = tuple(self.expect(word, str, [*path, n]) for n, word in enumerate(self.expect(words, list, path)))
+        problem = why_not(command) if command and command[0] else "the command is empty"
+        return self.wrong(path, problem) if problem else command
+
+    def _parameters(self, value: Any, path: Path) -> dict[str, Any]:
+        schema = self.json(value, path)
+        if schema.get("type", "object" if "properties" in schema else None) != "object":
+            hint = 'type = "object", and what the arguments are called under properties'
+            self.wrong(path, "parameters must be the JSON schema of an object", hint=hint)
+        return {"type": "object", **schema}
+
+    def _timeout(self, value: Any, path: Path) -> float:
+        number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+        if not number or not 0 < value <= MAX_TIMEOUT_SECONDS:
+            self.wrong(path, f"timeout must be a number of seconds, more than 0 and up to {MAX_TIMEOUT_SECONDS}")
+        return float(value)
+
+    def _scheduling(self, value: Any, path: Path) -> str:
+        if value in SCHEDULINGS:
+            return str(value)
+        return self.wrong(path, f"scheduling is one of {', '.join(SCHEDULINGS)}")

@@ -1,0 +1,55 @@
+"""What can be said to a chat itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from livecli.chat import commands
+from livecli.chat.commands import COMMANDS, parse, said
+from livecli.errors import UsageError
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
+async def test_each_command_has_help_and_is_listed(command):
+    assert command.help and command.help[0].islower() and not command.help.endswith(".")
+    assert command.usage.startswith(f"/{command.name}")
+    lines = await COMMANDS["help"].run(None, "")
+    assert any(line.startswith(command.usage) and line.endswith(command.help) for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "argument"),
+    [
+        ("/help", "help", ""),
+        ("/system  Be brief. ", "system", "Be brief."),
+        ("/send a b.wav", "send", "a b.wav"),
+        ("/say", "say", ""),
+    ],
+)
+def test_a_command_and_what_follows_it(line, name, argument):
+    command, rest = parse(line)
+    assert (command.name, rest) == (name, argument)
+
+
+@pytest.mark.parametrize("line", ["hello", "", "//help", " /help", "1/2"])
+def test_what_is_to_be_said(line):
+    assert parse(line) is None
+    assert said(line) == ("/help" if line == "//help" else line)
+
+
+@pytest.mark.parametrize(("line", "near"), [("/halp", "help"), ("/voce", "voice"), ("/histroy", "history")])
+def test_what_was_meant_is_asked(line, near):
+    with pytest.raises(UsageError) as caught:
+        parse(line)
+    assert caught.value.hint == f"did you mean /{near}?"
+
+
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.takes[:1].isupper()])
+def test_what_a_command_takes_has_to_be_there(name):
+    with pytest.raises(UsageError, match=f"/{name} takes"):
+        parse(f"/{name} ")
+
+
+def test_quit_leaves():
+    with pytest.raises(commands.Quit):
+        COMMANDS["quit"].run(None, "").send(None)

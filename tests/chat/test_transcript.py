@@ -1,0 +1,49 @@
+"""What was said, as far as there is room for it."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from livecli.chat import transcript
+from livecli.chat.transcript import Entry, Record
+
+
+def test_a_fresh_session_is_told_who_said_what():
+    said = Record()
+    for entry in (Entry("hello", "hi"), Entry("", "are you there?"), Entry("yes", "")):
+        said.add(entry)
+    told = [(content.role, content.parts[0].text) for content in said.contents()]
+    assert told == [("user", "hello"), ("model", "hi"), ("model", "are you there?"), ("user", "yes")]
+
+
+def test_the_oldest_are_forgotten_and_the_last_never():
+    said = Record()
+    for number in range(10):
+        said.add(Entry(str(number), "x" * (transcript.LONGEST_CHARACTERS // 4)))
+    assert [entry.asked for entry in said.entries] == ["7", "8", "9"]
+    said.add(Entry("long", "y" * 2 * transcript.LONGEST_CHARACTERS))
+    assert [entry.asked for entry in said.entries] == ["long"]
+
+
+@given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30), st.booleans())))
+def test_it_never_holds_more_than_it_may(turns):
+    said = Record()
+    for asked, answered, late in turns:
+        entry = Entry(asked, answered)
+        said.add(entry)
+        if late:
+            said.amend(entry, Entry(asked, answered + "!"))
+    assert said._characters == sum(len(entry.asked) + len(entry.said) for entry in said.entries)
+
+
+def test_what_is_known_late_replaces_the_last_that_is_alike():
+    said = Record()
+    for entry in (Entry("a", "b"), Entry("a", "b")):
+        said.add(entry)
+    said.amend(Entry("a", "b"), Entry("a", "bc"))
+    said.amend(Entry("never", "said"), Entry("", ""))
+    assert [entry.said for entry in said.entries] == ["b", "bc"]
+    said.clear()
+    said.amend(Entry("a", "b"), Entry("a", "bc"))
+    assert not said.contents()

@@ -1,0 +1,228 @@
+"""Turn after turn: what belongs to which, what interrupts what, and what is spoken into a microphone."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import sys
+
+import pytest
+
+from livecli.chat.transcript import Entry
+from livecli.client.open import Timeouts
+from livecli.emulator.core.behaviour import Say
+from livecli.errors import ServerError
+from livecli.protocol import events
+from livecli.protocol.setup import Activity, Configuration
+from livecli.tools.toolbox import Tool, Toolbox
+from tests.chat.conftest import settled
+from tests.end_to_end.conftest import tone
+from tests.live_server import live_server
+from tests.serving import serving
+
+SPOKEN = Configuration(activity=Activity.AUTO)
+SILENCE = bytes(32_000)
+"""A second."""
+
+
+class Talker:
+    """Says ten seconds of a tone to everything."""
+
+    def answer(self, heard):
+        yield Say("on and on", [tone(24_000, 24_000)] * 10)
+
+
+async def speak(chat, *seconds, quiet=1.5, speed=20):
+    """Say a tone of so many seconds, then nothing, at so many times real time."""
+    for pcm in [*(tone(round(16_000 * length)) for length in seconds), bytes(round(32_000 * quiet))]:
+        for at in range(0, len(pcm), 1024):
+            await chat.hear(pcm[at : at + 1024], 16_000)
+            await asyncio.sleep(0.032 / speed)
+
+
+# --- what comes late ---
+
+
+def says_late(*late):
+    def handler(connection):
+        connection.set_up()
+        while True:
+            connection.receive()
+            connection.content(outputTranscription={"text": "<said>"})
+            connection.audio(bytes(480))
+            connection.content(turnComplete=True)
+            for message in late:
+                connection.say(message)
+
+    return handler
+
+
+async def test_what_comes_after_a_turn_belongs_to_it(chat, tmp_path):
+    late = {"serverContent": {"outputTranscription": {"text": " and more"}}}, {"usageMetadata": {"totalTokenCount": 7}}
+    with live_server(says_late(*late)) as server:
+        async with chat(server.url, folder=str(tmp_path), timeouts=Timeouts(idle=1)) as typed:
+            assert (await typed.say("one")).stats.usage == {"totalTokenCount": 7}
+            assert [*typed.record.entries] == [Entry("one", "<said> and more")]
+            await typed.say("two")
+            assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
+            assert len(typed.told.summaries) == 2  # nothing that came late was taken for a turn
+    assert (tmp_path / "conversation.md").read_text().count("<said> and more") == 2
+
+
+async def test_what_was_heard_may_be_told_after_the_answer(chat):
+    def handler(connection):
+        connection.set_up()
+        connection.receive()
+        connection.answer(bytes(480))
+        connection.content(inputTranscription={"text": "what I "})
+        connection.content(inputTranscription={"text": "said"})
+        connection.drain()
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN, timeouts=Timeouts(idle=0.5)) as spoken:
+            await spoken.hear(SILENCE, 16_000)
+            await settled(lambda: spoken.record.entries and spoken.record.entries[0].asked == "what I said")
+            await settled(lambda: spoken.told.summaries)
+            [summary] = spoken.told.summaries
+            assert (summary.input, summary.stats.heard, summary.ok) == ("microphone", "what I said", True)
+
+
+# --- who interrupts whom ---
+
+
+async def test_what_is_typed_over_an_answer_interrupts_it(chat):
+    with serving(behaviour=Talker, realtime=True) as server:
+        async with chat(server.url) as typed:
+            first = asyncio.create_task(typed.say("one"))
+            await settled(lambda: typed.answering)
+            second = asyncio.create_task(typed.say("two"))
+            before = await first
+            assert (before.stats.interrupted, before.ok) == (True, True)
+            assert before.stats.received.audio_seconds < 9
+            await settled(lambda: typed.answering)
+            assert await typed.interrupt()
+            assert (await second).stats.interrupted
+            assert not await typed.interrupt()
+            assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
+
+
+async def test_interrupting_at_every_moment_leaves_no_turn_behind(chat):
+    with serving(behaviour=Talker, realtime=True) as server:
+        async with chat(server.url, timeouts=Timeouts(idle=5)) as typed:
+            for number in range(1, 12):
+                asking = asyncio.create_task(typed.say(f"turn {number}"))
+                await asyncio.sleep(0.004 * number)
+                await typed.interrupt()
+                if not asking.done():
+                    await typed.interrupt() if number % 2 else None
+                summary = await asyncio.wait_for(asyncio.shield(asking), 20)
+                assert summary.error is None, (number, summary.error)
+        assert [entry.asked for entry in typed.record.entries] == [f"turn {number}" for number in range(1, 12)]
+
+
+async def test_an_interrupted_tool_is_stopped(chat, tmp_path):
+    code = f"import time, pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch(); time.sleep(30)"
+    box = Toolbox([Tool("wait", (sys.executable, "-c", code))])
+    with serving() as server:
+        async with chat(server.url, toolbox=box) as typed:
+            first = asyncio.create_task(typed.say("call wait"))
+            await settled((tmp_path / "ran").exists)
+            second = await typed.say("never mind")
+            assert second.stats.said == "never mind"
+            assert (await first).ok
+
+
+# --- what is spoken ---
+
+
+async def test_each_thing_that_is_spoken_is_a_turn(chat):
+    with serving() as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            for number in (1, 2, 3):
+                await speak(spoken, 0.6)
+                await settled(lambda number=number: len(spoken.told.summaries) == number)
+            typed = await spoken.say("and in writing")
+            assert typed.stats.said == "and in writing"
+            assert [summary.input for summary in spoken.told.summaries] == ["microphone"] * 3 + ["and in writing"]
+            assert all("s of speech" in entry.asked for entry in list(spoken.record.entries)[:3])
+
+
+@pytest.mark.parametrize("platform", ["vertex", "developer"])
+@pytest.mark.parametrize("fault", ["drop@turn:2", "drop@reply:20", "close=1011@turn:3", "drop@0.4s"])
+async def test_a_lost_connection_answers_nothing_twice(chat, monkeypatch, platform, fault):
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
+    monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", str(platform == "vertex"))
+    with serving(fault) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            for number in range(1, 6):
+                await speak(spoken, 0.3 * number)
+                await settled(lambda number=number: len(spoken.told.summaries) >= number)
+            await speak(spoken, quiet=3)
+            await spoken.say("done")
+            assert spoken.told.connections > 1
+            assert [summary.ok for summary in spoken.told.summaries] == [True] * 6
+            assert len(spoken.record.entries) == 6
+
+
+async def test_at_most_a_quarter_of_a_minute_is_said_again(chat):
+    heard = []
+
+    def handler(connection):
+        setup = connection.set_up()["setup"]
+        heard.append(0)
+        if len(heard) == 1:
+            connection.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}})
+        assert len(heard) == 1 or setup["sessionResumption"]["handle"] == "h"
+        while True:
+            said = connection.receive()["realtimeInput"]
+            if "text" in said:
+                return connection.answer()
+            heard[-1] += len(base64.b64decode(said["audio"]["data"]))
+            if len(heard) == 1 and heard[0] >= 20 * 32_000:
+                return connection.close(1011, "Internal error encountered.")
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            await settled(lambda: any(isinstance(event, events.ResumptionUpdate) for event in spoken.told.received))
+            await speak(spoken, 20, quiet=0, speed=200)
+            await settled(lambda: spoken.told.connections == 2)
+            await spoken.say("and?")
+    assert 14 * 32_000 < heard[1] <= 16 * 32_000
+
+
+async def test_whoever_speaks_hears_of_a_session_that_is_over_for_good(chat):
+    def handler(connection):
+        connection.set_up()
+        connection.receive()
+        connection.close(1008, "This is a policy violation.")
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            await spoken.hear(SILENCE, 16_000)
+            await settled(lambda: spoken.failure)
+            with pytest.raises(ServerError, match="policy"):
+                await spoken.hear(SILENCE, 16_000)
+
+
+async def test_a_microphone_that_is_turned_off_is_told(chat):
+    with live_server(says_late()) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            await spoken.rest()  # nothing was said: nothing is told
+            await spoken.hear(SILENCE, 16_000)
+            await spoken.rest()
+            assert [type(event) for event in spoken.told.sent] == [
+                events.Setup,
+                events.AudioChunk,
+                events.AudioStreamEnd,
+            ]
+
+
+async def test_two_hundred_turns_over_connections_that_last_a_moment(chat):
+    from livecli.emulator.core.lifetime import Limits
+
+    with serving(limits=Limits(connection_seconds=0.06, goaway_seconds=0.03)) as server:
+        async with chat(server.url) as typed:
+            for number in range(200):
+                assert (await typed.say(f"{number}")).stats.said == f"{number}"
+            assert typed.told.connections > 2
+            assert [entry.said for entry in typed.record.entries] == [f"{number}" for number in range(200)]

@@ -1,0 +1,102 @@
+"""Many messages in one write: framed as the library frames them, and held back where the peer is slow."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+
+import pytest
+from websockets.frames import Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+import livecli
+from livecli.client.connection import mask, mask_in_python, text_frames
+from tests.live_server import Connection, live_server
+
+SIZES = [0, 1, 4, 5, 125, 126, 127, 1403, 65_535, 65_536, 200_000]
+
+
+def understood(data: bytes) -> list[bytes]:
+    """What the library makes of these bytes as a server."""
+    server = ServerProtocol(state=State.OPEN, max_size=None)
+    server.receive_data(data)
+    assert server.parser_exc is None
+    frames = server.events_received()
+    assert all(isinstance(frame, Frame) and frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
+    return [bytes(frame.data) for frame in frames]
+
+
+def test_every_message_is_a_frame_of_its_own():
+    messages = [bytes(index % 251 for index in range(size)) for size in SIZES]
+    assert understood(text_frames(messages)) == messages
+
+
+def test_every_frame_has_a_mask_of_its_own():
+    message = bytes(1403)  # masked zeros show the mask
+    data = text_frames([message] * 50)
+    masks = {data[start + 4 : start + 8] for start in range(0, len(data), 8 + len(message))}
+    assert len(masks) == 50
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_masking_without_the_librarys_c_gives_the_same_bytes(size):
+    data, key = bytes(index % 251 for index in range(size)), b"\x37\xfa\x21\x3d"
+    assert mask_in_python(data, key) == mask(data, key)
+
+
+def test_a_send_without_the_librarys_c_masks_in_python(tmp_path):
+    program = [
+        "import sys",
+        "sys.modules['websockets.speedups'] = None",
+        "import livecli.client.connection as connection",
+        "assert connection.mask is connection.mask_in_python",
+        "from livecli.__main__ import main",
+        f"sys.exit(main(['send', '--local', '--speed', '0', '-o', {str(tmp_path / 'r.wav')!r}]))",
+    ]
+    ran = subprocess.run([sys.executable, "-c", "\n".join(program)], capture_output=True, timeout=60)
+    assert ran.returncode == 0, ran.stderr
+    assert (tmp_path / "r.wav").stat().st_size > 1000
+
+
+async def test_a_peer_that_takes_nothing_holds_the_sender_up_and_then_gets_everything_in_order():
+    goes_on = threading.Event()
+    heard: list[bytes] = []
+
+    def talk(connection: Connection) -> None:
+        connection.set_up()
+        assert goes_on.wait(30)
+        heard.append(connection.hear())
+        connection.drain()
+
+    with live_server(talk) as server:
+        async with livecli.connect(base_url=server.url) as session:
+            await session.send(livecli.ActivityStart())
+            sent = 0
+            sending: asyncio.Task[None] | None = None
+            while sending is None or sending.done():
+                batch = [livecli.AudioChunk(bytes([sent % 256]) * 65_536) for sent in range(sent, sent + 4)]
+                sent += 4
+                assert sent < 2000, "over 100 MB went nowhere"
+                sending = asyncio.create_task(session.send_all(batch))
+                await asyncio.wait([sending], timeout=0.5)
+            assert sent > 4
+            goes_on.set()
+            await sending
+            await session.send_all([livecli.AudioChunk(b"end!"), livecli.ActivityEnd()])
+    assert heard[0] == b"".join(bytes([index % 256]) * 65_536 for index in range(sent)) + b"end!"
+
+
+async def test_messages_after_the_server_has_closed_raise_what_it_said():
+    def talk(connection: Connection) -> None:
+        connection.set_up()
+        connection.close(1011, "Resource has been exhausted (e.g. check quota).")
+
+    with live_server(talk) as server:
+        async with livecli.connect(base_url=server.url) as session:
+            with pytest.raises(livecli.QuotaError):
+                for _ in range(1000):
+                    await session.send_all([livecli.Text("one"), livecli.Text("two")])
+                    await asyncio.sleep(0.01)

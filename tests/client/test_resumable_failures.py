@@ -1,0 +1,52 @@
+"""A session over several connections, without a command line around it."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from livecli.client.open import Timeouts, open_line
+from livecli.credentials import resolve
+from livecli.errors import FileError
+from livecli.protocol import events
+from livecli.protocol.endpoint import Wanted
+from livecli.protocol.setup import Configuration, setup
+from livecli.report.reporter import Reporter
+from tests.live_server import Connection, live_server
+
+
+class FullDisk(Reporter):
+    """Cannot write down the first text that is sent."""
+
+    is_full = True
+
+    def event(self, direction: str, event: events.Event, at: float) -> None:
+        if direction == "sent" and isinstance(event, events.Text) and self.is_full:
+            self.is_full = False
+            raise FileError("no space left on device")
+
+
+async def test_what_was_written_is_said_again_though_its_report_failed() -> None:
+    def talk(connection: Connection) -> None:
+        connection.set_up()
+        if sum("setup" in frame for frame in server.frames) == 1:
+            connection.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}})
+            connection.receive()
+            connection.close(1001)
+        else:
+            connection.receive()
+            connection.answer()
+            connection.drain()
+
+    with live_server(talk) as server:
+        endpoint, credential = resolve(Wanted(base_url=server.url), {})
+        opening = setup(endpoint, Configuration())
+        async with asyncio.timeout(20), open_line(endpoint, credential, opening, Timeouts(), FullDisk()) as line:
+            while not isinstance(await line.receive(), events.ResumptionUpdate):
+                pass
+            with pytest.raises(FileError, match="no space left"):
+                await line.send(events.Text("hello"))
+            while not isinstance(await line.receive(), events.TurnComplete):
+                pass
+    assert [frame["realtimeInput"] for frame in server.frames if "setup" not in frame] == [{"text": "hello"}] * 2

@@ -1,0 +1,145 @@
+"""A script as its author writes it: what each key means, and what is said about a mistake."""
+
+from __future__ import annotations
+
+import textwrap
+
+import pytest
+
+from livecli.emulator.core import script_file
+from livecli.emulator.core.behaviour import Call, Close, Code, Ground, Heard, Interrupt, Say, Step, Think, Wait
+from livecli.emulator.core.script import Scripted, Tones
+from livecli.emulator.core.script_file import read_script
+from livecli.errors import FileError
+from livecli.mistake import Mistake
+
+SOUND = (b"ab", b"cd")
+
+
+def load(name: str) -> tuple[bytes, ...]:
+    if name == "missing.wav":
+        raise FileError("cannot read missing.wav: no such file")
+    return SOUND
+
+
+def steps(turn: str, text: str = "hello") -> list[Step]:
+    return list(Scripted(read_script("[[turn]]\n" + turn, load)).answer(Heard(text=text)))
+
+
+def tone(words: str) -> Say:
+    return Say(words, Tones(words))
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ('say = "a"', [tone("a")]),
+        ('say = "a"\naudio = "a.wav"', [Say("a", SOUND)]),
+        ('audio = "a.wav"\nsay = "a"', [Say("a", SOUND)]),
+        ('audio = "a.wav"', [Say("", SOUND)]),
+        ('think = "hm"', [Think("hm")]),
+        ('call = "f"', [Call("f")]),
+        ('call = {name = "f", args = {x = [1, {y = true}]}}', [Call("f", {"x": [1, {"y": True}]})]),
+        ('call = ["f", {name = "g"}]', [Call("f"), Call("g")]),
+        ("delay_ms = 250", [Wait(0.25)]),
+        ("delay_ms = 0.5", [Wait(0.0005)]),
+        ("interrupt = true", [Interrupt()]),
+        ("interrupt = false", []),
+        ('close = {code = 1011, reason = "overloaded"}', [Close(1011, "overloaded")]),
+        ("close = 1008", [Close(1008)]),
+        ("close = {}", [Close(1000)]),
+        ('ground = {webSearchQueries = ["a"]}', [Ground({"webSearchQueries": ["a"]})]),
+        ('code = "print(1)"', [Code({"executableCode": {"language": "PYTHON", "code": "print(1)"}})]),
+        ("steps = []", []),
+        ('steps = ["a", {delay_ms = 1}, {say = "b", close = 1000}]', [tone("a"), Wait(0.001), tone("b"), Close(1000)]),
+        ('steps = "a"', [tone("a")]),
+        ('delay_ms = 1\nsay = "a"\nthink = "b"', [Wait(0.001), tone("a"), Think("b")]),
+        ('think = "b"\nsay = "a"\ndelay_ms = 1', [Think("b"), tone("a"), Wait(0.001)]),
+        ('[turn.call]\nname = "f"\n[turn.call.args]\nx = 1', [Call("f", {"x": 1})]),
+    ],
+)
+def test_what_is_written(written: str, meant: list[Step]) -> None:
+    assert steps(written) == meant
+
+
+def test_a_sound_is_loaded_once_whoever_says_it() -> None:
+    asked = []
+
+    def count(name: str) -> tuple[bytes, ...]:
+        asked.append(name)
+        return SOUND
+
+    read_script('[[turn]]\naudio = "a.wav"\n[[turn]]\nsteps = [{say = "a", audio = "a.wav"}, {audio = "b.wav"}]', count)
+    assert asked == ["a.wav", "b.wav"]
+
+
+def test_the_example_is_a_script() -> None:
+    """The one that stands at the top of the file."""
+    assert script_file.__doc__ is not None
+    example = textwrap.dedent(script_file.__doc__.split("\n\n", 1)[1].rsplit("\n\nWhat", 1)[0])
+    scripted = Scripted(read_script(example, load))
+    first, weather, goodbye = (
+        list(scripted.answer(Heard(text=text))) for text in ("hi", "Weather in Rome?", "goodbye")
+    )
+    assert first == [tone("Hello! How can I help?")]
+    assert weather == [Think("I need the forecast."), Call("get_weather", {"city": "Paris"})]
+    assert goodbye == [Say("Goodbye.", SOUND), Close(1000)]
+
+
+MISTAKES = [
+    # what is written, the line that is named, what is said of it
+    ("", 1, "there is no [[turn]]"),
+    ("# nothing yet\n", 1, "there is no [[turn]]"),
+    ('[turn]\nsay = "a"', 1, "two brackets"),
+    ('\n[[turns]]\nsay = "a"', 2, "there is no 'turns' here; did you mean turn?"),
+    ("turn = 5", 1, "turn must be a list, and is a number"),
+    ("turn = [5]", 1, "a turn must be a table, and is a number"),
+    ('[[turn]]\nsay = "a', 2, "this is not TOML"),
+    ('[[turn]]\nsay = "a"\nsay = "b"', 3, "this is not TOML"),
+    ("[[turn]]\nsay = [", 2, "this is not TOML"),
+    ('[[turn]]\nsay = "a"\n\n[[turn]]\nmatch = "b"', 4, "this turn does nothing"),
+    ('[[turn]]\nsay = "a"\n[[turn]]\n# first\nmatch = "("\nsay = "b"', 5, "no regular expression: missing )"),
+    ('[[turn]]\nmatch = 5\nsay = "b"', 2, "match must be a text, and is a number"),
+    ('[[turn]]\nsay = "a"\non = "reply"', 3, 'on can only be "response"'),
+    ("[[turn]]\nsay = 5", 2, "say must be a text, and is a number"),
+    ('[[turn]]\nsay = ""', 2, "say is empty"),
+    ('[[turn]]\nsay = ["a"]', 2, "say must be a text, and is a list"),
+    ('[[turn]]\nthink = "a"\ndeley_ms = 5', 3, "there is no 'deley_ms' here; did you mean delay_ms?"),
+    ('[[turn]]\nsay = "a"\nxyz = 5', 3, "there is no 'xyz' here; there are say, think, call"),
+    ('[[turn]]\nsteps = [\n  {say = "a"},\n  {deley_ms = 5},\n]', 4, "did you mean delay_ms?"),
+    ('[[turn]]\nsteps = [\n  "a", {on = "response"}]', 3, "there is no 'on' here"),
+    ('[[turn]]\nsteps = [\n  "a",\n  5,\n  "b"]', 4, "a step must be a table, and is a number"),
+    ('[[turn]]\nsteps = [\n  {call = "x", then = [\n    "a",\n    {say = ""}]},\n  "b"]', 5, "say is empty"),
+    ('[[turn]]\nsay = """\na\n"""\nthen = "b"', 5, "there is no call before it"),
+    ('[[turn]]\ncall = "f"\nthen = ""', 3, "then is empty"),
+    ("[[turn]]\ncall = {args = {a = 1}}", 2, "a call needs the name of a function"),
+    ('[[turn]]\ncall = {name = "f", city = "Paris"}', 2, "a call has no 'city'; arguments go into args = {...}"),
+    ('[[turn]]\ncall = [\n  "f",\n  5]', 4, "a call must be a table, and is a number"),
+    ('[[turn]]\ncall = {name = "f", args = "x"}', 2, "args must be a table, and is a text"),
+    ('[[turn]]\n[turn.call]\nname = "f"\n[turn.call.args]\nday = 2026-11-22', 4, "JSON has no word for"),
+    ('[[turn]]\ncall = {name = "f", args = {x = nan}}', 2, "JSON has no word for"),
+    ("[[turn]]\ndelay_ms = -1", 2, "delay_ms must be a number of milliseconds, 0 to 3600000"),
+    ("[[turn]]\ndelay_ms = inf", 2, "delay_ms must be a number of milliseconds"),
+    ("[[turn]]\ndelay_ms = true", 2, "delay_ms must be a number of milliseconds"),
+    ("[[turn]]\ninterrupt = 1", 2, "interrupt must be true or false, and is a number"),
+    ('[[turn]]\nclose = 1011\nsay = "bye"', 3, "nothing can follow: the turn has ended"),
+    ('[[turn]]\nsteps = [\n  {interrupt = true},\n  "a"]', 4, "nothing can follow: the turn has ended"),
+    ("[[turn]]\nclose = 1006", 2, "1006 is no close code that can be sent"),
+    ('[[turn]]\nclose = "now"', 2, "close must be a number, and is a text"),
+    ("[[turn]]\nclose = {code = true}", 2, "code must be a number, and is true or false"),
+    ("[[turn]]\nclose = {resaon = 'x'}", 2, "there is no 'resaon' here; did you mean reason?"),
+    (f"[[turn]]\nclose = {{code = 1011, reason = '{'é' * 62}'}}", 2, "the reason is longer than 123 bytes"),
+    ('[[turn]]\nsay = "a"\naudio = "missing.wav"', 3, "cannot read missing.wav: no such file"),
+    ('[[turn]]\nsay = """\n[[turn]]\n"""\n[[turn]]\nsay = 1', 6, "say must be a text"),
+    ('turn = [\n  {say = "a"},\n  {say = 1},\n]', 3, "say must be a text"),
+    ('[[turn]]\r\nsay = "a"\r\nclose = 1\r\n', 3, "1 is no close code"),
+]
+
+
+@pytest.mark.parametrize(("written", "line", "reason"), MISTAKES)
+def test_a_mistake_is_told_with_its_line(written: str, line: int, reason: str) -> None:
+    with pytest.raises(Mistake) as raised:
+        read_script(written, load)
+    assert reason in f"{raised.value.reason}; {raised.value.hint}"
+    assert raised.value.line == line
+    assert isinstance(raised.value, ValueError) and str(raised.value).startswith(f"line {line}: ")

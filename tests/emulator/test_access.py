@@ -1,0 +1,143 @@
+"""Who may come in, by every way to show a credential, and how each platform refuses the others."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
+from livecli.emulator.options import Options
+from livecli.emulator.server import Running, running
+
+KEY, TOKEN, EPHEMERAL = "the-key-of-somebody", "ya29.the-token", "auth_tokens/the-token"
+DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+SETUP = {
+    DEVELOPER: '{"setup":{"model":"models/gemini-3.8-live"}}',
+    VERTEX: '{"setup":{"model":"publishers/google/models/gemini-3.8-live"}}',
+}
+EITHER = Required(KEY, TOKEN)
+
+
+@pytest.mark.parametrize(
+    ("required", "query", "headers", "objection"),
+    [
+        (NOTHING_REQUIRED, "", {}, None),
+        (NOTHING_REQUIRED, "?key=anything", {"Authorization": "Basic eDp5"}, None),
+        (Required(key=KEY), f"?key={KEY}", {}, None),
+        (Required(key=KEY), "", {"X-Goog-Api-Key": KEY}, None),
+        (Required(key="ключ"), "?key=%D0%BA%D0%BB%D1%8E%D1%87", {}, None),
+        (Required(token=TOKEN), "", {"Authorization": f"Bearer {TOKEN}"}, None),
+        (Required(token=TOKEN), "", {"authorization": f"bearer  {TOKEN} "}, None),
+        (Required(token=TOKEN), f"?access_token={TOKEN}", {}, None),
+        (Required(token=EPHEMERAL), f"?access_token={EPHEMERAL}", {}, None),
+        (Required(token=EPHEMERAL), "", {"Authorization": f"Token {EPHEMERAL}", "x-goog-api-key": EPHEMERAL}, None),
+        (Required(token=EPHEMERAL), "", {"x-goog-api-key": EPHEMERAL}, None),
+        (EITHER, f"?key={KEY}", {"Authorization": "Bearer other"}, None),
+        (EITHER, "", {"Authorization": f"Bearer {TOKEN}", "x-goog-api-key": "other"}, None),
+        (EITHER, "", {}, Objection.MISSING),
+        (EITHER, "?alt=ws", {"Authorization": "Basic eDp5"}, Objection.MISSING),
+        (Required(key=KEY), "?key=", {}, Objection.MISSING),
+        (Required(key=KEY), f"?key={KEY}x", {}, Objection.WRONG_KEY),
+        (Required(key=KEY), "", {"x-goog-api-key": "\udcff"}, Objection.WRONG_KEY),
+        (Required(key=KEY), f"?access_token={KEY}", {}, Objection.WRONG_TOKEN),
+        (Required(token=TOKEN), f"?key={TOKEN}", {}, Objection.WRONG_KEY),
+        (Required(token=TOKEN), "", {"Authorization": "Bearer other"}, Objection.WRONG_TOKEN),
+        (Required(key=KEY), "", {"x-goog-api-key": EPHEMERAL}, Objection.WRONG_TOKEN),
+    ],
+)
+def test_objections(required: Required, query: str, headers: dict[str, str], objection: Objection | None) -> None:
+    assert required.objection_to("/path" + query, headers.items()) is objection
+
+
+@pytest.fixture
+def log() -> list[str]:
+    return []
+
+
+@pytest.fixture
+async def emulator(log: list[str]) -> AsyncIterator[Running]:
+    async with asyncio.timeout(60), running(options=Options(required=EITHER), log=log.append) as made:
+        yield made
+
+
+@pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [(f"?key={KEY}", {}), ("", {"x-goog-api-key": KEY}), ("", {"Authorization": f"Bearer {TOKEN}"})],
+)
+async def test_the_right_credential(emulator: Running, path: str, query: str, headers: dict[str, str]) -> None:
+    async with connect(emulator.url + path + query, additional_headers=headers) as ws:
+        await ws.send(SETUP[path])
+        assert "setupComplete" in json.loads(await ws.recv())
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "code", "status", "message"),
+    [
+        ("", {}, 401, "UNAUTHENTICATED", "Request is missing required authentication credential."),
+        ("", {"Authorization": "Bearer wrong"}, 401, "UNAUTHENTICATED", "Request had invalid authentication"),
+        ("?key=wrong", {}, 403, "PERMISSION_DENIED", "API key not valid."),
+    ],
+)
+async def test_vertex_refuses_the_upgrade(
+    emulator: Running, log: list[str], query: str, headers: dict[str, str], code: int, status: str, message: str
+) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(emulator.url + VERTEX + query, additional_headers=headers)
+    response = refused.value.response
+    assert response.status_code == code
+    assert response.headers.get_all("Content-Type") == ["application/json; charset=UTF-8"]
+    assert response.body is not None
+    error = json.loads(response.body)["error"]
+    assert (error["code"], error["status"]) == (code, status)
+    assert error["message"].startswith(message)
+    assert response.body.startswith(b'{\n  "error": {\n    "code": ')
+    assert log == [f"refused: {code} {status} for vertex v1"]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "reason"),
+    [
+        ("", {}, "API Key not found. Please pass a valid API key."),
+        ("?key=wrong", {}, "API key not valid. Please pass a valid API key."),
+        ("", {"x-goog-api-key": "wrong"}, "API key not valid. Please pass a valid API key."),
+        ("", {"Authorization": "Token auth_tokens/wrong"}, "Request had invalid authentication credentials."),
+    ],
+)
+async def test_the_developer_api_closes_the_session(
+    emulator: Running, log: list[str], query: str, headers: dict[str, str], reason: str
+) -> None:
+    async with connect(emulator.url + DEVELOPER + query, additional_headers=headers) as ws:
+        await ws.send(SETUP[DEVELOPER])
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+    assert ws.close_code == 1007
+    assert ws.close_reason is not None
+    assert ws.close_reason.startswith(reason)
+    assert log[1].startswith(f"[1] refused: 1007 {reason}")
+
+
+async def test_no_credential_is_told_to_anybody(emulator: Running, log: list[str]) -> None:
+    for path in (VERTEX, DEVELOPER):
+        shown = {"Authorization": "Bearer wrong-token", "x-goog-api-key": "wrong-header"}
+        try:
+            async with connect(emulator.url + path + "?key=wrong-query", additional_headers=shown) as ws:
+                await ws.send(SETUP[path])
+                await ws.recv()
+        except (ConnectionClosed, InvalidStatus) as refused:
+            log.append(str(refused))
+    assert len(log) == 5
+    assert not [line for line in log for secret in ("wrong-", KEY, TOKEN) if secret in line]
+
+
+async def test_the_doors_for_everybody_ask_for_nothing(emulator: Running) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    writer.close()

@@ -1,0 +1,237 @@
+"""Tokens that the emulator makes: the request in pieces, what is refused, and how long one is good for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
+from livecli.emulator.ephemeral_tokens import MAX_TOKENS, Mint, mints_at
+from livecli.emulator.options import Options
+from livecli.emulator.posts import MAX_BODY_BYTES, MAX_HEAD_BYTES, Peek
+from livecli.emulator.server import running
+
+NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
+PATH = "/v1alpha/auth_tokens"
+SERVICE = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
+SETUP = {"setup": {"model": "models/gemini-3.8-live"}}
+POST = b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX: y\r\n\r\n{"a"'
+
+
+# --- a POST in front of websockets
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, len(POST)])
+def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
+    peek, passed = Peek(), b""
+    for start in range(0, len(POST), size):
+        assert not peek.over
+        passed += peek.feed(POST[start : start + size]) if not peek.over else b""
+        assert (passed == b"") is not peek.over
+    assert (peek.over, peek.body) == (True, b'{"a"')
+    assert passed == b"GET /x HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET / HTTP/1.1\r\n",
+        b"POSTER",
+        b"\x16\x03\x01",
+        b"PUT",
+        b"POST /" + b"x" * MAX_HEAD_BYTES,
+        b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1),
+    ],
+)
+def test_anything_else_passes_as_it_came(data: bytes) -> None:
+    peek = Peek()
+    assert peek.feed(data) == data
+    assert (peek.over, peek.body) == (True, None)
+
+
+def test_a_post_without_a_body_has_an_empty_one() -> None:
+    peek = Peek()
+    assert peek.feed(b"POST /x HTTP/1.1\r\n\r\n") == b"GET /x HTTP/1.1\r\n\r\n"
+    assert peek.body == b""
+
+
+# --- making and using
+
+
+def made(mint: Mint, said: Any = None, headers: Any = ()) -> tuple[Any, int]:
+    body = b"" if said is None else said if isinstance(said, bytes) else json.dumps(said).encode()
+    answer, refusal = mint.answer(PATH, headers, body, NOW)
+    return json.loads(answer), refusal.code if refusal else 200
+
+
+def token_of(mint: Mint, **said: Any) -> Any:
+    answer, status = made(mint, said)
+    assert status == 200
+    token = mint.token_in(SERVICE, [("x-goog-api-key", answer["name"])])
+    assert token is mint.token_in(f"{SERVICE}?access_token={answer['name']}", [])
+    return token
+
+
+def after(**length: float) -> datetime:
+    return NOW + timedelta(**length)
+
+
+@pytest.mark.parametrize(
+    ("said", "opens_at", "refused_at"),
+    [
+        ({}, {"seconds": 59}, {"seconds": 60}),
+        ({"newSessionExpireTime": "2026-11-24T13:00:00Z"}, {"minutes": 29}, {"minutes": 30}),
+        ({"new_session_expire_time": "2026-11-24T12:05:00+00:00"}, {"minutes": 4}, {"minutes": 5}),
+        ({"expireTime": "2026-11-24T12:00:10.5Z"}, {"seconds": 10}, {"seconds": 11}),
+    ],
+)
+def test_until_when_it_opens_a_session(said: Any, opens_at: Any, refused_at: Any) -> None:
+    mint = Mint(NOTHING_REQUIRED)
+    assert token_of(mint, **said).objection_to(after(**opens_at), resumes=False) is None
+    assert token_of(mint, **said).objection_to(after(**refused_at), resumes=False) is Objection.WRONG_TOKEN
+
+
+@pytest.mark.parametrize(("said", "uses"), [({}, 1), ({"uses": 2}, 2), ({"uses": "3"}, 3)])
+def test_how_many_sessions_it_opens(said: Any, uses: int) -> None:
+    token = token_of(Mint(NOTHING_REQUIRED), **said)
+    assert [token.objection_to(NOW, resumes=False) for _ in range(uses)] == [None] * uses
+    assert token.objection_to(NOW, resumes=False) is Objection.WRONG_TOKEN
+    assert token.objection_to(after(minutes=29), resumes=True) is None, "going on with a session is no use of it"
+    assert token.objection_to(after(minutes=30), resumes=True) is Objection.WRONG_TOKEN
+
+
+def test_any_number_of_uses() -> None:
+    token = token_of(Mint(NOTHING_REQUIRED), uses=0)
+    assert {token.objection_to(NOW, resumes=False) for _ in range(100)} == {None}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"{",
+        b"[]",
+        b"\xff",
+        b"[" * 60_000,
+        {"usess": 1},
+        {"uses": -1},
+        {"uses": True},
+        {"uses": 1.5},
+        {"expireTime": 5},
+        {"expireTime": "soon"},
+        {"expireTime": "2026-11-24T13:00:00"},
+        {"expireTime": "2026-11-24T11:59:59Z"},
+        {"expireTime": "2026-11-25T08:00:00Z"},
+        {"newSessionExpireTime": "2026-11-25T08:00:00Z"},
+    ],
+)
+def test_what_is_refused(said: Any) -> None:
+    answer, status = made(Mint(NOTHING_REQUIRED), said)
+    assert (status, answer["error"]["status"]) == (400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([("x-goog-api-key", "k")], 200),
+        ([("Authorization", "Bearer t")], 200),
+        ([("x-goog-api-key", "other")], 400),
+        ([("Authorization", "Bearer other")], 401),
+        ([], 403),
+    ],
+)
+def test_who_may_have_one(headers: Any, status: int) -> None:
+    assert made(Mint(Required("k", "t")), {}, headers)[1] == status
+
+
+def test_a_token_makes_no_token() -> None:
+    mint = Mint(Required("k"))
+    name = made(mint, {}, [("x-goog-api-key", "k")])[0]["name"]
+    assert made(mint, {}, [("x-goog-api-key", name)])[1] == 401
+
+
+def test_the_oldest_are_forgotten() -> None:
+    mint = Mint(NOTHING_REQUIRED)
+    first = made(mint)[0]["name"]
+    for _ in range(MAX_TOKENS):
+        mint.answer(PATH, [], b"", NOW)
+    assert mint.token_in(SERVICE, [("x-goog-api-key", first)]) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [(PATH, True), ("//v1beta//auth_tokens?alt=json", True), ("/v1/auth_tokens", True), ("/auth_tokens", False)],
+)
+def test_where(path: str, there: bool) -> None:
+    assert mints_at(path) is there
+
+
+# --- on a socket
+
+
+async def posted(url: str, path: str, body: bytes, *, pieces: int = 1, head: str = "") -> tuple[int, Any]:
+    host, port = url.removeprefix("ws://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    whole = f"POST {path} HTTP/1.1\r\nHost: {host}\r\n{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+    size = -(-len(whole) // pieces)
+    for start in range(0, len(whole), size):
+        writer.write(whole[start : start + size])
+        await writer.drain()
+        await asyncio.sleep(0)
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    head_of, _, text = answer.partition(b"\r\n\r\n")
+    assert (b"application/json" in head_of) is (b" 405 " not in head_of)
+    return int(head_of.split()[1]), text
+
+
+@pytest.mark.parametrize("pieces", [1, 3, 40])
+async def test_a_token_is_made_and_opens_one_session(pieces: int) -> None:
+    log: list[str] = []
+    async with asyncio.timeout(30), running(options=Options(required=Required("k")), log=log.append) as emulator:
+        status, text = await posted(emulator.url, PATH, b'{"uses": 1}', pieces=pieces, head="x-goog-api-key: k\r\n")
+        assert status == 200
+        url = f"{emulator.url}{SERVICE}?access_token={json.loads(text)['name']}"
+        async with connect(url) as ws:
+            await ws.send(json.dumps(SETUP))
+            assert "setupComplete" in json.loads(await ws.recv())
+        async with connect(url) as ws:
+            await ws.send(json.dumps(SETUP))
+            with pytest.raises(ConnectionClosed) as closed:
+                await ws.recv()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason[:43]) == (
+        1007,
+        "Request had invalid authentication credenti",
+    )
+    assert "made an ephemeral token" in log
+    assert json.loads(text)["name"] not in "".join(log)
+
+
+async def test_a_session_that_was_cut_off_goes_on_with_a_token_for_one() -> None:
+    async with asyncio.timeout(30), running() as emulator:
+        _, text = await posted(emulator.url, PATH, b"")
+        url = f"{emulator.url}{SERVICE}?access_token={json.loads(text)['name']}"
+        resuming: dict[str, Any] = {"setup": {**SETUP["setup"], "sessionResumption": {}}}
+        for _ in range(3):
+            async with connect(url) as ws:
+                await ws.send(json.dumps(resuming))
+                await ws.recv()
+                await ws.send(json.dumps({"realtimeInput": {"text": "hello"}}))
+                while "newHandle" not in (said := json.loads(await ws.recv())).get("sessionResumptionUpdate", {}):
+                    pass
+            handle = said["sessionResumptionUpdate"]["newHandle"]
+            resuming["setup"]["sessionResumption"] = {"handle": handle}
+
+
+@pytest.mark.parametrize("path", ["/elsewhere", SERVICE, "/"])
+async def test_a_post_elsewhere(path: str) -> None:
+    upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    async with asyncio.timeout(30), running() as emulator:
+        assert (await posted(emulator.url, path, b"{}", head=upgrade))[0] == 405

@@ -1,0 +1,63 @@
+"""`livecli help`: topics that belong to no one verb, as data on standard output."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from livecli.cli.app import SUMMARIES, VERBS
+from livecli.errors import GRAVEST_FIRST
+
+SOURCES = Path(__file__).parents[2] / "livecli"
+
+
+def test_the_statuses_are_those_of_the_errors(livecli):
+    ran = livecli("help", "exit-statuses")
+    assert (ran.status, ran.err) == (0, "")
+    rows = dict(line.split("  ", 1) for line in ran.out.splitlines())
+    assert list(rows) == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "70", "126, 127", "130, 143"]
+    assert {str(status) for status in GRAVEST_FIRST} <= set(rows)
+    assert all(text.strip().endswith(".") for text in rows.values())
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_the_list_of_verbs_says_what_each_says_of_itself(livecli, verb):
+    assert list(SUMMARIES) == list(VERBS)
+    assert SUMMARIES[verb] in " ".join(livecli(verb, "--help").out.split())
+    listed = dict(line.split(maxsplit=1) for line in livecli("--help").out.partition("Commands:\n")[2].splitlines())
+    assert list(listed) == list(VERBS)
+    assert SUMMARIES[verb].startswith(listed[verb].removesuffix("..."))
+
+
+def test_no_words_are_a_request_for_help(livecli):
+    assert livecli() == livecli("--help")
+
+
+def test_every_variable_that_is_read_is_listed(livecli):
+    source = "".join(path.read_text() for path in SOURCES.rglob("*.py") if path.name != "help.py")
+    read = set(re.findall(r'"((?:LIVECLI|GOOGLE|GEMINI|CLOUDSDK)_[A-Z_]+)"', source))
+    assert len(read) > 10
+    listed = livecli("help", "environment").out
+    assert not [name for name in read if name not in listed]
+
+
+def test_without_a_topic_there_is_a_list_of_them(livecli):
+    ran = livecli("help")
+    assert ran.status == 0
+    assert {"exit-statuses", "environment", "send"} <= {line.split()[0] for line in ran.out.splitlines()}
+
+
+@pytest.mark.parametrize("verb", ["send", "serve", "auth"])
+def test_a_command_is_a_topic_too(livecli, verb):
+    assert f"Usage: livecli {verb}" in livecli("help", verb).out
+    assert livecli("help", verb).out == livecli(verb, "--help").out
+
+
+@pytest.mark.parametrize(
+    ("topic", "hint"), [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "there is: exit")]
+)
+def test_an_unknown_topic_is_a_usage_error_with_the_nearest(livecli, topic, hint):
+    ran = livecli("help", topic)
+    assert (ran.status, ran.out) == (2, "")
+    assert hint in ran.err
+    assert "\x1b" not in ran.err

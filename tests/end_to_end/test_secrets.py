@@ -1,0 +1,154 @@
+"""A known key, token and handle, planted in every place: no command shows one in any mode, whatever goes wrong."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from livecli.client import retry, truncation
+from livecli.emulator.access import Required
+from tests.live_server import Connection, live_server
+from tests.serving import serving
+
+KEY = "AIzaNotToBeSeen0123456789abcdefghijklmnop"
+TOKEN = "ya29.NotToBeSeen" + 40 * "0123456789"
+HANDLE = "HandleNotToBeSeen" + 10 * "0123456789"
+SECRETS = (KEY, TOKEN[:40], HANDLE)
+
+PLACES = {
+    "key": {"GEMINI_API_KEY": KEY},
+    "express": {"GOOGLE_API_KEY": KEY, "GOOGLE_GENAI_USE_VERTEXAI": "true"},
+    "token": {"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_PROJECT": "p"},
+    "both": {"LIVECLI_ACCESS_TOKEN": TOKEN, "GEMINI_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "p"},
+}
+MODES = {
+    "plain": (),
+    "quiet": ("-q",),
+    "verbose": ("-v",),
+    "debug": ("--debug",),
+    "json": ("--json",),
+    "events": ("--events", "-"),
+    "event file": ("--events", "events.jsonl", "--debug"),
+    "explain": ("--explain",),
+    "dry run": ("--dry-run", "--debug"),
+    "bisect": ("--bisect-setup", "-v"),
+}
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch) -> None:
+    monkeypatch.setattr(retry, "FIRST_PAUSE_SECONDS", 0.01)
+
+
+def assert_unseen(text: str, folder: Path) -> None:
+    for secret in SECRETS:
+        assert secret not in text
+        holding = [path for path in folder.rglob("*") if path.is_file() and secret.encode() in path.read_bytes()]
+        assert not holding
+
+
+def hostile(connection: Connection) -> None:
+    """Resumes, breaks, and quotes whatever it was given."""
+    headers = connection.socket.request.headers
+    given = headers.get("x-goog-api-key") or headers.get("Authorization", "").rpartition(" ")[2]
+    connection.set_up()
+    connection.say({"sessionResumptionUpdate": {"newHandle": HANDLE, "resumable": True}})
+    connection.say({"error": {"code": 401, "message": f"{given} is not valid", "status": given}})
+    connection.content(outputTranscription={"text": f"you sent {given}"}, inputTranscription={"text": given})
+    connection.say({given: {given: given}})
+    connection.say({"usageMetadata": {given: 1}})
+    connection.say({"toolCall": {"functionCalls": [{"id": "1", "name": given, "args": {"k": given}}]}})
+    connection.hear()
+    connection.audio(bytes(4_800))
+    connection.close(1011, f"Deadline expired before operation could complete. {given}{HANDLE}"[:123])
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("place", PLACES)
+def test_send(livecli, monkeypatch, tmp_path, speech, place, mode) -> None:
+    for name, text in PLACES[place].items():
+        monkeypatch.setenv(name, text)
+    command = ("send", speech, "--speed", 0, "--idle-timeout", 20, *MODES[mode])
+    with live_server(hostile) as server:
+        ran = livecli(*command, "--base-url", server.url)
+        assert mode == "dry run" or len(server.frames) > 1
+    assert ran.status == (0 if mode == "dry run" else 6), ran.err
+    assert_unseen(ran.out + ran.err, tmp_path)
+
+
+@pytest.mark.parametrize(("answer", "status"), [(302, 5), (401, 4), (403, 4), (429, 8), (500, 5), (503, 8)])
+@pytest.mark.parametrize("place", PLACES)
+def test_an_upgrade_that_is_refused(livecli, monkeypatch, tmp_path, speech, place, answer, status) -> None:
+    """The service quotes what it was sent, and only that: what else it knows is not ours."""
+    for name, text in PLACES[place].items():
+        monkeypatch.setenv(name, text)
+    [sent] = [TOKEN] if place in ("token", "both") else [KEY]
+    body = f'{{"error":{{"message":"{sent} is not valid"}}}}'
+    for mode, words in MODES.items():
+        with live_server(hostile, status=answer, body=body) as server:
+            ran = livecli("send", speech, "--base-url", server.url, "--retries", 1, *words)
+        assert ran.status == (0 if mode == "dry run" else status), ran.err
+        assert_unseen(ran.out + ran.err, tmp_path)
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_a_crash(livecli, monkeypatch, tmp_path, speech, place, debug) -> None:
+    for name, text in PLACES[place].items():
+        monkeypatch.setenv(name, text)
+
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(truncation, "signs_of_truncation", crash)
+    with serving(required=Required()) as served:
+        ran = livecli("send", speech, "--base-url", served.url, "--speed", 0, *debug)
+    assert ran.status == 70
+    assert_unseen(ran.out + ran.err + "".join(served.log), tmp_path)
+
+
+@pytest.mark.parametrize(
+    "words", [("help", "exit-statuses"), ("--help",), ("send", "--help"), ("--version",), ("auth", "status")]
+)
+def test_what_only_talks(livecli, monkeypatch, tmp_path, words) -> None:
+    for name, text in PLACES["both"].items():
+        monkeypatch.setenv(name, text)
+    ran = livecli(*words)
+    assert ran.status == 0, ran.err
+    assert_unseen(ran.out + ran.err, tmp_path)
+
+
+def test_no_process_list_names_one(spawn, speech, monkeypatch) -> None:
+    """Nor does that of the command that `serve` runs."""
+    for name, text in PLACES["both"].items():
+        monkeypatch.setenv(name, text)
+    seen: set[bytes] = set()
+    over = threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.002):
+            for entry in os.listdir("/proc"):  # noqa: PTH208 - Path.iterdir is slower than what it looks for
+                try:
+                    seen.add(Path("/proc", entry, "cmdline").read_bytes() if entry.isdecimal() else b"")
+                except OSError:
+                    continue
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        command = [sys.executable, "-m", "livecli", "send", "speech.wav", "--speed", "20", "--debug"]
+        process = spawn("serve", "--", *command)
+        out, err = process.communicate(timeout=30)
+        time.sleep(0.01)
+    finally:
+        over.set()
+        watching.join(10)
+    assert process.returncode == 0, err
+    assert any(b"speech.wav" in line for line in seen)
+    everything = b"\n".join(seen) + out + err
+    assert not [secret for secret in SECRETS if secret.encode() in everything]

@@ -1,0 +1,115 @@
+"""Inputs that outlast their connections many times over: every sample is accounted for once."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import wave
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy
+import pytest
+
+from livecli.emulator.core.behaviour import Heard, Say
+from livecli.emulator.core.lifetime import Limits
+from tests.end_to_end.conftest import read_wav, write_wav
+from tests.serving import serving
+
+SECOND = 32_000
+"""Bytes of input."""
+THREE_HOURS = 3 * 3600 * SECOND
+BLOCK = 1 << 22
+
+
+def write_noise(path: Path, length: int) -> None:
+    """So many bytes of samples that differ: none can be lost, doubled or moved unseen."""
+    noise = numpy.random.default_rng(7)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        for at in range(0, length, BLOCK):
+            file.writeframesraw(noise.bytes(min(BLOCK, length - at)))
+
+
+class Comparing:
+    """Hears what should be the file at `path`, sample for sample, and says so. It notes in `heard` how much that was.
+
+    What was compared once is not again: that takes longer than half a second on a busy machine, and no connection in
+    this file lasts longer.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.heard: list[int] = []
+
+    def answer(self, heard: Heard) -> Iterator[Say]:
+        assert heard.utterance is not None
+        if self.heard[-1:] != [heard.utterance.length_bytes]:
+            with wave.open(str(self.path)) as file:
+                for block in heard.utterance.blocks():
+                    assert block == file.readframes(len(block) // 2)
+            self.heard.append(heard.utterance.length_bytes)
+        yield Say("every sample", [bytes(range(240)) * 100])
+
+
+def send(folder: Path, name: str, *words: object) -> tuple[int, list[str], dict, int]:
+    """In a process of its own: status, what it told, its summary, and its peak of memory in bytes."""
+    program = "import sys; from livecli.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "send", name, "--speed", "0", "--json", "-v", *map(str, words)]
+    with (folder / "out").open("wb") as out, (folder / "err").open("wb") as err:
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
+        _, ended, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(ended)
+    told = [line for line in (folder / "err").read_text().splitlines() if " s  " not in line]
+    return process.returncode, told, json.loads((folder / "out").read_text()), used.ru_maxrss * 1024
+
+
+@pytest.mark.timeout(180)
+def test_three_hours_over_connections_of_half_a_second(tmp_path) -> None:
+    peaks = []
+    for name, length in {"short": 10 * SECOND, "long": THREE_HOURS}.items():
+        write_noise(tmp_path / f"{name}.wav", length)
+        model = Comparing(tmp_path / f"{name}.wav")
+        limits = Limits(connection_seconds=0.5, goaway_seconds=0.1)
+        with serving(behaviour=lambda model=model: model, limits=limits) as served:
+            status, told, summary, peak = send(tmp_path, f"{name}.wav", "--base-url", served.url, "--chunk-bytes", 1024)
+        assert status == 0, told
+        assert model.heard == [length]
+        assert (summary["sent"]["bytes"], summary["received"]["bytes"]) == (length, 24_000)
+        assert read_wav(tmp_path / f"{name}.reply.wav") == (24_000, bytes(range(240)) * 100)
+        peaks.append(peak)
+    assert sum("the session goes on" in line for line in told) >= 10
+    assert peaks[1] < 1.5 * peaks[0], "346 MB passed"
+
+
+class Parrot:
+    """Says the very samples that it heard."""
+
+    def answer(self, heard: Heard) -> Iterator[Say]:
+        assert heard.utterance is not None
+        yield Say(heard.utterance.description, heard.utterance.blocks())
+
+
+def write_speech(path: Path, seconds: int) -> bytes:
+    """Sentences of some seconds, no two alike, and pauses between them."""
+    noise = numpy.random.default_rng(11)
+    pcm = bytearray()
+    while len(pcm) < seconds * SECOND:
+        pcm += noise.bytes(SECOND * noise.integers(2, 8)) + bytes(SECOND // 2)
+    write_wav(path, bytes(pcm[: seconds * SECOND]))
+    return bytes(pcm[: seconds * SECOND])
+
+
+@pytest.mark.timeout(120)
+def test_ten_minutes_in_utterances_where_nothing_says_what_a_handle_includes(livecli, tmp_path) -> None:
+    said = write_speech(tmp_path / "talk.wav", 600)
+    where = ("--platform", "developer", "--speed", 20, "--json", "-v")
+    with serving(behaviour=Parrot, limits=Limits(connection_seconds=3.0, goaway_seconds=1.0)) as served:
+        ran = livecli("send", "talk.wav", "--base-url", served.url, *where)
+    told = [line for line in ran.err.splitlines() if " s  " not in line]
+    assert ran.status == 0, told
+    assert read_wav(tmp_path / "talk.reply.wav") == (24_000, said)
+    assert sum("the session goes on" in line for line in told) >= 10, told
+    assert any("sent in several utterances" in line for line in told)

@@ -1,0 +1,313 @@
+"""`send --jobs`: many inputs in one process, each with its own session, told together."""
+
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tests.end_to_end.conftest import read_wav, tone, write_wav
+from tests.live_server import Connection, live_server
+
+REPLY = tone(2400, 24_000)
+FAST = ("--speed", 0, "--connect-rate", 500)
+
+
+@pytest.fixture
+def inputs(tmp_path):
+    """Eight files, each of another length."""
+    for number in range(8):
+        write_wav(tmp_path / f"q{number}.wav", tone(800 * (number + 1)))
+    return [f"q{number}.wav" for number in range(8)]
+
+
+def answering(connection: Connection) -> None:
+    connection.set_up()
+    connection.hear()
+    connection.answer(REPLY)
+    connection.drain()
+
+
+def replies(folder):
+    return {path.name: read_wav(path) for path in folder.iterdir()}
+
+
+def comparable(summary):
+    """What two runs of the same input have in common."""
+    return {name: summary[name] for name in ("ok", "exit_code", "input", "transcript", "turn")} | {
+        "sent": {name: summary["sent"][name] for name in ("chunks", "bytes")},
+        "received": summary["received"]["bytes"],
+    }
+
+
+def test_eight_at_once_do_what_one_after_another_does(livecli, inputs, tmp_path):
+    one = livecli("send", *inputs, "--local", *FAST, "--jobs", 1, "--json", "-o", "one")
+    eight = livecli("send", *inputs, "--local", *FAST, "--jobs", 8, "--json", "-o", "eight")
+    assert (one.status, eight.status) == (0, 0), eight.err
+    assert [summary["input"] for summary in one.summaries] == inputs
+    by_input = sorted(eight.summaries, key=lambda summary: summary["input"])
+    assert [*map(comparable, by_input)] == [*map(comparable, one.summaries)]
+    assert replies(tmp_path / "eight") == replies(tmp_path / "one")
+    assert len({summary["session_id"] for summary in eight.summaries}) == 8
+
+
+def test_a_low_limit_of_open_files_is_raised_to_what_so_many_sessions_need(inputs, tmp_path):
+    """A session has three files open, and the process 64 more at the most."""
+    limited = "\n".join(
+        [
+            "import resource, sys",
+            "resource.setrlimit(resource.RLIMIT_NOFILE, (50, int(sys.argv[1])))",
+            "from livecli.__main__ import main",
+            "status = main(sys.argv[2:])",
+            "print(resource.getrlimit(resource.RLIMIT_NOFILE)[0])",
+            "sys.exit(status)",
+        ]
+    )
+    words = [
+        "send",
+        *[str(tmp_path / name) for name in inputs],
+        "-o",
+        str(tmp_path / "replies"),
+        "--local",
+        *map(str, FAST),
+        "--jobs",
+        "8",
+    ]
+
+    def run(hard):
+        command = [sys.executable, "-c", limited, str(hard), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=50)
+
+    enough, short = run(100), run(87)
+    assert (enough.returncode, short.returncode) == (0, 0), enough.stderr + short.stderr
+    assert (enough.stdout.split()[-1], short.stdout.split()[-1]) == ("88", "87")
+    assert "ulimit" not in enough.stderr
+    warning = "88 files may have to be open at once, and the system allows 87 (ulimit -n): fewer --jobs"
+    assert short.stderr.count(warning) == 1
+
+
+def test_so_many_sessions_are_open_at_once(livecli, inputs):
+    together = threading.Barrier(4, timeout=20)
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        together.wait()
+        connection.hear()
+        connection.answer(REPLY)
+        connection.drain()
+
+    with live_server(handle) as server:
+        ran = livecli("send", *inputs, "--base-url", server.url, *FAST, "--jobs", 4)
+    assert ran.status == 0, ran.err
+
+
+def test_a_failed_file_stops_nobody_and_the_gravest_status_wins(livecli, inputs, tmp_path):
+    (tmp_path / "q1.wav").write_text("this is no audio")
+    (tmp_path / "q2.wav").unlink()
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        if len(connection.hear()) == 1600 * 4:  # of q3
+            return connection.close(1011, "Internal error encountered.")
+        connection.answer(REPLY)
+        return connection.drain()
+
+    with live_server(handle) as server:
+        ran = livecli("send", *inputs, "--base-url", server.url, *FAST, "--jobs", 8, "--json", "--retries", 0)
+    assert ran.status == 6
+    assert {summary["input"]: summary["exit_code"] for summary in ran.summaries} == dict.fromkeys(inputs, 0) | {
+        "q1.wav": 3,
+        "q2.wav": 3,
+        "q3.wav": 6,
+    }
+    assert "error: q3.wav: " in ran.err
+    assert "5 of 8 done, 3 failed (2 with 3, 1 with 6)" in ran.err
+
+
+def test_the_same_advice_is_given_once(livecli, inputs):
+    with live_server(answering, status=403) as server:
+        ran = livecli("send", *inputs, "--base-url", server.url, *FAST, "--jobs", 4)
+    assert ran.status == 4
+    assert ran.err.count("error: ") == 8
+    assert ran.err.count("hint: ") == 1
+
+
+def test_quota_slows_the_starts_down_and_what_was_refused_is_tried_again(livecli, inputs):
+    lock, asked = threading.Lock(), []
+
+    def status():
+        with lock:
+            asked.append(time.monotonic())
+            return 503 if len(asked) in (2, 3) else None
+
+    with live_server(answering, status=status) as server:
+        ran = livecli("send", *inputs, "--base-url", server.url, "--speed", 0, "--connect-rate", 40, "--jobs", 8)
+    assert ran.status == 0, ran.err
+    assert len(asked) == 10, "the two that were refused were asked again"
+    assert "the service is at its limit: sessions start at 20 a second" in ran.err
+    assert "8 of 8 done, 2 retries" in ran.err
+
+
+def test_a_quota_that_does_not_pass_is_status_8_within_the_retries(livecli, inputs):
+    with live_server(answering, status=429) as server:
+        ran = livecli("send", *inputs[:2], "--base-url", server.url, *FAST, "--jobs", 2, "--retries", 1, "--json")
+    assert ran.status == 8
+    assert [summary["exit_code"] for summary in ran.summaries] == [8, 8]
+    assert len(server.requests) == 4
+
+
+def test_sessions_start_no_faster_than_the_rate(livecli, inputs):
+    with live_server(answering) as server:
+        started = []
+        server.requests = type("Noted", (list,), {"append": lambda self, request: started.append(time.monotonic())})()
+        ran = livecli("send", *inputs[:5], "--base-url", server.url, "--speed", 0, "--connect-rate", 20, "--jobs", 5)
+    assert ran.status == 0, ran.err
+    assert started[-1] - started[0] > 4 / 20 - 0.05
+
+
+def test_a_pipe_is_told_where_they_stand_in_plain_lines(livecli, inputs, monkeypatch):
+    monkeypatch.setattr("livecli.console.batch.Crowd.look_seconds", 0.02)
+    ran = livecli("send", *inputs, "--local", "--connect-rate", 500, "--jobs", 8, "--speed", 0.2)
+    assert ran.status == 0
+    progress = [line for line in ran.err.splitlines() if " running" in line]
+    assert any("8 running" in line and line.startswith("0 of 8 done, ") for line in progress)
+    assert any("chunks/s, 0:0" in line and line.endswith(" left") for line in progress)
+    assert "\x1b" not in ran.err
+    assert "q0.wav: 0.05 s sent, answered in " in ran.err
+    table = [line.split() for line in ran.err.splitlines()[-6:]]
+    assert table[0] == ["p50", "p95", "p99", "max"]
+    assert [row[0] for row in table[1:]] == ["connect", "setup", "first", "first", "turn"]
+
+
+def test_quiet_leaves_errors_only(livecli, inputs, tmp_path):
+    (tmp_path / "q1.wav").unlink()
+    ran = livecli("send", *inputs[:3], "--local", *FAST, "--jobs", 3, "-q")
+    assert ran.status == 3
+    assert ran.err == "error: q1.wav: there is no file q1.wav\n"
+
+
+def test_verbose_lines_say_whose_they_are(livecli, inputs):
+    ran = livecli("send", *inputs[:2], "--local", *FAST, "--jobs", 2, "-v")
+    assert ran.status == 0
+    assert "q0.wav: " in ran.err
+    assert any(line.startswith("q1.wav: ") and "sent chunk 1: 1024 bytes" in line for line in ran.err.splitlines())
+
+
+def test_events_of_several_at_once_say_whose_they_are(livecli, inputs):
+    ran = livecli("send", *inputs[:3], "--local", *FAST, "--jobs", 3, "--events", "-")
+    assert ran.status == 0
+    seen = ran.summaries
+    for number, name in enumerate(inputs[:3], 1):
+        own = [event for event in seen if event["input"] == name and event["direction"] == "sent"]
+        assert [event["type"] for event in own if event["type"] != "audio"][:2] == ["setup", "activity_start"]
+        assert sum(event["bytes"] for event in own if event["type"] == "audio") == 1600 * number
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interruption_is_told_of_every_input_and_keeps_what_came(spawn, inputs, tmp_path, signum, status):
+    answered = threading.Semaphore(0)
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        if len(server.frames) > 1:
+            connection.receive()
+        connection.audio(REPLY)
+        answered.release()
+        connection.drain()
+
+    for name in inputs:
+        write_wav(tmp_path / name, tone(16_000 * 20))
+    with live_server(handle) as server:
+        words = ["--base-url", server.url, "--speed", 1, "--jobs", 3, "--json", "-o", "out"]
+        process = spawn("send", *inputs, *words)
+        for _ in range(3):
+            assert answered.acquire(timeout=20)
+        deadline = time.monotonic() + 10
+        while len([path for path in (tmp_path / "out").glob("*.partial.wav") if path.stat().st_size > 44]) < 3:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == status, err
+    assert b"Traceback" not in err
+    ended = [json.loads(line) for line in out.splitlines()]
+    assert sorted(summary["input"] for summary in ended) == inputs
+    assert {summary["exit_code"] for summary in ended} == {status}
+    kept = [summary["output"] for summary in ended if summary["output"]]
+    assert sorted(kept) == [f"out/q{number}.reply.partial.wav" for number in range(3)]
+    assert b"0 of 8 done, 8 interrupted" in err
+
+
+def test_an_interrupted_run_goes_on(livecli, inputs, tmp_path):
+    first = livecli("send", *inputs[:5], "--local", *FAST, "--jobs", 5, "--json", "-o", "out")
+    (tmp_path / "done.jsonl").write_text(first.out + '{"schema": "livecli/summ')
+    (tmp_path / "out" / "q1.reply.wav").unlink()
+    ran = livecli("send", *inputs, "--local", *FAST, "--jobs", 4, "--json", "-o", "out", "--resume-from", "done.jsonl")
+    assert ran.status == 0, ran.err
+    assert sorted(summary["input"] for summary in ran.summaries) == ["q1.wav", "q5.wav", "q6.wav", "q7.wav"]
+    assert "4 of 8 are done already, as done.jsonl says" in ran.err
+    (tmp_path / "done.jsonl").write_text(first.out + ran.out)
+    again = livecli("send", *inputs, "--local", "--jobs", 4, "--json", "-o", "out", "--resume-from", "done.jsonl")
+    assert (again.status, again.out) == (0, "")
+    elsewhere = livecli("send", "q0.wav", "--local", *FAST, "--json", "-o", "new", "--resume-from", "done.jsonl")
+    assert len(elsewhere.summaries) == 1, "its reply is wanted in another folder"
+
+
+def test_what_failed_before_is_asked_again(livecli, inputs, tmp_path):
+    with live_server(answering, status=503) as server:
+        failed = livecli("send", "q0.wav", "--base-url", server.url, "--retries", 0, "--jobs", 1, "--json")
+    (tmp_path / "run.jsonl").write_text(failed.out)
+    ran = livecli("send", "q0.wav", "--local", "--json", "--resume-from", "run.jsonl")
+    assert [summary["ok"] for summary in failed.summaries + ran.summaries] == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--jobs", "0"], "--jobs"),
+        (["--connect-rate", "0"], "--connect-rate"),
+        (["--connect-rate", "nan"], "--connect-rate"),
+        (["--jobs", "2", "-o", "-"], "one stream"),
+        (["--jobs", "2", "--play"], "--play"),
+        (["--jobs", "2", "--tool", "f=true", "--confirm"], "--confirm"),
+    ],
+)
+def test_what_cannot_be_with_several_at_once(livecli, inputs, words, said):
+    ran = livecli("send", *inputs[:2], "--local", *words)
+    assert ran.status == 2
+    assert said in ran.err
+
+
+def test_text_is_one_question(livecli):
+    assert livecli("send", "--text", "hello", "--local", "--jobs", 2).status == 2
+
+
+def test_a_terminal_sees_one_display_for_all(spawn, inputs):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    words = ["--jobs", "4", "--speed", "0.2", "--connect-rate", "500"]
+    process = spawn("send", *inputs[:4], "missing.wav", "--local", *words, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    while select.select([ours], [], [], 20)[0]:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    assert process.wait(20) == 3
+    screen = seen.decode()
+    assert "running" in screen
+    assert "chunks/s" in screen
+    assert "error:\x1b[0m missing.wav: there is no file" in screen
+    assert "p99" in screen
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is shown again"

@@ -1,0 +1,256 @@
+"""`send` among other programs: pipes in and out, signals, terminals. Each in a process of its own."""
+
+import io
+import json
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+import wave
+
+import pytest
+
+from tests.end_to_end.conftest import SAMPLE_STEM, read_wav, tone, write_wav
+from tests.live_server import Connection, live_server
+from tests.needs import needs
+
+REPLY = tone(24_000, 24_000)
+COMMAND = [sys.executable, "-m", "livecli"]
+
+
+def answer(connection: Connection) -> None:
+    connection.set_up()
+    connection.hear()
+    connection.answer(REPLY)
+    connection.drain()
+
+
+def test_nothing_at_all_sends_the_bundled_question(spawn, tmp_path):
+    process = spawn("send", "--local", "--speed", 0)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert out == b"", "stdout carries data only"
+    rate, pcm = read_wav(tmp_path / f"{SAMPLE_STEM}.reply.wav")
+    assert rate == 24_000
+    assert len(pcm) / 48_000 == pytest.approx(2.225, abs=0.01)
+    assert "[2.2 s of speech]" in err.decode()
+    assert "\x1b" not in err.decode(), "plain lines when stderr is no terminal"
+
+
+def test_quiet_says_nothing_when_all_is_well(spawn):
+    process = spawn("send", "--local", "--speed", 0, "-q")
+    assert process.communicate(timeout=30) == (b"", b"")
+
+
+def test_verbose_says_a_line_for_each_chunk(spawn, speech):
+    process = spawn("send", speech, "--local", "--speed", 0, "-v")
+    err = process.communicate(timeout=30)[1].decode()
+    assert "sent chunk 1: 1024 bytes" in err
+    assert "sent chunk 16: 640 bytes" in err
+    assert "received chunk 1: 9600 bytes" in err
+
+
+def test_debug_shows_frames_without_audio(spawn, speech):
+    process = spawn("send", speech, "--local", "--speed", 0, "--debug")
+    err = process.communicate(timeout=30)[1].decode()
+    assert '> {"setup":' in err
+    assert '< {"setupComplete": {' in err
+    assert '> {"realtimeInput":{"audio":{"data":"(1368 characters)"' in err
+    assert max(len(line) for line in err.splitlines()) < 1000
+
+
+def test_the_reply_streams_to_stdout(spawn, speech):
+    with live_server(answer) as server:
+        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "-o", "-")
+        out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    with wave.open(io.BytesIO(out)) as file:
+        assert file.getframerate() == 24_000
+        assert file.readframes(10**9) == REPLY
+
+
+def test_sox_reads_the_stream(tmp_path, speech):
+    needs("sox")
+    line = f"{sys.executable} -m livecli send {speech} --local --speed 0 -o - | sox -t wav - -n stat"
+    ran = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=30
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert "Length (seconds):      0.500000" in ran.stderr
+
+
+def test_raw_output_is_bare_pcm(spawn, speech, tmp_path):
+    with live_server(answer) as server:
+        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output", "-o", "-")
+        assert process.communicate(timeout=30)[0] == REPLY
+        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output")
+        process.communicate(timeout=30)
+    assert (tmp_path / "speech.reply.pcm").read_bytes() == REPLY
+
+
+def test_a_reader_that_has_enough_is_no_error_to_speak_of(tmp_path, speech):
+    with live_server(lambda c: (c.set_up(), c.hear(), *(c.audio(REPLY) for _ in range(40)), c.drain())) as server:
+        line = f"{sys.executable} -m livecli send {speech} --base-url {server.url} --speed 0 -o - | head -c 100 | wc -c"
+        ran = subprocess.run(["bash", "-c", line], cwd=tmp_path, capture_output=True, text=True, timeout=30)
+    assert ran.stdout.strip() == "100"
+    assert "Traceback" not in ran.stderr
+    assert "error" not in ran.stderr
+    assert "Exception ignored" not in ran.stderr
+
+
+@pytest.mark.parametrize("words", [["--json"], ["--events", "-"], ["--dry-run"]])
+def test_a_closed_stdout_is_no_traceback(spawn, speech, words):
+    process = spawn("send", speech, "--local", "--speed", 0, *words)
+    process.stdout.close()
+    process.stdout = None
+    err = process.communicate(timeout=30)[1].decode()
+    assert process.returncode == 3
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+def test_audio_is_not_written_to_a_terminal(spawn, speech):
+    ours, theirs = pty.openpty()
+    process = spawn("send", speech, "--local", "-o", "-", stdout=theirs)
+    err = process.communicate(timeout=30)[1].decode()
+    os.close(theirs)
+    os.close(ours)
+    assert process.returncode == 2
+    assert "terminal" in err
+
+
+def test_a_pipe_is_sent_as_it_arrives(spawn):
+    first = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        while "audio" not in connection.receive()["realtimeInput"]:
+            pass
+        first.set()
+        connection.hear()
+        connection.answer(REPLY)
+        connection.drain()
+
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setparams((1, 2, 16_000, 16_000, "NONE", ""))
+        file.writeframes(tone(16_000))
+    with live_server(handle) as server:
+        process = spawn("send", "-", "--base-url", server.url, "--json")
+        process.stdin.write(buffer.getvalue()[: 44 + 8192])
+        process.stdin.flush()
+        assert first.wait(20), "the first chunk left before the pipe closed"
+        out, err = process.communicate(buffer.getvalue()[44 + 8192 :], timeout=30)
+        assert process.returncode == 0, err
+    sent = json.loads(out)["sent"]
+    assert sent["bytes"] == 32_000, "every sample, and no byte of the header"
+    assert json.loads(out)["output"] == "stdin.reply.wav"
+
+
+def test_raw_samples_from_a_pipe(spawn):
+    process = spawn("send", "-", "--raw", 8000, "--local", "--speed", 0, "--json", "-q")
+    out, err = process.communicate(tone(8000, 8000), timeout=30)
+    assert process.returncode == 0, err
+    assert json.loads(out)["sent"]["audio_seconds"] == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("stage", ["connecting", "setup", "sending", "receiving"])
+def test_a_signal_closes_properly_and_keeps_what_came(spawn, tmp_path, signum, status, stage):
+    reached = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.receive()
+        if stage == "setup":
+            reached.set()
+            connection.drain()
+        connection.say({"setupComplete": {}})
+        connection.receive()
+        connection.audio(REPLY)
+        if stage == "receiving":
+            connection.hear()
+            connection.audio(REPLY)
+        reached.set()
+        connection.drain()
+
+    def process_request(socket, request):
+        if stage == "connecting":
+            reached.set()
+            time.sleep(0.5)  # holds the upgrade up; nothing waits for it
+
+    write_wav(tmp_path / "long.wav", tone(16_000) * (1 if stage == "receiving" else 60))
+    with live_server(handle) as server:
+        if stage == "connecting":
+            server.requests = type("Slow", (list,), {"append": lambda self, request: process_request(None, request)})()
+        process = spawn("send", "long.wav", "--base-url", server.url, "--speed", 1, "--json")
+        assert reached.wait(20)
+        if stage in ("sending", "receiving"):
+            partial, size = tmp_path / "long.reply.partial.wav", 44 + len(REPLY) * (2 if stage == "receiving" else 1)
+            wait_until(lambda: partial.exists() and partial.stat().st_size >= size)
+        process.send_signal(signum)
+        out, err = process.communicate(timeout=10)
+    assert process.returncode == status, err
+    assert b"Traceback" not in err
+    summary = json.loads(out)
+    assert (summary["exit_code"], summary["error"]["kind"]) == (status, "interrupted")
+    if stage in ("sending", "receiving"):
+        assert read_wav(partial)[1].startswith(REPLY)
+        assert b"partial" in err
+    else:
+        assert [path.name for path in tmp_path.glob("*reply*")] == []
+    if stage != "connecting":
+        assert server.close_codes == [1000], "the socket was closed properly"
+
+
+def wait_until(true, seconds=10):
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
+
+
+def test_a_terminal_sees_a_live_display_and_a_table(spawn, speech):
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+    process = spawn("send", speech, "--local", "--speed", 1, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    while select.select([ours], [], [], 20)[0]:
+        try:
+            part = os.read(ours, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        seen += part
+    os.close(ours)
+    assert process.wait(20) == 0
+    screen = seen.decode()
+    assert "\x1b[" in screen
+    assert "of 0.50 s" in screen, "progress towards the file's length"
+    assert "gaps p50 / p95 / max" in screen
+    assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is shown again"
+
+
+def test_an_interruption_is_told_of_every_input(spawn, tmp_path):
+    for name in ("a", "b", "c"):
+        write_wav(tmp_path / f"{name}.wav", tone(16_000))
+    began = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        began.set()
+        connection.drain()
+
+    with live_server(handle) as server:
+        process = spawn("send", "a.wav", "b.wav", "c.wav", "--base-url", server.url, "--speed", 1, "--json")
+        assert began.wait(20)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 130
+    ended = [json.loads(line) for line in out.splitlines()]
+    assert [(summary["input"], summary["exit_code"]) for summary in ended] == [(f"{n}.wav", 130) for n in "abc"]

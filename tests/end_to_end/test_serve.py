@@ -1,0 +1,273 @@
+"""`livecli serve` in a process of its own: what it says, whom it runs, and how both end."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import pty
+import re
+import shlex
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from livecli.emulator.server import running
+
+Spawn = Callable[..., "subprocess.Popen[bytes]"]
+PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+FREE = ("--port", 0, "--tls-port", 0)
+NAMES = ["LIVECLI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
+
+TELLS = """
+import os, signal, sys, time
+def tell(number, frame):
+    os.write(1, f"{signal.Signals(number).name}\\n".encode())  # print may be what it interrupts
+    if number == signal.SIGTERM:
+        sys.exit(5)
+for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+    signal.signal(number, tell)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+"""A program that tells its signals, and leaves with status 5 on SIGTERM."""
+
+
+def finish(process: subprocess.Popen[bytes], data: bytes | None = None) -> tuple[int, str, str]:
+    out, err = process.communicate(data, timeout=30)
+    return process.returncode, out.decode(), err.decode()
+
+
+def lines_of(process: subprocess.Popen[bytes]) -> Iterator[str]:
+    assert process.stdout is not None
+    for line in process.stdout:
+        yield line.decode().strip()
+
+
+def exports(process: subprocess.Popen[bytes]) -> dict[str, str]:
+    assert process.stdout is not None
+    lines = [process.stdout.readline().decode() for _ in NAMES]
+    assert [line.partition("=")[0] for line in lines] == [f"export {name}" for name in NAMES]
+    return dict(shlex.split(line)[1].split("=", 1) for line in lines)
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where its certificates are kept, spelled as badly as a path can be."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "it's a $HOME"))
+    return tmp_path / "it's a $HOME" / "livecli"
+
+
+def test_the_exports_are_what_a_shell_takes(spawn: Spawn, kept: Path) -> None:
+    process = spawn("serve", *FREE)
+    assert process.stdout is not None
+    lines = b"".join(process.stdout.readline() for _ in NAMES).decode()
+    shown = ["sh", "-c", f'eval "$1"; for name in {" ".join(NAMES)}; do printenv $name; done', "sh", lines]
+    values = dict(zip(NAMES, subprocess.check_output(shown, text=True, timeout=30).splitlines(), strict=True))
+    process.terminate()
+    assert finish(process)[:2] == (143, "")
+    assert re.fullmatch(r"ws://127\.0\.0\.1:\d+", values["LIVECLI_BASE_URL"])
+    assert re.fullmatch(r"https://localhost:\d+", values["GOOGLE_GEMINI_BASE_URL"])
+    assert values["GOOGLE_VERTEX_BASE_URL"] == values["GOOGLE_GEMINI_BASE_URL"]
+    assert values["SSL_CERT_FILE"] == str(kept / "ca-bundle.pem")
+    assert values["NODE_EXTRA_CA_CERTS"] == str(kept / "ca.pem")
+
+
+@pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("quiet", [False, True])
+async def test_it_ends_on_a_signal_and_says_so(spawn: Spawn, signum: int, status: int, quiet: bool) -> None:
+    process = spawn("serve", *FREE, *(["-q"] if quiet else []))
+    where = await asyncio.to_thread(exports, process)
+    trusted = ssl.create_default_context(cafile=where["SSL_CERT_FILE"])
+    encrypted = where["GOOGLE_GEMINI_BASE_URL"].replace("https", "wss")
+    async with asyncio.timeout(30):
+        clear, tls = await connect(where["LIVECLI_BASE_URL"] + PATH), await connect(encrypted + PATH, ssl=trusted)
+        for ws in (clear, tls):
+            await ws.send('{"setup":{"model":"models/gemini-3.8-live"}}')
+            assert await ws.recv() == b'{\n  "setupComplete": {}\n}\n'
+        started = time.monotonic()
+        process.send_signal(signum)
+        for ws in (clear, tls):
+            with pytest.raises(ConnectionClosed):
+                await ws.recv()
+            assert ws.close_code == 1001
+    ended, stdout, stderr = await asyncio.to_thread(finish, process)
+    assert time.monotonic() - started < 1
+    assert (ended, stdout) == (status, "")
+    connected = [f"[{n}] connected: developer v1beta" for n in (1, 2)]
+    assert sorted(stderr.splitlines()) == (
+        [] if quiet else sorted([*connected, "[1] closed: 1001", "[2] closed: 1001"])
+    )
+
+
+SHOW = "printenv LIVECLI_BASE_URL GOOGLE_GEMINI_BASE_URL; exec sleep 60"
+
+
+@pytest.mark.parametrize("command", [(), ("--", "sh", "-c", SHOW)])
+def test_sigterm_ends_it_within_a_second_whoever_does_not_answer(spawn: Spawn, command: tuple[str, ...]) -> None:
+    process = spawn("serve", *FREE, "-q", *command)
+    said = lines_of(process)
+    ports = [int(line.rpartition(":")[2]) for line in (next(said), next(said))]
+    peers = [socket.create_connection(("127.0.0.1", port), timeout=10) for port in ports]
+    peers[0].sendall(b"GET /ws")  # the other one never begins its TLS handshake
+    started = time.monotonic()
+    process.terminate()
+    status, _, err = finish(process)
+    assert time.monotonic() - started < 1
+    assert (status, err) == (143, "")
+    for peer in peers:
+        peer.close()
+
+
+@pytest.mark.parametrize("dashes", [["--"], []])
+def test_a_command_has_the_environment_and_the_streams(spawn: Spawn, kept: Path, dashes: list[str]) -> None:
+    shown = "; ".join(f"printenv {name}" for name in NAMES)
+    process = spawn("serve", *dashes, "sh", "-c", f"cat; {shown}; echo talk >&2; exit 7")
+    status, out, err = finish(process, b"typed\n")
+    assert status == 7
+    assert err == "talk\n"
+    typed, clear, gemini, vertex, bundle, authority = out.splitlines()
+    assert typed == "typed"
+    assert re.fullmatch(r"ws://127\.0\.0\.1:\d+ https://localhost:\d+", f"{clear} {gemini}")
+    assert vertex == gemini
+    assert (bundle, authority) == (str(kept / "ca-bundle.pem"), str(kept / "ca.pem"))
+
+
+def test_commands_run_side_by_side(spawn: Spawn) -> None:
+    several = [spawn("serve", "-q", "sh", "-c", "read _; echo done") for _ in range(2)]
+    assert [finish(process, b"\n")[:2] for process in several] == [(0, "done\n")] * 2
+
+
+async def test_a_command_gets_the_port_that_was_asked_for(spawn: Spawn) -> None:
+    async with running() as other:
+        process = spawn("serve", "--port", other.port, "true")
+        status, out, err = await asyncio.to_thread(finish, process)
+        assert (status, out) == (5, "")
+        assert err.startswith(f"error: cannot listen on 127.0.0.1:{other.port}: ")
+        assert "--port" in err.splitlines()[1]
+        process = spawn("serve", "--tls-port", other.port, "true")
+        assert "--tls-port" in (await asyncio.to_thread(finish, process))[2].splitlines()[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "status"),
+    [
+        (["true"], 0),
+        (["false"], 1),
+        (["sh", "-c", "exit 70"], 70),
+        (["sh", "-c", "kill -TERM $$"], 143),
+        (["sh", "-c", "kill -KILL $$"], 137),
+        (["sh", "-c", "kill -INT $$"], 130),
+        (["echo", "-q", "--port"], 0),
+    ],
+)
+def test_it_exits_with_the_commands_status(spawn: Spawn, command: list[str], status: int) -> None:
+    ended, out, err = finish(spawn("serve", "--", *command))
+    assert (ended, err) == (status, "")
+    assert out == ("-q --port\n" if command[0] == "echo" else "")
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "says"),
+    [
+        ("no-such-program", 127, "error: cannot run no-such-program: No such file or directory\n"),
+        ("./no/such/file", 127, "error: cannot run ./no/such/file: No such file or directory\n"),
+        ("/dev/null", 126, "error: cannot run /dev/null: Permission denied\n"),
+    ],
+)
+def test_a_command_that_is_none(spawn: Spawn, command: str, status: int, says: str) -> None:
+    assert finish(spawn("serve", "--", command)) == (status, "", says)
+
+
+def test_signals_are_the_commands(spawn: Spawn) -> None:
+    process = spawn("serve", "-q", "--", sys.executable, "-c", TELLS)
+    said = lines_of(process)
+    assert next(said) == "ready"
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        process.send_signal(number)
+        assert next(said) == number.name
+    assert finish(process)[0] == 5
+
+
+def test_a_command_that_dies_of_a_signal(spawn: Spawn) -> None:
+    process = spawn(
+        "serve", "-q", "--", sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"
+    )
+    assert next(lines_of(process)) == "ready"
+    process.send_signal(signal.SIGTERM)
+    assert finish(process)[0] == 143
+
+
+def test_under_nohup_a_hangup_is_nobodys(spawn: Spawn) -> None:
+    ignore: Any = {"preexec_fn": lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN)}
+    process = spawn("serve", "-q", "--", sys.executable, "-c", TELLS, **ignore)
+    said = lines_of(process)
+    assert next(said) == "ready"
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGTERM)
+    assert next(said) == "SIGTERM"
+    assert finish(process)[0] == 5
+
+
+def test_ctrl_c_at_a_terminal_reaches_the_command_once(spawn: Spawn) -> None:
+    master, slave = pty.openpty()
+    own: Any = {"start_new_session": True, "preexec_fn": lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)}
+    process = spawn("serve", "-q", "--", sys.executable, "-c", TELLS, stdin=slave, **own)
+    os.close(slave)
+    said = lines_of(process)
+    assert next(said) == "ready"
+    os.write(master, b"\x03")  # to every process in the terminal's foreground
+    assert next(said) == "SIGINT"
+    process.send_signal(signal.SIGTERM)  # behind whatever else was sent
+    assert next(said) == "SIGTERM"
+    assert finish(process)[0] == 5
+    os.close(master)
+
+
+def test_certificates_that_cannot_be_kept(spawn: Spawn, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
+    status, out, err = finish(spawn("serve", *FREE))
+    assert (status, out) == (3, "")
+    assert err.startswith(f"error: cannot keep certificates in {tmp_path}/file/livecli: Not a directory\nhint: ")
+
+
+@pytest.mark.parametrize("words", [["--port", "65536"], ["--tls-port", "-1"], ["--nope"]])
+def test_usage(livecli: Callable[..., Any], words: list[str]) -> None:
+    ran = livecli("serve", *words)
+    assert (ran.status, ran.out) == (2, "")
+
+
+def test_it_listens_within_forty_starts_of_python(spawn: Spawn) -> None:
+    def seconds(start: Callable[[], Any]) -> float:
+        began = time.monotonic()
+        start()
+        return time.monotonic() - began
+
+    def listen() -> None:
+        process = spawn("serve", *FREE)
+        exports(process)
+        process.kill()
+        process.communicate()
+
+    bare = [sys.executable, "-c", "pass"]
+    listen()  # makes the certificates
+    assert min(seconds(listen) for _ in range(4)) < 40 * min(seconds(lambda: subprocess.run(bare)) for _ in range(4))
+
+
+def test_importing_the_command_loads_nothing_heavy() -> None:
+    heavy = "{'asyncio', 'websockets', 'numpy', 'soxr', 'msgspec', 'ssl', 'trustme'}"
+    code = f"import sys, livecli.cli.serve; print({heavy} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=30) == "set()\n"

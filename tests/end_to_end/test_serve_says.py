@@ -1,0 +1,310 @@
+"""What `livecli serve` is told to say, through the command: scripts, recordings, models, and how long it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from livecli.emulator.wire_log import Direction, parse_recording
+from tests.emulator.recorded import recorded_log
+from tests.end_to_end.conftest import read_wav, tone, write_wav
+from tests.end_to_end.test_serve import FREE, exports, finish
+
+VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
+SEND = ("--", sys.executable, "-m", "livecli", "send", "-q", "--json")
+BOUND_SECONDS = 20
+
+
+def served(spawn: Callable[..., Any], *words: Any) -> str:
+    return exports(spawn("serve", *FREE, "-q", *words))["LIVECLI_BASE_URL"]
+
+
+async def say(ws: ClientConnection, **message: Any) -> None:
+    await ws.send(json.dumps(message))
+
+
+async def heard(ws: ClientConnection, until: str) -> list[dict[str, Any]]:
+    """The messages up to the first one that has `until` anywhere in it."""
+    messages: list[dict[str, Any]] = []
+    while not messages or f'"{until}"' not in json.dumps(messages[-1]):
+        messages.append(json.loads(await ws.recv()))
+    return messages
+
+
+def without_sound(messages: list[dict[str, Any]]) -> list[str]:
+    """What was said, one word for each kind, and the texts."""
+    found = []
+    for message in messages:
+        content = message.get("serverContent", {})
+        for part in content.get("modelTurn", {}).get("parts", []):
+            if "inlineData" not in part:
+                found.append(f"{'thought' if part.get('thought') else 'text'}: {part['text']}")
+        if words := content.get("outputTranscription", {}).get("text"):
+            found.append(words)
+        found += [key for key in ("interrupted", "generationComplete", "turnComplete") if key in content]
+        found += [call["name"] for call in message.get("toolCall", {}).get("functionCalls", [])]
+    return found
+
+
+# --- scripts ---
+
+SCRIPT = """
+[[turn]]
+think = "Somebody is there."
+say = "Hello!"
+
+[[turn]]
+match = "weather in (paris|rome)"
+call = {name = "get_weather", args = {city = "Paris"}}
+then = [{delay_ms = 200}, "It is sunny."]
+
+[[turn]]
+match = "cut"
+say = "I was going to"
+interrupt = true
+
+[[turn]]
+match = "goodbye"
+say = "Goodbye."
+close = {code = 4001, reason = "so long"}
+"""
+
+
+async def test_a_script_is_followed(spawn, tmp_path):
+    (tmp_path / "script.toml").write_text("\ufeff" + SCRIPT, encoding="utf-8")
+    url = await asyncio.to_thread(served, spawn, "--script", "script.toml")
+    async with asyncio.timeout(BOUND_SECONDS), connect(url + VERTEX) as ws:
+        model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash-native-audio"
+        thinking = {"responseModalities": ["AUDIO"], "thinkingConfig": {"includeThoughts": True}}
+        tools = [{"functionDeclarations": [{"name": "get_weather"}]}]
+        setup = {"model": model, "generationConfig": thinking, "tools": tools, "outputAudioTranscription": {}}
+        await say(ws, setup=setup)
+        await heard(ws, "setupComplete")
+
+        async def asked(text: str, until: str = "turnComplete") -> list[str]:
+            turn = {"role": "user", "parts": [{"text": text}]}
+            await say(ws, clientContent={"turns": [turn], "turnComplete": True})
+            return without_sound(await heard(ws, until))
+
+        ended = ["generationComplete", "turnComplete"]
+        assert await asked("Hello?") == ["thought: Somebody is there.", "Hello!", *ended]
+        [call] = await asked("The WEATHER in Rome?", "toolCall")
+        assert call == "get_weather"
+        responded = time.monotonic()
+        await say(ws, toolResponse={"functionResponses": [{"name": "get_weather", "response": {"sky": "blue"}}]})
+        answer = without_sound(await heard(ws, "turnComplete"))
+        assert time.monotonic() - responded >= 0.2
+        assert [word for word in answer if word != "generationComplete"] == ["It", " is sunny.", "turnComplete"]
+        assert await asked("Cut it") == ["I", " was going to", "interrupted", "turnComplete"]
+        with pytest.raises(ConnectionClosed):
+            await asked("goodbye")
+        assert (ws.close_code, ws.close_reason) == (4001, "so long")
+
+
+def test_a_sound_of_the_script_is_the_reply(spawn, tmp_path):
+    folder = tmp_path / "scripts"
+    folder.mkdir()
+    sound = tone(30_011, 24_000)
+    write_wav(folder / "hello.wav", sound, 24_000)
+    (folder / "s.toml").write_text('[[turn]]\nsay = "Hello!"\naudio = "hello.wav"')
+    process = spawn("serve", "-q", "--script", "scripts/s.toml", *SEND, "--text", "Hi", "-o", "reply.wav")
+    status, out, err = finish(process)
+    assert (status, err) == (0, "")
+    assert json.loads(out)["transcript"]["output"] == "Hello!"
+    assert read_wav(tmp_path / "reply.wav") == (24_000, sound)
+
+
+MISTAKES = {
+    '[[turn]]\nsay = "a"\n\n[[turn]]\nsya = "b"\n': ("s.toml:5: there is no 'sya' here", "did you mean say?"),
+    "[[turn]]\nsay = \n": ("s.toml:2: this is not TOML: ", ""),
+    '[[turn]]\nsay = "a"\naudio = "missing.wav"\n': ("s.toml:3: ", "missing.wav"),
+    '[[turn]]\nsay = "a"\naudio = "s.toml"\n': ("s.toml:3: ", "s.toml"),
+    '[[turn]]\nmatch = "("\nsay = "a"\n': ("s.toml:2: '(' is no regular expression", ""),
+    "": ("s.toml:1: there is no [[turn]] in it", 'say = "Hello"'),
+    b"[[turn]]\nsay = '\xff'": ("s.toml is not UTF-8 text", ""),
+}
+
+
+@pytest.mark.parametrize("script", MISTAKES)
+def test_a_mistake_is_told_with_its_line_before_anything_runs(livecli, tmp_path, script):
+    (tmp_path / "s.toml").write_bytes(script if isinstance(script, bytes) else script.encode())
+    ran = livecli("serve", "--script", "s.toml", "--", "touch", "ran")
+    begins, contains = MISTAKES[script]
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith(f"error: {begins}")
+    assert contains in ran.err
+    assert len(ran.err.splitlines()) <= 2
+    assert not (tmp_path / "ran").exists()
+
+
+# --- recordings ---
+
+
+@pytest.mark.parametrize(("name", "path"), [("vertex_send_text", VERTEX), ("developer_send_tool_response", DEVELOPER)])
+async def test_a_recording_is_said_again_byte_for_byte(spawn, tmp_path, name, path):
+    log = recorded_log(name)
+    (tmp_path / "session.log").write_bytes(log)
+    url = await asyncio.to_thread(served, spawn, "--replay", "session.log", "--speed", 0)
+    async with asyncio.timeout(BOUND_SECONDS), connect(url + path, max_size=None) as ws:
+        for one in parse_recording(log):
+            if one.direction is Direction.CLIENT:
+                await ws.send(one.frame)
+            else:
+                assert await ws.recv(decode=False) == one.frame
+
+
+@pytest.mark.parametrize(("speed", "least", "most"), [("1", 0.6, 10.0), ("2", 0.3, 10.0), ("0", 0.0, 0.5)])
+async def test_a_recording_has_its_own_time(spawn, tmp_path, speed, least, most):
+    log = '>1 @0.0 {"setup": {"model": "models/m"}}\n<1 @0.6 {"setupComplete": {}}\n'
+    (tmp_path / "session.log").write_text(log)
+    url = await asyncio.to_thread(served, spawn, "--replay", "session.log", "--speed", speed)
+    async with asyncio.timeout(BOUND_SECONDS), connect(url + DEVELOPER) as ws:
+        started = time.monotonic()
+        await say(ws, setup={"model": "models/x"})
+        assert await ws.recv() == b'{"setupComplete": {}}'
+        assert least <= time.monotonic() - started < most
+
+
+def test_faults_meet_a_recording_too(spawn, tmp_path):
+    """Two parts of it; the second is not said."""
+    log = recorded_log("vertex_send_text")
+    (tmp_path / "session.log").write_bytes(log)
+    process = spawn(
+        "serve", "-q", "--replay", "session.log", "--speed", 0, "--fault", "close=1011:Internal error@reply:2",
+        *SEND, "--text", "Hi", "--model", "gemini-live-2.5-flash", "-o", "reply.wav",
+    )  # fmt: skip
+    status, out, _ = finish(process)
+    assert (status, json.loads(out)["received"]["chunks"]) == (6, 1)
+    assert read_wav(tmp_path / "reply.partial.wav")[1] == bytes(9_600)
+
+
+@pytest.mark.parametrize(
+    ("log", "says"),
+    [
+        ("hello", "session.log:1: a frame begins with > or <"),
+        ('>1 {"setup": {"model": "m"}}\n<1 {"setup', "session.log:2: the frame is not JSON"),
+        ('<1 {"setupComplete": {}}', "session.log:1: the service does not speak first"),
+        ('>1 {"setup": {"model": "m"}}\n>1 {"nonsense": 1}', "session.log:2: no client says this"),
+    ],
+)
+def test_a_recording_that_is_none(livecli, tmp_path, log, says):
+    (tmp_path / "session.log").write_text(log)
+    ran = livecli("serve", "--replay", "session.log", "--", "touch", "ran")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith(f"error: {says}"), ran.err
+    assert not (tmp_path / "ran").exists()
+
+
+# --- models ---
+
+
+def test_a_table_of_models_brings_one_back(spawn, tmp_path):
+    asked = [*SEND, "--text", "Hi", "--model", "gemini-2.0-flash-live-preview-04-09", "-o", "reply.wav"]
+    status, out, _ = finish(spawn("serve", "-q", *asked))
+    assert status == 6
+    assert "is not supported in the live api" in json.loads(out)["error"]["close_reason"]
+    (tmp_path / "models.toml").write_text('["gemini-2.0-flash-live-preview-04-09"]\nretired = false\n')
+    status, out, err = finish(spawn("serve", "-q", "--model-table", "models.toml", *asked))
+    assert (status, err) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("table", "says"),
+    [
+        ("[gemini-2.0-flash-exp]\nretired = false", "(a name with a dot in it needs quotes)"),
+        ('["gemini-9"]\nretired = "no"', "model 'gemini-9': retired = 'no': bool is expected"),
+        ('["gemini-9"]\nlike = "gemini-8"', "like = 'gemini-8' names no model that is known"),
+        ('["gemini-9"]\nretired = \n', "models.toml:2: this is not TOML: "),
+        ("a = " + 50_000 * "[", "models.toml:1: this is not TOML: "),
+    ],
+)
+def test_a_table_that_is_wrong(livecli, tmp_path, table, says):
+    (tmp_path / "models.toml").write_text(table)
+    ran = livecli("serve", "--model-table", "models.toml", "--", "true")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith("error: models.toml:")
+    assert says in ran.err
+    assert len(ran.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("option", ["--script", "--replay", "--model-table"])
+@pytest.mark.parametrize("path", ["missing", ".", ""])
+def test_a_file_that_cannot_be_read(livecli, option, path):
+    ran = livecli("serve", option, path, "--", "true")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith(f"error: cannot read {path}: " if path else "error: the name of the file is empty")
+
+
+# --- time ---
+
+
+def test_in_real_time_a_reply_takes_as_long_as_its_sound(spawn, tmp_path):
+    write_wav(tmp_path / "short.wav", tone(9_600))
+    process = spawn("serve", "-q", "--realtime", *SEND, "short.wav", "--speed", 0, "--events", "events.jsonl")
+    assert finish(process)[0] == 0
+    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    at = {event["type"]: event["t"] for event in reversed(told) if event["direction"] == "received"}
+    assert len(read_wav(tmp_path / "short.reply.wav")[1]) == 28_800
+    assert 0.55 < at["turn_complete"] - at["audio"] < 5
+
+
+def test_a_connection_ends_and_says_so_ahead(spawn, tmp_path):
+    write_wav(tmp_path / "long.wav", tone(16_000) * 5)
+    (tmp_path / "setup.json").write_text('{"sessionResumption": null}')
+    limits = ("--connection-seconds", 0.4, "--goaway-seconds", 0.2)
+    send = (*SEND, "long.wav", "--speed", 1, "--events", "events.jsonl", "--setup", "setup.json")
+    process = spawn("serve", "-q", *limits, *send)
+    status, out, err = finish(process)
+    assert status == 6
+    assert "warning: the server will close the connection in 0.2 s" in err
+    assert "Deadline expired" in json.loads(out)["error"]["close_reason"]
+    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    at = {event["type"]: event["t"] for event in told if event["direction"] == "received"}
+    assert 0.1 < at["close"] - at["go_away"] < 5
+    assert 0.15 < at["go_away"] - at["setup_complete"] < 5
+
+
+def test_a_session_ends(spawn, tmp_path):
+    write_wav(tmp_path / "long.wav", tone(16_000) * 5)
+    status, out, _ = finish(spawn("serve", "-q", "--session-seconds", 0.3, *SEND, "long.wav", "--speed", 1))
+    assert status == 6
+    assert json.loads(out)["error"]["close_code"] == 1000
+
+
+# --- usage ---
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--fault", "explode@setup"], "--fault: 'explode' is no fault; there are close, drop, "),
+        (["--fault", "drop@setup", "--fault", "drop"], "--fault: 'drop' is not WHAT@WHEN, as in drop@audio:100"),
+        (["--fault", f"close=1011:{'x' * 124}@setup"], "more than 123 bytes"),
+        (["--script", "a.toml", "--replay", "b.log"], "--script and --replay"),
+        (["--speed", "nan"], "--speed is not a number"),
+        (["--session-seconds", "nan"], "--session-seconds is not a number"),
+        (["--connection-seconds", "-1"], "--connection-seconds"),
+    ],
+)
+def test_usage(livecli, tmp_path, words, says):
+    ran = livecli("serve", *words, "--", "touch", "ran")
+    assert (ran.status, ran.out) == (2, "")
+    assert says in ran.err
+    assert not (tmp_path / "ran").exists()
+
+
+def test_the_help_has_every_fault_and_every_moment(livecli):
+    ran = livecli("serve", "--help")
+    for word in ("close=CODE[:REASON]", "drop ", "stall=SECONDS", "goaway=SECONDS", "garbage ", "http=STATUS",
+                 "slow=BYTES", "truncate ", "connect ", "setup ", "audio:N", "reply:N", "turn:N", "5s "):  # fmt: skip
+        assert f"\n    {word}" in ran.out
+    assert "livecli serve --fault http=503@connect" in ran.out

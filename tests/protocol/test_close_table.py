@@ -1,0 +1,190 @@
+"""Every reason that users have reported (protocol.md 5.3) has an answer of its own, cut at 123 bytes or whole."""
+
+import pytest
+
+from livecli.errors import AuthError, QuotaError, ServerError
+from livecli.protocol import events, messages
+from livecli.protocol.close_reasons import CLOSE_REASON_BYTES
+from livecli.protocol.close_table import ANY_REASON, TABLE
+from livecli.protocol.explanation import answer_to, explain
+from livecli.protocol.models import Platform
+from livecli.protocol.situation import Situation
+
+VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
+BOTH = (VERTEX, DEVELOPER)
+PUBLISHED = "projects/my-project/locations/europe-west4/publishers/google/models/"
+
+# code, reason, platforms, exit status, retry
+REASONS = [
+    (1000, "", BOTH, 6, "resume"),
+    (1006, "", BOTH, 6, "resume"),
+    (1007, "Request contains an invalid argument.", BOTH, 6, "never"),
+    (1007, "API Key not found. Please pass a valid API key.", BOTH, 4, "never"),
+    (1007, "API key not valid. Please pass a valid API key.", BOTH, 4, "never"),
+    (1007, "API key expired. Please renew the API key.", BOTH, 4, "never"),
+    (1007, "User location is not supported for the API use without a billing account linked.", BOTH, 6, "never"),
+    (1007, "gemini-live-2.5-flash-preview-native-audio-09-2025 is not supported in the live api.", BOTH, 6, "never"),
+    (1007, "Cannot extract voices from a non-audio request.", BOTH, 6, "never"),
+    (1007, "Precondition check failed.", BOTH, 6, "never"),
+    (1007, "Invalid resource field value in the request.", BOTH, 6, "never"),
+    (
+        1007,
+        "Request trace id: 2f1c9d, [ORIGINAL ERROR] generic::invalid_argument: Invalid value for the argument of it",
+        BOTH,
+        6,
+        "never",
+    ),
+    (1007, "Invalid JSON payload received. Unknown name \"x\" at 'setup': Cannot find field.", BOTH, 6, "never"),
+    (
+        1008,
+        "models/gemini-2.0-flash-live-001 is not found for API version v1beta, or is not supported for "
+        "bidiGenerateContent. Call ListModels to see the list of available models and their supported methods.",
+        BOTH,
+        6,
+        "never",
+    ),
+    (
+        1008,
+        f"Publisher Model `{PUBLISHED}gemini-live-2.5-flash-native-audio` was not found or your project does not have "
+        "access to it. Please ensure you are using a valid model version.",
+        BOTH,
+        6,
+        "never",
+    ),
+    (1008, "Operation is not implemented, or supported, or enabled.", BOTH, 6, "never"),
+    (1008, "Requested entity was not found.", BOTH, 6, "never"),
+    (
+        1008,
+        "Generative Language API has not been used in project 123456789012 before or it is disabled. Enable it by "
+        "visiting https://console.developers.google.com/apis/api/generativelanguage.googleapis.com/ then retry.",
+        BOTH,
+        4,
+        "never",
+    ),
+    (1008, "Your project has been denied access. Please contact support.", BOTH, 4, "never"),
+    (1011, "Internal error encountered.", BOTH, 6, "later"),
+    (1011, "Internal error occurred.", BOTH, 6, "later"),
+    (1011, "The service is currently unavailable.", BOTH, 8, "later"),
+    (1011, "Deadline expired before operation could complete.", BOTH, 6, "resume"),
+    (1011, "You exceeded your current quota, please check your plan and billing details.", BOTH, 8, "later"),
+    (1011, "RESOURCE_EXHAUSTED", BOTH, 8, "later"),
+]
+CASES = [(code, reason, place, status, retry) for code, reason, places, status, retry in REASONS for place in places]
+
+
+def situation(platform, model="gemini-3.8-live", location="us-central1", active=False, **setup):
+    said = events.Setup(messages.Setup(model=model), setup)
+    return Situation(platform, model, location if platform is VERTEX else None, said, active)
+
+
+@pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
+def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry):
+    known = situation(platform)
+    answer = answer_to(code, reason, known)
+    assert answer not in ANY_REASON
+    error = explain(code, reason, known)
+    assert error.exit_status == status
+    assert error.retry == retry
+    assert error.cause
+    assert error.remedies[0] == error.hint
+    assert error.source
+    assert not [text for text in (error.cause, *error.remedies) if "{" in text]
+
+
+@pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
+def test_a_reason_that_was_cut_has_the_same_row(code, reason, platform, status, retry):
+    known = situation(platform)
+    cut = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
+    assert answer_to(code, cut, known) is answer_to(code, reason, known)
+
+
+@pytest.mark.parametrize("code", [1001, 1002, 1005, 1009, 1012, 1013, 3000, 4999])
+@pytest.mark.parametrize("reason", ["", "{models} {", "\x1b[2J"])
+def test_any_other_close_is_answered_too(code, reason):
+    assert type(explain(code, reason, situation(VERTEX))) is ServerError
+
+
+@pytest.mark.parametrize("answer", TABLE, ids=lambda answer: answer.pattern)
+def test_every_row_can_be_told(answer):
+    assert issubclass(answer.error, (ServerError, AuthError, QuotaError))
+    facts = situation(answer.platform or VERTEX).facts() | {"field": "x"}
+    for text in (answer.cause, answer.remedy or "", *answer.more):
+        text.format_map(facts)
+
+
+INVALID = "Request contains an invalid argument."
+THINKING = {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}
+VOICE = {"generationConfig": {"speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "kore"}}}}}
+
+
+@pytest.mark.parametrize(
+    ("platform", "model", "setup", "named"),
+    [
+        (VERTEX, "gemini-3.8-live", THINKING, "generationConfig.thinkingConfig out"),
+        (VERTEX, "gemini-3.8-live", {"generation_config": {"thinking_config": {}}}, "generationConfig.thinkingConfig"),
+        (DEVELOPER, "gemini-3.1-flash-live-preview", THINKING, "thinkingBudget"),
+        (DEVELOPER, "gemini-3.8-live-extended-thinking", {
+            "generationConfig": {"thinkingConfig": {"thinkingLevel": "MINIMAL"}}
+        }, "thinkingLevel"),
+        (VERTEX, "gemini-3.8-live", VOICE, "voiceName"),
+        (VERTEX, "gemini-3.8-live", {"generationConfig": {"enableAffectiveDialog": True}}, "enableAffectiveDialog"),
+        (DEVELOPER, "gemini-3.8-live", {"proactivity": {"proactiveAudio": False}}, "proactivity"),
+        (VERTEX, "gemini-3.8-live", {
+            "realtimeInputConfig": {"turnCoverage": "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"}
+        }, "turnCoverage"),
+        (VERTEX, "gemini-3.8-live", {"tools": [{"codeExecution": {}}]}, "tools"),
+        (DEVELOPER, "gemini-3.1-flash-live-preview", {
+            "tools": [{"functionDeclarations": [{"name": "f", "behavior": "NON_BLOCKING"}]}]
+        }, "behavior"),
+        (VERTEX, "gemini-3.8-live", {"generationConfig": {"speechConfig": {"languageCode": "xx"}}}, "languageCode"),
+        (VERTEX, "gemini-3.8-live", {"sessionResumption": {"handle": "h"}}, "sessionResumption.handle"),
+        (DEVELOPER, "gemini-3.8-live", {"avatarConfig": {}}, "avatarConfig"),
+        (DEVELOPER, "gemini-3.8-live", {"explicitVadSignal": True}, "explicitVadSignal"),
+        (VERTEX, "gemini-3.8-live", {"generationConfig": {"responseModalities": ["AUDIO", "TEXT"]}}, "Modalities"),
+        (VERTEX, "gemini-3.8-live", {"generationConfig": {"temprature": 1}}, "generationConfig"),
+        (VERTEX, "gemini-3.8-live", {"bogus": 1}, "bogus"),
+        (VERTEX, "gemini-3.8-live", {}, "--bisect-setup"),
+        (VERTEX, "gemini-of-next-year", THINKING, "--bisect-setup"),
+    ],
+)  # fmt: skip
+def test_an_unspecific_refusal_names_what_the_model_is_known_to_refuse(platform, model, setup, named):
+    assert named in explain(1007, INVALID, situation(platform, model, **setup)).hint
+
+
+def test_what_is_certain_is_named_before_what_is_suspected():
+    both = {"generationConfig": {"speechConfig": {"languageCode": "de"}, "thinkingConfig": {}}}
+    error = explain(1007, INVALID, situation(VERTEX, **both))
+    assert "thinkingConfig" in error.hint
+    assert "languageCode" in error.remedies[1]
+
+
+def test_a_refusal_after_the_setup_is_not_blamed_on_it():
+    assert "after the setup" in explain(1007, INVALID, situation(VERTEX, active=True, **THINKING)).hint
+
+
+@pytest.mark.parametrize(
+    ("known", "reason", "named"),
+    [
+        (situation(VERTEX, location="global"), "Publisher Model `x`", "--location us-central1"),
+        (situation(VERTEX, location="us-east5"), "Publisher Model `x`", "served in us-east5"),
+        (situation(VERTEX, "gemini-3.1-flash-live-preview"), "Publisher Model `x`", "--platform developer"),
+        (situation(DEVELOPER, "gemini-live-2.5-flash"), "models/x is not found for API version", "--platform vertex"),
+        (situation(VERTEX, "gemini-3.8-lvie"), "Publisher Model `x`", "did you mean gemini-3.8-live?"),
+        (situation(VERTEX), "API key not valid.", "express mode"),
+        (situation(DEVELOPER), "The caller does not have permission", "Generative Language API"),
+        (situation(VERTEX), "The caller does not have permission", "Vertex AI User"),
+    ],
+)
+def test_where_the_session_was_decides_between_answers(known, reason, named):
+    assert named in explain(1008, reason, known).hint
+
+
+def test_a_session_that_was_to_be_resumed_is_answered_as_such():
+    known = situation(VERTEX, sessionResumption={"handle": "h"})
+    assert "resumed" in explain(1008, "Requested entity was not found.", known).hint
+    assert "old connection" in explain(1011, "Internal error encountered.", known).hint
+
+
+def test_a_field_that_the_service_does_not_know_is_named():
+    cut = f'Invalid JSON payload received. Unknown name "{"x" * 200}'[:CLOSE_REASON_BYTES]
+    assert "field xxx" in explain(1007, cut, situation(VERTEX)).hint
