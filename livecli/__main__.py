@@ -43,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    from .process.stdout import cannot_write, write_out
+    from .process.stdio import cannot_write, write_out
 
     if argv == ["--version"]:  # asked for by scripts at every start: not worth loading the command line for
         write_out(f"livecli {__version__}\n")
@@ -81,7 +81,7 @@ def run() -> None:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError as error:
-        from .process.stdout import cannot_write
+        from .process.stdio import cannot_write
 
         status = status or cannot_write(error).exit_status
     try:

@@ -16,7 +16,19 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
-from .mistake import Mistake
+
+# What is wrong with a file that was given to us, a script, a recording or a table of tools, and where. Pure.
+#
+# Whoever has read the file knows its name; the readers know the line.
+class Mistake(ValueError):
+    """`reason` says what is wrong in line `line` (from 1), `hint` what to do about it."""
+
+    def __init__(self, line: int, reason: str, *, hint: str | None = None) -> None:
+        super().__init__(f"line {line}: {reason}")
+        self.line = line
+        self.reason = reason
+        self.hint = hint
+
 
 Path = Sequence[str | int]
 """Keys and indexes from the top: `("turn", 2, "steps", 0)`."""

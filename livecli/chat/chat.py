@@ -26,12 +26,11 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.setup import Activity, setup
 from ..report.reporter import Reporter
 from ..report.summary import Summary
-from .manner import Manner
 from .options import Options
 from .recordings import Takes
 from .store import Remembered
 from .transcript import Entry, Record
-from .turns import Ask, Conversation
+from .turns import Ask, Conversation, Manner
 from .voice import Sounding
 
 REMEMBERED_TURNS = 1000

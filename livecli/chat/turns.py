@@ -10,19 +10,80 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 
 from ..client.resumable import Line
 from ..client.turn import Exchange
 from ..errors import LivecliError
+from ..media.pcm import AudioSink
 from ..process.run import interruption
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from ..report.summary import Summary
-from .manner import Manner
+from ..tools.calls import Confirm
+from ..tools.toolbox import Toolbox
 from .transcript import Entry
-from .turn import Turn
+
+# One turn of a conversation while it lasts, and for the moment after it in which more of it may come.
+LATE = (events.OutputTranscript, events.Usage, events.Grounding)
+"""What may come after the turn that it belongs to, as may the transcript of what was spoken."""
+LATE_SECONDS = 1.0
+
+
+@dataclass
+class Turn:
+    """Under way, waiting for the one before it, or just over: then it has an `entry`."""
+
+    asked: str
+    exchange: Exchange
+    summary: Summary
+    keeping: ExitStack
+    is_spoken: bool = False
+    entry: Entry | None = None
+    late_until: float = 0.0
+    heard_in_time: bool = False
+
+    @property
+    def text(self) -> Entry:
+        """As it is known by now."""
+        stats = self.summary.stats
+        return Entry(self.asked or stats.heard, stats.said)
+
+    def end(self, now: float) -> Entry:
+        """It is over; what is known of it."""
+        self.late_until, self.heard_in_time = now + LATE_SECONDS, bool(self.summary.stats.heard)
+        self.entry = self.text
+        return self.entry
+
+    def claims(self, event: events.Event, now: float) -> bool:
+        """Whether this belongs to it, though it is over."""
+        if now > self.late_until:
+            return False
+        if isinstance(event, events.InputTranscript):
+            return self.is_spoken and not self.heard_in_time
+        return isinstance(event, LATE)
+
+
+# What every turn of a conversation has, whoever begins it.
+@dataclass(frozen=True)
+class Manner:
+    """What every turn has: where its sound goes, what the model may call, and how long a silence may last (seconds).
+
+    `hush` is called where the answer is interrupted, `finish` where the last of its sound has come, `write` with what
+    was said in a turn, once, `secured` where between two turns there is a new handle.
+    """
+
+    sink: Callable[[], AbstractContextManager[AudioSink]]
+    toolbox: Toolbox
+    confirm: Confirm | None = None
+    idle_timeout: float = 30.0
+    hush: Callable[[], None] = lambda: None
+    finish: Callable[[], None] = lambda: None
+    write: Callable[[Entry], None] = lambda entry: None
+    secured: Callable[[], None] = lambda: None
+
 
 Ask = Callable[[Exchange], Coroutine[None, None, None]]
 """Asks with one of the exchange's own ways."""

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import LivecliError
-from ..media.choosing import named
+from ..media.device_choice import named
 from ..media.pcm import rechunk
 from ..media.speaker_sink import audible
 from ..report.reporter import Reporter

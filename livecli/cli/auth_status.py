@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import LivecliError, UsageError
-from ..process.stdio import one_line, say
-from ..process.stdout import write_out
+from ..process.stdio import one_line, say, write_out
 from . import options
 from .checks import check_numbers
 

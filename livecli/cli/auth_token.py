@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import DeadlineError, UsageError
-from ..process.stdio import say
-from ..process.stdout import write_out
+from ..process.stdio import say, write_out
 from . import options
 from .checks import check_numbers
 

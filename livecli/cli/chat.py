@@ -140,7 +140,7 @@ def chat(
 def _list_devices() -> None:
     from ..media.device_choice import table
     from ..media.devices import list_devices
-    from ..process.stdout import write_out
+    from ..process.stdio import write_out
 
     devices = list_devices()
     if not devices:

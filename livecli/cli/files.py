@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import FileError
-from ..mistake import Mistake
+from ..toml_reader import Mistake
 
 T = TypeVar("T")
 

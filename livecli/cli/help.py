@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError, statuses
-from ..process.stdout import write_out
+from ..process.stdio import write_out
 
 ENVIRONMENT = (
     ("GOOGLE_GENAI_USE_ENTERPRISE", "`true` or `1` is Vertex AI, `false` the Developer API"),

@@ -111,8 +111,7 @@ def _prompt(shown: Reporter) -> Prompt:
 
 async def _typed(chat: Chat, prompt: Prompt, shown: Reporter, *, debug: bool) -> int:
     from ..chat.terminal import Typed
-    from ..console.chat_terminal import Shown
-    from ..console.toolbar import State
+    from ..console.chat_terminal import Shown, State
 
     assert isinstance(shown, Shown)
     chat.be_persistent()

@@ -125,7 +125,7 @@ def send(
         "timeouts": Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, timeout or None, retries),
     }
     if several:
-        from ..runs import many
+        from ..runs import inputs as many
 
         choice = many.Choice(words, source, shard, resume_from, output)
         questions = many.questions(choice, Question(**common), remarks(quiet=quiet), rehearsal=dry_run)
@@ -178,7 +178,7 @@ async def _ask_all(
 
 async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
     from ..client.open import reachable
-    from ..process.stdout import write_out
+    from ..process.stdio import write_out
     from ..runs.request import rehearse
 
     async with reachable(wanted) as where:

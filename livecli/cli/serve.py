@@ -11,8 +11,7 @@ import typer
 
 from ..emulator.faults import EXAMPLES, WHATS, WHENS
 from ..errors import UsageError
-from ..process.stdio import say
-from ..process.stdout import write_out
+from ..process.stdio import say, write_out
 from .checks import check_numbers
 from .options import QuietOption
 

@@ -17,8 +17,7 @@ from ..record import record
 from ..report.reporter import Reporter
 from .connect_errors import failures_as_errors
 from .connection import dial
-from .secrecy import quoted
-from .session import Session
+from .session import Session, quoted
 
 if TYPE_CHECKING:
     from .resumable import Line

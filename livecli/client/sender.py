@@ -6,13 +6,15 @@ Out: source -> chunked -> Pace -> Line.write. What comes back is `exchange`'s.
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
 from ..errors import UsageError
-from ..media.pcm import SAMPLE_BYTES, AudioSource, Pace, chunked
-from ..protocol import events
+from ..media.pcm import SAMPLE_BYTES, AudioSource, Pace, chunked, is_silent
+from ..protocol import events, messages
+from ..protocol.models import takes_realtime_text
 from ..protocol.setup import Activity
 from ..record import record
 from ..report.reporter import Reporter
@@ -20,7 +22,86 @@ from ..report.summary import TransferStats
 from .pacing import metronome
 from .resumable import Line
 from .turn_end import Ending
-from .utterances import Utterances
+
+# A long input cut into utterances, each shorter than half a connection, so that a break can cost one of them only.
+#
+# For services that do not say which messages a handle includes: there an utterance that is hit is sent again whole.
+# Time is what sending takes, so it holds at every speed. Pure: time is an argument.
+EARLIEST, LATEST = 0.25, 0.5
+"""Shares of a connection's life: from the first on an utterance is cut at a pause, at the latest anywhere."""
+PAUSE_SECONDS = 0.2
+
+Chunks = list[bytes]
+
+
+class Utterances:
+    """`chunks` in utterances; `life_seconds()` is how long a connection lasts, None where nothing is to be cut.
+
+    `ended` is whether `chunks` have.
+    """
+
+    def __init__(
+        self,
+        chunks: AsyncIterator[Chunks],
+        rate: int,
+        life_seconds: Callable[[], float | None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.ended = False
+        self._chunks, self._life_seconds, self._clock = chunks, life_seconds, clock
+        self._pause_bytes = round(PAUSE_SECONDS * rate) * SAMPLE_BYTES
+        self._rest: Chunks = []
+        self._quiet_bytes = 0
+
+    async def next(self) -> AsyncIterator[Chunks]:
+        """The chunks of the next utterance, in lists as they come: at least one, unless the input is empty."""
+        began, self._quiet_bytes = self._clock(), 0
+        rest, self._rest = self._rest, []
+        if rest:
+            yield rest
+        empty = not rest
+        async for chunks in self._chunks:
+            at = max(self._cut(chunks, self._clock() - began), int(empty))
+            empty = False
+            if at < len(chunks):
+                self._rest = chunks[at:]
+                if at:
+                    yield chunks[:at]
+                return
+            yield chunks
+        self.ended = True
+
+    def _cut(self, chunks: Chunks, seconds: float) -> int:
+        """How many of the chunks still belong to the utterance, which has been sent for so long."""
+        life = self._life_seconds()
+        if life is None or seconds < EARLIEST * life:
+            return len(chunks)
+        if seconds >= LATEST * life:
+            return 0
+        for at, chunk in enumerate(chunks):
+            if self._quiet_bytes >= self._pause_bytes:
+                return at
+            self._quiet_bytes = self._quiet_bytes + len(chunk) if is_silent(chunk) else 0
+        return len(chunks)
+
+
+# What a user writes, as the model takes it.
+def written(
+    model: str, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False
+) -> list[events.Event]:
+    """A text turn, and what is shown with it: `realtimeInput` (3.x), or one `clientContent` before.
+
+    That one `interrupts` an answer that is under way; the other does not.
+    """
+    if takes_realtime_text(model) and not interrupts:
+        return [*pictures, events.Text(text)]
+    shown = [messages.Part(inline_data=_blob(picture)) for picture in pictures]
+    return [events.ClientTurns((messages.Content(role="user", parts=[*shown, messages.Part(text=text)]),))]
+
+
+def _blob(picture: events.Image) -> messages.Blob:
+    return messages.Blob(mime_type=picture.mime_type, data=base64.b64encode(picture.data).decode())
+
 
 HANDLE_SECONDS = 1.0
 """How long a handle is waited for between two utterances: it comes behind the answer."""
@@ -157,7 +238,6 @@ class Asking:
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
         """Send a text turn, and what is shown with it, in the form that the model takes."""
-        from .written import written
 
         self._ending.ask()
         for event in written(self._line.endpoint.model, text, pictures, interrupts=interrupts):

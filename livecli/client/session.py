@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -21,10 +21,34 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.machine import LiveProtocol, Side, State
 from ..report.reporter import Reporter
 from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection
-from .secrecy import quoted, without
 
 if TYPE_CHECKING:
-    from ..protocol.situation import Situation
+    from ..protocol.close_cause import Situation
+
+
+# What a peer quotes of what it was trusted with, and how that is left out. Pure.
+SHORTEST = 8
+"""What has fewer characters is no secret, and may stand anywhere."""
+
+
+def quoted(text: str, secrets: Iterable[str]) -> list[str]:
+    """The secrets in `text`, and the beginning of one with which it ends: a close reason is cut at 123 bytes."""
+    found = []
+    for secret in secrets:
+        if len(secret) < SHORTEST:
+            continue
+        whole = [secret] if secret in text else []
+        starts = (secret[:end] for end in range(min(len(secret), len(text)), SHORTEST - 1, -1))
+        found += whole or [start for start in starts if text.endswith(start)][:1]
+    return found
+
+
+def without(frame: bytes, secrets: Iterable[str]) -> bytes:
+    """`frame`, of which what comes of it can be told to anybody."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST and (quoted_bytes := secret.encode()) in frame:
+            frame = frame.replace(quoted_bytes, "…".encode())
+    return frame
 
 
 @dataclass(eq=False, repr=False)
@@ -209,7 +233,7 @@ class Session:
         if ours and ours.code in (1002, 1007, 1009):
             what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
             return ProtocolError(f"the server sent {what}")
-        from ..protocol.explanation import explain
+        from ..protocol.close_table import explain
 
         code = closed.rcvd.code if closed.rcvd else 1006
         error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
@@ -221,7 +245,7 @@ class Session:
         return quoted(reason, (*self._secrets, self._handle))
 
     def _situation(self) -> Situation:
-        from ..protocol.situation import Situation
+        from ..protocol.close_cause import Situation
 
         said, where = self._protocol, self.endpoint
         return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)

@@ -16,7 +16,7 @@ from ..protocol.messages import FunctionCall, Json
 from ..report.batch_stats import Tally
 from ..report.reporter import Reporter
 from ..report.summary import Summary
-from . import crowd_words, formatting
+from . import formatting
 from .explain import explained
 from .lines import PROGRESS_SECONDS, Lines
 
@@ -67,7 +67,7 @@ class Crowd(Reporter):
 
     def look(self) -> None:
         """Tell where they stand."""
-        self.talk(crowd_words.progress(self.tally, time.monotonic()))
+        self.talk(formatting.batch_progress(self.tally, time.monotonic()))
 
     def failed(self, summary: Summary) -> None:
         """Tell what was wrong with one; the same advice is given once."""
@@ -84,15 +84,15 @@ class Crowd(Reporter):
     def end(self) -> None:
         """Tell what came of all of them."""
         now = time.monotonic()
-        self.talk(crowd_words.totals(self.tally, now))
+        self.talk(formatting.totals(self.tally, now))
         if self.tally.chunks:
-            self.talk(crowd_words.throughput(self.tally, now))
+            self.talk(formatting.throughput(self.tally, now))
             self.tell_percentiles()
 
     def tell_percentiles(self) -> None:
         """The latencies of those that have any."""
-        self.talk(f"{'':12}" + "".join(f"{name:>10}" for name in crowd_words.SHARES))
-        for name, row in crowd_words.percentiles(self.tally):
+        self.talk(f"{'':12}" + "".join(f"{name:>10}" for name in formatting.SHARES))
+        for name, row in formatting.percentiles(self.tally):
             self.talk(f"{name:12}" + "".join(f"{value:>10}" for value in row))
 
     def leave(self) -> None:
@@ -131,7 +131,7 @@ class One(Reporter):
     def finished(self, summary: Summary) -> None:
         self._crowd.tally.end(summary)
         if summary.ok:
-            self._crowd.talk(crowd_words.ended_well(summary))
+            self._crowd.talk(formatting.ended_well(summary))
         self._crowd.failed(summary)
 
 

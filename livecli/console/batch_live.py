@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from . import crowd_words
+from . import formatting
 from .batch import Crowd
 
 BAR_COLUMNS = 24
@@ -73,14 +73,14 @@ class LiveCrowd(Crowd):
     def tell_percentiles(self) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         table.add_column("")
-        for name in crowd_words.SHARES:
+        for name in formatting.SHARES:
             table.add_column(name, justify="right", style="green")
-        for name, row in crowd_words.percentiles(self.tally):
+        for name, row in formatting.percentiles(self.tally):
             table.add_row(Text(name, style="dim"), *row)
         self._console.print(table)
 
     def _line(self) -> RenderableType:
         bar = ProgressBar(total=self.tally.total, completed=self.tally.ended, width=BAR_COLUMNS)
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(bar, Text(crowd_words.progress(self.tally, time.monotonic())))
+        grid.add_row(bar, Text(formatting.batch_progress(self.tally, time.monotonic())))
         return grid

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import LivecliError, OutputClosed
-from ..process.stdio import complain, one_line
-from ..process.stdout import write_out
+from ..process.stdio import complain, one_line, write_out
 from ..protocol import events
 from ..report.summary import Summary
 from . import formatting

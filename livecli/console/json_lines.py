@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any, Self
 
 from ..errors import FileError, UsageError
-from ..process.stdout import write_out
+from ..process.stdio import write_out
 from ..protocol import events
 from ..report.reporter import Reporter, event_fields, type_name
 from ..report.summary import Summary

@@ -20,8 +20,7 @@ from ..protocol.messages import FunctionCall
 from . import formatting
 from .completion import Commands, Completable, is_command
 from .history import history
-from .screen import STYLE, Screen
-from .wrapping import safe
+from .screen import STYLE, Screen, safe
 
 REFRESH_SECONDS = 0.1
 TWICE_SECONDS = 1.5

@@ -106,9 +106,7 @@ def _close(argument: str, place: Place, at: float) -> Fault:
     code, _, reason = argument.partition(":")
     if not code.isdecimal() or int(code) not in _CLOSE_CODES:
         raise ValueError(f"close={argument} has no close code that may be sent, as 1011 is")
-    from ..protocol.close_reasons import (
-        CLOSE_REASON_BYTES,  # here, since every command line loads this file for its help
-    )
+    from ..protocol.close_reasons import CLOSE_REASON_BYTES
 
     if len(reason.encode()) > CLOSE_REASON_BYTES:
         raise ValueError(f"close={code} has a reason of more than {CLOSE_REASON_BYTES} bytes")

@@ -20,10 +20,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from ..media.pcm import SAMPLE_BYTES
-from ..mistake import Mistake
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
+from ..toml_reader import Mistake
 from .wire_log import Direction, Recorded
 
 

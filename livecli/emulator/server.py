@@ -22,15 +22,14 @@ from ..errors import ConnectError
 from ..media import resample
 from ..protocol.models import Platform
 from . import access
-from .compression import InflateOnlyFactory
+from .access import asks_for_health, service_at
 from .core.handles import Sessions
 from .ephemeral_tokens import Mint, mints_at
 from .fault_injector import at_upgrade
 from .log import Log, errors_as_lines, printable, silent
 from .options import AS_GOOGLE, Options
-from .paths import asks_for_health, service_at
 from .session import CLOSE_SECONDS, Session
-from .websocket import Connection, Transports
+from .websocket import Connection, InflateOnlyFactory, Transports
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 

@@ -24,7 +24,7 @@ from ..protocol import events
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client, decode_server
 from ..protocol.machine import LiveProtocol, Side
-from .access import session_refusal
+from .access import Service, session_refusal
 from .core.conversation import Conversation
 from .core.handles import Sessions
 from .core.response import Message
@@ -33,7 +33,6 @@ from .ephemeral_tokens import Token
 from .fault_injector import Troubles
 from .log import Log
 from .options import Options
-from .paths import Service
 from .replay import Replay
 
 HELD_IN_MEMORY_BYTES = 20 * BYTES_PER_SECOND

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..mistake import Mistake
+from ..toml_reader import Mistake
 
 _HEADER = re.compile(rb"^([<>])\d+(?: @(\d{1,9}(?:\.\d{1,9})?))? ", re.MULTILINE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

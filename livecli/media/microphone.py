@@ -10,10 +10,9 @@ from functools import partial
 from typing import Self
 
 from ..errors import FileError
-from .devices import DEVICE_RATE, PERIOD_SECONDS, Device, start_capture
+from .devices import DEVICE_RATE, PERIOD_SECONDS, Device, LiveStream, start_capture
 from .pcm import level_dbfs
 from .resample import Resampler, load
-from .stream import LiveStream
 
 HEARD_RATE = 16_000
 """Samples a second of what the Live API is sent."""

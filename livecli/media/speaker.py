@@ -13,12 +13,10 @@ from functools import partial
 from typing import Self
 
 from ..errors import FileError
-from .devices import DEVICE_RATE, PERIOD_SECONDS, PERIODS, Device, start_playback
-from .jitter import JitterBuffer
+from .devices import DEVICE_RATE, PERIOD_SECONDS, PERIODS, Device, LiveStream, start_playback
 from .pcm import SAMPLE_BYTES, level_dbfs
-from .playback_buffer import Backlog
+from .playback_buffer import Backlog, JitterBuffer
 from .resample import OneRate, load
-from .stream import LiveStream
 
 JITTER_SECONDS = 0.08
 """What has to be there before a reply begins: chunks come unevenly."""

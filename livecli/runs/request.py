@@ -14,8 +14,7 @@ from ..client.turn import Exchange
 from ..errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from ..media.file_source import SAMPLE, FileSource, open_source_patiently
 from ..media.pcm import AudioSink, Tee, rechunk
-from ..media.places import same_file
-from ..media.reply import Reply, open_reply_patiently
+from ..media.reply import Reply, open_reply_patiently, same_file
 from ..process.run import interruption
 from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
@@ -204,8 +203,10 @@ def _say_what_was_kept(summary: Summary) -> None:
 
 
 def _check_answer(opening: events.Setup, reply: Reply, summary: Summary, reporter: Reporter) -> None:
-    from ..client.diagnosis import silence_sent  # here: a start need not wait for what judges its end
-    from ..client.truncation import signs_of_truncation
+    from ..client.diagnosis import (
+        signs_of_truncation,
+        silence_sent,  # here: a start need not wait for what judges its end
+    )
 
     for sign in signs_of_truncation(summary.stats):
         reporter.warning(sign)
@@ -236,7 +237,7 @@ async def rehearse(question: Question, wanted: Wanted) -> str:
         endpoint, credential = await resolved(wanted)
         said: list[events.Event] = [question.setup(endpoint, source.seconds if source else 0.0)]
         if source is None:
-            from ..client.written import written
+            from ..client.sender import written
 
             said += written(endpoint.model, question.text or "", pictures)
         else:

@@ -21,8 +21,7 @@ import shlex
 from typing import Any
 
 from .. import toml_reader
-from ..mistake import Mistake
-from ..toml_reader import Path
+from ..toml_reader import Mistake, Path
 from .toolbox import NAME, NAME_HINT, TIMEOUT_SECONDS, UNDESCRIBED, Tool, why_not
 
 KEYS = ("name", "description", "parameters", "command", "timeout", "blocking", "scheduling")

@@ -6,7 +6,7 @@ import pytest
 
 from livecli.errors import FileError, UsageError
 from livecli.media import devices
-from livecli.media.choosing import named
+from livecli.media.device_choice import named
 from livecli.media.devices import Device, Kind
 
 HEADSET = "USB Headset"

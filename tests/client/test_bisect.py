@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.client.leaves import assemble, json_path, leaves
+from livecli.client.bisect import assemble, json_path, leaves
 
 NAMES = st.sampled_from(["a", "b", "systemInstruction", "functionDeclarations", "labels"])
 VALUES = st.recursive(

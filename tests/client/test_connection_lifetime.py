@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.client.life import CONNECTION_SECONDS, SHORTEST_SECONDS, Life
+from livecli.client.resumable import CONNECTION_SECONDS, SHORTEST_SECONDS, Life
 
 
 def test_half_of_what_is_left_is_left_for_what_is_under_way() -> None:

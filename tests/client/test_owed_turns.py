@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.client.due import Due
+from livecli.client.turn_end import Due
 
 STEPS = {
     "asked": Due.ask,

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from livecli.client.life import LASTING_SECONDS
-from livecli.client.resumable import Line
+from livecli.client.resumable import LASTING_SECONDS, Line
 from livecli.client.resumption import History, Resumption
 from livecli.client.retransmit import Tail
 from livecli.client.retry import Retry

@@ -10,8 +10,19 @@ from typing import IO, Any
 
 import pytest
 
-from livecli.client.retransmit import TOGETHER, Tail
-from livecli.client.spool import FEW, OBJECT_BYTES, WRITING, Run, as_held, count, memory_bytes, put_away, tidy
+from livecli.client.retransmit import (
+    FEW,
+    OBJECT_BYTES,
+    TOGETHER,
+    WRITING,
+    Run,
+    Tail,
+    as_held,
+    count,
+    memory_bytes,
+    put_away,
+    tidy,
+)
 from livecli.protocol import events
 
 KILOBYTE = 1024
@@ -230,7 +241,7 @@ class TestFiles:
     def test_one_that_holds_enough_is_followed_by_another_and_closed_with_its_last_block(
         self, tail: Tail, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("livecli.client.spool.FILE_BYTES", 2 * KILOBYTE)
+        monkeypatch.setattr("livecli.client.retransmit.FILE_BYTES", 2 * KILOBYTE)
         for number in range(1, 7):
             tail.extend((chunk(number),))
         assert len(disk.files) == 3, "two chunks in each, and one in memory"

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from livecli.client import retransmit
 from livecli.client import retransmit as module
-from livecli.client import spool
 from livecli.client.retransmit import Tail
 from livecli.protocol import events
 from livecli.protocol.messages import Content, FunctionResponse, Part
@@ -92,7 +92,7 @@ def files(monkeypatch):
 
 
 def test_an_hour_goes_to_disk_and_what_is_forgotten_is_given_back(tail, files, monkeypatch) -> None:
-    monkeypatch.setattr(spool, "FILE_BYTES", 256 * 1024)
+    monkeypatch.setattr(retransmit, "FILE_BYTES", 256 * 1024)
     monkeypatch.setattr(module, "IN_MEMORY_BYTES", 64 * 1024)
     tracemalloc.start()
     for number in range(20_000):
@@ -145,7 +145,7 @@ def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
     model, held = [], Tail()
     with pytest.MonkeyPatch.context() as patch:
         if writes:
-            for place, name in ((module, "IN_MEMORY_BYTES"), (module, "LEAST_BYTES"), (spool, "FILE_BYTES")):
+            for place, name in ((module, "IN_MEMORY_BYTES"), (module, "LEAST_BYTES"), (retransmit, "FILE_BYTES")):
                 patch.setattr(place, name, 400)
         first = 1
         for step in steps:

@@ -8,8 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from livecli.client.sender import HANDLE_SECONDS, Sending
-from livecli.client.written import written
+from livecli.client.sender import HANDLE_SECONDS, Sending, written
 from livecli.errors import DeadlineError, UsageError
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall

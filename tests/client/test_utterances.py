@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from livecli.client.utterances import Utterances
+from livecli.client.sender import Utterances
 
 RATE = 1_000
 LOUD, QUIET = b"\x00\x40" * 50, bytes(100)  # 50 ms each

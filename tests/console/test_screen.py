@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from livecli.console.wrapping import JOINERS, rows, safe
+from livecli.console.screen import JOINERS, rows, safe
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from websockets.exceptions import ConnectionClosed
 from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
 from livecli.emulator.ephemeral_tokens import MAX_TOKENS, Mint, mints_at
 from livecli.emulator.options import Options
-from livecli.emulator.posts import MAX_BODY_BYTES, MAX_HEAD_BYTES, Peek
 from livecli.emulator.server import running
+from livecli.emulator.websocket import MAX_BODY_BYTES, MAX_HEAD_BYTES, Peek
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/v1alpha/auth_tokens"

@@ -9,10 +9,10 @@ import pytest
 
 from livecli.emulator.replay import Cue, Kind, Line, Play, Replay, arrange
 from livecli.emulator.wire_log import Direction, parse_recording
-from livecli.mistake import Mistake
 from livecli.protocol import events, messages
 from livecli.protocol.codec import decode_client
 from livecli.protocol.events import Event
+from livecli.toml_reader import Mistake
 from tests.emulator.recorded import NAMES, recorded_log
 
 SETUP = events.Setup(messages.Setup(model="models/m"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livecli.emulator.wire_log import Direction, Recorded, parse_recording
-from livecli.mistake import Mistake
+from livecli.toml_reader import Mistake
 
 SETUP, COMPLETE = b'{"setup":{"model":"models/m"}}', b'{\n  "setupComplete": {}\n}\n'
 LOG = b">31 " + SETUP + b"\n<27 " + COMPLETE + b"\n"

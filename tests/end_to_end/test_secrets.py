@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from livecli.client import retry, truncation
+from livecli.client import diagnosis, retry
 from livecli.emulator.access import Required
 from tests.live_server import Connection, live_server
 from tests.serving import serving
@@ -105,7 +105,7 @@ def test_a_crash(livecli, monkeypatch, tmp_path, speech, place, debug) -> None:
     def crash(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(truncation, "signs_of_truncation", crash)
+    monkeypatch.setattr(diagnosis, "signs_of_truncation", crash)
     with serving(required=Required()) as served:
         ran = livecli("send", speech, "--base-url", served.url, "--speed", 0, *debug)
     assert ran.status == 70

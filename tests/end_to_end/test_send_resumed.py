@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from websockets.frames import Frame, Opcode
 
-from livecli.client import connection, retransmit, retry, spool
+from livecli.client import connection, retransmit, retry
+from livecli.client import retransmit as spool
 from livecli.client import session as client
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.live_server import Connection, live_server

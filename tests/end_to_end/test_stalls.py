@@ -133,7 +133,7 @@ def test_a_turn_without_audio_is_put_down_to_silence_too(send, tmp_path):
 def test_while_the_next_utterance_is_sent_no_answer_is_due(livecli, tmp_path, monkeypatch):
     """Each takes longer than an answer may, and the server says nothing meanwhile."""
     monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
-    monkeypatch.setattr("livecli.client.life.CONNECTION_SECONDS", 3.0)
+    monkeypatch.setattr("livecli.client.resumable.CONNECTION_SECONDS", 3.0)
     write_wav(tmp_path / "long.wav", tone(56_000))
 
     def handle(connection):

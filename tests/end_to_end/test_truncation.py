@@ -2,7 +2,7 @@
 
 import pytest
 
-from livecli.client.truncation import shortest_seconds, signs_of_truncation
+from livecli.client.diagnosis import shortest_seconds, signs_of_truncation
 from livecli.protocol import events
 from livecli.report.summary import TransferStats
 from tests.end_to_end.conftest import tone

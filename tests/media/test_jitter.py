@@ -1,6 +1,6 @@
 """The buffer between bursts and a steady device, without a device."""
 
-from livecli.media.jitter import JitterBuffer
+from livecli.media.playback_buffer import JitterBuffer
 
 
 def test_playing_waits_until_enough_is_there():

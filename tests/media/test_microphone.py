@@ -10,7 +10,7 @@ import pytest
 
 from livecli import AudioChunk, TurnComplete, connect
 from livecli.errors import FileError
-from livecli.media import stream
+from livecli.media import devices
 from livecli.media.file_source import SAMPLE, read_sound
 from livecli.media.microphone import Microphone
 from livecli.media.speaker import Speaker
@@ -84,7 +84,7 @@ async def test_closing_ends_the_iteration_of_another_task():
 
 @pytest.mark.parametrize("how", ["kill", "unplug"])
 async def test_a_device_that_goes_away_is_an_error(sound_server, monkeypatch, how):
-    monkeypatch.setattr(stream, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "LOOK_SECONDS", 0.1)
     async with Microphone() as microphone:
         with pytest.raises(FileError, match="the default microphone is lost"):
             async with asyncio.timeout(8):

@@ -14,8 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecli.errors import FileError
-from livecli.media.places import same_file
-from livecli.media.reply import open_reply
+from livecli.media.reply import open_reply, same_file
 from livecli.media.resample import Resampler
 
 OPEN = "import sys\nfrom livecli.media.reply import open_reply\nfrom livecli.errors import *\n"

@@ -3,9 +3,9 @@
 import pytest
 
 from livecli.errors import AuthError, QuotaError, ServerError
-from livecli.protocol.explanation import explain
+from livecli.protocol.close_cause import Situation
+from livecli.protocol.close_table import explain
 from livecli.protocol.models import MODELS, Platform, current_models, takes_realtime_text
-from livecli.protocol.situation import Situation
 
 VERTEX = Situation(Platform.VERTEX, "gemini-3.8-live", "us-central1")
 DEVELOPER = Situation(Platform.DEVELOPER, "gemini-3.8-live")

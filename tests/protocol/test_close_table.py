@@ -4,11 +4,10 @@ import pytest
 
 from livecli.errors import AuthError, QuotaError, ServerError
 from livecli.protocol import events, messages
+from livecli.protocol.close_cause import Situation
 from livecli.protocol.close_reasons import CLOSE_REASON_BYTES
-from livecli.protocol.close_table import ANY_REASON, TABLE
-from livecli.protocol.explanation import answer_to, explain
+from livecli.protocol.close_table import ANY_REASON, TABLE, answer_to, explain
 from livecli.protocol.models import Platform
-from livecli.protocol.situation import Situation
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 BOTH = (VERTEX, DEVELOPER)

@@ -24,11 +24,10 @@ from .behaviour import Heard
 from .delivery import Delivery
 from .handles import Memory, Resumption
 from .inbox import fits_context, text_of
-from .open_turn import OpenTurn
 from .response import Manner, Message, answer, completed, interruption
 from .speech import Began, Sound, ear_for
 from .token_count import ContextWindow
-from .turn import MAX_WAITING_TURNS, Turn
+from .turn import MAX_WAITING_TURNS, OpenTurn, Turn
 from .utterance import OpenSpool, Utterance
 
 

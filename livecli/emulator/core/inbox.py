@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...media.input_rate import AtInputRate
+from ...media.resample import AtInputRate
 from ...protocol import close_reasons
 from ...protocol.close_reasons import Refusal
 from ...protocol.codec import INPUT_RATE

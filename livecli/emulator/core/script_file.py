@@ -28,9 +28,8 @@ from typing import Any
 
 from ... import toml_reader
 from ...errors import LivecliError
-from ...mistake import Mistake
 from ...protocol.close_reasons import CLOSE_REASON_BYTES
-from ...toml_reader import Path
+from ...toml_reader import Mistake, Path
 from .behaviour import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
 from .script import Act, Asking, ScriptedTurn, Tones
 

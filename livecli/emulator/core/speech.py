@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from ...media.input_rate import AtInputRate
 from ...media.pcm import SAMPLE_BYTES
+from ...media.resample import AtInputRate
 from ...protocol.events import AudioChunk
 from ...protocol.messages import AutomaticActivityDetection, RealtimeInputConfig
 from .utterance import BYTES_PER_SECOND, OpenSpool, Utterance

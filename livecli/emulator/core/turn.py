@@ -2,9 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from ...protocol import events
+from ...protocol.models import Model, Platform
 from .behaviour import Heard
+from .handles import Memory
+from .response import Manner, Message, completed
+
+# A turn that waits for functions, and how long the model keeps it open for them. Pure: time is an argument.
+CALL_SECONDS = 1.0
+"""How long a model that `ends_turns_at_calls` waits with that for what functions return. Nobody has reported it:
+google-adk calls them only when the turn has ended, while clients that call them at once see one turn in all.
+"""
+
+
+class OpenTurn:
+    """`until` is when the model ends the turn, though functions have not returned: None while there is no such turn."""
+
+    def __init__(self, model: Model, manner: Manner, memory: Memory, log: Callable[[str], None]) -> None:
+        self.until: float | None = None
+        self._ends = model.ends_turns_at_calls
+        self._manner, self._memory, self._log = manner, memory, log
+
+    @property
+    def ended(self) -> bool:
+        """Whether there is no turn any more where functions are waited for and nothing is being said."""
+        return self._ends and self.until is None
+
+    def wait(self, now: float) -> None:
+        """The model has said what it had to say."""
+        if self._ends and self._memory.tools.awaited:
+            self.until = now + CALL_SECONDS
+
+    def due(self, now: float) -> list[Message]:
+        """How the turn ends, if it is time. What the functions return has a turn of its own then."""
+        if self.until is None or now < self.until:
+            return []
+        self.until = None
+        self._memory.turns_done += 1
+        self._log(f"turn {self._memory.turns_done}: a function call")
+        said_already = self._manner.platform is Platform.VERTEX
+        generated: list[Message] = [] if said_already else [[events.GenerationComplete()]]
+        return [*generated, completed(self._manner, self._memory.tokens, self._memory.tools)]
+
 
 MAX_WAITING_TURNS = 16
 """How many turns may wait for the answer before them to be taken."""

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from livecli.emulator.access import asks_for_health, service_at
 from livecli.emulator.core.admission import admit
-from livecli.emulator.paths import asks_for_health, service_at
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client

@@ -11,7 +11,7 @@ from livecli.emulator.core.behaviour import Call, Close, Code, Ground, Heard, In
 from livecli.emulator.core.script import Scripted, Tones
 from livecli.emulator.core.script_file import read_script
 from livecli.errors import FileError
-from livecli.mistake import Mistake
+from livecli.toml_reader import Mistake
 
 SOUND = (b"ab", b"cd")
 
