@@ -15,19 +15,19 @@ from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from .client.open import Timeouts, open_authorised, reachable
-from .client.sender import Sending
+from .client.sender import SendOptions
 from .client.session import Session
 from .credentials import resolve
 from .errors import UsageError
-from .protocol.endpoint import Wanted
+from .protocol.endpoint import Target
 from .protocol.platform import Platform
-from .protocol.setup import Activity, Configuration, setup
+from .protocol.setup import Activity, SetupOptions, setup
 from .report.reporter import Reporter
 from .report.summary import Summary
-from .runs.request import Question, ask
+from .runs.request import Request, ask
 
 
-class Options(TypedDict, total=False):
+class SessionOptions(TypedDict, total=False):
     """What `connect` and `send` both take; names and meanings are the command line's.
 
     `setup` is JSON in the wire's spelling, merged over everything else. `local` talks to the embedded emulator.
@@ -69,26 +69,26 @@ def _one_of(values: type[E], name: str, value: str) -> E:
         raise UsageError(f"{name} is {value!r}, not {allowed}") from None
 
 
-def _wanted(options: Options) -> Wanted:
-    if unknown := options.keys() - Options.__annotations__.keys():
+def _wanted(options: SessionOptions) -> Target:
+    if unknown := options.keys() - SessionOptions.__annotations__.keys():
         raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}")
     platform = options.get("platform")
     named = {name: options[name] for name in WHERE if name in options}  # type: ignore[literal-required]
-    return Wanted(platform=_one_of(Platform, "platform", platform) if platform else None, **named)
+    return Target(platform=_one_of(Platform, "platform", platform) if platform else None, **named)
 
 
-def _configuration(options: Options) -> Configuration:
+def _configuration(options: SessionOptions) -> SetupOptions:
     named = {name: options[name] for name in WHAT if name in options}  # type: ignore[literal-required]
     activity = _one_of(Activity, "activity", options.get("activity", "manual"))
-    return Configuration(activity=activity, extra=options.get("setup", {}), **named)
+    return SetupOptions(activity=activity, extra=options.get("setup", {}), **named)
 
 
-def _timeouts(options: Options, total: float | None = None) -> Timeouts:
+def _timeouts(options: SessionOptions, total: float | None = None) -> Timeouts:
     return Timeouts(options.get("connect_timeout", 10.0), options.get("idle_timeout", 30.0), total)
 
 
 @asynccontextmanager
-async def connect(**options: Unpack[Options]) -> AsyncIterator[Session]:
+async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
     """A session with the Live API, set up and closed again at the end of the block.
 
     `await session.send(event)` says something (AudioChunk, Text, ActivityStart ...); `async for event in session`
@@ -115,7 +115,7 @@ async def send(
     timeout: float | None = None,  # noqa: ASYNC109 - the option's name
     play: bool = False,
     device: str | None = None,
-    **options: Unpack[Options],
+    **options: Unpack[SessionOptions],
 ) -> Summary:
     """Stream a file (or `text`, or the bundled sample), save the spoken reply, and say how it went, as `livecli send`.
 
@@ -128,11 +128,11 @@ async def send(
     wanted, configuration = _wanted(options), _configuration(options)
     if input is not None and text is not None:
         raise UsageError("text and an input are two questions")
-    question = Question(
+    question = Request(
         input=None if input is None else os.fspath(input),
         text=text,
         output=None if output is None else os.fspath(output),
-        sending=Sending(chunk_bytes, speed, configuration.activity or Activity.MANUAL),
+        sending=SendOptions(chunk_bytes, speed, configuration.activity or Activity.MANUAL),
         configuration=configuration,
         images=tuple(os.fspath(image) for image in images),
         timeouts=_timeouts(options, timeout),

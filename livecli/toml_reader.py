@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 # What is wrong with a file that was given to us, a script, a recording or a table of tools, and where. Pure.
 #
 # Whoever has read the file knows its name; the readers know the line.
-class Mistake(ValueError):
+class LineError(ValueError):
     """`reason` says what is wrong in line `line` (from 1), `hint` what to do about it."""
 
     def __init__(self, line: int, reason: str, *, hint: str | None = None) -> None:
@@ -82,7 +82,7 @@ class Reader:
 
     def wrong(self, path: Path, reason: str, *, hint: str | None = None) -> NoReturn:
         """What stands at `path` cannot be meant."""
-        raise Mistake(line_of(self._text, path), reason, hint=hint)
+        raise LineError(line_of(self._text, path), reason, hint=hint)
 
     def _name_at(self, path: Path) -> str:
         """What the value is called: `say`, or for one of a list `a step`."""
@@ -112,9 +112,9 @@ def load(text: str) -> dict[str, Any]:
         named = re.search(r" \(at line (\d+), ", str(error))
         line = int(named[1]) if named else text.rstrip().count("\n") + 1  # without one it speaks of the end
         complaint = re.sub(r" \(at .*\)$", "", str(error))
-        raise Mistake(line, f"this is not TOML: {complaint}") from error
+        raise LineError(line, f"this is not TOML: {complaint}") from error
     except RecursionError as error:
-        raise Mistake(1, "this is not TOML: there are too many brackets within brackets") from error
+        raise LineError(1, "this is not TOML: there are too many brackets within brackets") from error
 
 
 def _block(lines: list[str], path: Path) -> tuple[int | None, list[str]]:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.terminal_theme import MONOKAI
 from rich.text import Text
 
-from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from tests.serving import serving
 from tests.terminal import Terminal, Tmux
@@ -75,7 +75,7 @@ def main() -> None:
     turns = read_script(SCRIPT, lambda path: [])
     tmux = Tmux()
     try:
-        with serving(behaviour=lambda: Scripted(turns)) as served, tempfile.TemporaryDirectory() as folder:
+        with serving(behaviour=lambda: ScriptedBehaviour(turns)) as served, tempfile.TemporaryDirectory() as folder:
             words = [*WORDS, "--base-url", served.url]
             terminal = Terminal(tmux, Path(folder), words, columns=COLUMNS, lines=LINES)
             picture = svg(run(terminal))

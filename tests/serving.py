@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from livecli.emulator.faults import Faults, parse_fault
-from livecli.emulator.options import Options
+from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import running
 
 LEFT_SECONDS = 5.0
@@ -30,7 +30,7 @@ class Served:
 def serving(*faults: str, **options: Any) -> Iterator[Served]:
     """Serve with `--fault` for each of `faults`; at the end, every client having left, nothing may still be running."""
     served, open_, shut = Served(), threading.Event(), threading.Event()
-    given = Options(faults=Faults(map(parse_fault, faults)), **options)
+    given = EmulatorOptions(faults=Faults(map(parse_fault, faults)), **options)
 
     async def serve() -> None:
         async with running(options=given, log=served.log.append) as emulator:

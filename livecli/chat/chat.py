@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..client.open import open_line
-from ..client.sender import Sending
+from ..client.sender import SendOptions
 from ..credentials import resolve
 from ..errors import LivecliError
 from ..media.file_source import open_source
@@ -26,12 +26,12 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.setup import Activity, setup
 from ..report.reporter import Reporter
 from ..report.summary import Summary
-from .options import Options
-from .recordings import Takes
-from .store import Remembered
-from .transcript import Entry, Record
-from .turns import Ask, Conversation, Manner
-from .voice import Sounding
+from .options import ChatOptions
+from .recordings import Recordings
+from .store import ChatStore
+from .transcript import Transcript, TranscriptEntry
+from .turns import Ask, Conversation, TurnOptions
+from .voice import Voice
 
 REMEMBERED_TURNS = 1000
 """Of so many turns the figures are kept."""
@@ -43,9 +43,9 @@ class Chat:
     Where the session ends for good, `failure` is why; the next thing that is said opens another one.
     """
 
-    def __init__(self, options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> None:
-        self.record = Record()
-        self.remembered = Remembered(self.record, reporter)
+    def __init__(self, options: ChatOptions, sounding: Voice, takes: Recordings, reporter: Reporter) -> None:
+        self.record = Transcript()
+        self.remembered = ChatStore(self.record, reporter)
         self.takes, self.sounding = takes, sounding
         self.toolbox = options.toolbox
         self.turns: deque[Summary] = deque(maxlen=REMEMBERED_TURNS)
@@ -84,7 +84,7 @@ class Chat:
                 self.remembered.take_handle(endpoint),
             )
         )
-        manner = Manner(
+        manner = TurnOptions(
             self.takes.sink,
             self.toolbox,
             options.confirm,
@@ -159,7 +159,7 @@ class Chat:
         with await asyncio.to_thread(open_source, path) as source, self.sounding.paused():
             return await self.speak(source, self._options.sending)
 
-    async def speak(self, source: AudioSource, how: Sending) -> Summary:
+    async def speak(self, source: AudioSource, how: SendOptions) -> Summary:
         """A turn that is spoken, until the source ends."""
         pictures, self.shown = self.shown, []
         how = replace(how, activity=self.configuration.activity or Activity.MANUAL)
@@ -208,12 +208,12 @@ class Chat:
         turn = self._conversation.current if self._conversation is not None else None
         return None if turn is None else turn.exchange.speaks
 
-    def _note(self, summary: Summary, entry: Entry) -> None:
+    def _note(self, summary: Summary, entry: TranscriptEntry) -> None:
         self.turns.append(summary)
         self.record.add(entry)
         self._remember(self.remembered.note)
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: TranscriptEntry) -> None:
         try:
             self.takes.write(entry)
         except LivecliError as error:
@@ -221,7 +221,9 @@ class Chat:
 
 
 @asynccontextmanager
-async def open_chat(options: Options, sounding: Sounding, takes: Takes, reporter: Reporter) -> AsyncIterator[Chat]:
+async def open_chat(
+    options: ChatOptions, sounding: Voice, takes: Recordings, reporter: Reporter
+) -> AsyncIterator[Chat]:
     """A chat whose first session is open, closed at the end of the block. Raises as opening a session does."""
     chat = Chat(options, sounding, takes, reporter)
     if options.resume:

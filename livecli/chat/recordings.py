@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError
 from ..media.pcm import AudioSink, Tee
-from ..media.reply import Reply, open_reply
-from .transcript import Entry
+from ..media.reply import ReplyWriter, open_reply
+from .transcript import TranscriptEntry
 
 if TYPE_CHECKING:
-    from ..media.speaker_sink import Audible
+    from ..media.speaker_sink import SpeakerSink
 
 TEXT = "conversation.md"
 
 
-class Nowhere:
+class NoRecordings:
     """A sink for what nobody wants to hear."""
 
     waits = False
@@ -33,13 +33,13 @@ class Nowhere:
         return True
 
 
-class Takes:
+class Recordings:
     """`folder` keeps a WAV for each turn (`turn-001.wav`) and `conversation.md`; None keeps nothing.
 
     `speaker` may be set and unset at any time; what is under way goes on as it began.
     """
 
-    def __init__(self, folder: str | None = None, speaker: Audible | None = None) -> None:
+    def __init__(self, folder: str | None = None, speaker: SpeakerSink | None = None) -> None:
         self.speaker = speaker
         self.folder: Path | None = None
         self._number = 0
@@ -72,10 +72,10 @@ class Takes:
         """Where the sound of one turn goes."""
         heard = [] if self.speaker is None else [self.speaker]
         if self.folder is None:
-            yield Tee(*heard, Nowhere())
+            yield Tee(*heard, NoRecordings())
             return
         self._number += 1
-        reply: Reply = open_reply(str(self.folder / f"turn-{self._number:03}.wav"))
+        reply: ReplyWriter = open_reply(str(self.folder / f"turn-{self._number:03}.wav"))
         try:
             yield Tee(*heard, reply)
             reply.commit()
@@ -83,7 +83,7 @@ class Takes:
             reply.abandon()
             raise
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: TranscriptEntry) -> None:
         """Add a turn to the text. Raises FileError where it cannot be."""
         if self.folder is None:
             return

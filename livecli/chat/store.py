@@ -18,7 +18,7 @@ from ..process.folders import state_folder
 from ..protocol.endpoint import Endpoint
 from ..protocol.models import Platform
 from ..report.reporter import Reporter
-from .transcript import Entry, Record
+from .transcript import Transcript, TranscriptEntry
 
 NAME = "conversation.json"
 SCHEMA = "livecli/conversation@1"
@@ -27,10 +27,10 @@ HANDLE_SECONDS = {Platform.DEVELOPER: 2 * 3600.0, Platform.VERTEX: 24 * 3600.0}
 """How long a handle is tried. Google says of Vertex AI both 24 hours and some ten minutes: refused, it costs little."""
 
 
-class Remembered:
+class ChatStore:
     """What `record` holds, on disk. That it cannot be kept is told once, and fails nothing."""
 
-    def __init__(self, record: Record, reporter: Reporter) -> None:
+    def __init__(self, record: Transcript, reporter: Reporter) -> None:
         self._record, self._reporter = record, reporter
         self._kept: dict[str, Any] = {}
         self._works, self._changed = True, False
@@ -41,7 +41,7 @@ class Remembered:
             self._kept = _read(state_folder() / NAME)
         except FileError as error:
             self._reporter.warning(error.message)
-        entries = [Entry(asked, said) for asked, said in self._kept.get("entries", ())]
+        entries = [TranscriptEntry(asked, said) for asked, said in self._kept.get("entries", ())]
         for entry in entries:
             self._record.add(entry)
         if entries:

@@ -9,17 +9,17 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Self
 
-from ..client.sender import Sending
+from ..client.sender import SendOptions
 from ..errors import LivecliError
 from .chat import Chat
 from .commands import Command, Quit, parse, said
-from .voice import SPEECH_DBFS, Pressed
+from .voice import SPEECH_DBFS, PushToTalk
 
 TURNS = ("send",)
 """Commands that are turns: what is typed next interrupts them, and does not wait."""
 
 
-class Typed:
+class TerminalInput:
     """A block in which lines may be typed; at its end what is still under way is given up.
 
     An error that is no LivecliError, a bug, ends the chat: `leave` is called, and the end of the block raises it.
@@ -44,7 +44,7 @@ class Typed:
         self._tasks: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
         self._order = asyncio.Lock()  # fair: a line is begun after the one before it, and after a command is done
-        self._talking: Pressed | None = None
+        self._talking: PushToTalk | None = None
         self._stopping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -156,11 +156,11 @@ class Typed:
     async def _stop(self) -> None:
         await self._chat.interrupt()
 
-    async def _speak(self, source: Pressed) -> None:
+    async def _speak(self, source: PushToTalk) -> None:
         try:
             if self._chat.answering is not None:
                 await self._chat.interrupt()
-            await self._chat.speak(source, Sending(speed=0))
+            await self._chat.speak(source, SendOptions(speed=0))
         finally:
             if self._talking is source:
                 self._talking = None

@@ -12,28 +12,28 @@ LONGEST_CHARACTERS = 128_000 * 3
 
 
 @dataclass(frozen=True)
-class Entry:
+class TranscriptEntry:
     """One turn. `asked` is what was typed or, of speech, what was heard of it; either may be empty."""
 
     asked: str
     said: str
 
 
-class Record:
+class Transcript:
     """The turns so far, as many of the last as fit."""
 
     def __init__(self) -> None:
-        self.entries: deque[Entry] = deque()
+        self.entries: deque[TranscriptEntry] = deque()
         self._characters = 0
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: TranscriptEntry) -> None:
         """A turn is over. The oldest are forgotten where it becomes too much."""
         self.entries.append(entry)
         self._characters += _length(entry)
         while self._characters > LONGEST_CHARACTERS and len(self.entries) > 1:
             self._characters -= _length(self.entries.popleft())
 
-    def amend(self, entry: Entry, known: Entry) -> None:
+    def amend(self, entry: TranscriptEntry, known: TranscriptEntry) -> None:
         """More is known of a turn than when it was over."""
         if entry in self.entries:
             at = len(self.entries) - 1 - list(reversed(self.entries)).index(entry)
@@ -55,5 +55,5 @@ class Record:
         )
 
 
-def _length(entry: Entry) -> int:
+def _length(entry: TranscriptEntry) -> int:
     return len(entry.asked) + len(entry.said)

@@ -13,8 +13,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from ..client.resumable import Line
-from ..client.turn import Exchange
+from ..client.resumable import ResumableSession
+from ..client.turn import Turn
 from ..errors import LivecliError
 from ..media.pcm import AudioSink
 from ..process.run import interruption
@@ -24,7 +24,7 @@ from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
-from .transcript import Entry
+from .transcript import TranscriptEntry
 
 # One turn of a conversation while it lasts, and for the moment after it in which more of it may come.
 LATE = (events.OutputTranscript, events.Usage, events.Grounding)
@@ -33,25 +33,25 @@ LATE_SECONDS = 1.0
 
 
 @dataclass
-class Turn:
+class ChatTurn:
     """Under way, waiting for the one before it, or just over: then it has an `entry`."""
 
     asked: str
-    exchange: Exchange
+    exchange: Turn
     summary: Summary
     keeping: ExitStack
     is_spoken: bool = False
-    entry: Entry | None = None
+    entry: TranscriptEntry | None = None
     late_until: float = 0.0
     heard_in_time: bool = False
 
     @property
-    def text(self) -> Entry:
+    def text(self) -> TranscriptEntry:
         """As it is known by now."""
         stats = self.summary.stats
-        return Entry(self.asked or stats.heard, stats.said)
+        return TranscriptEntry(self.asked or stats.heard, stats.said)
 
-    def end(self, now: float) -> Entry:
+    def end(self, now: float) -> TranscriptEntry:
         """It is over; what is known of it."""
         self.late_until, self.heard_in_time = now + LATE_SECONDS, bool(self.summary.stats.heard)
         self.entry = self.text
@@ -68,7 +68,7 @@ class Turn:
 
 # What every turn of a conversation has, whoever begins it.
 @dataclass(frozen=True)
-class Manner:
+class TurnOptions:
     """What every turn has: where its sound goes, what the model may call, and how long a silence may last (seconds).
 
     `hush` is called where the answer is interrupted, `finish` where the last of its sound has come, `write` with what
@@ -81,18 +81,18 @@ class Manner:
     idle_timeout: float = 30.0
     hush: Callable[[], None] = lambda: None
     finish: Callable[[], None] = lambda: None
-    write: Callable[[Entry], None] = lambda entry: None
+    write: Callable[[TranscriptEntry], None] = lambda entry: None
     secured: Callable[[], None] = lambda: None
 
 
-Ask = Callable[[Exchange], Coroutine[None, None, None]]
+Ask = Callable[[Turn], Coroutine[None, None, None]]
 """Asks with one of the exchange's own ways."""
 
 MICROPHONE = "microphone"
 """The summary's input, where the question was spoken."""
 
-Over = Callable[[Summary, Entry], None]
-Amend = Callable[[Entry, Entry], None]
+Over = Callable[[Summary, TranscriptEntry], None]
+Amend = Callable[[TranscriptEntry, TranscriptEntry], None]
 
 
 class Conversation:
@@ -102,14 +102,16 @@ class Conversation:
     `listen` has to run as long as there is a session; it raises what ends that.
     """
 
-    def __init__(self, line: Line, manner: Manner, reporter: Reporter, over: Over, amend: Amend) -> None:
+    def __init__(
+        self, line: ResumableSession, manner: TurnOptions, reporter: Reporter, over: Over, amend: Amend
+    ) -> None:
         self.hears_microphone = False
         self._line, self._manner, self._reporter = line, manner, reporter
         self._over, self._amend = over, amend
         self._clock = asyncio.get_running_loop().time
-        self._turns: deque[Turn] = deque()
+        self._turns: deque[ChatTurn] = deque()
         self._spoken: set[asyncio.Task[Summary]] = set()
-        self._last: Turn | None = None
+        self._last: ChatTurn | None = None
         self._failure: LivecliError | None = None
         self._trouble: BaseException | None = None
         self._listener: asyncio.Task[None] | None = None
@@ -126,7 +128,7 @@ class Conversation:
         return None if self._line.resumption.outdated else self._line.resumption.handle
 
     @property
-    def current(self) -> Turn | None:
+    def current(self) -> ChatTurn | None:
         """The turn that is under way."""
         return self._turns[0] if self._turns else None
 
@@ -141,19 +143,17 @@ class Conversation:
         """
         return await self._answered(self._begin(asked, asked), ask)
 
-    def _begin(self, asked: str, name: str, *, is_spoken: bool = False) -> Turn:
+    def _begin(self, asked: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
         summary, first = Summary(name, endpoint=self._line.endpoint), self._line.first
         summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
         keeping = ExitStack()
         sink, manner = keeping.enter_context(self._manner.sink()), self._manner
-        exchange = Exchange(
-            self._line, sink, summary.stats, self._reporter, toolbox=manner.toolbox, confirm=manner.confirm
-        )
-        turn = Turn(asked, exchange, summary, keeping, is_spoken)
+        exchange = Turn(self._line, sink, summary.stats, self._reporter, toolbox=manner.toolbox, confirm=manner.confirm)
+        turn = ChatTurn(asked, exchange, summary, keeping, is_spoken)
         self._turns.append(turn)
         return turn
 
-    async def _answered(self, turn: Turn, ask: Ask | None) -> Summary:
+    async def _answered(self, turn: ChatTurn, ask: Ask | None) -> Summary:
         summary = turn.summary
         try:
             with turn.keeping:
@@ -239,14 +239,14 @@ class Conversation:
         self._finish(turn)
         return None
 
-    def _finish(self, turn: Turn) -> None:
+    def _finish(self, turn: ChatTurn) -> None:
         """Let go of it once it is over, whoever notices first."""
         if turn.exchange.is_over and turn in self._turns:
             self._turns.remove(turn)
             self._last = turn
             self._over(turn.summary, turn.end(self._clock()))
 
-    def _correct(self, turn: Turn) -> None:
+    def _correct(self, turn: ChatTurn) -> None:
         if turn.entry is not None and turn.entry != turn.text:
             before, turn.entry = turn.entry, turn.text
             self._amend(before, turn.entry)
@@ -257,7 +257,7 @@ class Conversation:
             return self.hears_microphone and bool(event.text)
         return event.begins_answer
 
-    def _begin_spoken(self) -> Turn:
+    def _begin_spoken(self) -> ChatTurn:
         """A turn that the user has begun by speaking, or the model by itself."""
         spoken = self.hears_microphone
         turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)

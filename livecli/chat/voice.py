@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 from ..errors import LivecliError
 from ..media.device_choice import named
 from ..media.pcm import rechunk
-from ..media.speaker_sink import audible
+from ..media.speaker_sink import speaker_sink
 from ..report.reporter import Reporter
-from .recordings import Takes
+from .recordings import Recordings
 
 if TYPE_CHECKING:
     from ..media.microphone import Microphone
@@ -35,7 +35,7 @@ Hear = Callable[[bytes, int], Awaitable[None]]
 """Takes the next of what is spoken: PCM16 and its rate."""
 
 
-class Pressed:
+class PushToTalk:
     """An AudioSource: what the microphone hears between two presses of the key."""
 
     def __init__(self, rate: int) -> None:
@@ -53,7 +53,7 @@ class Pressed:
             yield pcm
 
 
-class Sounding:
+class Voice:
     """`devices` are the words of `--device`. `half_duplex` None decides by what the devices are.
 
     `hear` takes what is spoken, `detect` has the service find out when, and `rest` tells it that the microphone is off.
@@ -64,7 +64,7 @@ class Sounding:
 
     def __init__(
         self,
-        takes: Takes,
+        takes: Recordings,
         reporter: Reporter,
         devices: Sequence[str] = (),
         *,
@@ -83,7 +83,7 @@ class Sounding:
         self._takes, self._reporter, self._words = takes, reporter, devices
         self._speaker, self._microphone = AsyncExitStack(), AsyncExitStack()
         self._heard: Microphone | None = None
-        self._pressed: Pressed | None = None
+        self._pressed: PushToTalk | None = None
         self._paused = False
         self._deaf_until = 0.0
 
@@ -111,7 +111,7 @@ class Sounding:
         """Turn the speaker on or off. Raises FileError where there is none."""
         if on and not self.speaks:
             device, _ = await named("PLAYBACK", self._words)
-            self._takes.speaker = await self._speaker.enter_async_context(audible(device, self._reporter))
+            self._takes.speaker = await self._speaker.enter_async_context(speaker_sink(device, self._reporter))
         elif not on and self._takes.speaker is not None:
             self._takes.speaker.flush()
             self._takes.speaker = None
@@ -171,14 +171,14 @@ class Sounding:
         """Silence, at once."""
         self._takes.hush()
 
-    def press(self) -> Pressed | None:
+    def press(self) -> PushToTalk | None:
         """The key: begins what is spoken, and returns it; or ends it, and returns None."""
         pressed, self._pressed = self._pressed, None
         if pressed is not None:
             pressed.hear(None)
             return None
         if self._heard is not None:
-            self._pressed = Pressed(self._heard.rate)
+            self._pressed = PushToTalk(self._heard.rate)
         return self._pressed
 
     async def close(self, *, heard: bool = True) -> None:

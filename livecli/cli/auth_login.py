@@ -19,7 +19,7 @@ from .checks import check_numbers
 if TYPE_CHECKING:
     from ..client.open import Timeouts
     from ..credentials import Credential
-    from ..protocol.endpoint import Wanted
+    from ..protocol.endpoint import Target
 
 LONGEST_KEY = 4096
 """Characters that are read of what is piped in; a key has 39."""
@@ -52,7 +52,7 @@ def login(
     express mode), and closed. It is kept in a file that only you can read.
     """
     from ..process.run import run
-    from ..protocol.endpoint import Wanted
+    from ..protocol.endpoint import Target
 
     check_numbers({"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout})
     if adc:
@@ -66,7 +66,7 @@ def login(
         system_keyring.running()  # or there is nothing to ask for
     credential = pasted_key(_read_key())
     if not no_check:
-        wanted = Wanted(platform, None, None, model, base_url, api_version)
+        wanted = Target(platform, None, None, model, base_url, api_version)
         run(_check(wanted, credential, options.timeouts(connect_timeout, idle_timeout)))
     say(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
     _tell_what_beats_it()
@@ -107,7 +107,7 @@ def _ask_for_key() -> str:
             raise FileError("this terminal cannot hide what is typed", hint=FROM_A_PIPE) from error
 
 
-async def _check(wanted: Wanted, credential: Credential, timeouts: Timeouts) -> None:
+async def _check(wanted: Target, credential: Credential, timeouts: Timeouts) -> None:
     """Raises what the service says to the key."""
     from ..client.probe import probe
     from ..protocol.endpoint import build
@@ -138,9 +138,9 @@ def _tell_what_beats_it() -> None:
     """What another run would use instead of the key that has just been stored."""
     from ..credentials import decide
     from ..credentials.stored_key import PLACE
-    from ..protocol.endpoint import Wanted
+    from ..protocol.endpoint import Target
 
-    decision = decide(Wanted(), os.environ)
+    decision = decide(Target(), os.environ)
     if decision.credential and decision.credential.place != PLACE:
         say(f"note: {one_line(decision.credential.source)} comes before it: see `livecli auth status`\n")
 

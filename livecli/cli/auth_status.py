@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ..client.open import Timeouts
     from ..client.probe import Probe
     from ..credentials import Credential, Decision
-    from ..protocol.endpoint import Wanted
+    from ..protocol.endpoint import Target
 
 SCHEMA = "livecli/auth@1"
 
@@ -42,12 +42,12 @@ def status(
     Without --online nothing is refreshed and nothing is sent; a metadata server is asked only where nothing else is
     found.
     """
-    from ..protocol.endpoint import Wanted
+    from ..protocol.endpoint import Target
 
     if local and base_url:
         raise UsageError("--local and --base-url contradict one another")
     check_numbers({"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout})
-    wanted = Wanted(platform, project, location, model, base_url, api_version, local)
+    wanted = Target(platform, project, location, model, base_url, api_version, local)
     decision, notes, probe = _looked_up(wanted, options.timeouts(connect_timeout, idle_timeout) if online else None)
     if isinstance(decision.error, UsageError):
         for note in notes:
@@ -58,7 +58,7 @@ def status(
         raise error
 
 
-def _looked_up(wanted: Wanted, timeouts: Timeouts | None) -> tuple[Decision, list[str], Probe | None]:
+def _looked_up(wanted: Target, timeouts: Timeouts | None) -> tuple[Decision, list[str], Probe | None]:
     """The decision and what there is to say about it; with `timeouts`, what the service says to it, too."""
     from ..credentials import decide
     from ..credentials.advice import notes
@@ -71,7 +71,7 @@ def _looked_up(wanted: Wanted, timeouts: Timeouts | None) -> tuple[Decision, lis
     return run(_looked_up_online(wanted, timeouts))
 
 
-async def _looked_up_online(wanted: Wanted, timeouts: Timeouts) -> tuple[Decision, list[str], Probe | None]:
+async def _looked_up_online(wanted: Target, timeouts: Timeouts) -> tuple[Decision, list[str], Probe | None]:
     import asyncio
 
     from ..client.open import reachable

@@ -75,14 +75,14 @@ def _minted(
 ) -> str:
     from ..credentials.ephemeral import Terms, in_the_clear, mint_url, minting_key
     from ..process.run import run
-    from ..protocol.endpoint import Wanted
+    from ..protocol.endpoint import Target
 
     lasts_for = _duration("--expires", expires) or timedelta(minutes=30)
     # A token that ends within the minute in which the service would let it open sessions must say so.
     opens_for = _duration("--opens", opens) or (lasts_for if lasts_for < timedelta(minutes=1) else None)
     if opens_for and opens_for > lasts_for:
         raise UsageError("--opens is longer than the token lasts", hint="--expires gives it longer")
-    url = mint_url(Wanted(base_url=base_url, api_version=api_version), os.environ)
+    url = mint_url(Target(base_url=base_url, api_version=api_version), os.environ)
     key = minting_key(url, os.environ)
     if in_the_clear(url) and key.elided_headers():
         say("warning: the key goes out in the clear: https:// would protect it\n")

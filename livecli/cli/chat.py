@@ -89,24 +89,24 @@ def chat(
         }
     )
 
-    from ..chat.options import Options
+    from ..chat.options import ChatOptions
     from ..client.open import Timeouts
-    from ..client.sender import Sending
+    from ..client.sender import SendOptions
     from ..process.run import run
-    from ..protocol.endpoint import Wanted
-    from ..protocol.setup import Activity, Configuration
+    from ..protocol.endpoint import Target
+    from ..protocol.setup import Activity, SetupOptions
     from .run_chat import Plan, converse
 
     extra, box = json_setup(setup), toolbox(tool or [], tools)
     check_tools(box, search=search, confirm=confirm, extra=extra)
     activity = Activity.AUTO if mic and not push_to_talk else Activity.MANUAL
     plan = Plan(
-        Options(
-            Wanted(platform, project, location, model, base_url, api_version, local),
-            Configuration(
+        ChatOptions(
+            Target(platform, project, location, model, base_url, api_version, local),
+            SetupOptions(
                 voice, language, system_words(system), temperature, not no_transcripts, activity, extra, search
             ),
-            Sending(speed=speed),
+            SendOptions(speed=speed),
             Timeouts(connect_timeout or math.inf, idle_timeout or math.inf, retries=retries),
             box,
             resume=resume,
@@ -120,7 +120,7 @@ def chat(
         confirm=confirm,
     )
     from ..console import chat_reporter
-    from ..console.explain import Explanations
+    from ..console.explain import ExplanationLines
     from ..console.json_lines import EventLog, JsonSummaries
 
     with ExitStack() as files:
@@ -128,7 +128,7 @@ def chat(
             chat_reporter(silent=json_lines or events == "-", quiet=quiet, verbose=verbose, debug=debug)
         ]
         if explain:
-            told.append(Explanations())
+            told.append(ExplanationLines())
         if events:
             told.append(files.enter_context(EventLog(events)))
         if json_lines:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import FileError, UsageError
 
 if TYPE_CHECKING:
-    from ..runs.request import Question
+    from ..runs.request import Request
 
 
 def check_usage(
@@ -59,7 +59,7 @@ def check_numbers(numbers: dict[str, float | None]) -> None:
             raise UsageError(f"{option} is not a number")
 
 
-def check_replies(questions: Sequence[Question]) -> None:
+def check_replies(questions: Sequence[Request]) -> None:
     """Several replies must hit neither one another nor an input that is still to be sent."""
     inputs = {os.path.realpath(question.name): question.name for question in questions}
     replies = [question.reply for question in questions]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ..errors import FileError
-from ..toml_reader import Mistake
+from ..toml_reader import LineError
 
 T = TypeVar("T")
 
@@ -52,7 +52,7 @@ def understood(path: str, read: Callable[[bytes], T]) -> T:
     data = _bytes_of(path)
     try:
         return read(data)
-    except Mistake as mistake:
+    except LineError as mistake:
         raise FileError(f"{path}:{mistake.line}: {mistake.reason}", hint=mistake.hint) from mistake
 
 

@@ -62,9 +62,9 @@ def _in_turn(how: Telling, log: Any, stack: ExitStack, *, several: bool) -> Audi
     stack.callback(view.leave)
     told: list[Reporter] = [view]
     if how.explain:
-        from ..console.explain import Explanations
+        from ..console.explain import ExplanationLines
 
-        told.append(Explanations())
+        told.append(ExplanationLines())
     told += [log] if log else []
     if how.json_lines:
         from ..console.json_lines import JsonSummaries
@@ -79,12 +79,12 @@ def _together(how: Telling, total: int, log: Any, stack: ExitStack) -> Audience:
     from ..console import crowd_of
     from ..console.json_lines import JsonSummaries
     from ..report.reporter import Reporters
-    from ..runs.request import Question
+    from ..runs.request import Request
 
     view = crowd_of(total, quiet=how.quiet, verbose=how.verbose, debug=how.debug, explain=how.explain)
     stack.callback(view.leave)
 
-    def told_of(question: Question) -> Reporter:
+    def told_of(question: Request) -> Reporter:
         each = view.one(question.name)
         each += [log.one()] if log else []
         each += [JsonSummaries()] if how.json_lines else []

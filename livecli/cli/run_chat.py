@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..chat.chat import Chat, open_chat
-from ..chat.options import Options
+from ..chat.options import ChatOptions
 from ..chat.pipe import converse as converse_piped
 from ..chat.pipe import typed_lines
-from ..chat.recordings import Takes
-from ..chat.voice import Sounding
+from ..chat.recordings import Recordings
+from ..chat.voice import Voice
 from ..client.open import reachable
 from ..console import has_prompt
-from ..console.chat_pipe import Answers
+from ..console.chat_pipe import PipeChat
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..process.stdio import complain
 from ..report.reporter import Reporter, Reporters
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Plan:
     """The chat, and what it is heard with."""
 
-    options: Options
+    options: ChatOptions
     mic: bool = False
     play: bool = False
     devices: Sequence[str] = ()
@@ -46,8 +46,8 @@ async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
     if plan.push_to_talk and not has_prompt():
         raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
     everybody = Reporters(*told)
-    takes = Takes(plan.save)
-    sounding = Sounding(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
+    takes = Recordings(plan.save)
+    sounding = Voice(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
     prompt = _prompt(told[0]) if has_prompt() else None
     heard = False
     try:
@@ -64,7 +64,7 @@ async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
 
 
 async def _sounding(
-    plan: Plan, sounding: Sounding, takes: Takes, prompt: Prompt | None, shown: Reporter, everybody: Reporter
+    plan: Plan, sounding: Voice, takes: Recordings, prompt: Prompt | None, shown: Reporter, everybody: Reporter
 ) -> int:
     if plan.play:
         await sounding.speaker(True)
@@ -87,7 +87,7 @@ async def _sounding(
 
 
 async def _piped(chat: Chat, answers: Reporter, everybody: Reporter) -> int:
-    assert isinstance(answers, Answers)
+    assert isinstance(answers, PipeChat)
 
     def show(lines: Iterable[str]) -> None:
         for line in lines:
@@ -102,20 +102,20 @@ async def _piped(chat: Chat, answers: Reporter, everybody: Reporter) -> int:
 
 def _prompt(shown: Reporter) -> Prompt:
     from ..chat.commands import COMMANDS
-    from ..console.chat_terminal import Shown
+    from ..console.chat_terminal import TerminalChat
     from ..console.prompt import Prompt
 
-    assert isinstance(shown, Shown)
+    assert isinstance(shown, TerminalChat)
     return Prompt(shown.screen, COMMANDS.values())
 
 
 async def _typed(chat: Chat, prompt: Prompt, shown: Reporter, *, debug: bool) -> int:
-    from ..chat.terminal import Typed
-    from ..console.chat_terminal import Shown, State
+    from ..chat.terminal import TerminalInput
+    from ..console.chat_terminal import ChatState, TerminalChat
 
-    assert isinstance(shown, Shown)
+    assert isinstance(shown, TerminalChat)
     chat.be_persistent()
-    typed = Typed(
+    typed = TerminalInput(
         chat,
         echo=prompt.echo,
         show=shown.show,
@@ -125,8 +125,8 @@ async def _typed(chat: Chat, prompt: Prompt, shown: Reporter, *, debug: bool) ->
     )
     sounding = chat.sounding
 
-    def state() -> State:
-        return State(typed.doing, sounding.level_dbfs, sounding.speaks)
+    def state() -> ChatState:
+        return ChatState(typed.doing, sounding.level_dbfs, sounding.speaks)
 
     async with typed:
         await prompt.run(typed, lambda: shown.toolbar(state()))

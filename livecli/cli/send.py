@@ -20,8 +20,8 @@ from .reporters import Telling, remarks, telling
 from .tool_options import check_tools, confirmer, toolbox
 
 if TYPE_CHECKING:
-    from ..protocol.endpoint import Wanted
-    from ..runs.request import Question
+    from ..protocol.endpoint import Target
+    from ..runs.request import Request
     from .reporters import Audience
 
 
@@ -104,10 +104,10 @@ def send(
     check_numbers({"--speed": speed, "--trailing-silence": trailing_silence, "--temperature": temperature, **seconds})
 
     from ..client.open import Timeouts
-    from ..client.sender import Sending
-    from ..protocol.endpoint import Wanted
-    from ..protocol.setup import Configuration
-    from ..runs.request import Question
+    from ..client.sender import SendOptions
+    from ..protocol.endpoint import Target
+    from ..protocol.setup import SetupOptions
+    from ..runs.request import Request
 
     extra, box = json_setup(setup), toolbox(tool or [], tools)
     check_tools(box, search=search, confirm=confirm, extra=extra)
@@ -116,8 +116,8 @@ def send(
         "bisects": bisect_setup,
         "play": play,
         "devices": device or (),
-        "sending": Sending(chunk_bytes, speed, activity, trailing_silence),
-        "configuration": Configuration(
+        "sending": SendOptions(chunk_bytes, speed, activity, trailing_silence),
+        "configuration": SetupOptions(
             voice, language, system_words(system), temperature, not no_transcripts, activity, extra, search
         ),
         "images": tuple(image or ()),
@@ -128,10 +128,10 @@ def send(
         from ..runs import inputs as many
 
         choice = many.Choice(words, source, shard, resume_from, output)
-        questions = many.questions(choice, Question(**common), remarks(quiet=quiet), rehearsal=dry_run)
+        questions = many.questions(choice, Request(**common), remarks(quiet=quiet), rehearsal=dry_run)
     else:
-        questions = [Question(words[0] if words else None, text, output, raw_rate=raw, **common)]
-    wanted = Wanted(platform, project, location, model, base_url, api_version, local)
+        questions = [Request(words[0] if words else None, text, output, raw_rate=raw, **common)]
+    wanted = Target(platform, project, location, model, base_url, api_version, local)
 
     from ..process.run import run
 
@@ -152,8 +152,8 @@ def send(
 
 
 async def _ask_all(
-    questions: Sequence[Question],
-    wanted: Wanted,
+    questions: Sequence[Request],
+    wanted: Target,
     audience: Audience,
     pace: tuple[int, float] | None,
     allow_files: Callable[[int], str | None],
@@ -169,18 +169,18 @@ async def _ask_all(
             from ..runs.request import ask
 
             return [(await ask(question, where, audience.told)).exit_code for question in questions]
-        from ..runs.batch import Pace, ask_all, files_open
+        from ..runs.batch import BatchLimits, ask_all, files_open
 
         if shortage := allow_files(files_open(min(pace[0], len(questions)))):
             audience.told.warning(shortage)
-        return await ask_all(questions, where, audience.told, audience.told_of, Pace(*pace))
+        return await ask_all(questions, where, audience.told, audience.told_of, BatchLimits(*pace))
 
 
-async def _rehearse(questions: Sequence[Question], wanted: Wanted) -> None:
+async def _rehearse(questions: Sequence[Request], wanted: Target) -> None:
     from ..client.open import reachable
     from ..process.stdio import write_out
-    from ..runs.request import rehearse
+    from ..runs.request import dry_run
 
     async with reachable(wanted) as where:
         for question in questions:
-            write_out(await rehearse(question, where) + "\n")
+            write_out(await dry_run(question, where) + "\n")

@@ -17,8 +17,8 @@ from .options import QuietOption
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
-    from ..emulator.options import Options
-    from ..emulator.server import Running
+    from ..emulator.options import EmulatorOptions
+    from ..emulator.server import RunningServer
 
 PORT, TLS_PORT = 8765, 8766
 FAULTS = f"""\b
@@ -89,7 +89,7 @@ def serve(
     from ..emulator.access import Required
     from ..emulator.certificates import certificates
     from ..emulator.core.lifetime import Limits
-    from ..emulator.options import Options
+    from ..emulator.options import EmulatorOptions
     from ..process.folders import state_folder
     from ..process.run import run
     from . import serve_files
@@ -107,7 +107,7 @@ def serve(
     # A COMMAND is told the ports, so nobody has to know them beforehand: any number of CI jobs can run on one machine.
     usual, usual_tls = (0, 0) if command else (PORT, TLS_PORT)
     address = Address(host, usual if port is None else port, usual_tls if tls_port is None else tls_port)
-    options = Options(
+    options = EmulatorOptions(
         behaviour=serve_files.behaviour(script),
         required=Required(require_key, require_token),
         models=serve_files.models(model_table),
@@ -130,7 +130,7 @@ class Address(NamedTuple):
 
 
 async def _serve(
-    address: Address, shown: Certificates, options: Options, command: list[str], log: Callable[[str], None]
+    address: Address, shown: Certificates, options: EmulatorOptions, command: list[str], log: Callable[[str], None]
 ) -> int:
     """The emulator from its first connection to its last; the COMMAND's status, if there is one."""
     import asyncio
@@ -149,7 +149,7 @@ async def _serve(
         return await forever  # until the signal cancels this
 
 
-def _exports(emulator: Running, shown: Certificates) -> dict[str, str]:
+def _exports(emulator: RunningServer, shown: Certificates) -> dict[str, str]:
     """What points other programs at the emulator: livecli in the clear, the SDKs, which insist on it, on TLS."""
     encrypted = f"https://localhost:{emulator.tls_port}"
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import toml_reader
 from ..emulator.core.behaviour import Behaviour, Echo
-from ..emulator.core.script import Scripted
+from ..emulator.core.script import ScriptedBehaviour
 from ..emulator.core.script_file import read_script
 from ..emulator.faults import Faults, parse_fault
 from ..emulator.replay import Play, arrange
@@ -27,7 +27,7 @@ def behaviour(script: str | None) -> Callable[[], Behaviour]:
         return Echo
     folder = Path(script).parent
     turns = understood(script, lambda data: read_script(decoded(script, data), lambda name: _sound(folder / name)))
-    return lambda: Scripted(turns)
+    return lambda: ScriptedBehaviour(turns)
 
 
 def play(recording: str | None) -> Play | None:

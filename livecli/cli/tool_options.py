@@ -41,11 +41,11 @@ def check_tools(tools: Toolbox, *, search: bool, confirm: bool, extra: Mapping[s
 @contextmanager
 def confirmer(reporter: Reporter) -> Iterator[Confirm]:
     """Asks at the terminal before each call, during the block. Raises UsageError where there is no terminal."""
-    from ..console.confirm import Terminal, open_terminal
+    from ..console.confirm import ConfirmationTerminal, open_terminal
 
     with open_terminal() as terminal:
         if terminal is None:
             raise UsageError(
                 "--confirm asks at the terminal, and there is none", hint="leave it out where nobody answers"
             )
-        yield Terminal(*terminal, reporter).confirm
+        yield ConfirmationTerminal(*terminal, reporter).confirm

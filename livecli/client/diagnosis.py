@@ -20,7 +20,7 @@ WIDE = 2.5
 """A character of Chinese, Japanese or Korean is a syllable, and takes about as long as so many letters."""
 
 
-def signs_of_truncation(stats: TransferStats) -> Iterator[str]:
+def truncation_warnings(stats: TransferStats) -> Iterator[str]:
     """Sentences, none where nothing looks wrong. To be asked once the run is over, when late transcripts have come."""
     if stats.cut_turns:
         turns = "the turn" if stats.cut_turns == 1 else f"{stats.cut_turns} turns"
@@ -53,7 +53,7 @@ LONGER = "--idle-timeout gives it longer"
 
 
 @record
-class Waiting:
+class StallContext:
     """What an exchange waits in: `asked` once the question was sent whole; `activity` of a spoken one.
 
     `told` is the function whose response was the last thing that passed, `status` the interaction's.
@@ -65,7 +65,7 @@ class Waiting:
     status: str = "IDLE"
 
 
-def stalled(seconds: float, stats: TransferStats, waiting: Waiting) -> DeadlineError:
+def stall_error(seconds: float, stats: TransferStats, waiting: StallContext) -> DeadlineError:
     """The error for a server that has been silent for so many seconds."""
     if not waiting.asked:
         return DeadlineError(
@@ -83,13 +83,13 @@ Seen = tuple[str, str] | None
 """A cause and its remedy, where it is seen."""
 
 
-def _told(stats: TransferStats, waiting: Waiting) -> Seen:
+def _told(stats: TransferStats, waiting: StallContext) -> Seen:
     if not waiting.told:
         return None
     return f"the model was told what {waiting.told} returned, and has said nothing since", "ask again"
 
 
-def _mid_turn(stats: TransferStats, waiting: Waiting) -> Seen:
+def _mid_turn(stats: TransferStats, waiting: StallContext) -> Seen:
     size = stats.open_turn_bytes
     if not size:
         return None
@@ -97,7 +97,7 @@ def _mid_turn(stats: TransferStats, waiting: Waiting) -> Seen:
     return f"the reply stopped after {size:,} bytes ({seconds:.1f} s) in the middle of a turn", "ask again"
 
 
-def _at_work(stats: TransferStats, waiting: Waiting) -> Seen:
+def _at_work(stats: TransferStats, waiting: StallContext) -> Seen:
     if stats.turn_complete and waiting.status == "IN_PROGRESS":
         return "the model says that it is still at work (IN_PROGRESS)", "extended thinking takes its time"
     return None
@@ -111,25 +111,25 @@ def silence_sent(stats: TransferStats) -> str | None:
     return f"the audio that was sent is silence ({level})"
 
 
-def _silent_input(stats: TransferStats, waiting: Waiting) -> Seen:
+def _silent_input(stats: TransferStats, waiting: StallContext) -> Seen:
     silence = silence_sent(stats)
     return (silence, "check that the input is the right one, and loud enough") if silence else None
 
 
-def _no_end_of_speech(stats: TransferStats, waiting: Waiting) -> Seen:
+def _no_end_of_speech(stats: TransferStats, waiting: StallContext) -> Seen:
     if waiting.activity is not Activity.AUTO or stats.turn_complete:
         return None
     heard = "no end of speech" if stats.heard else "no speech, or no end of it"
     return f"automatic detection heard {heard}", "--activity manual, or a longer --trailing-silence"
 
 
-def _heard(stats: TransferStats, waiting: Waiting) -> Seen:
+def _heard(stats: TransferStats, waiting: StallContext) -> Seen:
     if stats.heard and not stats.turn_complete:
         return "it heard the question, and has not begun to answer", "ask again"
     return None
 
 
-CAUSES: tuple[Callable[[TransferStats, Waiting], Seen], ...] = (
+CAUSES: tuple[Callable[[TransferStats, StallContext], Seen], ...] = (
     _told,
     _mid_turn,
     _at_work,

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING
 from ..credentials import Credential, resolve
 from ..errors import LivecliError
 from ..protocol import events
-from ..protocol.endpoint import Endpoint, Wanted
+from ..protocol.endpoint import Endpoint, Target
 from ..record import record
 from ..report.reporter import Reporter
 from .connect_errors import failures_as_errors
 from .connection import dial
-from .session import Session, quoted
+from .session import Session, secrets_in
 
 if TYPE_CHECKING:
-    from .resumable import Line
+    from .resumable import ResumableSession
     from .resumption import History
     from .retry import Pause
 
@@ -40,17 +40,17 @@ class Timeouts:
     pause: Pause | None = None
 
 
-Resolve = Callable[[Wanted], Awaitable[tuple[Endpoint, Credential]]]
+Resolve = Callable[[Target], Awaitable[tuple[Endpoint, Credential]]]
 """Finds out where to connect and with what. Raises as `credentials.resolve` does."""
 
 
-async def resolved(wanted: Wanted) -> tuple[Endpoint, Credential]:
+async def resolved(wanted: Target) -> tuple[Endpoint, Credential]:
     """In a thread: it may have to ask a metadata server."""
     return await asyncio.to_thread(resolve, wanted, os.environ)
 
 
 @asynccontextmanager
-async def reachable(wanted: Wanted) -> AsyncIterator[Wanted]:
+async def reachable(wanted: Target) -> AsyncIterator[Target]:
     """`wanted`, with the embedded emulator running and named as its base URL where it is to be `local`."""
     if not wanted.local:
         yield wanted
@@ -119,7 +119,10 @@ async def open_authorised(
         ) as session:
             yield session
     except LivecliError as error:
-        for secret in (*secrets, *quoted(error.message, secrets)):  # an answer that is long is cut, perhaps within one
+        for secret in (
+            *secrets,
+            *secrets_in(error.message, secrets),
+        ):  # an answer that is long is cut, perhaps within one
             error.elide(secret)
         raise
 
@@ -133,19 +136,19 @@ async def open_line(
     reporter: Reporter,
     history: History | None = None,
     handle: str | None = None,
-) -> AsyncIterator[Line]:
+) -> AsyncIterator[ResumableSession]:
     """As `open_authorised`, but what is open is the session, whatever becomes of its connections.
 
     `handle` goes on with one that there was before; where it is refused, the model is told `history`.
     """
-    from .resumable import Line
+    from .resumable import ResumableSession
     from .resumption import Resumption
 
     def opened(setup: events.Setup, began_at: float | None) -> AbstractAsyncContextManager[Session]:
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
     resumption = Resumption(setup, endpoint.model, history, handle)
-    line = Line(opened, resumption, reporter, timeouts.retries, timeouts.pause)
+    line = ResumableSession(opened, resumption, reporter, timeouts.retries, timeouts.pause)
     try:
         await line.open()
         yield line

@@ -28,7 +28,7 @@ Beat = Callable[[], float | None]
 Player = tuple[Beat, "asyncio.Future[None]"]
 
 
-class Metronome:
+class TimerWheel:
     """Of one loop. It calls whoever plays: to wake a task for that would cost as much again.
 
     Players are kept by the moment at which they are called; in a crowd that is a whole number of ticks, of which there
@@ -102,16 +102,16 @@ class Metronome:
         self._wind()
 
 
-_OF: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[Metronome]] = WeakKeyDictionary()
+_OF: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[TimerWheel]] = WeakKeyDictionary()
 """Weak both ways: a metronome refers to its loop, and would keep that for ever if it were kept here."""
 
 
-def metronome() -> Metronome:
+def timer_wheel() -> TimerWheel:
     """The one of the running loop, for as long as it is used."""
     loop = asyncio.get_running_loop()
     reference = _OF.get(loop)
     found = reference() if reference is not None else None
     if found is None:
-        found = Metronome(loop)
+        found = TimerWheel(loop)
         _OF[loop] = ref(found)
     return found

@@ -10,7 +10,7 @@ from ..credentials import Credential
 from ..errors import AuthError, LivecliError, QuotaError, ServerError
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
-from ..protocol.setup import Configuration, setup
+from ..protocol.setup import SetupOptions, setup
 from ..report.reporter import Reporter
 from .open import Timeouts, open_authorised
 
@@ -58,7 +58,7 @@ async def probe(endpoint: Endpoint, credential: Credential, timeouts: Timeouts) 
     """Open a session, complete its setup, close it. Whatever goes wrong is the probe's `error`."""
     watch = _Watch()
     # As a text turn is set up: nothing that any model could refuse but itself.
-    opening = setup(endpoint, Configuration(transcripts=False, activity=None))
+    opening = setup(endpoint, SetupOptions(transcripts=False, activity=None))
     try:
         async with open_authorised(endpoint, credential, opening, timeouts, watch) as session:
             return Probe(None, True, session.timings.connect, session.timings.setup)

@@ -16,7 +16,7 @@ from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from .resumption import Resumption
-from .retry import Losses, Pause, Retry, persistently, sleep_it_out
+from .retry import Pause, ReconnectBudget, Retry, sleep_for_retry, with_retries
 from .session import Session
 
 # How long connections last, and when one is to be left. Pure: time is an argument, in seconds.
@@ -28,7 +28,7 @@ LASTING_SECONDS = 30.0
 """A connection that lasted so long was worth opening, whatever was said over it."""
 
 
-class Life:
+class ConnectionLifetime:
     """Of one connection after the other; `seconds` is how long one lasts.
 
     `leave_at` is when to look for a moment to leave this one, None where it is not about to end; `leaving` is whether
@@ -70,7 +70,7 @@ Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Sessio
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
 
 
-class Line:
+class ResumableSession:
     """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were,
     `life` how long they last. `moving` is whether the next one is being opened, `moved_at` when that, or telling the
     service again, came a step further.
@@ -89,12 +89,12 @@ class Line:
         self.on_rewind: Callable[[], None] = lambda: None
         self.first: Session
         self._session: Session
-        self.life = Life()
+        self.life = ConnectionLifetime()
         self._clock = asyncio.get_running_loop().time
-        self._opened, self._reporter, self._pause = opened, reporter, pause or sleep_it_out
+        self._opened, self._reporter, self._pause = opened, reporter, pause or sleep_for_retry
         self._stack = AsyncExitStack()
         self._over = self._patient = self._cramped = False
-        self._gained, self.losses = (0, 0), Losses(retries)  # how far it was when this connection began
+        self._gained, self.losses = (0, 0), ReconnectBudget(retries)  # how far it was when this connection began
         self._failure: Exception | None = None
         self.moving, self.moved_at = False, 0.0
         self._saying = asyncio.Lock()
@@ -118,7 +118,7 @@ class Line:
 
     async def open(self) -> None:
         """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await persistently(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
+        self.first = await with_retries(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
         await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
 
     async def send(self, event: events.Event) -> None:
@@ -252,7 +252,7 @@ class Line:
         if pause is not None:
             self._reporter.retrying(pause)
             await self._pause(pause)
-        await persistently(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
+        await with_retries(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
         self.on_rewind()  # not before: where there is no next connection, what came is all that there is
         self._reporter.resumed(self.connections, error, again)
         if error is not None and again and not self.resumption.transparent:

@@ -14,7 +14,7 @@ import msgspec
 
 from ..protocol import events, messages
 from ..protocol.codec import setup_json
-from .retransmit import Tail
+from .retransmit import RetransmitBuffer
 
 History = Callable[[], tuple[messages.Content, ...]]
 """The conversation so far, all of it answered."""
@@ -43,7 +43,7 @@ class Resumption:
         self.handle = handle
         self.ready = False
         self._setup, self._model, self._history = setup, model, history
-        self._tail = Tail()
+        self._tail = RetransmitBuffer()
         self.expected = isinstance(wanted, dict) or history is not None
         self.live = False
         self._before = 0  # how many were said before this connection's first

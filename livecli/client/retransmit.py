@@ -29,7 +29,7 @@ UNREADABLE = "a temporary file, which holds what is to be sent again, cannot be 
 _HEAD = struct.Struct("<III")  # of a run its rate and the size of a chunk, else nothing; and the bytes that follow
 
 
-class File:
+class SpoolFile:
     """A temporary one, written from its start to its end."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class File:
 class Writing(threading.local):
     """The file that is written to: each thread has its own."""
 
-    file: File | None = None
+    file: SpoolFile | None = None
 
 
 WRITING = Writing()
@@ -123,7 +123,7 @@ def memory_bytes(held: Held) -> int:
 class Block(NamedTuple):
     """What was put away together. `size` is in bytes, `length` how many there are."""
 
-    file: File
+    file: SpoolFile
     at: int
     size: int
     length: int
@@ -158,7 +158,7 @@ def put_away(held: Iterable[Held]) -> Block:
     together = list(_joined(held))
     file = WRITING.file
     if file is None or file.size >= FILE_BYTES:
-        file = WRITING.file = File()
+        file = WRITING.file = SpoolFile()
     try:
         at, size = file.write(part for each in together for part in _packed(each))
     except OSError:
@@ -215,16 +215,16 @@ LEAST_BYTES = 64 * 1024
 """as much at the least, for to write is dear."""
 
 
-class Together:
+class SharedMemory:
     """What all tails hold in memory. Not an attribute of their class: to set one of those makes all the others slow."""
 
     in_memory_bytes = 0
 
 
-TOGETHER = Together()
+TOGETHER = SharedMemory()
 
 
-class Tail:
+class RetransmitBuffer:
     """`first` is the number of the oldest event that is held, `end` the number that the next one will have."""
 
     def __init__(self) -> None:
@@ -264,7 +264,7 @@ class Tail:
 
     def drop(self, stale: Callable[[events.Event], bool]) -> None:
         """Leave out what is `stale`: what follows moves up."""
-        first, kept = self.first, Tail()
+        first, kept = self.first, RetransmitBuffer()
         for event in self:
             if not stale(event):
                 kept.extend((event,))

@@ -27,7 +27,7 @@ class Retry:
     seconds: float
 
 
-async def sleep_it_out(retry: Retry) -> None:
+async def sleep_for_retry(retry: Retry) -> None:
     """What is done before another attempt, by who is alone."""
     await asyncio.sleep(retry.seconds)
 
@@ -45,11 +45,11 @@ def pauses() -> Iterator[float]:
         longest = min(2 * longest, LONGEST_PAUSE_SECONDS)
 
 
-async def persistently(
+async def with_retries(
     attempt: Callable[[], Awaitable[T]],
     most: int | None,
     told: Callable[[Retry], None],
-    pause_for: Pause = sleep_it_out,
+    pause_for: Pause = sleep_for_retry,
 ) -> T:
     """What `attempt` returns, tried again up to `most` times where that may help; each time is told beforehand.
 
@@ -71,7 +71,7 @@ async def persistently(
         await pause_for(retry)
 
 
-class Losses:
+class ReconnectBudget:
     """How often in a row a connection was lost that was good for nothing; `most` (None: any number) bounds it."""
 
     def __init__(self, most: int | None) -> None:

@@ -19,9 +19,9 @@ from ..protocol.setup import Activity
 from ..record import record
 from ..report.reporter import Reporter
 from ..report.summary import TransferStats
-from .pacing import metronome
-from .resumable import Line
-from .turn_end import Ending
+from .pacing import timer_wheel
+from .resumable import ResumableSession
+from .turn_end import TurnEnd
 
 # A long input cut into utterances, each shorter than half a connection, so that a break can cost one of them only.
 #
@@ -86,7 +86,7 @@ class Utterances:
 
 
 # What a user writes, as the model takes it.
-def written(
+def text_turn(
     model: str, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False
 ) -> list[events.Event]:
     """A text turn, and what is shown with it: `realtimeInput` (3.x), or one `clientContent` before.
@@ -112,7 +112,7 @@ WRITES_PER_BREATH = 4
 
 
 @record
-class Sending:
+class SendOptions:
     """How audio is sent: bytes of PCM a chunk, times real time (0: as fast as the socket takes it)."""
 
     chunk_bytes: int = 1024
@@ -125,7 +125,7 @@ class Sending:
             raise UsageError(f"chunks of {self.chunk_bytes} bytes: their size is even, 2 to 65536")
 
 
-class Silence:
+class IdleTimer:
     """Since when something is due of the server: that it takes what is sent, or an answer. None: nothing is."""
 
     def __init__(self) -> None:
@@ -146,14 +146,16 @@ class Silence:
         self.since = None
 
 
-class Asking:
+class Sender:
     """`ending` is told what is asked, `stats` what is sent. `said` is the number of the last thing said.
 
     `secured` is set by whoever hears of a handle that includes all of it. With `listens` somebody else speaks, and
     what was said until the answer begins is what that answers.
     """
 
-    def __init__(self, line: Line, stats: TransferStats, reporter: Reporter, ending: Ending, silence: Silence) -> None:
+    def __init__(
+        self, line: ResumableSession, stats: TransferStats, reporter: Reporter, ending: TurnEnd, silence: IdleTimer
+    ) -> None:
         self.said = 0
         self.listens = False
         self._began_at: int | None = None  # the turn that is under way: what had been said then
@@ -161,9 +163,9 @@ class Asking:
         self._line, self._stats, self._reporter = line, stats, reporter
         self._ending, self.silence = ending, silence
         self._clock = asyncio.get_running_loop().time
-        self._metronome = metronome()
+        self._metronome = timer_wheel()
 
-    async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
+    async def speak(self, source: AudioSource, how: SendOptions, pictures: Sequence[events.Image] = ()) -> None:
         """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
         life = self._cut_life_seconds if how.activity is Activity.MANUAL else lambda: None
         utterances = Utterances(self._chunks(source, how), source.rate, life, self._clock)
@@ -175,7 +177,7 @@ class Asking:
             await self._utter(utterances.next(), source.rate, how)
 
     async def _utter(
-        self, chunks: AsyncIterator[list[bytes]], rate: int, how: Sending, pictures: Sequence[events.Image] = ()
+        self, chunks: AsyncIterator[list[bytes]], rate: int, how: SendOptions, pictures: Sequence[events.Image] = ()
     ) -> None:
         if how.activity is Activity.MANUAL:
             await self.say(events.ActivityStart())
@@ -227,7 +229,7 @@ class Asking:
         await soon(self.secured, HANDLE_SECONDS)
         self._ending.ask()
 
-    async def _chunks(self, source: AudioSource, how: Sending) -> AsyncIterator[list[bytes]]:
+    async def _chunks(self, source: AudioSource, how: SendOptions) -> AsyncIterator[list[bytes]]:
         async for chunks in chunked(aiter(source), how.chunk_bytes):
             yield chunks
         self._stats.asked_at = self._stats.sent.last_at
@@ -240,7 +242,7 @@ class Asking:
         """Send a text turn, and what is shown with it, in the form that the model takes."""
 
         self._ending.ask()
-        for event in written(self._line.endpoint.model, text, pictures, interrupts=interrupts):
+        for event in text_turn(self._line.endpoint.model, text, pictures, interrupts=interrupts):
             await self.say(event)
         self._stats.asked_at = self._clock()
         self.asked()

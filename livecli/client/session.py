@@ -23,7 +23,7 @@ from ..report.reporter import Reporter
 from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection
 
 if TYPE_CHECKING:
-    from ..protocol.close_cause import Situation
+    from ..protocol.close_cause import CloseContext
 
 
 # What a peer quotes of what it was trusted with, and how that is left out. Pure.
@@ -31,7 +31,7 @@ SHORTEST = 8
 """What has fewer characters is no secret, and may stand anywhere."""
 
 
-def quoted(text: str, secrets: Iterable[str]) -> list[str]:
+def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
     """The secrets in `text`, and the beginning of one with which it ends: a close reason is cut at 123 bytes."""
     found = []
     for secret in secrets:
@@ -43,7 +43,7 @@ def quoted(text: str, secrets: Iterable[str]) -> list[str]:
     return found
 
 
-def without(frame: bytes, secrets: Iterable[str]) -> bytes:
+def without_secrets(frame: bytes, secrets: Iterable[str]) -> bytes:
     """`frame`, of which what comes of it can be told to anybody."""
     for secret in secrets:
         if len(secret) >= SHORTEST and (quoted_bytes := secret.encode()) in frame:
@@ -145,7 +145,7 @@ class Session:
                 frame = await self._connection.recv(decode=False)
             except ConnectionClosed as closed:
                 raise self._ended(closed) from closed
-            frame = without(frame, self._secrets)
+            frame = without_secrets(frame, self._secrets)
             self.messages += 1
             if self._reporter.wants_frames:
                 self._reporter.frame("received", frame)
@@ -242,13 +242,13 @@ class Session:
         return error
 
     def _quoted(self, reason: str) -> list[str]:
-        return quoted(reason, (*self._secrets, self._handle))
+        return secrets_in(reason, (*self._secrets, self._handle))
 
-    def _situation(self) -> Situation:
-        from ..protocol.close_cause import Situation
+    def _situation(self) -> CloseContext:
+        from ..protocol.close_cause import CloseContext
 
         said, where = self._protocol, self.endpoint
-        return Situation(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
+        return CloseContext(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
 
 
 def handle_in(setup: events.Setup) -> str:

@@ -18,9 +18,9 @@ from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
-from .resumable import Line
-from .sender import Asking, Sending, Silence, soon
-from .turn_end import Ending
+from .resumable import ResumableSession
+from .sender import IdleTimer, Sender, SendOptions, soon
+from .turn_end import TurnEnd
 
 # What of an exchange is there to stay, and how the rest is taken back where the connection is lost before it is.
 #
@@ -35,12 +35,12 @@ class Keeping:
 
     def __init__(
         self,
-        line: Line,
+        line: ResumableSession,
         sink: AudioSink,
         stats: TransferStats,
         reporter: Reporter,
-        asking: Asking,
-        ending: Ending,
+        asking: Sender,
+        ending: TurnEnd,
         calls: Calls,
     ) -> None:
         self._line, self._sink, self._stats, self._reporter = line, sink, stats, reporter
@@ -109,7 +109,7 @@ LINGER_SECONDS = 0.25
 """How long after the turn late transcripts, usage and the like are waited for."""
 
 
-class Exchange:
+class Turn:
     """One turn over `line`, from the first chunk out to the last reply in; `stats` says how it went.
 
     `toolbox` is what the model may call, `confirm` asks before it does.
@@ -117,7 +117,7 @@ class Exchange:
 
     def __init__(
         self,
-        line: Line,
+        line: ResumableSession,
         sink: AudioSink,
         stats: TransferStats,
         reporter: Reporter,
@@ -132,9 +132,9 @@ class Exchange:
         self._clock = asyncio.get_running_loop().time
         self._toolbox = toolbox or Toolbox()
         self._calls = Calls(self._toolbox, self._respond, reporter, confirm=confirm, settled=self._note_settled)
-        self._ending = Ending(lambda: self._calls.pending)
-        self._silence = Silence()
-        self._asking = Asking(line, stats, reporter, self._ending, self._silence)
+        self._ending = TurnEnd(lambda: self._calls.pending)
+        self._silence = IdleTimer()
+        self._asking = Sender(line, stats, reporter, self._ending, self._silence)
         self._activity: Activity | None = None  # of a spoken question
         self._told: str | None = None  # the function whose response was the last that passed
         self._nothing_due = asyncio.Event()
@@ -203,7 +203,7 @@ class Exchange:
         self._calls.cancel()
         self._ending.give_up()
 
-    async def speak(self, source: AudioSource, how: Sending, pictures: Sequence[events.Image] = ()) -> None:
+    async def speak(self, source: AudioSource, how: SendOptions, pictures: Sequence[events.Image] = ()) -> None:
         """What `run` is given to ask with audio."""
         self._activity = how.activity
         await self._asking.speak(source, how, pictures)
@@ -324,8 +324,8 @@ class Exchange:
                 since = None
             left = idle_timeout if since is None else max(since, self._line.moved_at) + idle_timeout - self._clock()
             if left <= 0:
-                from .diagnosis import Waiting, stalled
+                from .diagnosis import StallContext, stall_error
 
-                waiting = Waiting(self._ending.awaited, self._activity, self._told, self._ending.status)
-                raise stalled(idle_timeout, self._stats, waiting)
+                waiting = StallContext(self._ending.awaited, self._activity, self._told, self._ending.status)
+                raise stall_error(idle_timeout, self._stats, waiting)
             await asyncio.sleep(left)

@@ -14,7 +14,7 @@ from ..protocol import events
 # A function that the model does not wait for is called in one turn and spoken of in another, and its response may be
 # on its way while the first still ends: so turns are counted. What several responses bring may be said in one turn or
 # in several; after one, those that may have been said with it are `doubtful`.
-class Due:
+class OwedTurns:
     """`turns` is how many TurnCompletes are still to come. While they are `doubtful` there may be none."""
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ SETTLE_SECONDS = 5.0
 """How long a turn may take to begin of which it is doubtful whether there will be one."""
 
 
-class Ending:
+class TurnEnd:
     """Of one question; `over` is set once it is answered.
 
     That is at the first TurnComplete after the last of it was sent, with every function that the model calls answered
@@ -63,7 +63,7 @@ class Ending:
         self.asked = False
         self.over = asyncio.Event()
         self._pending = pending
-        self._due = Due()
+        self._due = OwedTurns()
         self._due.ask()
         self.status = "IDLE"
         """Of the interaction, as the service reports it last."""
@@ -84,11 +84,11 @@ class Ending:
         finally:
             self._so_far = None
 
-    def mark(self) -> tuple[Due, str]:
+    def mark(self) -> tuple[OwedTurns, str]:
         """How far it is, for `begin_again`."""
         return copy(self._due), self.status
 
-    def begin_again(self, mark: tuple[Due, str], *, asked: bool) -> None:
+    def begin_again(self, mark: tuple[OwedTurns, str], *, asked: bool) -> None:
         """Whatever was answered since then is taken back and comes again; `asked`: what was said is said again, too."""
         self._stop_settling()
         self._due, self.status = copy(mark[0]), mark[1]

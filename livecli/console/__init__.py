@@ -9,35 +9,35 @@ from ..report.reporter import Reporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .batch import Crowd
-    from .lines import Lines
+    from .batch import BatchLines
+    from .lines import PlainLines
 
 
-def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> Lines:
+def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> PlainLines:
     """Whoever tells a run on standard error: a live display at a terminal, plain lines into a file or a pipe.
 
     `several`: errors name the input they are about.
     """
     if is_lively() and not quiet:
-        from .live import Live
+        from .live import LiveLines
 
-        return Live(verbose=verbose, debug=debug, several=several)
-    from .lines import Lines
+        return LiveLines(verbose=verbose, debug=debug, several=several)
+    from .lines import PlainLines
 
-    return Lines(quiet=quiet, verbose=verbose, debug=debug, several=several)
+    return PlainLines(quiet=quiet, verbose=verbose, debug=debug, several=several)
 
 
 def crowd_of(
     total: int, *, quiet: bool = False, verbose: bool = False, debug: bool = False, explain: bool = False
-) -> Crowd:
+) -> BatchLines:
     """Whoever tells so many runs at once, in the same two ways."""
     if is_lively() and not quiet:
-        from .batch_live import LiveCrowd
+        from .batch_live import LiveBatch
 
-        return LiveCrowd(total, verbose=verbose, debug=debug, explain=explain)
-    from .batch import Crowd
+        return LiveBatch(total, verbose=verbose, debug=debug, explain=explain)
+    from .batch import BatchLines
 
-    return Crowd(total, quiet=quiet, verbose=verbose, debug=debug, explain=explain)
+    return BatchLines(total, quiet=quiet, verbose=verbose, debug=debug, explain=explain)
 
 
 def is_lively() -> bool:
@@ -53,9 +53,9 @@ def has_prompt() -> bool:
 def chat_reporter(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
     """Whoever tells a chat. `silent`: standard output is not for the answers."""
     if has_prompt():
-        from .chat_terminal import Shown
+        from .chat_terminal import TerminalChat
 
-        return Shown(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
-    from .chat_pipe import Answers
+        return TerminalChat(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
+    from .chat_pipe import PipeChat
 
-    return Answers(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
+    return PipeChat(silent=silent, quiet=quiet, verbose=verbose, debug=debug)

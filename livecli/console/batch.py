@@ -13,15 +13,15 @@ from ..client.retry import Retry
 from ..errors import Interrupted, OutputClosed
 from ..process.stdio import complain, one_line, say
 from ..protocol.messages import FunctionCall, Json
-from ..report.batch_stats import Tally
+from ..report.batch_stats import BatchStats
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from . import formatting
 from .explain import explained
-from .lines import PROGRESS_SECONDS, Lines
+from .lines import PROGRESS_SECONDS, PlainLines
 
 
-class Crowd(Reporter):
+class BatchLines(Reporter):
     """Of `total` runs; told what concerns them all. `one` is whoever is told of a single one."""
 
     look_seconds = PROGRESS_SECONDS
@@ -30,15 +30,15 @@ class Crowd(Reporter):
     def __init__(
         self, total: int, *, quiet: bool = False, verbose: bool = False, debug: bool = False, explain: bool = False
     ) -> None:
-        self.tally = Tally(total, time.monotonic())
+        self.tally = BatchStats(total, time.monotonic())
         self.quiet, self.verbose, self.debug = quiet, verbose or debug, debug
         self._explain = explain
         self._hints: set[str | None] = set()
 
     def one(self, name: str) -> list[Reporter]:
         """Whoever is told of one run."""
-        each: list[Reporter] = [One(self, name)]
-        return [Prefixed(self, name), *each] if self.verbose and not self.quiet else each
+        each: list[Reporter] = [BatchItem(self, name)]
+        return [PrefixedLines(self, name), *each] if self.verbose and not self.quiet else each
 
     @asynccontextmanager
     async def watching(self) -> AsyncIterator[None]:
@@ -104,10 +104,10 @@ class Crowd(Reporter):
             self.look()
 
 
-class One(Reporter):
+class BatchItem(Reporter):
     """One run of a crowd: counted, and told in a line when it is over."""
 
-    def __init__(self, crowd: Crowd, name: str) -> None:
+    def __init__(self, crowd: BatchLines, name: str) -> None:
         self._crowd, self._name = crowd, one_line(name)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
@@ -135,10 +135,10 @@ class One(Reporter):
         self._crowd.failed(summary)
 
 
-class Prefixed(Lines):
+class PrefixedLines(PlainLines):
     """All that is known of one run of a crowd, each line with its name before it."""
 
-    def __init__(self, crowd: Crowd, name: str) -> None:
+    def __init__(self, crowd: BatchLines, name: str) -> None:
         super().__init__(verbose=crowd.verbose, debug=crowd.debug)
         self._crowd, self._name = crowd, one_line(name)
 

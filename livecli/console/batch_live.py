@@ -13,12 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from . import formatting
-from .batch import Crowd
+from .batch import BatchLines
 
 BAR_COLUMNS = 24
 
 
-class LiveCrowd(Crowd):
+class LiveBatch(BatchLines):
     """A crowd's lines, with a live display below them. The loop draws it: a thread would be in everybody's way."""
 
     look_seconds = 0.25

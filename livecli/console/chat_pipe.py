@@ -9,10 +9,10 @@ from ..process.stdio import complain, one_line, write_out
 from ..protocol import events
 from ..report.summary import Summary
 from . import formatting
-from .lines import Lines
+from .lines import PlainLines
 
 
-class Answers(Lines):
+class PipeChat(PlainLines):
     """`silent`: standard output is wanted for something else, or nobody reads there."""
 
     def __init__(

@@ -15,7 +15,7 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall
 from ..report.summary import Summary, latencies
 from . import formatting
-from .chat_pipe import Answers
+from .chat_pipe import PipeChat
 from .screen import Screen
 
 # The line below the prompt: what the model does, how fast it answered, and how loud it is at the microphone. Pure.
@@ -24,7 +24,7 @@ QUIETEST_DBFS = -60.0
 
 
 @dataclass(frozen=True)
-class State:
+class ChatState:
     """`doing` is one word or a few; `level_dbfs` None where there is no microphone."""
 
     doing: str
@@ -32,7 +32,7 @@ class State:
     speaks: bool = False
 
 
-def toolbar(state: State, model: str, latency_ms: float | None, trouble: str) -> StyleAndTextTuples:
+def toolbar(state: ChatState, model: str, latency_ms: float | None, trouble: str) -> StyleAndTextTuples:
     """Only what there is. `trouble` is what is wrong with the connection."""
     kind = "trouble" if trouble else state.doing.partition(" ")[0]
     others = [
@@ -54,7 +54,7 @@ def meter(level_dbfs: float) -> str:
 INTERRUPTED = "— interrupted"
 
 
-class Shown(Answers):
+class TerminalChat(PipeChat):
     """`silent` as for Answers; at a terminal they are not written to standard output as well."""
 
     def __init__(
@@ -68,7 +68,7 @@ class Shown(Answers):
         self._cut = self._deaf = self._was_connected = False
         self._told: LivecliError | None = None
 
-    def toolbar(self, state: State) -> StyleAndTextTuples:
+    def toolbar(self, state: ChatState) -> StyleAndTextTuples:
         """What stands below the prompt."""
         return toolbar(state, self._model, self._latency_ms, self._trouble)
 

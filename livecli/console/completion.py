@@ -9,7 +9,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 
-class Completable(Protocol):
+class CompletionCommand(Protocol):
     """A command, as `/name takes`. Where that is a FILE or a FOLDER paths are completed, else `words`."""
 
     @property
@@ -22,10 +22,10 @@ class Completable(Protocol):
     def words(self) -> tuple[str, ...]: ...
 
 
-class Commands(Completer):
+class CommandCompleter(Completer):
     """Completes a line that begins with a slash, and no other."""
 
-    def __init__(self, commands: Iterable[Completable]) -> None:
+    def __init__(self, commands: Iterable[CompletionCommand]) -> None:
         self._commands = {command.name: command for command in commands}
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
@@ -50,7 +50,7 @@ def is_command(text: str) -> bool:
     return text.startswith("/") and not text.startswith("//") and "\n" not in text
 
 
-def _arguments(command: Completable, begun: str, event: CompleteEvent) -> Iterator[Completion]:
+def _arguments(command: CompletionCommand, begun: str, event: CompleteEvent) -> Iterator[Completion]:
     if "FILE" in command.takes or "FOLDER" in command.takes:
         paths = PathCompleter(only_directories="FOLDER" in command.takes, expanduser=True)
         yield from paths.get_completions(Document(begun), event)

@@ -17,7 +17,7 @@ LOOKS_SECONDS = 0.1
 """How often a reader looks whether anybody still waits for the answer."""
 
 
-class Terminal:
+class ConfirmationTerminal:
     """Asks at the terminal, whatever standard input and output are. `reporter` lets it have that meanwhile."""
 
     def __init__(self, reads: int, writes: int, reporter: Reporter) -> None:

@@ -17,7 +17,7 @@ RETRIES = {
 }
 
 
-class Explanations(Reporter):
+class ExplanationLines(Reporter):
     """Tells after each run that failed, whatever else is told of it."""
 
     def finished(self, summary: Summary) -> None:

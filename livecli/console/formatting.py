@@ -7,15 +7,15 @@ import json
 from ..process.stdio import one_line
 from ..protocol.grounding import Citation
 from ..protocol.messages import Json
-from ..report.batch_stats import Tally, percentile
-from ..report.stats import Flow
+from ..report.batch_stats import BatchStats, percentile
+from ..report.stats import FlowStats
 from ..report.summary import Summary, latencies
 
 # Many runs in words: how far they are, a line for each that is over, and all of them at the end. Pure.
 SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 
 
-def batch_progress(tally: Tally, now: float) -> str:
+def batch_progress(tally: BatchStats, now: float) -> str:
     """Where it stands, on one line."""
     words = [f"{count(tally.done)} of {count(tally.total)} done", f"{count(tally.running)} running"]
     words += [f"{count(tally.failed.total())} failed"] if tally.failed else []
@@ -41,7 +41,7 @@ def ended_well(summary: Summary) -> str:
     return f"{one_line(summary.input)}: {', '.join(words)}; {one_line(summary.output or 'no audio')}"
 
 
-def totals(tally: Tally, now: float) -> str:
+def totals(tally: BatchStats, now: float) -> str:
     """How many, and how they ended."""
     words = [f"{count(tally.done)} of {count(tally.total)} done"]
     if tally.failed:
@@ -52,7 +52,7 @@ def totals(tally: Tally, now: float) -> str:
     return f"{', '.join(words)}, in {seconds(now - tally.started_at)}"
 
 
-def throughput(tally: Tally, now: float) -> str:
+def throughput(tally: BatchStats, now: float) -> str:
     """What has passed in all, and in a second."""
     took = max(now - tally.started_at, 1e-9)
     times = tally.sent_seconds / took
@@ -62,7 +62,7 @@ def throughput(tally: Tally, now: float) -> str:
     )
 
 
-def percentiles(tally: Tally) -> list[tuple[str, list[str]]]:
+def percentiles(tally: BatchStats) -> list[tuple[str, list[str]]]:
     """(latency, its percentiles in the order of SHARES), those only that exist."""
     rows = []
     for name, values in tally.latencies.items():
@@ -124,21 +124,21 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
     return [row for row in rows if row[1]]
 
 
-def _audio(flow: Flow) -> str:
+def _audio(flow: FlowStats) -> str:
     return seconds(flow.audio_seconds) + (f" at {flow.rate / 1000:g} kHz" if flow.rate else "")
 
 
-def _sizes(flow: Flow) -> str:
+def _sizes(flow: FlowStats) -> str:
     if flow.mean is None or flow.smallest is None:
         return NONE
     return f"{count(flow.smallest)} / {count(flow.mean)} / {count(flow.largest)}"
 
 
-def _span(flow: Flow) -> str:
+def _span(flow: FlowStats) -> str:
     return NONE if flow.first_at is None or flow.last_at is None else seconds(flow.last_at - flow.first_at)
 
 
-def _gaps(flow: Flow) -> str:
+def _gaps(flow: FlowStats) -> str:
     if flow.gaps.maximum is None:
         return NONE
     gaps = (flow.gaps.percentile(0.5), flow.gaps.percentile(0.95), flow.gaps.maximum)

@@ -17,7 +17,7 @@ LARGEST_BYTES = 1 << 20
 """Of a longer history the older half is forgotten."""
 
 
-class Remembered(FileHistory):
+class PromptHistory(FileHistory):
     """A disk that is full is no reason to stop talking."""
 
     def store_string(self, string: str) -> None:
@@ -35,7 +35,7 @@ def history() -> History:
         _shorten(path)
     except (OSError, FileError):
         return InMemoryHistory()
-    return Remembered(path)
+    return PromptHistory(path)
 
 
 def _make_private(path: Path) -> None:

@@ -17,7 +17,7 @@ from . import formatting
 PROGRESS_SECONDS = 10.0
 
 
-class Lines(Reporter):
+class PlainLines(Reporter):
     """`quiet`: warnings and errors only; `verbose`: a line a chunk; `debug`: frames and tracebacks."""
 
     def __init__(

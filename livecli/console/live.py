@@ -10,13 +10,13 @@ from rich.text import Text
 
 from ..report.summary import Summary
 from . import formatting
-from .lines import Lines
+from .lines import PlainLines
 
 REFRESHES_PER_SECOND = 10
 BAR_COLUMNS = 24
 
 
-class Live(Lines):
+class LiveLines(PlainLines):
     """Lines, with a live display while the run lasts; what else is told appears above it."""
 
     def __init__(self, *, verbose: bool = False, debug: bool = False, several: bool = False) -> None:

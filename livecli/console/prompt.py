@@ -18,7 +18,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from ..protocol.messages import FunctionCall
 from . import formatting
-from .completion import Commands, Completable, is_command
+from .completion import CommandCompleter, CompletionCommand, is_command
 from .history import history
 from .screen import STYLE, Screen, safe
 
@@ -51,7 +51,7 @@ class Seat(Protocol):
 class Prompt:
     """Made before there is anybody to talk to, who may have questions (`confirm`)."""
 
-    def __init__(self, screen: Screen, commands: Iterable[Completable]) -> None:
+    def __init__(self, screen: Screen, commands: Iterable[CompletionCommand]) -> None:
         self._screen = screen
         self._toolbar: Callable[[], StyleAndTextTuples] = list
         self._drawn: StyleAndTextTuples = []
@@ -63,7 +63,7 @@ class Prompt:
             self._message,
             multiline=True,  # what is pasted may have many lines; Enter is ours
             prompt_continuation=CONTINUED,
-            completer=Commands(commands),
+            completer=CommandCompleter(commands),
             complete_while_typing=Condition(lambda: is_command(self._session.default_buffer.text)),
             history=history(),
             key_bindings=self._keys(),

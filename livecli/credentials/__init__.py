@@ -14,7 +14,17 @@ No secret leaves this folder but through `Credential.headers` and `Credential.be
 in a repr, not in an error.
 """
 
-from .credential import KEY_VARIABLES, Credential, Kind, Source, pasted_key
+from .credential import KEY_VARIABLES, Credential, CredentialKind, Source, pasted_key
 from .decision import Decision, bearer, decide, resolve
 
-__all__ = ["KEY_VARIABLES", "Credential", "Decision", "Kind", "Source", "bearer", "decide", "pasted_key", "resolve"]
+__all__ = [
+    "KEY_VARIABLES",
+    "Credential",
+    "CredentialKind",
+    "Decision",
+    "Source",
+    "bearer",
+    "decide",
+    "pasted_key",
+    "resolve",
+]

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from ..errors import AuthError, ConnectError
 from ..protocol.endpoint import Environment, value
 from . import gcloud
-from .credential import Credential, Kind, cleaned, quota_project
+from .credential import Credential, CredentialKind, cleaned, quota_project
 from .token_errors import reason_in, unreachable
 
 SOURCE = "application default credentials"
@@ -97,7 +97,7 @@ def _load(path: Path, place: str, environ: Environment) -> Credential:
     account = info.get("client_email")
     return Credential(
         SOURCE,
-        Kind.ADC,
+        CredentialKind.ADC,
         place=place,
         project=project or quota,
         quota_project=quota,
@@ -140,7 +140,9 @@ class MetadataServer:
         quota = quota_project(self._environ)
         loaded = compute_engine.Credentials(quota_project_id=quota, scopes=SCOPES)  # type: ignore[no-untyped-call]
         tokens = GoogleTokens(loaded, "compute_engine")
-        return Credential(SOURCE, Kind.ADC, place=METADATA_SERVER, project=project, quota_project=quota, tokens=tokens)
+        return Credential(
+            SOURCE, CredentialKind.ADC, place=METADATA_SERVER, project=project, quota_project=quota, tokens=tokens
+        )
 
     def _ask(self) -> tuple[bool, str | None]:
         """Whether it is there, and its project: one question, since the header of any answer says the first."""

@@ -7,36 +7,42 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from ..protocol.endpoint import Environment, Wanted, value
+from ..protocol.endpoint import Environment, Target, value
 from ..protocol.models import LOCATIONS, MODELS, Platform
 from . import stored_key
-from .credential import KEY_VARIABLES, TOKEN_VARIABLE, Kind
+from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
 from .decision import Decision
 
-Note = Callable[[Decision, Wanted, Environment], Iterator[str]]
+Note = Callable[[Decision, Target, Environment], Iterator[str]]
 
 
-def notes(decision: Decision, wanted: Wanted, environ: Environment) -> list[str]:
+def notes(decision: Decision, wanted: Target, environ: Environment) -> list[str]:
     """What there is to say, the gravest first."""
     if wanted.local:
         return []
     return [note for write in NOTES for note in write(decision, wanted, environ)]
 
 
-def _expired(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _expired(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
-    ends = credential.expires_at if credential and credential.kind is Kind.TOKEN else None
+    ends = credential.expires_at if credential and credential.kind is CredentialKind.TOKEN else None
     if credential and ends and ends <= datetime.now(UTC):
         yield f"the token in {credential.source} expired at {ends.isoformat()}: it will be refused"
 
 
-def _in_the_clear(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _in_the_clear(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     endpoint, credential = decision.endpoint, decision.credential
-    if endpoint and endpoint.is_cleartext and not endpoint.is_loopback and credential and credential.kind != Kind.NONE:
+    if (
+        endpoint
+        and endpoint.is_cleartext
+        and not endpoint.is_loopback
+        and credential
+        and credential.kind != CredentialKind.NONE
+    ):
         yield f"the credential would go to {endpoint.host} in the clear: wss:// would protect it"
 
 
-def _account_without_project(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _account_without_project(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
     if decision.platform is Platform.VERTEX and credential and credential.account and not credential.project:
         name, _, domain = credential.account.partition("@")
@@ -46,7 +52,7 @@ def _account_without_project(decision: Decision, wanted: Wanted, environ: Enviro
         yield f"the file of the service account {credential.account or name} names no project{guess}{used}"
 
 
-def _key_and_project(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _key_and_project(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     key, project = _key_at_hand(environ), _named_project(wanted, environ)
     credential = decision.credential
     if not (key and project and credential):
@@ -56,7 +62,7 @@ def _key_and_project(decision: Decision, wanted: Wanted, environ: Environment) -
             f"{key} and a project ({project}) are both there: the Developer API ({decision.platform_why}) takes the "
             "key, and the project plays no part"
         )
-    elif credential.kind is Kind.KEY:
+    elif credential.kind is CredentialKind.KEY:
         yield (
             f"{key} and a project ({project}) are both there: a project means Vertex AI, where a key without a bearer "
             "token is express mode, and that has no project; --platform developer takes the key to the Developer API"
@@ -68,20 +74,20 @@ def _key_and_project(decision: Decision, wanted: Wanted, environ: Environment) -
         )
 
 
-def _several_keys(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _several_keys(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     first, second = (value(environ, name) for name in KEY_VARIABLES)
     if first and second and first != second:
         yield f"{KEY_VARIABLES[0]} and {KEY_VARIABLES[1]} hold different keys: {KEY_VARIABLES[0]} wins"
 
 
-def _stored_key_unused(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _stored_key_unused(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
     is_other = credential and credential.place != stored_key.PLACE
     if credential and is_other and stored_key.is_there() and not _named_project(wanted, environ):
         yield f"the stored key is not used: {credential.source} comes before it"
 
 
-def _other_payer(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _other_payer(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     credential, endpoint = decision.credential, decision.endpoint
     quota = credential.quota_project if credential else None
     if endpoint and endpoint.project and quota and quota != endpoint.project:
@@ -91,7 +97,7 @@ def _other_payer(decision: Decision, wanted: Wanted, environ: Environment) -> It
         )
 
 
-def _unserved(decision: Decision, wanted: Wanted, environ: Environment) -> Iterator[str]:
+def _unserved(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
     """On trust: the tables may be older than the service."""
     endpoint = decision.endpoint
     if endpoint is None:
@@ -127,7 +133,7 @@ def _key_at_hand(environ: Environment) -> str | None:
     return named
 
 
-def _named_project(wanted: Wanted, environ: Environment) -> str | None:
+def _named_project(wanted: Target, environ: Environment) -> str | None:
     if wanted.project:
         return f"--project {wanted.project}"
     name = "GOOGLE_CLOUD_PROJECT"

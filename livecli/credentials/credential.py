@@ -28,7 +28,7 @@ WAYS_OUT = (
 )
 
 
-class Kind(StrEnum):
+class CredentialKind(StrEnum):
     """What sort of credential it is."""
 
     TOKEN = "token"
@@ -55,7 +55,7 @@ class Credential:
     """
 
     source: str
-    kind: Kind
+    kind: CredentialKind
     why: str = ""
     place: str = ""
     project: str | None = None
@@ -77,7 +77,7 @@ class Credential:
 
     def bearer(self) -> str:
         """The bearer token itself. Blocks and raises as `headers` does; an API key has none."""
-        if self.kind in (Kind.TOKEN, Kind.ADC):
+        if self.kind in (CredentialKind.TOKEN, CredentialKind.ADC):
             return self._current()
         raise AuthError(
             "there is only an API key, and a key is no bearer token",
@@ -98,11 +98,11 @@ class Credential:
         return cleaned(self.source, self.tokens.token()) if self.tokens else self.secret
 
     def _spelled(self, secret: str) -> dict[str, str]:
-        if self.kind is Kind.NONE:
+        if self.kind is CredentialKind.NONE:
             return {}
         if self.is_ephemeral:
             return {"Authorization": f"Token {secret}"}
-        if self.kind is Kind.KEY:
+        if self.kind is CredentialKind.KEY:
             return {"x-goog-api-key": secret}
         quota = {"x-goog-user-project": self.quota_project} if self.quota_project else {}
         return {"Authorization": f"Bearer {secret}", **quota}
@@ -124,7 +124,7 @@ def ready_token(environ: Environment) -> Credential | None:
     if text is None:
         return None
     secret, quota = cleaned(TOKEN_VARIABLE, text), quota_project(environ)
-    return Credential(TOKEN_VARIABLE, Kind.TOKEN, place=TOKEN_VARIABLE, quota_project=quota, secret=secret)
+    return Credential(TOKEN_VARIABLE, CredentialKind.TOKEN, place=TOKEN_VARIABLE, quota_project=quota, secret=secret)
 
 
 def end_of_jwt(token: str) -> datetime | None:
@@ -147,7 +147,7 @@ def api_key(environ: Environment) -> Credential | None:
     name = next((name for name in KEY_VARIABLES if value(environ, name)), None)
     if name is None:
         return None
-    return Credential(name, Kind.KEY, place=name, secret=cleaned(name, environ[name]))
+    return Credential(name, CredentialKind.KEY, place=name, secret=cleaned(name, environ[name]))
 
 
 def pasted_key(text: str) -> Credential:
@@ -158,7 +158,7 @@ def pasted_key(text: str) -> Credential:
     other = next((what for prefix, what in NO_KEYS.items() if secret.startswith(prefix)), None)
     if other:
         raise AuthError(f"this is {other}, no API key", hint=f"it ends soon: set {TOKEN_VARIABLE} to it instead")
-    return Credential("the key", Kind.KEY, secret=secret)
+    return Credential("the key", CredentialKind.KEY, secret=secret)
 
 
 def quota_project(environ: Environment) -> str | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ..errors import AuthError, LivecliError
-from ..protocol.endpoint import Endpoint, Environment, Wanted, base_url, build, choose_platform, is_loopback, value
+from ..protocol.endpoint import Endpoint, Environment, Target, base_url, build, choose_platform, is_loopback, value
 from ..protocol.platform import Platform
 from ..record import record
 from . import gcloud
@@ -22,7 +22,7 @@ from .credential import (
     TOKEN_VARIABLE,
     WAYS_OUT,
     Credential,
-    Kind,
+    CredentialKind,
     Source,
     api_key,
     ready_token,
@@ -42,17 +42,17 @@ PREFERENCES: dict[Platform, tuple[Finder, ...]] = {
     Platform.DEVELOPER: (api_key, ready_token, stored_key),
 }
 REASONS = {
-    (Platform.VERTEX, Kind.TOKEN): "a ready token comes first on Vertex AI",
-    (Platform.VERTEX, Kind.ADC): "a bearer token beats an API key on Vertex AI",
-    (Platform.VERTEX, Kind.KEY): "no bearer token is at hand, so Vertex AI is used in express mode",
-    (Platform.DEVELOPER, Kind.KEY): "the Developer API takes API keys",
-    (Platform.DEVELOPER, Kind.TOKEN): "no API key is set, so the ready token is used",
+    (Platform.VERTEX, CredentialKind.TOKEN): "a ready token comes first on Vertex AI",
+    (Platform.VERTEX, CredentialKind.ADC): "a bearer token beats an API key on Vertex AI",
+    (Platform.VERTEX, CredentialKind.KEY): "no bearer token is at hand, so Vertex AI is used in express mode",
+    (Platform.DEVELOPER, CredentialKind.KEY): "the Developer API takes API keys",
+    (Platform.DEVELOPER, CredentialKind.TOKEN): "no API key is set, so the ready token is used",
 }
 MISSING = {
     Platform.VERTEX: "no credential found",
     Platform.DEVELOPER: "no API key found for the Developer API",
 }
-NO_CREDENTIAL = Credential("none", Kind.NONE)
+NO_CREDENTIAL = Credential("none", CredentialKind.NONE)
 
 
 @record
@@ -67,7 +67,7 @@ class Decision:
     error: LivecliError | None = None
 
 
-def resolve(wanted: Wanted, environ: Environment) -> tuple[Endpoint, Credential]:
+def resolve(wanted: Target, environ: Environment) -> tuple[Endpoint, Credential]:
     """Where to connect and with what. Reads files, and may ask a metadata server: it blocks.
 
     Raises AuthError where there is no usable credential, and UsageError for words that cannot be meant.
@@ -78,13 +78,13 @@ def resolve(wanted: Wanted, environ: Environment) -> tuple[Endpoint, Credential]
     return decision.endpoint, decision.credential
 
 
-def decide(wanted: Wanted, environ: Environment) -> Decision:
+def decide(wanted: Target, environ: Environment) -> Decision:
     """The decision with its reasons; an error is part of it instead of being raised. Blocks as `resolve` does."""
     decision, metadata = _decide(wanted, environ)
     return replace(decision, sources=_sources(environ, metadata, decision.credential))
 
 
-def _decide(wanted: Wanted, environ: Environment) -> tuple[Decision, MetadataServer]:
+def _decide(wanted: Target, environ: Environment) -> tuple[Decision, MetadataServer]:
     platform, platform_why = choose_platform(
         wanted,
         environ,
@@ -100,7 +100,7 @@ def _decide(wanted: Wanted, environ: Environment) -> tuple[Decision, MetadataSer
             environ,
             platform,
             own_project=credential.project,
-            express=platform is Platform.VERTEX and credential.kind is Kind.KEY,
+            express=platform is Platform.VERTEX and credential.kind is CredentialKind.KEY,
             constrained=platform is Platform.DEVELOPER and credential.is_ephemeral,
         )
     except LivecliError as caught:
@@ -108,7 +108,7 @@ def _decide(wanted: Wanted, environ: Environment) -> tuple[Decision, MetadataSer
     return Decision(platform, platform_why, (), endpoint, credential, error), metadata
 
 
-def _has_key(wanted: Wanted, environ: Environment) -> bool:
+def _has_key(wanted: Target, environ: Environment) -> bool:
     """Whether an API key helps to choose the platform: the environment's, else the stored one.
 
     What the environment holds beats what is stored: where it has another credential, all is as if none were stored.
@@ -131,7 +131,7 @@ def bearer(environ: Environment) -> Credential:
     return found
 
 
-def _pick(wanted: Wanted, environ: Environment, platform: Platform, metadata: MetadataServer) -> Credential:
+def _pick(wanted: Target, environ: Environment, platform: Platform, metadata: MetadataServer) -> Credential:
     if wanted.local:
         return replace(NO_CREDENTIAL, why="the embedded emulator needs none")
     base = base_url(wanted, environ, platform)

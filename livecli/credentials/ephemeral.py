@@ -18,10 +18,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
-from ..protocol.endpoint import DEVELOPER_HOST, Environment, Wanted, base_url, checked, is_loopback
+from ..protocol.endpoint import DEVELOPER_HOST, Environment, Target, base_url, checked, is_loopback
 from ..protocol.models import Platform
 from . import stored_key
-from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, Kind, api_key
+from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, CredentialKind, api_key
 
 VERSION = "v1alpha"
 """The one version that is known to make ephemeral tokens."""
@@ -59,7 +59,7 @@ class Terms:
         return body
 
 
-def mint_url(wanted: Wanted, environ: Environment) -> str:
+def mint_url(wanted: Target, environ: Environment) -> str:
     """Where tokens are asked for: Google's host, or the base URL. Raises UsageError for one that cannot be meant.
 
     GOOGLE_GENAI_API_VERSION is about sessions, and its usual values make no tokens.
@@ -77,7 +77,7 @@ def minting_key(url: str, environ: Environment) -> Credential:
         raise AuthError(f"{key.source} holds an ephemeral token, which mints no other", hint="an API key does")
     if key is None and not is_loopback(_host(url)):
         raise AuthError("an ephemeral token needs an API key, and there is none", hint=WAYS_OUT)
-    return key or Credential("none", Kind.NONE)
+    return key or Credential("none", CredentialKind.NONE)
 
 
 def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import AuthError, FileError
 from ..process.folders import config_folder
 from . import system_keyring
-from .credential import Credential, Kind, Source, cleaned
+from .credential import Credential, CredentialKind, Source, cleaned
 
 PLACE = "stored key"
 NAME = "api-key.json"
@@ -47,8 +47,12 @@ def find() -> Credential | None:
         secret = system_keyring.find()
         if secret is None:
             raise AuthError("the system keyring has the stored key no more", hint=LOGIN_AGAIN)
-        return Credential("the stored key in the system keyring", Kind.KEY, place=PLACE, secret=cleaned(PLACE, secret))
-    return Credential("the stored key", Kind.KEY, place=PLACE, secret=cleaned(f"the key in {path}", str(kept["key"])))
+        return Credential(
+            "the stored key in the system keyring", CredentialKind.KEY, place=PLACE, secret=cleaned(PLACE, secret)
+        )
+    return Credential(
+        "the stored key", CredentialKind.KEY, place=PLACE, secret=cleaned(f"the key in {path}", str(kept["key"]))
+    )
 
 
 def row() -> Source:

@@ -45,7 +45,7 @@ REFUSALS = {
 
 
 @dataclass
-class Token:
+class EphemeralToken:
     """What is left of it. `uses` counts down; None is any number."""
 
     uses: int | None
@@ -65,12 +65,12 @@ class Token:
         return None
 
 
-class Mint:
+class TokenMint:
     """All tokens of one emulator."""
 
     def __init__(self, required: Required) -> None:
         self._required = required
-        self._tokens: dict[str, Token] = {}
+        self._tokens: dict[str, EphemeralToken] = {}
 
     def answer(
         self, path: str, headers: Iterable[tuple[str, str]], body: bytes, now: datetime
@@ -88,7 +88,7 @@ class Mint:
             del self._tokens[next(iter(self._tokens))]
         return json.dumps({"name": name}, indent=2) + "\n", None
 
-    def token_in(self, path: str, headers: Iterable[tuple[str, str]]) -> Token | None:
+    def token_in(self, path: str, headers: Iterable[tuple[str, str]]) -> EphemeralToken | None:
         """The token made here that a client shows, if it shows one."""
         return next((self._tokens[name] for name in shown(path, headers)[1] if name in self._tokens), None)
 
@@ -102,7 +102,7 @@ def _refused(refusal: UpgradeRefusal) -> tuple[str, UpgradeRefusal]:
     return refusal.body, refusal
 
 
-def _asked_for(body: bytes, now: datetime) -> Token:
+def _asked_for(body: bytes, now: datetime) -> EphemeralToken:
     """Raises ValueError with the service's words."""
     try:
         said = json.loads(body or b"{}")
@@ -116,7 +116,7 @@ def _asked_for(body: bytes, now: datetime) -> Token:
     wanted = {FIELDS[name]: value for name, value in said.items()}
     expires_at = _time("expire_time", wanted.get("expireTime"), now, LASTS)
     opens_until = _time("new_session_expire_time", wanted.get("newSessionExpireTime"), now, OPENS)
-    return Token(_uses(wanted.get("uses")), expires_at, opens_until)
+    return EphemeralToken(_uses(wanted.get("uses")), expires_at, opens_until)
 
 
 def _uses(said: Any) -> int | None:

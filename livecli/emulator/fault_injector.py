@@ -24,7 +24,7 @@ OF_THE_SESSION = (events.SetupComplete, events.ResumptionUpdate, events.GoAway)
 """What is said between answers, and not cut off with one."""
 
 
-class Troubles:
+class FaultInjector:
     """Counts what passes, and does what is to go wrong at that moment. Without faults it does nothing at all.
 
     `heard` and `before` raise Refusal where a fault closes the session.

@@ -14,7 +14,7 @@ from .replay import Play
 
 
 @dataclass(frozen=True)
-class Options:
+class EmulatorOptions:
     """`behaviour` makes what one session's model says; `required` is the credential without which nobody gets in.
 
     `models` are those that there are, by name; `limits` how long connections and sessions last; `realtime` lets a reply
@@ -32,4 +32,4 @@ class Options:
     play_speed: float = 1.0
 
 
-AS_GOOGLE = Options()
+AS_GOOGLE = EmulatorOptions()

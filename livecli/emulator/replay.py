@@ -23,11 +23,11 @@ from ..media.pcm import SAMPLE_BYTES
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
-from ..toml_reader import Mistake
-from .wire_log import Direction, Recorded
+from ..toml_reader import LineError
+from .wire_log import Direction, RecordedFrame
 
 
-class Kind(StrEnum):
+class CueKind(StrEnum):
     """What a client's message is matched by."""
 
     SETUP = "setup"
@@ -40,17 +40,17 @@ class Kind(StrEnum):
     CONTEXT = "contextUpdate"
 
 
-KINDS: dict[type[events.Event], Kind] = {
-    events.Setup: Kind.SETUP,
-    events.ClientTurns: Kind.TURNS,
-    events.ActivityStart: Kind.AUDIO,  # the first of it, with nothing in it yet
-    events.AudioChunk: Kind.AUDIO,
-    events.ActivityEnd: Kind.AUDIO_END,
-    events.AudioStreamEnd: Kind.AUDIO_END,
-    events.Text: Kind.TEXT,
-    events.Image: Kind.IMAGE,
-    events.ToolResponse: Kind.TOOL_RESPONSE,
-    events.ContextUpdate: Kind.CONTEXT,
+KINDS: dict[type[events.Event], CueKind] = {
+    events.Setup: CueKind.SETUP,
+    events.ClientTurns: CueKind.TURNS,
+    events.ActivityStart: CueKind.AUDIO,  # the first of it, with nothing in it yet
+    events.AudioChunk: CueKind.AUDIO,
+    events.ActivityEnd: CueKind.AUDIO_END,
+    events.AudioStreamEnd: CueKind.AUDIO_END,
+    events.Text: CueKind.TEXT,
+    events.Image: CueKind.IMAGE,
+    events.ToolResponse: CueKind.TOOL_RESPONSE,
+    events.ContextUpdate: CueKind.CONTEXT,
 }
 
 
@@ -58,28 +58,28 @@ KINDS: dict[type[events.Event], Kind] = {
 class Cue:
     """The client is to say something of this kind; of audio, so many seconds since the cue before."""
 
-    kind: Kind
+    kind: CueKind
     audio_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class Line:
+class ReplayLine:
     """The server says this, so long after the cue before it."""
 
     frame: bytes
     after_seconds: float = 0.0
 
 
-Play = tuple[Cue | Line, ...]
+Play = tuple[Cue | ReplayLine, ...]
 """A recorded session, ready to be played any number of times."""
 
 _SLACK_SECONDS = 0.001
 """What adding up many chunks may lose."""
 
 
-def arrange(recorded: Iterable[Recorded]) -> Play:
+def arrange(recorded: Iterable[RecordedFrame]) -> Play:
     """The cues and the lines of a recording. Raises Mistake where it cannot be played."""
-    play: list[Cue | Line] = []
+    play: list[Cue | ReplayLine] = []
     cue_at: float | None = None
     for one in recorded:
         if one.direction is Direction.CLIENT:
@@ -87,18 +87,20 @@ def arrange(recorded: Iterable[Recorded]) -> Play:
                 _append(cue, play)
             cue_at = one.at_seconds
         elif not play:
-            raise Mistake(one.line, "the service does not speak first", hint="a session begins with the client's setup")
+            raise LineError(
+                one.line, "the service does not speak first", hint="a session begins with the client's setup"
+            )
         else:
             known = one.at_seconds is not None and cue_at is not None
-            play.append(Line(one.frame, (one.at_seconds or 0.0) - (cue_at or 0.0) if known else 0.0))
+            play.append(ReplayLine(one.frame, (one.at_seconds or 0.0) - (cue_at or 0.0) if known else 0.0))
     return tuple(play)
 
 
-def _cues(recorded: Recorded) -> Iterator[Cue]:
+def _cues(recorded: RecordedFrame) -> Iterator[Cue]:
     try:
         said = decode_client(recorded.frame)
     except Refusal as refusal:
-        raise Mistake(recorded.line, f"no client says this: {refusal.reason}") from refusal
+        raise LineError(recorded.line, f"no client says this: {refusal.reason}") from refusal
     for event in map(_unwrapped, said):
         yield Cue(KINDS[type(event)], _audio_seconds(event))
 
@@ -111,11 +113,11 @@ def _audio_seconds(event: events.Event) -> float:
     return len(event.pcm) / (SAMPLE_BYTES * event.rate) if isinstance(event, events.AudioChunk) else 0.0
 
 
-def _append(cue: Cue, play: list[Cue | Line]) -> None:
+def _append(cue: Cue, play: list[Cue | ReplayLine]) -> None:
     """Chunks that nothing was said between are one cue."""
     before = play[-1] if play else None
-    if cue.kind is Kind.AUDIO and isinstance(before, Cue) and before.kind is Kind.AUDIO:
-        play[-1] = Cue(Kind.AUDIO, before.audio_seconds + cue.audio_seconds)
+    if cue.kind is CueKind.AUDIO and isinstance(before, Cue) and before.kind is CueKind.AUDIO:
+        play[-1] = Cue(CueKind.AUDIO, before.audio_seconds + cue.audio_seconds)
     else:
         play.append(cue)
 
@@ -149,12 +151,14 @@ class Replay:
         kind = KINDS[type(event)]
         self._audio_seconds += _audio_seconds(event)
         place = self._place_of(kind)
-        if place is None and kind is not Kind.AUDIO:
+        if place is None and kind is not CueKind.AUDIO:
             self._log(f"replay: passed over {kind}: {self._expected()}")
         while place is not None:
             self._meet(place, now)
-            place = self._place_of(kind) if kind is Kind.AUDIO else None  # a long chunk may be enough for the next too
-        if kind is Kind.AUDIO_END:
+            place = (
+                self._place_of(kind) if kind is CueKind.AUDIO else None
+            )  # a long chunk may be enough for the next too
+        if kind is CueKind.AUDIO_END:
             self._audio_seconds = 0.0
 
     def next_frame(self, now: float) -> bytes | None:
@@ -176,19 +180,19 @@ class Replay:
     def close(self, now: float | None = None) -> None:
         """The session is over: nothing is held."""
 
-    def _place_of(self, kind: Kind) -> int | None:
+    def _place_of(self, kind: CueKind) -> int | None:
         """The cue that a message of this kind meets, if any. Only audio that went on then may be left out for it."""
         ahead = list(itertools.islice(self._cues_ahead(), 1))
-        if kind is Kind.AUDIO:
+        if kind is CueKind.AUDIO:
             return next((place for place, cue in ahead if self._is_enough_for(cue)), None)
-        not_audio = next(((place, cue) for place, cue in self._cues_ahead() if cue.kind is not Kind.AUDIO), None)
+        not_audio = next(((place, cue) for place, cue in self._cues_ahead() if cue.kind is not CueKind.AUDIO), None)
         if not_audio and not_audio[1].kind is kind:
             return not_audio[0]
         # The end of an utterance is also that of one whose end was not said then.
-        return next((place for place, cue in ahead if cue.kind is Kind.AUDIO and kind is Kind.AUDIO_END), None)
+        return next((place for place, cue in ahead if cue.kind is CueKind.AUDIO and kind is CueKind.AUDIO_END), None)
 
     def _is_enough_for(self, cue: Cue) -> bool:
-        return cue.kind is Kind.AUDIO and self._audio_seconds >= cue.audio_seconds - _SLACK_SECONDS
+        return cue.kind is CueKind.AUDIO and self._audio_seconds >= cue.audio_seconds - _SLACK_SECONDS
 
     def _cues_ahead(self) -> Iterator[tuple[int, Cue]]:
         for place in range(self._heard, len(self._play)):
@@ -199,14 +203,14 @@ class Replay:
     def _meet(self, place: int, now: float) -> None:
         met = [part for part in self._play[self._heard : place + 1] if isinstance(part, Cue)]
         self._met_at.extend(itertools.repeat(now, len(met)))
-        more_audio = met[-1].kind is Kind.AUDIO
+        more_audio = met[-1].kind is CueKind.AUDIO
         self._audio_seconds = max(0.0, self._audio_seconds - met[-1].audio_seconds) if more_audio else 0.0
         self._heard = place + 1
 
-    def _next_line(self) -> Line | None:
+    def _next_line(self) -> ReplayLine | None:
         while self._said < len(self._play):
             part = self._play[self._said]
-            if isinstance(part, Line):
+            if isinstance(part, ReplayLine):
                 return part
             if not self._met_at:
                 return None
@@ -214,7 +218,7 @@ class Replay:
             self._said += 1
         return None
 
-    def _due(self, line: Line) -> float:
+    def _due(self, line: ReplayLine) -> float:
         return self._cue_at + (line.after_seconds / self._speed if self._speed else 0.0)
 
     def _expected(self) -> str:

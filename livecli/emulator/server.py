@@ -23,13 +23,13 @@ from ..media import resample
 from ..protocol.models import Platform
 from . import access
 from .access import asks_for_health, service_at
-from .core.handles import Sessions
-from .ephemeral_tokens import Mint, mints_at
+from .core.handles import HandleStore
+from .ephemeral_tokens import TokenMint, mints_at
 from .fault_injector import at_upgrade
 from .log import Log, errors_as_lines, printable, silent
-from .options import AS_GOOGLE, Options
-from .session import CLOSE_SECONDS, Session
-from .websocket import Connection, InflateOnlyFactory, Transports
+from .options import AS_GOOGLE, EmulatorOptions
+from .session import CLOSE_SECONDS, ServerSession
+from .websocket import EmulatorConnection, InflateOnlyFactory, Transports
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -58,7 +58,7 @@ class Tls:
 
 
 @dataclass(frozen=True)
-class Running:
+class RunningServer:
     """The emulator is listening: `url` is its base URL (`ws://127.0.0.1:41234`), `tls_port` None without TLS."""
 
     url: str
@@ -68,8 +68,13 @@ class Running:
 
 @contextlib.asynccontextmanager
 async def running(
-    host: str = "127.0.0.1", port: int = 0, *, tls: Tls | None = None, options: Options = AS_GOOGLE, log: Log = silent
-) -> AsyncIterator[Running]:
+    host: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    tls: Tls | None = None,
+    options: EmulatorOptions = AS_GOOGLE,
+    log: Log = silent,
+) -> AsyncIterator[RunningServer]:
     """An emulator that accepts connections; on leaving, every session is closed with 1001, within a second.
 
     Port 0 is a free one. `log` takes a line for each connection and turn. Raises ConnectError where it cannot listen.
@@ -80,7 +85,7 @@ async def running(
         encrypted = await doors.open(host, tls.port, tls.certificate) if tls else None
         clear = await doors.open(host, port)
         doors.warm_up()
-        yield Running(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
+        yield RunningServer(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
     finally:
         await doors.shut()
 
@@ -88,12 +93,12 @@ async def running(
 class _Doors:
     """What one emulator listens on, and everybody who came in."""
 
-    def __init__(self, options: Options, log: Log) -> None:
+    def __init__(self, options: EmulatorOptions, log: Log) -> None:
         self._options = options
         self._log = log
         self._numbers = itertools.count(1)
-        self._sessions = Sessions()
-        self._mint = Mint(options.required)
+        self._sessions = HandleStore()
+        self._mint = TokenMint(options.required)
         self._servers: list[Server] = []
         self._transports = Transports()
         self._warming: asyncio.Future[None] | None = None
@@ -115,7 +120,7 @@ class _Doors:
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
                 close_timeout=CLOSE_SECONDS,
                 logger=errors_as_lines(self._log),
-                create_connection=functools.partial(Connection, self._transports),  # type: ignore[arg-type]
+                create_connection=functools.partial(EmulatorConnection, self._transports),  # type: ignore[arg-type]
             )
         except OSError as error:
             reason = error.strerror or str(error)
@@ -146,7 +151,7 @@ class _Doors:
 
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the upgrade go on."""
-        assert isinstance(connection, Connection), "as it was created"
+        assert isinstance(connection, EmulatorConnection), "as it was created"
         if connection.posted is not None:
             if mints_at(request.path):
                 return self._minted(connection, request, connection.posted)
@@ -165,7 +170,7 @@ class _Doors:
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
         return _json(connection, refusal.code, refusal.body)
 
-    def _minted(self, connection: Connection, request: Request, posted: bytes) -> Response:
+    def _minted(self, connection: EmulatorConnection, request: Request, posted: bytes) -> Response:
         headers = list(request.headers.raw_items())
         body, refusal = self._mint.answer(request.path, headers, posted, datetime.now(UTC))
         self._log(f"refused a token: {refusal.code} {refusal.status}" if refusal else "made an ephemeral token")
@@ -187,7 +192,9 @@ class _Doors:
         def log(line: str) -> None:
             self._log(printable(f"[{number}] {line}"))
 
-        await Session(socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome, token=token).run()
+        await ServerSession(
+            socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome, token=token
+        ).run()
 
 
 def _json(connection: ServerConnection, status: int, body: str) -> Response:

@@ -25,14 +25,14 @@ from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client, decode_server
 from ..protocol.machine import LiveProtocol, Side
 from .access import Service, session_refusal
-from .core.conversation import Conversation
-from .core.handles import Sessions
+from .core.conversation import EmulatedSession
+from .core.handles import HandleStore
 from .core.response import Message
 from .core.utterance import BYTES_PER_SECOND
-from .ephemeral_tokens import Token
-from .fault_injector import Troubles
+from .ephemeral_tokens import EphemeralToken
+from .fault_injector import FaultInjector
 from .log import Log
-from .options import Options
+from .options import EmulatorOptions
 from .replay import Replay
 
 HELD_IN_MEMORY_BYTES = 20 * BYTES_PER_SECOND
@@ -48,7 +48,7 @@ class _Left(Exception):
     """The client has closed, and is not spoken to any more."""
 
 
-class Session:
+class ServerSession:
     """`sessions` are what all of an emulator's connections can resume.
 
     `unwelcome` is why the service will not talk to this client, if it will not. It is told once the client has said
@@ -60,24 +60,24 @@ class Session:
         self,
         socket: ServerConnection,
         service: Service,
-        options: Options,
-        sessions: Sessions,
+        options: EmulatorOptions,
+        sessions: HandleStore,
         *,
         log: Log,
         unwelcome: Refusal | None = None,
-        token: Token | None = None,
+        token: EphemeralToken | None = None,
     ) -> None:
         self._socket = socket
         self._log = log
         self._unwelcome = unwelcome
         self._token = token
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
-        self._conversation: Conversation | Replay
+        self._conversation: EmulatedSession | Replay
         if options.play is None:
             self._conversation = _conversation(service, options, sessions, log)
         else:
             self._conversation = Replay(options.play, speed=options.play_speed, log=log)
-        self._troubles = Troubles(options.faults, socket, self._protocol, log)
+        self._troubles = FaultInjector(options.faults, socket, self._protocol, log)
         self._heard = asyncio.Event()
         self._taken = asyncio.Event()
         log(f"connected: {service.platform} {service.version}")
@@ -199,9 +199,9 @@ def _message_in(frame: bytes) -> Message:
         return []
 
 
-def _conversation(service: Service, options: Options, sessions: Sessions, log: Log) -> Conversation:
+def _conversation(service: Service, options: EmulatorOptions, sessions: HandleStore, log: Log) -> EmulatedSession:
     """What the emulator was told about all sessions, for this one."""
-    return Conversation(
+    return EmulatedSession(
         service.platform,
         service.version,
         behaviour=options.behaviour(),

@@ -57,7 +57,7 @@ MAX_BODY_BYTES = 64 * 1024
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 
 
-class Peek:
+class RequestPeek:
     """What arrives on one connection, until it is known whether it begins with a POST.
 
     `body` is that of the POST; `over` is true once everything that comes is for websockets.
@@ -99,7 +99,7 @@ before; pongs do not, and a client that pings without reading them would have us
 Transports = weakref.WeakSet[asyncio.Transport]
 
 
-class Connection(ServerConnection):
+class EmulatorConnection(ServerConnection):
     """Known to the server from its first byte, so that it can be ended in the middle of its upgrade.
 
     `posted` is the body of a POST, None where the request is none.
@@ -109,7 +109,7 @@ class Connection(ServerConnection):
         super().__init__(*args, **kwargs)
         self.posted: bytes | None = None
         self._transports = transports
-        self._peek: Peek | None = Peek()
+        self._peek: RequestPeek | None = RequestPeek()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transports.add(cast(asyncio.Transport, transport))

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..toml_reader import Mistake
+from ..toml_reader import LineError
 
 _HEADER = re.compile(rb"^([<>])\d+(?: @(\d{1,9}(?:\.\d{1,9})?))? ", re.MULTILINE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -35,7 +35,7 @@ class Direction(StrEnum):
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedFrame:
     """One frame, byte by byte, where it begins, and the seconds since the connection opened if they are known."""
 
     direction: Direction
@@ -44,28 +44,28 @@ class Recorded:
     at_seconds: float | None = None
 
 
-def parse_recording(data: bytes) -> list[Recorded]:
+def parse_recording(data: bytes) -> list[RecordedFrame]:
     """The frames in their order. Raises Mistake, which is a ValueError, with the line that cannot be understood."""
     recorded = list(_frames(data.removeprefix(_BYTE_ORDER_MARK)))
     times = [one for one in recorded if one.at_seconds is not None]
     for before, after in itertools.pairwise(times):
         if (after.at_seconds or 0.0) < (before.at_seconds or 0.0):
-            raise Mistake(after.line, f"{after.at_seconds} s is earlier than the frame before it")
+            raise LineError(after.line, f"{after.at_seconds} s is earlier than the frame before it")
     return recorded
 
 
-def _frames(data: bytes) -> Iterator[Recorded]:
+def _frames(data: bytes) -> Iterator[RecordedFrame]:
     headers = list(_HEADER.finditer(data))
     before = data[: headers[0].start()] if headers else data
     if before.strip() or not headers:
-        raise Mistake(1 + _blank_lines(before), "a frame begins with > or <, and the number of its bytes")
+        raise LineError(1 + _blank_lines(before), "a frame begins with > or <, and the number of its bytes")
     ends = [header.start() for header in headers[1:]] + [len(data)]
     line = 1 + before.count(b"\n")
     for header, end in zip(headers, ends, strict=True):
         frame = data[header.end() : end].removesuffix(b"\n")  # the log's own
         _check(frame, line)
         at_seconds = float(header[2]) if header[2] else None
-        yield Recorded(Direction(header[1].decode()), frame, line, at_seconds)
+        yield RecordedFrame(Direction(header[1].decode()), frame, line, at_seconds)
         line += data.count(b"\n", header.start(), end)
 
 
@@ -78,8 +78,8 @@ def _check(frame: bytes, line: int) -> None:
     try:
         message = json.loads(frame)
     except json.JSONDecodeError as error:
-        raise Mistake(line + error.lineno - 1, f"the frame is not JSON: {error.msg}") from error
+        raise LineError(line + error.lineno - 1, f"the frame is not JSON: {error.msg}") from error
     except (UnicodeDecodeError, RecursionError) as error:
-        raise Mistake(line, f"the frame is not JSON: {error}") from error
+        raise LineError(line, f"the frame is not JSON: {error}") from error
     if not isinstance(message, dict):
-        raise Mistake(line, "the frame is not a JSON object")
+        raise LineError(line, "the frame is not a JSON object")

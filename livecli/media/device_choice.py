@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError, LivecliError, UsageError
 from ..process.stdio import one_line
-from .devices import Device, Kind
+from .devices import Device, DeviceKind
 
 if TYPE_CHECKING:
-    from .devices import Device, Kind
+    from .devices import Device, DeviceKind
 
 
 # Which devices a chat is meant to use: what the words of `--device` name, each of them of either kind or of both.
@@ -23,11 +23,11 @@ async def named(kind: str, words: Sequence[str], *, strict: bool = True) -> tupl
     Raises UsageError for a word that names nothing at all and, unless it is not `strict`, FileError where there is no
     such device.
     """
-    from .devices import Kind, list_devices
+    from .devices import DeviceKind, list_devices
 
     devices = await asyncio.to_thread(list_devices)
     check_words(words, devices)
-    wanted: Kind = Kind[kind]
+    wanted: DeviceKind = DeviceKind[kind]
     meant = [word for word in words if _names(word, wanted, devices)]
     try:
         [device] = choose(meant, [wanted], devices)
@@ -38,7 +38,7 @@ async def named(kind: str, words: Sequence[str], *, strict: bool = True) -> tupl
     return (device, None) if meant else (None, device)
 
 
-def _names(word: str, kind: Kind, devices: Sequence[Device]) -> bool:
+def _names(word: str, kind: DeviceKind, devices: Sequence[Device]) -> bool:
     """Whether a word of `--device` names one of this kind; it may be meant for the other."""
 
     try:
@@ -50,22 +50,22 @@ def _names(word: str, kind: Kind, devices: Sequence[Device]) -> bool:
 
 def check_words(words: Sequence[str], devices: Sequence[Device]) -> None:
     """Raises UsageError for a word of `--device` that names nothing."""
-    from .devices import Kind
+    from .devices import DeviceKind
 
-    kinds = [kind for kind in Kind if any(device.kind is kind for device in devices)]
+    kinds = [kind for kind in DeviceKind if any(device.kind is kind for device in devices)]
     choose(words, kinds, devices)
 
 
-_SHOWN = {Kind.PLAYBACK: "speaker", Kind.CAPTURE: "microphone"}
+_SHOWN = {DeviceKind.PLAYBACK: "speaker", DeviceKind.CAPTURE: "microphone"}
 
 
-def choose(words: Sequence[str], kinds: Sequence[Kind], devices: Sequence[Device]) -> list[Device | None]:
+def choose(words: Sequence[str], kinds: Sequence[DeviceKind], devices: Sequence[Device]) -> list[Device | None]:
     """A device of each of `kinds`: what a word names, else the system's default, None where that is not known.
 
     A word is an index, a name, or a part of one in any case; it may name a speaker and a microphone at once, such as a
     headset. Raises UsageError where it names none, or several of a kind; FileError where there is no device of a kind.
     """
-    named: dict[Kind, Device] = {}
+    named: dict[DeviceKind, Device] = {}
     for word in words:
         found = [device for kind in kinds if (device := _named(word, kind, devices))]
         if not found:
@@ -96,7 +96,7 @@ def table(devices: Iterable[Device]) -> str:
     return "".join(f"{row:{width}}  {called}".rstrip() + "\n" for row, called in rows)
 
 
-def _named(word: str, kind: Kind, devices: Sequence[Device]) -> Device | None:
+def _named(word: str, kind: DeviceKind, devices: Sequence[Device]) -> Device | None:
     wanted = word.casefold().strip()
     same = _of([kind], devices) if wanted else []
     if wanted.isdecimal():
@@ -115,14 +115,14 @@ def _is_part(wanted: str, device: Device) -> bool:
     return wanted in device.name.casefold() or wanted in device.id.casefold()
 
 
-def _default(kind: Kind, devices: Sequence[Device]) -> Device | None:
+def _default(kind: DeviceKind, devices: Sequence[Device]) -> Device | None:
     same = _of([kind], devices)
     if not same:
         raise FileError(f"there is no {_SHOWN[kind]} here")
     return next((device for device in same if device.is_default), None)
 
 
-def _of(kinds: Sequence[Kind], devices: Iterable[Device]) -> list[Device]:
+def _of(kinds: Sequence[DeviceKind], devices: Iterable[Device]) -> list[Device]:
     return [device for device in devices if device.kind in kinds]
 
 

@@ -79,7 +79,7 @@ PERIODS = 3
 """How many of them a device holds: what it has taken can be taken back no more."""
 
 
-class Kind(StrEnum):
+class DeviceKind(StrEnum):
     PLAYBACK = "playback"
     CAPTURE = "capture"
 
@@ -93,7 +93,7 @@ class Device:
 
     index: int
     name: str
-    kind: Kind
+    kind: DeviceKind
     is_default: bool = False
     id: str = ""
     handle: Any = field(default=None, repr=False, compare=False)
@@ -169,10 +169,10 @@ def _taking(take: Callable[[bytearray], None]) -> Generator[None, bytearray, Non
         take((yield))
 
 
-def _of_context(miniaudio: Any, context: Any) -> Iterator[tuple[str, Kind, bool, str, Any]]:
+def _of_context(miniaudio: Any, context: Any) -> Iterator[tuple[str, DeviceKind, bool, str, Any]]:
     """Asked of the library beneath, because its Python face says neither which is the default nor what it is called."""
     ffi, lib = miniaudio.ffi, miniaudio.lib
-    lists = [(kind, ffi.new("ma_device_info **"), ffi.new("ma_uint32 *")) for kind in Kind]
+    lists = [(kind, ffi.new("ma_device_info **"), ffi.new("ma_uint32 *")) for kind in DeviceKind]
     if lib.ma_context_get_devices(context._context, *(pointer for _, *pair in lists for pointer in pair)):
         raise FileError("the sound system does not say what devices there are")
     for kind, infos, count in lists:

@@ -91,7 +91,7 @@ def _is_same(path: Path, other: str) -> bool:
         return False
 
 
-class Reply:
+class ReplyWriter:
     """An AudioSink: the first chunk's rate is the file's, and what comes at another one later is resampled into it.
 
     `waits` says that `write` may block for as long as a reader pleases, `has_audio` that a sample came. Every method
@@ -150,21 +150,21 @@ class Reply:
                 self._place.append(pcm, self._rate)
 
 
-def open_reply(path: str, *, raw: bool = False) -> Reply:
+def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
     """Make ready to write a reply to `path`, `-` being standard output; `raw` leaves the header out.
 
     Raises FileError where it could not be written, leaving no file behind, and UsageError before audio would be
     written to a terminal.
     """
     if path == "-":
-        return Reply(path, _Stream(standard_output(), raw))
+        return ReplyWriter(path, _Stream(standard_output(), raw))
     with writing(path):
         if is_straight_through(path):
-            return Reply(path, _Stream(io.FileIO(path, "w"), raw))
-        return Reply(path, _PartialFile(final_place(path), raw))
+            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), raw))
+        return ReplyWriter(path, _PartialFile(final_place(path), raw))
 
 
-async def open_reply_patiently(path: str, *, raw: bool = False) -> Reply:
+async def open_reply_patiently(path: str, *, raw: bool = False) -> ReplyWriter:
     """As `open_reply`, and in a thread where it is written straight through: a FIFO opens once its other end does."""
     import asyncio
 

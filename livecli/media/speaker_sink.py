@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from ..errors import FileError
 from ..report.reporter import Reporter
 from .device_choice import choose
-from .devices import Device, Kind, list_devices
+from .devices import Device, DeviceKind, list_devices
 from .pcm import AudioSink
 from .speaker import Speaker
 
 
 @asynccontextmanager
-async def playing(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[AudioSink]:
+async def play_reply(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[AudioSink]:
     """A sink that is heard, on the default device or the one that words of `--device` name; left once it has been.
 
     Left with an exception it falls silent at once. Raises FileError where there is no device and UsageError where no
@@ -23,16 +23,16 @@ async def playing(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[A
     """
     device = None
     if devices:
-        [device] = choose(devices, [Kind.PLAYBACK], await asyncio.to_thread(list_devices))
-    async with audible(device, reporter) as sink:
+        [device] = choose(devices, [DeviceKind.PLAYBACK], await asyncio.to_thread(list_devices))
+    async with speaker_sink(device, reporter) as sink:
         yield sink
 
 
 @asynccontextmanager
-async def audible(device: Device | None, reporter: Reporter) -> AsyncIterator[Audible]:
+async def speaker_sink(device: Device | None, reporter: Reporter) -> AsyncIterator[SpeakerSink]:
     """As `playing`, on this device or the default one."""
     async with Speaker(device) as speaker:
-        sink = Audible(speaker, reporter)
+        sink = SpeakerSink(speaker, reporter)
         try:
             yield sink
             await sink.drained()
@@ -43,7 +43,7 @@ async def audible(device: Device | None, reporter: Reporter) -> AsyncIterator[Au
             reporter.warning(f"the reply stopped {times} while it was played: it came slower than it is spoken")
 
 
-class Audible:
+class SpeakerSink:
     """A speaker that may fail without anybody's ending; see `audio.playback`."""
 
     waits = False

@@ -14,7 +14,7 @@ from . import events
 from .codec import setup_json
 from .models import MODELS, current_models
 from .platform import Platform
-from .setup_rules import suspects
+from .setup_rules import matching_rules
 
 if TYPE_CHECKING:
     from ..errors import Retry
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # What is known of a session that was closed: where it was, with which model, what it asked for. Pure.
 @dataclass(frozen=True)
-class Situation:
+class CloseContext:
     """`setup` is what the client said first, if it came to that; `active` whether the service had accepted it."""
 
     platform: Platform
@@ -40,7 +40,7 @@ class Situation:
     def suspects(self) -> list[tuple[str, str]]:
         """(path, why) of the setup's fields that may be to blame, the surest first; of an unknown model none."""
         model = MODELS.get(self.model)
-        return list(suspects(self.asked, model, self.platform)) if model else []
+        return list(matching_rules(self.asked, model, self.platform)) if model else []
 
     @property
     def is_served(self) -> bool:
@@ -88,7 +88,7 @@ GUESSED = "the close code alone: nothing is known of this reason"
 
 
 @dataclass(frozen=True)
-class Answer:
+class CloseCause:
     """One row. `codes` empty: any; `when` looks at the setup; `remedy` is the hint, `more` what to try after it."""
 
     codes: frozenset[int]
@@ -99,10 +99,10 @@ class Answer:
     remedy: str | None
     more: tuple[str, ...] = ()
     platform: Platform | None = None
-    when: Callable[[Situation], bool] | None = None
+    when: Callable[[CloseContext], bool] | None = None
     source: str = REPORTED
 
-    def fits(self, code: int, reason: str, situation: Situation) -> bool:
+    def fits(self, code: int, reason: str, situation: CloseContext) -> bool:
         """Whether this row answers the close."""
         return (
             (not self.codes or code in self.codes)
@@ -112,26 +112,26 @@ class Answer:
         )
 
 
-def refused(*codes: int, **row: Any) -> Answer:
+def refused(*codes: int, **row: Any) -> CloseCause:
     """Something that was sent is not accepted: the same again would not be."""
-    return Answer(frozenset(codes), **{"error": ServerError, "retry": "never", **row})
+    return CloseCause(frozenset(codes), **{"error": ServerError, "retry": "never", **row})
 
 
-def denied(**row: Any) -> Answer:
+def denied(**row: Any) -> CloseCause:
     """The credential is refused."""
     return refused(**{"error": AuthError, **row})
 
 
-def busy(*codes: int, **row: Any) -> Answer:
+def busy(*codes: int, **row: Any) -> CloseCause:
     """Quota or overload: a pause helps."""
     return refused(*codes, **{"error": QuotaError, "retry": "later", **row})
 
 
-def lost(*codes: int, **row: Any) -> Answer:
+def lost(*codes: int, **row: Any) -> CloseCause:
     """The connection is over, and the session may go on with another."""
     return refused(*codes, retry="resume", **row)
 
 
-def failed(*codes: int, **row: Any) -> Answer:
+def failed(*codes: int, **row: Any) -> CloseCause:
     """The service failed: a pause may help."""
     return refused(*codes, retry="later", **row)

@@ -9,14 +9,14 @@ from __future__ import annotations
 import re
 
 from ..errors import LivecliError, ServerError
-from .close_cause import DOCUMENTED, GUESSED, Answer, Situation, busy, denied, failed, lost, refused
+from .close_cause import DOCUMENTED, GUESSED, CloseCause, CloseContext, busy, denied, failed, lost, refused
 from .platform import Platform
 
 
 # From a close to the error it means: the first answer of the table that fits, with what is known filled in. Pure.
-def explain(code: int, reason: str, situation: Situation) -> LivecliError:
+def explain(code: int, reason: str, situation: CloseContext) -> LivecliError:
     """The error that a close with `code` and `reason` means before the run's end."""
-    answer = answer_to(code, reason, situation)
+    answer = cause_of(code, reason, situation)
     found = re.search(answer.pattern, reason, re.IGNORECASE)
     facts = situation.facts() | (found.groupdict("") if found else {})
     what = "the connection was lost without a close" if code == 1006 else f"the server closed the session ({code})"
@@ -33,7 +33,7 @@ def explain(code: int, reason: str, situation: Situation) -> LivecliError:
     return error
 
 
-def answer_to(code: int, reason: str, situation: Situation) -> Answer:
+def cause_of(code: int, reason: str, situation: CloseContext) -> CloseCause:
     """The row of the table for this close; there is one for every close."""
     return next(answer for answer in TABLE if answer.fits(code, reason, situation))
 
@@ -275,4 +275,4 @@ ANY_REASON = (
 )
 """What remains: these tell no more than the code does."""
 
-TABLE: tuple[Answer, ...] = CREDENTIALS + LOAD + MODELS + SETUPS + BREAKS + ANY_REASON
+TABLE: tuple[CloseCause, ...] = CREDENTIALS + LOAD + MODELS + SETUPS + BREAKS + ANY_REASON

@@ -60,7 +60,7 @@ _RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
 
 
 @record
-class Wanted:
+class Target:
     """What the flags said; None is not said. With `local`, `base_url` is the embedded emulator's."""
 
     platform: Platform | None = None
@@ -100,7 +100,7 @@ class Endpoint:
 
 
 def choose_platform(
-    wanted: Wanted, environ: Environment, *, has_key: bool, has_ephemeral_token: bool = False
+    wanted: Target, environ: Environment, *, has_key: bool, has_ephemeral_token: bool = False
 ) -> tuple[Platform, str]:
     """The platform, and the reason in a few words."""
     if wanted.platform:
@@ -122,7 +122,7 @@ def choose_platform(
     return Platform.VERTEX, "the default"
 
 
-def base_url(wanted: Wanted, environ: Environment, platform: Platform) -> SplitResult | None:
+def base_url(wanted: Target, environ: Environment, platform: Platform) -> SplitResult | None:
     """The URL that stands in for Google's, checked, with its scheme made ws or wss; None where none is named."""
     named = [("--base-url", wanted.base_url or (LOCAL_BASE_URL if wanted.local else None))]
     if not wanted.local:
@@ -144,7 +144,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def build(
-    wanted: Wanted,
+    wanted: Target,
     environ: Environment,
     platform: Platform,
     *,
@@ -186,7 +186,7 @@ def checked(what: str, text: str) -> str:
     raise UsageError(f"this cannot be the name of a {what}: {text[:60]!r}")
 
 
-def _project(wanted: Wanted, environ: Environment, own: str | None, *, local: bool) -> str:
+def _project(wanted: Target, environ: Environment, own: str | None, *, local: bool) -> str:
     named = wanted.project or _part_of_resource("project", wanted, environ)
     if not wanted.local:
         named = named or value(environ, "GOOGLE_CLOUD_PROJECT") or own
@@ -198,18 +198,18 @@ def _project(wanted: Wanted, environ: Environment, own: str | None, *, local: bo
     )
 
 
-def _location(wanted: Wanted, environ: Environment) -> str:
+def _location(wanted: Target, environ: Environment) -> str:
     named = wanted.location or _part_of_resource("location", wanted, environ)
     return checked("location", named or value(environ, "GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION)
 
 
-def _part_of_resource(part: str, wanted: Wanted, environ: Environment) -> str | None:
+def _part_of_resource(part: str, wanted: Target, environ: Environment) -> str | None:
     """The project or location inside a model given as a full resource name, since only they can serve it."""
     match = re.match(_RESOURCE, wanted.model or value(environ, "LIVECLI_MODEL") or "")
     return match[part] if match else None
 
 
-def _version(wanted: Wanted, environ: Environment, platform: Platform) -> str:
+def _version(wanted: Target, environ: Environment, platform: Platform) -> str:
     named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or VERSIONS[platform]
     return BETA_VERSIONS[platform] if named == "beta" else checked("version of the API", named)
 

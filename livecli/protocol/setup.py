@@ -22,7 +22,7 @@ class Activity(StrEnum):
 
 
 @record
-class Configuration:
+class SetupOptions:
     """The options of a session. None leaves the choice to the service.
 
     `extra` is JSON in the wire's spelling that is merged over everything else. `activity` None says nothing about
@@ -45,7 +45,7 @@ class Configuration:
     endless: bool = False
 
 
-def setup(endpoint: Endpoint, wanted: Configuration) -> events.Setup:
+def setup(endpoint: Endpoint, wanted: SetupOptions) -> events.Setup:
     """The Setup event for `endpoint`'s model.
 
     Turn coverage is said explicitly with manual activity: one default on the service leaves the audio out of the turn.
@@ -81,7 +81,7 @@ def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
     return messages.SessionResumptionConfig(transparent=endpoint.platform is Platform.VERTEX or None)
 
 
-def _realtime(wanted: Configuration) -> messages.RealtimeInputConfig | None:
+def _realtime(wanted: SetupOptions) -> messages.RealtimeInputConfig | None:
     from . import messages
 
     if wanted.activity is Activity.MANUAL:
@@ -94,7 +94,7 @@ def _realtime(wanted: Configuration) -> messages.RealtimeInputConfig | None:
     return None
 
 
-def _tools(wanted: Configuration) -> list[messages.Tool]:
+def _tools(wanted: SetupOptions) -> list[messages.Tool]:
     from . import messages
 
     search = [messages.Tool(google_search={})] if wanted.search else []
@@ -102,7 +102,7 @@ def _tools(wanted: Configuration) -> list[messages.Tool]:
     return [*search, *functions]
 
 
-def _speech(wanted: Configuration) -> messages.SpeechConfig | None:
+def _speech(wanted: SetupOptions) -> messages.SpeechConfig | None:
     from . import messages
     from .models import voice_named
 

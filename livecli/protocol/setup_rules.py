@@ -18,7 +18,7 @@ from .models import VOICES, Model, Platform, Proactivity, Thinking
 
 
 @dataclass(frozen=True)
-class Suspect:
+class SetupRule:
     """`path` is the field in JSON, `why` what is wrong with it (`{model}` to be filled in).
 
     `certain`: the service refuses it for sure, and so does the emulator.
@@ -30,7 +30,7 @@ class Suspect:
     certain: bool = True
 
 
-def suspects(setup: dict[str, Any], model: Model, platform: Platform) -> Iterator[tuple[str, str]]:
+def matching_rules(setup: dict[str, Any], model: Model, platform: Platform) -> Iterator[tuple[str, str]]:
     """(path, why) of the fields to blame, the surest first."""
     try:
         asked = msgspec.convert(camel_keys(setup), Setup, strict=False)
@@ -113,47 +113,47 @@ def _behavior(setup: Setup, model: Model, platform: Platform) -> bool:
     return any(way not in (None, "UNSPECIFIED", *model.calling) for way in ways)
 
 
-SUSPECTS: tuple[Suspect, ...] = (
-    Suspect("generationConfig.thinkingConfig", "{model} takes no thinkingConfig", _any_thinking),
-    Suspect(
+SUSPECTS: tuple[SetupRule, ...] = (
+    SetupRule("generationConfig.thinkingConfig", "{model} takes no thinkingConfig", _any_thinking),
+    SetupRule(
         "generationConfig.thinkingConfig.thinkingBudget", "{model} thinks by level, not by budget", _thinking_budget
     ),
-    Suspect("generationConfig.thinkingConfig.thinkingLevel", "{model} knows no such thinkingLevel", _thinking_level),
-    Suspect(
+    SetupRule("generationConfig.thinkingConfig.thinkingLevel", "{model} knows no such thinkingLevel", _thinking_level),
+    SetupRule(
         "generationConfig.speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName",
         "no voice is called so (the case of its letters counts)",
         _voice,
     ),
-    Suspect("generationConfig.enableAffectiveDialog", "{model} has no affective dialog", _affective_dialog),
-    Suspect("proactivity", "{model} takes no such proactivity", _proactivity),
-    Suspect("realtimeInputConfig.turnCoverage", "Vertex AI refuses this turnCoverage", _coverage),
-    Suspect("tools", "{model} runs no code and reads no URL", _code_tools),
-    Suspect("tools", "{model} does not call functions with this behavior", _behavior),
-    Suspect(
+    SetupRule("generationConfig.enableAffectiveDialog", "{model} has no affective dialog", _affective_dialog),
+    SetupRule("proactivity", "{model} takes no such proactivity", _proactivity),
+    SetupRule("realtimeInputConfig.turnCoverage", "Vertex AI refuses this turnCoverage", _coverage),
+    SetupRule("tools", "{model} runs no code and reads no URL", _code_tools),
+    SetupRule("tools", "{model} does not call functions with this behavior", _behavior),
+    SetupRule(
         "generationConfig.responseModalities",
         "one modality is the rule",
         lambda setup, model, platform: len(_generation(setup).response_modalities) > 1,
         certain=False,
     ),
-    Suspect(
+    SetupRule(
         "avatarConfig",
         "avatars are for gemini-3.8-live on Vertex AI",
         lambda setup, model, platform: setup.avatar_config is not None,
         certain=False,
     ),
-    Suspect(
+    SetupRule(
         "explicitVadSignal",
         "the Developer API is not known to take explicitVadSignal",
         lambda setup, model, platform: platform is Platform.DEVELOPER and setup.explicit_vad_signal is not None,
         certain=False,
     ),
-    Suspect(
+    SetupRule(
         "sessionResumption.handle",
         "a handle expires, after two hours on the Developer API",
         lambda setup, model, platform: bool(setup.session_resumption and setup.session_resumption.handle),
         certain=False,
     ),
-    Suspect(
+    SetupRule(
         "generationConfig.speechConfig.languageCode",
         "native audio models choose the language themselves and may refuse the code",
         lambda setup, model, platform: bool(_speech(setup).language_code),

@@ -11,7 +11,7 @@ RATE_SECONDS = 10.0
 """Over how long the rate of now is taken."""
 
 
-class Tally:
+class BatchStats:
     """Of `total` runs. `failed` counts by exit status; those that were interrupted are neither done nor failed."""
 
     def __init__(self, total: int, now: float) -> None:

@@ -59,7 +59,7 @@ class Gaps:
 
 
 @dataclass(eq=False, repr=False, slots=True)
-class Flow:
+class FlowStats:
     """Audio in one direction. Sizes in bytes, times in seconds."""
 
     chunks: int = 0
@@ -101,7 +101,7 @@ class Flow:
             if self.peak > SILENCE_PEAK:
                 return
 
-    def copy(self) -> Flow:
+    def copy(self) -> FlowStats:
         """As it is now."""
         return replace(self, gaps=self.gaps.copy())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import LivecliError
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
-from .stats import Flow
+from .stats import FlowStats
 
 if TYPE_CHECKING:
     from ..protocol.grounding import Citation
@@ -22,8 +22,8 @@ SUMMARY_SCHEMA = "livecli/summary@1"
 class TransferStats:
     """Everything that is counted in a run, while it is."""
 
-    sent: Flow = field(default_factory=Flow)
-    received: Flow = field(default_factory=Flow)
+    sent: FlowStats = field(default_factory=FlowStats)
+    received: FlowStats = field(default_factory=FlowStats)
     messages: int = 0
     asked_at: float | None = None
     """When the chunk with the input's last sample, or the text, was sent."""
@@ -183,11 +183,11 @@ def error_json(error: LivecliError) -> dict[str, Any]:
     }
 
 
-def _flow_json(flow: Flow) -> dict[str, Any]:
+def _flow_json(flow: FlowStats) -> dict[str, Any]:
     return {"chunks": flow.chunks, "bytes": flow.bytes, "audio_seconds": round(flow.audio_seconds, 4)}
 
 
-def _span(flow: Flow) -> float | None:
+def _span(flow: FlowStats) -> float | None:
     return None if flow.first_at is None or flow.last_at is None else flow.last_at - flow.first_at
 
 

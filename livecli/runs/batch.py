@@ -13,23 +13,23 @@ from dataclasses import replace
 from ..client.open import resolved
 from ..credentials import Credential
 from ..process.run import interruption
-from ..protocol.endpoint import Endpoint, Wanted
+from ..protocol.endpoint import Endpoint, Target
 from ..record import record
 from ..report.reporter import Reporter, Reporters
 from ..report.summary import Summary
-from .rate import Entry, Starts
-from .request import Question, ask
+from .rate import AdaptiveRate, RateTicket
+from .request import Request, ask
 
 FILES_A_SESSION = 3
 """Its socket, its input and its reply."""
 FILES_BESIDES = 64
 
-TellOf = Callable[[Question], Reporter]
+TellOf = Callable[[Request], Reporter]
 """Who is told of this one."""
 
 
 @record
-class Pace:
+class BatchLimits:
     """`jobs` sessions at once, started at `connect_rate` a second at the most."""
 
     jobs: int
@@ -42,7 +42,7 @@ def files_open(sessions: int) -> int:
 
 
 async def ask_all(
-    questions: Sequence[Question], wanted: Wanted, told: Reporter, told_of: TellOf, pace: Pace
+    questions: Sequence[Request], wanted: Target, told: Reporter, told_of: TellOf, pace: BatchLimits
 ) -> list[int]:
     """Ask all of them; their exit statuses, in the order in which they ended. `told` hears what concerns them all.
 
@@ -76,18 +76,18 @@ class _Crowd:
     """`left` are the questions that nobody has taken yet, `statuses` those of the ones that are over."""
 
     def __init__(
-        self, questions: Sequence[Question], wanted: Wanted, told: Reporter, told_of: TellOf, pace: Pace
+        self, questions: Sequence[Request], wanted: Target, told: Reporter, told_of: TellOf, pace: BatchLimits
     ) -> None:
-        self.left: Iterator[Question] = iter(questions)
+        self.left: Iterator[Request] = iter(questions)
         self.statuses: list[int] = []
         self._wanted, self._told_of = wanted, told_of
-        self._starts = Starts(pace.connect_rate, asyncio.get_running_loop().time, asyncio.sleep, told.remark)
-        self._resolved = Resolved()
+        self._starts = AdaptiveRate(pace.connect_rate, asyncio.get_running_loop().time, asyncio.sleep, told.remark)
+        self._resolved = SharedCredential()
 
     async def work(self) -> None:
         """One question after another."""
         for question in self.left:
-            entry = Entry(self._starts)
+            entry = RateTicket(self._starts)
             reporter = Reporters(_Door(entry), self._told_of(question))
             try:
                 await entry.admit()
@@ -102,7 +102,7 @@ class _Crowd:
 class _Door(Reporter):
     """Lets the rate of the starts know how this one went."""
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: RateTicket) -> None:
         self._entry = entry
 
     def connected(self, summary: Summary) -> None:
@@ -113,14 +113,14 @@ class _Door(Reporter):
             self._entry.failed(summary.error)
 
 
-class Resolved:
+class SharedCredential:
     """Where to connect and with what, found out once for all: a credential's token is then fetched once, too."""
 
     def __init__(self) -> None:
         self._found: tuple[Endpoint, Credential] | None = None
         self._asking = asyncio.Lock()
 
-    async def __call__(self, wanted: Wanted) -> tuple[Endpoint, Credential]:
+    async def __call__(self, wanted: Target) -> tuple[Endpoint, Credential]:
         """Raises as `credentials.resolve` does, each time anew: an error belongs to one question."""
         async with self._asking:
             if self._found is None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..cli.checks import check_replies
 from ..errors import FileError, UsageError
 from ..record import record
-from .request import Question
+from .request import Request
 
 
 # Several inputs of `send`: which they are, where their replies go, and which of them are to be asked here and now.
@@ -26,7 +26,7 @@ class Choice:
     folder: str | None
 
 
-def questions(choice: Choice, like: Question, remark: Callable[[str], None], *, rehearsal: bool) -> list[Question]:
+def questions(choice: Choice, like: Request, remark: Callable[[str], None], *, rehearsal: bool) -> list[Request]:
     """One for each input that is to be asked, else `like` that one. The folder for the replies is made.
 
     That no two replies share a name is checked for all of the list, whatever the shard. Raises UsageError and FileError
@@ -51,11 +51,11 @@ def questions(choice: Choice, like: Question, remark: Callable[[str], None], *, 
     return asked
 
 
-def _reply_in_folder(folder: str | None, name: str | None, like: Question) -> str | None:
+def _reply_in_folder(folder: str | None, name: str | None, like: Request) -> str | None:
     """The reply of one of several inputs: NAME.reply.wav in the folder that -o names."""
     if folder is None:
         return None
-    own = Question(name, raw_output=like.raw_output).reply
+    own = Request(name, raw_output=like.raw_output).reply
     return os.path.join(folder, own)  # noqa: PTH118 - "./x" stays as typed
 
 

@@ -22,7 +22,7 @@ LOOK_SECONDS = 1.0
 """How often a start that waits looks whether the rate has changed."""
 
 
-class Starts:
+class AdaptiveRate:
     """`per_second` is the rate now, `wanted` at the most. `told` hears of each fall, and when all of it is back."""
 
     def __init__(
@@ -71,10 +71,10 @@ class Starts:
             self._told(f"sessions start at {self.wanted:g} a second again")
 
 
-class Entry:
+class RateTicket:
     """The way in of one session: `admit` before the first attempt, `pause` before each further one."""
 
-    def __init__(self, starts: Starts) -> None:
+    def __init__(self, starts: AdaptiveRate) -> None:
         self._starts = starts
         self._number = 0
 

@@ -9,17 +9,17 @@ from dataclasses import field, replace
 from pathlib import Path
 
 from ..client.open import Resolve, Timeouts, open_line, resolved
-from ..client.sender import Sending
-from ..client.turn import Exchange
+from ..client.sender import SendOptions
+from ..client.turn import Turn
 from ..errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from ..media.file_source import SAMPLE, FileSource, open_source_patiently
 from ..media.pcm import AudioSink, Tee, rechunk
-from ..media.reply import Reply, open_reply_patiently, same_file
+from ..media.reply import ReplyWriter, open_reply_patiently, same_file
 from ..process.run import interruption
 from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
-from ..protocol.endpoint import Endpoint, Wanted
-from ..protocol.setup import Activity, Configuration, setup
+from ..protocol.endpoint import Endpoint, Target
+from ..protocol.setup import Activity, SetupOptions, setup
 from ..record import record
 from ..report.reporter import Reporter
 from ..report.summary import Summary
@@ -31,7 +31,7 @@ ENDLESS_FROM_SECONDS = 600.0
 
 
 @record
-class Question:
+class Request:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 
     `images` are files that are shown with it; `toolbox` is what the model may call, and `confirm` asks before it does.
@@ -45,8 +45,8 @@ class Question:
     raw_rate: int | None = None
     play: bool = False
     devices: Sequence[str] = ()
-    sending: Sending = field(default_factory=Sending)
-    configuration: Configuration = field(default_factory=Configuration)
+    sending: SendOptions = field(default_factory=SendOptions)
+    configuration: SetupOptions = field(default_factory=SetupOptions)
     timeouts: Timeouts = field(default_factory=Timeouts)
     images: tuple[str, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
@@ -80,7 +80,7 @@ class Question:
         return setup(endpoint, asked)
 
 
-async def ask(question: Question, wanted: Wanted, reporter: Reporter, resolving: Resolve = resolved) -> Summary:
+async def ask(question: Request, wanted: Target, reporter: Reporter, resolving: Resolve = resolved) -> Summary:
     """Ask `question` and keep the reply. Whatever goes wrong is the summary's `error`, and is told to `reporter`.
 
     Raises UsageError where the options contradict one another. When the task is cancelled, what came of the reply is
@@ -111,7 +111,7 @@ async def ask(question: Question, wanted: Wanted, reporter: Reporter, resolving:
 
 
 async def _ask_or_bisect(
-    question: Question, wanted: Wanted, summary: Summary, reporter: Reporter, resolving: Resolve
+    question: Request, wanted: Target, summary: Summary, reporter: Reporter, resolving: Resolve
 ) -> None:
     try:
         await _ask(question, wanted, summary, reporter, resolving)
@@ -125,7 +125,7 @@ async def _ask_or_bisect(
         raise
 
 
-async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: Reporter, resolving: Resolve) -> None:
+async def _ask(question: Request, wanted: Target, summary: Summary, reporter: Reporter, resolving: Resolve) -> None:
     async with AsyncExitStack() as stack:
         source = await _input(question, stack)
         pictures = await _pictures(question)
@@ -146,7 +146,7 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         summary.note_opened(line.first.session_id, line.first.timings.connect, line.first.timings.setup)
         reporter.connected(summary)
         sink = Tee(*heard, reply)
-        exchange = Exchange(line, sink, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
+        exchange = Turn(line, sink, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
         if source is None:
             asking = exchange.type(question.text or "", pictures)
         else:
@@ -155,7 +155,7 @@ async def _ask(question: Question, wanted: Wanted, summary: Summary, reporter: R
         _check_answer(opening, reply, summary, reporter)
 
 
-async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None:
+async def _input(question: Request, stack: AsyncExitStack) -> FileSource | None:
     if question.text is not None:
         return None
     if question.input is not None and question.reply != "-" and same_file(question.reply, question.input):
@@ -164,7 +164,7 @@ async def _input(question: Question, stack: AsyncExitStack) -> FileSource | None
     return stack.enter_context(await open_source_patiently(name, raw_rate=question.raw_rate))
 
 
-async def _pictures(question: Question) -> list[events.Image]:
+async def _pictures(question: Request) -> list[events.Image]:
     if not question.images:
         return []
     from ..media.images import open_image
@@ -172,20 +172,20 @@ async def _pictures(question: Question) -> list[events.Image]:
     return [await asyncio.to_thread(open_image, path) for path in question.images]
 
 
-async def _heard(question: Question, stack: AsyncExitStack, reporter: Reporter) -> list[AudioSink]:
+async def _heard(question: Request, stack: AsyncExitStack, reporter: Reporter) -> list[AudioSink]:
     if not question.play:
         return []
-    from ..media.speaker_sink import playing
+    from ..media.speaker_sink import play_reply
 
-    return [await stack.enter_async_context(playing(question.devices, reporter))]
+    return [await stack.enter_async_context(play_reply(question.devices, reporter))]
 
 
-async def _output(question: Question) -> Reply:
+async def _output(question: Request) -> ReplyWriter:
     return await open_reply_patiently(question.reply, raw=question.raw_output)
 
 
 @contextmanager
-def _kept(reply: Reply, summary: Summary) -> Iterator[Reply]:
+def _kept(reply: ReplyWriter, summary: Summary) -> Iterator[ReplyWriter]:
     """The reply takes its final name at the end of the block; after a failure what came of it stays beside that."""
     try:
         yield reply
@@ -202,13 +202,13 @@ def _say_what_was_kept(summary: Summary) -> None:
         summary.error.message += f"; what came of the reply is in {summary.output}"
 
 
-def _check_answer(opening: events.Setup, reply: Reply, summary: Summary, reporter: Reporter) -> None:
+def _check_answer(opening: events.Setup, reply: ReplyWriter, summary: Summary, reporter: Reporter) -> None:
     from ..client.diagnosis import (
-        signs_of_truncation,
         silence_sent,  # here: a start need not wait for what judges its end
+        truncation_warnings,
     )
 
-    for sign in signs_of_truncation(summary.stats):
+    for sign in truncation_warnings(summary.stats):
         reporter.warning(sign)
     if _asks_for_audio(opening) and not reply.has_audio:
         reason = summary.stats.turn_reason
@@ -226,7 +226,7 @@ def _asks_for_audio(opening: events.Setup) -> bool:
     return True
 
 
-async def rehearse(question: Question, wanted: Wanted) -> str:
+async def dry_run(question: Request, wanted: Target) -> str:
     """What `ask` would send, as text: request, headers with secrets elided, setup and first frame of audio or text.
 
     Connects nowhere, and refreshes no token.
@@ -237,9 +237,9 @@ async def rehearse(question: Question, wanted: Wanted) -> str:
         endpoint, credential = await resolved(wanted)
         said: list[events.Event] = [question.setup(endpoint, source.seconds if source else 0.0)]
         if source is None:
-            from ..client.sender import written
+            from ..client.sender import text_turn
 
-            said += written(endpoint.model, question.text or "", pictures)
+            said += text_turn(endpoint.model, question.text or "", pictures)
         else:
             if question.sending.activity is Activity.MANUAL:
                 said.append(events.ActivityStart())

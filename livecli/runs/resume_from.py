@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from ..errors import FileError
 
 if TYPE_CHECKING:
-    from .request import Question
+    from .request import Request
 
 
-def unanswered(questions: Sequence[Question], path: str, remark: Callable[[str], None]) -> list[Question]:
+def unanswered(questions: Sequence[Request], path: str, remark: Callable[[str], None]) -> list[Request]:
     """Those that have no line in `path` that says they succeeded, or whose reply is not where it was written.
 
     It is read as it is now: the lines of this run may be appended to it. Lines that are none, as of a run that was
@@ -43,7 +43,7 @@ def _succeeded(line: bytes) -> tuple[str | None, str | None]:
     return None, None
 
 
-def _is_there(question: Question, answered: dict[str, str | None]) -> bool:
+def _is_there(question: Request, answered: dict[str, str | None]) -> bool:
     name = os.path.abspath(question.name)  # noqa: PTH100
     if question.name == "-" or name not in answered:
         return False

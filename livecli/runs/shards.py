@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from .request import Question
+    from .request import Request
 
 HINT = "I/N, I from 0 to N-1; or auto"
 
@@ -22,7 +22,7 @@ class Shard:
     index: int
     count: int
 
-    def of(self, questions: Sequence[Question], remark: Callable[[str], None]) -> list[Question]:
+    def of(self, questions: Sequence[Request], remark: Callable[[str], None]) -> list[Request]:
         """Every `count`-th of them. They are sorted by name first, by code point: whatever lists them, and in which
         order, the shards fit together.
         """

@@ -21,7 +21,7 @@ import shlex
 from typing import Any
 
 from .. import toml_reader
-from ..toml_reader import Mistake, Path
+from ..toml_reader import LineError, Path
 from .toolbox import NAME, NAME_HINT, TIMEOUT_SECONDS, UNDESCRIBED, Tool, why_not
 
 KEYS = ("name", "description", "parameters", "command", "timeout", "blocking", "scheduling")
@@ -47,7 +47,7 @@ class _Reader(toml_reader.Reader):
         if isinstance(tools, dict):
             self.wrong(["tool"], "a tool is written with two brackets: [[tool]]")
         if not tools:
-            raise Mistake(1, "there is no [[tool]] in it", hint="write [[tool]], and under it a name and a command")
+            raise LineError(1, "there is no [[tool]] in it", hint="write [[tool]], and under it a name and a command")
         return tuple(self._tool(tool, ["tool", n]) for n, tool in enumerate(self.expect(tools, list, ["tool"])))
 
     def _tool(self, value: Any, path: Path) -> Tool:

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from livecli.chat.chat import open_chat
-from livecli.chat.options import Options
-from livecli.chat.recordings import Takes
-from livecli.chat.voice import Sounding
-from livecli.protocol.endpoint import Wanted
+from livecli.chat.options import ChatOptions
+from livecli.chat.recordings import Recordings
+from livecli.chat.voice import Voice
+from livecli.protocol.endpoint import Target
 from livecli.report.reporter import Reporter
 
 SECONDS_AT_MOST = 20
@@ -45,11 +45,11 @@ def chat():
 
     @asynccontextmanager
     async def opened(url, *, told=None, folder=None, sounding=None, model=None, **options):
-        told, takes = told or Told(), Takes(folder)
-        heard = Sounding(takes, told, **(sounding or {}))
-        wanted = Wanted(base_url=url, model=model)
+        told, takes = told or Told(), Recordings(folder)
+        heard = Voice(takes, told, **(sounding or {}))
+        wanted = Target(base_url=url, model=model)
         try:
-            async with asyncio.timeout(55), open_chat(Options(wanted, **options), heard, takes, told) as made:
+            async with asyncio.timeout(55), open_chat(ChatOptions(wanted, **options), heard, takes, told) as made:
                 made.told = told
                 yield made
         finally:

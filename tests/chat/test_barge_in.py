@@ -10,7 +10,7 @@ import pytest
 from livecli.emulator.core.behaviour import Say
 from livecli.media.speaker import Speaker
 from livecli.protocol import events
-from livecli.protocol.setup import Activity, Configuration
+from livecli.protocol.setup import Activity, SetupOptions
 from tests.chat.conftest import Told, settled
 from tests.end_to_end.conftest import tone
 from tests.serving import serving
@@ -50,7 +50,7 @@ def handed(monkeypatch):
     return calls
 
 
-SPOKEN = Configuration(activity=Activity.AUTO)
+SPOKEN = SetupOptions(activity=Activity.AUTO)
 
 
 async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted(chat, sound_server, handed):

@@ -7,15 +7,15 @@ import pytest
 from livecli.errors import FileError, UsageError
 from livecli.media import devices
 from livecli.media.device_choice import named
-from livecli.media.devices import Device, Kind
+from livecli.media.devices import Device, DeviceKind
 
 HEADSET = "USB Headset"
 ALL = [
-    Device(0, "Loudspeakers", Kind.PLAYBACK, is_default=True),
-    Device(1, HEADSET, Kind.PLAYBACK),
-    Device(2, "Built-in", Kind.CAPTURE, is_default=True),
-    Device(3, HEADSET, Kind.CAPTURE),
-    Device(4, "Camera", Kind.CAPTURE),
+    Device(0, "Loudspeakers", DeviceKind.PLAYBACK, is_default=True),
+    Device(1, HEADSET, DeviceKind.PLAYBACK),
+    Device(2, "Built-in", DeviceKind.CAPTURE, is_default=True),
+    Device(3, HEADSET, DeviceKind.CAPTURE),
+    Device(4, "Camera", DeviceKind.CAPTURE),
 ]
 
 
@@ -50,7 +50,7 @@ async def test_a_word_that_means_nothing_is_refused(there):
 
 
 async def test_without_a_device_of_the_kind(there):
-    there[:] = [device for device in ALL if device.kind is Kind.CAPTURE]
+    there[:] = [device for device in ALL if device.kind is DeviceKind.CAPTURE]
     with pytest.raises(FileError, match="there is no speaker here"):
         await named("PLAYBACK", [])
     assert await named("PLAYBACK", [], strict=False) == (None, None)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.chat.recordings import Takes
-from livecli.chat.transcript import Entry
+from livecli.chat.recordings import Recordings
+from livecli.chat.transcript import TranscriptEntry
 from livecli.errors import FileError
 from tests.end_to_end.conftest import read_wav
 
 
 def test_without_a_folder_and_a_speaker_it_goes_nowhere(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    takes = Takes()
+    takes = Recordings()
     with takes.sink() as sink:
         sink.write(bytes(100), 24_000)
         assert sink.rewind(sink.mark())
-    takes.write(Entry("a", "b"))
+    takes.write(TranscriptEntry("a", "b"))
     takes.hush()
     takes.finish()
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 
 
 def test_each_turn_has_a_file_of_its_own_while_two_are_under_way(tmp_path):
-    takes = Takes(str(tmp_path / "kept"))
+    takes = Recordings(str(tmp_path / "kept"))
     with takes.sink() as first:
         first.write(bytes(480), 24_000)
         with takes.sink() as second:
@@ -33,7 +33,7 @@ def test_each_turn_has_a_file_of_its_own_while_two_are_under_way(tmp_path):
 
 
 def test_a_turn_without_sound_leaves_no_file_and_one_that_fails_its_part(tmp_path):
-    takes = Takes(str(tmp_path / "kept"))
+    takes = Recordings(str(tmp_path / "kept"))
     with takes.sink():
         pass
     with pytest.raises(ZeroDivisionError), takes.sink() as sink:
@@ -44,7 +44,7 @@ def test_a_turn_without_sound_leaves_no_file_and_one_that_fails_its_part(tmp_pat
 
 def test_what_an_earlier_conversation_left_is_not_replaced(tmp_path):
     (tmp_path / "turn-041.wav").write_bytes(b"old")
-    takes = Takes(str(tmp_path))
+    takes = Recordings(str(tmp_path))
     with takes.sink() as sink:
         sink.write(bytes(480), 24_000)
     assert (tmp_path / "turn-041.wav").read_bytes() == b"old"
@@ -52,8 +52,8 @@ def test_what_an_earlier_conversation_left_is_not_replaced(tmp_path):
 
 
 def test_a_folder_that_goes_away_is_an_error(tmp_path):
-    takes = Takes(str(tmp_path / "kept"))
+    takes = Recordings(str(tmp_path / "kept"))
     (tmp_path / "kept/conversation.md").unlink()
     (tmp_path / "kept").rmdir()
     with pytest.raises(FileError, match="cannot write"):
-        takes.write(Entry("a", "b"))
+        takes.write(TranscriptEntry("a", "b"))

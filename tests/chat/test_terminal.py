@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.emulator.server import running
 from tests.breaking import breaking
@@ -60,7 +60,7 @@ then = ["found: over there."]
 
 def options(script: str = SCRIPT) -> dict[str, object]:
     turns = read_script(script, lambda path: [])
-    return {"behaviour": lambda: Scripted(turns)}
+    return {"behaviour": lambda: ScriptedBehaviour(turns)}
 
 
 @pytest.fixture

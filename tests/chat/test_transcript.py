@@ -6,44 +6,44 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecli.chat import transcript
-from livecli.chat.transcript import Entry, Record
+from livecli.chat.transcript import Transcript, TranscriptEntry
 
 
 def test_a_fresh_session_is_told_who_said_what():
-    said = Record()
-    for entry in (Entry("hello", "hi"), Entry("", "are you there?"), Entry("yes", "")):
+    said = Transcript()
+    for entry in (TranscriptEntry("hello", "hi"), TranscriptEntry("", "are you there?"), TranscriptEntry("yes", "")):
         said.add(entry)
     told = [(content.role, content.parts[0].text) for content in said.contents()]
     assert told == [("user", "hello"), ("model", "hi"), ("model", "are you there?"), ("user", "yes")]
 
 
 def test_the_oldest_are_forgotten_and_the_last_never():
-    said = Record()
+    said = Transcript()
     for number in range(10):
-        said.add(Entry(str(number), "x" * (transcript.LONGEST_CHARACTERS // 4)))
+        said.add(TranscriptEntry(str(number), "x" * (transcript.LONGEST_CHARACTERS // 4)))
     assert [entry.asked for entry in said.entries] == ["7", "8", "9"]
-    said.add(Entry("long", "y" * 2 * transcript.LONGEST_CHARACTERS))
+    said.add(TranscriptEntry("long", "y" * 2 * transcript.LONGEST_CHARACTERS))
     assert [entry.asked for entry in said.entries] == ["long"]
 
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30), st.booleans())))
 def test_it_never_holds_more_than_it_may(turns):
-    said = Record()
+    said = Transcript()
     for asked, answered, late in turns:
-        entry = Entry(asked, answered)
+        entry = TranscriptEntry(asked, answered)
         said.add(entry)
         if late:
-            said.amend(entry, Entry(asked, answered + "!"))
+            said.amend(entry, TranscriptEntry(asked, answered + "!"))
     assert said._characters == sum(len(entry.asked) + len(entry.said) for entry in said.entries)
 
 
 def test_what_is_known_late_replaces_the_last_that_is_alike():
-    said = Record()
-    for entry in (Entry("a", "b"), Entry("a", "b")):
+    said = Transcript()
+    for entry in (TranscriptEntry("a", "b"), TranscriptEntry("a", "b")):
         said.add(entry)
-    said.amend(Entry("a", "b"), Entry("a", "bc"))
-    said.amend(Entry("never", "said"), Entry("", ""))
+    said.amend(TranscriptEntry("a", "b"), TranscriptEntry("a", "bc"))
+    said.amend(TranscriptEntry("never", "said"), TranscriptEntry("", ""))
     assert [entry.said for entry in said.entries] == ["b", "bc"]
     said.clear()
-    said.amend(Entry("a", "b"), Entry("a", "bc"))
+    said.amend(TranscriptEntry("a", "b"), TranscriptEntry("a", "bc"))
     assert not said.contents()

@@ -8,19 +8,19 @@ import sys
 
 import pytest
 
-from livecli.chat.transcript import Entry
+from livecli.chat.transcript import TranscriptEntry
 from livecli.client.open import Timeouts
 from livecli.emulator.core.behaviour import Say
 from livecli.errors import ServerError
 from livecli.protocol import events
-from livecli.protocol.setup import Activity, Configuration
+from livecli.protocol.setup import Activity, SetupOptions
 from livecli.tools.toolbox import Tool, Toolbox
 from tests.chat.conftest import settled
 from tests.end_to_end.conftest import tone
 from tests.live_server import live_server
 from tests.serving import serving
 
-SPOKEN = Configuration(activity=Activity.AUTO)
+SPOKEN = SetupOptions(activity=Activity.AUTO)
 SILENCE = bytes(32_000)
 """A second."""
 
@@ -62,7 +62,7 @@ async def test_what_comes_after_a_turn_belongs_to_it(chat, tmp_path):
     with live_server(says_late(*late)) as server:
         async with chat(server.url, folder=str(tmp_path), timeouts=Timeouts(idle=1)) as typed:
             assert (await typed.say("one")).stats.usage == {"totalTokenCount": 7}
-            assert [*typed.record.entries] == [Entry("one", "<said> and more")]
+            assert [*typed.record.entries] == [TranscriptEntry("one", "<said> and more")]
             await typed.say("two")
             assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
             assert len(typed.told.summaries) == 2  # nothing that came late was taken for a turn

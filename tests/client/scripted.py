@@ -15,16 +15,16 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from livecli.client.resumable import Line
+from livecli.client.resumable import ResumableSession
 from livecli.client.resumption import Resumption
-from livecli.client.sender import Sending
+from livecli.client.sender import SendOptions
 from livecli.client.session import Timings
-from livecli.client.turn import Exchange
+from livecli.client.turn import Turn
 from livecli.errors import ConnectError, LivecliError, ServerError
 from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.platform import Platform
-from livecli.protocol.setup import Activity, Configuration, setup
+from livecli.protocol.setup import Activity, SetupOptions, setup
 from livecli.report.reporter import Reporter
 from livecli.report.summary import TransferStats
 from livecli.tools.toolbox import Toolbox
@@ -38,7 +38,7 @@ class Unwritable:
 
 
 Step = events.Event | float | type[events.Event] | LivecliError | Unwritable
-Ask = Callable[[Exchange], Coroutine[Any, Any, None]]
+Ask = Callable[[Turn], Coroutine[Any, Any, None]]
 
 
 def vertex(model: str = "gemini-3.8-live") -> Endpoint:
@@ -235,7 +235,7 @@ def typed(text: str = "hi", *pictures: events.Image, interrupts: bool = False) -
 
 def spoken(*blocks: bytes, pictures: Sequence[events.Image] = (), **how: Any) -> Ask:
     """A spoken question, as fast as the socket takes it where nothing else is said."""
-    sending = Sending(**{"speed": 0, "activity": Activity.MANUAL, **how})
+    sending = SendOptions(**{"speed": 0, "activity": Activity.MANUAL, **how})
     return lambda exchange: exchange.speak(Source(*blocks), sending, pictures)
 
 
@@ -265,15 +265,15 @@ class Ran:
 class Talk:
     """Several turns over one session: each event goes to the turn that is under way."""
 
-    def __init__(self, line: Line, toolbox: Toolbox | None = None) -> None:
-        self.turns: list[Exchange] = []
+    def __init__(self, line: ResumableSession, toolbox: Toolbox | None = None) -> None:
+        self.turns: list[Turn] = []
         self._line, self._toolbox = line, toolbox
         self._listener = asyncio.create_task(self._listen())
 
     async def ask(self, ask: Ask, idle: float = math.inf) -> tuple[Sink, TransferStats]:
         """Where the answer went, and its figures, once it is over."""
         sink, stats = Sink(), TransferStats()
-        exchange = Exchange(self._line, sink, stats, Told(), toolbox=self._toolbox)
+        exchange = Turn(self._line, sink, stats, Told(), toolbox=self._toolbox)
         self._line.on_checkpoint, self._line.on_rewind = exchange.keep, exchange.take_back
         self.turns.append(exchange)
         await exchange.converse(idle, ask(exchange))
@@ -302,7 +302,7 @@ async def scripted_line(
     resumes: bool = True,
     send_seconds: float = 0.0,
     open_seconds: float = 0.0,
-) -> AsyncIterator[tuple[Line, list[ScriptedSession]]]:
+) -> AsyncIterator[tuple[ResumableSession, list[ScriptedSession]]]:
     """A session over these connections; to open one more fails. Opening takes `open_seconds`."""
     sessions: list[ScriptedSession] = []
 
@@ -314,8 +314,8 @@ async def scripted_line(
         sessions.append(ScriptedSession(endpoint, opening, connections[len(sessions)], send_seconds))
         yield sessions[-1]
 
-    opening = setup(endpoint, Configuration(resumes=resumes))
-    line = Line(opened, Resumption(opening, endpoint.model), reporter, 3)  # type: ignore[arg-type]
+    opening = setup(endpoint, SetupOptions(resumes=resumes))
+    line = ResumableSession(opened, Resumption(opening, endpoint.model), reporter, 3)  # type: ignore[arg-type]
     await line.open()
     try:
         yield line, sessions
@@ -361,7 +361,7 @@ async def _run(
     )
     async with lines as (line, sessions):
         ran = Ran(sessions, sink or Sink(), told, TransferStats(), clock())
-        exchange = Exchange(line, ran.sink, ran.stats, told, **tools)
+        exchange = Turn(line, ran.sink, ran.stats, told, **tools)
         try:
             await exchange.run(ask(exchange), idle)
         except LivecliError as error:

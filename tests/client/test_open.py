@@ -15,10 +15,10 @@ import pytest
 
 from livecli.client.open import Timeouts, open_authorised, open_line, open_session, reachable, resolved
 from livecli.client.retry import Retry
-from livecli.credentials import Credential, Kind
+from livecli.credentials import Credential, CredentialKind
 from livecli.errors import AuthError, ConnectError, DeadlineError, QuotaError, ServerError, UsageError
 from livecli.protocol import events, messages
-from livecli.protocol.endpoint import Endpoint, Wanted
+from livecli.protocol.endpoint import Endpoint, Target
 from livecli.protocol.platform import Platform
 from livecli.report.reporter import Reporter
 from tests.live_server import Connection, live_server
@@ -29,8 +29,8 @@ RESUMABLE = events.Setup(
     messages.Setup(model=SETUP.body.model, session_resumption=messages.SessionResumptionConfig(transparent=True))
 )
 SECRET = "ya29.a-secret-token"
-TOKEN = Credential("a test", Kind.TOKEN, secret=SECRET)
-NO_CREDENTIAL = Credential("none", Kind.NONE)
+TOKEN = Credential("a test", CredentialKind.TOKEN, secret=SECRET)
+NO_CREDENTIAL = Credential("none", CredentialKind.NONE)
 TOLD = (messages.Content(role="user", parts=[messages.Part(text="before")]),)
 WAIT_SECONDS = 10.0
 """The bound of each wait that is expected to be short."""
@@ -120,48 +120,48 @@ class TestTimeouts:
 
 class TestResolved:
     async def test_a_url_on_loopback_needs_no_credential(self) -> None:
-        where, credential = await resolved(Wanted(base_url="http://127.0.0.1:8765"))
+        where, credential = await resolved(Target(base_url="http://127.0.0.1:8765"))
         assert where.url.startswith("ws://127.0.0.1:8765/ws/google.cloud.aiplatform.v1.")
         assert (where.platform, where.model, credential.headers()) == (Platform.VERTEX, MODEL, {})
 
     async def test_the_environment_is_the_process_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", SECRET)
         monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "a-project")
-        where, credential = await resolved(Wanted())
+        where, credential = await resolved(Target())
         assert where.project == "a-project"
         assert credential.headers() == {"Authorization": f"Bearer {SECRET}"}
 
     async def test_its_errors_are_raised(self) -> None:
         with pytest.raises(AuthError) as no_credential:
-            await resolved(Wanted(platform=Platform.DEVELOPER))
+            await resolved(Target(platform=Platform.DEVELOPER))
         assert no_credential.value.exit_status == 4
         with pytest.raises(UsageError) as no_url:
-            await resolved(Wanted(base_url="gopher://127.0.0.1"))
+            await resolved(Target(base_url="gopher://127.0.0.1"))
         assert no_url.value.exit_status == 2
 
     async def test_the_loop_runs_on_while_it_asks(self, monkeypatch: pytest.MonkeyPatch) -> None:
         has_run = threading.Event()
 
-        def asks(wanted: Wanted, environ: Any) -> tuple[Endpoint, Credential]:
+        def asks(wanted: Target, environ: Any) -> tuple[Endpoint, Credential]:
             assert has_run.wait(WAIT_SECONDS), "the loop is blocked"
             return endpoint("ws://127.0.0.1:1"), NO_CREDENTIAL
 
         monkeypatch.setattr("livecli.client.open.resolve", asks)
-        resolving = asyncio.create_task(resolved(Wanted()))
+        resolving = asyncio.create_task(resolved(Target()))
         asyncio.get_running_loop().call_soon(has_run.set)
         assert await resolving == (endpoint("ws://127.0.0.1:1"), NO_CREDENTIAL)
 
 
 class TestReachable:
     async def test_what_is_not_local_is_left_as_it_is(self) -> None:
-        wanted = Wanted(base_url="wss://live.test", model="m")
+        wanted = Target(base_url="wss://live.test", model="m")
         async with reachable(wanted) as found:
             assert found is wanted
 
     async def test_local_is_an_emulator_that_runs_as_long_as_the_block(self) -> None:
-        wanted = Wanted(local=True, model=MODEL, project="p")
+        wanted = Target(local=True, model=MODEL, project="p")
         async with reachable(wanted) as found:
-            assert found == Wanted(local=True, model=MODEL, project="p", base_url=found.base_url)
+            assert found == Target(local=True, model=MODEL, project="p", base_url=found.base_url)
             assert is_listening(found.base_url or "")
             where, credential = await resolved(found)
             async with open_authorised(where, credential, SETUP, Timeouts(), Reporter()) as session:
@@ -170,7 +170,7 @@ class TestReachable:
 
     async def test_it_is_stopped_where_the_block_fails(self) -> None:
         with pytest.raises(ZeroDivisionError):
-            async with reachable(Wanted(local=True)) as found:
+            async with reachable(Target(local=True)) as found:
                 raise ZeroDivisionError
         assert not is_listening(found.base_url or "")
 
@@ -228,7 +228,7 @@ class TestOpenAuthorised:
 
     async def test_a_token_is_fresh_for_each_session_and_fetched_in_a_thread(self) -> None:
         tokens = Tokens()
-        credential = Credential("a test", Kind.ADC, tokens=tokens)
+        credential = Credential("a test", CredentialKind.ADC, tokens=tokens)
         with live_server(set_up) as server:
             for _ in range(2):
                 async with open_authorised(endpoint(server.url), credential, SETUP, Timeouts(), Reporter()):
@@ -264,7 +264,7 @@ class TestOpenAuthorised:
         assert SECRET not in raised.value.message
 
     async def test_what_is_no_secret_among_the_headers_is_not_elided(self) -> None:
-        credential = Credential("a test", Kind.TOKEN, secret=SECRET, quota_project="billed-project")
+        credential = Credential("a test", CredentialKind.TOKEN, secret=SECRET, quota_project="billed-project")
 
         def mention(connection: Connection) -> None:
             connection.set_up()
@@ -294,7 +294,7 @@ class TestOpenLine:
             paused.append(retry)
 
         timeouts = Timeouts(retries=2, pause=pause)
-        credential = Credential("a test", Kind.ADC, tokens=Tokens())
+        credential = Credential("a test", CredentialKind.ADC, tokens=Tokens())
         with live_server(set_up, status=lambda: statuses.pop(0)) as server:
             async with open_line(endpoint(server.url), credential, SETUP, timeouts, witness) as line:
                 assert line.connections == 1

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.client.turn_end import Due
+from livecli.client.turn_end import OwedTurns
 
 STEPS = {
-    "asked": Due.ask,
-    "says": Due.begin,
-    "over": Due.complete,
+    "asked": OwedTurns.ask,
+    "says": OwedTurns.begin,
+    "over": OwedTurns.complete,
     "responds": lambda due: due.respond(held=False, silent=False),
     "responds silently": lambda due: due.respond(held=False, silent=True),
     "resumes": lambda due: due.respond(held=True, silent=False),
@@ -43,7 +43,7 @@ STEPS = {
     ],
 )
 def test_what_is_due(steps, turns, doubtful):
-    due = Due()
+    due = OwedTurns()
     for step in steps.split(", "):
         STEPS[step](due)
     assert (due.turns, due.doubtful) == (turns, doubtful)

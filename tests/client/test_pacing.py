@@ -6,12 +6,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from livecli.client.pacing import FEW, PATIENCE_SECONDS, PATIENT_SECONDS, TICK_SECONDS, Metronome, metronome
+from livecli.client.pacing import FEW, PATIENCE_SECONDS, PATIENT_SECONDS, TICK_SECONDS, TimerWheel, timer_wheel
 
 
 @pytest.fixture
 async def tempo():
-    return Metronome(asyncio.get_running_loop())
+    return TimerWheel(asyncio.get_running_loop())
 
 
 async def called(tempo, moments):
@@ -74,7 +74,7 @@ async def test_what_goes_wrong_is_told_to_who_plays_and_to_nobody_else(tempo):
 
 async def test_a_crowd_is_called_together():
     loop = asyncio.get_running_loop()
-    tempo, rings = Metronome(loop), []
+    tempo, rings = TimerWheel(loop), []
     tempo._call_at = lambda at, ring: loop.call_at(at, lambda: (rings.append(at), ring()))
     players = 10 * FEW
     await asyncio.gather(*[called(tempo, [0.1 + 0.02 * number / players]) for number in range(players)])
@@ -84,7 +84,7 @@ async def test_a_crowd_is_called_together():
 
 
 async def test_a_loop_has_one():
-    assert metronome() is metronome()
+    assert timer_wheel() is timer_wheel()
 
 
 class SlowTime:
@@ -112,7 +112,7 @@ def crowd(loop, cost):
     """Twice FEW who play each 32 ms, which takes `cost()` seconds a call and a third of that for what is late; how
     late they were called, and when.
     """
-    late, tempo, interval = [], Metronome(loop), 0.032
+    late, tempo, interval = [], TimerWheel(loop), 0.032
 
     async def play():
         at = 0.0

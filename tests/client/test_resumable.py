@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from livecli.client.resumable import LASTING_SECONDS, Line
+from livecli.client.resumable import LASTING_SECONDS, ResumableSession
 from livecli.client.resumption import History, Resumption
-from livecli.client.retransmit import Tail
+from livecli.client.retransmit import RetransmitBuffer
 from livecli.client.retry import Retry
 from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError, ServerError
 from livecli.protocol import events, messages
@@ -212,7 +212,7 @@ class Witness(Reporter):
 class Run:
     """A line that is open, whose events a task receives: `heard` has them, with "rewind" and "checkpoint" between."""
 
-    def __init__(self, service: Service, line: Line, witness: Witness) -> None:
+    def __init__(self, service: Service, line: ResumableSession, witness: Witness) -> None:
         self.service, self.line, self.witness = service, line, witness
         self.heard: list[Any] = []
         line.on_rewind = lambda: self.heard.append("rewind")
@@ -248,7 +248,7 @@ async def opened(
     service, witness = service or Service(), Witness()
     wanted = messages.SessionResumptionConfig(transparent=transparent or None)
     setup = events.Setup(messages.Setup(model=MODEL, session_resumption=wanted))
-    line = Line(service, Resumption(setup, MODEL, history, handle), witness, retries)
+    line = ResumableSession(service, Resumption(setup, MODEL, history, handle), witness, retries)
     try:
         await line.open()
         run = Run(service, line, witness)
@@ -588,14 +588,14 @@ class TestGivingUp:
     async def test_a_full_disk_is_told_once_and_ends_what_could_be_resumed(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        def full(tail: Tail, said: Sequence[events.Event]) -> None:
+        def full(tail: RetransmitBuffer, said: Sequence[events.Event]) -> None:
             raise OSError("No space left on device")
 
         error = lost()
         async with opened() as run:
             run.service.last.says(handle(consumed=0))
             await idle()
-            monkeypatch.setattr(Tail, "extend", full)
+            monkeypatch.setattr(RetransmitBuffer, "extend", full)
             await run.say("1", "2")
             assert run.service.last.words == ["1", "2"], "the session itself goes on"
             assert ["no room" in warning for warning in run.witness.warnings] == [True]

@@ -10,8 +10,8 @@ from livecli.client.open import Timeouts, open_line
 from livecli.credentials import resolve
 from livecli.errors import FileError
 from livecli.protocol import events
-from livecli.protocol.endpoint import Wanted
-from livecli.protocol.setup import Configuration, setup
+from livecli.protocol.endpoint import Target
+from livecli.protocol.setup import SetupOptions, setup
 from livecli.report.reporter import Reporter
 from tests.live_server import Connection, live_server
 
@@ -40,8 +40,8 @@ async def test_what_was_written_is_said_again_though_its_report_failed() -> None
             connection.drain()
 
     with live_server(talk) as server:
-        endpoint, credential = resolve(Wanted(base_url=server.url), {})
-        opening = setup(endpoint, Configuration())
+        endpoint, credential = resolve(Target(base_url=server.url), {})
+        opening = setup(endpoint, SetupOptions())
         async with asyncio.timeout(20), open_line(endpoint, credential, opening, Timeouts(), FullDisk()) as line:
             while not isinstance(await line.receive(), events.ResumptionUpdate):
                 pass

@@ -15,8 +15,8 @@ from livecli.client.retransmit import (
     OBJECT_BYTES,
     TOGETHER,
     WRITING,
+    RetransmitBuffer,
     Run,
-    Tail,
     as_held,
     count,
     memory_bytes,
@@ -55,8 +55,8 @@ def on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def tail() -> Iterator[Tail]:
-    made = Tail()
+def tail() -> Iterator[RetransmitBuffer]:
+    made = RetransmitBuffer()
     yield made
     made.close()
 
@@ -107,7 +107,9 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
 @pytest.mark.usefixtures("on_disk")
 class TestFullDisk:
     @pytest.mark.parametrize("room", [0, 5, 700], ids=["none", "within a head", "within a chunk"])
-    def test_what_is_held_stays_and_what_is_refused_is_not_numbered(self, tail: Tail, disk: Disk, room: int) -> None:
+    def test_what_is_held_stays_and_what_is_refused_is_not_numbered(
+        self, tail: RetransmitBuffer, disk: Disk, room: int
+    ) -> None:
         for number in (1, 2, 3):
             tail.extend((chunk(number),))
         before = tail.held_bytes, TOGETHER.in_memory_bytes
@@ -120,7 +122,7 @@ class TestFullDisk:
             assert (tail.held_bytes, TOGETHER.in_memory_bytes) == before
             assert list(tail) == chunks(1, 3)
 
-    def test_a_failed_write_spoils_no_later_one(self, tail: Tail, disk: Disk) -> None:
+    def test_a_failed_write_spoils_no_later_one(self, tail: RetransmitBuffer, disk: Disk) -> None:
         tail.extend((chunk(1),))
         tail.extend((chunk(2),))
         disk.room = 700
@@ -132,7 +134,7 @@ class TestFullDisk:
         assert list(tail) == chunks(1, 5)
         assert (tail.first, tail.end, len(disk.files)) == (1, 6, 1)
 
-    def test_it_can_be_trimmed_and_given_up(self, tail: Tail, disk: Disk) -> None:
+    def test_it_can_be_trimmed_and_given_up(self, tail: RetransmitBuffer, disk: Disk) -> None:
         for number in (1, 2, 3):
             tail.extend((chunk(number),))
         disk.room = 0
@@ -145,7 +147,7 @@ class TestFullDisk:
         tail.extend((chunk(5),))
         assert list(tail) == [chunk(5)]
 
-    def test_where_nothing_is_on_disk_yet_no_file_stays_open(self, tail: Tail, disk: Disk) -> None:
+    def test_where_nothing_is_on_disk_yet_no_file_stays_open(self, tail: RetransmitBuffer, disk: Disk) -> None:
         disk.room = 100
         tail.extend((chunk(1),))
         with pytest.raises(OSError, match="No space left on device"):
@@ -155,8 +157,8 @@ class TestFullDisk:
         tail.extend((chunk(2),))
         assert (list(tail), disk.open_files) == (chunks(1, 2), 1)
 
-    def test_another_tail_in_the_same_file_keeps_what_it_has(self, tail: Tail, disk: Disk) -> None:
-        other = Tail()
+    def test_another_tail_in_the_same_file_keeps_what_it_has(self, tail: RetransmitBuffer, disk: Disk) -> None:
+        other = RetransmitBuffer()
         for number in (1, 2):
             tail.extend((chunk(number),))
             other.extend((chunk(number + 100),))
@@ -174,7 +176,7 @@ class TestFullDisk:
 
 @pytest.mark.usefixtures("on_disk")
 class TestNumbers:
-    def test_they_go_on_across_blocks_and_runs(self, tail: Tail) -> None:
+    def test_they_go_on_across_blocks_and_runs(self, tail: RetransmitBuffer) -> None:
         tail.extend(chunks(1, 10))
         tail.extend((events.Text("11"), chunk(12)))
         tail.extend(chunks(13, 30))
@@ -186,7 +188,7 @@ class TestNumbers:
             assert (tail.first, tail.end) == (number + 1, 31)
             assert list(tail) == said[number:]
 
-    def test_forgetting_within_a_block_takes_its_share_of_the_bytes(self, tail: Tail) -> None:
+    def test_forgetting_within_a_block_takes_its_share_of_the_bytes(self, tail: RetransmitBuffer) -> None:
         tail.extend(chunks(1, 10))
         tail.extend((chunk(11),))
         whole = tail.held_bytes
@@ -196,13 +198,13 @@ class TestNumbers:
         tail.forget(10)
         assert tail.held_bytes == KILOBYTE
 
-    def test_forgetting_within_a_run_in_memory_takes_its_share_of_the_bytes(self, tail: Tail) -> None:
+    def test_forgetting_within_a_run_in_memory_takes_its_share_of_the_bytes(self, tail: RetransmitBuffer) -> None:
         tail.extend(chunks(1, 10))
         assert tail.held_bytes == 10 * KILOBYTE
         tail.forget(4)
         assert tail.held_bytes == 6 * KILOBYTE
 
-    def test_what_is_read_goes_on_while_its_block_is_given_back(self, tail: Tail, disk: Disk) -> None:
+    def test_what_is_read_goes_on_while_its_block_is_given_back(self, tail: RetransmitBuffer, disk: Disk) -> None:
         tail.extend(chunks(1, 4))
         tail.extend(chunks(5, 8))
         reading = iter(tail)
@@ -211,7 +213,7 @@ class TestNumbers:
         tail.extend(chunks(9, 9))
         assert list(reading) == chunks(7, 9)
 
-    def test_nothing_is_read_of_what_is_passed_by_meanwhile(self, tail: Tail) -> None:
+    def test_nothing_is_read_of_what_is_passed_by_meanwhile(self, tail: RetransmitBuffer) -> None:
         tail.extend(chunks(1, 4))
         tail.extend(chunks(5, 8))
         reading = iter(tail)
@@ -222,7 +224,7 @@ class TestNumbers:
         assert (tail.first, tail.end, list(tail)) == (10, 11, [chunk(10)])
 
     @pytest.mark.parametrize("forgotten", [0, 3, 9, 12])
-    def test_dropping_from_blocks_moves_the_rest_up(self, tail: Tail, forgotten: int) -> None:
+    def test_dropping_from_blocks_moves_the_rest_up(self, tail: RetransmitBuffer, forgotten: int) -> None:
         for first in (1, 5, 9):
             tail.extend((*chunks(first, first + 2), events.Text(str(first + 3))))
         tail.forget(forgotten)
@@ -239,7 +241,7 @@ class TestNumbers:
 @pytest.mark.usefixtures("on_disk")
 class TestFiles:
     def test_one_that_holds_enough_is_followed_by_another_and_closed_with_its_last_block(
-        self, tail: Tail, disk: Disk, monkeypatch: pytest.MonkeyPatch
+        self, tail: RetransmitBuffer, disk: Disk, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("livecli.client.retransmit.FILE_BYTES", 2 * KILOBYTE)
         for number in range(1, 7):
@@ -255,7 +257,7 @@ class TestFiles:
         tail.close()
         assert disk.open_files == 0
 
-    def test_one_of_which_all_is_forgotten_is_written_from_its_start(self, tail: Tail, disk: Disk) -> None:
+    def test_one_of_which_all_is_forgotten_is_written_from_its_start(self, tail: RetransmitBuffer, disk: Disk) -> None:
         for number in range(1, 51):
             tail.extend((chunk(number),))
             tail.forget(number - 1)
@@ -263,13 +265,13 @@ class TestFiles:
         [file] = disk.files
         assert file.seek(0, 2) < 2 * KILOBYTE, "50 were written"
 
-    def test_each_thread_has_its_own(self, tail: Tail, disk: Disk) -> None:
+    def test_each_thread_has_its_own(self, tail: RetransmitBuffer, disk: Disk) -> None:
         tail.extend((chunk(1),))
         tail.extend((chunk(2),))
         found: list[list[events.Event]] = []
 
         def elsewhere() -> None:
-            other = Tail()
+            other = RetransmitBuffer()
             other.extend((chunk(101),))
             other.extend((chunk(102),))
             found.append(list(other))
@@ -282,8 +284,8 @@ class TestFiles:
         assert [file.closed for file in disk.files] == [False, True]
         assert list(tail) == chunks(1, 2)
 
-    def test_a_file_that_another_tail_uses_is_not_closed(self, tail: Tail, disk: Disk) -> None:
-        other = Tail()
+    def test_a_file_that_another_tail_uses_is_not_closed(self, tail: RetransmitBuffer, disk: Disk) -> None:
+        other = RetransmitBuffer()
         for number in (1, 2):
             tail.extend((chunk(number),))
             other.extend((chunk(number + 100),))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from livecli.client import retransmit
 from livecli.client import retransmit as module
-from livecli.client.retransmit import Tail
+from livecli.client.retransmit import RetransmitBuffer
 from livecli.protocol import events
 from livecli.protocol.messages import Content, FunctionResponse, Part
 
@@ -30,7 +30,7 @@ SAID = [
 
 @pytest.fixture
 def tail():
-    made = Tail()
+    made = RetransmitBuffer()
     yield made
     made.close()
 
@@ -142,7 +142,7 @@ STEPS = st.lists(BATCHES | st.floats(0, 1) | st.just("pass by"), max_size=30)
 
 @given(STEPS, st.booleans())
 def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
-    model, held = [], Tail()
+    model, held = [], RetransmitBuffer()
     with pytest.MonkeyPatch.context() as patch:
         if writes:
             for place, name in ((module, "IN_MEMORY_BYTES"), (module, "LEAST_BYTES"), (retransmit, "FILE_BYTES")):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livecli.client.retransmit import TOGETHER, Tail
+from livecli.client.retransmit import TOGETHER, RetransmitBuffer
 from livecli.protocol import events
 
 
@@ -18,7 +18,7 @@ def chunk(number):
 
 
 def test_many_share_what_memory_there_is_and_lose_nothing(small):
-    before, tails = TOGETHER.in_memory_bytes, [Tail() for _ in range(20)]
+    before, tails = TOGETHER.in_memory_bytes, [RetransmitBuffer() for _ in range(20)]
     for number in range(40):
         for tail in tails:
             tail.extend((chunk(number),))
@@ -32,7 +32,7 @@ def test_many_share_what_memory_there_is_and_lose_nothing(small):
 
 
 def test_what_is_forgotten_gives_its_room_back(small):
-    before, tail = TOGETHER.in_memory_bytes, Tail()
+    before, tail = TOGETHER.in_memory_bytes, RetransmitBuffer()
     tail.extend([*map(chunk, range(40))])
     tail.forget(40)
     assert TOGETHER.in_memory_bytes == before

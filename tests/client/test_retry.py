@@ -10,7 +10,13 @@ import pytest
 
 from livecli.client import retry as retrying
 from livecli.client.connect_errors import retry_after
-from livecli.client.retry import LONGEST_PAUSE_SECONDS, LONGEST_RETRY_AFTER_SECONDS, Losses, pauses, persistently
+from livecli.client.retry import (
+    LONGEST_PAUSE_SECONDS,
+    LONGEST_RETRY_AFTER_SECONDS,
+    ReconnectBudget,
+    pauses,
+    with_retries,
+)
 from livecli.errors import AuthError, ConnectError, LivecliError, QuotaError, ServerError
 
 
@@ -54,7 +60,7 @@ def test_pauses_double_up_to_half_a_minute_and_differ(monkeypatch: pytest.Monkey
 async def test_each_attempt_is_told_before_its_pause(slept) -> None:
     attempts = Attempts(passing(ConnectError("refused")), passing(QuotaError("503"), after=7.5), None)
     told = []
-    assert await persistently(attempts, 3, told.append) == "open"
+    assert await with_retries(attempts, 3, told.append) == "open"
     assert [(retry.attempt, retry.most, retry.seconds) for retry in told] == [(1, 3, slept[0]), (2, 3, 7.5)]
     assert slept[1] == 7.5
 
@@ -62,7 +68,7 @@ async def test_each_attempt_is_told_before_its_pause(slept) -> None:
 async def test_the_last_error_is_raised_with_the_number_of_attempts(slept) -> None:
     attempts = Attempts(*[passing(ConnectError(f"{number}")) for number in range(5)])
     with pytest.raises(ConnectError) as raised:
-        await persistently(attempts, 3, lambda retry: None)
+        await with_retries(attempts, 3, lambda retry: None)
     assert raised.value.message == "3 (4 attempts)"
     assert attempts.made == 4
 
@@ -80,14 +86,14 @@ async def test_the_last_error_is_raised_with_the_number_of_attempts(slept) -> No
 async def test_once_and_no_more(slept, error, most) -> None:
     attempts = Attempts(error, None)
     with pytest.raises(LivecliError) as raised:
-        await persistently(attempts, most, lambda retry: None)
+        await with_retries(attempts, most, lambda retry: None)
     assert raised.value is error
     assert "attempts" not in error.message
     assert (attempts.made, slept) == (1, [])
 
 
 async def test_it_can_be_cancelled_in_a_pause() -> None:
-    task = asyncio.create_task(persistently(Attempts(passing(QuotaError("x"), after=60.0)), 3, lambda retry: None))
+    task = asyncio.create_task(with_retries(Attempts(passing(QuotaError("x"), after=60.0)), 3, lambda retry: None))
     await asyncio.sleep(0.01)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -132,27 +138,27 @@ class TestLosses:
     failed = passing(ServerError("1011"), "later")
 
     def test_the_first_is_free_and_the_next_are_not(self) -> None:
-        losses = Losses(3)
+        losses = ReconnectBudget(3)
         assert losses.after(self.lost, fruitful=False) is None
         assert [losses.after(self.lost, fruitful=False).attempt for _ in range(2)] == [2, 3]
         with pytest.raises(ServerError):
             losses.after(self.lost, fruitful=False)
 
     def test_one_that_was_good_for_something_begins_the_count_anew(self) -> None:
-        losses = Losses(1)
+        losses = ReconnectBudget(1)
         for _ in range(5):
             losses.after(self.lost, fruitful=False)
             assert losses.after(self.lost, fruitful=True) is None
 
     def test_with_none_allowed_a_good_one_may_be_lost_all_the_same(self) -> None:
-        losses = Losses(0)
+        losses = ReconnectBudget(0)
         assert losses.after(self.lost, fruitful=True) is None
         with pytest.raises(ServerError):
             losses.after(self.lost, fruitful=False)
 
     def test_after_a_failure_of_the_service_there_is_a_pause_at_once(self) -> None:
-        assert Losses(3).after(self.failed, fruitful=True).attempt == 1
+        assert ReconnectBudget(3).after(self.failed, fruitful=True).attempt == 1
 
     def test_without_a_bound(self) -> None:
-        losses = Losses(None)
+        losses = ReconnectBudget(None)
         assert [losses.after(self.lost, fruitful=False) for _ in range(100)][-1].attempt == 100

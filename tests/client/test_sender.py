@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from livecli.client.sender import HANDLE_SECONDS, Sending, written
+from livecli.client.sender import HANDLE_SECONDS, SendOptions, text_turn
 from livecli.errors import DeadlineError, UsageError
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
@@ -114,7 +114,7 @@ class TestAnUtterance:
     @pytest.mark.parametrize("chunk_bytes", [0, 1, -2, 3, 1023, 65_537, 65_538])
     def test_other_sizes_are_refused(self, chunk_bytes):
         with pytest.raises(UsageError, match=f"chunks of {chunk_bytes} bytes"):
-            Sending(chunk_bytes=chunk_bytes)
+            SendOptions(chunk_bytes=chunk_bytes)
 
 
 class TestPace:
@@ -147,7 +147,7 @@ class TestPace:
 
         ask = spoken()
         ran = await answered(
-            lambda exchange: exchange.speak(Microphone(), Sending(speed=1)), [events.ActivityEnd, *ANSWER]
+            lambda exchange: exchange.speak(Microphone(), SendOptions(speed=1)), [events.ActivityEnd, *ANSWER]
         )
         assert ran.said_at[1:4] == pytest.approx([10.0, 20.0, 30.0])
         assert ask is not None
@@ -230,7 +230,7 @@ class TestText:
     @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
     def test_each_model_that_is_known_gets_the_form_that_it_takes(self, model):
         kind = events.Text if model.text_in else events.ClientTurns
-        assert [type(event) for event in written(model.name, "hello")] == [kind]
+        assert [type(event) for event in text_turn(model.name, "hello")] == [kind]
 
 
 async def two_turns(first, second, *connections, endpoint=None, toolbox=None):

@@ -7,8 +7,8 @@ import math
 
 import pytest
 
-from livecli.client.sender import Sending
-from livecli.client.turn import LINGER_SECONDS, Exchange
+from livecli.client.sender import SendOptions
+from livecli.client.turn import LINGER_SECONDS, Turn
 from livecli.errors import CheckError, DeadlineError, FileError, ServerError
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
@@ -608,7 +608,7 @@ class TestFailures:
                 yield LOUD
                 raise FileError("cannot read the input")
 
-        ran = await failed(lambda exchange: exchange.speak(Broken(), Sending(speed=0)), [])
+        ran = await failed(lambda exchange: exchange.speak(Broken(), SendOptions(speed=0)), [])
         assert isinstance(ran.error, FileError)
         assert ran.sessions[0].heard == LOUD
 
@@ -617,7 +617,7 @@ class TestFailures:
         told, sink, stats = Told(), Sink(), TransferStats()
         steps = [events.Text, sound(1), events.OutputTranscript("a"), call(), 1.0, sound(2)]
         async with scripted_line(steps, reporter=told, endpoint=vertex()) as (line, _):
-            exchange = Exchange(line, sink, stats, told, toolbox=find(60.0))
+            exchange = Turn(line, sink, stats, told, toolbox=find(60.0))
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(5.0):
                     await exchange.run(exchange.type("hi"), math.inf)

@@ -10,7 +10,7 @@ import re
 
 import pytest
 
-from livecli.client.turn_end import SETTLE_SECONDS, Ending
+from livecli.client.turn_end import SETTLE_SECONDS, TurnEnd
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
 from tests.virtual_time import in_virtual_time
@@ -43,7 +43,7 @@ class Played:
 
     def __init__(self) -> None:
         self.pending = 0
-        self.ending = Ending(lambda: self.pending)
+        self.ending = TurnEnd(lambda: self.pending)
         self._mark = self.ending.mark()
 
     @property

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from livecli.client import turn_end as module
-from livecli.client.turn_end import Ending
+from livecli.client.turn_end import TurnEnd
 from livecli.protocol import events
 
 
@@ -16,7 +16,7 @@ def settles_at_once(monkeypatch):
 
 def doubtful():
     """All was asked; a function was called and its response sent, and the turn of the call has ended since."""
-    ending = Ending(lambda: 0)
+    ending = TurnEnd(lambda: 0)
     ending.ask(all=True)
     receive(ending, events.ToolCall(()))
     ending.respond(held=True, silent=False)

@@ -12,16 +12,16 @@ import pytest
 ENDED = """
 import sys
 from livecli.__main__ import main
-from livecli.client.turn import Exchange
+from livecli.client.turn import Turn
 
-take, errors = Exchange.take, [{error}]
+take, errors = Turn.take, [{error}]
 
 async def take_or_raise(self, event):
     if errors:
         raise errors.pop()
     await take(self, event)
 
-Exchange.take = take_or_raise
+Turn.take = take_or_raise
 sys.exit(main(sys.argv[1:]))
 """
 """A command line in which `error` is raised once, as soon as anything of the answer has come."""

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from livecli.credentials import Decision, Kind, adc, bearer, decide, resolve
+from livecli.credentials import CredentialKind, Decision, adc, bearer, decide, resolve
 from livecli.errors import AuthError, UsageError
-from livecli.protocol.endpoint import Wanted
+from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
@@ -24,36 +24,36 @@ LOOPBACK = "ws://127.0.0.1:8765"
 @pytest.mark.parametrize(
     ("environ", "wanted", "platform", "headers"),
     [
-        ({"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": "other"}, Wanted(), D, {"x-goog-api-key": KEY}),
-        ({"GEMINI_API_KEY": f" {KEY}\n"}, Wanted(), D, {"x-goog-api-key": KEY}),
-        ({"GEMINI_API_KEY": KEY, "LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(), D, {"x-goog-api-key": KEY}),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(platform=D), D, {"Authorization": f"Bearer {TOKEN}"}),
-        ({"LIVECLI_ACCESS_TOKEN": "auth_tokens/x"}, Wanted(), D, {"Authorization": "Token auth_tokens/x"}),
-        ({"GEMINI_API_KEY": "auth_tokens/x"}, Wanted(), D, {"Authorization": "Token auth_tokens/x"}),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(project="p"), V, {"Authorization": f"Bearer {TOKEN}"}),
+        ({"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": "other"}, Target(), D, {"x-goog-api-key": KEY}),
+        ({"GEMINI_API_KEY": f" {KEY}\n"}, Target(), D, {"x-goog-api-key": KEY}),
+        ({"GEMINI_API_KEY": KEY, "LIVECLI_ACCESS_TOKEN": TOKEN}, Target(), D, {"x-goog-api-key": KEY}),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(platform=D), D, {"Authorization": f"Bearer {TOKEN}"}),
+        ({"LIVECLI_ACCESS_TOKEN": "auth_tokens/x"}, Target(), D, {"Authorization": "Token auth_tokens/x"}),
+        ({"GEMINI_API_KEY": "auth_tokens/x"}, Target(), D, {"Authorization": "Token auth_tokens/x"}),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p"), V, {"Authorization": f"Bearer {TOKEN}"}),
         (
             {"LIVECLI_ACCESS_TOKEN": TOKEN, "GEMINI_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "p"},
-            Wanted(),
+            Target(),
             V,
             {"Authorization": f"Bearer {TOKEN}"},
         ),
         (
             {"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_QUOTA_PROJECT": "q"},
-            Wanted(project="p"),
+            Target(project="p"),
             V,
             {"Authorization": f"Bearer {TOKEN}", "x-goog-user-project": "q"},
         ),
-        ({"GEMINI_API_KEY": KEY}, Wanted(project="p"), V, {"x-goog-api-key": KEY}),
-        ({"GEMINI_API_KEY": KEY}, Wanted(platform=V), V, {"x-goog-api-key": KEY}),
-        ({}, Wanted(base_url=LOOPBACK), V, {}),
-        ({}, Wanted(base_url=LOOPBACK, platform=D), D, {}),
-        ({"GEMINI_API_KEY": KEY}, Wanted(base_url=LOOPBACK), D, {"x-goog-api-key": KEY}),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(base_url=LOOPBACK), V, {"Authorization": f"Bearer {TOKEN}"}),
-        ({"GEMINI_API_KEY": KEY, "LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(local=True), V, {}),
-        ({"GOOGLE_APPLICATION_CREDENTIALS": "/missing"}, Wanted(local=True, platform=D), D, {}),
+        ({"GEMINI_API_KEY": KEY}, Target(project="p"), V, {"x-goog-api-key": KEY}),
+        ({"GEMINI_API_KEY": KEY}, Target(platform=V), V, {"x-goog-api-key": KEY}),
+        ({}, Target(base_url=LOOPBACK), V, {}),
+        ({}, Target(base_url=LOOPBACK, platform=D), D, {}),
+        ({"GEMINI_API_KEY": KEY}, Target(base_url=LOOPBACK), D, {"x-goog-api-key": KEY}),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(base_url=LOOPBACK), V, {"Authorization": f"Bearer {TOKEN}"}),
+        ({"GEMINI_API_KEY": KEY, "LIVECLI_ACCESS_TOKEN": TOKEN}, Target(local=True), V, {}),
+        ({"GOOGLE_APPLICATION_CREDENTIALS": "/missing"}, Target(local=True, platform=D), D, {}),
     ],
 )
-def test_which_credential(environ: dict[str, str], wanted: Wanted, platform: Platform, headers: dict[str, str]) -> None:
+def test_which_credential(environ: dict[str, str], wanted: Target, platform: Platform, headers: dict[str, str]) -> None:
     endpoint, credential = resolve(wanted, environ)
     assert endpoint.platform is platform
     assert credential.headers() == headers
@@ -61,8 +61,8 @@ def test_which_credential(environ: dict[str, str], wanted: Wanted, platform: Pla
 
 
 def test_what_an_ephemeral_token_and_a_key_on_vertex_open() -> None:
-    assert resolve(Wanted(), {"LIVECLI_ACCESS_TOKEN": "auth_tokens/x"})[0].url.endswith("ContentConstrained")
-    express = resolve(Wanted(platform=V), {"GEMINI_API_KEY": KEY})[0]
+    assert resolve(Target(), {"LIVECLI_ACCESS_TOKEN": "auth_tokens/x"})[0].url.endswith("ContentConstrained")
+    express = resolve(Target(platform=V), {"GEMINI_API_KEY": KEY})[0]
     assert (express.host, express.resource) == (
         "aiplatform.googleapis.com",
         "publishers/google/models/gemini-3.8-live",
@@ -70,16 +70,16 @@ def test_what_an_ephemeral_token_and_a_key_on_vertex_open() -> None:
 
 
 def test_loopback_takes_the_shape_of_vertex_with_project_local() -> None:
-    endpoint, credential = resolve(Wanted(), {"LIVECLI_BASE_URL": "http://localhost:1"})
+    endpoint, credential = resolve(Target(), {"LIVECLI_BASE_URL": "http://localhost:1"})
     assert endpoint.resource == "projects/local/locations/us-central1/publishers/google/models/gemini-3.8-live"
-    assert credential.kind is Kind.NONE
+    assert credential.kind is CredentialKind.NONE
 
 
 def test_secrets_are_elided_and_in_no_repr() -> None:
     environ = {"LIVECLI_ACCESS_TOKEN": TOKEN, "GEMINI_API_KEY": KEY}
     for wanted, elided in [
-        (Wanted(project="p"), {"Authorization": "Bearer …"}),
-        (Wanted(platform=D), {"x-goog-api-key": "…"}),
+        (Target(project="p"), {"Authorization": "Bearer …"}),
+        (Target(platform=D), {"x-goog-api-key": "…"}),
     ]:
         credential = resolve(wanted, environ)[1]
         assert credential.elided_headers() == elided
@@ -92,13 +92,13 @@ def test_secrets_are_elided_and_in_no_repr() -> None:
 )
 def test_a_secret_that_cannot_be_a_header_is_refused_unquoted(name: str, text: str) -> None:
     with pytest.raises(AuthError) as caught:
-        resolve(Wanted(platform=D), {name: text})
+        resolve(Target(platform=D), {name: text})
     assert name in caught.value.message
     assert "cret" not in caught.value.message
 
 
-@pytest.mark.parametrize("wanted", [Wanted(), Wanted(platform=D), Wanted(project="p"), Wanted(platform=V)])
-def test_without_any_the_ways_out_are_named(wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", [Target(), Target(platform=D), Target(project="p"), Target(platform=V)])
+def test_without_any_the_ways_out_are_named(wanted: Target) -> None:
     with pytest.raises(AuthError) as caught:
         resolve(wanted, os.environ)
     hint = caught.value.hint or ""
@@ -109,38 +109,38 @@ def test_without_any_the_ways_out_are_named(wanted: Wanted) -> None:
 
 def test_a_token_without_a_project_asks_for_the_project() -> None:
     with pytest.raises(UsageError) as caught:
-        resolve(Wanted(), {"LIVECLI_ACCESS_TOKEN": TOKEN})
+        resolve(Target(), {"LIVECLI_ACCESS_TOKEN": TOKEN})
     assert "--project" in (caught.value.hint or "")
 
 
 def test_a_file_beats_a_key_on_vertex_and_a_key_needs_no_file_on_developer(service_account: ServiceAccount) -> None:
     path = service_account()
     environ = {**os.environ, "GEMINI_API_KEY": KEY}
-    assert resolve(Wanted(project="p"), environ)[1].kind is Kind.ADC
+    assert resolve(Target(project="p"), environ)[1].kind is CredentialKind.ADC
     path.write_text("broken")
-    assert resolve(Wanted(), environ)[1].kind is Kind.KEY
+    assert resolve(Target(), environ)[1].kind is CredentialKind.KEY
 
 
 # --- who is asked, and who is not
 
 
-def decided(environ: dict[str, str], wanted: Wanted | None = None) -> Decision:
-    return decide(wanted or Wanted(), environ)
+def decided(environ: dict[str, str], wanted: Target | None = None) -> Decision:
+    return decide(wanted or Target(), environ)
 
 
 @pytest.mark.parametrize(
     ("environ", "wanted"),
     [
-        ({"GEMINI_API_KEY": KEY}, Wanted()),
-        ({"GEMINI_API_KEY": KEY}, Wanted(project="p")),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(project="p")),
-        ({}, Wanted(base_url=LOOPBACK)),
-        ({}, Wanted(local=True)),
-        ({}, Wanted(platform=D)),
-        ({"NO_GCE_CHECK": "true"}, Wanted()),
+        ({"GEMINI_API_KEY": KEY}, Target()),
+        ({"GEMINI_API_KEY": KEY}, Target(project="p")),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p")),
+        ({}, Target(base_url=LOOPBACK)),
+        ({}, Target(local=True)),
+        ({}, Target(platform=D)),
+        ({"NO_GCE_CHECK": "true"}, Target()),
     ],
 )
-def test_nobody_waits_for_a_metadata_server(stand_in: Any, environ: dict[str, str], wanted: Wanted) -> None:
+def test_nobody_waits_for_a_metadata_server(stand_in: Any, environ: dict[str, str], wanted: Target) -> None:
     decision = decided({**environ, "GCE_METADATA_HOST": stand_in.host}, wanted)
     assert decision.credential is None or decision.credential.expires_at is None
     assert not stand_in.asked
@@ -156,7 +156,7 @@ def test_a_key_is_no_bearer_and_nobody_waits_to_find_out(stand_in: Any) -> None:
 def test_a_metadata_server_brings_its_project(stand_in: Any) -> None:
     stand_in.headers = {"Metadata-Flavor": "Google"}
     stand_in.replies = {"/computeMetadata/v1/project/project-id": "machine-project"}
-    endpoint, credential = resolve(Wanted(), {"GCE_METADATA_HOST": stand_in.host})
+    endpoint, credential = resolve(Target(), {"GCE_METADATA_HOST": stand_in.host})
     assert (endpoint.project, credential.kind, credential.place) == ("machine-project", "adc", "metadata server")
     assert stand_in.asked[0].headers["Metadata-Flavor"] == "Google"
 
@@ -172,13 +172,13 @@ def test_a_silent_metadata_server_is_given_up(stand_in: Any, monkeypatch: pytest
     monkeypatch.setattr(adc, "METADATA_SECONDS", 0.2)
     stand_in.hold = threading.Event()
     with pytest.raises(AuthError):
-        resolve(Wanted(), {"GCE_METADATA_HOST": stand_in.host})
+        resolve(Target(), {"GCE_METADATA_HOST": stand_in.host})
     assert len(stand_in.asked) == 1
 
 
 def test_the_sources_are_listed_in_order_and_one_is_used(service_account: ServiceAccount) -> None:
     path = service_account()
-    sources = decided({**os.environ, "GEMINI_API_KEY": KEY}, Wanted(project="p")).sources
+    sources = decided({**os.environ, "GEMINI_API_KEY": KEY}, Target(project="p")).sources
     assert [source.source for source in sources] == [
         "LIVECLI_ACCESS_TOKEN",
         "GOOGLE_API_KEY",

@@ -14,7 +14,7 @@ import pytest
 
 from livecli.credentials import adc, resolve
 from livecli.errors import AuthError, ConnectError, UsageError
-from livecli.protocol.endpoint import Wanted
+from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform
 
 ServiceAccount = Callable[..., Path]
@@ -35,7 +35,7 @@ def test_a_service_account_gets_its_token_and_brings_its_project(
     stand_in: Any, service_account: ServiceAccount
 ) -> None:
     service_account()
-    endpoint, credential = resolve(Wanted(), os.environ)
+    endpoint, credential = resolve(Target(), os.environ)
     assert not stand_in.asked, "nothing is asked before the token is needed"
     assert credential.elided_headers() == {"Authorization": "Bearer …"}
     assert credential.expires_at is None
@@ -48,7 +48,7 @@ def test_a_service_account_gets_its_token_and_brings_its_project(
 
 def test_the_assertion_asks_for_the_cloud_platform(stand_in: Any, service_account: ServiceAccount) -> None:
     service_account()
-    resolve(Wanted(), os.environ)[1].headers()
+    resolve(Target(), os.environ)[1].headers()
     payload = stand_in.asked[0].form["assertion"][0].split(".")[1]
     claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
     assert claims["scope"] == "https://www.googleapis.com/auth/cloud-platform"
@@ -56,11 +56,11 @@ def test_the_assertion_asks_for_the_cloud_platform(stand_in: Any, service_accoun
 
 def test_a_token_is_kept_while_it_is_good_and_renewed_after(stand_in: Any, service_account: ServiceAccount) -> None:
     service_account()
-    credential = resolve(Wanted(), os.environ)[1]
+    credential = resolve(Target(), os.environ)[1]
     assert credential.headers() == credential.headers()
     assert len(stand_in.asked) == 1
     stand_in.expires_in = 60  # less than the minutes google-auth wants to be left
-    renewed = resolve(Wanted(), os.environ)[1]
+    renewed = resolve(Target(), os.environ)[1]
     assert renewed.headers() != renewed.headers()
     assert len(stand_in.asked) == 3
 
@@ -70,14 +70,14 @@ def test_the_quota_project_of_the_environment_is_a_header(
 ) -> None:
     service_account()
     monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "q")
-    credential = resolve(Wanted(), os.environ)[1]
+    credential = resolve(Target(), os.environ)[1]
     assert credential.headers()["x-goog-user-project"] == credential.quota_project == "q"
 
 
 @pytest.mark.parametrize(("environ", "header"), [({}, "q1"), ({"GOOGLE_CLOUD_QUOTA_PROJECT": "q2"}, "q2")])
 def test_the_quota_project_of_a_user_s_file_is_a_header(environ: dict[str, str], header: str) -> None:
     write_gcloud_file({**USER_FILE, "quota_project_id": "q1"})
-    credential = resolve(Wanted(project="p"), {**os.environ, **environ})[1]
+    credential = resolve(Target(project="p"), {**os.environ, **environ})[1]
     assert credential.elided_headers() == {"Authorization": "Bearer …", "x-goog-user-project": header}
 
 
@@ -86,7 +86,7 @@ def test_a_deleted_account_is_an_auth_error(stand_in: Any, service_account: Serv
     secret = "A" * 80
     stand_in.script = [(400, {"error": "invalid_grant", "error_description": f"Invalid JWT\r\n\x1b[31m {secret}"})]
     with pytest.raises(AuthError) as caught:
-        resolve(Wanted(), os.environ)[1].headers()
+        resolve(Target(), os.environ)[1].headers()
     assert "invalid_grant: Invalid JWT" in caught.value.message
     assert secret not in caught.value.message
     assert caught.value.message.isprintable()
@@ -112,7 +112,7 @@ def test_odd_answers_are_auth_errors_without_their_body(
     service_account()
     stand_in.script = [(status, answer)]
     with pytest.raises(AuthError) as caught:
-        resolve(Wanted(), os.environ)[1].headers()
+        resolve(Target(), os.environ)[1].headers()
     assert said in caught.value.message
     assert "leak" not in caught.value.message
 
@@ -124,14 +124,14 @@ def test_an_endpoint_that_stays_unavailable_is_a_connect_error(
     service_account()
     stand_in.script = [(503, "busy")] * 3
     with pytest.raises(ConnectError, match="busy"):
-        resolve(Wanted(), os.environ)[1].headers()
+        resolve(Target(), os.environ)[1].headers()
     assert len(stand_in.asked) == 3
 
 
 def test_an_unreachable_endpoint_is_a_connect_error(service_account: ServiceAccount) -> None:
     service_account(token_uri="http://127.0.0.1:1/token")
     with pytest.raises(ConnectError, match=r"no token from 127\.0\.0\.1: no connection"):
-        resolve(Wanted(), os.environ)[1].headers()
+        resolve(Target(), os.environ)[1].headers()
 
 
 def test_an_endpoint_that_never_answers_is_given_up(
@@ -141,7 +141,7 @@ def test_an_endpoint_that_never_answers_is_given_up(
     stand_in.hold = threading.Event()
     service_account()
     with pytest.raises(ConnectError, match="did not answer"):
-        resolve(Wanted(), os.environ)[1].headers()
+        resolve(Target(), os.environ)[1].headers()
 
 
 # --- files
@@ -149,13 +149,13 @@ def test_an_endpoint_that_never_answers_is_given_up(
 
 def test_gcloud_s_file_and_gcloud_s_project() -> None:
     folder = write_gcloud_file({**USER_FILE, "quota_project_id": "q"}).parent
-    assert resolve(Wanted(), os.environ)[0].project == "q"
+    assert resolve(Target(), os.environ)[0].project == "q"
     (folder / "active_config").write_text("work\n")
     (folder / "configurations").mkdir()
     (folder / "configurations" / "config_work").write_text("[core]\nproject = from-gcloud\n")
-    endpoint, credential = resolve(Wanted(), os.environ)
+    endpoint, credential = resolve(Target(), os.environ)
     assert (endpoint.project, credential.project, credential.quota_project) == ("from-gcloud", "from-gcloud", "q")
-    assert resolve(Wanted(), {**os.environ, "CLOUDSDK_CORE_PROJECT": "c"})[0].project == "c"
+    assert resolve(Target(), {**os.environ, "CLOUDSDK_CORE_PROJECT": "c"})[0].project == "c"
 
 
 def test_a_broken_gcloud_configuration_is_no_error() -> None:
@@ -164,7 +164,7 @@ def test_a_broken_gcloud_configuration_is_no_error() -> None:
     (folder / "configurations").mkdir()
     (folder / "configurations" / "config_x").write_text("no section\n")
     with pytest.raises(UsageError):
-        resolve(Wanted(), os.environ)
+        resolve(Target(), os.environ)
 
 
 @pytest.mark.parametrize(
@@ -188,19 +188,19 @@ def test_a_broken_gcloud_configuration_is_no_error() -> None:
 def test_a_file_that_holds_no_credential_is_named(content: str) -> None:
     path = write_gcloud_file(content)
     with pytest.raises(AuthError) as caught:
-        resolve(Wanted(), os.environ)
+        resolve(Target(), os.environ)
     assert str(path) in caught.value.message
 
 
 def test_a_quota_project_that_would_bend_a_header_is_refused() -> None:
     write_gcloud_file({**USER_FILE, "quota_project_id": "q\r\nX-Evil: 1"})
     with pytest.raises(AuthError, match="quota project"):
-        resolve(Wanted(project="p"), os.environ)
+        resolve(Target(project="p"), os.environ)
 
 
 @pytest.mark.parametrize("name", ["missing.json", "."])
 def test_a_named_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     with pytest.raises(AuthError) as caught:
-        resolve(Wanted(), {"GOOGLE_APPLICATION_CREDENTIALS": str(path)})
+        resolve(Target(), {"GOOGLE_APPLICATION_CREDENTIALS": str(path)})
     assert str(path) in caught.value.message

@@ -24,7 +24,7 @@ import trustme
 
 from livecli.credentials import resolve
 from livecli.errors import AuthError, ConnectError
-from livecli.protocol.endpoint import Wanted
+from livecli.protocol.endpoint import Target
 from tests.conftest import StandIn, handler_for
 
 USER = {"type": "authorized_user", "client_id": "c", "client_secret": "GOCSPX-secret", "refresh_token": "1//refresh"}
@@ -71,7 +71,7 @@ def name_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, info: dict[str, A
 
 def test_a_user_s_token_is_refreshed(google: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name_file(tmp_path, monkeypatch, {**USER, "quota_project_id": "q"})
-    endpoint, credential = resolve(Wanted(), os.environ)
+    endpoint, credential = resolve(Target(), os.environ)
     assert endpoint.project == "q"
     assert credential.headers() == {"Authorization": "Bearer ya29.fresh-1", "x-goog-user-project": "q"}
     assert google.asked[0].form["refresh_token"] == ["1//refresh"]
@@ -84,7 +84,7 @@ def test_a_revoked_user_is_told_to_log_in(google: StandIn, tmp_path: Path, monke
         (400, {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}),
     ]
     with pytest.raises(AuthError, match="Token has been expired or revoked") as caught:
-        resolve(Wanted(project="p"), os.environ)[1].headers()
+        resolve(Target(project="p"), os.environ)[1].headers()
     assert "gcloud auth application-default login" in (caught.value.hint or "")
 
 
@@ -101,7 +101,7 @@ def test_an_impersonated_account(google: StandIn, tmp_path: Path, monkeypatch: p
     name_file(tmp_path, monkeypatch, impersonated())
     path = IAM.removeprefix("https://iamcredentials.googleapis.com") + ":generateAccessToken"
     google.replies = {path: {"accessToken": "ya29.robot", "expireTime": "2999-01-01T00:00:00Z"}}
-    credential = resolve(Wanted(project="p"), os.environ)[1]
+    credential = resolve(Target(project="p"), os.environ)[1]
     assert credential.headers() == {"Authorization": "Bearer ya29.robot"}
     assert [asked.path for asked in google.asked] == ["/token", path]
     assert google.asked[1].headers["authorization"] == "Bearer ya29.fresh-1"
@@ -113,7 +113,7 @@ def test_who_may_not_impersonate_is_told(google: StandIn, tmp_path: Path, monkey
     denied = {"error": {"code": 403, "message": "Permission 'iam.serviceAccounts.getAccessToken' denied"}}
     google.script = [(200, {"access_token": "ya29.user", "expires_in": 3600}), (403, denied)]
     with pytest.raises(AuthError, match=r"getAccessToken' denied") as caught:
-        resolve(Wanted(project="p"), os.environ)[1].headers()
+        resolve(Target(project="p"), os.environ)[1].headers()
     assert "Token Creator" in (caught.value.hint or "")
 
 
@@ -121,7 +121,7 @@ def test_a_certificate_that_is_not_trusted(google: StandIn, tmp_path: Path, monk
     name_file(tmp_path, monkeypatch, USER)
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(ConnectError, match="certificate") as caught:
-        resolve(Wanted(project="p"), os.environ)[1].headers()
+        resolve(Target(project="p"), os.environ)[1].headers()
     assert "SSL_CERT_FILE" in (caught.value.hint or "")
     assert not google.asked
 
@@ -130,7 +130,7 @@ def test_a_certificate_file_that_is_missing(google: StandIn, tmp_path: Path, mon
     name_file(tmp_path, monkeypatch, USER)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
     with pytest.raises(ConnectError, match=r"oauth2\.googleapis\.com"):
-        resolve(Wanted(project="p"), os.environ)[1].headers()
+        resolve(Target(project="p"), os.environ)[1].headers()
     assert not google.asked
 
 

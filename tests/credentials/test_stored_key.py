@@ -21,7 +21,7 @@ import pytest
 from livecli.credentials import bearer, decide, resolve, stored_key
 from livecli.errors import AuthError, FileError
 from livecli.process import folders
-from livecli.protocol.endpoint import Wanted
+from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform
 from tests.test_start_up import loaded_by
 
@@ -41,23 +41,23 @@ def kept() -> Path:
 @pytest.mark.parametrize(
     ("environ", "wanted", "platform", "headers"),
     [
-        ({}, Wanted(), D, {"x-goog-api-key": STORED}),
-        ({}, Wanted(platform=D), D, {"x-goog-api-key": STORED}),
-        ({}, Wanted(platform=V), V, {"x-goog-api-key": STORED}),
-        ({}, Wanted(project="p"), V, {"x-goog-api-key": STORED}),
-        ({"GOOGLE_CLOUD_PROJECT": "p"}, Wanted(platform=D), D, {"x-goog-api-key": STORED}),
-        ({"GOOGLE_GENAI_USE_VERTEXAI": "false"}, Wanted(), D, {"x-goog-api-key": STORED}),
-        ({"GEMINI_API_KEY": KEY}, Wanted(), D, {"x-goog-api-key": KEY}),
-        ({"GEMINI_API_KEY": KEY}, Wanted(project="p"), V, {"x-goog-api-key": KEY}),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(project="p"), V, {"Authorization": f"Bearer {TOKEN}"}),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(platform=D), D, {"Authorization": f"Bearer {TOKEN}"}),
-        ({"LIVECLI_ACCESS_TOKEN": "auth_tokens/x"}, Wanted(), D, {"Authorization": "Token auth_tokens/x"}),
-        ({}, Wanted(base_url=LOOPBACK), D, {"x-goog-api-key": STORED}),
-        ({}, Wanted(local=True), V, {}),
+        ({}, Target(), D, {"x-goog-api-key": STORED}),
+        ({}, Target(platform=D), D, {"x-goog-api-key": STORED}),
+        ({}, Target(platform=V), V, {"x-goog-api-key": STORED}),
+        ({}, Target(project="p"), V, {"x-goog-api-key": STORED}),
+        ({"GOOGLE_CLOUD_PROJECT": "p"}, Target(platform=D), D, {"x-goog-api-key": STORED}),
+        ({"GOOGLE_GENAI_USE_VERTEXAI": "false"}, Target(), D, {"x-goog-api-key": STORED}),
+        ({"GEMINI_API_KEY": KEY}, Target(), D, {"x-goog-api-key": KEY}),
+        ({"GEMINI_API_KEY": KEY}, Target(project="p"), V, {"x-goog-api-key": KEY}),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p"), V, {"Authorization": f"Bearer {TOKEN}"}),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(platform=D), D, {"Authorization": f"Bearer {TOKEN}"}),
+        ({"LIVECLI_ACCESS_TOKEN": "auth_tokens/x"}, Target(), D, {"Authorization": "Token auth_tokens/x"}),
+        ({}, Target(base_url=LOOPBACK), D, {"x-goog-api-key": STORED}),
+        ({}, Target(local=True), V, {}),
     ],
 )
 def test_which_credential(
-    kept: Path, environ: dict[str, str], wanted: Wanted, platform: Platform, headers: dict[str, str]
+    kept: Path, environ: dict[str, str], wanted: Target, platform: Platform, headers: dict[str, str]
 ) -> None:
     endpoint, credential = resolve(wanted, environ)
     assert endpoint.platform is platform
@@ -69,18 +69,18 @@ def test_a_named_file_beats_it_and_gcloud_s_does_not(
     kept: Path, service_account: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     named = service_account()
-    assert resolve(Wanted(), os.environ)[1].kind == "adc"
+    assert resolve(Target(), os.environ)[1].kind == "adc"
     gclouds = Path(os.environ["CLOUDSDK_CONFIG"]) / "application_default_credentials.json"
     gclouds.parent.mkdir()
     named.rename(gclouds)
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
-    assert resolve(Wanted(), os.environ)[1].place == stored_key.PLACE
-    assert resolve(Wanted(project="p"), os.environ)[1].kind == "adc", "a bearer token comes first on Vertex AI"
+    assert resolve(Target(), os.environ)[1].place == stored_key.PLACE
+    assert resolve(Target(project="p"), os.environ)[1].kind == "adc", "a bearer token comes first on Vertex AI"
 
 
 def test_nobody_waits_for_a_metadata_server(kept: Path, stand_in: Any) -> None:
     environ = {"GCE_METADATA_HOST": stand_in.host}
-    assert resolve(Wanted(project="p"), environ)[1].place == stored_key.PLACE
+    assert resolve(Target(project="p"), environ)[1].place == stored_key.PLACE
     with pytest.raises(AuthError, match="no bearer token"):
         bearer(environ).bearer()
     assert not stand_in.asked
@@ -104,18 +104,18 @@ def test_only_the_user_can_read_it_whatever_the_umask(tmp_path: Path) -> None:
 def test_one_that_others_can_read_is_not_used(kept: Path, mode: int) -> None:
     kept.chmod(mode)
     with pytest.raises(AuthError, match="others can read it") as caught:
-        resolve(Wanted(), {})
+        resolve(Target(), {})
     assert f"chmod 600 {kept}" in (caught.value.hint or "")
-    row = next(source for source in decide(Wanted(), {}).sources if source.source == stored_key.PLACE)
+    row = next(source for source in decide(Target(), {}).sources if source.source == stored_key.PLACE)
     assert (row.found, row.used, row.detail) == (True, False, "~/.config/livecli/api-key.json: others can read it")
-    assert resolve(Wanted(), {"GEMINI_API_KEY": KEY})[1].headers() == {"x-goog-api-key": KEY}
+    assert resolve(Target(), {"GEMINI_API_KEY": KEY})[1].headers() == {"x-goog-api-key": KEY}
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"key": 7}', '{"keyring": 1}', "\x00", "[" * 60_000])
 def test_a_damaged_one_says_how_to_mend_it(kept: Path, text: str) -> None:
     kept.write_text(text)
     with pytest.raises(AuthError, match="damaged") as caught:
-        resolve(Wanted(), {})
+        resolve(Target(), {})
     assert "livecli auth login" in (caught.value.hint or "")
     assert stored_key.forget()
     assert not kept.exists()
@@ -124,7 +124,7 @@ def test_a_damaged_one_says_how_to_mend_it(kept: Path, text: str) -> None:
 def test_a_stored_line_break_is_refused_unquoted(kept: Path) -> None:
     kept.write_text(json.dumps({"key": "AIza-\r\nX-Evil: 1"}))
     with pytest.raises(AuthError) as caught:
-        resolve(Wanted(), {})
+        resolve(Target(), {})
     assert "Evil" not in caught.value.message
 
 
@@ -143,7 +143,7 @@ stored_key.store("AIza-half-written", keyring=False)
 def test_killed_while_it_writes(kept: Path) -> None:
     ran = subprocess.run([sys.executable, "-c", KILLED], timeout=30, env={**os.environ})
     assert ran.returncode == -9
-    assert resolve(Wanted(), {})[1].headers() == {"x-goog-api-key": STORED}
+    assert resolve(Target(), {})[1].headers() == {"x-goog-api-key": STORED}
     [left] = [path for path in kept.parent.iterdir() if path != kept]
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
     assert stored_key.forget()
@@ -157,7 +157,7 @@ def test_a_full_disk_leaves_the_other_key(kept: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(FileError, match="No space left"):
         stored_key.store("AIza-other", keyring=False)
-    assert resolve(Wanted(), {})[1].headers() == {"x-goog-api-key": STORED}
+    assert resolve(Target(), {})[1].headers() == {"x-goog-api-key": STORED}
     assert list(kept.parent.iterdir()) == [kept]
 
 
@@ -219,10 +219,10 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
 def test_in_the_keyring(fake: Fake) -> None:
     assert stored_key.store(STORED, keyring=True) == "in the system keyring (a keyring of the test's)"
     assert STORED not in stored_key.key_file().read_text()
-    endpoint, credential = resolve(Wanted(), {})
+    endpoint, credential = resolve(Target(), {})
     assert (endpoint.platform, credential.headers()) == (D, {"x-goog-api-key": STORED})
     assert credential.source == "the stored key in the system keyring"
-    row = next(source for source in decide(Wanted(), {}).sources if source.source == stored_key.PLACE)
+    row = next(source for source in decide(Target(), {}).sources if source.source == stored_key.PLACE)
     assert (row.detail, row.used) == ("in the system keyring", True)
     assert stored_key.forget()
     assert not fake.kept
@@ -233,7 +233,7 @@ def test_storing_it_in_a_file_takes_it_out_of_the_keyring(fake: Fake) -> None:
     stored_key.store(STORED, keyring=True)
     stored_key.store("AIza-new", keyring=False)
     assert not fake.kept
-    assert resolve(Wanted(), {})[1].headers() == {"x-goog-api-key": "AIza-new"}
+    assert resolve(Target(), {})[1].headers() == {"x-goog-api-key": "AIza-new"}
     stored_key.store(STORED, keyring=True)
     assert "AIza-new" not in stored_key.key_file().read_text()
 
@@ -242,14 +242,14 @@ def test_a_keyring_that_lost_it_or_is_locked(fake: Fake) -> None:
     stored_key.store(STORED, keyring=True)
     fake.locked = True
     with pytest.raises(AuthError, match="KeyringLocked") as caught:
-        resolve(Wanted(), {})
+        resolve(Target(), {})
     assert STORED not in caught.value.message
     with pytest.raises(FileError, match="did not forget"):
         stored_key.forget()
     fake.locked = False
     fake.kept.clear()
     with pytest.raises(AuthError, match="no more"):
-        resolve(Wanted(), {})
+        resolve(Target(), {})
     assert stored_key.forget(), "what points at nothing goes, too"
 
 
@@ -267,11 +267,11 @@ def test_keyring_is_not_installed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -
         stored_key.store(STORED, keyring=True)
     assert "livecli[keyring]" in (caught.value.hint or "")
     with pytest.raises(AuthError, match="not installed"):
-        resolve(Wanted(), {})
+        resolve(Target(), {})
 
 
 def test_a_key_in_a_file_loads_no_keyring(kept: Path) -> None:
-    ask = "from livecli.credentials import resolve; from livecli.protocol.endpoint import Wanted; resolve(Wanted(), {})"
+    ask = "from livecli.credentials import resolve; from livecli.protocol.endpoint import Target; resolve(Target(), {})"
     loaded = loaded_by(ask)
     assert "livecli.credentials.stored_key" in loaded
     assert not loaded & {"keyring", "google.auth", "requests", "platformdirs", "tempfile"}
@@ -284,7 +284,7 @@ def test_a_token_that_has_ended_is_fresh_when_asked_again(stand_in: Any, service
     """As before a reconnection: `Credential.headers` is called again."""
     service_account()
     stand_in.expires_in = 1
-    credential = resolve(Wanted(), os.environ)[1]
+    credential = resolve(Target(), os.environ)[1]
     first = credential.headers()
     stand_in.expires_in = 3600
     second = credential.headers()

@@ -11,7 +11,7 @@ from typing import IO, Any
 import pytest
 
 from livecli.emulator.core.behaviour import Behaviour, Echo
-from livecli.emulator.core.conversation import Conversation
+from livecli.emulator.core.conversation import EmulatedSession
 from livecli.protocol import events, messages
 from livecli.protocol.events import Event
 from livecli.protocol.models import Platform
@@ -59,7 +59,7 @@ def setup() -> Callable[..., messages.Setup]:
 class Talk:
     """A conversation, its log and its files."""
 
-    conversation: Conversation
+    conversation: EmulatedSession
     log: list[str]
     spools: list[IO[bytes]] = field(default_factory=list)
 
@@ -96,7 +96,7 @@ def talk() -> Iterator[Callable[..., Talk]]:
             spools.append(tempfile.SpooledTemporaryFile(max_size=640_000))
             return spools[-1]
 
-        conversation = Conversation(
+        conversation = EmulatedSession(
             platform,
             "v1beta",
             behaviour=behaviour or Echo(),

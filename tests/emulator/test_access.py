@@ -11,8 +11,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
-from livecli.emulator.options import Options
-from livecli.emulator.server import Running, running
+from livecli.emulator.options import EmulatorOptions
+from livecli.emulator.server import RunningServer, running
 
 KEY, TOKEN, EPHEMERAL = "the-key-of-somebody", "ya29.the-token", "auth_tokens/the-token"
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -61,8 +61,8 @@ def log() -> list[str]:
 
 
 @pytest.fixture
-async def emulator(log: list[str]) -> AsyncIterator[Running]:
-    async with asyncio.timeout(60), running(options=Options(required=EITHER), log=log.append) as made:
+async def emulator(log: list[str]) -> AsyncIterator[RunningServer]:
+    async with asyncio.timeout(60), running(options=EmulatorOptions(required=EITHER), log=log.append) as made:
         yield made
 
 
@@ -71,7 +71,7 @@ async def emulator(log: list[str]) -> AsyncIterator[Running]:
     ("query", "headers"),
     [(f"?key={KEY}", {}), ("", {"x-goog-api-key": KEY}), ("", {"Authorization": f"Bearer {TOKEN}"})],
 )
-async def test_the_right_credential(emulator: Running, path: str, query: str, headers: dict[str, str]) -> None:
+async def test_the_right_credential(emulator: RunningServer, path: str, query: str, headers: dict[str, str]) -> None:
     async with connect(emulator.url + path + query, additional_headers=headers) as ws:
         await ws.send(SETUP[path])
         assert "setupComplete" in json.loads(await ws.recv())
@@ -86,7 +86,7 @@ async def test_the_right_credential(emulator: Running, path: str, query: str, he
     ],
 )
 async def test_vertex_refuses_the_upgrade(
-    emulator: Running, log: list[str], query: str, headers: dict[str, str], code: int, status: str, message: str
+    emulator: RunningServer, log: list[str], query: str, headers: dict[str, str], code: int, status: str, message: str
 ) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(emulator.url + VERTEX + query, additional_headers=headers)
@@ -111,7 +111,7 @@ async def test_vertex_refuses_the_upgrade(
     ],
 )
 async def test_the_developer_api_closes_the_session(
-    emulator: Running, log: list[str], query: str, headers: dict[str, str], reason: str
+    emulator: RunningServer, log: list[str], query: str, headers: dict[str, str], reason: str
 ) -> None:
     async with connect(emulator.url + DEVELOPER + query, additional_headers=headers) as ws:
         await ws.send(SETUP[DEVELOPER])
@@ -123,7 +123,7 @@ async def test_the_developer_api_closes_the_session(
     assert log[1].startswith(f"[1] refused: 1007 {reason}")
 
 
-async def test_no_credential_is_told_to_anybody(emulator: Running, log: list[str]) -> None:
+async def test_no_credential_is_told_to_anybody(emulator: RunningServer, log: list[str]) -> None:
     for path in (VERTEX, DEVELOPER):
         shown = {"Authorization": "Bearer wrong-token", "x-goog-api-key": "wrong-header"}
         try:
@@ -136,7 +136,7 @@ async def test_no_credential_is_told_to_anybody(emulator: Running, log: list[str
     assert not [line for line in log for secret in ("wrong-", KEY, TOKEN) if secret in line]
 
 
-async def test_the_doors_for_everybody_ask_for_nothing(emulator: Running) -> None:
+async def test_the_doors_for_everybody_ask_for_nothing(emulator: RunningServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 200 ")

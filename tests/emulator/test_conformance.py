@@ -20,9 +20,9 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from livecli.emulator.core.behaviour import Behaviour
-from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
-from livecli.emulator.options import Options
+from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import running
 from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.protocol import models
@@ -128,7 +128,7 @@ def no_audio(name: str) -> list[bytes]:
 
 
 def scripted(name: str) -> Behaviour:
-    return Scripted(read_script(f"[[turn]]\n{SCRIPTS[name]}", no_audio))
+    return ScriptedBehaviour(read_script(f"[[turn]]\n{SCRIPTS[name]}", no_audio))
 
 
 async def answer(socket: ClientConnection, like: Exchange) -> list[bytes]:
@@ -169,7 +169,7 @@ def same_layout(frames: list[bytes]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 async def test_the_emulator_answers_as_the_service_did(name: str) -> None:
     path = PATHS[name.partition("_")[0]]
-    options = Options(behaviour=lambda: scripted(name))
+    options = EmulatorOptions(behaviour=lambda: scripted(name))
     async with asyncio.timeout(60), running(options=options) as emulator, connect(emulator.url + path) as socket:
         for exchange in exchanges(name):
             said = await answer(socket, exchange)

@@ -12,10 +12,10 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
-from livecli.emulator.ephemeral_tokens import MAX_TOKENS, Mint, mints_at
-from livecli.emulator.options import Options
+from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, mints_at
+from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import running
-from livecli.emulator.websocket import MAX_BODY_BYTES, MAX_HEAD_BYTES, Peek
+from livecli.emulator.websocket import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestPeek
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/v1alpha/auth_tokens"
@@ -29,7 +29,7 @@ POST = b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX: y\r\n\r\n{"a"'
 
 @pytest.mark.parametrize("size", [1, 2, 7, len(POST)])
 def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
-    peek, passed = Peek(), b""
+    peek, passed = RequestPeek(), b""
     for start in range(0, len(POST), size):
         assert not peek.over
         passed += peek.feed(POST[start : start + size]) if not peek.over else b""
@@ -50,13 +50,13 @@ def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
     ],
 )
 def test_anything_else_passes_as_it_came(data: bytes) -> None:
-    peek = Peek()
+    peek = RequestPeek()
     assert peek.feed(data) == data
     assert (peek.over, peek.body) == (True, None)
 
 
 def test_a_post_without_a_body_has_an_empty_one() -> None:
-    peek = Peek()
+    peek = RequestPeek()
     assert peek.feed(b"POST /x HTTP/1.1\r\n\r\n") == b"GET /x HTTP/1.1\r\n\r\n"
     assert peek.body == b""
 
@@ -64,13 +64,13 @@ def test_a_post_without_a_body_has_an_empty_one() -> None:
 # --- making and using
 
 
-def made(mint: Mint, said: Any = None, headers: Any = ()) -> tuple[Any, int]:
+def made(mint: TokenMint, said: Any = None, headers: Any = ()) -> tuple[Any, int]:
     body = b"" if said is None else said if isinstance(said, bytes) else json.dumps(said).encode()
     answer, refusal = mint.answer(PATH, headers, body, NOW)
     return json.loads(answer), refusal.code if refusal else 200
 
 
-def token_of(mint: Mint, **said: Any) -> Any:
+def token_of(mint: TokenMint, **said: Any) -> Any:
     answer, status = made(mint, said)
     assert status == 200
     token = mint.token_in(SERVICE, [("x-goog-api-key", answer["name"])])
@@ -92,14 +92,14 @@ def after(**length: float) -> datetime:
     ],
 )
 def test_until_when_it_opens_a_session(said: Any, opens_at: Any, refused_at: Any) -> None:
-    mint = Mint(NOTHING_REQUIRED)
+    mint = TokenMint(NOTHING_REQUIRED)
     assert token_of(mint, **said).objection_to(after(**opens_at), resumes=False) is None
     assert token_of(mint, **said).objection_to(after(**refused_at), resumes=False) is Objection.WRONG_TOKEN
 
 
 @pytest.mark.parametrize(("said", "uses"), [({}, 1), ({"uses": 2}, 2), ({"uses": "3"}, 3)])
 def test_how_many_sessions_it_opens(said: Any, uses: int) -> None:
-    token = token_of(Mint(NOTHING_REQUIRED), **said)
+    token = token_of(TokenMint(NOTHING_REQUIRED), **said)
     assert [token.objection_to(NOW, resumes=False) for _ in range(uses)] == [None] * uses
     assert token.objection_to(NOW, resumes=False) is Objection.WRONG_TOKEN
     assert token.objection_to(after(minutes=29), resumes=True) is None, "going on with a session is no use of it"
@@ -107,7 +107,7 @@ def test_how_many_sessions_it_opens(said: Any, uses: int) -> None:
 
 
 def test_any_number_of_uses() -> None:
-    token = token_of(Mint(NOTHING_REQUIRED), uses=0)
+    token = token_of(TokenMint(NOTHING_REQUIRED), uses=0)
     assert {token.objection_to(NOW, resumes=False) for _ in range(100)} == {None}
 
 
@@ -131,7 +131,7 @@ def test_any_number_of_uses() -> None:
     ],
 )
 def test_what_is_refused(said: Any) -> None:
-    answer, status = made(Mint(NOTHING_REQUIRED), said)
+    answer, status = made(TokenMint(NOTHING_REQUIRED), said)
     assert (status, answer["error"]["status"]) == (400, "INVALID_ARGUMENT")
 
 
@@ -146,17 +146,17 @@ def test_what_is_refused(said: Any) -> None:
     ],
 )
 def test_who_may_have_one(headers: Any, status: int) -> None:
-    assert made(Mint(Required("k", "t")), {}, headers)[1] == status
+    assert made(TokenMint(Required("k", "t")), {}, headers)[1] == status
 
 
 def test_a_token_makes_no_token() -> None:
-    mint = Mint(Required("k"))
+    mint = TokenMint(Required("k"))
     name = made(mint, {}, [("x-goog-api-key", "k")])[0]["name"]
     assert made(mint, {}, [("x-goog-api-key", name)])[1] == 401
 
 
 def test_the_oldest_are_forgotten() -> None:
-    mint = Mint(NOTHING_REQUIRED)
+    mint = TokenMint(NOTHING_REQUIRED)
     first = made(mint)[0]["name"]
     for _ in range(MAX_TOKENS):
         mint.answer(PATH, [], b"", NOW)
@@ -194,7 +194,10 @@ async def posted(url: str, path: str, body: bytes, *, pieces: int = 1, head: str
 @pytest.mark.parametrize("pieces", [1, 3, 40])
 async def test_a_token_is_made_and_opens_one_session(pieces: int) -> None:
     log: list[str] = []
-    async with asyncio.timeout(30), running(options=Options(required=Required("k")), log=log.append) as emulator:
+    async with (
+        asyncio.timeout(30),
+        running(options=EmulatorOptions(required=Required("k")), log=log.append) as emulator,
+    ):
         status, text = await posted(emulator.url, PATH, b'{"uses": 1}', pieces=pieces, head="x-goog-api-key: k\r\n")
         assert status == 200
         url = f"{emulator.url}{SERVICE}?access_token={json.loads(text)['name']}"

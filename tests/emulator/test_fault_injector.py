@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator import server
 from livecli.emulator.faults import Faults, parse_fault
-from livecli.emulator.options import Options
+from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import Tls, running
 from tests.serving import serving
 
@@ -31,8 +31,8 @@ UPGRADE = (
 OLD = "models/gemini-2.5-flash-native-audio-latest"
 
 
-def wrong(*faults: str) -> Options:
-    return Options(faults=Faults(map(parse_fault, faults)))
+def wrong(*faults: str) -> EmulatorOptions:
+    return EmulatorOptions(faults=Faults(map(parse_fault, faults)))
 
 
 @pytest.mark.parametrize("when", ["connect", "0s"])

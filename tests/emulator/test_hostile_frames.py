@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.emulator.core.behaviour import Echo
-from livecli.emulator.core.conversation import Conversation
+from livecli.emulator.core.conversation import EmulatedSession
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.machine import LiveProtocol, Side
 from livecli.protocol.models import Platform
@@ -59,7 +59,7 @@ def test_every_frame_is_answered_or_refused(
     platform: Platform, detection: dict, said: list[bytes], takes: bool
 ) -> None:
     protocol = LiveProtocol(Side.SERVER, platform)
-    conversation = Conversation(platform, "v1", behaviour=Echo(), new_session_id=lambda: "id", open_spool=io.BytesIO)
+    conversation = EmulatedSession(platform, "v1", behaviour=Echo(), new_session_id=lambda: "id", open_spool=io.BytesIO)
     model = "models/gemini-3.8-live" if platform is Platform.DEVELOPER else "publishers/google/models/gemini-3.8-live"
     setup = {"model": model, "realtimeInputConfig": {"automaticActivityDetection": detection}}
     setup["inputAudioTranscription"] = setup["outputAudioTranscription"] = {}

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.core.lifetime import Limits
-from livecli.emulator.options import Options
+from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import running
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -55,7 +55,7 @@ async def close_of(ws: ClientConnection) -> tuple[int | None, str | None]:
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_barge_in_while_the_reply_is_played(path: str) -> None:
-    async with running(options=Options(realtime=True)) as emulator, connect(emulator.url + path) as ws:
+    async with running(options=EmulatorOptions(realtime=True)) as emulator, connect(emulator.url + path) as ws:
         await set_up(ws, path, **MANUAL)
         await say(ws, realtimeInput={"text": "a long story, which takes its time to be told"})
         await until(ws, "modelTurn")
@@ -68,7 +68,7 @@ async def test_barge_in_while_the_reply_is_played(path: str) -> None:
 
 
 async def test_a_reply_takes_as_long_as_its_sound_in_real_time() -> None:
-    async with running(options=Options(realtime=True)) as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with running(options=EmulatorOptions(realtime=True)) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER)
         await hear(ws)
         started = time.monotonic()
@@ -129,7 +129,7 @@ async def test_an_unknown_handle_closes_the_session() -> None:
 
 async def test_go_away_and_the_end_of_the_connection() -> None:
     limits = Limits(connection_seconds=0.3, goaway_seconds=0.2)
-    async with running(options=Options(limits=limits)) as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with running(options=EmulatorOptions(limits=limits)) as emulator, connect(emulator.url + DEVELOPER) as ws:
         started = time.monotonic()
         await set_up(ws, DEVELOPER)
         assert await hear(ws) == {"setupComplete": {}}

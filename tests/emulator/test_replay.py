@@ -7,12 +7,12 @@ import json
 
 import pytest
 
-from livecli.emulator.replay import Cue, Kind, Line, Play, Replay, arrange
+from livecli.emulator.replay import Cue, CueKind, Play, Replay, ReplayLine, arrange
 from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.protocol import events, messages
 from livecli.protocol.codec import decode_client
 from livecli.protocol.events import Event
-from livecli.toml_reader import Mistake
+from livecli.toml_reader import LineError
 from tests.emulator.recorded import NAMES, recorded_log
 
 SETUP = events.Setup(messages.Setup(model="models/m"))
@@ -138,9 +138,9 @@ class TestAudio:
     def test_an_utterance_is_one_cue_however_it_is_cut(self) -> None:
         play = recorded(S, "<a", BEGIN, *[sound(0.1)] * 5, STOP, "<b")
         assert [part for part in play if isinstance(part, Cue)] == [
-            Cue(Kind.SETUP),
-            Cue(Kind.AUDIO, pytest.approx(0.5)),
-            Cue(Kind.AUDIO_END),
+            Cue(CueKind.SETUP),
+            Cue(CueKind.AUDIO, pytest.approx(0.5)),
+            Cue(CueKind.AUDIO_END),
         ]
         for chunks in ([audio(0.01)], [audio(3)], [audio(0.02)] * 300, []):
             player = Player(play)
@@ -230,13 +230,13 @@ class TestArranging:
         ],
     )
     def test_what_cannot_be_played_is_refused_with_its_line(self, log: bytes, line: int, reason: str) -> None:
-        with pytest.raises(Mistake, match=reason) as raised:
+        with pytest.raises(LineError, match=reason) as raised:
             arrange(parse_recording(log))
         assert raised.value.line == line
 
     def test_lines_are_verbatim(self) -> None:
         play = arrange(parse_recording(b'>9 {"setup":{}}\n<9 {\n "x": 1 }\n\n'))
-        assert play == (Cue(Kind.SETUP), Line(b'{\n "x": 1 }\n'))
+        assert play == (Cue(CueKind.SETUP), ReplayLine(b'{\n "x": 1 }\n'))
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.emulator.wire_log import Direction, Recorded, parse_recording
-from livecli.toml_reader import Mistake
+from livecli.emulator.wire_log import Direction, RecordedFrame, parse_recording
+from livecli.toml_reader import LineError
 
 SETUP, COMPLETE = b'{"setup":{"model":"models/m"}}', b'{\n  "setupComplete": {}\n}\n'
 LOG = b">31 " + SETUP + b"\n<27 " + COMPLETE + b"\n"
@@ -13,8 +13,8 @@ LOG = b">31 " + SETUP + b"\n<27 " + COMPLETE + b"\n"
 
 def test_frames_are_read_byte_by_byte() -> None:
     assert parse_recording(LOG) == [
-        Recorded(Direction.CLIENT, SETUP, line=1),
-        Recorded(Direction.SERVER, COMPLETE, line=2),
+        RecordedFrame(Direction.CLIENT, SETUP, line=1),
+        RecordedFrame(Direction.SERVER, COMPLETE, line=2),
     ]
 
 
@@ -53,6 +53,6 @@ def test_lines_and_times() -> None:
     ],
 )
 def test_a_malformed_recording_is_refused_with_its_line(data: bytes, line: int, reason: str) -> None:
-    with pytest.raises(Mistake, match=reason) as raised:
+    with pytest.raises(LineError, match=reason) as raised:
         parse_recording(data)
     assert raised.value.line == line

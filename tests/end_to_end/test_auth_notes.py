@@ -15,7 +15,7 @@ import pytest
 
 from livecli.credentials import decide, stored_key
 from livecli.credentials.advice import notes
-from livecli.protocol.endpoint import Wanted
+from livecli.protocol.endpoint import Target
 from livecli.protocol.models import LOCATIONS, MODELS, Platform
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
@@ -23,8 +23,8 @@ KEY, TOKEN = "AIza-not-to-be-seen", "ya29.not-to-be-seen"
 Livecli = Callable[..., Any]
 
 
-def said(environ: dict[str, str], wanted: Wanted | None = None) -> list[str]:
-    wanted = wanted or Wanted()
+def said(environ: dict[str, str], wanted: Target | None = None) -> list[str]:
+    wanted = wanted or Target()
     found = notes(decide(wanted, environ), wanted, environ)
     assert "not-to-be-seen" not in "".join(found)
     return found
@@ -40,50 +40,50 @@ def jwt(**claims: Any) -> str:
     [
         (
             {"GEMINI_API_KEY": KEY, "LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_PROJECT": "p"},
-            Wanted(),
+            Target(),
             ["GEMINI_API_KEY and a project (GOOGLE_CLOUD_PROJECT=p)", "the project wins", "--platform developer"],
         ),
         (
             {"GEMINI_API_KEY": KEY},
-            Wanted(project="p"),
+            Target(project="p"),
             ["GEMINI_API_KEY and a project (--project p)", "express mode", "--platform developer"],
         ),
         (
             {"GEMINI_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "p"},
-            Wanted(platform=D),
+            Target(platform=D),
             ["the Developer API (--platform) takes the key", "the project plays no part"],
         ),
         (
             {"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": f"{KEY}-2"},
-            Wanted(),
+            Target(),
             ["hold different keys", "GOOGLE_API_KEY wins"],
         ),
         (
             {"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_QUOTA_PROJECT": "payer"},
-            Wanted(project="p"),
+            Target(project="p"),
             ["the quota project payer is not the project p", "payer is billed"],
         ),
         (
             {"LIVECLI_ACCESS_TOKEN": jwt(exp=1_700_000_000)},
-            Wanted(project="p"),
+            Target(project="p"),
             ["LIVECLI_ACCESS_TOKEN expired at 2023-11-14T22:13:20+00:00"],
         ),
         (
             {"LIVECLI_ACCESS_TOKEN": TOKEN},
-            Wanted(project="p", location="europe-west1"),
+            Target(project="p", location="europe-west1"),
             ["not known to be served in europe-west1", "us-central1, us, eu", "on trust"],
         ),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(project="p", location="global"), ["in global"]),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p", location="global"), ["in global"]),
         (
             {"GEMINI_API_KEY": KEY},
-            Wanted(model="gemini-live-2.5-flash-native-audio"),
+            Target(model="gemini-live-2.5-flash-native-audio"),
             ["gemini-live-2.5-flash-native-audio is not served on developer"],
         ),
-        ({"GEMINI_API_KEY": KEY}, Wanted(model="gemini-2.0-flash-live-001"), ["is retired"]),
-        ({"GEMINI_API_KEY": KEY}, Wanted(base_url="ws://example.com"), ["to example.com in the clear"]),
+        ({"GEMINI_API_KEY": KEY}, Target(model="gemini-2.0-flash-live-001"), ["is retired"]),
+        ({"GEMINI_API_KEY": KEY}, Target(base_url="ws://example.com"), ["to example.com in the clear"]),
     ],
 )
-def test_one_note(environ: dict[str, str], wanted: Wanted, parts: list[str]) -> None:
+def test_one_note(environ: dict[str, str], wanted: Target, parts: list[str]) -> None:
     [note] = said(environ, wanted)
     for part in parts:
         assert part in note
@@ -92,17 +92,17 @@ def test_one_note(environ: dict[str, str], wanted: Wanted, parts: list[str]) -> 
 @pytest.mark.parametrize(
     ("environ", "wanted"),
     [
-        ({"GEMINI_API_KEY": KEY}, Wanted()),
-        ({"GEMINI_API_KEY": KEY, "GOOGLE_API_KEY": KEY}, Wanted()),
-        ({"GEMINI_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "p"}, Wanted(local=True, location="nowhere1")),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_QUOTA_PROJECT": "p"}, Wanted(project="p")),
-        ({"LIVECLI_ACCESS_TOKEN": jwt(exp=time.time() + 3600)}, Wanted(project="p", location="eu")),
-        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Wanted(project="p", location="europe-west1", model="of-ours")),
-        ({}, Wanted(base_url="ws://127.0.0.1:1")),
-        ({}, Wanted()),
+        ({"GEMINI_API_KEY": KEY}, Target()),
+        ({"GEMINI_API_KEY": KEY, "GOOGLE_API_KEY": KEY}, Target()),
+        ({"GEMINI_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "p"}, Target(local=True, location="nowhere1")),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_QUOTA_PROJECT": "p"}, Target(project="p")),
+        ({"LIVECLI_ACCESS_TOKEN": jwt(exp=time.time() + 3600)}, Target(project="p", location="eu")),
+        ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p", location="europe-west1", model="of-ours")),
+        ({}, Target(base_url="ws://127.0.0.1:1")),
+        ({}, Target()),
     ],
 )
-def test_nothing_to_note(environ: dict[str, str], wanted: Wanted) -> None:
+def test_nothing_to_note(environ: dict[str, str], wanted: Target) -> None:
     assert said(environ, wanted) == []
 
 
@@ -110,14 +110,14 @@ def test_nothing_to_note(environ: dict[str, str], wanted: Wanted) -> None:
     "token", ["a.b.c", "..", f"x.{'A' * 41}.y", jwt(exp="soon"), jwt(exp=1e30), jwt(), jwt(exp=[])]
 )
 def test_a_token_that_does_not_say_when_it_ends(token: str) -> None:
-    decision = decide(Wanted(project="p"), {"LIVECLI_ACCESS_TOKEN": token})
+    decision = decide(Target(project="p"), {"LIVECLI_ACCESS_TOKEN": token})
     assert decision.credential is not None
     assert decision.credential.expires_at is None
-    assert said({"LIVECLI_ACCESS_TOKEN": token}, Wanted(project="p")) == []
+    assert said({"LIVECLI_ACCESS_TOKEN": token}, Target(project="p")) == []
 
 
 def test_when_a_jwt_ends_is_known() -> None:
-    decision = decide(Wanted(project="p"), {"LIVECLI_ACCESS_TOKEN": jwt(exp=4_000_000_000)})
+    decision = decide(Target(project="p"), {"LIVECLI_ACCESS_TOKEN": jwt(exp=4_000_000_000)})
     assert decision.credential is not None
     assert decision.credential.expires_at == datetime(2096, 10, 2, 7, 6, 40, tzinfo=UTC)
 
@@ -133,7 +133,7 @@ def test_a_stored_key_and_what_comes_before_it() -> None:
 
 def test_a_service_account_without_a_project(service_account: Callable[..., Path], livecli: Livecli) -> None:
     service_account(project_id=None, client_email="robot@their-project.iam.gserviceaccount.com")
-    assert said(dict(os.environ), Wanted(project="p")) == [
+    assert said(dict(os.environ), Target(project="p")) == [
         "the file of the service account robot@their-project.iam.gserviceaccount.com names no project; "
         "it was made in their-project: p is used"
     ]

@@ -105,7 +105,7 @@ def test_a_crash(livecli, monkeypatch, tmp_path, speech, place, debug) -> None:
     def crash(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(diagnosis, "signs_of_truncation", crash)
+    monkeypatch.setattr(diagnosis, "truncation_warnings", crash)
     with serving(required=Required()) as served:
         ran = livecli("send", speech, "--base-url", served.url, "--speed", 0, *debug)
     assert ran.status == 70

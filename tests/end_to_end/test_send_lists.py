@@ -8,7 +8,7 @@ import time
 import pytest
 
 from livecli.cli.checks import check_replies
-from livecli.runs.request import Question
+from livecli.runs.request import Request
 from tests.end_to_end.conftest import tone, write_wav
 
 
@@ -103,7 +103,7 @@ def test_what_is_no_list(livecli, files, tmp_path, words, status, said):
 
 
 def test_thousands_of_inputs_are_checked_in_no_time():
-    questions = [Question(f"folder/{number}.wav", output=f"out/{number}.reply.wav") for number in range(5000)]
+    questions = [Request(f"folder/{number}.wav", output=f"out/{number}.reply.wav") for number in range(5000)]
     began = time.process_time()
     check_replies(questions)
     assert time.process_time() - began < 5, "it is not quadratic"

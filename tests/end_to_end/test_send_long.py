@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy
 import pytest
 
-from livecli.emulator.core.behaviour import Heard, Say
+from livecli.emulator.core.behaviour import Say, UserTurn
 from livecli.emulator.core.lifetime import Limits
 from tests.end_to_end.conftest import read_wav, write_wav
 from tests.serving import serving
@@ -44,7 +44,7 @@ class Comparing:
         self.path = path
         self.heard: list[int] = []
 
-    def answer(self, heard: Heard) -> Iterator[Say]:
+    def answer(self, heard: UserTurn) -> Iterator[Say]:
         assert heard.utterance is not None
         if self.heard[-1:] != [heard.utterance.length_bytes]:
             with wave.open(str(self.path)) as file:
@@ -87,7 +87,7 @@ def test_three_hours_over_connections_of_half_a_second(tmp_path) -> None:
 class Parrot:
     """Says the very samples that it heard."""
 
-    def answer(self, heard: Heard) -> Iterator[Say]:
+    def answer(self, heard: UserTurn) -> Iterator[Say]:
         assert heard.utterance is not None
         yield Say(heard.utterance.description, heard.utterance.blocks())
 

@@ -306,9 +306,9 @@ def raises(error: Exception) -> Callable[[int], bytes]:
 def test_what_cannot_be_said_again_ends_the_run(send, monkeypatch, read, status, trouble) -> None:
     monkeypatch.setattr(retransmit, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(retransmit, "LEAST_BYTES", 0)
-    monkeypatch.setattr(spool, "File", lambda made=spool.File: failing(made()))
+    monkeypatch.setattr(spool, "SpoolFile", lambda made=spool.SpoolFile: failing(made()))
 
-    def failing(file: spool.File) -> spool.File:
+    def failing(file: spool.SpoolFile) -> spool.SpoolFile:
         file.on_disk.close()
         file.on_disk = Disk(read)
         return file

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from tests.live_server import Connection, live_server
 from tests.serving import serving
@@ -22,7 +22,7 @@ groundingSupports = [{segment = {text = "It opens at nine."}, groundingChunkIndi
 
 def test_citations_are_numbered_and_listed(livecli):
     turns = read_script(SCRIPT, lambda name: [])
-    with serving(behaviour=lambda: Scripted(turns)) as server:
+    with serving(behaviour=lambda: ScriptedBehaviour(turns)) as server:
         ran = livecli("send", "--text", "When?", "--search", "--base-url", server.url, "--json")
     assert ran.status == 0, ran.err
     assert ran.summary["citations"] == [

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from livecli.client import turn_end
-from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.tools import calls, command
 from tests.end_to_end.conftest import Ran, read_wav, tone
@@ -409,7 +409,7 @@ def test_silence_counts_again_once_it_is_answered(ask):
 
 def scripted(text: str) -> Any:
     turns = read_script(text, lambda name: [])
-    return serving(behaviour=lambda: Scripted(turns))
+    return serving(behaviour=lambda: ScriptedBehaviour(turns))
 
 
 @MODELS

@@ -2,7 +2,7 @@
 
 import pytest
 
-from livecli.client.diagnosis import shortest_seconds, signs_of_truncation
+from livecli.client.diagnosis import shortest_seconds, truncation_warnings
 from livecli.protocol import events
 from livecli.report.summary import TransferStats
 from tests.end_to_end.conftest import tone
@@ -117,11 +117,11 @@ def stats(seconds, *said):
     ],
 )
 def test_how_fast_is_too_fast(seconds, said, signs):
-    assert len(list(signs_of_truncation(stats(seconds, events.OutputTranscript(said))))) == signs
+    assert len(list(truncation_warnings(stats(seconds, events.OutputTranscript(said))))) == signs
 
 
 def test_what_the_model_writes_is_no_transcript():
-    assert not list(signs_of_truncation(stats(0.5, events.ModelText(SENTENCE * 3))))
+    assert not list(truncation_warnings(stats(0.5, events.ModelText(SENTENCE * 3))))
 
 
 def test_nothing_is_said_in_no_time():

@@ -4,9 +4,9 @@ import pytest
 
 from livecli.errors import FileError, UsageError
 from livecli.media.device_choice import choose, is_half_duplex_wise, table
-from livecli.media.devices import Device, Kind
+from livecli.media.devices import Device, DeviceKind
 
-P, C = Kind.PLAYBACK, Kind.CAPTURE
+P, C = DeviceKind.PLAYBACK, DeviceKind.CAPTURE
 DEVICES = [
     Device(0, "Built-in Audio", P, True, "alsa_output.pci.analog-stereo"),
     Device(1, "Jabra Headset", P, False, "alsa_output.usb-jabra"),

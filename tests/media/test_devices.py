@@ -6,7 +6,7 @@ import pytest
 
 from livecli.errors import FileError
 from livecli.media.device_choice import choose, is_half_duplex_wise, table
-from livecli.media.devices import Kind, list_devices
+from livecli.media.devices import DeviceKind, list_devices
 
 
 @pytest.mark.usefixtures("sound_server")
@@ -21,7 +21,7 @@ def test_the_devices_are_listed_with_their_defaults():
 
 @pytest.mark.usefixtures("sound_server")
 def test_the_defaults_are_chosen_where_nothing_is_named():
-    speaker, microphone = choose([], list(Kind), list_devices())
+    speaker, microphone = choose([], list(DeviceKind), list_devices())
     assert (speaker.id, microphone.id) == ("speaker", "mouth.monitor")
     assert is_half_duplex_wise(speaker, microphone)
 
@@ -29,7 +29,7 @@ def test_the_defaults_are_chosen_where_nothing_is_named():
 def test_no_device_is_left_where_there_is_none(sound_server):
     sound_server.unplug()
     with pytest.raises(FileError, match="there is no speaker here"):
-        choose([], [Kind.PLAYBACK], [device for device in list_devices() if device.name != "Dummy Output"])
+        choose([], [DeviceKind.PLAYBACK], [device for device in list_devices() if device.name != "Dummy Output"])
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch):

@@ -3,12 +3,12 @@
 import pytest
 
 from livecli.errors import AuthError, QuotaError, ServerError
-from livecli.protocol.close_cause import Situation
+from livecli.protocol.close_cause import CloseContext
 from livecli.protocol.close_table import explain
 from livecli.protocol.models import MODELS, Platform, current_models, takes_realtime_text
 
-VERTEX = Situation(Platform.VERTEX, "gemini-3.8-live", "us-central1")
-DEVELOPER = Situation(Platform.DEVELOPER, "gemini-3.8-live")
+VERTEX = CloseContext(Platform.VERTEX, "gemini-3.8-live", "us-central1")
+DEVELOPER = CloseContext(Platform.DEVELOPER, "gemini-3.8-live")
 
 CASES = [
     (1000, "", ServerError, "shorter pieces"),
@@ -65,7 +65,7 @@ def test_an_unknown_model_names_those_of_the_platform():
 
 
 def test_location_global_suggests_one_that_serves():
-    lost = Situation(Platform.VERTEX, "gemini-3.8-live", "global")
+    lost = CloseContext(Platform.VERTEX, "gemini-3.8-live", "global")
     assert "us-central1" in explain(1008, "Publisher Model `x` was not found", lost).hint
 
 

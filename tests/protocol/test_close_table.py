@@ -4,9 +4,9 @@ import pytest
 
 from livecli.errors import AuthError, QuotaError, ServerError
 from livecli.protocol import events, messages
-from livecli.protocol.close_cause import Situation
+from livecli.protocol.close_cause import CloseContext
 from livecli.protocol.close_reasons import CLOSE_REASON_BYTES
-from livecli.protocol.close_table import ANY_REASON, TABLE, answer_to, explain
+from livecli.protocol.close_table import ANY_REASON, TABLE, cause_of, explain
 from livecli.protocol.models import Platform
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
@@ -73,13 +73,13 @@ CASES = [(code, reason, place, status, retry) for code, reason, places, status, 
 
 def situation(platform, model="gemini-3.8-live", location="us-central1", active=False, **setup):
     said = events.Setup(messages.Setup(model=model), setup)
-    return Situation(platform, model, location if platform is VERTEX else None, said, active)
+    return CloseContext(platform, model, location if platform is VERTEX else None, said, active)
 
 
 @pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
 def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry):
     known = situation(platform)
-    answer = answer_to(code, reason, known)
+    answer = cause_of(code, reason, known)
     assert answer not in ANY_REASON
     error = explain(code, reason, known)
     assert error.exit_status == status
@@ -94,7 +94,7 @@ def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry)
 def test_a_reason_that_was_cut_has_the_same_row(code, reason, platform, status, retry):
     known = situation(platform)
     cut = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
-    assert answer_to(code, cut, known) is answer_to(code, reason, known)
+    assert cause_of(code, cut, known) is cause_of(code, reason, known)
 
 
 @pytest.mark.parametrize("code", [1001, 1002, 1005, 1009, 1012, 1013, 3000, 4999])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livecli.errors import UsageError
-from livecli.protocol.endpoint import Endpoint, Wanted, base_url, build, choose_platform, is_loopback
+from livecli.protocol.endpoint import Endpoint, Target, base_url, build, choose_platform, is_loopback
 from livecli.protocol.models import Platform
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
@@ -20,24 +20,24 @@ M = "gemini-3.8-live"
 @pytest.mark.parametrize(
     ("wanted", "environ", "url"),
     [
-        (Wanted(), P, f"wss://us-central1-{HOST}{V1}"),
-        (Wanted(location="europe-west4"), P, f"wss://europe-west4-{HOST}{V1}"),
-        (Wanted(location="global"), P, f"wss://{HOST}{V1}"),
-        (Wanted(location="us"), P, f"wss://aiplatform.us.rep.googleapis.com{V1}"),
-        (Wanted(location="eu"), P, f"wss://aiplatform.eu.rep.googleapis.com{V1}"),
-        (Wanted(), {**P, "GOOGLE_CLOUD_LOCATION": "global"}, f"wss://{HOST}{V1}"),
-        (Wanted(location="us-east1"), {**P, "GOOGLE_CLOUD_LOCATION": "global"}, f"wss://us-east1-{HOST}{V1}"),
-        (Wanted(api_version="v1beta1"), P, f"wss://us-central1-{HOST}{V1BETA1}"),
-        (Wanted(), {**P, "GOOGLE_GENAI_API_VERSION": "beta"}, f"wss://us-central1-{HOST}{V1BETA1}"),
+        (Target(), P, f"wss://us-central1-{HOST}{V1}"),
+        (Target(location="europe-west4"), P, f"wss://europe-west4-{HOST}{V1}"),
+        (Target(location="global"), P, f"wss://{HOST}{V1}"),
+        (Target(location="us"), P, f"wss://aiplatform.us.rep.googleapis.com{V1}"),
+        (Target(location="eu"), P, f"wss://aiplatform.eu.rep.googleapis.com{V1}"),
+        (Target(), {**P, "GOOGLE_CLOUD_LOCATION": "global"}, f"wss://{HOST}{V1}"),
+        (Target(location="us-east1"), {**P, "GOOGLE_CLOUD_LOCATION": "global"}, f"wss://us-east1-{HOST}{V1}"),
+        (Target(api_version="v1beta1"), P, f"wss://us-central1-{HOST}{V1BETA1}"),
+        (Target(), {**P, "GOOGLE_GENAI_API_VERSION": "beta"}, f"wss://us-central1-{HOST}{V1BETA1}"),
     ],
 )
-def test_vertex_urls(wanted: Wanted, environ: dict[str, str], url: str) -> None:
+def test_vertex_urls(wanted: Target, environ: dict[str, str], url: str) -> None:
     assert build(wanted, environ, V).url == url
 
 
 @pytest.mark.parametrize("location", ["global", "us", "eu", "us-central1"])
 def test_no_location_ever_makes_the_host_that_does_not_exist(location: str) -> None:
-    assert "global-" not in build(Wanted(location=location), P, V).url
+    assert "global-" not in build(Target(location=location), P, V).url
 
 
 @pytest.mark.parametrize(
@@ -51,17 +51,17 @@ def test_no_location_ever_makes_the_host_that_does_not_exist(location: str) -> N
     ],
 )
 def test_developer_urls(version: str | None, environ: dict[str, str], spelled: str) -> None:
-    endpoint = build(Wanted(api_version=version), environ, D)
+    endpoint = build(Target(api_version=version), environ, D)
     assert endpoint.url == f"wss://generativelanguage.googleapis.com{DEVELOPER_PATH.format(spelled)}"
     assert (endpoint.resource, endpoint.project, endpoint.location) == (f"models/{M}", None, None)
 
 
 def test_an_ephemeral_token_opens_the_constrained_method() -> None:
-    assert build(Wanted(), {}, D, constrained=True).url.endswith("GenerativeService.BidiGenerateContentConstrained")
+    assert build(Target(), {}, D, constrained=True).url.endswith("GenerativeService.BidiGenerateContentConstrained")
 
 
 def test_express_mode_has_neither_project_nor_location() -> None:
-    endpoint = build(Wanted(project="p1", location="us-east1"), {}, V, express=True)
+    endpoint = build(Target(project="p1", location="us-east1"), {}, V, express=True)
     assert endpoint == Endpoint(V, f"wss://{HOST}{V1}", M, f"publishers/google/models/{M}")
 
 
@@ -82,12 +82,12 @@ def test_express_mode_has_neither_project_nor_location() -> None:
     ],
 )
 def test_resource_names(model: str | None, platform: Platform, resource: str, bare: str) -> None:
-    endpoint = build(Wanted(project="p1", model=model), {}, platform)
+    endpoint = build(Target(project="p1", model=model), {}, platform)
     assert (endpoint.resource, endpoint.model) == (resource, bare)
 
 
 def test_a_full_resource_name_brings_its_project_and_location() -> None:
-    wanted = Wanted(model="projects/q/locations/eu/publishers/google/models/y")
+    wanted = Target(model="projects/q/locations/eu/publishers/google/models/y")
     endpoint = build(wanted, {}, V)
     assert (endpoint.project, endpoint.location, endpoint.host) == ("q", "eu", "aiplatform.eu.rep.googleapis.com")
     assert choose_platform(wanted, {}, has_key=True)[0] is V
@@ -95,55 +95,55 @@ def test_a_full_resource_name_brings_its_project_and_location() -> None:
 
 def test_model_from_the_environment_and_flag_before_it() -> None:
     environ = {**P, "LIVECLI_MODEL": "gemini-env"}
-    assert build(Wanted(), environ, V).model == "gemini-env"
-    assert build(Wanted(model="gemini-flag"), environ, V).model == "gemini-flag"
+    assert build(Target(), environ, V).model == "gemini-env"
+    assert build(Target(model="gemini-flag"), environ, V).model == "gemini-flag"
 
 
 @pytest.mark.parametrize(
     ("wanted", "environ", "own", "project"),
     [
-        (Wanted(project="flag"), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "flag"),
-        (Wanted(), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "env"),
-        (Wanted(), {"GOOGLE_CLOUD_PROJECT": " "}, "own", "own"),
-        (Wanted(base_url="ws://localhost:1"), {}, None, "local"),
-        (Wanted(base_url="ws://localhost:1"), {"GOOGLE_CLOUD_PROJECT": "env"}, None, "env"),
-        (Wanted(local=True), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "local"),
-        (Wanted(local=True, project="flag"), {}, None, "flag"),
+        (Target(project="flag"), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "flag"),
+        (Target(), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "env"),
+        (Target(), {"GOOGLE_CLOUD_PROJECT": " "}, "own", "own"),
+        (Target(base_url="ws://localhost:1"), {}, None, "local"),
+        (Target(base_url="ws://localhost:1"), {"GOOGLE_CLOUD_PROJECT": "env"}, None, "env"),
+        (Target(local=True), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "local"),
+        (Target(local=True, project="flag"), {}, None, "flag"),
     ],
 )
-def test_which_project(wanted: Wanted, environ: dict[str, str], own: str | None, project: str) -> None:
+def test_which_project(wanted: Target, environ: dict[str, str], own: str | None, project: str) -> None:
     assert build(wanted, environ, V, own_project=own).project == project
 
 
 def test_vertex_needs_a_project() -> None:
     with pytest.raises(UsageError) as caught:
-        build(Wanted(), {}, V)
+        build(Target(), {}, V)
     assert "--project" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
     ("wanted", "environ", "has_key", "platform"),
     [
-        (Wanted(platform=D), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "true"}, False, D),
-        (Wanted(platform=V), {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, True, V),
-        (Wanted(), {"GOOGLE_GENAI_USE_VERTEXAI": "true"}, True, V),
-        (Wanted(), {"GOOGLE_GENAI_USE_VERTEXAI": "TRUE"}, True, V),
-        (Wanted(), {"GOOGLE_GENAI_USE_VERTEXAI": "1"}, True, V),
-        (Wanted(), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "false"}, False, D),
-        (Wanted(), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "yes"}, False, D),
-        (Wanted(), {**P, "GOOGLE_GENAI_USE_VERTEXAI": ""}, True, V),
-        (Wanted(), {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_GENAI_USE_VERTEXAI": "false"}, True, V),
-        (Wanted(), {**P, "GOOGLE_GENAI_USE_ENTERPRISE": "0", "GOOGLE_GENAI_USE_VERTEXAI": "true"}, True, D),
-        (Wanted(), P, True, V),
-        (Wanted(project="p"), {}, True, V),
-        (Wanted(), {}, True, D),
-        (Wanted(), {}, False, V),
-        (Wanted(local=True), {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, True, V),
-        (Wanted(local=True, platform=D), {}, False, D),
-        (Wanted(base_url="ws://h" + DEVELOPER_PATH.format("v1")), P, False, D),
+        (Target(platform=D), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "true"}, False, D),
+        (Target(platform=V), {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, True, V),
+        (Target(), {"GOOGLE_GENAI_USE_VERTEXAI": "true"}, True, V),
+        (Target(), {"GOOGLE_GENAI_USE_VERTEXAI": "TRUE"}, True, V),
+        (Target(), {"GOOGLE_GENAI_USE_VERTEXAI": "1"}, True, V),
+        (Target(), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "false"}, False, D),
+        (Target(), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "yes"}, False, D),
+        (Target(), {**P, "GOOGLE_GENAI_USE_VERTEXAI": ""}, True, V),
+        (Target(), {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_GENAI_USE_VERTEXAI": "false"}, True, V),
+        (Target(), {**P, "GOOGLE_GENAI_USE_ENTERPRISE": "0", "GOOGLE_GENAI_USE_VERTEXAI": "true"}, True, D),
+        (Target(), P, True, V),
+        (Target(project="p"), {}, True, V),
+        (Target(), {}, True, D),
+        (Target(), {}, False, V),
+        (Target(local=True), {"GOOGLE_GENAI_USE_VERTEXAI": "false"}, True, V),
+        (Target(local=True, platform=D), {}, False, D),
+        (Target(base_url="ws://h" + DEVELOPER_PATH.format("v1")), P, False, D),
     ],
 )
-def test_which_platform(wanted: Wanted, environ: dict[str, str], has_key: bool, platform: Platform) -> None:
+def test_which_platform(wanted: Target, environ: dict[str, str], has_key: bool, platform: Platform) -> None:
     assert choose_platform(wanted, environ, has_key=has_key)[0] is platform
 
 
@@ -163,7 +163,7 @@ def test_which_platform(wanted: Wanted, environ: dict[str, str], has_key: bool, 
     ],
 )
 def test_base_urls(given: str, url: str) -> None:
-    assert build(Wanted(base_url=given, project="p"), {}, V).url == url
+    assert build(Target(base_url=given, project="p"), {}, V).url == url
 
 
 @pytest.mark.parametrize(
@@ -176,12 +176,12 @@ def test_base_urls(given: str, url: str) -> None:
     ],
 )
 def test_base_url_from_the_environment(platform: Platform, environ: dict[str, str], host: str) -> None:
-    assert build(Wanted(project="p"), environ, platform).host == host
-    assert build(Wanted(project="p", base_url="ws://flag.example"), environ, platform).host == "flag.example"
+    assert build(Target(project="p"), environ, platform).host == host
+    assert build(Target(project="p", base_url="ws://flag.example"), environ, platform).host == "flag.example"
 
 
 def test_local_ignores_base_urls_of_the_environment() -> None:
-    assert build(Wanted(local=True), {"LIVECLI_BASE_URL": "ws://elsewhere.example"}, V).host == "127.0.0.1"
+    assert build(Target(local=True), {"LIVECLI_BASE_URL": "ws://elsewhere.example"}, V).host == "127.0.0.1"
 
 
 @pytest.mark.parametrize(
@@ -208,7 +208,7 @@ def test_local_ignores_base_urls_of_the_environment() -> None:
 )
 def test_refused_base_urls_are_not_quoted(url: str) -> None:
     with pytest.raises(UsageError) as caught:
-        base_url(Wanted(base_url=url), {}, V)
+        base_url(Target(base_url=url), {}, V)
     assert "--base-url" in caught.value.message
     assert "s3" not in caught.value.message + (caught.value.hint or "")
 
@@ -216,7 +216,7 @@ def test_refused_base_urls_are_not_quoted(url: str) -> None:
 @pytest.mark.parametrize("field", ["project", "location", "model", "api_version"])
 @pytest.mark.parametrize("word", ["a/b", "..", "a b", "a\n", "a?b", "a#b", "a%2fb", "a\x1b", "é", "models/../x", "-a"])
 def test_words_that_could_bend_the_url(field: str, word: str) -> None:
-    wanted = Wanted(**{"project": "p", field: word})  # type: ignore[arg-type]
+    wanted = Target(**{"project": "p", field: word})  # type: ignore[arg-type]
     with pytest.raises(UsageError) as caught:
         build(wanted, {}, V)
     assert caught.value.message.isprintable()
@@ -243,7 +243,7 @@ def test_loopback(host: str | None, loopback: bool) -> None:
 
 
 def test_what_an_endpoint_says_of_itself() -> None:
-    near = build(Wanted(base_url="http://[::1]:1"), {}, V)
-    far = build(Wanted(project="p"), {}, V)
+    near = build(Target(base_url="http://[::1]:1"), {}, V)
+    far = build(Target(project="p"), {}, V)
     assert (near.host, near.is_loopback, near.is_cleartext) == ("::1", True, True)
     assert (far.is_loopback, far.is_cleartext) == (False, False)

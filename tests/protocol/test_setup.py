@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from livecli.protocol.codec import decode_client, encode_client, setup_json
-from livecli.protocol.endpoint import Wanted, build
+from livecli.protocol.endpoint import Target, build
 from livecli.protocol.messages import FunctionDeclaration
 from livecli.protocol.models import MODELS, Platform
-from livecli.protocol.setup import Activity, Configuration, setup
+from livecli.protocol.setup import Activity, SetupOptions, setup
 
-VERTEX = build(Wanted(project="p", location="us-central1"), {}, Platform.VERTEX)
-DEVELOPER = build(Wanted(), {}, Platform.DEVELOPER)
+VERTEX = build(Target(project="p", location="us-central1"), {}, Platform.VERTEX)
+DEVELOPER = build(Target(), {}, Platform.DEVELOPER)
 PLATFORMS = pytest.mark.parametrize("endpoint", [VERTEX, DEVELOPER], ids=["vertex", "developer"])
 
 
 def made(endpoint=DEVELOPER, **options):
-    return setup_json(setup(endpoint, Configuration(**options)))
+    return setup_json(setup(endpoint, SetupOptions(**options)))
 
 
 def difference(**options):
@@ -49,14 +49,14 @@ def test_without_options_on_vertex():
 
 
 def test_vertex_with_a_key_instead_of_a_project():
-    express = build(Wanted(), {}, Platform.VERTEX, express=True)
+    express = build(Target(), {}, Platform.VERTEX, express=True)
     assert made(express)["model"] == "publishers/google/models/gemini-3.8-live"
     assert made(express)["sessionResumption"] == {"transparent": True}
 
 
 @pytest.mark.parametrize("model", [*MODELS, "gemini-9-unheard-of", "models/named-in-full"])
 def test_a_model_changes_its_name_only(model):
-    named = made(build(Wanted(model=model), {}, Platform.DEVELOPER))
+    named = made(build(Target(model=model), {}, Platform.DEVELOPER))
     assert named == {**made(DEVELOPER), "model": f"models/{model.removeprefix('models/')}"}
 
 
@@ -222,7 +222,7 @@ class TestExtra:
 @PLATFORMS
 def test_the_emulator_takes_every_option_together(endpoint):
     """What Google refuses, the decoder of the other side refuses."""
-    wanted = Configuration(
+    wanted = SetupOptions(
         voice="Kore",
         language="de-DE",
         system="Be kind.",

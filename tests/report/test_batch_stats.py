@@ -6,11 +6,11 @@ import pytest
 
 from livecli.errors import AuthError, ConnectError, FileError, Interrupted, QuotaError
 from livecli.protocol import events
-from livecli.report.batch_stats import RATE_SECONDS, Tally, percentile
+from livecli.report.batch_stats import RATE_SECONDS, BatchStats, percentile
 from livecli.report.summary import Summary
 
 
-def begun(tally: Tally, seconds: float | None = 2.0, chunks: int = 0) -> Summary:
+def begun(tally: BatchStats, seconds: float | None = 2.0, chunks: int = 0) -> Summary:
     summary = Summary("q.wav")
     tally.begin(summary, seconds)
     send(summary, chunks)
@@ -24,7 +24,7 @@ def send(summary: Summary, chunks: int) -> None:
 
 
 def test_nothing_has_happened_yet():
-    tally = Tally(3, 5.0)
+    tally = BatchStats(3, 5.0)
     assert (tally.total, tally.done, tally.interrupted, tally.ended, tally.running, tally.retries) == (3, 0, 0, 0, 0, 0)
     assert (tally.chunks, tally.sent_bytes, tally.sent_seconds, tally.received_seconds) == (0, 0, 0.0, 0.0)
     assert tally.failed == {}
@@ -35,7 +35,7 @@ def test_nothing_has_happened_yet():
 
 
 def test_chunks_are_counted_while_they_are_sent_and_once():
-    tally = Tally(2, 0.0)
+    tally = BatchStats(2, 0.0)
     one, two = begun(tally, chunks=3), begun(tally, chunks=4)
     assert tally.chunks == 7
     send(one, 2)
@@ -47,7 +47,7 @@ def test_chunks_are_counted_while_they_are_sent_and_once():
 
 
 def test_bytes_and_seconds_are_those_of_runs_that_are_over():
-    tally = Tally(2, 0.0)
+    tally = BatchStats(2, 0.0)
     one = begun(tally, chunks=5)
     one.stats.received.add(events.AudioChunk(bytes(48_000), 24_000), 0.0)
     begun(tally, chunks=5)
@@ -60,7 +60,7 @@ def test_bytes_and_seconds_are_those_of_runs_that_are_over():
 
 
 def test_failures_are_counted_by_their_exit_status():
-    tally = Tally(6, 0.0)
+    tally = BatchStats(6, 0.0)
     for error in (QuotaError("a"), QuotaError("b"), AuthError("c"), ConnectError("d"), FileError("e"), None):
         summary = begun(tally)
         summary.error = error
@@ -71,7 +71,7 @@ def test_failures_are_counted_by_their_exit_status():
 
 @pytest.mark.parametrize("error", [Interrupted(), Interrupted("terminated", exit_status=143)])
 def test_what_was_interrupted_has_neither_failed_nor_been_done(error):
-    tally = Tally(1, 0.0)
+    tally = BatchStats(1, 0.0)
     summary = begun(tally, chunks=2)
     summary.error = error
     tally.end(summary)
@@ -80,7 +80,7 @@ def test_what_was_interrupted_has_neither_failed_nor_been_done(error):
 
 
 def test_latencies_are_those_that_there_are():
-    tally = Tally(3, 0.0)
+    tally = BatchStats(3, 0.0)
     for connect, audio_at in ((0.0, 1.2), (0.02, None), (None, 1.5)):
         summary = begun(tally)
         summary.note_opened(None, connect, None)
@@ -92,7 +92,7 @@ def test_latencies_are_those_that_there_are():
 
 
 def test_latencies_of_runs_that_failed_count():
-    tally = Tally(1, 0.0)
+    tally = BatchStats(1, 0.0)
     summary = begun(tally)
     summary.note_opened(None, 0.25, None)
     summary.error = QuotaError("x")
@@ -102,24 +102,24 @@ def test_latencies_of_runs_that_failed_count():
 
 class TestRate:
     def test_it_is_none_before_time_has_passed(self):
-        tally = Tally(1, 5.0)
+        tally = BatchStats(1, 5.0)
         begun(tally, chunks=10)
         assert tally.rate(5.0) == 0.0
 
     def test_from_the_beginning_while_there_is_no_more_to_go_by(self):
-        tally = Tally(1, 5.0)
+        tally = BatchStats(1, 5.0)
         summary = begun(tally, chunks=10)
         assert tally.rate(7.0) == pytest.approx(5.0)
         send(summary, 10)
         assert tally.rate(9.0) == pytest.approx(5.0)
 
     def test_what_is_over_counts_in_it(self):
-        tally = Tally(1, 0.0)
+        tally = BatchStats(1, 0.0)
         tally.end(begun(tally, chunks=20))
         assert tally.rate(4.0) == pytest.approx(5.0)
 
     def test_what_was_long_ago_does_not(self):
-        tally = Tally(1, 0.0)
+        tally = BatchStats(1, 0.0)
         summary = begun(tally, chunks=1000)
         for second in range(1, int(RATE_SECONDS) * 3):
             send(summary, 2)
@@ -127,14 +127,14 @@ class TestRate:
         assert rate == pytest.approx(2.0)
 
     def test_it_falls_to_nothing_when_nothing_is_sent(self):
-        tally = Tally(1, 0.0)
+        tally = BatchStats(1, 0.0)
         begun(tally, chunks=1000)
         rates = [tally.rate(float(second)) for second in range(1, int(RATE_SECONDS) * 3)]
         assert rates[0] == pytest.approx(1000)
         assert rates[-1] == 0.0
 
     def test_one_that_is_asked_for_seldom_goes_back_to_when_it_was_last(self):
-        tally = Tally(1, 0.0)
+        tally = BatchStats(1, 0.0)
         summary = begun(tally, chunks=50)
         tally.rate(100.0)
         send(summary, 100)
@@ -143,28 +143,28 @@ class TestRate:
 
 class TestTimeLeft:
     def test_from_those_that_are_over(self):
-        tally = Tally(4, 10.0)
+        tally = BatchStats(4, 10.0)
         tally.end(begun(tally))
         assert tally.seconds_left(12.0) == pytest.approx(6.0)
 
     def test_those_that_failed_are_over_too(self):
-        tally = Tally(4, 10.0)
+        tally = BatchStats(4, 10.0)
         tally.end(Summary("q.wav", error=FileError("no file")))
         assert tally.seconds_left(12.0) == pytest.approx(6.0)
 
     def test_none_where_all_are(self):
-        tally = Tally(1, 0.0)
+        tally = BatchStats(1, 0.0)
         tally.end(begun(tally))
         assert tally.seconds_left(3.0) == 0.0
 
     def test_one_that_is_under_way_is_at_most_done(self):
-        tally = Tally(2, 0.0)
+        tally = BatchStats(2, 0.0)
         begun(tally, seconds=1.0, chunks=1000)
         assert tally.seconds_left(5.0) == pytest.approx(5.0)
 
     @pytest.mark.parametrize("seconds", [None, 0.0])
     def test_one_whose_length_is_not_known_says_nothing(self, seconds):
-        tally = Tally(2, 0.0)
+        tally = BatchStats(2, 0.0)
         begun(tally, seconds=seconds, chunks=10)
         assert tally.seconds_left(5.0) is None
 

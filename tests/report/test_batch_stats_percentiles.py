@@ -4,7 +4,7 @@ import pytest
 
 from livecli.errors import FileError, Interrupted, QuotaError
 from livecli.protocol import events
-from livecli.report.batch_stats import RATE_SECONDS, Tally, percentile
+from livecli.report.batch_stats import RATE_SECONDS, BatchStats, percentile
 from livecli.report.summary import Summary
 
 
@@ -17,7 +17,7 @@ def running(tally, seconds=2.0, chunks=0):
 
 
 def test_every_end_has_its_place():
-    tally = Tally(4, 0.0)
+    tally = BatchStats(4, 0.0)
     for error in (None, FileError("no file"), QuotaError("no room"), Interrupted()):
         summary = running(tally)
         summary.error = error
@@ -27,13 +27,13 @@ def test_every_end_has_its_place():
 
 
 def test_what_failed_before_it_began_counts():
-    tally = Tally(1, 0.0)
+    tally = BatchStats(1, 0.0)
     tally.end(Summary("q.wav", error=FileError("no file")))
     assert tally.ended == 1
 
 
 def test_the_rate_is_that_of_the_last_while():
-    tally = Tally(2, 0.0)
+    tally = BatchStats(2, 0.0)
     summary = running(tally)
     assert tally.rate(0.0) == 0
     for second in range(1, 31):
@@ -45,7 +45,7 @@ def test_the_rate_is_that_of_the_last_while():
 
 
 def test_time_left_counts_parts_of_what_is_under_way():
-    tally = Tally(4, 10.0)
+    tally = BatchStats(4, 10.0)
     assert tally.seconds_left(12.0) is None
     running(tally, seconds=2.0, chunks=10)  # a second of two
     assert tally.seconds_left(12.0) == pytest.approx(2.0 * 3.5 / 0.5)

@@ -13,12 +13,12 @@ from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.messages import FunctionCall, FunctionResponse
 from livecli.protocol.platform import Platform
-from livecli.protocol.setup import Configuration, setup
+from livecli.protocol.setup import SetupOptions, setup
 from livecli.report.reporter import Reporter, Reporters, event_fields, type_name
 from livecli.report.summary import Summary
 
 ENDPOINT = Endpoint(Platform.DEVELOPER, "wss://example.test/", "gemini-3.8-live", "models/gemini-3.8-live")
-SETUP = setup(ENDPOINT, Configuration(voice="Kore"))
+SETUP = setup(ENDPOINT, SetupOptions(voice="Kore"))
 CALL = FunctionCall(name="f", args={"a": 1}, id="c")
 
 TOLD = [

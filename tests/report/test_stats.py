@@ -10,7 +10,7 @@ import pytest
 
 from livecli.media.pcm import SILENCE_PEAK
 from livecli.protocol import events
-from livecli.report.stats import Flow, Gaps
+from livecli.report.stats import FlowStats, Gaps
 from livecli.report.summary import TransferStats
 
 RATE = 24_000
@@ -79,12 +79,12 @@ class TestGaps:
 
 class TestFlow:
     def test_nothing_has_no_figures(self):
-        flow = Flow()
+        flow = FlowStats()
         assert (flow.chunks, flow.bytes, flow.audio_seconds, flow.largest, flow.peak) == (0, 0, 0.0, 0, 0)
         assert (flow.smallest, flow.mean, flow.first_at, flow.last_at, flow.rate) == (None,) * 5
 
     def test_sizes_and_seconds(self):
-        flow = Flow()
+        flow = FlowStats()
         for samples, at in ((480, 1.0), (240, 1.5), (960, 3.0)):
             flow.add(chunk(samples), at)
         assert (flow.chunks, flow.bytes) == (3, 2 * 1680)
@@ -94,7 +94,7 @@ class TestFlow:
         assert flow.gaps.maximum == pytest.approx(1.5)
 
     def test_each_chunk_lasts_as_long_as_its_rate_says(self):
-        flow = Flow()
+        flow = FlowStats()
         flow.add(chunk(16_000, rate=16_000), 0.0)
         flow.add(chunk(48_000, rate=48_000), 1.0)
         assert flow.audio_seconds == pytest.approx(2.0)
@@ -104,7 +104,7 @@ class TestFlow:
     @pytest.mark.parametrize("count", [1, 2, 32])
     def test_chunks_together_count_as_one_by_one(self, count, last):
         chunks = [chunk(100)] * (count - 1) + [chunk(last)]
-        together, alone = Flow(), Flow()
+        together, alone = FlowStats(), FlowStats()
         together.add(chunk(100), 1.0)
         alone.add(chunk(100), 1.0)
         together.add_all(chunks, 2.0)
@@ -118,18 +118,18 @@ class TestFlow:
 
     @pytest.mark.parametrize("level", [0, 1, SILENCE_PEAK, -SILENCE_PEAK, SILENCE_PEAK + 1, 32_767, -32_768])
     def test_its_peak(self, level):
-        flow = Flow()
+        flow = FlowStats()
         flow.add_all([chunk(), chunk(level=level), chunk()], 0.0)
         assert flow.peak == abs(level)
 
     def test_its_peak_is_looked_for_until_there_is_sound(self):
-        flow = Flow()
+        flow = FlowStats()
         flow.add(chunk(level=SILENCE_PEAK), 0.0)
         flow.add(chunk(level=SILENCE_PEAK + 5), 1.0)
         assert flow.peak == SILENCE_PEAK + 5
 
     def test_a_copy_goes_its_own_way(self):
-        flow = Flow()
+        flow = FlowStats()
         flow.add(chunk(100), 1.0)
         copy = flow.copy()
         flow.add(chunk(200), 5.0)

@@ -4,7 +4,7 @@ import pytest
 
 from livecli.client.retry import Retry
 from livecli.errors import ConnectError, QuotaError
-from livecli.runs.rate import SLOWEST, STEPS, Entry, Starts
+from livecli.runs.rate import SLOWEST, STEPS, AdaptiveRate, RateTicket
 
 
 class Time:
@@ -30,7 +30,7 @@ def said():
 
 @pytest.fixture
 def starts(time, said):
-    return Starts(10.0, time.clock, time.sleep, said.append)
+    return AdaptiveRate(10.0, time.clock, time.sleep, said.append)
 
 
 async def started_at(starts, time, times):
@@ -89,7 +89,7 @@ async def test_a_wish_of_the_service_holds_everybody_up(starts, time):
 
 
 async def test_only_want_of_room_slows_anybody_down(starts):
-    entry = Entry(starts)
+    entry = RateTicket(starts)
     await entry.admit()
     entry.failed(ConnectError("no network"))
     assert starts.per_second == 10

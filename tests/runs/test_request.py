@@ -12,7 +12,7 @@ from dataclasses import replace
 import pytest
 
 from livecli.client.open import Timeouts
-from livecli.client.sender import Sending
+from livecli.client.sender import SendOptions
 from livecli.errors import (
     CheckError,
     ConnectError,
@@ -26,17 +26,17 @@ from livecli.errors import (
 from livecli.media.file_source import SAMPLE
 from livecli.protocol import events
 from livecli.protocol.codec import setup_json
-from livecli.protocol.endpoint import Wanted, build
+from livecli.protocol.endpoint import Target, build
 from livecli.protocol.platform import Platform
-from livecli.protocol.setup import Activity, Configuration
+from livecli.protocol.setup import Activity, SetupOptions
 from livecli.report.reporter import Reporter
-from livecli.runs.request import ENDLESS_FROM_SECONDS, Question, ask, rehearse
+from livecli.runs.request import ENDLESS_FROM_SECONDS, Request, ask, dry_run
 from livecli.tools.toolbox import Tool, Toolbox
 from tests.end_to_end.conftest import tone, write_wav
 from tests.live_server import live_server
 
-DEVELOPER = build(Wanted(), {}, Platform.DEVELOPER)
-AT_ONCE = Sending(speed=0)
+DEVELOPER = build(Target(), {}, Platform.DEVELOPER)
+AT_ONCE = SendOptions(speed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -97,7 +97,7 @@ def answering(pcm: bytes = bytes(9600), *said, until: str = "activityEnd"):
 async def run(question, handler, *, platform=Platform.DEVELOPER, reporter=None, **wanted):
     """The summary of `question`, asked of this service, and what the service was told."""
     with live_server(handler) as server:
-        where = Wanted(platform=platform, base_url=server.url, **wanted)
+        where = Target(platform=platform, base_url=server.url, **wanted)
         summary = await ask(question, where, reporter or Listener())
     return summary, server.frames
 
@@ -106,18 +106,18 @@ class TestNames:
     @pytest.mark.parametrize(
         ("question", "name", "reply"),
         [
-            (Question("q.wav"), "q.wav", "q.reply.wav"),
-            (Question("far/away/q.take2.flac"), "far/away/q.take2.flac", "q.take2.reply.wav"),
-            (Question("/abs/noise"), "/abs/noise", "noise.reply.wav"),
-            (Question("-"), "-", "stdin.reply.wav"),
-            (Question(text="hello"), "text", "text.reply.wav"),
-            (Question(text=""), "text", "text.reply.wav"),
-            (Question(), SAMPLE.rpartition("/")[2], "where_is_the_nearest_train_station.reply.wav"),
-            (Question("q.wav", raw_output=True), "q.wav", "q.reply.pcm"),
-            (Question(text="hello", raw_output=True), "text", "text.reply.pcm"),
-            (Question("q.wav", output="other.wav"), "q.wav", "other.wav"),
-            (Question("q.wav", output="-"), "q.wav", "-"),
-            (Question("q.wav", output="x/y", raw_output=True), "q.wav", "x/y"),
+            (Request("q.wav"), "q.wav", "q.reply.wav"),
+            (Request("far/away/q.take2.flac"), "far/away/q.take2.flac", "q.take2.reply.wav"),
+            (Request("/abs/noise"), "/abs/noise", "noise.reply.wav"),
+            (Request("-"), "-", "stdin.reply.wav"),
+            (Request(text="hello"), "text", "text.reply.wav"),
+            (Request(text=""), "text", "text.reply.wav"),
+            (Request(), SAMPLE.rpartition("/")[2], "where_is_the_nearest_train_station.reply.wav"),
+            (Request("q.wav", raw_output=True), "q.wav", "q.reply.pcm"),
+            (Request(text="hello", raw_output=True), "text", "text.reply.pcm"),
+            (Request("q.wav", output="other.wav"), "q.wav", "other.wav"),
+            (Request("q.wav", output="-"), "q.wav", "-"),
+            (Request("q.wav", output="x/y", raw_output=True), "q.wav", "x/y"),
         ],
     )
     def test_of_a_question_and_of_its_reply(self, question, name, reply):
@@ -126,17 +126,17 @@ class TestNames:
 
 class TestSetup:
     def test_speech_says_who_brackets_it(self):
-        question = Question("q.wav", sending=Sending(activity=Activity.MANUAL))
+        question = Request("q.wav", sending=SendOptions(activity=Activity.MANUAL))
         detection = setup_json(question.setup(DEVELOPER))["realtimeInputConfig"]["automaticActivityDetection"]
         assert detection == {"disabled": True}
-        question = Question("q.wav", sending=Sending(activity=Activity.AUTO))
+        question = Request("q.wav", sending=SendOptions(activity=Activity.AUTO))
         assert "realtimeInputConfig" not in setup_json(question.setup(DEVELOPER))
 
     def test_text_says_nothing_of_it(self):
-        assert "realtimeInputConfig" not in setup_json(Question(text="hello").setup(DEVELOPER))
+        assert "realtimeInputConfig" not in setup_json(Request(text="hello").setup(DEVELOPER))
 
     def test_pictures_beside_speech_that_is_detected(self):
-        question = Question("q.wav", images=("a.png",), sending=Sending(activity=Activity.AUTO))
+        question = Request("q.wav", images=("a.png",), sending=SendOptions(activity=Activity.AUTO))
         assert setup_json(question.setup(DEVELOPER))["realtimeInputConfig"] == {
             "turnCoverage": "TURN_INCLUDES_ALL_INPUT"
         }
@@ -146,12 +146,12 @@ class TestSetup:
         [(0.0, False), (ENDLESS_FROM_SECONDS, False), (ENDLESS_FROM_SECONDS + 1, True), (None, True)],
     )
     def test_a_long_input_needs_room_to_forget(self, seconds, endless):
-        assert ("contextWindowCompression" in setup_json(Question("q.wav").setup(DEVELOPER, seconds))) is endless
+        assert ("contextWindowCompression" in setup_json(Request("q.wav").setup(DEVELOPER, seconds))) is endless
 
     def test_options_and_functions(self):
-        question = Question(
+        question = Request(
             "q.wav",
-            configuration=Configuration(voice="Kore", transcripts=False, extra={"labels": {"a": "b"}}),
+            configuration=SetupOptions(voice="Kore", transcripts=False, extra={"labels": {"a": "b"}}),
             toolbox=Toolbox([Tool("find", ("find",))]),
         )
         said = setup_json(question.setup(DEVELOPER))
@@ -161,8 +161,8 @@ class TestSetup:
         assert "inputAudioTranscription" not in said
 
     def test_a_function_that_the_model_does_not_take_is_refused(self):
-        question = Question("q.wav", toolbox=Toolbox([Tool("find", ("find",), blocking=False)]))
-        endpoint = build(Wanted(model="gemini-3.1-flash-live-preview"), {}, Platform.DEVELOPER)
+        question = Request("q.wav", toolbox=Toolbox([Tool("find", ("find",), blocking=False)]))
+        endpoint = build(Target(model="gemini-3.1-flash-live-preview"), {}, Platform.DEVELOPER)
         with pytest.raises(UsageError, match="takes no NON_BLOCKING functions"):
             question.setup(endpoint)
 
@@ -173,7 +173,7 @@ class TestAnswer:
         heard = {"serverContent": {"inputTranscription": {"text": "where?"}}}
         said = {"serverContent": {"outputTranscription": {"text": "there"}}}
         listener = Listener()
-        summary, frames = await run(Question("q.wav", sending=AT_ONCE), answering(pcm, heard, said), reporter=listener)
+        summary, frames = await run(Request("q.wav", sending=AT_ONCE), answering(pcm, heard, said), reporter=listener)
         assert (summary.error, summary.output, summary.input) == (None, "q.reply.wav", "q.wav")
         with wave.open("q.reply.wav") as reply:
             assert (reply.getframerate(), reply.readframes(10**6)) == (24_000, pcm)
@@ -187,7 +187,7 @@ class TestAnswer:
         assert list(frames[0]) == ["setup"]
 
     async def test_a_written_question(self):
-        summary, frames = await run(Question(text="hello", output="r.wav"), answering(until="text"))
+        summary, frames = await run(Request(text="hello", output="r.wav"), answering(until="text"))
         assert (summary.error, summary.output) == (None, "r.wav")
         assert frames[1] == {"realtimeInput": {"text": "hello"}}
 
@@ -200,17 +200,17 @@ class TestAnswer:
             connection.audio(bytes(4800))
             connection.close(1008, "no more")
 
-        summary, _ = await run(Question("q.wav", sending=AT_ONCE), breaks_off)
+        summary, _ = await run(Request("q.wav", sending=AT_ONCE), breaks_off)
         assert isinstance(summary.error, ServerError)
         assert (folder / "q.reply.wav").read_bytes() == b"older"
         assert summary.output == "q.reply.partial.wav"
         assert f"what came of the reply is in {summary.output}" in summary.error.message
-        summary, _ = await run(Question("q.wav", sending=AT_ONCE), answering(bytes(4800)))
+        summary, _ = await run(Request("q.wav", sending=AT_ONCE), answering(bytes(4800)))
         assert (folder / "q.reply.wav").read_bytes().endswith(bytes(4800))
 
     async def test_bare_samples(self, folder):
         pcm = tone(2400, 24_000)
-        summary, _ = await run(Question("q.wav", raw_output=True, sending=AT_ONCE), answering(pcm))
+        summary, _ = await run(Request("q.wav", raw_output=True, sending=AT_ONCE), answering(pcm))
         assert summary.output == "q.reply.pcm"
         assert (folder / "q.reply.pcm").read_bytes() == pcm
 
@@ -218,7 +218,7 @@ class TestAnswer:
 class TestChecks:
     async def test_no_audio_from_a_model_that_was_asked_for_it(self, folder):
         listener = Listener()
-        summary, _ = await run(Question("q.wav", sending=AT_ONCE), answering(b""), reporter=listener)
+        summary, _ = await run(Request("q.wav", sending=AT_ONCE), answering(b""), reporter=listener)
         assert isinstance(summary.error, CheckError)
         assert (summary.exit_code, summary.output) == (1, None)
         assert summary.error.message == "the turn ended without any reply audio"
@@ -233,23 +233,23 @@ class TestChecks:
             connection.content(turnComplete=True, turnCompleteReason="RESPONSE_REJECTED")
             connection.drain()
 
-        summary, _ = await run(Question("q.wav", sending=AT_ONCE), handle)
+        summary, _ = await run(Request("q.wav", sending=AT_ONCE), handle)
         assert summary.error.message.endswith("without any reply audio (RESPONSE_REJECTED)")
 
     async def test_what_was_heard_needs_no_hint(self):
         heard = {"serverContent": {"inputTranscription": {"text": "where?"}}}
-        summary, _ = await run(Question("q.wav", sending=AT_ONCE), answering(b"", heard))
+        summary, _ = await run(Request("q.wav", sending=AT_ONCE), answering(b"", heard))
         assert (type(summary.error), summary.error.hint) == (CheckError, None)
 
     async def test_silence_that_was_sent_is_seen(self, folder):
         write_wav(folder / "silence.wav", bytes(16_000))
-        summary, _ = await run(Question("silence.wav", sending=AT_ONCE), answering(b""))
+        summary, _ = await run(Request("silence.wav", sending=AT_ONCE), answering(b""))
         assert summary.error.hint == "the audio that was sent is silence (every sample is zero)"
 
     async def test_text_that_was_asked_for_is_an_answer(self):
         extra = {"generationConfig": {"responseModalities": ["TEXT"]}}
         text = {"serverContent": {"modelTurn": {"parts": [{"text": "there"}]}}}
-        question = Question(text="where?", configuration=Configuration(extra=extra))
+        question = Request(text="where?", configuration=SetupOptions(extra=extra))
         summary, _ = await run(question, answering(b"", text, until="text"))
         assert (summary.error, summary.output, summary.stats.said) == (None, None, "there")
 
@@ -262,7 +262,7 @@ class TestChecks:
             connection.drain()
 
         listener = Listener()
-        summary, _ = await run(Question("q.wav", sending=AT_ONCE), handle, reporter=listener)
+        summary, _ = await run(Request("q.wav", sending=AT_ONCE), handle, reporter=listener)
         assert summary.error is None
         [warning] = listener.warnings
         assert "the reply may be cut short: the turn ended without generationComplete" in warning
@@ -283,7 +283,7 @@ class TestFailures:
             connection.close(code, reason)
 
         listener = Listener()
-        question = Question("q.wav", timeouts=Timeouts(retries=0))
+        question = Request("q.wav", timeouts=Timeouts(retries=0))
         summary, _ = await run(question, handle, reporter=listener)
         assert (type(summary.error), summary.error.close_code) == (kind, code)
         assert (summary.output, summary.setup_seconds) == (None, None)
@@ -291,21 +291,21 @@ class TestFailures:
 
     async def test_nothing_listens(self):
         listener = Listener()
-        where = Wanted(platform=Platform.DEVELOPER, base_url="ws://127.0.0.1:1")
-        summary = await ask(Question("q.wav", timeouts=Timeouts(retries=0)), where, listener)
+        where = Target(platform=Platform.DEVELOPER, base_url="ws://127.0.0.1:1")
+        summary = await ask(Request("q.wav", timeouts=Timeouts(retries=0)), where, listener)
         assert isinstance(summary.error, ConnectError)
         assert listener.told == ["started", "connecting", "finished"]
 
     async def test_an_input_that_is_not_there(self):
         listener = Listener()
-        summary = await ask(Question("nowhere.wav"), Wanted(base_url="ws://127.0.0.1:1"), listener)
+        summary = await ask(Request("nowhere.wav"), Target(base_url="ws://127.0.0.1:1"), listener)
         assert isinstance(summary.error, FileError)
         assert listener.told == ["finished"], "nothing was connected to"
 
     async def test_a_picture_that_is_not_there(self):
         listener = Listener()
-        question = Question("q.wav", images=("nowhere.png",))
-        summary = await ask(question, Wanted(base_url="ws://127.0.0.1:1"), listener)
+        question = Request("q.wav", images=("nowhere.png",))
+        summary = await ask(question, Target(base_url="ws://127.0.0.1:1"), listener)
         assert isinstance(summary.error, FileError)
         assert listener.told == ["finished"]
 
@@ -313,8 +313,8 @@ class TestFailures:
     async def test_a_reply_does_not_replace_its_question(self, folder, output):
         (folder / "link.wav").symlink_to("q.wav")
         before = (folder / "q.wav").read_bytes()
-        question = Question("q.wav", output=output.format(folder=folder.name))
-        summary = await ask(question, Wanted(base_url="ws://127.0.0.1:1"), Listener())
+        question = Request("q.wav", output=output.format(folder=folder.name))
+        summary = await ask(question, Target(base_url="ws://127.0.0.1:1"), Listener())
         assert isinstance(summary.error, FileError)
         assert "is the input itself" in summary.error.message
         assert (folder / "q.wav").read_bytes() == before
@@ -322,15 +322,15 @@ class TestFailures:
     async def test_a_reply_that_cannot_be_written(self, folder):
         (folder / "taken.wav").mkdir()
         listener = Listener()
-        question = Question("q.wav", output="taken.wav")
-        summary = await ask(question, Wanted(base_url="ws://127.0.0.1:1"), listener)
+        question = Request("q.wav", output="taken.wav")
+        summary = await ask(question, Target(base_url="ws://127.0.0.1:1"), listener)
         assert isinstance(summary.error, FileError)
         assert listener.told == ["finished"]
 
     async def test_options_that_contradict_one_another_are_raised(self):
-        question = Question("q.wav", toolbox=Toolbox([Tool("find", ("find",), blocking=False)]))
+        question = Request("q.wav", toolbox=Toolbox([Tool("find", ("find",), blocking=False)]))
         listener = Listener()
-        where = Wanted(platform=Platform.DEVELOPER, base_url="ws://127.0.0.1:1", model="gemini-3.1-flash-live-preview")
+        where = Target(platform=Platform.DEVELOPER, base_url="ws://127.0.0.1:1", model="gemini-3.1-flash-live-preview")
         with pytest.raises(UsageError):
             await ask(question, where, listener)
         assert "connecting" not in listener.told
@@ -343,7 +343,7 @@ class TestFailures:
             connection.drain()
 
         listener = Listener()
-        question = Question("q.wav", sending=AT_ONCE, timeouts=Timeouts(total=0.5))
+        question = Request("q.wav", sending=AT_ONCE, timeouts=Timeouts(total=0.5))
         summary, _ = await run(question, handle, reporter=listener)
         assert isinstance(summary.error, DeadlineError)
         assert summary.error.message.startswith("the run was not over after 0.5 s; what came of the reply is in ")
@@ -357,7 +357,7 @@ class TestFailures:
             connection.hear()
             connection.drain()
 
-        question = Question("q.wav", sending=AT_ONCE, timeouts=Timeouts(idle=0.2))
+        question = Request("q.wav", sending=AT_ONCE, timeouts=Timeouts(idle=0.2))
         summary, _ = await run(question, handle)
         assert isinstance(summary.error, DeadlineError)
         assert "silent for 0.2 s" in summary.error.message
@@ -371,8 +371,8 @@ class TestFailures:
 
         listener = Listener()
         with live_server(handle) as server:
-            where = Wanted(platform=Platform.DEVELOPER, base_url=server.url)
-            task = asyncio.create_task(ask(Question("q.wav", sending=AT_ONCE), where, listener))
+            where = Target(platform=Platform.DEVELOPER, base_url=server.url)
+            task = asyncio.create_task(ask(Request("q.wav", sending=AT_ONCE), where, listener))
             async with asyncio.timeout(20):
                 await listener.came.wait()
                 while not list(folder.glob("*.partial.wav")):
@@ -405,10 +405,10 @@ def png(width: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(framed)
 
 
-SPOKEN = Question("q.wav", sending=AT_ONCE)
+SPOKEN = Request("q.wav", sending=AT_ONCE)
 AUTO = replace(AT_ONCE, activity=Activity.AUTO)
 PICTURES = ("a.png", "other.png")
-WRITTEN = Question(text="hello", output="r.wav")
+WRITTEN = Request(text="hello", output="r.wav")
 
 
 class TestRehearsal:
@@ -428,7 +428,7 @@ class TestRehearsal:
             (
                 replace(
                     SPOKEN,
-                    configuration=Configuration(voice="Kore", search=True, extra={"labels": {"a": "b"}}),
+                    configuration=SetupOptions(voice="Kore", search=True, extra={"labels": {"a": "b"}}),
                     toolbox=Toolbox([Tool("find", ("find",))]),
                 ),
                 "activityEnd",
@@ -453,8 +453,8 @@ class TestRehearsal:
             connection.drain()
 
         with live_server(handle) as server:
-            where = Wanted(platform=platform, base_url=server.url, model=model)
-            rehearsed = await rehearse(question, where)
+            where = Target(platform=platform, base_url=server.url, model=model)
+            rehearsed = await dry_run(question, where)
             summary = await ask(question, where, Listener())
             assert summary.error is None, summary.error
         head, _, body = rehearsed.partition("\n\n")
@@ -465,17 +465,17 @@ class TestRehearsal:
 
     async def test_it_connects_nowhere_and_writes_nothing(self, folder):
         before = set(folder.iterdir())
-        await rehearse(SPOKEN, Wanted(base_url="ws://127.0.0.1:1"))
+        await dry_run(SPOKEN, Target(base_url="ws://127.0.0.1:1"))
         assert set(folder.iterdir()) == before
 
     async def test_it_shows_the_headers_and_no_secret(self, monkeypatch):
         monkeypatch.setenv("GEMINI_API_KEY", "AIza-a-secret-key")
-        rehearsed = await rehearse(WRITTEN, Wanted(platform=Platform.DEVELOPER))
+        rehearsed = await dry_run(WRITTEN, Target(platform=Platform.DEVELOPER))
         assert "x-goog-api-key: " in rehearsed
         assert "secret" not in rehearsed
 
     async def test_what_cannot_be_asked_cannot_be_rehearsed(self):
         with pytest.raises(FileError):
-            await rehearse(Question("nowhere.wav"), Wanted(base_url="ws://127.0.0.1:1"))
+            await dry_run(Request("nowhere.wav"), Target(base_url="ws://127.0.0.1:1"))
         with pytest.raises(FileError):
-            await rehearse(Question("q.wav", output="q.wav"), Wanted(base_url="ws://127.0.0.1:1"))
+            await dry_run(Request("q.wav", output="q.wav"), Target(base_url="ws://127.0.0.1:1"))

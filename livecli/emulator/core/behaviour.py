@@ -28,7 +28,7 @@ _FADE_SAMPLES = OUTPUT_RATE * 5 // 1000  # without a fade every tone begins and 
 
 
 @dataclass(frozen=True)
-class Heard:
+class UserTurn:
     """What the user said: by voice, in writing, by what functions returned, or not at all (a turn without content).
 
     `images` counts what was shown since the last turn; `functions` are the names of what the model may call now, and
@@ -135,7 +135,7 @@ class Behaviour(Protocol):
     should be plain values.
     """
 
-    def answer(self, heard: Heard) -> Iterator[Step]:
+    def answer(self, heard: UserTurn) -> Iterator[Step]:
         """The steps of one turn. `heard.utterance` can be read until the last step is taken."""
 
 
@@ -146,7 +146,7 @@ class Echo:
     returns is said; `search` in a text is grounded where the setup has `googleSearch`. Images are acknowledged.
     """
 
-    def answer(self, heard: Heard) -> Iterator[Step]:
+    def answer(self, heard: UserTurn) -> Iterator[Step]:
         calls = list(_calls(heard))
         if calls:
             yield from calls
@@ -159,7 +159,7 @@ class Echo:
             yield Ground(_grounding(heard.text))
 
 
-def _calls(heard: Heard) -> Iterator[Call]:
+def _calls(heard: UserTurn) -> Iterator[Call]:
     for named in re.finditer(r"\bcall\s+([\w.:-]*\w)\s*", heard.text):
         if named[1] in heard.functions:
             yield Call(named[1], _object_at(heard.text, named.end()))
@@ -173,7 +173,7 @@ def _object_at(text: str, position: int) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _say_back(heard: Heard) -> Iterator[Say]:
+def _say_back(heard: UserTurn) -> Iterator[Say]:
     words = " ".join([*filter(None, [heard.text]), *map(_returned, heard.responses)])
     seen = f" [{heard.images} image{'s' if heard.images > 1 else ''}]" if heard.images else ""
     if heard.utterance is not None and heard.utterance.length_bytes:

@@ -18,18 +18,18 @@ from ...protocol.models import MODELS, Model, Platform
 from .admission import admit
 from .behaviour import Behaviour
 from .dialogue import Dialogue
-from .function_calls import Tools
-from .handles import Memory, Resumption, Sessions
+from .function_calls import FunctionCalls
+from .handles import HandleStore, SessionHandles, SessionMemory
 from .inbox import MAX_TEXT_CHARACTERS, Inbox, text_of
 from .lifetime import UNLIMITED, Lifetime, Limits
 from .response import Message
 from .turn import MAX_WAITING_TURNS
 from .utterance import OpenSpool
 
-__all__ = ["MAX_TEXT_CHARACTERS", "MAX_WAITING_TURNS", "Conversation"]
+__all__ = ["MAX_TEXT_CHARACTERS", "MAX_WAITING_TURNS", "EmulatedSession"]
 
 
-class Conversation:
+class EmulatedSession:
     """The model's side of one session.
 
     `version` is the API version of the path that was asked for; `new_session_id` makes the id that Vertex gives,
@@ -49,7 +49,7 @@ class Conversation:
         log: Callable[[str], None] = lambda line: None,
         realtime: bool = False,
         models: Mapping[str, Model] = MODELS,
-        sessions: Sessions | None = None,
+        sessions: HandleStore | None = None,
         limits: Limits = UNLIMITED,
     ) -> None:
         self._platform, self._version = platform, version
@@ -59,11 +59,11 @@ class Conversation:
         self._log = log
         self._realtime = realtime
         self._models = models
-        self._sessions = Sessions() if sessions is None else sessions
+        self._sessions = HandleStore() if sessions is None else sessions
         self._alone = sessions is None
         self._limits = limits
         self._dialogue: Dialogue | None = None
-        self._resumption: Resumption | None = None
+        self._resumption: SessionHandles | None = None
         self._lifetime = Lifetime(UNLIMITED, 0.0)
         self._seen_at = 0.0
 
@@ -151,11 +151,11 @@ class Conversation:
         dialogue.outbox.append([events.SetupComplete(session_id)])
         dialogue.outbox.extend(self._resumption.update(memory, 0, heard=0))
 
-    def _begun(self, setup: Setup, model: Model, session_id: str) -> Memory:
+    def _begun(self, setup: Setup, model: Model, session_id: str) -> SessionMemory:
         """A session that nothing has been said in."""
-        tools = Tools(self._platform, session_id, model.calling[0])
+        tools = FunctionCalls(self._platform, session_id, model.calling[0])
         told = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
-        memory = Memory(tools, self._behaviour, Inbox(seeding=told and model.seeds))
+        memory = SessionMemory(tools, self._behaviour, Inbox(seeding=told and model.seeds))
         if setup.system_instruction is not None:
             memory.tokens.heard_characters += len(text_of(setup.system_instruction))
         return memory

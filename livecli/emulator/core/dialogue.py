@@ -20,14 +20,14 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import Calling, Model, Platform
 from .admission import admit_tools
-from .behaviour import Heard
+from .behaviour import UserTurn
 from .delivery import Delivery
-from .handles import Memory, Resumption
+from .handles import SessionHandles, SessionMemory
 from .inbox import fits_context, text_of
-from .response import Manner, Message, answer, completed, interruption
-from .speech import Began, Sound, ear_for
+from .response import Message, ResponseStyle, answer, completed, interruption
+from .speech import Sound, SpeechBegan, speech_input_for
 from .token_count import ContextWindow
-from .turn import MAX_WAITING_TURNS, OpenTurn, Turn
+from .turn import MAX_WAITING_TURNS, ModelTurn, OpenTurn
 from .utterance import OpenSpool, Utterance
 
 
@@ -39,8 +39,8 @@ class Dialogue:
         setup: Setup,
         model: Model,
         platform: Platform,
-        memory: Memory,
-        resumption: Resumption,
+        memory: SessionMemory,
+        resumption: SessionHandles,
         *,
         open_spool: OpenSpool,
         realtime: bool,
@@ -50,14 +50,14 @@ class Dialogue:
         self.outbox: deque[Message] = deque()
         self.consumed, self._audio_seconds = 0, 0.0
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, memory.forgotten_tokens)
-        self._model, self._resumption, self._manner = model, resumption, Manner.asked_by(setup, platform, model)
+        self._model, self._resumption, self._manner = model, resumption, ResponseStyle.asked_by(setup, platform, model)
         self._open_spool, self._realtime, self._log, config = open_spool, realtime, log, setup.realtime_input_config
-        self._ear = memory.ear = ear_for(config, open_spool, endless=self.window.compresses, kept=memory.ear)
+        self._ear = memory.ear = speech_input_for(config, open_spool, endless=self.window.compresses, kept=memory.ear)
         self._speech_interrupts = config is None or config.activity_handling != "NO_INTERRUPTION"
         self._reports_activity = bool(setup.explicit_vad_signal)
-        self._waiting: deque[Turn] = deque()
-        self._until_silence: deque[Turn] = deque()  # what functions returned while the user was speaking
-        self._turn: Turn | None = None
+        self._waiting: deque[ModelTurn] = deque()
+        self._until_silence: deque[ModelTurn] = deque()  # what functions returned while the user was speaking
+        self._turn: ModelTurn | None = None
         self._delivery: Delivery | None = None
         self._open = OpenTurn(model, self._manner, memory, log)
 
@@ -138,18 +138,18 @@ class Dialogue:
 
     def _follow(self, sounds: list[Sound], now: float) -> None:
         for sound in sounds:
-            began = isinstance(sound, Began)
+            began = isinstance(sound, SpeechBegan)
             if self._reports_activity and sound.offset_seconds is not None:
                 kind = "ACTIVITY_START" if began else "ACTIVITY_END"
                 self.outbox.append([events.VoiceActivity(kind, sound.offset_seconds)])
-            if not isinstance(sound, Began):
+            if not isinstance(sound, SpeechBegan):
                 self._hear(now, utterance=sound.utterance)
                 while self._until_silence:
                     self._queue(self._until_silence.popleft(), now)
             elif self._speech_interrupts and not self._outruns(sound, now):
                 self._interrupt(now)
 
-    def _outruns(self, began: Began, now: float) -> bool:
+    def _outruns(self, began: SpeechBegan, now: float) -> bool:
         """Whether this is the next utterance of a file that is streamed faster than real time."""
         turn = self._turn if began.offset_seconds is not None and not self._realtime else None
         return turn is not None and turn.is_outrun(self._audio_seconds, now)
@@ -172,18 +172,18 @@ class Dialogue:
         tools, inbox = self.memory.tools, self.memory.inbox
         if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:  # any input cancels what it waits for
             self._interrupt(now)
-        self._queue(self._asked(Heard(utterance, *inbox.take(text, aloud=utterance is not None)), now), now)
+        self._queue(self._asked(UserTurn(utterance, *inbox.take(text, aloud=utterance is not None)), now), now)
 
-    def _queue(self, turn: Turn, now: float) -> None:
+    def _queue(self, turn: ModelTurn, now: float) -> None:
         """It waits to be answered. Where that is too much, the model does not wait for functions any more."""
         self._waiting.append(turn)
         if self.memory.tools.awaited and len(self._waiting) >= MAX_WAITING_TURNS:
             self._interrupt(now)
 
-    def _asked(self, heard: Heard, now: float) -> Turn:
+    def _asked(self, heard: UserTurn, now: float) -> ModelTurn:
         tools = self.memory.tools
         able = dataclasses.replace(heard, functions=frozenset(tools.functions), search=tools.search)
-        return Turn(able, now, self.consumed, self._audio_seconds)
+        return ModelTurn(able, now, self.consumed, self._audio_seconds)
 
     def _take(self, event: events.ToolResponse, now: float) -> None:
         tools = self.memory.tools
@@ -191,7 +191,7 @@ class Dialogue:
         taken = tools.take(event.responses)
         self.memory.tokens.heard_characters += sum(len(json.dumps(each.response)) for each in event.responses)
         for returned in taken:
-            turn = self._asked(Heard(responses=returned.responses), now)
+            turn = self._asked(UserTurn(responses=returned.responses), now)
             if returned.resumes:
                 self._waiting.appendleft(turn)
             elif self._ear.speaking and len(self._until_silence) < MAX_WAITING_TURNS:
@@ -221,7 +221,7 @@ class Dialogue:
             self.outbox.extend(interruption(self._manner, memory.tokens, memory.tools))
             self._end(now, "interrupted")
 
-    def _begin(self, turn: Turn) -> None:
+    def _begin(self, turn: ModelTurn) -> None:
         heard, tokens = turn.heard, self.memory.tokens
         self._turn, self._open.until = turn, None
         tokens.heard_characters += len(heard.text)

@@ -33,7 +33,7 @@ class Returned:
 
 
 @dataclass
-class Tools:
+class FunctionCalls:
     """One session's. `declare` it what the setup or a contextUpdate brings."""
 
     platform: Platform
@@ -61,7 +61,7 @@ class Tools:
     def _calling(self, behavior: str | None) -> Calling:
         return Calling(behavior) if behavior in list(Calling) else self.default
 
-    def copy(self) -> Tools:
+    def copy(self) -> FunctionCalls:
         """What a resumption handle keeps: the functions that a client was asked to call may return afterwards."""
         kept = dataclasses.replace(self, functions=dict(self.functions), pending=dict(self.pending))
         kept.returned = list(self.returned)

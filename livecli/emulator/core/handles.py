@@ -19,10 +19,10 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.messages import SessionResumptionConfig
 from ...protocol.models import Platform
 from .behaviour import Behaviour
-from .function_calls import Tools
+from .function_calls import FunctionCalls
 from .inbox import Inbox
 from .response import Message
-from .speech import Ear
+from .speech import SpeechInput
 from .token_count import TokenCount
 
 EXPIRY_SECONDS: Mapping[Platform, float] = MappingProxyType(
@@ -41,23 +41,23 @@ MAX_HELD_CHARACTERS = 16_000_000
 
 
 @dataclass
-class Memory:
+class SessionMemory:
     """All that a session is, but for its connection: what the next one goes on with.
 
     `ear` is what is being heard. A handle keeps it where the client knows exactly what that includes (`transparent`).
     """
 
-    tools: Tools
+    tools: FunctionCalls
     behaviour: Behaviour
     inbox: Inbox = field(default_factory=Inbox)
     tokens: TokenCount = field(default_factory=TokenCount)
     turns_done: int = 0
     forgotten_tokens: int = 0
     seconds: float = 0.0
-    ear: Ear | None = None
+    ear: SpeechInput | None = None
 
-    def copy(self, *, ear: Ear | None = None) -> Memory:
-        return Memory(
+    def copy(self, *, ear: SpeechInput | None = None) -> SessionMemory:
+        return SessionMemory(
             self.tools.copy(),
             copy.copy(self.behaviour),
             self.inbox.copy(),
@@ -68,7 +68,7 @@ class Memory:
             ear,
         )
 
-    def fork(self) -> Memory:
+    def fork(self) -> SessionMemory:
         """A copy that has heard the same."""
         return self.copy(ear=self.ear and self.ear.fork())
 
@@ -99,11 +99,11 @@ class _Session:
 @dataclass(frozen=True)
 class _Kept:
     platform: Platform
-    memory: Memory
+    memory: SessionMemory
     session: _Session
 
 
-class Sessions:
+class HandleStore:
     """One server's. Handles expire after `expiry_seconds`, by default each platform's own."""
 
     def __init__(
@@ -117,20 +117,20 @@ class Sessions:
         self._kept: dict[str, _Kept] = {}  # the oldest first
         self._held_characters = 0
 
-    def connect(self, config: SessionResumptionConfig | None, platform: Platform, now: float) -> Resumption:
+    def connect(self, config: SessionResumptionConfig | None, platform: Platform, now: float) -> SessionHandles:
         """This connection's, which has to be closed. Raises Refusal where its handle cannot be used."""
         handle = config.handle if config is not None else None
         if not handle:
-            return Resumption(self, config, platform, _Session(), now)
+            return SessionHandles(self, config, platform, _Session(), now)
         kept = self._kept.get(handle)
         if kept is None or kept.platform is not platform or self._has_expired(kept, now):
             raise Refusal(1008, close_reasons.ENTITY_NOT_FOUND)
         if kept.session.ended_at is None:
             raise Refusal(1011, close_reasons.INTERNAL_ERROR)
         kept.session.ended_at = None
-        return Resumption(self, config, platform, kept.session, now, kept.memory.fork())
+        return SessionHandles(self, config, platform, kept.session, now, kept.memory.fork())
 
-    def keep(self, memory: Memory, platform: Platform, session: _Session) -> str:
+    def keep(self, memory: SessionMemory, platform: Platform, session: _Session) -> str:
         """A new handle for `memory`, which is the store's from now on. Of older ones the sound is forgotten."""
         handle = self._new_handle()
         if len(session.handles) >= MAX_HANDLES_WITH_SOUND:
@@ -166,17 +166,17 @@ class Sessions:
         return ended_at is not None and now - ended_at > self._expiry_seconds[kept.platform]
 
 
-class Resumption:
+class SessionHandles:
     """One connection's handles. `memory` is what it goes on with, None where it begins a session."""
 
     def __init__(
         self,
-        sessions: Sessions,
+        sessions: HandleStore,
         config: SessionResumptionConfig | None,
         platform: Platform,
         session: _Session,
         now: float,
-        memory: Memory | None = None,
+        memory: SessionMemory | None = None,
     ) -> None:
         self.memory = memory
         self._sessions, self._session = sessions, session
@@ -185,7 +185,7 @@ class Resumption:
         self._kept_at = now
         self._transparent = config is not None and bool(config.transparent)
 
-    def update(self, memory: Memory, consumed: int, heard: int | None = None) -> list[Message]:
+    def update(self, memory: SessionMemory, consumed: int, heard: int | None = None) -> list[Message]:
         """The session can be resumed now; `consumed` client messages of this connection are in what is kept.
 
         With what is just being heard it is `heard` of them, if that is to be kept as well, and can be.
@@ -195,7 +195,7 @@ class Resumption:
         ear = None if heard is None else self._fork(memory)
         return self._kept(memory.copy(ear=ear), consumed if ear is None or heard is None else heard)
 
-    def update_between(self, memory: Memory, heard: int, now: float) -> list[Message]:
+    def update_between(self, memory: SessionMemory, heard: int, now: float) -> list[Message]:
         """While the user speaks on, now and then. Google does not say how often it does that (on trust)."""
         if heard % MESSAGES_PER_HANDLE and now - self._kept_at < SECONDS_PER_HANDLE:
             return []
@@ -209,9 +209,9 @@ class Resumption:
     def close(self, now: float) -> None:
         self._session.ended_at = now
 
-    def _fork(self, memory: Memory) -> Ear | None:
+    def _fork(self, memory: SessionMemory) -> SpeechInput | None:
         return memory.ear.fork() if self._transparent and memory.ear is not None else None
 
-    def _kept(self, memory: Memory, consumed: int) -> list[Message]:
+    def _kept(self, memory: SessionMemory, consumed: int) -> list[Message]:
         handle = self._sessions.keep(memory, self._platform, self._session)
         return [[events.ResumptionUpdate(handle, True, consumed if self._transparent else None)]]

@@ -19,8 +19,8 @@ from ...protocol.codec import OUTPUT_RATE
 from ...protocol.messages import Setup
 from ...protocol.models import Model, Platform, Thinking
 from .admission import speaks
-from .behaviour import Call, Close, Code, EndTurn, Ground, Heard, Interrupt, Say, Step, Think, Wait
-from .function_calls import Tools
+from .behaviour import Call, Close, Code, EndTurn, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
+from .function_calls import FunctionCalls
 from .token_count import TokenCount
 
 FIRST_PART_BYTES, PART_BYTES = 9_600, 11_520
@@ -33,7 +33,7 @@ Message = list[events.Event]
 
 
 @dataclass(frozen=True)
-class Manner:
+class ResponseStyle:
     """How this session is answered."""
 
     platform: Platform
@@ -46,7 +46,7 @@ class Manner:
     whole_input_transcript: bool = False
 
     @classmethod
-    def asked_by(cls, setup: Setup, platform: Platform, model: Model) -> Manner:
+    def asked_by(cls, setup: Setup, platform: Platform, model: Model) -> ResponseStyle:
         aloud = speaks(setup)
         thinking = setup.generation_config.thinking_config if setup.generation_config else None
         thinks = model.thinking is not Thinking.NONE and not (thinking is not None and thinking.thinking_budget == 0)
@@ -68,7 +68,7 @@ class Manner:
 
 
 def answer(
-    heard: Heard, steps: Iterator[Step], manner: Manner, tokens: TokenCount, tools: Tools
+    heard: UserTurn, steps: Iterator[Step], manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
 ) -> Iterator[Message | Wait]:
     """The messages of one turn, and the waiting between them; what they say is counted in `tokens`.
 
@@ -77,14 +77,14 @@ def answer(
     return _Turn(heard, steps, manner, tokens, tools).messages()
 
 
-def completed(manner: Manner, tokens: TokenCount, tools: Tools, reason: str | None = None) -> Message:
+def completed(manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls, reason: str | None = None) -> Message:
     """The turn is over. More follows by itself where a function has not returned yet."""
     status = "IN_PROGRESS" if tools.pending else "IDLE"
     reported = [events.InteractionStatus(status)] if manner.reports_status else []
     return [events.TurnComplete(reason), *reported, events.Usage(tokens.report())]
 
 
-def interruption(manner: Manner, tokens: TokenCount, tools: Tools) -> Iterator[Message]:
+def interruption(manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls) -> Iterator[Message]:
     """The user has spoken over the model, or over the functions that it waited for."""
     ids = tools.cancel()
     if ids:
@@ -94,7 +94,9 @@ def interruption(manner: Manner, tokens: TokenCount, tools: Tools) -> Iterator[M
 
 
 class _Turn:
-    def __init__(self, heard: Heard, steps: Iterator[Step], manner: Manner, tokens: TokenCount, tools: Tools) -> None:
+    def __init__(
+        self, heard: UserTurn, steps: Iterator[Step], manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
+    ) -> None:
         self._heard, self._steps = heard, steps
         self._manner, self._tokens, self._tools = manner, tokens, tools
         self._transcript_begun = False
@@ -179,7 +181,7 @@ class _Turn:
             yield [events.ModelText(piece)]
 
 
-def _heard_words(words: str, manner: Manner) -> Iterator[Message]:
+def _heard_words(words: str, manner: ResponseStyle) -> Iterator[Message]:
     for piece in [words] if manner.whole_input_transcript else increments(words):
         yield [events.InputTranscript(piece)]
     if manner.marks_transcripts:

@@ -19,21 +19,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ...protocol.messages import FunctionResponse
-from .behaviour import Behaviour, Echo, Heard, Step, tones
+from .behaviour import Behaviour, Echo, Step, UserTurn, tones
 
 MAX_ASKED = 64
 """How many calls with a `then` are remembered: a client that never answers them must not make this grow."""
 
 
 @dataclass(frozen=True)
-class Asking:
+class TurnPattern:
     """Calls of these names come next; once all of them have returned, `then` is what follows."""
 
     names: tuple[str, ...]
     then: tuple[Act, ...]
 
 
-Act = Step | Asking
+Act = Step | TurnPattern
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Tones:
         return tones(self.words)
 
 
-class Scripted:
+class ScriptedBehaviour:
     """Follows `turns` in one session; whatever they say nothing about is left to `otherwise`.
 
     What it remembers is replaced, never changed: a shallow copy of it goes on by itself.
@@ -65,15 +65,15 @@ class Scripted:
         self._turns = tuple(turns)
         self._otherwise = otherwise or Echo()
         self._used: dict[tuple[bool, str | None], int] = {}  # how often, of those with the same match
-        self._asked: tuple[Asking, ...] = ()  # the names that have not returned yet
+        self._asked: tuple[TurnPattern, ...] = ()  # the names that have not returned yet
 
-    def answer(self, heard: Heard) -> Iterator[Step]:
+    def answer(self, heard: UserTurn) -> Iterator[Step]:
         acts = self._after(heard.responses) if heard.responses else self._next(heard.text)
         if acts is None:
             yield from self._otherwise.answer(heard)
             return
         for act in acts:
-            if isinstance(act, Asking):
+            if isinstance(act, TurnPattern):
                 self._asked = (*self._asked, act)[-MAX_ASKED:]
             else:
                 yield act
@@ -106,17 +106,17 @@ class Scripted:
         followed = self._next("\n".join(map(_text_of, unasked)), on_response=True)
         return (*acts, *followed) if followed is not None else tuple(acts) or None
 
-    def _returned(self, awaiting: Asking, response: FunctionResponse) -> tuple[Act, ...]:
+    def _returned(self, awaiting: TurnPattern, response: FunctionResponse) -> tuple[Act, ...]:
         """One of the calls has: what follows, if it was the last."""
         left = list(awaiting.names)
         left.remove(response.name or left[0])
         place = self._asked.index(awaiting)
-        still = (Asking(tuple(left), awaiting.then),) if left else ()
+        still = (TurnPattern(tuple(left), awaiting.then),) if left else ()
         self._asked = (*self._asked[:place], *still, *self._asked[place + 1 :])
         return () if left else awaiting.then
 
 
-def _awaits(asking: Asking, response: FunctionResponse) -> bool:
+def _awaits(asking: TurnPattern, response: FunctionResponse) -> bool:
     """Vertex lets a client leave out the name."""
     return not response.name or response.name in asking.names
 

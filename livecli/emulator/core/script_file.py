@@ -29,9 +29,9 @@ from typing import Any
 from ... import toml_reader
 from ...errors import LivecliError
 from ...protocol.close_reasons import CLOSE_REASON_BYTES
-from ...toml_reader import Mistake, Path
+from ...toml_reader import LineError, Path
 from .behaviour import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
-from .script import Act, Asking, ScriptedTurn, Tones
+from .script import Act, ScriptedTurn, Tones, TurnPattern
 
 LoadAudio = Callable[[str], Iterable[bytes]]
 """The sound in a file, named as the script names it: mono PCM16 at OUTPUT_RATE, in blocks that can be taken again and
@@ -80,7 +80,7 @@ class _Reader(toml_reader.Reader):
         if isinstance(turns, dict):
             self.wrong(["turn"], "a turn is written with two brackets: [[turn]]")
         if not turns:
-            raise Mistake(1, "there is no [[turn]] in it", hint='write [[turn]], and under it say = "Hello"')
+            raise LineError(1, "there is no [[turn]] in it", hint='write [[turn]], and under it say = "Hello"')
         return tuple(self._turn(turn, ["turn", n]) for n, turn in enumerate(self.expect(turns, list, ["turn"])))
 
     def _turn(self, turn: Any, path: Path) -> ScriptedTurn:
@@ -113,10 +113,10 @@ class _Reader(toml_reader.Reader):
     def _followed(self, acts: list[Act], then: Any, path: Path) -> list[Act]:
         """`then` answers for those calls that have none of their own."""
         names = Counter(act.name for act in acts if isinstance(act, Call))
-        names.subtract(name for act in acts if isinstance(act, Asking) for name in act.names)
+        names.subtract(name for act in acts if isinstance(act, TurnPattern) for name in act.names)
         if not +names:
             self.wrong(path, "`then` follows what a function returned, and there is no call before it")
-        return [Asking(tuple(names.elements()), tuple(self._sequence(then, path))), *acts]
+        return [TurnPattern(tuple(names.elements()), tuple(self._sequence(then, path))), *acts]
 
     def _sequence(self, value: Any, path: Path) -> list[Act]:
         """Steps: a list of tables and texts, or only one of them."""

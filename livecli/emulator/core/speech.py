@@ -27,24 +27,24 @@ LOOK_BACK_BYTES = 2 * BYTES_PER_SECOND
 
 
 @dataclass(frozen=True)
-class Began:
+class SpeechBegan:
     """The user begins to speak, at this offset in the session's audio if the service found out by itself."""
 
     offset_seconds: float | None = None
 
 
 @dataclass(frozen=True)
-class Ended:
+class SpeechEnded:
     """The user has spoken. The utterance is complete, and whoever gets it closes it."""
 
     utterance: Utterance
     offset_seconds: float | None = None
 
 
-Sound = Began | Ended
+Sound = SpeechBegan | SpeechEnded
 
 
-class Ear(Protocol):
+class SpeechInput(Protocol):
     """Hears one session's audio. `speaking` is whether an utterance has begun and not ended."""
 
     speaking: bool
@@ -58,30 +58,30 @@ class Ear(Protocol):
     def stop(self) -> list[Sound]:
         """The client says that the user has spoken, or that the microphone is closed."""
 
-    def fork(self) -> Ear | None:
+    def fork(self) -> SpeechInput | None:
         """Another ear that has heard the same, to be closed for itself; None where it cannot be had right now."""
 
     def close(self) -> None:
         """Nobody listens any more."""
 
 
-def ear_for(
-    config: RealtimeInputConfig | None, open_spool: OpenSpool, *, endless: bool = False, kept: Ear | None = None
-) -> Ear:
+def speech_input_for(
+    config: RealtimeInputConfig | None, open_spool: OpenSpool, *, endless: bool = False, kept: SpeechInput | None = None
+) -> SpeechInput:
     """The ear that the setup asks for: `kept`, if that is one. `endless`: an utterance may exceed the context."""
     detection = config.automatic_activity_detection if config is not None else None
     all_input = config is not None and config.turn_coverage == "TURN_INCLUDES_ALL_INPUT"
     manual = detection is not None and detection.disabled
-    if kept is not None and isinstance(kept, ManualEar) == manual:
+    if kept is not None and isinstance(kept, ManualSpeech) == manual:
         return kept
     if kept is not None:
         kept.close()
     if manual:
-        return ManualEar(open_spool, all_input=all_input, endless=endless)
-    return AutomaticEar(detection, open_spool, all_input=all_input, endless=endless)
+        return ManualSpeech(open_spool, all_input=all_input, endless=endless)
+    return DetectedSpeech(detection, open_spool, all_input=all_input, endless=endless)
 
 
-class ManualEar:
+class ManualSpeech:
     """The client brackets its speech with activityStart and activityEnd; audio outside of them is inactivity."""
 
     def __init__(self, open_spool: OpenSpool, *, all_input: bool = False, endless: bool = False) -> None:
@@ -96,7 +96,7 @@ class ManualEar:
             return []
         self.speaking = True
         self._listen()
-        return [Began()]
+        return [SpeechBegan()]
 
     def hear(self, chunk: AudioChunk) -> list[Sound]:
         if self._all_input:
@@ -111,9 +111,9 @@ class ManualEar:
             return []
         self._utterance.write(self._stream.finish())
         heard, self._utterance, self.speaking = self._utterance, None, False
-        return [Ended(heard)]
+        return [SpeechEnded(heard)]
 
-    def fork(self) -> ManualEar | None:
+    def fork(self) -> ManualSpeech | None:
         if not self._stream.passes:
             return None
         other = copy.copy(self)
@@ -130,7 +130,7 @@ class ManualEar:
             self._utterance = Utterance(self._open_spool(), endless=self._endless)
 
 
-class AutomaticEar:
+class DetectedSpeech:
     """Speech is detected. All audio passes through a look-back; what leaves it belongs to the utterance, or nobody."""
 
     def __init__(
@@ -167,7 +167,7 @@ class AutomaticEar:
         self._begin_stream()
         return heard
 
-    def fork(self) -> AutomaticEar | None:
+    def fork(self) -> DetectedSpeech | None:
         if not self._stream.passes:
             return None
         other = copy.copy(self)
@@ -202,12 +202,12 @@ class AutomaticEar:
             self.speaking = True
             self._pass_on(at_byte - PADDING_BYTES)
             self._listen()
-            yield Began(offset_seconds)
+            yield SpeechBegan(offset_seconds)
         elif self._utterance is not None:
             self._pass_on(at_byte + PADDING_BYTES)
             self._utterance.cut(at_byte + PADDING_BYTES - self._began_at)
             heard, self._utterance, self.speaking = self._utterance, None, False
-            yield Ended(heard, offset_seconds)
+            yield SpeechEnded(heard, offset_seconds)
 
     def _listen(self) -> None:
         if self._utterance is None:

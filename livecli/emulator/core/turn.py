@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from ...protocol import events
 from ...protocol.models import Model, Platform
-from .behaviour import Heard
-from .handles import Memory
-from .response import Manner, Message, completed
+from .behaviour import UserTurn
+from .handles import SessionMemory
+from .response import Message, ResponseStyle, completed
 
 # A turn that waits for functions, and how long the model keeps it open for them. Pure: time is an argument.
 CALL_SECONDS = 1.0
@@ -21,7 +21,7 @@ google-adk calls them only when the turn has ended, while clients that call them
 class OpenTurn:
     """`until` is when the model ends the turn, though functions have not returned: None while there is no such turn."""
 
-    def __init__(self, model: Model, manner: Manner, memory: Memory, log: Callable[[str], None]) -> None:
+    def __init__(self, model: Model, manner: ResponseStyle, memory: SessionMemory, log: Callable[[str], None]) -> None:
         self.until: float | None = None
         self._ends = model.ends_turns_at_calls
         self._manner, self._memory, self._log = manner, memory, log
@@ -56,10 +56,10 @@ FASTER_THAN_REAL_TIME = 1.5
 
 
 @dataclass(frozen=True)
-class Turn:
+class ModelTurn:
     """Heard at this time; so many of the client's messages, and so much audio, had been heard then."""
 
-    heard: Heard
+    heard: UserTurn
     at: float
     consumed: int
     audio_seconds: float

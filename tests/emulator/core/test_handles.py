@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livecli.emulator.core.behaviour import Say
-from livecli.emulator.core.handles import MAX_HANDLES_OF_A_SESSION, Sessions
+from livecli.emulator.core.handles import MAX_HANDLES_OF_A_SESSION, HandleStore
 from livecli.emulator.core.lifetime import Limits
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
@@ -92,7 +92,7 @@ class Line:
     """Connections, one after the other, to a server that keeps sessions."""
 
     def __init__(self, talk, setup, platform: Platform = Platform.DEVELOPER, **options) -> None:
-        self.sessions = options.pop("sessions", Sessions())
+        self.sessions = options.pop("sessions", HandleStore())
         self._talk, self._setup, self._platform, self._options = talk, setup, platform, options
 
     def open(self, handle: str | None = None, now: float = 0.0, behaviour=None, **fields):
@@ -204,7 +204,7 @@ class TestRefusals:
         assert self.refused(server, handle, now=(100 + 2 * hours) * HOUR + 1)[0] == 1008
 
     def test_the_expiry_can_be_chosen(self, line) -> None:
-        server = line(sessions=Sessions(5.0))
+        server = line(sessions=HandleStore(5.0))
         first = server.open()
         first.conversation.close(0.0)
         assert self.refused(server, server.handle(first), now=5.1)[0] == 1008

@@ -28,7 +28,7 @@ class Whimsical:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def answer(self, heard: behaviour.Heard) -> Iterator[Step]:
+    def answer(self, heard: behaviour.UserTurn) -> Iterator[Step]:
         for _ in range(self._chance.randrange(5)):
             yield self._chance.choice(
                 [

@@ -6,20 +6,22 @@ their sizes of the client's frames show.
 
 import pytest
 
-from livecli.emulator.core.behaviour import Heard, Say, tones
-from livecli.emulator.core.function_calls import Tools
-from livecli.emulator.core.response import Manner, answer, increments, parts
+from livecli.emulator.core.behaviour import Say, UserTurn, tones
+from livecli.emulator.core.function_calls import FunctionCalls
+from livecli.emulator.core.response import ResponseStyle, answer, increments, parts
 from livecli.emulator.core.token_count import TokenCount
 from livecli.protocol import codec
 from livecli.protocol.models import Platform
 
 
-def manner(platform: Platform, *, speaks: bool = True, transcribes: bool = True) -> Manner:
-    return Manner(platform, speaks=speaks, transcribes_input=transcribes, transcribes_output=speaks and transcribes)
+def manner(platform: Platform, *, speaks: bool = True, transcribes: bool = True) -> ResponseStyle:
+    return ResponseStyle(
+        platform, speaks=speaks, transcribes_input=transcribes, transcribes_output=speaks and transcribes
+    )
 
 
-def frames(steps: list[Say], how: Manner) -> list[bytes]:
-    said = answer(Heard(text="x"), iter(steps), how, TokenCount(), Tools(how.platform))
+def frames(steps: list[Say], how: ResponseStyle) -> list[bytes]:
+    said = answer(UserTurn(text="x"), iter(steps), how, TokenCount(), FunctionCalls(how.platform))
     return [codec.encode_server(message, how.platform) for message in said]
 
 
@@ -107,7 +109,7 @@ def test_a_turn_without_content_has_no_transcript() -> None:
 def test_the_last_frame_is_the_one_that_was_recorded() -> None:
     tokens = TokenCount(heard_characters=515 * 4)
     how = manner(Platform.DEVELOPER, speaks=False)
-    said = answer(Heard(text="x"), iter([Say("y" * 152, [])]), how, tokens, Tools(how.platform))
+    said = answer(UserTurn(text="x"), iter([Say("y" * 152, [])]), how, tokens, FunctionCalls(how.platform))
     frame = codec.encode_server(list(said)[-1], Platform.DEVELOPER)
     assert len(frame) == 379  # as recorded
     assert frame.startswith(b'{\n  "serverContent": {\n    "turnComplete": true\n  },\n  "usageMetadata": {\n')

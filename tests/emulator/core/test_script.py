@@ -8,25 +8,25 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.core.behaviour import Call, Heard, Say, Step, Wait
-from livecli.emulator.core.script import Scripted
+from livecli.emulator.core.behaviour import Call, Say, Step, UserTurn, Wait
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.protocol import events, messages
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.messages import FunctionResponse
 
 
-def play(script: str) -> Scripted:
-    return Scripted(read_script(script, lambda name: [name.encode()]))
+def play(script: str) -> ScriptedBehaviour:
+    return ScriptedBehaviour(read_script(script, lambda name: [name.encode()]))
 
 
-def said(scripted: Scripted, text: str = "") -> list[str]:
-    return [step.words for step in scripted.answer(Heard(text=text)) if isinstance(step, Say)]
+def said(scripted: ScriptedBehaviour, text: str = "") -> list[str]:
+    return [step.words for step in scripted.answer(UserTurn(text=text)) if isinstance(step, Say)]
 
 
-def returned(scripted: Scripted, *names: str, **fields: Any) -> list[Step]:
+def returned(scripted: ScriptedBehaviour, *names: str, **fields: Any) -> list[Step]:
     responses = tuple(FunctionResponse(name=name, response={"output": "sunny"}, **fields) for name in names)
-    return list(scripted.answer(Heard(responses=responses)))
+    return list(scripted.answer(UserTurn(responses=responses)))
 
 
 def words(steps: list[Step]) -> list[str]:
@@ -57,12 +57,12 @@ class TestWhoseTurnItIs:
 
     def test_each_session_begins_anew(self) -> None:
         turns = read_script('[[turn]]\nsay = "one"', lambda name: [])
-        assert [said(Scripted(turns), "a") for _ in range(2)] == [["one"], ["one"]]
+        assert [said(ScriptedBehaviour(turns), "a") for _ in range(2)] == [["one"], ["one"]]
 
     def test_a_copy_goes_on_by_itself(self) -> None:
         """A handle for resumption keeps one."""
         scripted = play('[[turn]]\ncall = "f"\nthen = "done"\n[[turn]]\nsay = "two"')
-        list(scripted.answer(Heard(text="a")))
+        list(scripted.answer(UserTurn(text="a")))
         kept = copy.copy(scripted)
         assert (words(returned(scripted, "f")), said(scripted, "x")) == (["done"], ["two"])
         assert (words(returned(kept, "f")), said(kept, "x")) == (["done"], ["two"])
@@ -71,52 +71,52 @@ class TestWhoseTurnItIs:
         scripted = play('[[turn]]\nmatch = "a"\nsay = "hi"\n[[turn]]\nmatch = "b"\nsay = "hi"\naudio = "b.wav"')
         for text, sound in (("a", 2 * 2 * 60 * 24), ("b", len("b.wav"))):
             for _ in range(2):
-                (say,) = scripted.answer(Heard(text=text))
+                (say,) = scripted.answer(UserTurn(text=text))
                 assert isinstance(say, Say) and len(b"".join(say.speech)) == sound
 
 
 class TestWhatFollowsUponAResponse:
     def test_then(self) -> None:
         scripted = play('[[turn]]\ncall = {name = "f", args = {a = 1}}\nthen = [{delay_ms = 50}, "done"]')
-        assert list(scripted.answer(Heard(text="go"))) == [Call("f", {"a": 1})]
+        assert list(scripted.answer(UserTurn(text="go"))) == [Call("f", {"a": 1})]
         wait, say = returned(scripted, "f")
         assert wait == Wait(0.05)
         assert words([say]) == ["done"]
 
     def test_then_waits_for_all_calls_of_its_turn(self) -> None:
         scripted = play('[[turn]]\ncall = ["f", "g", "f"]\nthen = "done"')
-        assert list(scripted.answer(Heard())) == [Call("f"), Call("g"), Call("f")]
+        assert list(scripted.answer(UserTurn())) == [Call("f"), Call("g"), Call("f")]
         assert [returned(scripted, "f"), returned(scripted, "g")] == [[], []]
         assert words(returned(scripted, "f")) == ["done"]
 
     def test_all_of_them_at_once(self) -> None:
         scripted = play('[[turn]]\ncall = ["f", "g"]\nthen = "done"')
-        list(scripted.answer(Heard()))
+        list(scripted.answer(UserTurn()))
         assert words(returned(scripted, "g", "f")) == ["done"]
 
     def test_a_call_of_its_own_then(self) -> None:
         scripted = play(
             '[[turn]]\nsteps = [{call = "f", then = "f is done"}, "and", {call = "g"}]\nthen = "all the others are"'
         )
-        assert [type(step) for step in scripted.answer(Heard())] == [Call, Say, Call]
+        assert [type(step) for step in scripted.answer(UserTurn())] == [Call, Say, Call]
         assert words(returned(scripted, "g")) == ["all the others are"]
         assert words(returned(scripted, "f")) == ["f is done"]
 
     def test_calls_one_after_another(self) -> None:
         scripted = play('[[turn]]\ncall = "f"\nthen = {call = "g", then = "done"}')
-        list(scripted.answer(Heard()))
+        list(scripted.answer(UserTurn()))
         assert returned(scripted, "f") == [Call("g")]
         assert words(returned(scripted, "g")) == ["done"]
 
     def test_a_response_without_a_name_answers_the_last_call(self) -> None:
         scripted = play('[[turn]]\ncall = "f"\nthen = "f"\n[[turn]]\ncall = "g"\nthen = "g"')
         for _ in range(2):
-            list(scripted.answer(Heard()))
+            list(scripted.answer(UserTurn()))
         assert [words(returned(scripted, "")) for _ in range(2)] == [["g"], ["f"]]
 
     def test_a_response_of_several_parts(self) -> None:
         scripted = play('[[turn]]\ncall = "f"\nthen = "done"')
-        list(scripted.answer(Heard()))
+        list(scripted.answer(UserTurn()))
         assert returned(scripted, "f", will_continue=True) == []
         assert words(returned(scripted, "f")) == ["done"]
 
@@ -124,9 +124,9 @@ class TestWhatFollowsUponAResponse:
         """The user has interrupted, and later the function is called again."""
         scripted = play('[[turn]]\nmatch = "f"\ncall = "f"\nthen = "done"')
         for _ in range(2):
-            list(scripted.answer(Heard(text="f")))
+            list(scripted.answer(UserTurn(text="f")))
             assert words(returned(scripted, "f")) == ["done"]
-            list(scripted.answer(Heard(text="f")))
+            list(scripted.answer(UserTurn(text="f")))
 
     @pytest.mark.parametrize("match", ["f", "sunny", r'^f \{"output": "sunny"\}$'])
     def test_a_turn_on_response(self, match: str) -> None:
@@ -140,7 +140,7 @@ class TestWhatFollowsUponAResponse:
 
     def test_then_comes_before_a_turn_on_response(self) -> None:
         scripted = play("[[turn]]\ncall = ['f', 'g']\nthen = 'then'\n[[turn]]\non = 'response'\nsay = 'on'")
-        list(scripted.answer(Heard()))
+        list(scripted.answer(UserTurn()))
         assert returned(scripted, "g") == []
         assert words(returned(scripted, "f", "h")) == ["then", "on"]
 

@@ -7,11 +7,11 @@ import textwrap
 import pytest
 
 from livecli.emulator.core import script_file
-from livecli.emulator.core.behaviour import Call, Close, Code, Ground, Heard, Interrupt, Say, Step, Think, Wait
-from livecli.emulator.core.script import Scripted, Tones
+from livecli.emulator.core.behaviour import Call, Close, Code, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
+from livecli.emulator.core.script import ScriptedBehaviour, Tones
 from livecli.emulator.core.script_file import read_script
 from livecli.errors import FileError
-from livecli.toml_reader import Mistake
+from livecli.toml_reader import LineError
 
 SOUND = (b"ab", b"cd")
 
@@ -23,7 +23,7 @@ def load(name: str) -> tuple[bytes, ...]:
 
 
 def steps(turn: str, text: str = "hello") -> list[Step]:
-    return list(Scripted(read_script("[[turn]]\n" + turn, load)).answer(Heard(text=text)))
+    return list(ScriptedBehaviour(read_script("[[turn]]\n" + turn, load)).answer(UserTurn(text=text)))
 
 
 def tone(words: str) -> Say:
@@ -77,9 +77,9 @@ def test_the_example_is_a_script() -> None:
     """The one that stands at the top of the file."""
     assert script_file.__doc__ is not None
     example = textwrap.dedent(script_file.__doc__.split("\n\n", 1)[1].rsplit("\n\nWhat", 1)[0])
-    scripted = Scripted(read_script(example, load))
+    scripted = ScriptedBehaviour(read_script(example, load))
     first, weather, goodbye = (
-        list(scripted.answer(Heard(text=text))) for text in ("hi", "Weather in Rome?", "goodbye")
+        list(scripted.answer(UserTurn(text=text))) for text in ("hi", "Weather in Rome?", "goodbye")
     )
     assert first == [tone("Hello! How can I help?")]
     assert weather == [Think("I need the forecast."), Call("get_weather", {"city": "Paris"})]
@@ -138,7 +138,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("written", "line", "reason"), MISTAKES)
 def test_a_mistake_is_told_with_its_line(written: str, line: int, reason: str) -> None:
-    with pytest.raises(Mistake) as raised:
+    with pytest.raises(LineError) as raised:
         read_script(written, load)
     assert reason in f"{raised.value.reason}; {raised.value.hint}"
     assert raised.value.line == line
