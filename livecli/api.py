@@ -14,10 +14,11 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
-from .client.open import Timeouts, open_authorised, reachable
+from .client.open import Timeouts, open_authorised
 from .client.sender import SendOptions
 from .client.session import Session
 from .credentials import resolve
+from .embedded import reachable
 from .errors import UsageError
 from .protocol.endpoint import Target
 from .protocol.platform import Platform

@@ -111,7 +111,7 @@ class Voice:
         """Turn the speaker on or off. Raises FileError where there is none."""
         if on and not self.speaks:
             device, _ = await named("PLAYBACK", self._words)
-            self._takes.speaker = await self._speaker.enter_async_context(speaker_sink(device, self._reporter))
+            self._takes.speaker = await self._speaker.enter_async_context(speaker_sink(device, self._reporter.warning))
         elif not on and self._takes.speaker is not None:
             self._takes.speaker.flush()
             self._takes.speaker = None

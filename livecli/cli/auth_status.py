@@ -74,10 +74,10 @@ def _looked_up(wanted: Target, timeouts: Timeouts | None) -> tuple[Decision, lis
 async def _looked_up_online(wanted: Target, timeouts: Timeouts) -> tuple[Decision, list[str], Probe | None]:
     import asyncio
 
-    from ..client.open import reachable
     from ..client.probe import probe
     from ..credentials import decide
     from ..credentials.advice import notes
+    from ..embedded import reachable
 
     async with reachable(wanted) as where:
         decision = await asyncio.to_thread(decide, where, os.environ)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-import os
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..errors import FileError, UsageError
+from ..errors import UsageError
 
 if TYPE_CHECKING:
-    from ..runs.request import Request
+    pass
 
 
 def check_usage(
@@ -57,21 +55,6 @@ def check_numbers(numbers: dict[str, float | None]) -> None:
     for option, number in numbers.items():
         if number is not None and math.isnan(number):
             raise UsageError(f"{option} is not a number")
-
-
-def check_replies(questions: Sequence[Request]) -> None:
-    """Several replies must hit neither one another nor an input that is still to be sent."""
-    inputs = {os.path.realpath(question.name): question.name for question in questions}
-    replies = [question.reply for question in questions]
-    for question, reply in zip(questions, replies, strict=True):
-        hit = inputs.get(os.path.realpath(reply))
-        if hit is not None:
-            raise FileError(
-                f"the reply to {question.name} would replace the input {hit}", hint="-o names another folder"
-            )
-    shared = [reply for reply, times in Counter(replies).items() if times > 1]
-    if shared:
-        raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")
 
 
 def check_many(jobs: int | None, connect_rate: float, confirm: bool, play: bool) -> None:

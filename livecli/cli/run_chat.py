@@ -13,9 +13,9 @@ from ..chat.pipe import converse as converse_piped
 from ..chat.pipe import typed_lines
 from ..chat.recordings import Recordings
 from ..chat.voice import Voice
-from ..client.open import reachable
 from ..console import has_prompt
 from ..console.chat_pipe import PipeChat
+from ..embedded import reachable
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..process.stdio import complain
 from ..report.reporter import Reporter, Reporters

@@ -162,7 +162,7 @@ async def _ask_all(
 
     `allow_files` lets this process open so many files, and returns a warning where it cannot.
     """
-    from ..client.open import reachable
+    from ..embedded import reachable
 
     async with reachable(wanted) as where, audience.watching():
         if pace is None:
@@ -177,7 +177,7 @@ async def _ask_all(
 
 
 async def _rehearse(questions: Sequence[Request], wanted: Target) -> None:
-    from ..client.open import reachable
+    from ..embedded import reachable
     from ..process.stdio import write_out
     from ..runs.request import dry_run
 

@@ -16,6 +16,7 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
 from ..protocol.endpoint import Endpoint
+from ..protocol.http_errors import message_in
 from ..protocol.platform import Platform
 
 STATUSES: dict[int, tuple[type[LivecliError], str]] = {
@@ -26,7 +27,6 @@ STATUSES: dict[int, tuple[type[LivecliError], str]] = {
     429: (QuotaError, "wait, then try again"),
     503: (QuotaError, "wait, then try again"),
 }
-BODY_CHARACTERS = 200
 INVALID_URL = "its URL is not valid"
 SOCKS_PACKAGE = "python-socks"
 """What websockets needs for a SOCKS proxy; its ImportError names it."""
@@ -169,15 +169,3 @@ def _other_hint(status: int) -> str | None:
     if 300 <= status < 400:
         return "redirects are not followed, since a credential goes to one host: give the final URL as --base-url"
     return "the server failed: try again" if status >= 500 else None
-
-
-def message_in(body: bytes) -> str:
-    """Google's `error.message`, or the first line of a plain text; nothing of an HTML page."""
-    import json
-
-    text = body[:4096].decode(errors="replace").strip()
-    try:
-        text = json.loads(text)["error"]["message"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        text = "" if text.startswith("<") else text
-    return str(text).partition("\n")[0][:BODY_CHARACTERS]

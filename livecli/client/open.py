@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..credentials import Credential, resolve
@@ -47,18 +46,6 @@ Resolve = Callable[[Target], Awaitable[tuple[Endpoint, Credential]]]
 async def resolved(wanted: Target) -> tuple[Endpoint, Credential]:
     """In a thread: it may have to ask a metadata server."""
     return await asyncio.to_thread(resolve, wanted, os.environ)
-
-
-@asynccontextmanager
-async def reachable(wanted: Target) -> AsyncIterator[Target]:
-    """`wanted`, with the embedded emulator running and named as its base URL where it is to be `local`."""
-    if not wanted.local:
-        yield wanted
-        return
-    from ..emulator.server import running
-
-    async with running() as emulator:
-        yield replace(wanted, base_url=emulator.url)
 
 
 @asynccontextmanager

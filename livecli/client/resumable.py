@@ -14,9 +14,9 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from ..errors import LivecliError, ServerError
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
-from ..report.reporter import Reporter
+from ..report.reporter import Reporter, Retry
 from .resumption import Resumption
-from .retry import Pause, ReconnectBudget, Retry, sleep_for_retry, with_retries
+from .retry import Pause, ReconnectBudget, sleep_for_retry, with_retries
 from .session import Session
 
 # How long connections last, and when one is to be left. Pure: time is an argument, in seconds.

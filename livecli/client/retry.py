@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import TypeVar
 
 from ..errors import LivecliError
-from ..record import record
+from ..report.reporter import Retry
 
 T = TypeVar("T")
 
@@ -15,16 +15,6 @@ FIRST_PAUSE_SECONDS = 0.3
 LONGEST_PAUSE_SECONDS = 30.0
 LONGEST_RETRY_AFTER_SECONDS = 120.0
 """What a server may ask for at the most: more than that is for the user to wait."""
-
-
-@record
-class Retry:
-    """One more attempt is due: number `attempt` (from 1) of `most` (None: any), after `seconds`, because of `error`."""
-
-    error: LivecliError
-    attempt: int
-    most: int | None
-    seconds: float
 
 
 async def sleep_for_retry(retry: Retry) -> None:

@@ -1,6 +1,6 @@
 """What is asked over a line: audio in chunks, paced, and what stands around an utterance; or text.
 
-Out: source -> chunked -> Pace -> Line.write. What comes back is `exchange`'s.
+Out: source -> chunked -> Pacer -> Line.write. What comes back is `exchange`'s.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 
 from ..errors import UsageError
-from ..media.pcm import SAMPLE_BYTES, AudioSource, Pace, chunked, is_silent
+from ..media.pcm import SAMPLE_BYTES, AudioSource, chunked, is_silent
 from ..protocol import events, messages
 from ..protocol.models import takes_realtime_text
 from ..protocol.setup import Activity
 from ..record import record
 from ..report.reporter import Reporter
 from ..report.summary import TransferStats
-from .pacing import timer_wheel
+from .pacing import Pacer, timer_wheel
 from .resumable import ResumableSession
 from .turn_end import TurnEnd
 
@@ -183,10 +183,10 @@ class Sender:
             await self.say(events.ActivityStart())
         for picture in pictures:  # after that: a turn of activity only leaves out what came before
             await self.say(picture)
-        await self._play(chunks, rate, Pace(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE))
+        await self._play(chunks, rate, Pacer(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE))
         await self.say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
 
-    async def _play(self, chunks: AsyncIterator[list[bytes]], rate: int, pace: Pace) -> None:
+    async def _play(self, chunks: AsyncIterator[list[bytes]], rate: int, pace: Pacer) -> None:
         """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
         waiting: list[events.Event] = []
 

@@ -9,12 +9,11 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..client.retry import Retry
 from ..errors import Interrupted, OutputClosed
 from ..process.stdio import complain, one_line, say
 from ..protocol.messages import FunctionCall, Json
 from ..report.batch_stats import BatchStats
-from ..report.reporter import Reporter
+from ..report.reporter import Reporter, Retry
 from ..report.summary import Summary
 from . import formatting
 from .explain import explained

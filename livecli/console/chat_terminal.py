@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-from ..client.retry import Retry
 from ..errors import Interrupted, LivecliError
 from ..process.stdio import complain, one_line
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall
+from ..report.reporter import Retry
 from ..report.summary import Summary, latencies
 from . import formatting
 from .chat_pipe import PipeChat

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 
-from ..client.retry import Retry
 from ..errors import LivecliError, OutputClosed
 from ..process.stdio import complain, one_line, say
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
-from ..report.reporter import Reporter, event_fields, type_name
+from ..report.reporter import Reporter, Retry, event_fields, type_name
 from ..report.summary import Summary
 from . import formatting
 

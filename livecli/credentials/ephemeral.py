@@ -131,7 +131,7 @@ def _token_in(body: bytes, host: str) -> str:
 
 
 def _refusal(status: int, body: bytes, host: str) -> LivecliError:
-    from ..client.connect_errors import message_in
+    from ..protocol.http_errors import message_in
 
     error, hint = STATUSES.get(status, (ConnectError, "the server failed: try again" if status >= 500 else None))
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"

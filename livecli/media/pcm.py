@@ -78,51 +78,6 @@ async def rechunk(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[byte
             yield chunk
 
 
-class Pace:
-    """Chunks in order, each no earlier than its deadline, counted from the first: lateness does not add up.
-
-    `at` is the deadline of the next, on the caller's clock: the distant past where everything is due at once
-    (`bytes_per_second` of 0) or nothing has been yet, None where there is nothing left.
-    """
-
-    __slots__ = ("_bytes_per_second", "_chunks", "_most", "_next", "_passed", "_started", "at")
-
-    def __init__(self, bytes_per_second: float, most: int) -> None:
-        self.at: float | None = None
-        self._bytes_per_second, self._most = bytes_per_second, most
-        self._started: float | None = None
-        self._passed = 0
-        self._chunks: list[bytes] = []
-        self._next = 0
-
-    def load(self, chunks: list[bytes]) -> None:
-        """The next ones, all of one size but for the last, once those before are gone."""
-        self._chunks, self._next = chunks, 0
-        self._set()
-
-    def due(self, now: float) -> list[bytes]:
-        """Those that are due, one unless somebody was late, and `most` at the most. It is not asked too early."""
-        first, due = self._chunks[self._next], self._most
-        if self._bytes_per_second:
-            if self._started is None:
-                self._started = now
-            overdue = (now - self._started) * self._bytes_per_second - self._passed
-            due = min(due, 1 + int(overdue / len(first))) if overdue > 0 else 1
-        taken = [first] if due == 1 else self._chunks[self._next : self._next + due]
-        self._next += len(taken)
-        self._passed += len(first) if due == 1 else sum(map(len, taken))
-        self._set()
-        return taken
-
-    def _set(self) -> None:
-        if self._next == len(self._chunks):
-            self.at = None
-        elif self._started is None:
-            self.at = -math.inf
-        else:
-            self.at = self._started + self._passed / self._bytes_per_second
-
-
 def peak(pcm: bytes) -> int:
     """The largest sample of `pcm`, whatever its sign: 0 to 32768."""
     if pcm.count(0) == len(pcm):  # the commonest silence, in a hundredth of the time

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from ..errors import FileError
-from ..report.reporter import Reporter
 from .device_choice import choose
 from .devices import Device, DeviceKind, list_devices
 from .pcm import AudioSink
@@ -15,7 +14,7 @@ from .speaker import Speaker
 
 
 @asynccontextmanager
-async def play_reply(devices: Sequence[str], reporter: Reporter) -> AsyncIterator[AudioSink]:
+async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> AsyncIterator[AudioSink]:
     """A sink that is heard, on the default device or the one that words of `--device` name; left once it has been.
 
     Left with an exception it falls silent at once. Raises FileError where there is no device and UsageError where no
@@ -24,15 +23,15 @@ async def play_reply(devices: Sequence[str], reporter: Reporter) -> AsyncIterato
     device = None
     if devices:
         [device] = choose(devices, [DeviceKind.PLAYBACK], await asyncio.to_thread(list_devices))
-    async with speaker_sink(device, reporter) as sink:
+    async with speaker_sink(device, warn) as sink:
         yield sink
 
 
 @asynccontextmanager
-async def speaker_sink(device: Device | None, reporter: Reporter) -> AsyncIterator[SpeakerSink]:
+async def speaker_sink(device: Device | None, warn: Callable[[str], None]) -> AsyncIterator[SpeakerSink]:
     """As `playing`, on this device or the default one."""
     async with Speaker(device) as speaker:
-        sink = SpeakerSink(speaker, reporter)
+        sink = SpeakerSink(speaker, warn)
         try:
             yield sink
             await sink.drained()
@@ -40,7 +39,7 @@ async def speaker_sink(device: Device | None, reporter: Reporter) -> AsyncIterat
             sink.close()
         if speaker.underruns:
             times = "once" if speaker.underruns == 1 else f"{speaker.underruns} times"
-            reporter.warning(f"the reply stopped {times} while it was played: it came slower than it is spoken")
+            warn(f"the reply stopped {times} while it was played: it came slower than it is spoken")
 
 
 class SpeakerSink:
@@ -48,9 +47,9 @@ class SpeakerSink:
 
     waits = False
 
-    def __init__(self, speaker: Speaker, reporter: Reporter) -> None:
+    def __init__(self, speaker: Speaker, warn: Callable[[str], None]) -> None:
         self._speaker = speaker
-        self._reporter = reporter
+        self._warn = warn
         self._works = True
         self._loop = asyncio.get_running_loop()
 
@@ -100,4 +99,4 @@ class SpeakerSink:
 
     def _give_up(self, error: FileError) -> None:
         self._works = False
-        self._reporter.warning(error.message)
+        self._warn(error.message)

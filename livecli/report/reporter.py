@@ -12,12 +12,12 @@ from typing import Any
 
 import msgspec
 
-from ..client.retry import Retry
 from ..errors import LivecliError
 from ..protocol import events
 from ..protocol.codec import setup_json
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
+from ..record import record
 from .summary import Summary
 
 TYPE_NAMES: dict[type[events.Event], str] = {
@@ -55,6 +55,16 @@ def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
         case {"sessionResumption": {"handle": str(handle), **others}}:
             return {**setup, "sessionResumption": {"handle": f"({len(handle)} characters)", **others}}
     return setup
+
+
+@record
+class Retry:
+    """One more attempt is due: number `attempt` (from 1) of `most` (None: any), after `seconds`, because of `error`."""
+
+    error: LivecliError
+    attempt: int
+    most: int | None
+    seconds: float
 
 
 class Reporter:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from ..cli.checks import check_replies
 from ..errors import FileError, UsageError
 from ..record import record
 from .request import Request
@@ -146,3 +146,18 @@ def _lines(source: str) -> list[str]:
     if not paths:
         raise FileError(f"the list {'on standard input' if source == '-' else source} names no input")
     return [f".{os.sep}-" if path == "-" else path for path in paths]
+
+
+def check_replies(questions: Sequence[Request]) -> None:
+    """Several replies must hit neither one another nor an input that is still to be sent."""
+    inputs = {os.path.realpath(question.name): question.name for question in questions}
+    replies = [question.reply for question in questions]
+    for question, reply in zip(questions, replies, strict=True):
+        hit = inputs.get(os.path.realpath(reply))
+        if hit is not None:
+            raise FileError(
+                f"the reply to {question.name} would replace the input {hit}", hint="-o names another folder"
+            )
+    shared = [reply for reply, times in Counter(replies).items() if times > 1]
+    if shared:
+        raise UsageError(f"several inputs would share the reply {shared[0]}", hint="send them apart, each with its -o")

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from ..client.retry import Retry
 from ..errors import LivecliError, QuotaError
+from ..report.reporter import Retry
 
 CONNECT_RATE = 10.0
 """Starts a second. Google documents how many sessions may be open (1,000 a project on Vertex AI), but no rate at which

@@ -177,7 +177,7 @@ async def _heard(question: Request, stack: AsyncExitStack, reporter: Reporter) -
         return []
     from ..media.speaker_sink import play_reply
 
-    return [await stack.enter_async_context(play_reply(question.devices, reporter))]
+    return [await stack.enter_async_context(play_reply(question.devices, reporter.warning))]
 
 
 async def _output(question: Request) -> ReplyWriter:

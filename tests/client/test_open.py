@@ -13,14 +13,14 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from livecli.client.open import Timeouts, open_authorised, open_line, open_session, reachable, resolved
-from livecli.client.retry import Retry
+from livecli.client.open import Timeouts, open_authorised, open_line, open_session, resolved
 from livecli.credentials import Credential, CredentialKind
+from livecli.embedded import reachable
 from livecli.errors import AuthError, ConnectError, DeadlineError, QuotaError, ServerError, UsageError
 from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint, Target
 from livecli.protocol.platform import Platform
-from livecli.report.reporter import Reporter
+from livecli.report.reporter import Reporter, Retry
 from tests.live_server import Connection, live_server
 
 MODEL = "gemini-3.8-live"

@@ -13,11 +13,10 @@ import pytest
 from livecli.client.resumable import LASTING_SECONDS, ResumableSession
 from livecli.client.resumption import History, Resumption
 from livecli.client.retransmit import RetransmitBuffer
-from livecli.client.retry import Retry
 from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError, ServerError
 from livecli.protocol import events, messages
 from livecli.protocol.codec import setup_json
-from livecli.report.reporter import Reporter
+from livecli.report.reporter import Reporter, Retry
 from tests.virtual_time import idle, in_virtual_time
 
 MODEL = "gemini-3.8-live"

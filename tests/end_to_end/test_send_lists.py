@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from livecli.cli.checks import check_replies
+from livecli.runs.inputs import check_replies
 from livecli.runs.request import Request
 from tests.end_to_end.conftest import tone, write_wav
 

@@ -12,7 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.media.pcm import FLOOR_DBFS, SILENCE_PEAK, Pace, Tee, dbfs, level_dbfs, peak, rechunk
+from livecli.client.pacing import Pacer
+from livecli.media.pcm import FLOOR_DBFS, SILENCE_PEAK, Tee, dbfs, level_dbfs, peak, rechunk
 
 
 async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
@@ -27,7 +28,7 @@ class Clock:
         self.now = now
 
 
-def played(pace: Pace, clock: Clock, lists: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
+def played(pace: Pacer, clock: Clock, lists: Iterable[list[bytes]]) -> Iterator[list[bytes]]:
     """What leaves together, at its moment."""
     for chunks in lists:
         pace.load(chunks)
@@ -62,14 +63,14 @@ async def test_rechunk_gives_a_chunk_as_soon_as_it_is_full() -> None:
 
 def test_the_first_chunk_leaves_at_once_and_the_others_at_their_deadlines() -> None:
     clock = Clock()
-    left = [clock.now for _ in played(Pace(100_000, 16), clock, [[b"x" * 1000]] * 5)]
+    left = [clock.now for _ in played(Pacer(100_000, 16), clock, [[b"x" * 1000]] * 5)]
     assert left == pytest.approx([1000.0 + 0.01 * n for n in range(5)])
 
 
 def test_lateness_is_caught_up_and_does_not_add_up() -> None:
     clock = Clock()
     left = []
-    for _ in played(Pace(100_000, 16), clock, [[b"x" * 1000]] * 20):
+    for _ in played(Pacer(100_000, 16), clock, [[b"x" * 1000]] * 20):
         left.append(clock.now)
         clock.now += 0.045 if len(left) == 4 else 0.003  # what sending takes; once it hangs
     assert left[4] == pytest.approx(1000.075)
@@ -79,7 +80,7 @@ def test_lateness_is_caught_up_and_does_not_add_up() -> None:
 
 def test_twenty_thousand_chunks_do_not_drift() -> None:
     clock = Clock(0.0)
-    for _ in played(Pace(102_400, 16), clock, repeat([b"x" * 1024], 20_000)):
+    for _ in played(Pacer(102_400, 16), clock, repeat([b"x" * 1024], 20_000)):
         clock.now += 0.0001
     assert clock.now == pytest.approx(19_999 * 0.01 + 0.0001)
 
@@ -87,12 +88,12 @@ def test_twenty_thousand_chunks_do_not_drift() -> None:
 def test_chunks_of_different_sizes_each_take_their_own_time() -> None:
     clock = Clock()
     lists = [[b"x" * 100], [b"x" * 300], [b"x" * 50], [b"x"]]
-    left = [clock.now for _ in played(Pace(100, 16), clock, lists)]
+    left = [clock.now for _ in played(Pacer(100, 16), clock, lists)]
     assert left == pytest.approx([1000.0, 1001.0, 1004.0, 1004.5])
 
 
 def test_at_speed_zero_everything_is_due() -> None:
-    pace = Pace(0, 16)
+    pace = Pacer(0, 16)
     pace.load([b"a", b"b"])
     assert pace.at == -math.inf
     assert (pace.due(1000.0), pace.at) == ([b"a", b"b"], None)
@@ -103,7 +104,7 @@ def test_at_speed_zero_everything_is_due() -> None:
 def test_chunks_of_a_list_leave_one_by_one_unless_they_are_late() -> None:
     clock = Clock()
     left = []
-    for due in played(Pace(100_000, 16), clock, [[b"x" * 1000] * 40]):
+    for due in played(Pacer(100_000, 16), clock, [[b"x" * 1000] * 40]):
         left.append((round(clock.now - 1000, 3), len(due)))
         clock.now += {2: 0.055, 4: 0.300}.get(len(left), 0)  # twice something hangs
     assert left[:4] == [(0.0, 1), (0.01, 1), (0.065, 5), (0.07, 1)]
@@ -113,7 +114,7 @@ def test_chunks_of_a_list_leave_one_by_one_unless_they_are_late() -> None:
 
 def test_at_speed_zero_as_many_come_at_once_as_one_write_takes() -> None:
     chunks = [bytes([n]) for n in range(40)]
-    taken = list(played(Pace(0, 16), Clock(), [chunks]))
+    taken = list(played(Pacer(0, 16), Clock(), [chunks]))
     assert [len(due) for due in taken] == [16, 16, 8]
     assert [chunk for due in taken for chunk in due] == chunks
 

@@ -7,14 +7,13 @@ import json
 
 import pytest
 
-from livecli.client.retry import Retry
 from livecli.errors import ConnectError, ServerError
 from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.messages import FunctionCall, FunctionResponse
 from livecli.protocol.platform import Platform
 from livecli.protocol.setup import SetupOptions, setup
-from livecli.report.reporter import Reporter, Reporters, event_fields, type_name
+from livecli.report.reporter import Reporter, Reporters, Retry, event_fields, type_name
 from livecli.report.summary import Summary
 
 ENDPOINT = Endpoint(Platform.DEVELOPER, "wss://example.test/", "gemini-3.8-live", "models/gemini-3.8-live")

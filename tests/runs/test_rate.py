@@ -2,8 +2,8 @@
 
 import pytest
 
-from livecli.client.retry import Retry
 from livecli.errors import ConnectError, QuotaError
+from livecli.report.reporter import Retry
 from livecli.runs.rate import SLOWEST, STEPS, AdaptiveRate, RateTicket
 
 
