@@ -118,7 +118,7 @@ def serve(
         play_speed=speed,
     )
     log = _nothing if quiet else _to_stderr
-    return run(_serve(address, certificates(state_folder()), options, command or [], log))
+    return run(_serve(address, certificates(state_folder(), _host_to_name(host)), options, command or [], log))
 
 
 class Address(NamedTuple):
@@ -141,7 +141,7 @@ async def _serve(
 
     tls = Tls(shown.context, address.tls_port)
     async with running(address.host, address.port, tls=tls, options=options, log=log) as emulator:
-        exports = _exports(emulator, shown)
+        exports = _exports(emulator, _host_to_name(address.host), shown)
         if command:
             return await run_child(command, {**os.environ, **exports})
         write_out("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
@@ -149,9 +149,14 @@ async def _serve(
         return await forever  # until the signal cancels this
 
 
-def _exports(emulator: RunningServer, shown: Certificates) -> dict[str, str]:
+def _host_to_name(host: str) -> str:
+    """The host that clients connect to, and that the certificate names, where this one is listened on."""
+    return {"": "localhost", "127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)
+
+
+def _exports(emulator: RunningServer, host: str, shown: Certificates) -> dict[str, str]:
     """What points other programs at the emulator: livecli in the clear, the SDKs, which insist on it, on TLS."""
-    encrypted = f"https://localhost:{emulator.tls_port}"
+    encrypted = f"https://{f'[{host}]' if ':' in host else host}:{emulator.tls_port}"
     return {
         "LIVECLI_BASE_URL": emulator.url,
         "GOOGLE_GEMINI_BASE_URL": encrypted,

@@ -23,7 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 LEAF_DAYS = 365
@@ -33,8 +33,9 @@ RENEWED_DAYS = 30
 """How long before its end a certificate is renewed: no emulator runs for longer."""
 
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----\s+", re.DOTALL)
-RENEW_AFTER = re.compile(rb"Renew after: ([\d-]+)\n")
-"""Stands before the key, where OpenSSL reads over it: the standard library does not tell when a leaf ends."""
+HEAD = re.compile(rb"Renew after: ([\d-]+)\n(?:Names: ([!-~ ]+)\n)?")
+"""Stands before the key, where OpenSSL reads over it: the standard library does not tell when a leaf ends, nor whom it
+names. Without the names they are NAMES."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,15 @@ class Certificates:
     bundle: Path
 
 
-def certificates(folder: Path) -> Certificates:
-    """The certificates in this folder, made or renewed where they have to be. Raises FileError where they cannot be."""
+def certificates(folder: Path, host: str = "localhost") -> Certificates:
+    """The certificates in this folder, made or renewed where they have to be, for `host` too: an address, or a name.
+
+    Raises FileError where they cannot be kept, UsageError where no certificate can name `host`.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = _authority(folder / "authority.pem")
-        context = _leaf(folder / "localhost.pem", authority)
+        context = _leaf(folder / "localhost.pem", authority, host)
         ours = _certificate(authority)
         _keep(folder / "ca.pem", ours)
         # Whoever runs in a shell that has our exports finds our own bundle here, with ours in it already.
@@ -86,13 +90,15 @@ def _lasts(certificate: bytes) -> bool:
     return days > LEAF_DAYS + RENEWED_DAYS
 
 
-def _leaf(path: Path, authority: bytes) -> ssl.SSLContext:
-    """What the emulator shows."""
+def _leaf(path: Path, authority: bytes, host: str) -> ssl.SSLContext:
+    """What the emulator shows: a certificate for every host that it has ever listened on, so that it need not change
+    where these take turns."""
     kept = _read(path)
-    if kept is not None and _certificate(authority) in kept and _today() < _renewal(kept):
+    renewal, names = _head(kept or b"")
+    if kept is not None and _certificate(authority) in kept and _today() < renewal and host in names:
         with contextlib.suppress(ssl.SSLError):  # it is damaged
             return _shown(kept)
-    issued = _issued(authority, path.parent)
+    issued = _issued(authority, path.parent, names if host in names else [*names, host])
     _write(path, issued)
     return _shown(issued)
 
@@ -111,7 +117,7 @@ def _shown(leaf: bytes) -> ssl.SSLContext:
     return context
 
 
-def _issued(authority: bytes, folder: Path) -> bytes:
+def _issued(authority: bytes, folder: Path, names: list[str]) -> bytes:
     import trustme
 
     try:
@@ -119,22 +125,31 @@ def _issued(authority: bytes, folder: Path) -> bytes:
     except ValueError as error:
         raise FileError(f"{folder / 'authority.pem'} is damaged", hint="remove it: another one is made then") from error
     now = datetime.datetime.now(datetime.UTC)
-    made = signer.issue_cert(
-        *NAMES,
-        organization_name="livecli",
-        not_before=now - datetime.timedelta(days=1),  # some clock may be behind
-        not_after=now + datetime.timedelta(days=LEAF_DAYS),
-    )
-    renewal = f"Renew after: {_today() + datetime.timedelta(days=LEAF_DAYS - RENEWED_DAYS)}\n"
-    return renewal.encode() + made.private_key_and_cert_chain_pem.bytes() + _certificate(authority)
-
-
-def _renewal(leaf: bytes) -> datetime.date:
-    found = RENEW_AFTER.match(leaf)
     try:
-        return datetime.date.fromisoformat(found[1].decode()) if found else datetime.date.min
+        made = signer.issue_cert(
+            *names,
+            organization_name="livecli",
+            not_before=now - datetime.timedelta(days=1),  # some clock may be behind
+            not_after=now + datetime.timedelta(days=LEAF_DAYS),
+        )
+    except ValueError as error:
+        message = f"no certificate can name the host {names[-1]!r}: {error}"
+        raise UsageError(message, hint="give --host its address instead") from error
+    renewal = _today() + datetime.timedelta(days=LEAF_DAYS - RENEWED_DAYS)
+    head = f"Renew after: {renewal}\nNames: {' '.join(names)}\n"
+    return head.encode() + made.private_key_and_cert_chain_pem.bytes() + _certificate(authority)
+
+
+def _head(leaf: bytes) -> tuple[datetime.date, list[str]]:
+    """From when on it is to be renewed, and whom it names."""
+    found = HEAD.match(leaf)
+    if found is None:
+        return datetime.date.min, [*NAMES]
+    names = found[2].decode().split() if found[2] else [*NAMES]
+    try:
+        return datetime.date.fromisoformat(found[1].decode()), names
     except ValueError:
-        return datetime.date.min
+        return datetime.date.min, names
 
 
 def _today() -> datetime.date:

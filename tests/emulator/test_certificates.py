@@ -78,6 +78,20 @@ def test_the_leaf_is_for_this_machine_and_for_a_year(folder: Path) -> None:
     assert valid <= datetime.timedelta(days=398)
 
 
+def test_the_leaf_names_every_host_that_was_listened_on(folder: Path, monkeypatch) -> None:
+    certificates(folder)
+    certificates(folder, "127.0.0.2")
+    certificates(folder, "emulator.test")
+    names = leaf(folder).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "emulator.test"]
+    assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1", "127.0.0.2"]
+    before = contents(folder)
+    monkeypatch.setitem(sys.modules, "trustme", None)  # whoever imports it now fails
+    for host in ("localhost", "127.0.0.2", "emulator.test"):
+        certificates(folder, host)
+    assert contents(folder) == before
+
+
 @pytest.mark.parametrize("trusted", ["ca.pem", "ca-bundle.pem"])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_who_trusts_either_file_is_connected(folder: Path, trusted: str, host: str) -> None:

@@ -24,6 +24,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.server import running
+from tests.needs import needs
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -83,6 +84,41 @@ def test_the_exports_are_what_a_shell_takes(spawn: Spawn, kept: Path) -> None:
     assert values["GOOGLE_VERTEX_BASE_URL"] == values["GOOGLE_GEMINI_BASE_URL"]
     assert values["SSL_CERT_FILE"] == str(kept / "ca-bundle.pem")
     assert values["NODE_EXTRA_CA_CERTS"] == str(kept / "ca.pem")
+
+
+def has_ipv6() -> bool:
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return True
+    except OSError:
+        return False
+
+
+IPV6 = pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6 on loopback")
+FETCH = 'printenv GOOGLE_GEMINI_BASE_URL; curl --silent --show-error --fail "$GOOGLE_GEMINI_BASE_URL/healthz"'
+
+
+@pytest.mark.parametrize(
+    ("host", "exported"),
+    [
+        ("127.0.0.2", "127.0.0.2"),
+        ("0.0.0.0", "localhost"),
+        ("localhost", "localhost"),
+        pytest.param("::1", "[::1]", marks=IPV6),
+        pytest.param("::", "[::1]", marks=IPV6),
+    ],
+)
+def test_the_host_that_listens_is_exported_and_in_the_certificate(spawn: Spawn, host: str, exported: str) -> None:
+    needs("curl")
+    status, out, err = finish(spawn("serve", "-q", "--host", host, "--", "sh", "-c", FETCH))
+    assert (status, err) == (0, "")
+    assert re.match(rf"https://{re.escape(exported)}:\d+\n", out)
+
+
+def test_a_host_that_no_certificate_can_name(livecli: Callable[..., Any]) -> None:
+    ran = livecli("serve", *FREE, "--host", "under_score")
+    assert (ran.status, ran.out) == (2, "")
+    assert ran.err.startswith("error: no certificate can name the host 'under_score'")
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
