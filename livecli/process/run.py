@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypeVar
 
 from ..errors import Interrupted
@@ -20,12 +21,65 @@ else:
     from asyncio import SelectorEventLoop as _SystemLoop
 
 
+MOST_THREADS = 128
+"""Calls that block at once; more wait for one of them to return. Where so many inputs are pipes that say nothing, those
+beyond wait too: asyncio's own limit is 32."""
+
+
+class _Threads:
+    """Daemon threads that run calls in order, each thread one after another, and none more than needed."""
+
+    def __init__(self) -> None:
+        from queue import SimpleQueue
+
+        self._calls: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
+        self._lock = threading.Lock()
+        self._started = 0
+        self._idle = 0  # without the calls that are in the queue: below 0 where there are more of these
+
+    def run(self, call: Callable[[], Callable[[], None]]) -> None:
+        """Run `call` in one of the threads, and then what it returns, which tells the result. Neither may raise.
+
+        The thread is free for the next call before the result is told.
+        """
+        self._calls.put(call)
+        with self._lock:
+            self._idle -= 1
+            is_needed = self._idle < 0 and self._started < MOST_THREADS
+            if is_needed:
+                self._started += 1
+                self._idle += 1
+        if is_needed:
+            threading.Thread(target=self._work, name="blocking call", daemon=True).start()
+
+    def close(self) -> None:
+        """Threads that are idle end; each of the others does when its call returns, if it ever does."""
+        for _ in range(self._started):
+            self._calls.put(None)
+
+    def _work(self) -> None:
+        while (call := self._calls.get()) is not None:
+            tell = call()
+            with self._lock:
+                self._idle += 1
+            tell()
+            del call, tell  # what they hold
+
+
 class _Loop(_SystemLoop):
     """Runs what blocks (name lookups, token refreshes, reads of a pipe) in daemon threads.
 
     The default executor's threads are joined at exit: a lookup that hangs for a minute would hold a timeout of ten
     seconds up for as long.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._threads = _Threads()
+
+    def close(self) -> None:
+        super().close()
+        self._threads.close()
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
@@ -40,16 +94,17 @@ class _Loop(_SystemLoop):
             else:
                 future.set_exception(error)
 
-        def work() -> None:
-            result, error = None, None
-            try:
-                result = func(*args)
-            except BaseException as caught:  # noqa: BLE001 - it is raised where the future is awaited
-                error = caught
+        def tell(result: Any, error: BaseException | None) -> None:
             with suppress(RuntimeError):  # the loop has closed: nobody waits any more
                 self.call_soon_threadsafe(settle, result, error)
 
-        threading.Thread(target=work, name=getattr(func, "__name__", "blocking call"), daemon=True).start()
+        def work() -> Callable[[], None]:
+            try:
+                return partial(tell, func(*args), None)
+            except BaseException as error:  # noqa: BLE001 - it is raised where the future is awaited
+                return partial(tell, None, error)
+
+        self._threads.run(work)
         return future
 
 

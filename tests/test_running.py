@@ -1,0 +1,98 @@
+"""What blocks runs in threads: few, used again, and none that holds up the end."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from livecli import running
+from livecli.running import MOST_THREADS, run
+
+SECONDS_AT_MOST = 20
+
+
+def test_many_calls_at_once_share_a_bounded_number_of_threads():
+    opened, before = threading.Event(), threading.active_count()
+    counts = []
+
+    def block(number):
+        counts.append(threading.active_count() - before)
+        opened.wait(SECONDS_AT_MOST)
+        return number
+
+    async def main():
+        calls = [asyncio.create_task(asyncio.to_thread(block, number)) for number in range(5 * MOST_THREADS)]
+        async with asyncio.timeout(SECONDS_AT_MOST):
+            while len(counts) < MOST_THREADS:
+                await asyncio.sleep(0.005)
+            assert threading.active_count() - before == MOST_THREADS
+            opened.set()
+            return await asyncio.gather(*calls)
+
+    assert run(main()) == list(range(5 * MOST_THREADS))
+    assert max(counts) == MOST_THREADS
+
+
+def test_one_call_after_another_takes_one_thread():
+    async def main():
+        return {await asyncio.to_thread(threading.get_ident) for _ in range(1000)}
+
+    assert len(run(main())) == 1
+
+
+def test_the_threads_end_with_the_loop():
+    before = threading.active_count()
+
+    async def main():
+        await asyncio.gather(*(asyncio.to_thread(time.sleep, 0.01) for _ in range(20)))
+
+    run(main())
+    limit = time.monotonic() + SECONDS_AT_MOST
+    while threading.active_count() > before:
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+
+
+def test_a_call_that_nobody_waits_for_any_more_does_no_harm_to_the_next(monkeypatch):
+    monkeypatch.setattr(running, "MOST_THREADS", 1)
+
+    async def main():
+        begun, opened = threading.Event(), threading.Event()
+
+        def block():
+            begun.set()
+            opened.wait(SECONDS_AT_MOST)
+
+        blocked, waits = asyncio.create_task(asyncio.to_thread(block)), asyncio.create_task(asyncio.to_thread(int))
+        while not begun.is_set():
+            await asyncio.sleep(0.005)
+        blocked.cancel()
+        waits.cancel()
+        opened.set()
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.to_thread(divmod, 1, 0)
+        return await asyncio.to_thread(lambda: "still there")
+
+    assert run(main()) == "still there"
+
+
+ENDS = """
+import asyncio, threading
+from livecli.running import MOST_THREADS, run
+
+async def main():
+    for _ in range(2 * MOST_THREADS):
+        asyncio.create_task(asyncio.to_thread(threading.Event().wait))
+    await asyncio.sleep(0)
+
+run(main())
+"""
+
+
+def test_calls_that_never_return_do_not_hold_up_the_exit():
+    assert subprocess.run([sys.executable, "-c", ENDS], timeout=SECONDS_AT_MOST).returncode == 0
