@@ -11,7 +11,7 @@ import time
 import pytest
 
 from livecli import running
-from livecli.running import MOST_THREADS, run
+from livecli.process.run import MOST_THREADS, run
 
 SECONDS_AT_MOST = 20
 
@@ -83,7 +83,7 @@ def test_a_call_that_nobody_waits_for_any_more_does_no_harm_to_the_next(monkeypa
 
 ENDS = """
 import asyncio, threading
-from livecli.running import MOST_THREADS, run
+from livecli.process.run import MOST_THREADS, run
 
 async def main():
     for _ in range(2 * MOST_THREADS):
