@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from livecli import running
+from livecli.process import run as running
 from livecli.process.run import MOST_THREADS, run
 
 SECONDS_AT_MOST = 20
