@@ -20,6 +20,8 @@ from livecli.report.reporter import Reporter, Retry
 from tests.virtual_time import idle, in_virtual_time
 
 MODEL = "gemini-3.8-live"
+MOST_ATTEMPTS = 50
+"""More than any test here needs."""
 TOLD = (messages.Content(role="user", parts=[messages.Part(text="before")]),)
 
 
@@ -160,6 +162,7 @@ class Service:
     @asynccontextmanager
     async def __call__(self, setup: events.Setup, began_at: float | None) -> AsyncIterator[Any]:
         self.attempts += 1
+        assert self.attempts < MOST_ATTEMPTS, "it dials in a loop"
         await self.gate.wait()
         refusal = self.refusals.popleft() if self.refusals else None
         if refusal is not None:

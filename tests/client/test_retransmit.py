@@ -231,6 +231,7 @@ class TestNumbers:
         tail.drop(lambda event: isinstance(event, events.Text))
         kept = [chunk(number) for number in range(forgotten + 1, 13) if number % 4]
         assert list(tail) == kept
+        assert tail.held_bytes == pytest.approx(len(kept) * KILOBYTE, rel=0.2)
         assert (tail.first, tail.end) == (forgotten + 1, forgotten + 1 + len(kept))
         tail.extend((chunk(99),))
         assert list(tail) == [*kept, chunk(99)]
@@ -312,9 +313,10 @@ class TestHeld:
             [*chunks(1, FEW), chunk(9, size=KILOBYTE + 2)],
             [*chunks(1, FEW), chunk(9, size=0)],
             [chunk(0, size=10), *chunks(1, FEW)],
+            [*chunks(1, FEW), chunk(9, size=10), chunk(10)],
             [chunk(0, size=0)] * FEW,
         ],
-        ids=["few", "text", "rate", "longer-last", "empty-last", "shorter-first", "empty"],
+        ids=["few", "text", "rate", "longer-last", "empty-last", "shorter-first", "shorter-between", "empty"],
     )
     def test_anything_else_is_kept_as_it_is(self, said: list[events.Event]) -> None:
         assert as_held(said) is said
