@@ -12,7 +12,6 @@ import typer
 
 from ..errors import gravest
 from ..protocol.setup import Activity
-from ..runs.inputs import is_list
 from . import options
 from .checks import check_devices, check_many, check_numbers, check_usage, check_words
 from .files import json_setup, system_words
@@ -93,6 +92,8 @@ def send(
 
     livecli send question.wav -o reply.wav
     """
+    from ..runs.inputs import is_list
+
     words = inputs or []
     several = is_list(words, source) or jobs is not None or shard is not None or resume_from is not None
     stdout = {"--json": json_lines, "--events -": events == "-"}

@@ -8,10 +8,13 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
 from ..record import record
-from .request import Request
+
+if TYPE_CHECKING:
+    from .request import Request
 
 
 # Several inputs of `send`: which they are, where their replies go, and which of them are to be asked here and now.
@@ -55,6 +58,8 @@ def _reply_in_folder(folder: str | None, name: str | None, like: Request) -> str
     """The reply of one of several inputs: NAME.reply.wav in the folder that -o names."""
     if folder is None:
         return None
+    from .request import Request
+
     own = Request(name, raw_output=like.raw_output).reply
     return os.path.join(folder, own)  # noqa: PTH118 - "./x" stays as typed
 

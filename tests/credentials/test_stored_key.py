@@ -132,7 +132,7 @@ def test_a_stored_line_break_is_refused_unquoted(kept: Path) -> None:
 
 KILLED = """
 import os, signal, sys
-from livecli.credentials import stored
+from livecli.credentials import stored_key
 os.umask(0)
 os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
 stored_key.store("AIza-half-written", keyring=False)

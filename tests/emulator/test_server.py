@@ -476,7 +476,7 @@ async def test_a_full_disk_ends_the_session_and_no_other(emulator: RunningServer
 
 
 async def test_a_bug_is_told_with_its_traceback(emulator: RunningServer, monkeypatch, log: list[str]) -> None:
-    monkeypatch.setattr(session.Conversation, "next_message", lambda self, now: 1 / 0)
+    monkeypatch.setattr(session.EmulatedSession, "next_message", lambda self, now: 1 / 0)
     async with connect(emulator.url + DEVELOPER) as ws:
         assert (await closed(ws))[0] == 1011
     async with asyncio.timeout(SOON):
