@@ -8,10 +8,16 @@ import numpy
 
 from tests.sound_server import RATE
 
+ALIKE = 0.85
+"""Above this likeness two sounds are the same speech. Wrong replies stay below 0.8."""
 HOP = RATE // 200
 """A spectrum each 5 ms."""
 WINDOW = 512
 BANDS = 24
+GAP_SAMPLES = RATE // 250
+"""A silence of 4 ms or more, which may be one that a sound server has put in."""
+GAP_PEAK = 60
+"""The samples of a silence are no larger, of 32,767."""
 QUIET = 3e-4
 """The power below which a spectrum is silence, as a part of what is loud in the expected sound: -35 dB."""
 STRETCH = RATE // HOP // 4
@@ -21,12 +27,12 @@ STRETCH = RATE // HOP // 4
 def likeness(heard: Any, expected: Any) -> float:
     """The likeness of two sounds by their spectra: 1 for the same sound, near 0 for one with nothing in common.
 
-    The spectra that are not silence are aligned in order, so that the place of the sound and pauses within it do not
-    matter. The result is the smaller of two numbers: the aligned share of the longer sound, which is small where more
-    was heard than expected; and the aligned share of the worst quarter of a second of `expected`, which is small where
-    a piece of it is missing or is another one.
+    Silences are cut out of both, and the spectra of what is left are aligned in order, so that the place of the sound
+    and pauses within it do not matter. The result is the smaller of two numbers: the aligned share of the longer
+    sound, which is small where more was heard than expected; and the aligned share of the worst quarter of a second of
+    `expected`, which is small where a piece of it is missing or is another one.
     """
-    wanted_bands, found_bands = _bands(expected), _bands(heard)
+    wanted_bands, found_bands = _bands(_without_gaps(expected)), _bands(_without_gaps(heard))
     loud = numpy.percentile(wanted_bands.sum(axis=1), 95)
     wanted, found = _spectra(wanted_bands, loud), _spectra(found_bands, loud)
     if not len(found):
@@ -34,6 +40,14 @@ def likeness(heard: Any, expected: Any) -> float:
     aligned = _aligned(numpy.clip(wanted @ found.T, 0, None))
     worst = numpy.convolve(aligned, numpy.full(STRETCH, 1 / STRETCH), "valid").min()
     return float(min(aligned.sum() / max(len(wanted), len(found)), worst))
+
+
+def _without_gaps(samples: Any) -> Any:
+    edges = numpy.flatnonzero(numpy.diff(abs(samples) <= GAP_PEAK, prepend=False, append=False)).reshape(-1, 2)
+    kept = numpy.ones(len(samples), bool)
+    for start, end in edges:
+        kept[start:end] = end - start < GAP_SAMPLES
+    return samples[kept]
 
 
 def _bands(samples: Any) -> Any:

@@ -16,7 +16,7 @@ from livecli.emulator.core.behaviour import Say
 from livecli.media.file_source import SAMPLE, read_sound
 from tests.breaking import breaking
 from tests.end_to_end.conftest import read_wav, tone
-from tests.likeness import likeness
+from tests.likeness import ALIKE, likeness
 from tests.serving import serving
 from tests.sound_server import pitch, until
 
@@ -113,7 +113,7 @@ def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, quest
             recording.wait_for_sound()
             recording.wait_for_silence(1)
         assert chat.end() == 130
-    assert likeness(recording.samples, said) > 0.9
+    assert likeness(recording.samples, said) > ALIKE
     assert likeness(recording.samples, said[::-1]) < 0.7
     turn = chat.summaries[0]
     assert (turn["input"], turn["ok"], turn["turn"]["complete"]) == ("microphone", True, True)

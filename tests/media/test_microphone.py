@@ -14,7 +14,7 @@ from livecli.media import devices
 from livecli.media.file_source import SAMPLE, read_sound
 from livecli.media.microphone import Microphone
 from livecli.media.speaker import Speaker
-from tests.likeness import likeness
+from tests.likeness import ALIKE, likeness
 from tests.sound_server import pitch
 
 pytestmark = pytest.mark.usefixtures("sound_server")
@@ -121,5 +121,5 @@ async def test_a_question_said_into_the_microphone_is_answered_from_the_speaker(
             assert speaker.underruns == 0
         recording.wait_for_silence()
     said = samples_of(question)
-    assert likeness(recording.samples, said) > 0.9
+    assert likeness(recording.samples, said) > ALIKE
     assert likeness(recording.samples, said[::-1]) < 0.7  # not just any sound is taken for it
