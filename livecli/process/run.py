@@ -26,6 +26,10 @@ MOST_THREADS = 128
 beyond wait too: asyncio's own limit is 32."""
 
 
+MOST_INTERRUPTS = 8
+"""How often it is tried to end what a second Ctrl-C has left: there are fewer tasks that wait for one another."""
+
+
 class _Threads:
     """Daemon threads that run calls in order, each thread one after another, and none more than needed."""
 
@@ -78,8 +82,26 @@ class _Loop(_SystemLoop):
         self._threads = _Threads()
 
     def close(self) -> None:
+        self._end_tasks()
         super().close()
         self._threads.close()
+
+    def _end_tasks(self) -> None:
+        """A second Ctrl-C leaves the loop, and does so again from each task that waits for the one it was raised in.
+
+        What would be left then is ended here, not by the interpreter while it shuts down.
+        """
+        for _ in range(MOST_INTERRUPTS):
+            tasks = asyncio.all_tasks(self)
+            if self.is_closed() or not tasks:
+                return
+            for task in tasks:
+                task.cancel()
+            with suppress(KeyboardInterrupt):
+                self.run_until_complete(asyncio.wait(tasks))
+            for task in tasks:
+                if task.done() and not task.cancelled():
+                    task.exception()  # the KeyboardInterrupt, which need not be told
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any

@@ -33,6 +33,7 @@ sys.exit(main(sys.argv[1:]))
         (["--text", "hi"], "ZeroDivisionError", 70),
         (["--text", "hi"], "KeyboardInterrupt", 130),
         (["--jobs", "2"], "ZeroDivisionError", 70),
+        (["--jobs", "2"], "KeyboardInterrupt", 130),
     ],
 )
 def test_the_cursor_is_shown_again(tmp_path, monkeypatch, words, error, status):
