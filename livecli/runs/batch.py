@@ -80,7 +80,7 @@ class _Crowd:
     ) -> None:
         self.left: Iterator[Request] = iter(questions)
         self.statuses: list[int] = []
-        self._wanted, self._told_of = wanted, told_of
+        self._wanted, self._told_of, self._at_once = wanted, told_of, pace.jobs > 1
         self._starts = AdaptiveRate(pace.connect_rate, asyncio.get_running_loop().time, asyncio.sleep, told.remark)
         self._resolved = SharedCredential()
 
@@ -94,7 +94,8 @@ class _Crowd:
             except asyncio.CancelledError as cancelled:
                 reporter.finished(Summary(question.name, error=interruption(cancelled)))
                 raise
-            paced = replace(question, timeouts=replace(question.timeouts, pause=entry.pause))
+            timeouts = replace(question.timeouts, pause=entry.pause)
+            paced = replace(question, timeouts=timeouts, at_once=self._at_once)
             summary = await ask(paced, self._wanted, reporter, self._resolved)
             self.statuses.append(summary.exit_code)
 

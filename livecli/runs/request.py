@@ -35,7 +35,8 @@ class Request:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 
     `images` are files that are shown with it; `toolbox` is what the model may call, and `confirm` asks before it does.
-    `bisects`: where the setup is refused without a reason, the field to blame is looked for.
+    `bisects`: where the setup is refused without a reason, the field to blame is looked for. `at_once`: there are other
+    runs in the same loop, so that its input is read in threads.
     """
 
     input: str | None = None
@@ -52,6 +53,7 @@ class Request:
     toolbox: Toolbox = field(default_factory=Toolbox)
     confirm: Confirm | None = None
     bisects: bool = False
+    at_once: bool = False
 
     @property
     def name(self) -> str:
@@ -161,7 +163,8 @@ async def _input(question: Request, stack: AsyncExitStack) -> FileSource | None:
     if question.input is not None and question.reply != "-" and same_file(question.reply, question.input):
         raise FileError(f"{question.reply} is the input itself", hint="-o names another file")
     name = SAMPLE if question.input is None else question.input
-    return stack.enter_context(await open_source_patiently(name, raw_rate=question.raw_rate))
+    source = await open_source_patiently(name, raw_rate=question.raw_rate, in_threads=question.at_once)
+    return stack.enter_context(source)
 
 
 async def _pictures(question: Request) -> list[events.Image]:

@@ -12,6 +12,7 @@ import time
 
 import pytest
 
+from livecli.media import file_source
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.live_server import Connection, live_server
 
@@ -90,6 +91,24 @@ def test_a_low_limit_of_open_files_is_raised_to_what_so_many_sessions_need(input
     assert "ulimit" not in enough.stderr
     warning = "88 files may have to be open at once, and the system allows 87 (ulimit -n): fewer --jobs"
     assert short.stderr.count(warning) == 1
+
+
+def test_a_file_that_is_slow_to_read_holds_up_no_other(livecli, tmp_path, monkeypatch):
+    for number in range(4):
+        write_wav(tmp_path / f"slow{number}.wav", tone(40_000))
+    together, samples = threading.Barrier(4, timeout=20), file_source._samples
+
+    def slow(stream, limit):
+        """Gives a block once it is read from all four."""
+        for block in samples(stream, limit):
+            together.wait()
+            yield block
+
+    monkeypatch.setattr(file_source, "_samples", slow)
+    names = [f"slow{number}.wav" for number in range(4)]
+    ran = livecli("send", *names, "--local", *FAST, "--jobs", 4, "--json", "-o", "out")
+    assert ran.status == 0, ran.err
+    assert [summary["sent"]["bytes"] for summary in ran.summaries] == [80_000] * 4
 
 
 def test_so_many_sessions_are_open_at_once(livecli, inputs):
