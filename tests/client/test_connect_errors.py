@@ -14,11 +14,11 @@ from pathlib import Path
 import pytest
 import trustme
 
-from livecli.client.connect_errors import BODY_CHARACTERS, failures_as_errors, refused_upgrade
+from livecli.client.connect_errors import failures_as_errors, refused_upgrade
 from livecli.client.connection import dial
 from livecli.errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
 from livecli.protocol.endpoint import Endpoint
-from livecli.protocol.http_errors import message_in
+from livecli.protocol.http_errors import BODY_CHARACTERS, message_in
 from livecli.protocol.platform import Platform
 
 MODEL = "gemini-3.8-live"
