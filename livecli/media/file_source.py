@@ -49,7 +49,6 @@ class FileSource:
     ) -> None:
         self.name = name
         self.rate = rate
-        self.stem = "stdin" if name == "-" else Path(name).stem
         self.seconds: float | None = None
         self.description: str | None = None
         self.recognised: Callable[[str], None] = lambda description: None
@@ -168,10 +167,7 @@ def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = Fa
 
 
 async def open_source_patiently(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:
-    """As `open_source`, and in a thread unless it is a regular file: a FIFO opens once its other end does.
-
-    `in_threads`: a regular file is opened and read in threads, too.
-    """
+    """As `open_source`, and opened in a thread, as a FIFO may take time; a regular file only with `in_threads`."""
     import asyncio
 
     if not in_threads and os.path.isfile(path):  # noqa: ASYNC240, PTH113 - as quick as opening it

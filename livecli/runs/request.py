@@ -35,8 +35,7 @@ class Request:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 
     `images` are files that are shown with it; `toolbox` is what the model may call, and `confirm` asks before it does.
-    `bisects`: where the setup is refused without a reason, the field to blame is looked for. `at_once`: there are other
-    runs in the same loop, so that its input is read in threads.
+    `bisects`: after an unspecific refusal of the setup the field to blame is looked for. `at_once`: beside other runs.
     """
 
     input: str | None = None
@@ -132,7 +131,8 @@ async def _ask(question: Request, wanted: Target, summary: Summary, reporter: Re
         source = await _input(question, stack)
         pictures = await _pictures(question)
         heard = await _heard(question, stack, reporter)
-        reply = stack.enter_context(_kept(await _output(question), summary))
+        output = await open_reply_patiently(question.reply, raw=question.raw_output)
+        reply = stack.enter_context(_kept(output, summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
             source.recognised = reporter.recognised
@@ -163,8 +163,8 @@ async def _input(question: Request, stack: AsyncExitStack) -> FileSource | None:
     if question.input is not None and question.reply != "-" and same_file(question.reply, question.input):
         raise FileError(f"{question.reply} is the input itself", hint="-o names another file")
     name = SAMPLE if question.input is None else question.input
-    source = await open_source_patiently(name, raw_rate=question.raw_rate, in_threads=question.at_once)
-    return stack.enter_context(source)
+    opening = open_source_patiently(name, raw_rate=question.raw_rate, in_threads=question.at_once)
+    return stack.enter_context(await opening)
 
 
 async def _pictures(question: Request) -> list[events.Image]:
@@ -181,10 +181,6 @@ async def _heard(question: Request, stack: AsyncExitStack, reporter: Reporter) -
     from ..media.speaker_sink import play_reply
 
     return [await stack.enter_async_context(play_reply(question.devices, reporter.warning))]
-
-
-async def _output(question: Request) -> ReplyWriter:
-    return await open_reply_patiently(question.reply, raw=question.raw_output)
 
 
 @contextmanager
