@@ -13,8 +13,8 @@ import typer
 
 from ..errors import AuthError, FileError, Interrupted, LivecliError, UsageError
 from ..process.stdio import one_line, say
-from . import options
-from .checks import check_numbers
+from .groups import Only, takes_groups
+from .options import Limits, Where
 
 if TYPE_CHECKING:
     from ..client.open import Timeouts
@@ -30,6 +30,7 @@ GET_GCLOUD = (
 )
 
 
+@takes_groups
 def login(
     *,
     adc: Annotated[
@@ -39,12 +40,8 @@ def login(
         bool, typer.Option("--keyring", help="Store it in the system keyring (needs livecli[keyring]), not in a file.")
     ] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Store it without asking the service.")] = False,
-    connect_timeout: options.ConnectTimeoutOption = 10.0,
-    idle_timeout: options.IdleTimeoutOption = 30.0,
-    platform: options.PlatformOption = None,
-    model: options.ModelOption = None,
-    base_url: options.BaseUrlOption = None,
-    api_version: options.ApiVersionOption = None,
+    limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
+    where: Annotated[Where, Only("platform", "model", "base_url", "api_version")],
 ) -> None:
     """Store an API key, asked for without echo or read from standard input.
 
@@ -52,9 +49,7 @@ def login(
     express mode), and closed. It is kept in a file that only you can read.
     """
     from ..process.run import run
-    from ..protocol.endpoint import Target
 
-    check_numbers({"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout})
     if adc:
         if keyring or no_check:
             raise UsageError("--adc stores no key, so --keyring and --no-check mean nothing with it")
@@ -66,14 +61,13 @@ def login(
         system_keyring.running()  # or there is nothing to ask for
     credential = pasted_key(_read_key())
     if not no_check:
-        wanted = Target(platform, None, None, model, base_url, api_version)
-        run(_check(wanted, credential, options.timeouts(connect_timeout, idle_timeout)))
+        run(_check(where.target(), credential, limits.timeouts()))
     say(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
     _tell_what_beats_it()
 
 
 def logout() -> None:
-    """Forget the key that `auth login` stored_key, wherever it is."""
+    """Forget the key that `auth login` stored, wherever it is."""
     from ..credentials import KEY_VARIABLES, stored_key
 
     say("the stored key is forgotten\n" if stored_key.forget() else "there was no stored key\n")

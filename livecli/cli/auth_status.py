@@ -9,8 +9,8 @@ import typer
 
 from ..errors import LivecliError, UsageError
 from ..process.stdio import one_line, say, write_out
-from . import options
-from .checks import check_numbers
+from .groups import Only, takes_groups
+from .options import Limits, OutputFlags, Where
 
 if TYPE_CHECKING:
     from ..client.open import Timeouts
@@ -21,39 +21,27 @@ if TYPE_CHECKING:
 SCHEMA = "livecli/auth@1"
 
 
+@takes_groups
 def status(
     *,
     online: Annotated[
         bool, typer.Option("--online", help="Open a session, complete its setup, close it: the smoke check for CI.")
     ] = False,
-    connect_timeout: options.ConnectTimeoutOption = 10.0,
-    idle_timeout: options.IdleTimeoutOption = 30.0,
-    platform: options.PlatformOption = None,
-    project: options.ProjectOption = None,
-    location: options.LocationOption = None,
-    model: options.ModelOption = None,
-    base_url: options.BaseUrlOption = None,
-    api_version: options.ApiVersionOption = None,
-    local: options.LocalOption = False,
-    as_json: options.JsonOption = False,
+    limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
+    where: Where,
+    output: Annotated[OutputFlags, Only("json_lines")],
 ) -> None:
     """Show each place a credential could come from, which one wins and why, and the host it would be sent to.
 
     Without --online nothing is refreshed and nothing is sent; a metadata server is asked only where nothing else is
     found.
     """
-    from ..protocol.endpoint import Target
-
-    if local and base_url:
-        raise UsageError("--local and --base-url contradict one another")
-    check_numbers({"--connect-timeout": connect_timeout, "--idle-timeout": idle_timeout})
-    wanted = Target(platform, project, location, model, base_url, api_version, local)
-    decision, notes, probe = _looked_up(wanted, options.timeouts(connect_timeout, idle_timeout) if online else None)
+    decision, notes, probe = _looked_up(where.target(), limits.timeouts() if online else None)
     if isinstance(decision.error, UsageError):
         for note in notes:
             say(f"note: {one_line(note)}\n")
         raise decision.error  # says its word on stderr only
-    write_out(_as_json(decision, notes, probe) if as_json else _as_lines(decision, notes, probe))
+    write_out(_as_json(decision, notes, probe) if output.json_lines else _as_lines(decision, notes, probe))
     if error := _error(decision, probe):
         raise error
 

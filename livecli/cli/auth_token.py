@@ -1,96 +1,93 @@
-"""`livecli auth token`: a bearer token for other programs, or an ephemeral one for a browser or a phone."""
-
-from __future__ import annotations
+"""The command `livecli auth token`: a bearer token for other programs, or an ephemeral one for a browser or a phone."""
 
 import os
 import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from typer import Option
 
 from ..errors import DeadlineError, UsageError
 from ..process.stdio import say, write_out
-from . import options
-from .checks import check_numbers
+from .groups import Group, Only, takes_groups
+from .options import Where
 
 if TYPE_CHECKING:
     from ..credentials import Credential
     from ..credentials.ephemeral import Terms
 
-EPHEMERAL = "With --ephemeral"
 SECONDS_OF = {"s": 1, "m": 60, "": 60, "h": 3600}
+
 LONGEST = timedelta(hours=20)
-"""The service takes less than that."""
+"""The service refuses tokens that last 20 hours or more."""
 
 
+class EphemeralFlags(Group, panel="With --ephemeral"):
+    """The limits of an ephemeral token."""
+
+    uses: Annotated[int | None, Option(min=1, help="Sessions it opens [1].")] = None
+    expires: Annotated[str | None, Option(metavar="DURATION", help="How long it lasts: minutes, 90s, 2h [30].")] = None
+    opens: Annotated[str | None, Option(metavar="DURATION", help="How long it opens sessions [1].")] = None
+    model: Annotated[str | None, Option(help="The one model it is good for [any].")] = None
+    timeout: Annotated[float, Option(min=0, help="Seconds for the answer; 0: any.")] = 10.0
+
+    def terms(self) -> "Terms":
+        """The same values, for the service. Raises UsageError for lengths of time that it refuses."""
+        from ..credentials.ephemeral import Terms
+
+        lasts_for = _duration("--expires", self.expires) or timedelta(minutes=30)
+        # The service's default is to open sessions for a minute, which is an error for a token that ends before.
+        opens_for = _duration("--opens", self.opens) or (lasts_for if lasts_for < timedelta(minutes=1) else None)
+        if opens_for and opens_for > lasts_for:
+            raise UsageError("--opens is longer than the token lasts", hint="--expires gives it longer")
+        return Terms(self.uses or 1, lasts_for, opens_for, self.model)
+
+
+@takes_groups
 def token(
     *,
     ephemeral: Annotated[
-        bool, typer.Option("--ephemeral", help="Mint a short-lived token of the Developer API with the API key.")
+        bool, Option("--ephemeral", help="Mint a short-lived token of the Developer API with the API key.")
     ] = False,
-    uses: Annotated[int | None, typer.Option(min=1, help="Sessions it opens [1].", rich_help_panel=EPHEMERAL)] = None,
-    expires: Annotated[
-        str | None,
-        typer.Option(metavar="DURATION", help="How long it lasts: minutes, 90s, 2h [30].", rich_help_panel=EPHEMERAL),
-    ] = None,
-    opens: Annotated[
-        str | None,
-        typer.Option(metavar="DURATION", help="How long it opens sessions [1].", rich_help_panel=EPHEMERAL),
-    ] = None,
-    model: Annotated[
-        str | None, typer.Option(help="The one model it is good for [any].", rich_help_panel=EPHEMERAL)
-    ] = None,
-    timeout: Annotated[
-        float, typer.Option(min=0, help="Seconds for the answer; 0: any.", rich_help_panel=EPHEMERAL)
-    ] = 10.0,
-    base_url: options.BaseUrlOption = None,
-    api_version: options.ApiVersionOption = None,
+    limits: EphemeralFlags,
+    where: Annotated[Where, Only("base_url", "api_version")],
 ) -> None:
     """Print a bearer token, as `gcloud auth print-access-token` does; refreshed where it has to be.
 
     With --ephemeral a token that opens a session or a few of the Developer API, for who must not have the key.
     """
-    given = {"--uses": uses, "--expires": expires, "--opens": opens, "--model": model}
-    given |= {"--base-url": base_url, "--api-version": api_version}
-    if not ephemeral:
-        if odd := next((option for option, word in given.items() if word is not None), None):
-            raise UsageError(f"{odd} is about ephemeral tokens", hint="livecli auth token --ephemeral")
-        from ..credentials import bearer
-
-        write_out(bearer(os.environ).bearer() + "\n")
+    if ephemeral:
+        write_out(_mint_token(limits, where) + "\n")
         return
-    check_numbers({"--timeout": timeout})
-    write_out(_minted(uses or 1, expires, opens, model, base_url, api_version, timeout) + "\n")
+    given = {
+        "--uses": limits.uses,
+        "--expires": limits.expires,
+        "--opens": limits.opens,
+        "--model": limits.model,
+        "--base-url": where.base_url,
+        "--api-version": where.api_version,
+    }
+    if unused := next((option for option, value in given.items() if value is not None), None):
+        raise UsageError(f"{unused} is about ephemeral tokens", hint="livecli auth token --ephemeral")
+    from ..credentials import bearer
+
+    write_out(bearer(os.environ).bearer() + "\n")
 
 
-def _minted(
-    uses: int,
-    expires: str | None,
-    opens: str | None,
-    model: str | None,
-    base_url: str | None,
-    api_version: str | None,
-    timeout: float,
-) -> str:
-    from ..credentials.ephemeral import Terms, in_the_clear, mint_url, minting_key
+def _mint_token(limits: EphemeralFlags, where: Where) -> str:
+    from ..credentials.ephemeral import in_the_clear, mint_url, minting_key
     from ..process.run import run
-    from ..protocol.endpoint import Target
 
-    lasts_for = _duration("--expires", expires) or timedelta(minutes=30)
-    # A token that ends within the minute in which the service would let it open sessions must say so.
-    opens_for = _duration("--opens", opens) or (lasts_for if lasts_for < timedelta(minutes=1) else None)
-    if opens_for and opens_for > lasts_for:
-        raise UsageError("--opens is longer than the token lasts", hint="--expires gives it longer")
-    url = mint_url(Target(base_url=base_url, api_version=api_version), os.environ)
+    terms = limits.terms()
+    url = mint_url(where.target(), os.environ)
     key = minting_key(url, os.environ)
     if in_the_clear(url) and key.elided_headers():
         say("warning: the key goes out in the clear: https:// would protect it\n")
-    return run(_mint(url, key, Terms(uses, lasts_for, opens_for, model), timeout))
+    return run(_mint(url, key, terms, limits.timeout))
 
 
-async def _mint(url: str, key: Credential, terms: Terms, seconds: float) -> str:
-    """In a thread that nobody waits for after so many seconds: a name lookup cannot be given an end."""
+async def _mint(url: str, key: "Credential", terms: "Terms", seconds: float) -> str:
+    """Mints in a thread, which is abandoned after `seconds` (0: never): a name lookup cannot be interrupted."""
     import asyncio
 
     from ..credentials.ephemeral import mint

@@ -1,150 +1,294 @@
-"""The options that several verbs share, each declared once."""
+"""The option groups that several commands share. Each option is declared once, here."""
 
-from __future__ import annotations
+# Annotations are evaluated here, once: Typer would otherwise compile each of them at every start.
+from typing import TYPE_CHECKING, Annotated, Any
 
-from typing import TYPE_CHECKING, Annotated
+from typer import Argument, Option
 
-import typer
-
+from ..errors import UsageError
 from ..protocol.platform import Platform
 from ..protocol.setup import Activity
+from .groups import Group
 
 if TYPE_CHECKING:
-    from ..client.open import Timeouts
-
-WHERE = "Where it connects"
-TALK = "What it prints"
-MAY = "What the model may use"
-MANY = "Many inputs"
-
-PlatformOption = Annotated[
-    Platform | None,
-    typer.Option(help="Vertex AI or the Gemini Developer API [env: GOOGLE_GENAI_USE_VERTEXAI].", rich_help_panel=WHERE),
-]
-ProjectOption = Annotated[
-    str | None, typer.Option(help="Google Cloud project [env: GOOGLE_CLOUD_PROJECT].", rich_help_panel=WHERE)
-]
-LocationOption = Annotated[
-    str | None,
-    typer.Option(
-        help="Google Cloud location [env: GOOGLE_CLOUD_LOCATION; default: us-central1].", rich_help_panel=WHERE
-    ),
-]
-ModelOption = Annotated[
-    str | None,
-    typer.Option(help="Model id [env: LIVECLI_MODEL; default: gemini-3.8-live].", rich_help_panel=WHERE),
-]
-BaseUrlOption = Annotated[
-    str | None,
-    typer.Option(help="Another server: ws, wss, http or https URL [env: LIVECLI_BASE_URL].", rich_help_panel=WHERE),
-]
-ApiVersionOption = Annotated[
-    str | None,
-    typer.Option(help="API version [env: GOOGLE_GENAI_API_VERSION].", rich_help_panel=WHERE),
-]
-LocalOption = Annotated[
-    bool, typer.Option("--local", help="Talk to the embedded emulator; needs no credential.", rich_help_panel=WHERE)
-]
-QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Warnings and errors only.", rich_help_panel=TALK)]
-VerboseOption = Annotated[bool, typer.Option("--verbose", "-v", help="A line for every chunk.", rich_help_panel=TALK)]
-DebugOption = Annotated[
-    bool,
-    typer.Option("--debug", help="Frames (audio and secrets elided) and tracebacks.", rich_help_panel=TALK),
-]
-ExplainOption = Annotated[
-    bool,
-    typer.Option("--explain", help="After a failure: its cause, and what to try in which order.", rich_help_panel=TALK),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="One line of JSON on standard output.", rich_help_panel=TALK)]
-
-
-VoiceOption = Annotated[str | None, typer.Option(help="Voice of the reply, as Kore or Puck.")]
-LanguageOption = Annotated[str | None, typer.Option(help="Language code, as en-US.")]
-SystemOption = Annotated[str | None, typer.Option(metavar="TEXT|@FILE", help="System instruction.")]
-TemperatureOption = Annotated[float | None, typer.Option(min=0, max=2, help="Sampling temperature.")]
-SetupOption = Annotated[
-    str | None, typer.Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")
-]
-BisectSetupOption = Annotated[
-    bool, typer.Option("--bisect-setup", help="If the setup is refused without a reason, find the field to blame.")
-]
-NoTranscriptsOption = Annotated[bool, typer.Option("--no-transcripts", help="Ask for no transcripts.")]
-
-ChunkBytesOption = Annotated[int, typer.Option(min=2, max=65536, help="Bytes of PCM in a message, even.")]
-SpeedOption = Annotated[float, typer.Option(min=0, help="Times real time; 0: as fast as the socket takes it.")]
-ActivityOption = Annotated[
-    Activity, typer.Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
-]
-TrailingSilenceOption = Annotated[
-    float, typer.Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
-]
-
-ConnectTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")]
-RetriesOption = Annotated[int, typer.Option(min=0, help="Further attempts at a connection, where they may help.")]
-IdleTimeoutOption = Annotated[float, typer.Option(min=0, help="Seconds of silence while an answer is due; 0: any.")]
-TimeoutOption = Annotated[float | None, typer.Option(min=0, help="Seconds for the whole run [none].")]
-PlayOption = Annotated[bool, typer.Option("--play", help="Play the reply while it arrives, too.")]
-DeviceOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME|INDEX",
-        help="Sound device instead of the default, by (part of) its name; more than one if needed.",
-    ),
-]
-EventsOption = Annotated[
-    str | None, typer.Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
-]
-
-ToolOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="NAME=COMMAND", help="A function that the model may call, and what runs then.", rich_help_panel=MAY
-    ),
-]
-ToolsOption = Annotated[
-    str | None,
-    typer.Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts.", rich_help_panel=MAY),
-]
-ConfirmOption = Annotated[
-    bool, typer.Option("--confirm", help="Ask at the terminal before each call.", rich_help_panel=MAY)
-]
-SearchOption = Annotated[
-    bool, typer.Option("--search", help="Google Search; what is cited is listed.", rich_help_panel=MAY)
-]
-
-FromOption = Annotated[
-    str | None,
-    typer.Option(
-        "--from",
-        metavar="FILE|-",
-        help="More inputs: a path a line; not blank, nor with # first.",
-        rich_help_panel=MANY,
-    ),
-]
-JobsOption = Annotated[
-    int | None, typer.Option(min=1, help="Sessions at once [one after another].", rich_help_panel=MANY)
-]
-ConnectRateOption = Annotated[
-    float, typer.Option(metavar="RATE", help="Sessions started a second, at the most.", rich_help_panel=MANY)
-]
-ResumeFromOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="FILE.jsonl", help="Leave out what the --json of that run says is done.", rich_help_panel=MANY
-    ),
-]
-ShardOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="I/N|auto", help="Every N-th input, I from 0; auto: as the scheduler says.", rich_help_panel=MANY
-    ),
-]
-
-
-def timeouts(connect_seconds: float, idle_seconds: float) -> Timeouts:
-    """What the two options say: 0 is any time."""
-    import math
+    from collections.abc import Mapping, Sequence
 
     from ..client.open import Timeouts
+    from ..client.sender import SendOptions
+    from ..protocol.endpoint import Target
+    from ..protocol.setup import SetupOptions
+    from ..tools.toolbox import Toolbox
 
-    return Timeouts(connect_seconds or math.inf, idle_seconds or math.inf)
+
+class Where(Group, panel="Where it connects"):
+    """The server, the project and the model."""
+
+    platform: Annotated[
+        Platform | None, Option(help="Vertex AI or the Gemini Developer API [env: GOOGLE_GENAI_USE_VERTEXAI].")
+    ] = None
+    project: Annotated[str | None, Option(help="Google Cloud project [env: GOOGLE_CLOUD_PROJECT].")] = None
+    location: Annotated[
+        str | None, Option(help="Google Cloud location [env: GOOGLE_CLOUD_LOCATION; default: us-central1].")
+    ] = None
+    model: Annotated[str | None, Option(help="Model id [env: LIVECLI_MODEL; default: gemini-3.8-live].")] = None
+    base_url: Annotated[
+        str | None, Option(help="Another server: ws, wss, http or https URL [env: LIVECLI_BASE_URL].")
+    ] = None
+    api_version: Annotated[str | None, Option(help="API version [env: GOOGLE_GENAI_API_VERSION].")] = None
+    local: Annotated[bool, Option("--local", help="Talk to the embedded emulator; needs no credential.")] = False
+
+    def check(self) -> None:
+        if self.local and self.base_url:
+            raise UsageError("--local and --base-url exclude one another")
+
+    def target(self) -> "Target":
+        """The same values, for `credentials.resolve`."""
+        from ..protocol.endpoint import Target
+
+        return Target(**vars(self))
+
+
+class SetupFlags(Group):
+    """What a session is set up with."""
+
+    voice: Annotated[str | None, Option(help="Voice of the reply, as Kore or Puck.")] = None
+    language: Annotated[str | None, Option(help="Language code, as en-US.")] = None
+    system: Annotated[str | None, Option(metavar="TEXT|@FILE", help="System instruction.")] = None
+    temperature: Annotated[float | None, Option(min=0, max=2, help="Sampling temperature.")] = None
+    setup: Annotated[str | None, Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")] = None
+    no_transcripts: Annotated[bool, Option("--no-transcripts", help="Ask for no transcripts.")] = False
+
+    def check(self) -> None:
+        for option, text in (("--system", self.system), ("--voice", self.voice), ("--language", self.language)):
+            check_utf8(option, text)
+
+    def options(self, *, search: bool, activity: Activity = Activity.MANUAL) -> "SetupOptions":
+        """The setup. Raises FileError where a file that an option names cannot be read or understood."""
+        from ..protocol.setup import SetupOptions
+        from .files import json_setup, system_words
+
+        return SetupOptions(
+            voice=self.voice,
+            language=self.language,
+            system=system_words(self.system),
+            temperature=self.temperature,
+            transcripts=not self.no_transcripts,
+            activity=activity,
+            extra=json_setup(self.setup),
+            search=search,
+        )
+
+
+class SendFlags(Group):
+    """How audio is sent."""
+
+    chunk_bytes: Annotated[int, Option(min=2, max=65536, help="Bytes of PCM in a message, even.")] = 1024
+    speed: Annotated[float, Option(min=0, help="Times real time; 0: as fast as the socket takes it.")] = 3.2
+    activity: Annotated[
+        Activity, Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
+    ] = Activity.MANUAL
+    trailing_silence: Annotated[
+        float, Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
+    ] = 1.0
+
+    def options(self) -> "SendOptions":
+        """The same values, for the sender. Raises UsageError for a chunk that is not whole samples."""
+        from ..client.sender import SendOptions
+
+        return SendOptions(self.chunk_bytes, self.speed, self.activity, self.trailing_silence)
+
+
+class Limits(Group):
+    """How long to wait, and how often to try. Seconds."""
+
+    connect_timeout: Annotated[float, Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")] = 10.0
+    idle_timeout: Annotated[float, Option(min=0, help="Seconds of silence while an answer is due; 0: any.")] = 30.0
+    timeout: Annotated[float | None, Option(min=0, help="Seconds for the whole run [none].")] = None
+    retries: Annotated[int, Option(min=0, help="Further attempts at a connection, where they may help.")] = 3
+
+    def timeouts(self) -> "Timeouts":
+        """The same values, for the client: 0 means that there is no limit."""
+        import math
+
+        from ..client.open import Timeouts
+
+        return Timeouts(
+            connect=self.connect_timeout or math.inf,
+            idle=self.idle_timeout or math.inf,
+            total=self.timeout or None,
+            retries=self.retries,
+        )
+
+
+class ToolFlags(Group, panel="What the model may use"):
+    """The functions that the model may call."""
+
+    tool: Annotated[
+        list[str] | None,
+        Option(metavar="NAME=COMMAND", help="A function that the model may call, and what runs then."),
+    ] = None
+    tools: Annotated[
+        str | None, Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts.")
+    ] = None
+    confirm: Annotated[bool, Option("--confirm", help="Ask at the terminal before each call.")] = False
+    search: Annotated[bool, Option("--search", help="Google Search; what is cited is listed.")] = False
+
+    def toolbox(self, extra_setup: "Mapping[str, Any]") -> "Toolbox":
+        """The functions of `--tool` and `--tools`.
+
+        Raises UsageError for a function that cannot be declared so, and where `extra_setup`, the JSON of `--setup`, has
+        tools of its own; FileError where the file cannot be read or understood.
+        """
+        from ..tools.toolbox import Toolbox, parse_tool
+
+        tools = [parse_tool(text) for text in self.tool or []]
+        if self.tools is not None:
+            from ..tools.tools_file import read_tools
+            from .files import decoded, understood
+
+            path = self.tools
+            tools += understood(path, lambda data: read_tools(decoded(path, data), path))
+        if self.confirm and not tools:
+            raise UsageError("--confirm asks before a tool runs, and there is none", hint="--tool or --tools names one")
+        if (tools or self.search) and "tools" in extra_setup:
+            option = "--search" if self.search else "--tool"
+            raise UsageError(
+                f"--setup has tools of its own, which would replace those of {option}",
+                hint="name all of them in one place",
+            )
+        return Toolbox(tools)
+
+
+class OutputFlags(Group, panel="What it prints"):
+    """What is printed, and where."""
+
+    json_lines: Annotated[bool, Option("--json", help="One line of JSON on standard output.")] = False
+    events: Annotated[
+        str | None, Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
+    ] = None
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Warnings and errors only.")] = False
+    verbose: Annotated[bool, Option("--verbose", "-v", help="A line for every chunk.")] = False
+    debug: Annotated[bool, Option("--debug", help="Frames (audio and secrets elided) and tracebacks.")] = False
+    explain: Annotated[
+        bool, Option("--explain", help="After a failure: its cause, and what to try in which order.")
+    ] = False
+
+    @property
+    def on_stdout(self) -> list[str]:
+        """The options given that write data to standard output."""
+        given = {"--json": self.json_lines, "--events -": self.events == "-"}
+        return [option for option, is_given in given.items() if is_given]
+
+    def check(self) -> None:
+        check_stdout(self.on_stdout)
+
+
+class ManyFlags(Group, panel="Many inputs"):
+    """Which inputs are sent, and how many at once."""
+
+    source: Annotated[
+        str | None,
+        Option("--from", metavar="FILE|-", help="More inputs: a path a line; not blank, nor with # first."),
+    ] = None
+    jobs: Annotated[int | None, Option(min=1, help="Sessions at once [one after another].")] = None
+    connect_rate: Annotated[float, Option(metavar="RATE", help="Sessions started a second, at the most.")] = 10.0
+    resume_from: Annotated[
+        str | None, Option(metavar="FILE.jsonl", help="Leave out what the --json of that run says is done.")
+    ] = None
+    shard: Annotated[
+        str | None, Option(metavar="I/N|auto", help="Every N-th input, I from 0; auto: as the scheduler says.")
+    ] = None
+
+    @property
+    def is_given(self) -> bool:
+        """Whether an option is given that is for several inputs, however many there are in the end."""
+        return any(option is not None for option in (self.source, self.jobs, self.resume_from, self.shard))
+
+    def check(self) -> None:
+        if not 0 < self.connect_rate < float("inf"):
+            raise UsageError(f"--connect-rate {self.connect_rate:g}: it is more than 0")
+
+
+class DeviceFlags(Group):
+    """The speaker of `send`."""
+
+    play: Annotated[bool, Option("--play", help="Play the reply while it arrives, too.")] = False
+    device: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME|INDEX",
+            help="Sound device instead of the default, by (part of) its name; more than one if needed.",
+        ),
+    ] = None
+
+    def check(self) -> None:
+        if self.device and not self.play:
+            raise UsageError("--device names what --play plays on", hint="add --play")
+
+
+class ChatDeviceFlags(DeviceFlags):
+    """The speaker and the microphone of `chat`, which can also be turned on while it lasts."""
+
+    play: Annotated[bool, Option("--play", help="Hear the answers.")] = False
+    mic: Annotated[bool, Option("--mic", help="Speak into the microphone.")] = False
+    list_devices: Annotated[bool, Option("--list-devices", help="Print the speakers and microphones there are.")] = (
+        False
+    )
+    half_duplex: Annotated[
+        bool | None,
+        Option("--half-duplex/--full-duplex", help="Mute the microphone while it speaks [if it would hear it]."),
+    ] = None
+    push_to_talk: Annotated[
+        bool, Option("--push-to-talk", help="Speak between two presses of space; else the server listens.")
+    ] = False
+
+    def check(self) -> None:
+        if self.push_to_talk and not self.mic:
+            raise UsageError("--push-to-talk is for --mic")
+
+
+class RequestFlags(Group):
+    """What `send` sends, and where the reply goes."""
+
+    inputs: Annotated[
+        list[str] | None,
+        Argument(
+            metavar="[INPUT]...",
+            help="Audio files, folders of them, - for standard input; none: the bundled question.",
+        ),
+    ] = None
+    text: Annotated[str | None, Option(help="Send a text turn instead of audio.")] = None
+    output: Annotated[
+        str | None,
+        Option(
+            "--output", "-o", help="The reply: a file, - for standard output, a folder for several [NAME.reply.wav]."
+        ),
+    ] = None
+    raw_output: Annotated[bool, Option("--raw-output", help="Bare PCM instead of WAV.")] = False
+    image: Annotated[list[str] | None, Option(metavar="PATH", help="Show a picture with it: JPEG, PNG or WebP.")] = None
+    raw: Annotated[
+        int | None, Option(metavar="RATE", min=1000, max=384000, help="Input - is bare 16-bit mono PCM at RATE.")
+    ] = None
+
+    def check(self) -> None:
+        check_utf8("--text", self.text)
+        if self.text is not None and self.inputs:
+            raise UsageError("--text and an INPUT are two questions", hint="send one after the other")
+        if self.text is not None and not self.text.strip():
+            raise UsageError("--text is empty")
+        if self.raw is not None and self.inputs != ["-"]:
+            raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
+
+
+def check_stdout(options: "Sequence[str]") -> None:
+    """Raises UsageError where more than one of the `options` given writes to standard output."""
+    if len(options) > 1:
+        raise UsageError(f"{' and '.join(options)} both want standard output", hint="give one of them a file")
+
+
+def check_utf8(option: str, text: str | None) -> None:
+    """Raises UsageError for text that JSON cannot carry: the bytes of a command line need not be UTF-8."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{option} is not UTF-8 text") from error

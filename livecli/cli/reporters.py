@@ -11,18 +11,7 @@ from ..record import record
 if TYPE_CHECKING:
     from ..report.reporter import Reporter
     from ..runs.batch import TellOf
-
-
-@record
-class Telling:
-    """The options."""
-
-    quiet: bool
-    verbose: bool
-    debug: bool
-    explain: bool
-    events: str | None
-    json_lines: bool
+    from .options import OutputFlags
 
 
 @record
@@ -42,7 +31,7 @@ def remarks(*, quiet: bool) -> Callable[[str], None]:
 
 
 @contextmanager
-def telling(how: Telling, total: int, *, several: bool, at_once: bool) -> Iterator[Audience]:
+def telling(how: OutputFlags, total: int, *, several: bool, at_once: bool) -> Iterator[Audience]:
     """`several` are told apart by name; `at_once` they are told together. Raises FileError as `EventLog` does."""
     with ExitStack() as stack:
         log = None
@@ -53,7 +42,7 @@ def telling(how: Telling, total: int, *, several: bool, at_once: bool) -> Iterat
         yield _together(how, total, log, stack) if at_once else _in_turn(how, log, stack, several=several)
 
 
-def _in_turn(how: Telling, log: Any, stack: ExitStack, *, several: bool) -> Audience:
+def _in_turn(how: OutputFlags, log: Any, stack: ExitStack, *, several: bool) -> Audience:
     """Each run is told in full, by the same people. `stack` gives the terminal back."""
     from ..console import reporter
     from ..report.reporter import Reporters
@@ -74,7 +63,7 @@ def _in_turn(how: Telling, log: Any, stack: ExitStack, *, several: bool) -> Audi
     return Audience(everybody, lambda question: everybody)
 
 
-def _together(how: Telling, total: int, log: Any, stack: ExitStack) -> Audience:
+def _together(how: OutputFlags, total: int, log: Any, stack: ExitStack) -> Audience:
     """Each has people of its own, who know one another. `stack` gives the terminal back."""
     from ..console import crowd_of
     from ..console.json_lines import JsonSummaries

@@ -20,11 +20,12 @@ from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, graves
 from ..process.stdio import complain
 from ..report.reporter import Reporter, Reporters
 from ..report.summary import Summary
-from .tool_options import confirmer
+from .confirm import confirmer
 
 if TYPE_CHECKING:
     from ..console.prompt import Prompt
     from ..tools.calls import Confirm
+    from .options import ChatDeviceFlags
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,25 @@ class Plan:
     """The chat, and what it is heard with."""
 
     options: ChatOptions
-    mic: bool = False
-    play: bool = False
-    devices: Sequence[str] = ()
-    half_duplex: bool | None = None
-    push_to_talk: bool = False
-    save: str | None = None
-    confirm: bool = False
+    devices: ChatDeviceFlags
+    save: str | None
+    confirm: bool
 
 
 async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
     """The whole chat; returns its exit status. Raises LivecliError where there is none to be had."""
-    if plan.push_to_talk and not has_prompt():
+    devices = plan.devices
+    if devices.push_to_talk and not has_prompt():
         raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
     everybody = Reporters(*told)
     takes = Recordings(plan.save)
-    sounding = Voice(takes, everybody, plan.devices, half_duplex=plan.half_duplex, push_to_talk=plan.push_to_talk)
+    sounding = Voice(
+        takes,
+        everybody,
+        devices.device or (),
+        half_duplex=devices.half_duplex,
+        push_to_talk=devices.push_to_talk,
+    )
     prompt = _prompt(told[0]) if has_prompt() else None
     heard = False
     try:
@@ -66,9 +70,9 @@ async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
 async def _sounding(
     plan: Plan, sounding: Voice, takes: Recordings, prompt: Prompt | None, shown: Reporter, everybody: Reporter
 ) -> int:
-    if plan.play:
+    if plan.devices.play:
         await sounding.speaker(True)
-    if plan.mic:
+    if plan.devices.mic:
         await sounding.microphone(True)
     async with AsyncExitStack() as stack:
         where = await stack.enter_async_context(reachable(plan.options.wanted))

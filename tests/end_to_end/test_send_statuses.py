@@ -80,7 +80,7 @@ def test_text_asked_for_needs_no_audio(livecli, speech, tmp_path):
     ("words", "said"),
     [
         (["--nope"], "No such option"),
-        (["--chunk-bytes", "3"], "cut a sample"),
+        (["--chunk-bytes", "3"], "even"),
         (["--chunk-bytes", "1"], "--chunk-bytes"),
         (["--speed", "-1"], "--speed"),
         (["--speed", "fast"], "--speed"),

@@ -1,0 +1,83 @@
+"""The option groups of `livecli serve`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+from typer import Option
+
+from ..errors import UsageError
+from .groups import Group
+
+if TYPE_CHECKING:
+    from ..emulator.options import EmulatorOptions
+
+PORT, TLS_PORT = 8765, 8766
+
+
+class ListenFlags(Group):
+    """The address to listen on."""
+
+    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[
+        int | None,
+        Option(min=0, max=65_535, help=f"Port in the clear; 0 is a free one [default: {PORT}; 0 with a COMMAND]."),
+    ] = None
+    tls_port: Annotated[
+        int | None, Option(min=0, max=65_535, help=f"Port for TLS [default: {TLS_PORT}; 0 with a COMMAND].")
+    ] = None
+
+    def ports(self, *, free: bool) -> tuple[int, int]:
+        """The ports in the clear and for TLS. With `free`, those that are not given are chosen by the system."""
+        usual, usual_tls = (0, 0) if free else (PORT, TLS_PORT)
+        return usual if self.port is None else self.port, usual_tls if self.tls_port is None else self.tls_port
+
+
+class EmulatorFlags(Group):
+    """How the emulator behaves."""
+
+    require_key: Annotated[str | None, Option(metavar="KEY", help="Refuse whoever shows another API key, or none.")] = (
+        None
+    )
+    require_token: Annotated[
+        str | None, Option(metavar="TOKEN", help="Refuse whoever shows another bearer or ephemeral token, or none.")
+    ] = None
+    script: Annotated[
+        str | None, Option(metavar="FILE.toml", help="What the model says, turn by turn, instead of an echo.")
+    ] = None
+    replay: Annotated[str | None, Option(metavar="FILE", help="Say a recorded session again, byte for byte.")] = None
+    speed: Annotated[float, Option(min=0, help="Times a recording's own pace; 0: at once.")] = 1.0
+    realtime: Annotated[bool, Option("--realtime", help="Let a reply take as long as its sound.")] = False
+    connection_seconds: Annotated[
+        float, Option(min=0, help="End each connection after so long, as Google does; 0: never.")
+    ] = 600.0
+    goaway_seconds: Annotated[float, Option(min=0, help="Say goAway so long before that.")] = 60.0
+    session_seconds: Annotated[
+        float | None, Option(min=0, help="End each session without compression after so long [never].")
+    ] = None
+    model_table: Annotated[
+        str | None, Option(metavar="FILE.toml", help="Models beside the known ones, or in their place.")
+    ] = None
+    fault: Annotated[
+        list[str] | None, Option(metavar="WHAT@WHEN", help="Go wrong on purpose; repeatable, see below.")
+    ] = None
+
+    def check(self) -> None:
+        if self.script is not None and self.replay is not None:
+            raise UsageError("--script and --replay both say what the model says", hint="give one of them")
+
+    def options(self) -> "EmulatorOptions":
+        """The same values, for the emulator. Raises FileError and UsageError as `serve_files` does."""
+        from ..emulator.access import Required
+        from ..emulator.core.lifetime import Limits
+        from ..emulator.options import EmulatorOptions
+        from . import serve_files
+
+        return EmulatorOptions(
+            behaviour=serve_files.behaviour(self.script),
+            required=Required(self.require_key, self.require_token),
+            models=serve_files.models(self.model_table),
+            limits=Limits(self.connection_seconds or None, self.goaway_seconds, self.session_seconds),
+            realtime=self.realtime,
+            faults=serve_files.faults(self.fault or []),
+            play=serve_files.play(self.replay),
+            play_speed=self.speed,
+        )
