@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
-from contextlib import suppress
 
 from ..errors import FileError, LivecliError, OutputClosed
 
@@ -53,6 +51,8 @@ def complain(error: LivecliError, *, about: str | None = None, debug: bool = Fal
 
 def tell_traceback(error: BaseException) -> None:
     """On standard error. What was raised may hold what a peer sent."""
+    import traceback
+
     text = "".join(traceback.format_exception(error))
     if isinstance(error, LivecliError):
         text = error.without_secrets(text)
@@ -61,9 +61,11 @@ def tell_traceback(error: BaseException) -> None:
 
 def say(text: str) -> None:
     """`text` on standard error. Where it cannot be written it is lost: no run fails for that."""
-    with suppress(OSError):
+    try:  # noqa: SIM105 - importing contextlib would be a tenth of `--version`
         sys.stderr.write(text)
         sys.stderr.flush()
+    except OSError:
+        pass
 
 
 def one_line(text: str) -> str:

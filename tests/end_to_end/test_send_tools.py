@@ -205,7 +205,7 @@ def test_a_mistake_is_told_with_its_line_before_connecting(livecli, tmp_path, ta
         (["--tool", "a=true", "--setup", "s.json"], 2, "--setup has tools of its own"),
         (["--search", "--setup", "s.json"], 2, "would replace those of --search"),
         (
-            ["--tools", "t.toml", "--model", "gemini-3.1-flash-live-preview", "--base-url", "ws://127.0.0.1:1"],
+            ["--tools", "t.toml", "--model", "gemini-3.1-flash-live-preview"],
             2,
             "t.toml:1: gemini-3.1-flash-live-preview takes no NON_BLOCKING functions, as find is declared",
         ),
