@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -11,9 +10,7 @@ from ..errors import FileError
 from ..protocol.setup import Activity
 from .groups import Only, takes_groups
 from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where
-
-if TYPE_CHECKING:
-    from ..report.reporter import Reporter
+from .reporters import chat_reporters
 
 
 @takes_groups
@@ -60,21 +57,8 @@ def chat(
         save=save,
         confirm=tools.confirm,
     )
-    from ..console import chat_reporter
-    from ..console.explain import ExplanationLines
-    from ..console.json_lines import EventLog, JsonSummaries
-
-    with ExitStack() as files:
-        told: list[Reporter] = [
-            chat_reporter(silent=bool(output.on_stdout), quiet=output.quiet, verbose=output.verbose, debug=output.debug)
-        ]
-        if output.explain:
-            told.append(ExplanationLines())
-        if output.events:
-            told.append(files.enter_context(EventLog(output.events)))
-        if output.json_lines:
-            told.append(JsonSummaries())
-        status = run(converse(plan, told))
+    with chat_reporters(output) as (display, reporter):
+        status = run(converse(plan, display, reporter))
     raise typer.Exit(status)
 
 

@@ -1,82 +1,107 @@
-"""Who is told of the runs of `send`, as its options say: a person on standard error, a program on standard output."""
+"""The reporters of a run, built from its options: the only place that does so, for `send`, its batches, and `chat`.
+
+A run is shown on a display, on standard error, and written to outputs. An output is a reporter in `console` that needs
+neither a display nor other runs, and one line in `_outputs`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-from ..record import record
 
 if TYPE_CHECKING:
     from ..report.reporter import Reporter
     from ..runs.batch import TellOf
+    from ..runs.request import Request
     from .options import OutputFlags
 
 
-@record
-class Audience:
-    """`told` hears what concerns all runs, `told_of` says who hears of one; `watching` is around them all."""
+def _outputs(flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> list[Callable[[], Reporter]]:
+    """Makes the reporters that write to a file or to standard output. `several`: they name the input of each run.
 
-    told: Reporter
-    told_of: TellOf
+    Their files are closed with `stack`. Raises FileError where one cannot be written.
+    """
+    outputs: list[Callable[[], Reporter]] = []
+    if flags.events:
+        from ..console.json_lines import EventLog
+
+        outputs.append(stack.enter_context(EventLog(flags.events, several=several)).one)
+    if flags.json_lines:
+        from ..console.json_lines import JsonSummaries
+
+        outputs.append(JsonSummaries)
+    return outputs
+
+
+@dataclass(frozen=True)
+class RunReporters:
+    """The reporters of all requests of a `send`.
+
+    `shared` is told what concerns all of them, and `of(request)` what concerns one. `watching` surrounds the runs.
+    """
+
+    shared: Reporter
+    of: TellOf
     watching: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext
 
 
-def remarks(*, quiet: bool) -> Callable[[str], None]:
-    """Who says what is to be said before anything runs."""
-    from ..process.stdio import one_line, say
+@contextmanager
+def send_reporters(flags: OutputFlags, *, several: bool = False) -> Iterator[RunReporters]:
+    """The same reporters for one request after another; with `several`, each is told apart by its name."""
+    from ..console import reporter
 
-    return lambda text: None if quiet else say(f"{one_line(text)}\n")
+    with ExitStack() as stack:
+        display = reporter(quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, several=several)
+        stack.callback(display.leave)
+        shared = _with_outputs(display, flags, stack, several=several)
+        yield RunReporters(shared, lambda request: shared)
 
 
 @contextmanager
-def telling(how: OutputFlags, total: int, *, several: bool, at_once: bool) -> Iterator[Audience]:
-    """`several` are told apart by name; `at_once` they are told together. Raises FileError as `EventLog` does."""
-    with ExitStack() as stack:
-        log = None
-        if how.events:
-            from ..console.json_lines import EventLog
-
-            log = stack.enter_context(EventLog(how.events, several=several))
-        yield _together(how, total, log, stack) if at_once else _in_turn(how, log, stack, several=several)
-
-
-def _in_turn(how: OutputFlags, log: Any, stack: ExitStack, *, several: bool) -> Audience:
-    """Each run is told in full, by the same people. `stack` gives the terminal back."""
-    from ..console import reporter
+def batch_reporters(flags: OutputFlags, total: int) -> Iterator[RunReporters]:
+    """Reporters for `total` requests, several of which run at once: one display, and outputs for each of them."""
+    from ..console import crowd_of
     from ..report.reporter import Reporters
 
-    view = reporter(quiet=how.quiet, verbose=how.verbose, debug=how.debug, several=several)
-    stack.callback(view.leave)
-    told: list[Reporter] = [view]
-    if how.explain:
+    with ExitStack() as stack:
+        display = crowd_of(total, quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, explain=flags.explain)
+        stack.callback(display.leave)
+        outputs = _outputs(flags, stack, several=True)
+
+        def of(request: Request) -> Reporter:
+            return Reporters(*display.one(request.name), *(make() for make in outputs))
+
+        yield RunReporters(display, of, display.watching)
+
+
+@contextmanager
+def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
+    """The display of a chat, and all of its reporters as one, the display first."""
+    from ..console import chat_reporter
+
+    with ExitStack() as stack:
+        display = chat_reporter(
+            silent=bool(flags.on_stdout), quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug
+        )
+        yield display, _with_outputs(display, flags, stack)
+
+
+def _with_outputs(display: Reporter, flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> Reporter:
+    from ..report.reporter import Reporters
+
+    reporters = [display]
+    if flags.explain:
         from ..console.explain import ExplanationLines
 
-        told.append(ExplanationLines())
-    told += [log] if log else []
-    if how.json_lines:
-        from ..console.json_lines import JsonSummaries
-
-        told.append(JsonSummaries())
-    everybody = Reporters(*told)
-    return Audience(everybody, lambda question: everybody)
+        reporters.append(ExplanationLines())
+    reporters += [make() for make in _outputs(flags, stack, several=several)]
+    return Reporters(*reporters)
 
 
-def _together(how: OutputFlags, total: int, log: Any, stack: ExitStack) -> Audience:
-    """Each has people of its own, who know one another. `stack` gives the terminal back."""
-    from ..console import crowd_of
-    from ..console.json_lines import JsonSummaries
-    from ..report.reporter import Reporters
-    from ..runs.request import Request
+def remarks(*, quiet: bool) -> Callable[[str], None]:
+    """Prints what is reported before any run, on standard error."""
+    from ..process.stdio import one_line, say
 
-    view = crowd_of(total, quiet=how.quiet, verbose=how.verbose, debug=how.debug, explain=how.explain)
-    stack.callback(view.leave)
-
-    def told_of(question: Request) -> Reporter:
-        each = view.one(question.name)
-        each += [log.one()] if log else []
-        each += [JsonSummaries()] if how.json_lines else []
-        return Reporters(*each)
-
-    return Audience(view, told_of, view.watching)
+    return lambda text: None if quiet else say(f"{one_line(text)}\n")

@@ -1,8 +1,8 @@
-"""What `chat` does with its values: the devices, the chat and whoever sits before it, in the order they are opened."""
+"""Runs a chat: opens the devices, the session, and the terminal or the pipe, in this order, and closes them again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from ..console.chat_pipe import PipeChat
 from ..embedded import reachable
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..process.stdio import complain
-from ..report.reporter import Reporter, Reporters
+from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .confirm import confirmer
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """The chat, and what it is heard with."""
+    """The options of a chat: of its session, of its devices, and where it is kept."""
 
     options: ChatOptions
     devices: ChatDeviceFlags
@@ -38,100 +38,100 @@ class Plan:
     confirm: bool
 
 
-async def converse(plan: Plan, told: Sequence[Reporter]) -> int:
-    """The whole chat; returns its exit status. Raises LivecliError where there is none to be had."""
+async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
+    """The exit status of the whole chat. `reporter` includes `display`. Raises LivecliError where it cannot begin."""
     devices = plan.devices
     if devices.push_to_talk and not has_prompt():
         raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
-    everybody = Reporters(*told)
-    takes = Recordings(plan.save)
-    sounding = Voice(
-        takes,
-        everybody,
+    recordings = Recordings(plan.save)
+    voice = Voice(
+        recordings,
+        reporter,
         devices.device or (),
         half_duplex=devices.half_duplex,
         push_to_talk=devices.push_to_talk,
     )
-    prompt = _prompt(told[0]) if has_prompt() else None
-    heard = False
+    prompt = _prompt(display) if has_prompt() else None
+    plays_to_the_end = False
     try:
-        status = await _sounding(plan, sounding, takes, prompt, told[0], everybody)
-        heard = prompt is None
+        status = await _open_and_run(plan, voice, recordings, prompt, display, reporter)
+        plays_to_the_end = prompt is None
     except (Interrupted, OutputClosed):
         raise
     except LivecliError as error:
         status = error.exit_status
-        everybody.finished(Summary("", error=error))
+        reporter.finished(Summary("", error=error))
     finally:
-        await sounding.close(heard=heard)
+        await voice.close(heard=plays_to_the_end)
     return status
 
 
-async def _sounding(
-    plan: Plan, sounding: Voice, takes: Recordings, prompt: Prompt | None, shown: Reporter, everybody: Reporter
+async def _open_and_run(
+    plan: Plan, voice: Voice, recordings: Recordings, prompt: Prompt | None, display: Reporter, reporter: Reporter
 ) -> int:
     if plan.devices.play:
-        await sounding.speaker(True)
+        await voice.speaker(True)
     if plan.devices.mic:
-        await sounding.microphone(True)
+        await voice.microphone(True)
     async with AsyncExitStack() as stack:
-        where = await stack.enter_async_context(reachable(plan.options.wanted))
+        target = await stack.enter_async_context(reachable(plan.options.wanted))
         confirm: Confirm | None = None
         if plan.confirm:
-            confirm = prompt.confirm if prompt else stack.enter_context(confirmer(everybody))
-        options = replace(plan.options, wanted=where, confirm=confirm)
-        async with open_chat(options, sounding, takes, everybody) as chat:
+            confirm = prompt.confirm if prompt else stack.enter_context(confirmer(reporter))
+        options = replace(plan.options, wanted=target, confirm=confirm)
+        async with open_chat(options, voice, recordings, reporter) as chat:
             try:
                 if prompt is not None:
-                    return await _typed(chat, prompt, shown, debug=shown.wants_frames)
-                return await _piped(chat, shown, everybody)
+                    return await _run_at_terminal(chat, prompt, display, debug=display.wants_frames)
+                return await _run_through_pipe(chat, display, reporter)
             except BaseException:
-                sounding.hush()  # before the session is closed, which takes its time
+                # The speaker stops before the session is closed, which takes a while.
+                voice.hush()
                 raise
 
 
-async def _piped(chat: Chat, answers: Reporter, everybody: Reporter) -> int:
-    assert isinstance(answers, PipeChat)
+async def _run_through_pipe(chat: Chat, display: Reporter, reporter: Reporter) -> int:
+    assert isinstance(display, PipeChat)
 
     def show(lines: Iterable[str]) -> None:
         for line in lines:
-            answers.remark(line)
+            display.remark(line)
 
-    statuses = await converse_piped(chat, typed_lines(), everybody, show)
-    # Where nobody types it is over when the microphone is off, or by a signal.
+    statuses = await converse_piped(chat, typed_lines(), reporter, show)
+    # After the end of the input a chat with a microphone goes on until that is off, or until a signal.
     chat.sounding.tells = True
     await chat.sounding.ended
     return gravest(statuses or [0])
 
 
-def _prompt(shown: Reporter) -> Prompt:
+def _prompt(display: Reporter) -> Prompt:
     from ..chat.commands import COMMANDS
     from ..console.chat_terminal import TerminalChat
     from ..console.prompt import Prompt
 
-    assert isinstance(shown, TerminalChat)
-    return Prompt(shown.screen, COMMANDS.values())
+    assert isinstance(display, TerminalChat)
+    return Prompt(display.screen, COMMANDS.values())
 
 
-async def _typed(chat: Chat, prompt: Prompt, shown: Reporter, *, debug: bool) -> int:
+async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, debug: bool) -> int:
     from ..chat.terminal import TerminalInput
     from ..console.chat_terminal import ChatState, TerminalChat
 
-    assert isinstance(shown, TerminalChat)
+    assert isinstance(display, TerminalChat)
     chat.be_persistent()
-    typed = TerminalInput(
+    terminal = TerminalInput(
         chat,
         echo=prompt.echo,
-        show=shown.show,
+        show=display.show,
         complain=lambda error: complain(error, debug=debug),
-        cut=shown.cut,
+        cut=display.cut,
         leave=prompt.leave,
     )
-    sounding = chat.sounding
+    voice = chat.sounding
 
     def state() -> ChatState:
-        return ChatState(typed.doing, sounding.level_dbfs, sounding.speaks)
+        return ChatState(terminal.doing, voice.level_dbfs, voice.speaks)
 
-    async with typed:
-        await prompt.run(typed, lambda: shown.toolbar(state()))
+    async with terminal:
+        await prompt.run(terminal, lambda: display.toolbar(state()))
     return 0

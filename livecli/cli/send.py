@@ -24,12 +24,12 @@ from .options import (
     Where,
     check_stdout,
 )
-from .reporters import remarks, telling
+from .reporters import batch_reporters, remarks, send_reporters
 
 if TYPE_CHECKING:
     from ..protocol.endpoint import Target
     from ..runs.request import Request
-    from .reporters import Audience
+    from .reporters import RunReporters
 
 
 @takes_groups
@@ -96,12 +96,15 @@ def send(
         run(_dry_run(requests, target))
         return
     with ExitStack() as stack:
-        audience = stack.enter_context(telling(output, len(requests), several=several, at_once=many.jobs is not None))
+        if many.jobs is None:
+            reporters = stack.enter_context(send_reporters(output, several=several))
+        else:
+            reporters = stack.enter_context(batch_reporters(output, len(requests)))
         if tools.confirm:
-            confirm = stack.enter_context(confirmer(audience.told))
+            confirm = stack.enter_context(confirmer(reporters.shared))
             requests = [replace(request, confirm=confirm) for request in requests]
         pace = (many.jobs or 1, many.connect_rate) if several else None
-        statuses = run(_ask_all(requests, target, audience, pace, context.obj))
+        statuses = run(_ask_all(requests, target, reporters, pace, context.obj))
     raise typer.Exit(gravest(statuses))
 
 
@@ -123,7 +126,7 @@ def _check_at_once(tools: ToolFlags, devices: DeviceFlags) -> None:
 async def _ask_all(
     requests: Sequence[Request],
     target: Target,
-    audience: Audience,
+    reporters: RunReporters,
     pace: tuple[int, float] | None,
     allow_files: Callable[[int], str | None],
 ) -> list[int]:
@@ -134,16 +137,16 @@ async def _ask_all(
     """
     from ..embedded import reachable
 
-    async with reachable(target) as reached, audience.watching():
+    async with reachable(target) as reached, reporters.watching():
         if pace is None:
             from ..runs.request import ask
 
-            return [(await ask(request, reached, audience.told)).exit_code for request in requests]
+            return [(await ask(request, reached, reporters.shared)).exit_code for request in requests]
         from ..runs.batch import BatchLimits, ask_all, files_open
 
         if shortage := allow_files(files_open(min(pace[0], len(requests)))):
-            audience.told.warning(shortage)
-        return await ask_all(requests, reached, audience.told, audience.told_of, BatchLimits(*pace))
+            reporters.shared.warning(shortage)
+        return await ask_all(requests, reached, reporters.shared, reporters.of, BatchLimits(*pace))
 
 
 async def _dry_run(requests: Sequence[Request], target: Target) -> None:

@@ -61,7 +61,8 @@ def tell_traceback(error: BaseException) -> None:
 
 def say(text: str) -> None:
     """`text` on standard error. Where it cannot be written it is lost: no run fails for that."""
-    try:  # noqa: SIM105 - importing contextlib would be a tenth of `--version`
+    # Importing contextlib for `suppress` would be a tenth of `--version`.
+    try:
         sys.stderr.write(text)
         sys.stderr.flush()
     except OSError:

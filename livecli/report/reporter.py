@@ -6,8 +6,6 @@ Pure: nothing here prints.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -133,24 +131,78 @@ class Reporter:
 
 
 class Reporters(Reporter):
-    """Several at once: each is told everything, in order."""
+    """Several reporters as one: each is told everything, in order."""
 
     def __init__(self, *reporters: Reporter) -> None:
+        self._reporters = reporters
+        # Called once for each message on the wire, so reporters that ignore events are left out beforehand.
+        self._event_reporters = [reporter for reporter in reporters if reporter.wants_events]
         self.wants_frames = any(reporter.wants_frames for reporter in reporters)
-        self.wants_events = any(reporter.wants_events for reporter in reporters)
+        self.wants_events = bool(self._event_reporters)
         self.wants_every = any(
             reporter.wants_every for reporter in reporters if reporter.wants_events or reporter.wants_frames
         )
-        for name in TOLD:
-            methods = [getattr(reporter, name) for reporter in reporters]
-            nothing = getattr(Reporter, name)  # who does nothing need not be called for every chunk
-            told = [method for method in methods if getattr(method, "__func__", None) is not nothing]
-            setattr(self, name, told[0] if len(told) == 1 else partial(_tell, told))
 
+    def event(self, direction: str, event: events.Event, at: float) -> None:
+        for reporter in self._event_reporters:
+            reporter.event(direction, event, at)
 
-TOLD = tuple(name for name, method in vars(Reporter).items() if callable(method) and not name.startswith("_"))
+    def frame(self, direction: str, frame: bytes | str) -> None:
+        for reporter in self._reporters:
+            reporter.frame(direction, frame)
 
+    def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
+        for reporter in self._reporters:
+            reporter.started(summary, description, seconds)
 
-def _tell(listeners: list[Callable[..., None]], *what: Any, **more: Any) -> None:
-    for listener in listeners:
-        listener(*what, **more)
+    def recognised(self, description: str) -> None:
+        for reporter in self._reporters:
+            reporter.recognised(description)
+
+    def connecting(self, endpoint: Endpoint) -> None:
+        for reporter in self._reporters:
+            reporter.connecting(endpoint)
+
+    def connected(self, summary: Summary) -> None:
+        for reporter in self._reporters:
+            reporter.connected(summary)
+
+    def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
+        for reporter in self._reporters:
+            reporter.closed(direction, code, reason, at)
+
+    def called(self, call: FunctionCall) -> None:
+        for reporter in self._reporters:
+            reporter.called(call)
+
+    def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
+        for reporter in self._reporters:
+            reporter.returned(call, response, failed=failed, noise=noise)
+
+    def interlude(self, begins: bool) -> None:
+        for reporter in self._reporters:
+            reporter.interlude(begins)
+
+    def remark(self, text: str) -> None:
+        for reporter in self._reporters:
+            reporter.remark(text)
+
+    def warning(self, text: str) -> None:
+        for reporter in self._reporters:
+            reporter.warning(text)
+
+    def retrying(self, retry: Retry) -> None:
+        for reporter in self._reporters:
+            reporter.retrying(retry)
+
+    def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
+        for reporter in self._reporters:
+            reporter.resumed(connections, error, again)
+
+    def ended(self, error: LivecliError) -> None:
+        for reporter in self._reporters:
+            reporter.ended(error)
+
+    def finished(self, summary: Summary) -> None:
+        for reporter in self._reporters:
+            reporter.finished(summary)
