@@ -81,7 +81,7 @@ SUMMARIES = {
     "send": "Stream audio to the Live API and save the spoken reply.",
     "chat": "Converse with the Live API: typed or spoken, at a terminal or through a pipe.",
     "serve": "Run a local Live API that any client can talk to, until Ctrl-C.",
-    "help": "Print the exit statuses, the environment variables, or a command's help.",
+    "help": "Print a guide, the exit statuses, the environment variables, or a command's help.",
     "auth": "Which credential would be used and why; a token for other programs; a key to keep.",
 }
 """The first paragraph of each verb's own help, so that `--help` need not import the verbs."""

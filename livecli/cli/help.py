@@ -1,8 +1,9 @@
-"""`livecli help`: what belongs to no one verb, as tables on standard output. The statuses are `errors`' own."""
+"""The command `livecli help`: topics that belong to no single command, printed on standard output."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -33,27 +34,23 @@ ENVIRONMENT = (
     ("HTTPS_PROXY", "a proxy, never for a loopback address; see NO_PROXY"),
     ("NO_COLOR", "no colour; neither with CI nor with TERM=dumb"),
 )
-TOPICS = {
-    "exit-statuses": "What each exit status means.",
-    "environment": "The variables that livecli reads, and the option or thing that each stands for.",
-}
 
 
 def help(
     context: typer.Context,
-    topic: Annotated[str | None, typer.Argument(help="exit-statuses, environment, or a command.")] = None,
+    topic: Annotated[str | None, typer.Argument(help="A topic, or a command; without one they are listed.")] = None,
 ) -> None:
-    """Print the exit statuses, the environment variables, or a command's help.
+    """Print a guide, the exit statuses, the environment variables, or a command's help.
 
     livecli help exit-statuses
     """
     commands: dict[str, typer.core.TyperCommand] = getattr(context.find_root().command, "commands", {})
     if topic is None:
-        write_out(
-            _table([*TOPICS.items()] + [(name, command.get_short_help_str(80)) for name, command in commands.items()])
-        )
+        summaries = [(name, summary) for name, (summary, _) in TOPICS.items()]
+        write_out(_table(summaries + [(name, command.get_short_help_str(80)) for name, command in commands.items()]))
     elif topic in TOPICS:
-        write_out(_table(statuses() if topic == "exit-statuses" else ENVIRONMENT))
+        _, text = TOPICS[topic]
+        write_out(text())
     elif topic in commands:
         command = commands[topic]
         inner = type(context)(command, info_name=topic, parent=context.find_root())
@@ -72,3 +69,18 @@ def _nearest(topic: str, topics: Sequence[str]) -> str:
 
     near = get_close_matches(topic, topics, n=1, cutoff=0.4)
     return f"did you mean {near[0]}?" if near else f"there is: {', '.join(topics)}"
+
+
+def _guide(name: str) -> str:
+    return (Path(__file__).parents[1] / "help" / f"{name}.md").read_text(encoding="utf-8")
+
+
+TOPICS: dict[str, tuple[str, Callable[[], str]]] = {
+    "architecture": (
+        "How livecli is built: its packages, the reading order, and which files a change touches.",
+        lambda: _guide("architecture"),
+    ),
+    "exit-statuses": ("What each exit status means.", lambda: _table(statuses())),
+    "environment": ("The environment variables that livecli reads.", lambda: _table(ENVIRONMENT)),
+}
+"""Each topic's summary, and what prints it."""

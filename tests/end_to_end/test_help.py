@@ -54,10 +54,21 @@ def test_a_command_is_a_topic_too(livecli, verb):
 
 
 @pytest.mark.parametrize(
-    ("topic", "hint"), [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "there is: exit")]
+    ("topic", "hint"), [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "there is: architecture")]
 )
 def test_an_unknown_topic_is_a_usage_error_with_the_nearest(livecli, topic, hint):
     ran = livecli("help", topic)
     assert (ran.status, ran.out) == (2, "")
     assert hint in ran.err
     assert "\x1b" not in ran.err
+
+
+def test_a_guide_is_printed_as_it_is_written(livecli):
+    ran = livecli("help", "architecture")
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out == (SOURCES / "help" / "architecture.md").read_text()
+
+
+def test_every_guide_is_a_topic(livecli):
+    listed = {line.split()[0] for line in livecli("help").out.splitlines()}
+    assert {path.stem for path in (SOURCES / "help").glob("*.md")} <= listed
