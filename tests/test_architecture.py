@@ -16,7 +16,7 @@ LAYERS = [
     ["report", "credentials"],
     ["media"],
     ["protocol", "process"],
-    ["errors", "toml_reader", "record"],
+    ["errors", "toml_reader"],
 ]
 """From the top down. Packages on one line do not import one another."""
 

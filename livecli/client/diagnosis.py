@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ..errors import DeadlineError
 from ..media.pcm import SILENCE_PEAK, dbfs
 from ..protocol.setup import Activity
-from ..record import record
 from ..report.summary import TransferStats
 
 # Was the reply cut short? What the figures of a run tell, with the figures. Pure.
@@ -52,7 +52,7 @@ def letters(said: str) -> float:
 LONGER = "--idle-timeout gives it longer"
 
 
-@record
+@dataclass(frozen=True)
 class StallContext:
     """What an exchange waits in: `asked` once the question was sent whole; `activity` of a spoken one.
 

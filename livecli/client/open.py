@@ -6,13 +6,13 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..credentials import Credential, resolve
 from ..errors import LivecliError
 from ..protocol import events
 from ..protocol.endpoint import Endpoint, Target
-from ..record import record
 from ..report.reporter import Reporter
 from .connect_errors import failures_as_errors
 from .connection import dial
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .retry import Pause
 
 
-@record
+@dataclass(frozen=True)
 class Timeouts:
     """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
 

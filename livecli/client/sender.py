@@ -10,13 +10,13 @@ import base64
 import math
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 
 from ..errors import UsageError
 from ..media.pcm import SAMPLE_BYTES, AudioSource, chunked, is_silent
 from ..protocol import events, messages
 from ..protocol.models import takes_realtime_text
 from ..protocol.setup import Activity
-from ..record import record
 from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from .pacing import Pacer, timer_wheel
@@ -111,7 +111,7 @@ WRITES_PER_BREATH = 4
 """Those after which the loop is let go, so that what arrives is received meanwhile."""
 
 
-@record
+@dataclass(frozen=True)
 class SendOptions:
     """How audio is sent: bytes of PCM a chunk, times real time (0: as fast as the socket takes it)."""
 

@@ -5,14 +5,13 @@ Nothing here knows a platform's preferences (that is `decision`) or google-auth 
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Protocol
 
 from ..errors import AuthError
 from ..protocol.endpoint import Environment, value
-from ..record import record
 
 TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
@@ -46,7 +45,7 @@ class Tokens(Protocol):
     def expires_at(self) -> datetime | None: ...
 
 
-@record
+@dataclass(frozen=True)
 class Credential:
     """What is sent to prove who asks. `source` is where it came from and `why` the reason it won.
 
@@ -108,7 +107,7 @@ class Credential:
         return {"Authorization": f"Bearer {secret}", **quota}
 
 
-@record
+@dataclass(frozen=True)
 class Source:
     """One place where a credential could be, what was found there (never the secret), and whether it won."""
 

@@ -7,12 +7,11 @@ Where credentials come from is `credential` and `adc`; how a URL is built is `en
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..errors import AuthError, LivecliError
 from ..protocol.endpoint import Endpoint, Environment, Target, base_url, build, choose_platform, is_loopback, value
 from ..protocol.platform import Platform
-from ..record import record
 from . import gcloud
 from . import stored_key as stored
 from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, file_credential
@@ -55,7 +54,7 @@ MISSING = {
 NO_CREDENTIAL = Credential("none", CredentialKind.NONE)
 
 
-@record
+@dataclass(frozen=True)
 class Decision:
     """What was decided and from what. Where `error` is set, `endpoint` is None, and `credential` may be."""
 

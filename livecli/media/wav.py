@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from dataclasses import dataclass
 
-from ..record import record
 from .pcm import SAMPLE_BYTES
 
 HEADER_BYTES = 44
@@ -23,7 +23,7 @@ _NO_FMT = bytes(_FMT.size)
 _PCM = 1
 
 
-@record
+@dataclass(frozen=True)
 class WavHead:
     """What stood before the first sample, and what it says; all zeros where it was no WAV that can be followed.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import UsageError
-from ..record import record
 from .platform import DEFAULT_MODEL, Platform
 
 Environment = Mapping[str, str]
@@ -59,7 +59,7 @@ _SPELLINGS = {  # What a word may look like, so that none can bend a URL or a re
 _RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
 
 
-@record
+@dataclass(frozen=True)
 class Target:
     """What the flags said; None is not said. With `local`, `base_url` is the embedded emulator's."""
 
@@ -72,7 +72,7 @@ class Target:
     local: bool = False
 
 
-@record
+@dataclass(frozen=True)
 class Endpoint:
     """Where a session is opened. `model` is the bare id, `resource` what `setup.model` says on this platform."""
 

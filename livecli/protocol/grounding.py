@@ -6,17 +6,15 @@ Nothing here is made fit for a terminal: titles, addresses and words are the ser
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
-
-from ..record import record
 
 MAX_CITATIONS = 100
 MAX_CHARACTERS = 2048
 """Of a title, an address and a part of the answer each: what is longer is cut, an address left out."""
 
 
-@record
+@dataclass(frozen=True)
 class Citation:
     """One page, and the parts of the answer that rest on it, as the server words them."""
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-
-from ..record import record
 
 if TYPE_CHECKING:
     from . import events, messages
@@ -21,7 +19,7 @@ class Activity(StrEnum):
     AUTO = "auto"
 
 
-@record
+@dataclass(frozen=True)
 class SetupOptions:
     """The options of a session. None leaves the choice to the service.
 

@@ -6,6 +6,7 @@ Pure: nothing here prints.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -15,7 +16,6 @@ from ..protocol import events
 from ..protocol.codec import setup_json
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
-from ..record import record
 from .summary import Summary
 
 TYPE_NAMES: dict[type[events.Event], str] = {
@@ -55,7 +55,7 @@ def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
     return setup
 
 
-@record
+@dataclass(frozen=True)
 class Retry:
     """One more attempt is due: number `attempt` (from 1) of `most` (None: any), after `seconds`, because of `error`."""
 

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ..client.open import resolved
 from ..credentials import Credential
 from ..process.run import interruption
 from ..protocol.endpoint import Endpoint, Target
-from ..record import record
 from ..report.reporter import Reporter, Reporters
 from ..report.summary import Summary
 from .rate import AdaptiveRate, RateTicket
@@ -28,7 +27,7 @@ TellOf = Callable[[Request], Reporter]
 """Who is told of this one."""
 
 
-@record
+@dataclass(frozen=True)
 class BatchLimits:
     """`jobs` sessions at once, started at `connect_rate` a second at the most."""
 

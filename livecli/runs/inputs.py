@@ -6,19 +6,18 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
-from ..record import record
 
 if TYPE_CHECKING:
     from .request import Request
 
 
 # Several inputs of `send`: which they are, where their replies go, and which of them are to be asked here and now.
-@record
+@dataclass(frozen=True)
 class Choice:
     """What the options say: words of the command line, `--from`, `--shard`, `--resume-from`, and `-o`."""
 

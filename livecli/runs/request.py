@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ..client.open import Resolve, Timeouts, open_line, resolved
@@ -20,7 +20,6 @@ from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
 from ..protocol.endpoint import Endpoint, Target
 from ..protocol.setup import Activity, SetupOptions, setup
-from ..record import record
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
@@ -30,7 +29,7 @@ ENDLESS_FROM_SECONDS = 600.0
 """A session without compression ends after 15 minutes of audio, the answers to it included (documented)."""
 
 
-@record
+@dataclass(frozen=True)
 class Request:
     """One run. `input` is a file, "-", or None for the bundled sample, unless `text` is asked instead.
 

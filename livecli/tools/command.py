@@ -12,11 +12,11 @@ import os
 import signal
 import sys
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ..protocol.codec.proto_json import is_too_deep
 from ..protocol.messages import Json
-from ..record import record
 from .toolbox import Tool
 
 MAX_OUTPUT_BYTES = 512 * 1024
@@ -30,7 +30,7 @@ WITHHELD = ("LIVECLI_ACCESS_TOKEN", "GOOGLE_API_KEY", "GEMINI_API_KEY")
 """What livecli authenticates with: a command that does what a model says must not be able to tell it."""
 
 
-@record
+@dataclass(frozen=True)
 class Outcome:
     """What the model is told; whether that is a failure; and the last of what was said on standard error."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, UsageError
-from ..record import record
 
 if TYPE_CHECKING:
     from ..protocol.messages import FunctionDeclaration
@@ -23,7 +23,7 @@ ONE_TEXT = {"type": "object", "properties": {"input": {"type": "string", "descri
 """The parameters where none are declared: a model has to put what it means somewhere."""
 
 
-@record
+@dataclass(frozen=True)
 class Tool:
     """A function, and the command that answers it. `parameters` is a JSON schema; None: it takes none.
 
