@@ -57,11 +57,9 @@ def _run(argv: list[str]) -> int:
         words = argv or ["--help"]
         status = app_for(words)(args=words, prog_name="livecli", standalone_mode=False)
     except typer.TyperException as error:
-        from .errors import UsageError
+        from .cli.usage_errors import usage_error
 
-        context = getattr(error, "ctx", None)
-        hint = f"`{context.command_path} --help` lists what there is" if context else None
-        raise UsageError(error.format_message(), hint=hint) from None
+        raise usage_error(error) from None
     except OSError as error:
         if argv and "--help" not in argv:
             raise

@@ -79,7 +79,7 @@ def test_text_asked_for_needs_no_audio(livecli, speech, tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--nope"], "No such option"),
+        (["--nope"], "no option --nope"),
         (["--chunk-bytes", "3"], "even"),
         (["--chunk-bytes", "1"], "--chunk-bytes"),
         (["--speed", "-1"], "--speed"),

@@ -1,0 +1,71 @@
+"""Usage errors of the command line: what Typer refuses, in livecli's words.
+
+A message of Typer's that is not known here is told as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+from pathlib import PurePath
+from typing import Any
+
+import typer
+
+from ..errors import UsageError
+
+SIMILARITY = 0.7
+"""Below this ratio of `difflib` no other name is suggested: at its default of 0.6, --bogus brings up --jobs."""
+
+
+def usage_error(error: typer.TyperException) -> UsageError:
+    """The error to tell instead of `error`, with the nearest thing that would have been right as its hint."""
+    context: Any = getattr(error, "ctx", None)
+    message = error.format_message()
+    hint = f"`{context.command_path} --help` lists what there is" if context else None
+    if isinstance(error, typer.BadParameter):
+        message = _of_number(error) or message
+    elif option := getattr(error, "option_name", None):
+        if context:
+            message = f"there is no option {option}"
+            hint = _nearest(option, (name for each in context.command.params for name in each.opts)) or hint
+    elif unknown := re.match(r"No such command '(.*?)'\.", message):
+        message = f"there is no command {unknown[1]}"
+        hint = _right_command(unknown[1], context.command_path, context.command.commands) or hint
+    return UsageError(message, hint=hint)
+
+
+def _of_number(error: typer.BadParameter) -> str | None:
+    """About the value of an option that takes a number: it is none, or it is out of range."""
+    option: Any = error.param
+    value, is_not, problem = error.message.partition(" is not ")
+    if not (option and is_not):
+        return None
+    name, lowest, highest = option.opts[0], getattr(option.type, "min", None), getattr(option.type, "max", None)
+    if problem.startswith("in the range"):
+        bounds = f"{lowest} or more" if highest is None else f"from {lowest} to {highest}"
+        return f"{name} must be {bounds}, not {value.removesuffix('.0')}"
+    if problem.startswith("a valid int"):
+        return f"{name} takes a whole number, not {value}"
+    if problem.startswith("a valid float"):
+        return f"{name} takes a number, such as {option.default or 1}, not {value}"
+    return None
+
+
+def _right_command(name: str, path: str, commands: dict[str, Any]) -> str | None:
+    """The command that was probably meant by `name`: one nearby, one of a group, or the `send` of a file."""
+    if near := _nearest(name, commands, before=f"{path} "):
+        return near
+    for group, command in commands.items():
+        if name in getattr(command, "commands", ()):
+            return f"did you mean: {path} {group} {name}"
+    if "send" in commands and PurePath(name).suffix:
+        return f"did you mean: {path} send {name}"
+    return None
+
+
+def _nearest(name: str, names: Iterable[str], before: str = "") -> str | None:
+    by_letters = {each.strip("-"): each for each in names}
+    near = get_close_matches(name.strip("-"), by_letters, n=1, cutoff=SIMILARITY)
+    return f"did you mean: {before}{by_letters[near[0]]}" if near else None
