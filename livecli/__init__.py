@@ -1,15 +1,16 @@
 """livecli: what curl is to HTTP, for Google's Gemini Live API.
 
-To read it: `protocol.machine` (what may be said), `exchange` (a question and its answer), `line` (a session outlives
-its connections), `question` and `chat` (a whole run; turn after turn), `emulator.conversation` (the other side).
-`connect` and `send` are the way in for programs; names are resolved when they are first used.
+To read the code, begin with `protocol.events` (the messages) and `protocol.machine` (their legal order); then
+`client.session`, `client.turn` and `runs.request` (a session, a question with its answer, a whole run),
+`emulator.core.conversation` (the other side) and `cli.send` (the options). Programs use `connect` and `send`. Public
+names are imported when they are first used.
 """
 
 from __future__ import annotations
 
 __version__ = "0.1.0"
 
-TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be a third of `--version`
+TYPE_CHECKING = False  # Type checkers know the name. Importing `typing` would be a third of `--version`.
 if TYPE_CHECKING:
     from typing import Any
 

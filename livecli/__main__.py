@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-# Imports leave no garbage, and looking at all that a thousand sessions hold takes 0.1 s in which none of them sends:
-# young objects are looked at each 10,000, all of them once for some hundreds of sessions that have ended.
+# A full collection of a thousand sessions takes 0.1 s, in which none of them sends, and imports leave no garbage.
+# The youngest objects are examined every 10,000 allocations, and all of them once in some hundreds of sessions.
 GC_THRESHOLDS = 10_000, 5, 40
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run one command line and return its exit status. Nothing is raised, whatever happens."""
+    """Run one command line and return its exit status. Raises nothing."""
     try:
         return _run(list(argv))
     except (KeyboardInterrupt, Interrupted) as interrupted:
         return interrupted.exit_status if isinstance(interrupted, Interrupted) else Interrupted.status
     except (OutputClosed, BrokenPipeError):
-        return OutputClosed.status  # whoever read us has what it wanted: no word about it
+        return OutputClosed.status  # The reader has gone: there is nothing to report.
     except LivecliError as error:
         from .process.stdio import complain
 
         complain(error, debug="--debug" in argv)
         return error.exit_status
-    except Exception as error:  # noqa: BLE001 - this is the last place
+    except Exception as error:  # noqa: BLE001 - the outermost handler
         from .process.stdio import tell_traceback
 
         tell_traceback(error)
@@ -45,7 +45,8 @@ def main(argv: Sequence[str]) -> int:
 def _run(argv: list[str]) -> int:
     from .process.stdio import cannot_write, write_out
 
-    if argv == ["--version"]:  # asked for by scripts at every start: not worth loading the command line for
+    # Scripts ask for the version at every start, so it does without loading the command line.
+    if argv == ["--version"]:
         write_out(f"livecli {__version__}\n")
         return 0
 
@@ -64,7 +65,8 @@ def _run(argv: list[str]) -> int:
         if argv and "--help" not in argv:
             raise
         raise cannot_write(error) from error
-    except SystemExit as leaving:  # shell completion leaves so
+    except SystemExit as leaving:
+        # Shell completion ends the process.
         return leaving.code if isinstance(leaving.code, int) else 0
     return status if isinstance(status, int) else 0
 
@@ -72,7 +74,8 @@ def _run(argv: list[str]) -> int:
 def run() -> None:
     """The console script."""
     gc.set_threshold(*GC_THRESHOLDS)
-    if sys.stderr is None:  # closed by the caller
+    # The caller may have closed the standard streams.
+    if sys.stderr is None:
         sys.stderr = _discarded()
     status = main(sys.argv[1:])
     try:
@@ -85,15 +88,15 @@ def run() -> None:
     try:
         sys.stderr.flush()
     except OSError:
-        # The interpreter flushes once more, and would leave with a status of its own.
+        # The interpreter flushes standard error at exit, and would replace the exit status.
         sys.stderr = _discarded()
-    # The interpreter would look for garbage in all that is left: a sixth of `--help`.
+    # Without this the interpreter collects garbage at exit, which takes a sixth of `--help`.
     gc.freeze()
     sys.exit(status)
 
 
 def _discarded() -> TextIO:
-    """A stream to nowhere, open to the end."""
+    """A stream that discards what is written to it, open until the process ends."""
     return open(os.devnull, "w", errors="replace", encoding="utf-8")  # noqa: PTH123 - a path would cost an import
 
 

@@ -1,7 +1,7 @@
-"""The public way in for programs and notebooks: `connect` and `send`.
+"""The public API for programs and notebooks: the coroutines `connect` and `send`.
 
-Platform, model and credential are found as the command line finds them: an argument beats the environment, which beats
-the default. Works where an event loop already runs.
+Platform, model and credential are resolved as on the command line: an argument overrides the environment, which
+overrides the default. Everything works where an event loop already runs.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from .runs.request import Request, ask
 
 
 class SessionOptions(TypedDict, total=False):
-    """What `connect` and `send` both take; names and meanings are the command line's.
+    """The options of both `connect` and `send`; names and meanings are the command line's.
 
-    `setup` is JSON in the wire's spelling, merged over everything else. `local` talks to the embedded emulator.
-    Timeouts are in seconds.
+    `setup` is JSON in the spelling of the wire, merged over the other options. `local` connects to the embedded
+    emulator. Timeouts are in seconds.
     """
 
     platform: Literal["vertex", "developer"] | None
@@ -54,15 +54,11 @@ class SessionOptions(TypedDict, total=False):
     idle_timeout: float
 
 
-WHERE = ("project", "location", "model", "base_url", "api_version", "local")
-WHAT = ("voice", "language", "system", "temperature", "transcripts", "search")
-
-
 E = TypeVar("E", bound=StrEnum)
 
 
-def _one_of(values: type[E], name: str, value: str) -> E:
-    """The member that has this value. Raises UsageError where there is none."""
+def _member(values: type[E], name: str, value: str) -> E:
+    """The member of `values` with this value. Raises UsageError, naming the option, where there is none."""
     try:
         return values(value)
     except ValueError:
@@ -70,18 +66,24 @@ def _one_of(values: type[E], name: str, value: str) -> E:
         raise UsageError(f"{name} is {value!r}, not {allowed}") from None
 
 
-def _wanted(options: SessionOptions) -> Target:
+def _options_of(kind: type, options: SessionOptions) -> dict[str, Any]:
+    """The options given that are fields of `kind`. Raises TypeError for an option that does not exist."""
     if unknown := options.keys() - SessionOptions.__annotations__.keys():
         raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}")
-    platform = options.get("platform")
-    named = {name: options[name] for name in WHERE if name in options}  # type: ignore[literal-required]
-    return Target(platform=_one_of(Platform, "platform", platform) if platform else None, **named)
+    return {name: value for name, value in options.items() if name in kind.__annotations__}
 
 
-def _configuration(options: SessionOptions) -> SetupOptions:
-    named = {name: options[name] for name in WHAT if name in options}  # type: ignore[literal-required]
-    activity = _one_of(Activity, "activity", options.get("activity", "manual"))
-    return SetupOptions(activity=activity, extra=options.get("setup", {}), **named)
+def _target(options: SessionOptions) -> Target:
+    values = _options_of(Target, options)
+    if values.get("platform"):
+        values["platform"] = _member(Platform, "platform", values["platform"])
+    return Target(**values)
+
+
+def _setup_options(options: SessionOptions) -> SetupOptions:
+    values = _options_of(SetupOptions, options)
+    values["activity"] = _member(Activity, "activity", values.get("activity", Activity.MANUAL))
+    return SetupOptions(**values, extra=options.get("setup", {}))
 
 
 def _timeouts(options: SessionOptions, total: float | None = None) -> Timeouts:
@@ -90,17 +92,17 @@ def _timeouts(options: SessionOptions, total: float | None = None) -> Timeouts:
 
 @asynccontextmanager
 async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
-    """A session with the Live API, set up and closed again at the end of the block.
+    """A session with the Live API: set up at the start of the block, closed at its end.
 
-    `await session.send(event)` says something (AudioChunk, Text, ActivityStart ...); `async for event in session`
-    yields what the service says, and may be left and taken up again: nothing is lost. Activity is manual unless
-    `activity="auto"`: speech goes between ActivityStart and ActivityEnd.
+    `await session.send(event)` sends an event (AudioChunk, Text, ActivityStart ...). `async for event in session`
+    yields the service's events; the loop may be left and entered again without losing any. With manual activity, the
+    default, speech goes between ActivityStart and ActivityEnd; with `activity="auto"` the service detects it.
 
     Raises LivecliError: AuthError, ConnectError, ServerError, QuotaError, DeadlineError, UsageError.
     """
-    async with reachable(_wanted(options)) as wanted:
-        endpoint, credential = await asyncio.to_thread(resolve, wanted, os.environ)
-        opening = setup(endpoint, replace(_configuration(options), resumes=False))
+    async with reachable(_target(options)) as target:
+        endpoint, credential = await asyncio.to_thread(resolve, target, os.environ)
+        opening = setup(endpoint, replace(_setup_options(options), resumes=False))
         async with open_authorised(endpoint, credential, opening, _timeouts(options), Reporter()) as session:
             yield session
 
@@ -118,30 +120,31 @@ async def send(
     device: str | None = None,
     **options: Unpack[SessionOptions],
 ) -> Summary:
-    """Stream a file (or `text`, or the bundled sample), save the spoken reply, and say how it went, as `livecli send`.
+    """Stream a file (or `text`, or the bundled sample), save the spoken reply, and return a summary, as `livecli send`.
 
-    The reply goes to `output`, or to NAME.reply.wav in the current folder. The pictures in the files `images` are shown
-    with the question. `chunk_bytes` of PCM go in a message, at `speed` times real time (0: as fast as the socket takes
-    them). With `play` it is heard too, on `device` where one is named, and this returns when it has been.
+    The reply is written to `output`, by default NAME.reply.wav in the current folder. `images` are files of pictures
+    that are sent with the question. Audio is sent in messages of `chunk_bytes` bytes of PCM, at `speed` times real time
+    (0: as fast as the connection takes it). `timeout` is in seconds, for the whole run. With `play` the reply is also
+    played, on `device` if one is named, and this function returns when it has been heard.
 
-    Raises LivecliError where the run fails; what came of the reply is kept then.
+    Raises LivecliError where the run fails; the part of the reply that arrived is kept.
     """
-    wanted, configuration = _wanted(options), _configuration(options)
+    target, setup_options = _target(options), _setup_options(options)
     if input is not None and text is not None:
-        raise UsageError("text and an input are two questions")
-    question = Request(
+        raise UsageError("text cannot be combined with an input")
+    request = Request(
         input=None if input is None else os.fspath(input),
         text=text,
         output=None if output is None else os.fspath(output),
-        sending=SendOptions(chunk_bytes, speed, configuration.activity or Activity.MANUAL),
-        configuration=configuration,
+        sending=SendOptions(chunk_bytes, speed, setup_options.activity or Activity.MANUAL),
+        configuration=setup_options,
         images=tuple(os.fspath(image) for image in images),
         timeouts=_timeouts(options, timeout),
         play=play,
         devices=[device] if device else [],
     )
-    async with reachable(wanted) as where:
-        summary = await ask(question, where, Reporter())
+    async with reachable(target) as reached:
+        summary = await ask(request, reached, Reporter())
     if summary.error:
         raise summary.error
     return summary

@@ -1,4 +1,4 @@
-"""The embedded emulator behind `--local`."""
+"""The embedded emulator: what `--local` starts and connects to."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from .protocol.endpoint import Target
 
 
 @asynccontextmanager
-async def reachable(wanted: Target) -> AsyncIterator[Target]:
-    """`wanted`, with the embedded emulator running and named as its base URL where it is to be `local`."""
-    if not wanted.local:
-        yield wanted
+async def reachable(target: Target) -> AsyncIterator[Target]:
+    """The target to connect to: `target` itself or, if it is `local`, one whose base URL is a running emulator's."""
+    if not target.local:
+        yield target
         return
     from .emulator.server import running
 
     async with running() as emulator:
-        yield replace(wanted, base_url=emulator.url)
+        yield replace(target, base_url=emulator.url)

@@ -1,1 +1,1 @@
-"""One file per verb: options and wiring, nothing else."""
+"""The command line: one module for each command, the options that they share, and what turns options into values."""

@@ -1,5 +1,6 @@
-"""The command line's tree: each verb is a file in `commands`. Nothing heavy is imported before a verb runs, and of the
-verbs themselves only the one that is wanted: to read the options of all is a twentieth of a `send`.
+"""The command line: one Typer application, whose commands are imported when they are needed.
+
+Only the command that is run is imported: reading the options of all commands takes a twentieth of a `send`.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from .. import __version__
 
 
 def app_for(words: Sequence[str]) -> typer.Typer:
-    """The command line that these words are for: the verb that they begin with, or else all of them.
+    """The application for one command line: with the command that `words` begin with, or else with all commands.
 
-    For `--help` alone the verbs are empty, and only what they are is told.
+    For `--help` alone the commands are empty, and have only their summaries.
     """
     app = typer.Typer(
         name="livecli",
         help="What curl is to HTTP, for Google's Gemini Live API.",
-        rich_markup_mode=None,  # rich would double the cost of help
+        rich_markup_mode=None,  # rich would double the time of help
         pretty_exceptions_enable=False,
     )
     app.callback()(livecli)
     if list(words) == ["--help"]:
-        for verb, what in SUMMARIES.items():
-            app.command(verb, help=what)(_nothing)
-        return app
-    # `help` tells about all the others.
-    alone = words and words[0] in VERBS and words[0] != "help"
-    for add in [VERBS[words[0]]] if alone else VERBS.values():
-        add(app)
+        for name, summary in SUMMARIES.items():
+            app.command(name, help=summary)(_nothing)
+    elif words and words[0] in VERBS and words[0] != "help":
+        VERBS[words[0]](app)
+    else:
+        for add in VERBS.values():
+            add(app)
     return app
 
 
@@ -53,13 +54,13 @@ def _chat(app: typer.Typer) -> None:
 def _auth(app: typer.Typer) -> None:
     from . import auth
 
-    app.add_typer(auth.app, name="auth")
+    app.add_typer(auth.app, name="auth", help=SUMMARIES["auth"])
 
 
 def _serve(app: typer.Typer) -> None:
     from . import serve
 
-    # What follows the COMMAND's name is the COMMAND's, with "--" before it and without.
+    # Options after the name of the COMMAND belong to the COMMAND, also without "--" before it.
     app.command("serve", context_settings={"allow_interspersed_args": False}, epilog=serve.FAULTS)(serve.serve)
 
 
@@ -76,28 +77,30 @@ VERBS: dict[str, Callable[[typer.Typer], None]] = {
     "help": _help,
     "auth": _auth,
 }
-"""Adds a verb to the command line."""
+"""The function that adds each command to the application."""
+
 SUMMARIES = {
     "send": "Stream audio to the Live API and save the spoken reply.",
     "chat": "Converse with the Live API: typed or spoken, at a terminal or through a pipe.",
     "serve": "Run a local Live API that any client can talk to, until Ctrl-C.",
     "help": "Print a guide, the exit statuses, the environment variables, or a command's help.",
-    "auth": "Which credential would be used and why; a token for other programs; a key to keep.",
+    "auth": "Show which credential is used and why, print tokens, and store an API key.",
 }
-"""The first paragraph of each verb's own help, so that `--help` need not import the verbs."""
+"""The first paragraph of each command's own help, repeated so that `--help` imports no command."""
 
 
-def _version(asked: bool) -> None:
-    if asked:
+def _print_version(requested: bool) -> None:
+    if requested:
         typer.echo(f"livecli {__version__}")
         raise typer.Exit
 
 
 def allow_files(count: int) -> str | None:
-    """Let this process open `count` files at once. Returns a warning where the system does not let it."""
+    """Raise this process's limit of open files to `count`. Returns a warning where the system does not allow it."""
     try:
         import resource
-    except ImportError:  # Windows has no such limit
+    except ImportError:
+        # Windows has no such limit.
         return None
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= count:
@@ -105,17 +108,18 @@ def allow_files(count: int) -> str | None:
     allowed = count if hard == resource.RLIM_INFINITY else min(count, hard)
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
-    except (OSError, ValueError):  # macOS has a limit below an infinite hard one
+    except (OSError, ValueError):
+        # macOS has a lower limit, although it reports an infinite hard limit.
         allowed = soft
     if allowed < count:
-        return f"{count} files may have to be open at once, and the system allows {allowed} (ulimit -n): fewer --jobs"
+        return f"up to {count} files may be open at once, but the system allows {allowed} (ulimit -n): use fewer --jobs"
     return None
 
 
 def livecli(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """What curl is to HTTP, for Google's Gemini Live API."""

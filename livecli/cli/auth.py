@@ -1,6 +1,6 @@
-"""`livecli auth`: which credential would be used and why, a token for other programs, and a key to keep.
+"""The commands `livecli auth`: status, token, login and logout.
 
-Only words and wiring. What is decided, and from what, is `credentials`' to say; the secrets stay there.
+The decisions are made in `credentials`, and the secrets stay there.
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ from .auth_login import login, logout
 from .auth_status import status
 from .auth_token import token
 
-app = typer.Typer(
-    name="auth",
-    help="Which credential would be used and why; a token for other programs; a key to keep.",
-    pretty_exceptions_enable=False,
-)
+app = typer.Typer(name="auth", pretty_exceptions_enable=False)
 app.command()(status)
 app.command()(token)
 app.command()(login)

@@ -37,9 +37,10 @@ def login(
         bool, typer.Option("--adc", help="Run `gcloud auth application-default login` instead of storing a key.")
     ] = False,
     keyring: Annotated[
-        bool, typer.Option("--keyring", help="Store it in the system keyring (needs livecli[keyring]), not in a file.")
+        bool,
+        typer.Option("--keyring", help="Store the key in the system keyring (needs livecli[keyring]), not in a file."),
     ] = False,
-    no_check: Annotated[bool, typer.Option("--no-check", help="Store it without asking the service.")] = False,
+    no_check: Annotated[bool, typer.Option("--no-check", help="Store the key without checking it first.")] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
     where: Annotated[Where, Only("platform", "model", "base_url", "api_version")],
 ) -> None:
@@ -52,7 +53,7 @@ def login(
 
     if adc:
         if keyring or no_check:
-            raise UsageError("--adc stores no key, so --keyring and --no-check mean nothing with it")
+            raise UsageError("--adc stores no key: it cannot be combined with --keyring or --no-check")
         run(_gcloud_login())
         return
     from ..credentials import pasted_key, stored_key, system_keyring
@@ -73,7 +74,7 @@ def logout() -> None:
     say("the stored key is forgotten\n" if stored_key.forget() else "there was no stored key\n")
     for name in KEY_VARIABLES:
         if os.environ.get(name, "").strip():
-            say(f"note: {name} is set, and still used\n")
+            say(f"note: {name} is set, and is still used\n")
 
 
 def _read_key() -> str:
@@ -110,13 +111,13 @@ async def _check(wanted: Target, credential: Credential, timeouts: Timeouts) -> 
     platform = wanted.platform or Platform.DEVELOPER
     endpoint = build(wanted, os.environ, platform, express=platform is Platform.VERTEX)
     if endpoint.is_cleartext and not endpoint.is_loopback:
-        say(f"warning: the key goes to {endpoint.host} in the clear: wss:// would protect it\n")
+        say(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")
     found = await probe(endpoint, credential, timeouts)
     if found.error:
         raise _unstored(found.error)
     assert found.connect_seconds is not None and found.setup_seconds is not None, "nothing went wrong"
     say(
-        f"{endpoint.host} takes the key: connected in {found.connect_seconds * 1000:.0f} ms, "
+        f"{endpoint.host} accepts the key: connected in {found.connect_seconds * 1000:.0f} ms, "
         f"set up in {found.setup_seconds * 1000:.0f} ms\n"
     )
 
@@ -124,7 +125,9 @@ async def _check(wanted: Target, credential: Credential, timeouts: Timeouts) -> 
 def _unstored(error: LivecliError) -> LivecliError:
     error.message += "; nothing was stored"
     if not isinstance(error, AuthError):
-        error.hint = f"{error.hint}; or store it unchecked with --no-check" if error.hint else "--no-check asks nobody"
+        error.hint = (
+            f"{error.hint}; or store it unchecked with --no-check" if error.hint else "--no-check stores it unchecked"
+        )
     return error
 
 
@@ -136,7 +139,7 @@ def _tell_what_beats_it() -> None:
 
     decision = decide(Target(), os.environ)
     if decision.credential and decision.credential.place != PLACE:
-        say(f"note: {one_line(decision.credential.source)} comes before it: see `livecli auth status`\n")
+        say(f"note: {one_line(decision.credential.source)} takes precedence: see `livecli auth status`\n")
 
 
 async def _gcloud_login() -> None:
@@ -147,11 +150,11 @@ async def _gcloud_login() -> None:
 
     gcloud = shutil.which("gcloud")
     if gcloud is None:
-        raise AuthError("gcloud is not installed, and only it can log in so", hint=GET_GCLOUD)
+        raise AuthError("gcloud is not installed, and --adc needs it", hint=GET_GCLOUD)
     status = await run_child([gcloud, "auth", "application-default", "login"], os.environ)
     if status > 128:
         raise Interrupted("gcloud was interrupted", exit_status=status)
     if status:
-        raise AuthError(f"gcloud ended with status {status}", hint="what it says is above")
+        raise AuthError(f"gcloud ended with status {status}", hint="its own message is above")
     if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").strip():
-        say("note: GOOGLE_APPLICATION_CREDENTIALS is set, and comes before what gcloud has stored\n")
+        say("note: GOOGLE_APPLICATION_CREDENTIALS is set, and takes precedence over what gcloud has stored\n")

@@ -25,7 +25,7 @@ SCHEMA = "livecli/auth@1"
 def status(
     *,
     online: Annotated[
-        bool, typer.Option("--online", help="Open a session, complete its setup, close it: the smoke check for CI.")
+        bool, typer.Option("--online", help="Open a session, complete its setup and close it: a check for CI.")
     ] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
     where: Where,

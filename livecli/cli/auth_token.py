@@ -25,11 +25,13 @@ LONGEST = timedelta(hours=20)
 class EphemeralFlags(Group, panel="With --ephemeral"):
     """The limits of an ephemeral token."""
 
-    uses: Annotated[int | None, Option(min=1, help="Sessions it opens [1].")] = None
+    uses: Annotated[int | None, Option(min=1, help="Number of sessions that it opens [1].")] = None
     expires: Annotated[str | None, Option(metavar="DURATION", help="How long it lasts: minutes, 90s, 2h [30].")] = None
-    opens: Annotated[str | None, Option(metavar="DURATION", help="How long it opens sessions [1].")] = None
-    model: Annotated[str | None, Option(help="The one model it is good for [any].")] = None
-    timeout: Annotated[float, Option(min=0, help="Seconds for the answer; 0: any.")] = 10.0
+    opens: Annotated[
+        str | None, Option(metavar="DURATION", help="How long it opens sessions: minutes, 90s, 2h [1].")
+    ] = None
+    model: Annotated[str | None, Option(help="The only model that it opens sessions with [any].")] = None
+    timeout: Annotated[float, Option(min=0, help="Seconds to wait for the service; 0: no limit.")] = 10.0
 
     def terms(self) -> "Terms":
         """The same values, for the service. Raises UsageError for lengths of time that it refuses."""
@@ -52,9 +54,10 @@ def token(
     limits: EphemeralFlags,
     where: Annotated[Where, Only("base_url", "api_version")],
 ) -> None:
-    """Print a bearer token, as `gcloud auth print-access-token` does; refreshed where it has to be.
+    """Print a bearer token, refreshed if necessary, as `gcloud auth print-access-token` does.
 
-    With --ephemeral a token that opens a session or a few of the Developer API, for who must not have the key.
+    With --ephemeral, print a short-lived token that opens sessions of the Developer API, for a program that must not
+    have the key.
     """
     if ephemeral:
         write_out(_mint_token(limits, where) + "\n")
@@ -68,7 +71,7 @@ def token(
         "--api-version": where.api_version,
     }
     if unused := next((option for option, value in given.items() if value is not None), None):
-        raise UsageError(f"{unused} is about ephemeral tokens", hint="livecli auth token --ephemeral")
+        raise UsageError(f"{unused} needs --ephemeral", hint="livecli auth token --ephemeral")
     from ..credentials import bearer
 
     write_out(bearer(os.environ).bearer() + "\n")
@@ -82,7 +85,7 @@ def _mint_token(limits: EphemeralFlags, where: Where) -> str:
     url = mint_url(where.target(), os.environ)
     key = minting_key(url, os.environ)
     if in_the_clear(url) and key.elided_headers():
-        say("warning: the key goes out in the clear: https:// would protect it\n")
+        say("warning: the key is sent unencrypted: https:// would protect it\n")
     return run(_mint(url, key, terms, limits.timeout))
 
 
@@ -105,5 +108,7 @@ def _duration(option: str, text: str | None) -> timedelta | None:
     found = re.fullmatch(r"(\d{1,6})(s|m|h|)", text.strip())
     length = timedelta(seconds=int(found[1]) * SECONDS_OF[found[2]]) if found else timedelta(0)
     if not timedelta(0) < length < LONGEST:
-        raise UsageError(f"{option} {text[:20]} is no length of time under 20 hours", hint="as 30, 90s or 2h")
+        raise UsageError(
+            f"{option} takes a time under 20 hours, not {text[:20]!r}", hint="such as 30 (minutes), 90s or 2h"
+        )
     return length

@@ -18,9 +18,9 @@ def chat(
     *,
     devices: ChatDeviceFlags,
     save: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Keep its text there, and the sound of each answer.")
+        str | None, typer.Option(metavar="FOLDER", help="Save the text there, and the audio of each answer.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the last conversation.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the last conversation.")] = False,
     sending: Annotated[SendFlags, Only("speed")],
     setup: SetupFlags,
     tools: ToolFlags,

@@ -39,7 +39,7 @@ class Where(Group, panel="Where it connects"):
 
     def check(self) -> None:
         if self.local and self.base_url:
-            raise UsageError("--local and --base-url exclude one another")
+            raise UsageError("--local cannot be combined with --base-url")
 
     def target(self) -> "Target":
         """The same values, for `credentials.resolve`."""
@@ -51,12 +51,14 @@ class Where(Group, panel="Where it connects"):
 class SetupFlags(Group):
     """What a session is set up with."""
 
-    voice: Annotated[str | None, Option(help="Voice of the reply, as Kore or Puck.")] = None
-    language: Annotated[str | None, Option(help="Language code, as en-US.")] = None
+    voice: Annotated[str | None, Option(help="Voice of the reply, such as Kore or Puck.")] = None
+    language: Annotated[str | None, Option(help="Language code, such as en-US.")] = None
     system: Annotated[str | None, Option(metavar="TEXT|@FILE", help="System instruction.")] = None
     temperature: Annotated[float | None, Option(min=0, max=2, help="Sampling temperature.")] = None
-    setup: Annotated[str | None, Option(metavar="FILE.json", help="Setup in JSON, merged over everything else.")] = None
-    no_transcripts: Annotated[bool, Option("--no-transcripts", help="Ask for no transcripts.")] = False
+    setup: Annotated[str | None, Option(metavar="FILE.json", help="Setup in JSON, merged over the other options.")] = (
+        None
+    )
+    no_transcripts: Annotated[bool, Option("--no-transcripts", help="Do not ask for transcripts.")] = False
 
     def check(self) -> None:
         for option, text in (("--system", self.system), ("--voice", self.voice), ("--language", self.language)):
@@ -82,8 +84,8 @@ class SetupFlags(Group):
 class SendFlags(Group):
     """How audio is sent."""
 
-    chunk_bytes: Annotated[int, Option(min=2, max=65536, help="Bytes of PCM in a message, even.")] = 1024
-    speed: Annotated[float, Option(min=0, help="Times real time; 0: as fast as the socket takes it.")] = 3.2
+    chunk_bytes: Annotated[int, Option(min=2, max=65536, help="Bytes of PCM in each message; even.")] = 1024
+    speed: Annotated[float, Option(min=0, help="Sending speed as a multiple of real time; 0: no limit.")] = 3.2
     activity: Annotated[
         Activity, Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
     ] = Activity.MANUAL
@@ -101,10 +103,16 @@ class SendFlags(Group):
 class Limits(Group):
     """How long to wait, and how often to try. Seconds."""
 
-    connect_timeout: Annotated[float, Option(min=0, help="Seconds from DNS to the finished upgrade; 0: any.")] = 10.0
-    idle_timeout: Annotated[float, Option(min=0, help="Seconds of silence while an answer is due; 0: any.")] = 30.0
-    timeout: Annotated[float | None, Option(min=0, help="Seconds for the whole run [none].")] = None
-    retries: Annotated[int, Option(min=0, help="Further attempts at a connection, where they may help.")] = 3
+    connect_timeout: Annotated[
+        float, Option(min=0, help="Seconds to connect, from DNS to the WebSocket upgrade; 0: no limit.")
+    ] = 10.0
+    idle_timeout: Annotated[
+        float, Option(min=0, help="Seconds without a message while an answer is due; 0: no limit.")
+    ] = 30.0
+    timeout: Annotated[float | None, Option(min=0, help="Seconds for the whole run [no limit].")] = None
+    retries: Annotated[
+        int, Option(min=0, help="Further attempts to connect, after failures that may be temporary.")
+    ] = 3
 
     def timeouts(self) -> "Timeouts":
         """The same values, for the client: 0 means that there is no limit."""
@@ -125,13 +133,13 @@ class ToolFlags(Group, panel="What the model may use"):
 
     tool: Annotated[
         list[str] | None,
-        Option(metavar="NAME=COMMAND", help="A function that the model may call, and what runs then."),
+        Option(metavar="NAME=COMMAND", help="A function that the model may call, and the command that it runs."),
     ] = None
     tools: Annotated[
         str | None, Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts.")
     ] = None
     confirm: Annotated[bool, Option("--confirm", help="Ask at the terminal before each call.")] = False
-    search: Annotated[bool, Option("--search", help="Google Search; what is cited is listed.")] = False
+    search: Annotated[bool, Option("--search", help="Let the model use Google Search; the sources are listed.")] = False
 
     def toolbox(self, extra_setup: "Mapping[str, Any]") -> "Toolbox":
         """The functions of `--tool` and `--tools`.
@@ -149,7 +157,7 @@ class ToolFlags(Group, panel="What the model may use"):
             path = self.tools
             tools += understood(path, lambda data: read_tools(decoded(path, data), path))
         if self.confirm and not tools:
-            raise UsageError("--confirm asks before a tool runs, and there is none", hint="--tool or --tools names one")
+            raise UsageError("--confirm asks before a tool runs, and there is none", hint="add --tool or --tools")
         if (tools or self.search) and "tools" in extra_setup:
             option = "--search" if self.search else "--tool"
             raise UsageError(
@@ -162,7 +170,7 @@ class ToolFlags(Group, panel="What the model may use"):
 class OutputFlags(Group, panel="What it prints"):
     """What is printed, and where."""
 
-    json_lines: Annotated[bool, Option("--json", help="One line of JSON on standard output.")] = False
+    json_lines: Annotated[bool, Option("--json", help="Print a summary as a line of JSON.")] = False
     events: Annotated[
         str | None, Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
     ] = None
@@ -188,15 +196,19 @@ class ManyFlags(Group, panel="Many inputs"):
 
     source: Annotated[
         str | None,
-        Option("--from", metavar="FILE|-", help="More inputs: a path a line; not blank, nor with # first."),
+        Option(
+            "--from",
+            metavar="FILE|-",
+            help="File with more inputs: one path a line; lines that begin with # are skipped.",
+        ),
     ] = None
     jobs: Annotated[int | None, Option(min=1, help="Sessions at once [one after another].")] = None
-    connect_rate: Annotated[float, Option(metavar="RATE", help="Sessions started a second, at the most.")] = 10.0
+    connect_rate: Annotated[float, Option(metavar="RATE", help="Sessions to start per second, at most.")] = 10.0
     resume_from: Annotated[
-        str | None, Option(metavar="FILE.jsonl", help="Leave out what the --json of that run says is done.")
+        str | None, Option(metavar="FILE.jsonl", help="Skip the inputs that succeeded according to this --json output.")
     ] = None
     shard: Annotated[
-        str | None, Option(metavar="I/N|auto", help="Every N-th input, I from 0; auto: as the scheduler says.")
+        str | None, Option(metavar="I/N|auto", help="Every N-th input, I from 0; auto: from the scheduler's variables.")
     ] = None
 
     @property
@@ -206,13 +218,13 @@ class ManyFlags(Group, panel="Many inputs"):
 
     def check(self) -> None:
         if not 0 < self.connect_rate < float("inf"):
-            raise UsageError(f"--connect-rate {self.connect_rate:g}: it is more than 0")
+            raise UsageError(f"--connect-rate must be more than 0, not {self.connect_rate:g}")
 
 
 class DeviceFlags(Group):
     """The speaker of `send`."""
 
-    play: Annotated[bool, Option("--play", help="Play the reply while it arrives, too.")] = False
+    play: Annotated[bool, Option("--play", help="Also play the reply while it arrives.")] = False
     device: Annotated[
         list[str] | None,
         Option(
@@ -223,28 +235,26 @@ class DeviceFlags(Group):
 
     def check(self) -> None:
         if self.device and not self.play:
-            raise UsageError("--device names what --play plays on", hint="add --play")
+            raise UsageError("--device has no effect without --play", hint="add --play")
 
 
 class ChatDeviceFlags(DeviceFlags):
     """The speaker and the microphone of `chat`, which can also be turned on while it lasts."""
 
-    play: Annotated[bool, Option("--play", help="Hear the answers.")] = False
+    play: Annotated[bool, Option("--play", help="Play the answers.")] = False
     mic: Annotated[bool, Option("--mic", help="Speak into the microphone.")] = False
-    list_devices: Annotated[bool, Option("--list-devices", help="Print the speakers and microphones there are.")] = (
-        False
-    )
+    list_devices: Annotated[bool, Option("--list-devices", help="Print the speakers and microphones.")] = False
     half_duplex: Annotated[
         bool | None,
-        Option("--half-duplex/--full-duplex", help="Mute the microphone while it speaks [if it would hear it]."),
+        Option("--half-duplex/--full-duplex", help="Mute the microphone while an answer plays [if it would hear it]."),
     ] = None
     push_to_talk: Annotated[
-        bool, Option("--push-to-talk", help="Speak between two presses of space; else the server listens.")
+        bool, Option("--push-to-talk", help="Speak between two presses of the space bar, without voice detection.")
     ] = False
 
     def check(self) -> None:
         if self.push_to_talk and not self.mic:
-            raise UsageError("--push-to-talk is for --mic")
+            raise UsageError("--push-to-talk needs --mic")
 
 
 class RequestFlags(Group):
@@ -254,7 +264,7 @@ class RequestFlags(Group):
         list[str] | None,
         Argument(
             metavar="[INPUT]...",
-            help="Audio files, folders of them, - for standard input; none: the bundled question.",
+            help="Audio files, folders of audio files, or - for standard input [the bundled question].",
         ),
     ] = None
     text: Annotated[str | None, Option(help="Send a text turn instead of audio.")] = None
@@ -264,16 +274,18 @@ class RequestFlags(Group):
             "--output", "-o", help="The reply: a file, - for standard output, a folder for several [NAME.reply.wav]."
         ),
     ] = None
-    raw_output: Annotated[bool, Option("--raw-output", help="Bare PCM instead of WAV.")] = False
-    image: Annotated[list[str] | None, Option(metavar="PATH", help="Show a picture with it: JPEG, PNG or WebP.")] = None
+    raw_output: Annotated[bool, Option("--raw-output", help="Write raw PCM instead of WAV.")] = False
+    image: Annotated[
+        list[str] | None, Option(metavar="PATH", help="Send a picture with the question: JPEG, PNG or WebP.")
+    ] = None
     raw: Annotated[
-        int | None, Option(metavar="RATE", min=1000, max=384000, help="Input - is bare 16-bit mono PCM at RATE.")
+        int | None, Option(metavar="RATE", min=1000, max=384000, help="Standard input is raw 16-bit mono PCM at RATE.")
     ] = None
 
     def check(self) -> None:
         check_utf8("--text", self.text)
         if self.text is not None and self.inputs:
-            raise UsageError("--text and an INPUT are two questions", hint="send one after the other")
+            raise UsageError("--text cannot be combined with an INPUT", hint="send one after the other")
         if self.text is not None and not self.text.strip():
             raise UsageError("--text is empty")
         if self.raw is not None and self.inputs != ["-"]:
@@ -283,7 +295,7 @@ class RequestFlags(Group):
 def check_stdout(options: "Sequence[str]") -> None:
     """Raises UsageError where more than one of the `options` given writes to standard output."""
     if len(options) > 1:
-        raise UsageError(f"{' and '.join(options)} both want standard output", hint="give one of them a file")
+        raise UsageError(f"{' and '.join(options)} both write to standard output", hint="give one of them a file")
 
 
 def check_utf8(option: str, text: str | None) -> None:

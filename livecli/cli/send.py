@@ -48,7 +48,7 @@ def send(
     many: ManyFlags,
     output: OutputFlags,
     devices: DeviceFlags,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent; connect nowhere.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, without connecting.")] = False,
 ) -> None:
     """Stream audio to the Live API and save the spoken reply.
 
@@ -110,17 +110,19 @@ def send(
 
 def _check_several(request: RequestFlags) -> None:
     if request.text is not None:
-        raise UsageError("--text is one question", hint="--jobs and its like are for INPUTs")
+        raise UsageError("--text cannot be combined with --from, --jobs, --shard or --resume-from")
     if request.raw is not None:
         raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
     if request.output == "-":
-        raise UsageError("several replies do not go into one stream", hint="-o names a folder for several inputs")
+        raise UsageError(
+            "several replies cannot be written to standard output", hint="-o names a folder for several inputs"
+        )
 
 
 def _check_at_once(tools: ToolFlags, devices: DeviceFlags) -> None:
     for option, is_given in (("--confirm", tools.confirm), ("--play", devices.play)):
         if is_given:
-            raise UsageError(f"{option} is for one session at a time", hint="leave out --jobs")
+            raise UsageError(f"{option} works with one session at a time", hint="leave out --jobs")
 
 
 async def _ask_all(

@@ -19,7 +19,7 @@ class ListenFlags(Group):
     host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1"
     port: Annotated[
         int | None,
-        Option(min=0, max=65_535, help=f"Port in the clear; 0 is a free one [default: {PORT}; 0 with a COMMAND]."),
+        Option(min=0, max=65_535, help=f"Port without TLS; 0 is a free one [default: {PORT}; 0 with a COMMAND]."),
     ] = None
     tls_port: Annotated[
         int | None, Option(min=0, max=65_535, help=f"Port for TLS [default: {TLS_PORT}; 0 with a COMMAND].")
@@ -34,35 +34,33 @@ class ListenFlags(Group):
 class EmulatorFlags(Group):
     """How the emulator behaves."""
 
-    require_key: Annotated[str | None, Option(metavar="KEY", help="Refuse whoever shows another API key, or none.")] = (
-        None
-    )
+    require_key: Annotated[str | None, Option(metavar="KEY", help="Refuse clients without this API key.")] = None
     require_token: Annotated[
-        str | None, Option(metavar="TOKEN", help="Refuse whoever shows another bearer or ephemeral token, or none.")
+        str | None, Option(metavar="TOKEN", help="Refuse clients without this bearer or ephemeral token.")
     ] = None
     script: Annotated[
         str | None, Option(metavar="FILE.toml", help="What the model says, turn by turn, instead of an echo.")
     ] = None
-    replay: Annotated[str | None, Option(metavar="FILE", help="Say a recorded session again, byte for byte.")] = None
-    speed: Annotated[float, Option(min=0, help="Times a recording's own pace; 0: at once.")] = 1.0
-    realtime: Annotated[bool, Option("--realtime", help="Let a reply take as long as its sound.")] = False
+    replay: Annotated[str | None, Option(metavar="FILE", help="Replay a recorded session, byte for byte.")] = None
+    speed: Annotated[float, Option(min=0, help="Speed of --replay as a multiple of the recording's; 0: at once.")] = 1.0
+    realtime: Annotated[bool, Option("--realtime", help="Send a reply at the speed at which it is spoken.")] = False
     connection_seconds: Annotated[
-        float, Option(min=0, help="End each connection after so long, as Google does; 0: never.")
+        float, Option(min=0, help="End each connection after this time, as Google does; 0: never.")
     ] = 600.0
-    goaway_seconds: Annotated[float, Option(min=0, help="Say goAway so long before that.")] = 60.0
+    goaway_seconds: Annotated[float, Option(min=0, help="Send goAway this long before that.")] = 60.0
     session_seconds: Annotated[
-        float | None, Option(min=0, help="End each session without compression after so long [never].")
+        float | None, Option(min=0, help="End each session without compression after this time [never].")
     ] = None
     model_table: Annotated[
-        str | None, Option(metavar="FILE.toml", help="Models beside the known ones, or in their place.")
+        str | None, Option(metavar="FILE.toml", help="Models to add, or to replace known ones with.")
     ] = None
-    fault: Annotated[
-        list[str] | None, Option(metavar="WHAT@WHEN", help="Go wrong on purpose; repeatable, see below.")
-    ] = None
+    fault: Annotated[list[str] | None, Option(metavar="WHAT@WHEN", help="Inject a fault; repeatable, see below.")] = (
+        None
+    )
 
     def check(self) -> None:
         if self.script is not None and self.replay is not None:
-            raise UsageError("--script and --replay both say what the model says", hint="give one of them")
+            raise UsageError("--script cannot be combined with --replay")
 
     def options(self) -> "EmulatorOptions":
         """The same values, for the emulator. Raises FileError and UsageError as `serve_files` does."""

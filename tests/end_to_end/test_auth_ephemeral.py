@@ -166,7 +166,7 @@ def test_never_a_proxy_for_loopback_and_one_for_the_rest(
     google.replies[f"{url}{PATH}"] = MADE
     ran = livecli("auth", "token", "--ephemeral", "--base-url", url)
     assert ran.status == 0, ran.err
-    assert "in the clear" in ran.err
+    assert "unencrypted" in ran.err
     assert google.asked[-1].path == f"{url}{PATH}"
 
 

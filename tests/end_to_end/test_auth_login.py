@@ -84,7 +84,7 @@ def test_a_good_key_is_checked_kept_and_used(
         piped(KEY)
         ran = livecli("auth", "login", "--base-url", emulator.url, *platform)
         assert ran.status == 0, ran.err
-        assert "127.0.0.1 takes the key: connected in" in ran.err
+        assert "127.0.0.1 accepts the key: connected in" in ran.err
         monkeypatch.delenv("GOOGLE_CLOUD_PROJECT")
         sent = livecli("send", "--text", "hello", "--base-url", emulator.url, "-o", "r.wav", *platform)
         assert sent.status == 0, sent.err
@@ -134,7 +134,7 @@ def test_what_comes_before_the_stored_key_is_said(
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "AIza-other")
     piped(KEY)
-    assert "note: GEMINI_API_KEY comes before it" in livecli("auth", "login", "--no-check").err
+    assert "note: GEMINI_API_KEY takes precedence" in livecli("auth", "login", "--no-check").err
 
 
 def test_a_folder_that_cannot_be_made(livecli: Livecli, piped: Callable[[str], None]) -> None:
@@ -155,7 +155,7 @@ def test_logout_forgets_and_says_when_there_was_nothing(
     assert kept() is None
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     again = livecli("auth", "logout")
-    assert (again.status, again.err) == (0, "there was no stored key\nnote: GOOGLE_API_KEY is set, and still used\n")
+    assert (again.status, again.err) == (0, "there was no stored key\nnote: GOOGLE_API_KEY is set, and is still used\n")
 
 
 def test_without_a_keyring_nothing_is_asked(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -290,7 +290,7 @@ def test_a_named_file_hides_what_gcloud_made(
 ) -> None:
     gcloud("exit 0")
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/key.json")
-    assert "GOOGLE_APPLICATION_CREDENTIALS is set, and comes before" in livecli("auth", "login", "--adc").err
+    assert "GOOGLE_APPLICATION_CREDENTIALS is set, and takes precedence" in livecli("auth", "login", "--adc").err
 
 
 def test_without_gcloud_it_says_how_to_get_it(livecli: Livecli, gcloud: Callable[[str], None]) -> None:

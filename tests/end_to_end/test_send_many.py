@@ -89,7 +89,7 @@ def test_a_low_limit_of_open_files_is_raised_to_what_so_many_sessions_need(input
     assert (enough.returncode, short.returncode) == (0, 0), enough.stderr + short.stderr
     assert (enough.stdout.split()[-1], short.stdout.split()[-1]) == ("88", "87")
     assert "ulimit" not in enough.stderr
-    warning = "88 files may have to be open at once, and the system allows 87 (ulimit -n): fewer --jobs"
+    warning = "up to 88 files may be open at once, but the system allows 87 (ulimit -n): use fewer --jobs"
     assert short.stderr.count(warning) == 1
 
 
@@ -292,7 +292,7 @@ def test_what_failed_before_is_asked_again(livecli, inputs, tmp_path):
         (["--jobs", "0"], "--jobs"),
         (["--connect-rate", "0"], "--connect-rate"),
         (["--connect-rate", "nan"], "--connect-rate"),
-        (["--jobs", "2", "-o", "-"], "one stream"),
+        (["--jobs", "2", "-o", "-"], "standard output"),
         (["--jobs", "2", "--play"], "--play"),
         (["--jobs", "2", "--tool", "f=true", "--confirm"], "--confirm"),
     ],

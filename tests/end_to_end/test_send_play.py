@@ -73,7 +73,7 @@ def test_an_unknown_device_is_refused_with_what_there_is(livecli, sound_server, 
 
 def test_a_device_without_play_is_refused(livecli):
     ran = livecli("send", "--local", "--device", "x")
-    assert (ran.status, ran.err) == (2, "error: --device names what --play plays on\nhint: add --play\n")
+    assert (ran.status, ran.err) == (2, "error: --device has no effect without --play\nhint: add --play\n")
 
 
 def test_without_a_sound_system_nothing_is_connected(livecli, speech, monkeypatch):

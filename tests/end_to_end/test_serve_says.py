@@ -289,7 +289,7 @@ def test_a_session_ends(spawn, tmp_path):
         (["--fault", "explode@setup"], "--fault: 'explode' is no fault; there are close, drop, "),
         (["--fault", "drop@setup", "--fault", "drop"], "--fault: 'drop' is not WHAT@WHEN, as in drop@audio:100"),
         (["--fault", f"close=1011:{'x' * 124}@setup"], "more than 123 bytes"),
-        (["--script", "a.toml", "--replay", "b.log"], "--script and --replay"),
+        (["--script", "a.toml", "--replay", "b.log"], "--script cannot be combined with --replay"),
         (["--speed", "nan"], "--speed is not a number"),
         (["--session-seconds", "nan"], "--session-seconds is not a number"),
         (["--connection-seconds", "-1"], "--connection-seconds"),
