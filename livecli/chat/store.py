@@ -16,15 +16,12 @@ from urllib.parse import urlsplit
 from ..errors import FileError
 from ..process.folders import state_folder
 from ..protocol.endpoint import Endpoint
-from ..protocol.models import Platform
 from ..report.reporter import Reporter
 from .transcript import Transcript, TranscriptEntry
 
 NAME = "conversation.json"
 SCHEMA = "livecli/conversation@1"
 MOST_BYTES = 16 * 1024 * 1024
-HANDLE_SECONDS = {Platform.DEVELOPER: 2 * 3600.0, Platform.VERTEX: 24 * 3600.0}
-"""How long a handle is tried. Google says of Vertex AI both 24 hours and some ten minutes: refused, it costs little."""
 
 
 class ChatStore:
@@ -54,7 +51,7 @@ class ChatStore:
         """The handle to go on with, once, if it may be good for this session."""
         kept, self._kept = self._kept, {}
         handle = kept.get("handle")
-        if handle is None or time.time() - kept["at"] > HANDLE_SECONDS[endpoint.platform]:
+        if handle is None or time.time() - kept["at"] > endpoint.platform.facts.handle_seconds:
             return None
         if kept.get("endpoint") == _identity(endpoint):
             return str(handle)

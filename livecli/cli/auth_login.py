@@ -109,7 +109,7 @@ async def _check(wanted: Target, credential: Credential, timeouts: Timeouts) -> 
     from ..protocol.models import Platform
 
     platform = wanted.platform or Platform.DEVELOPER
-    endpoint = build(wanted, os.environ, platform, express=platform is Platform.VERTEX)
+    endpoint = build(wanted, os.environ, platform, express=platform.facts.needs_project)
     if endpoint.is_cleartext and not endpoint.is_loopback:
         say(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")
     found = await probe(endpoint, credential, timeouts)

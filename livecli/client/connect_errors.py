@@ -17,7 +17,6 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
 from ..protocol.endpoint import Endpoint
 from ..protocol.http_errors import message_in
-from ..protocol.platform import Platform
 
 STATUSES: dict[int, tuple[type[LivecliError], str]] = {
     401: (AuthError, "the credential was refused: `livecli auth status` says which one is used"),
@@ -134,7 +133,7 @@ def _malformed(endpoint: Endpoint) -> ConnectError | None:
 def refused_upgrade(status: int, body: bytes, endpoint: Endpoint) -> LivecliError:
     """The error for a server that answered the upgrade with `status` instead of 101."""
     error, hint = STATUSES.get(status, (ConnectError, _other_hint(status)))
-    if status == 404 and endpoint.platform is Platform.VERTEX and endpoint.location == "global":
+    if status == 404 and endpoint.location == "global":
         hint = "location global serves no Live model that is known: try --location us-central1"
     said = message_in(body)
     phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"

@@ -99,8 +99,8 @@ def _decide(wanted: Target, environ: Environment) -> tuple[Decision, MetadataSer
             environ,
             platform,
             own_project=credential.project,
-            express=platform is Platform.VERTEX and credential.kind is CredentialKind.KEY,
-            constrained=platform is Platform.DEVELOPER and credential.is_ephemeral,
+            express=platform.facts.needs_project and credential.kind is CredentialKind.KEY,
+            constrained=platform.facts.takes_ephemeral_tokens and credential.is_ephemeral,
         )
     except LivecliError as caught:
         error = caught

@@ -18,7 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
-from ..protocol.endpoint import DEVELOPER_HOST, Environment, Target, base_url, checked, is_loopback
+from ..protocol.endpoint import Environment, Target, base_url, checked, is_loopback
 from ..protocol.models import Platform
 from . import stored_key
 from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, CredentialKind, api_key
@@ -64,7 +64,7 @@ def mint_url(wanted: Target, environ: Environment) -> str:
 
     GOOGLE_GENAI_API_VERSION is about sessions, and its usual values make no tokens.
     """
-    base = base_url(wanted, environ, Platform.DEVELOPER) or urlsplit(f"wss://{DEVELOPER_HOST}")
+    base = base_url(wanted, environ, Platform.DEVELOPER) or urlsplit(f"wss://{Platform.DEVELOPER.facts.host}")
     version = checked("version of the API", wanted.api_version or VERSION)
     prefix = base.path.partition("/ws/google.")[0].rstrip("/")  # a base URL may have the service's full path
     return f"{'http' if base.scheme == 'ws' else 'https'}://{base.netloc}{prefix}/{version}/auth_tokens"

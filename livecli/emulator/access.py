@@ -25,13 +25,6 @@ from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
 from ..protocol.models import Platform
 
-# The paths that the service answers on, and what each asks for. Pure.
-VERSION = r"(v\d+(?:(?:alpha|beta)\d*)?)"
-SERVICE_PATHS = {
-    Platform.VERTEX: rf"/ws/google\.cloud\.aiplatform\.{VERSION}\.LlmBidiService/BidiGenerateContent",
-    Platform.DEVELOPER: rf"/ws/google\.ai\.generativelanguage\.{VERSION}\.GenerativeService"
-    r"\.BidiGenerateContent(?:Constrained)?",  # Constrained: with an ephemeral token
-}
 VERBATIM_PATH = "/"
 """Where the Python SDK connects on Vertex if no project is given in code: its base URL is then the whole address."""
 
@@ -49,8 +42,8 @@ class Service:
 def service_at(path: str) -> Service | None:
     """The service that this path names, if any. SDKs double the slash, and put keys into the query."""
     plain = re.sub(r"/{2,}", "/", path.partition("?")[0])
-    for platform, pattern in SERVICE_PATHS.items():
-        if found := re.fullmatch(pattern, plain):
+    for platform in Platform:
+        if found := re.fullmatch(f"/ws/{platform.facts.path_pattern}", plain):
             return Service(platform, found[1])
     return Service(Platform.VERTEX, "v1beta1") if plain == VERBATIM_PATH else None
 

@@ -20,7 +20,6 @@ from websockets.http11 import Request, Response
 
 from ..errors import ConnectError
 from ..media import resample
-from ..protocol.models import Platform
 from . import access
 from .access import asks_for_health, service_at
 from .core.handles import HandleStore
@@ -164,7 +163,7 @@ class _Doors:
         if service is None:
             return connection.respond(404, "Not found: the Live API is at /ws/google.…, on either platform's path.\n")
         objection = self._objection_to(request)
-        if objection is None or service.platform is Platform.DEVELOPER:
+        if objection is None or not service.platform.facts.refuses_upgrade:
             return None
         refusal = access.UPGRADE_REFUSALS[objection]
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
@@ -185,7 +184,7 @@ class _Doors:
         path, headers = socket.request.path, list(socket.request.headers.raw_items())
         service = service_at(path)
         assert service is not None, "other paths are answered with 404"
-        token = self._mint.token_in(path, headers) if service.platform is Platform.DEVELOPER else None
+        token = self._mint.token_in(path, headers) if service.platform.facts.takes_ephemeral_tokens else None
         objection = None if token else self._objection_to(socket.request)
         unwelcome = access.session_refusal(objection) if objection else None
 

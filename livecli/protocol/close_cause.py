@@ -55,7 +55,7 @@ class CloseContext:
     @property
     def in_global(self) -> bool:
         """Whether it was at location `global` of Vertex AI."""
-        return self.platform is Platform.VERTEX and self.location == "global"
+        return self.platform.facts.needs_project and self.location == "global"
 
     @property
     def resumes(self) -> bool:

@@ -5,23 +5,11 @@ The emulator refuses with these texts. What they mean for whoever receives one i
 
 from __future__ import annotations
 
-from .platform import Platform
-
 INVALID_ARGUMENT = "Request contains an invalid argument."
 PRECONDITION_FAILED = "Precondition check failed."
 NOT_NATIVE_AUDIO = "Cannot extract voices from a non-audio request."
 INVALID_RESOURCE = "Invalid resource field value in the request."
 MODEL_RETIRED = "{model} is not supported in the live api."
-MODEL_UNKNOWN = {
-    Platform.DEVELOPER: (
-        "{model} is not found for API version {version}, or is not supported for bidiGenerateContent. "
-        "Call ListModels to see the list of available models and their supported methods."
-    ),
-    Platform.VERTEX: (
-        "Publisher Model `{model}` was not found or your project does not have access to it. "
-        "Please ensure you are using a valid model version."
-    ),
-}
 KEY_MISSING = "API Key not found. Please pass a valid API key."
 KEY_INVALID = "API key not valid. Please pass a valid API key."
 UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.'

@@ -23,32 +23,14 @@ LOCAL_PROJECT = "local"
 LOCAL_BASE_URL = "ws://127.0.0.1:0"
 """The embedded emulator before it has a port: what can be shown of `--local` without starting it."""
 
-SERVICE_PATHS = {
-    Platform.VERTEX: "/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
-    # A dot before the method here, not a slash.
-    Platform.DEVELOPER: "/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
-}
 CONSTRAINED = "Constrained"
 """What the Developer API's method is called when an ephemeral token opens it."""
-DEVELOPER_HOST = "generativelanguage.googleapis.com"
 HOSTS = {
-    # `global` is the bare host: `global-aiplatform.googleapis.com` answers a generic 404.
-    "global": "aiplatform.googleapis.com",
     "us": "aiplatform.us.rep.googleapis.com",
     "eu": "aiplatform.eu.rep.googleapis.com",
 }
-VERSIONS = {Platform.VERTEX: "v1", Platform.DEVELOPER: "v1beta"}
-BETA_VERSIONS = {Platform.VERTEX: "v1beta1", Platform.DEVELOPER: "v1beta"}
-BASE_URL_VARIABLES = {Platform.VERTEX: "GOOGLE_VERTEX_BASE_URL", Platform.DEVELOPER: "GOOGLE_GEMINI_BASE_URL"}
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
-# Compiled when one is needed: all of them are half a millisecond of every start.
-_FULL_PATHS = {
-    Platform.VERTEX: r"google\.cloud\.aiplatform\.[^./]+\.LlmBidiService/BidiGenerateContent/?$",
-    Platform.DEVELOPER: (
-        r"google\.ai\.generativelanguage\.[^./]+\.GenerativeService[./]BidiGenerateContent(Constrained)?/?$"
-    ),
-}
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._:@-]*"
 _SPELLINGS = {  # What a word may look like, so that none can bend a URL or a resource name.
     "project": _SEGMENT,
@@ -110,8 +92,8 @@ def choose_platform(
     for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"):
         if said := value(environ, name):
             return Platform.VERTEX if said.lower() in ("true", "1") else Platform.DEVELOPER, f"{name}={said[:20]}"
-    for platform, pattern in _FULL_PATHS.items():
-        if re.search(pattern, wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
+    for platform in Platform:
+        if _names_service(platform, wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
             return platform, "the base URL names its service"
     if wanted.project or _part_of_resource("project", wanted, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
         return Platform.VERTEX, "a project is named"
@@ -126,7 +108,7 @@ def base_url(wanted: Target, environ: Environment, platform: Platform) -> SplitR
     """The URL that stands in for Google's, checked, with its scheme made ws or wss; None where none is named."""
     named = [("--base-url", wanted.base_url or (LOCAL_BASE_URL if wanted.local else None))]
     if not wanted.local:
-        variables = ("LIVECLI_BASE_URL", BASE_URL_VARIABLES[platform])
+        variables = ("LIVECLI_BASE_URL", platform.facts.base_url_variable)
         named += [(variable, value(environ, variable)) for variable in variables]
     return next((_parse(text, where) for where, text in named if text), None)
 
@@ -157,13 +139,12 @@ def build(
     """
     base = base_url(wanted, environ, platform)
     project = location = None
-    if platform is Platform.VERTEX and not express:
+    if platform.facts.needs_project and not express:
         project = _project(wanted, environ, own_project, local=base is not None and is_loopback(base.hostname))
         location = _location(wanted, environ)
     model = checked("model", wanted.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
-    host = HOSTS.get(location or "global", f"{location}-aiplatform.googleapis.com")
-    origin = base or urlsplit(f"wss://{DEVELOPER_HOST if platform is Platform.DEVELOPER else host}")
-    path = SERVICE_PATHS[platform].format(version=_version(wanted, environ, platform))
+    origin = base or urlsplit(f"wss://{_host(platform, location)}")
+    path = platform.facts.service_path.format(version=_version(wanted, environ, platform))
     return Endpoint(
         platform=platform,
         url=_url(origin, path + CONSTRAINED * constrained),
@@ -210,15 +191,26 @@ def _part_of_resource(part: str, wanted: Target, environ: Environment) -> str | 
 
 
 def _version(wanted: Target, environ: Environment, platform: Platform) -> str:
-    named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or VERSIONS[platform]
-    return BETA_VERSIONS[platform] if named == "beta" else checked("version of the API", named)
+    named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or platform.facts.default_version
+    return platform.facts.beta_version if named == "beta" else checked("version of the API", named)
 
 
 def _resource(model: str, platform: Platform, project: str | None, location: str | None) -> str:
-    if platform is Platform.DEVELOPER:
+    if not platform.facts.needs_project:
         return f"models/{model}"
     parent = f"projects/{project}/locations/{location}/" if project else ""
     return f"{parent}publishers/google/models/{model}"
+
+
+def _host(platform: Platform, location: str | None) -> str:
+    if location in (None, "global"):
+        return platform.facts.host
+    return HOSTS.get(location, f"{location}-{platform.facts.host}")
+
+
+def _names_service(platform: Platform, url: str) -> bool:
+    """Whether a URL ends in the platform's full service path."""
+    return re.search(rf"{platform.facts.path_pattern}/?$", url) is not None
 
 
 def _parse(text: str, where: str) -> SplitResult:
@@ -244,6 +236,6 @@ def _parse(text: str, where: str) -> SplitResult:
 
 def _url(base: SplitResult, service_path: str) -> str:
     """A base that ends in a full service path is used as it is; any other path is a prefix."""
-    full = any(re.search(pattern, base.path) for pattern in _FULL_PATHS.values())
+    full = any(_names_service(platform, base.path) for platform in Platform)
     path = base.path if full else base.path.rstrip("/") + service_path
     return f"{base.scheme}://{base.netloc}{path}"

@@ -348,7 +348,7 @@ class ServerMessage(ServerStruct):
     server_content: ServerContent | None = None
     tool_call: ToolCall | None = None
     tool_call_cancellation: ToolCallCancellation | None = None
-    usage_metadata: Json | None = None  # spelled by platform: codec.USAGE_SPELLING
+    usage_metadata: Json | None = None  # Vertex AI spells two of its keys differently: platform.usage_names
     go_away: GoAway | None = None
     session_resumption_update: SessionResumptionUpdate | None = None
     voice_activity: VoiceActivity | None = None

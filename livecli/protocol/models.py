@@ -207,7 +207,8 @@ def _value(name: str, field: str, value: Any) -> Any:
 
 def _converted(field: str, value: Any) -> Any:
     if field == "platforms":
-        return frozenset(map(Platform, _texts(value)))
+        # mypy takes the look-up of a member for the call of its constructor.
+        return frozenset(Platform(text) for text in _texts(value))  # type: ignore[call-arg]
     if field == "thinking_levels":
         return frozenset(text.upper() for text in _texts(value))
     if field == "calling":

@@ -1,15 +1,185 @@
-"""Who serves the API. Apart from `models`, whose table a run looks at only when something about its model is wrong."""
+"""The two platforms that serve the Live API, each a record of facts.
+
+A third platform is one more member with its facts, an order of credentials (`credentials.decision`), and rows in the
+table of models. What the service calls things is recorded where no other source is named.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+
+DEFAULT_MODEL = "gemini-3.8-live"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformFacts:
+    """How one platform differs from the other."""
+
+    name: str
+    """As error messages and hints name it."""
+
+    # --- where it is ---
+
+    service_path: str
+    """URL path of the WebSocket, with the API's version as `{version}` (documented)."""
+    path_pattern: str
+    """Regular expression of that path with any version, without the leading `/ws/`."""
+    default_version: str
+    """API version where none is named."""
+    beta_version: str
+    """API version that the word `beta` stands for."""
+    base_url_variable: str
+    """Environment variable with a URL that replaces Google's (the official SDKs')."""
+    host: str
+    """Google's host; of a platform with locations, that of the location `global`."""
+    resource_pattern: str
+    """Regular expression of `setup.model`; its group is the model's id."""
+    needs_project: bool
+    """Whether a model is named within a project and a location, unless an API key stands in for both."""
+    takes_ephemeral_tokens: bool
+    """Whether short-lived tokens are minted here, and open a session."""
+
+    # --- how a session is refused and resumed ---
+
+    refuses_upgrade: bool
+    """Whether a bad credential is answered with an HTTP status, and not with a close after the upgrade."""
+    names_retired_models: bool
+    """Whether a retired model is refused as such, and not as an unknown one."""
+    model_unknown: str
+    """Reason of the close that refuses an unknown `{model}` in API `{version}`."""
+    confirms_messages: bool
+    """Whether handles say which of the client's messages they include (`sessionResumption.transparent`)."""
+    handle_seconds: float
+    """How long a handle resumes a session after its last connection (documented)."""
+
+    # --- how messages are written ---
+
+    model_role: str
+    """`modelTurn.role`, empty where it is left out."""
+    names_default_rate: bool
+    """Whether the mime type of audio at 24 kHz names its rate."""
+    sends_session_id: bool
+    """Whether `setupComplete` has a `sessionId`."""
+    usage_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """Names of `usageMetadata` that differ from the Developer API's, by the latter."""
+    marks_transcripts: bool
+    """Whether an output transcript begins with an empty one and ends with `finished`."""
+
+    # --- how functions are called ---
+
+    call_ids_are_uuids: bool
+    """Whether a call's id is a UUID, and not `function-call-` with digits."""
+    matches_calls_by_name: bool
+    """Whether a response without an id answers the oldest call of that name."""
+    answers_unknown_ids: bool
+    """Whether the model speaks of a response with an id that it did not ask for."""
+    generates_before_call_ends: bool
+    """Whether `generationComplete` comes before a turn ends for its calls, and not when it does."""
+
+    # --- which setups it refuses ---
+
+    must_stay_proactive: bool
+    """Whether a model that is always proactive refuses `proactiveAudio: false`."""
+    covers_all_video: bool
+    """Whether `TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO` is taken."""
+    takes_vad_signal: bool
+    """Whether `explicitVadSignal` is known to be taken."""
 
 
 class Platform(StrEnum):
-    """Vertex AI (since renamed Gemini Enterprise Agent Platform) or the Gemini Developer API."""
+    """Vertex AI (since renamed Gemini Enterprise Agent Platform) or the Gemini Developer API. `facts` are its record.
 
-    VERTEX = "vertex"
-    DEVELOPER = "developer"
+    Its text is the name that options, JSON and logs use.
+    """
 
+    facts: PlatformFacts
 
-DEFAULT_MODEL = "gemini-3.8-live"
+    def __new__(cls, value: str, facts: PlatformFacts) -> Platform:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.facts = facts
+        return member
+
+    VERTEX = (
+        "vertex",
+        PlatformFacts(
+            name="Vertex AI",
+            service_path="/ws/google.cloud.aiplatform.{version}.LlmBidiService/BidiGenerateContent",
+            path_pattern=r"google\.cloud\.aiplatform\.(v\d+(?:(?:alpha|beta)\d*)?)\.LlmBidiService/BidiGenerateContent",
+            default_version="v1",
+            beta_version="v1beta1",
+            base_url_variable="GOOGLE_VERTEX_BASE_URL",
+            # `global-aiplatform.googleapis.com` answers a generic 404.
+            host="aiplatform.googleapis.com",
+            # An express key sends the resource without a project.
+            resource_pattern=r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/([^/]+)",
+            needs_project=True,
+            takes_ephemeral_tokens=False,
+            refuses_upgrade=True,
+            names_retired_models=True,
+            model_unknown=(
+                "Publisher Model `{model}` was not found or your project does not have access to it. "
+                "Please ensure you are using a valid model version."
+            ),
+            confirms_messages=True,
+            handle_seconds=24 * 3600.0,
+            model_role="model",
+            names_default_rate=False,
+            sends_session_id=True,
+            usage_names=MappingProxyType(
+                {
+                    "responseTokenCount": "candidatesTokenCount",
+                    "responseTokensDetails": "candidatesTokensDetails",
+                }
+            ),
+            marks_transcripts=True,
+            call_ids_are_uuids=True,
+            matches_calls_by_name=True,
+            answers_unknown_ids=True,
+            generates_before_call_ends=True,
+            must_stay_proactive=False,
+            covers_all_video=False,
+            takes_vad_signal=True,
+        ),
+    )
+    DEVELOPER = (
+        "developer",
+        PlatformFacts(
+            name="the Developer API",
+            # A dot stands before the method here, not a slash.
+            service_path="/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
+            path_pattern=(
+                r"google\.ai\.generativelanguage\.(v\d+(?:(?:alpha|beta)\d*)?)\."
+                r"GenerativeService\.BidiGenerateContent(?:Constrained)?"
+            ),
+            default_version="v1beta",
+            beta_version="v1beta",
+            base_url_variable="GOOGLE_GEMINI_BASE_URL",
+            host="generativelanguage.googleapis.com",
+            resource_pattern=r"models/([^/]+)",
+            needs_project=False,
+            takes_ephemeral_tokens=True,
+            refuses_upgrade=False,
+            names_retired_models=False,
+            model_unknown=(
+                "{model} is not found for API version {version}, or is not supported for bidiGenerateContent. "
+                "Call ListModels to see the list of available models and their supported methods."
+            ),
+            confirms_messages=False,
+            handle_seconds=2 * 3600.0,
+            model_role="",
+            names_default_rate=True,
+            sends_session_id=False,
+            marks_transcripts=False,
+            call_ids_are_uuids=False,
+            matches_calls_by_name=False,
+            answers_unknown_ids=False,
+            generates_before_call_ends=False,
+            must_stay_proactive=True,
+            covers_all_video=True,
+            takes_vad_signal=False,
+        ),
+    )

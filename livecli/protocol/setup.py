@@ -74,9 +74,8 @@ def setup(endpoint: Endpoint, wanted: SetupOptions) -> events.Setup:
 def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
     """Vertex AI says which messages a handle includes, if asked; the Developer API refuses to be asked."""
     from . import messages
-    from .platform import Platform
 
-    return messages.SessionResumptionConfig(transparent=endpoint.platform is Platform.VERTEX or None)
+    return messages.SessionResumptionConfig(transparent=endpoint.platform.facts.confirms_messages or None)
 
 
 def _realtime(wanted: SetupOptions) -> messages.RealtimeInputConfig | None:

@@ -93,14 +93,14 @@ def _proactivity(setup: Setup, model: Model, platform: Platform) -> bool:
     if config is None:
         return False
     if model.proactivity is Proactivity.ALWAYS:
-        return platform is Platform.DEVELOPER and config.proactive_audio is False
+        return platform.facts.must_stay_proactive and config.proactive_audio is False
     return model.proactivity is Proactivity.NONE and bool(config.proactive_audio or config.proactive_video)
 
 
 def _coverage(setup: Setup, model: Model, platform: Platform) -> bool:
     config = setup.realtime_input_config
     all_video = config is not None and config.turn_coverage == "TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"
-    return platform is Platform.VERTEX and all_video
+    return all_video and not platform.facts.covers_all_video
 
 
 def _code_tools(setup: Setup, model: Model, platform: Platform) -> bool:
@@ -144,7 +144,7 @@ SUSPECTS: tuple[SetupRule, ...] = (
     SetupRule(
         "explicitVadSignal",
         "the Developer API is not known to take explicitVadSignal",
-        lambda setup, model, platform: platform is Platform.DEVELOPER and setup.explicit_vad_signal is not None,
+        lambda setup, model, platform: setup.explicit_vad_signal is not None and not platform.facts.takes_vad_signal,
         certain=False,
     ),
     SetupRule(

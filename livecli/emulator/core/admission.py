@@ -11,12 +11,6 @@ from ...protocol.messages import GenerationConfig, Setup, Tool
 from ...protocol.models import MODELS, Model, Platform
 from ...protocol.setup_rules import is_refused
 
-RESOURCE_NAME = {
-    Platform.DEVELOPER: r"models/([^/]+)",
-    Platform.VERTEX: r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/([^/]+)",
-}
-"""How each platform spells a model; Vertex without a project is what an express key sends."""
-
 
 def admit(setup: Setup, platform: Platform, version: str, models: Mapping[str, Model] = MODELS) -> Model:
     """The model that this setup asks for. Raises Refusal where the service would close the session."""
@@ -24,7 +18,7 @@ def admit(setup: Setup, platform: Platform, version: str, models: Mapping[str, M
     if not speaks(setup) and not model.text_out:
         raise Refusal(1007, close_reasons.NOT_NATIVE_AUDIO)
     resumption = setup.session_resumption
-    if platform is Platform.DEVELOPER and resumption is not None and resumption.transparent:
+    if resumption is not None and resumption.transparent and not platform.facts.confirms_messages:
         at = " at 'setup.session_resumption'"
         raise Refusal(1007, close_reasons.UNKNOWN_FIELD.format(name="transparent", at=at))
     if is_refused(setup, model, platform):
@@ -53,21 +47,21 @@ def speaks(setup: Setup) -> bool:
 
 
 def _named(setup: Setup, platform: Platform, version: str, models: Mapping[str, Model]) -> Model:
-    named = re.fullmatch(RESOURCE_NAME[platform], setup.model)
+    named = re.fullmatch(platform.facts.resource_pattern, setup.model)
     if not named:
         raise Refusal(1007, close_reasons.INVALID_RESOURCE)
     model = models.get(named[1])
     if model is None or platform not in model.platforms:
         raise _unknown(setup.model, platform, version)
     if model.retired:
-        if platform is Platform.VERTEX:
+        if platform.facts.names_retired_models:
             raise Refusal(1007, close_reasons.MODEL_RETIRED.format(model=model.name))
         raise _unknown(setup.model, platform, version)
     return model
 
 
 def _unknown(resource: str, platform: Platform, version: str) -> Refusal:
-    return Refusal(1008, close_reasons.MODEL_UNKNOWN[platform].format(model=resource, version=version))
+    return Refusal(1008, platform.facts.model_unknown.format(model=resource, version=version))
 
 
 def _generation(setup: Setup) -> GenerationConfig:

@@ -86,7 +86,7 @@ class FunctionCalls:
     def _id(self) -> str:
         """As recorded: a UUID on Vertex, digits on the Developer API."""
         made = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.session_id}/{self.calls_made}")
-        if self.platform is Platform.VERTEX:
+        if self.platform.facts.call_ids_are_uuids:
             return str(uuid.UUID(int=made.int, version=4))
         return f"function-call-{made.int % 10**19}"
 
@@ -115,12 +115,12 @@ class FunctionCalls:
 
     def _speaks_of(self, unasked: FunctionResponse) -> bool:
         cancelled = unasked.id in self.cancelled
-        return self.platform is Platform.VERTEX and unasked.scheduling != "SILENT" and not cancelled
+        return self.platform.facts.answers_unknown_ids and unasked.scheduling != "SILENT" and not cancelled
 
     def _answered_id(self, response: FunctionResponse) -> str | None:
         if response.id in self.pending:
             return response.id
-        if not response.id and self.platform is Platform.VERTEX:  # where it is optional
+        if not response.id and self.platform.facts.matches_calls_by_name:
             return next((id for id, (name, _) in self.pending.items() if name == response.name), None)
         return None
 

@@ -10,9 +10,8 @@ import copy
 import dataclasses
 import secrets
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
@@ -24,10 +23,6 @@ from .inbox import Inbox
 from .response import Message
 from .speech import SpeechInput
 from .token_count import TokenCount
-
-EXPIRY_SECONDS: Mapping[Platform, float] = MappingProxyType(
-    {Platform.DEVELOPER: 2 * 3600.0, Platform.VERTEX: 24 * 3600.0}
-)
 
 MESSAGES_PER_HANDLE, SECONDS_PER_HANDLE = 64, 0.25
 """With `transparent` and while the client speaks on: as soon as it said so much, or has spoken so long."""
@@ -112,7 +107,7 @@ class HandleStore:
         *,
         new_handle: Callable[[], str] = lambda: secrets.token_urlsafe(48),
     ) -> None:
-        self._expiry_seconds = EXPIRY_SECONDS if expiry_seconds is None else dict.fromkeys(Platform, expiry_seconds)
+        self._expiry_seconds = expiry_seconds
         self._new_handle = new_handle
         self._kept: dict[str, _Kept] = {}  # the oldest first
         self._held_characters = 0
@@ -163,7 +158,10 @@ class HandleStore:
 
     def _has_expired(self, kept: _Kept, now: float) -> bool:
         ended_at = kept.session.ended_at
-        return ended_at is not None and now - ended_at > self._expiry_seconds[kept.platform]
+        if ended_at is None:
+            return False
+        lasts = kept.platform.facts.handle_seconds if self._expiry_seconds is None else self._expiry_seconds
+        return now - ended_at > lasts
 
 
 class SessionHandles:

@@ -64,7 +64,7 @@ class ResponseStyle:
     @property
     def marks_transcripts(self) -> bool:
         """Whether transcripts have a beginning and an end."""
-        return self.platform is Platform.VERTEX
+        return self.platform.facts.marks_transcripts
 
 
 def answer(
@@ -151,7 +151,7 @@ class _Turn:
         if not self._stays_open:
             yield [events.GenerationComplete()]
             yield completed(self._manner, self._tokens, self._tools, reason)
-        elif self._manner.platform is Platform.VERTEX:
+        elif self._manner.platform.facts.generates_before_call_ends:
             yield [events.GenerationComplete()]
 
     def _call(self, calls: list[Call]) -> Message:

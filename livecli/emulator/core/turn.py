@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...protocol import events
-from ...protocol.models import Model, Platform
+from ...protocol.models import Model
 from .behaviour import UserTurn
 from .handles import SessionMemory
 from .response import Message, ResponseStyle, completed
@@ -43,7 +43,7 @@ class OpenTurn:
         self.until = None
         self._memory.turns_done += 1
         self._log(f"turn {self._memory.turns_done}: a function call")
-        said_already = self._manner.platform is Platform.VERTEX
+        said_already = self._manner.platform.facts.generates_before_call_ends
         generated: list[Message] = [] if said_already else [[events.GenerationComplete()]]
         return [*generated, completed(self._manner, self._memory.tokens, self._memory.tools)]
 

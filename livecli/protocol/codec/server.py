@@ -21,14 +21,6 @@ from .proto_json import MAX_NESTING, audio_rate, base64_bytes, duration, int64, 
 OUTPUT_RATE = 24_000
 """Samples a second of the model's audio, where its mime type names no rate."""
 
-USAGE_SPELLING: dict[Platform, dict[str, str]] = {
-    Platform.DEVELOPER: {},
-    Platform.VERTEX: {
-        "responseTokenCount": "candidatesTokenCount",
-        "responseTokensDetails": "candidatesTokensDetails",
-    },
-}
-"""The emulator counts with the Developer API's names; Vertex spells two of them in its own way."""
 
 _encoder = msgspec.json.Encoder()
 _decoder = cache(lambda: msgspec.json.Decoder(messages.ServerMessage))  # not before there is anything to decode
@@ -157,8 +149,7 @@ def _add(event: Any, message: messages.ServerMessage, platform: Platform) -> Non
     if kind in _CONTENT_FIELDS:
         return _set(message.server_content, _CONTENT_FIELDS[kind](event))
     if message.server_content.model_turn is None:
-        role = "model" if platform is Platform.VERTEX else ""
-        message.server_content.model_turn = messages.ModelContent(role=role, parts=[])
+        message.server_content.model_turn = messages.ModelContent(role=platform.facts.model_role, parts=[])
     return message.server_content.model_turn.parts.append(_PARTS[kind](event, platform))
 
 
@@ -168,12 +159,13 @@ def _set(target: messages.ServerStruct, fields: dict[str, Any]) -> None:
 
 
 def _audio_mime(rate: int, platform: Platform) -> str:
-    return "audio/pcm" if platform is Platform.VERTEX and rate == OUTPUT_RATE else f"audio/pcm;rate={rate}"
+    is_named = platform.facts.names_default_rate or rate != OUTPUT_RATE
+    return f"audio/pcm;rate={rate}" if is_named else "audio/pcm"
 
 
 def _audio_frame(platform: Platform) -> tuple[Callable[[int], bytes], bytes]:
     """What stands before and after the base64 of a frame with one part of audio."""
-    role = ['      "role": "model",'] if platform is Platform.VERTEX else []
+    role = [f'      "role": "{platform.facts.model_role}",'] if platform.facts.model_role else []
     opening = ["{", '  "serverContent": {', '    "modelTurn": {', *role, '      "parts": [', "        {"]
     opening += ['          "inlineData": {', '            "mimeType": "%s",', '            "data": "']
     closing = ['"', "          }", "        }", "      ]", "    }", "  }", "}", ""]
@@ -206,8 +198,8 @@ def _voice_activity(event: events.VoiceActivity) -> messages.VoiceActivity:
 
 
 def _usage(event: events.Usage, platform: Platform) -> messages.Json:
-    spelling = USAGE_SPELLING[platform]
-    return {spelling.get(key, key): value for key, value in event.metadata.items()}
+    names = platform.facts.usage_names
+    return {names.get(key, key): value for key, value in event.metadata.items()}
 
 
 _PARTS: dict[type[events.Event], Callable[[Any, Platform], messages.ModelPart]] = {
@@ -233,7 +225,7 @@ _CONTENT_FIELDS: dict[type[events.Event], Callable[[Any], dict[str, Any]]] = {
 
 _MESSAGE_FIELDS: dict[type[events.Event], Callable[[Any, Platform], dict[str, Any]]] = {
     events.SetupComplete: lambda e, on: {
-        "setup_complete": messages.SetupComplete(session_id=e.session_id if on is Platform.VERTEX else None)
+        "setup_complete": messages.SetupComplete(session_id=e.session_id if on.facts.sends_session_id else None)
     },
     events.Usage: lambda e, on: {"usage_metadata": _usage(e, on)},
     events.ToolCall: lambda e, _: {"tool_call": messages.ToolCall(function_calls=list(e.calls))},
