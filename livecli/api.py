@@ -136,7 +136,7 @@ async def send(
         input=None if input is None else os.fspath(input),
         text=text,
         output=None if output is None else os.fspath(output),
-        sending=SendOptions(chunk_bytes, speed, setup_options.activity or Activity.MANUAL),
+        sending=SendOptions(chunk_bytes, speed),
         configuration=setup_options,
         images=tuple(os.fspath(image) for image in images),
         timeouts=_timeouts(options, timeout),

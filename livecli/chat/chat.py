@@ -162,8 +162,8 @@ class Chat:
     async def speak(self, source: AudioSource, how: SendOptions) -> Summary:
         """A turn that is spoken, until the source ends."""
         pictures, self.shown = self.shown, []
-        how = replace(how, activity=self.configuration.activity or Activity.MANUAL)
-        return await self._ask("", lambda exchange: exchange.speak(source, how, pictures))
+        activity = self.configuration.activity
+        return await self._ask("", lambda exchange: exchange.speak(source, how, pictures, activity=activity))
 
     async def _ask(self, asked: str, ask: Ask) -> Summary:
         return await (await self.conversation()).ask(asked, ask)

@@ -64,7 +64,7 @@ class SetupFlags(Group):
         for option, text in (("--system", self.system), ("--voice", self.voice), ("--language", self.language)):
             check_utf8(option, text)
 
-    def options(self, *, search: bool, activity: Activity = Activity.MANUAL) -> "SetupOptions":
+    def options(self, *, search: bool, activity: Activity) -> "SetupOptions":
         """The setup. Raises FileError where a file that an option names cannot be read or understood."""
         from ..protocol.setup import SetupOptions
         from .files import json_setup, system_words
@@ -97,7 +97,7 @@ class SendFlags(Group):
         """The same values, for the sender. Raises UsageError for a chunk that is not whole samples."""
         from ..client.sender import SendOptions
 
-        return SendOptions(self.chunk_bytes, self.speed, self.activity, self.trailing_silence)
+        return SendOptions(self.chunk_bytes, self.speed, self.trailing_silence)
 
 
 class Limits(Group):

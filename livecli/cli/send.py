@@ -66,7 +66,7 @@ def send(
     if (many.jobs or 1) > 1:
         _check_at_once(tools, devices)
 
-    options = setup.options(search=tools.search)
+    options = setup.options(search=tools.search, activity=sending.activity)
     model = Request(
         text=request.text,
         output=request.output,

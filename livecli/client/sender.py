@@ -117,7 +117,6 @@ class SendOptions:
 
     chunk_bytes: int = 1024
     speed: float = 3.2
-    activity: Activity = Activity.MANUAL
     trailing_silence_seconds: float = 1.0
 
     def __post_init__(self) -> None:
@@ -165,26 +164,36 @@ class Sender:
         self._clock = asyncio.get_running_loop().time
         self._metronome = timer_wheel()
 
-    async def speak(self, source: AudioSource, how: SendOptions, pictures: Sequence[events.Image] = ()) -> None:
-        """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said."""
-        life = self._cut_life_seconds if how.activity is Activity.MANUAL else lambda: None
-        utterances = Utterances(self._chunks(source, how), source.rate, life, self._clock)
-        await self._utter(utterances.next(), source.rate, how, pictures)
+    async def speak(
+        self, source: AudioSource, how: SendOptions, activity: Activity, pictures: Sequence[events.Image] = ()
+    ) -> None:
+        """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said.
+
+        `activity` is what the session was set up with.
+        """
+        life = self._cut_life_seconds if activity is Activity.MANUAL else lambda: None
+        utterances = Utterances(self._chunks(source, how, activity), source.rate, life, self._clock)
+        await self._utter(utterances.next(), source.rate, how, activity, pictures)
         if not utterances.ended:
             self._reporter.remark("the input is longer than a connection may last: it is sent in several utterances")
         while not utterances.ended:
             await self._until_secured()
-            await self._utter(utterances.next(), source.rate, how)
+            await self._utter(utterances.next(), source.rate, how, activity)
 
     async def _utter(
-        self, chunks: AsyncIterator[list[bytes]], rate: int, how: SendOptions, pictures: Sequence[events.Image] = ()
+        self,
+        chunks: AsyncIterator[list[bytes]],
+        rate: int,
+        how: SendOptions,
+        activity: Activity,
+        pictures: Sequence[events.Image] = (),
     ) -> None:
-        if how.activity is Activity.MANUAL:
+        if activity is Activity.MANUAL:
             await self.say(events.ActivityStart())
         for picture in pictures:  # after that: a turn of activity only leaves out what came before
             await self.say(picture)
         await self._play(chunks, rate, Pacer(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE))
-        await self.say(events.ActivityEnd() if how.activity is Activity.MANUAL else events.AudioStreamEnd())
+        await self.say(events.ActivityEnd() if activity is Activity.MANUAL else events.AudioStreamEnd())
 
     async def _play(self, chunks: AsyncIterator[list[bytes]], rate: int, pace: Pacer) -> None:
         """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
@@ -229,12 +238,12 @@ class Sender:
         await soon(self.secured, HANDLE_SECONDS)
         self._ending.ask()
 
-    async def _chunks(self, source: AudioSource, how: SendOptions) -> AsyncIterator[list[bytes]]:
+    async def _chunks(self, source: AudioSource, how: SendOptions, activity: Activity) -> AsyncIterator[list[bytes]]:
         async for chunks in chunked(aiter(source), how.chunk_bytes):
             yield chunks
         self._stats.asked_at = self._stats.sent.last_at
         self.asked()
-        if how.activity is Activity.AUTO:
+        if activity is Activity.AUTO:
             async for silence in chunked(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
                 yield silence
 

@@ -203,10 +203,17 @@ class Turn:
         self._calls.cancel()
         self._ending.give_up()
 
-    async def speak(self, source: AudioSource, how: SendOptions, pictures: Sequence[events.Image] = ()) -> None:
-        """What `run` is given to ask with audio."""
-        self._activity = how.activity
-        await self._asking.speak(source, how, pictures)
+    async def speak(
+        self,
+        source: AudioSource,
+        how: SendOptions,
+        pictures: Sequence[events.Image] = (),
+        *,
+        activity: Activity | None = Activity.MANUAL,
+    ) -> None:
+        """What `run` is given to ask with audio. `activity` is what the session was set up with."""
+        self._activity = activity or Activity.MANUAL
+        await self._asking.speak(source, how, self._activity, pictures)
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
         """What `run` is given to ask in writing; `interrupts` the answer that is under way."""

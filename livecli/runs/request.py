@@ -72,7 +72,7 @@ class Request:
         """
         asked = replace(
             self.configuration,
-            activity=None if self.text is not None else self.sending.activity,
+            activity=None if self.text is not None else self.configuration.activity,
             functions=self.toolbox.declarations(endpoint.model),
             pictures=bool(self.images),
             endless=seconds is None or seconds > ENDLESS_FROM_SECONDS,
@@ -151,7 +151,7 @@ async def _ask(question: Request, wanted: Target, summary: Summary, reporter: Re
         if source is None:
             asking = exchange.type(question.text or "", pictures)
         else:
-            asking = exchange.speak(source, question.sending, pictures)
+            asking = exchange.speak(source, question.sending, pictures, activity=question.configuration.activity)
         await exchange.run(asking, question.timeouts.idle)
         _check_answer(opening, reply, summary, reporter)
 
@@ -239,7 +239,7 @@ async def dry_run(question: Request, wanted: Target) -> str:
 
             said += text_turn(endpoint.model, question.text or "", pictures)
         else:
-            if question.sending.activity is Activity.MANUAL:
+            if question.configuration.activity is Activity.MANUAL:
                 said.append(events.ActivityStart())
             said += pictures
             first = await anext(rechunk(aiter(source), question.sending.chunk_bytes))

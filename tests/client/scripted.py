@@ -233,10 +233,12 @@ def typed(text: str = "hi", *pictures: events.Image, interrupts: bool = False) -
     return lambda exchange: exchange.type(text, pictures, interrupts=interrupts)
 
 
-def spoken(*blocks: bytes, pictures: Sequence[events.Image] = (), **how: Any) -> Ask:
+def spoken(
+    *blocks: bytes, pictures: Sequence[events.Image] = (), activity: Activity = Activity.MANUAL, **how: Any
+) -> Ask:
     """A spoken question, as fast as the socket takes it where nothing else is said."""
-    sending = SendOptions(**{"speed": 0, "activity": Activity.MANUAL, **how})
-    return lambda exchange: exchange.speak(Source(*blocks), sending, pictures)
+    sending = SendOptions(**{"speed": 0, **how})
+    return lambda exchange: exchange.speak(Source(*blocks), sending, pictures, activity=activity)
 
 
 @dataclass

@@ -126,17 +126,17 @@ class TestNames:
 
 class TestSetup:
     def test_speech_says_who_brackets_it(self):
-        question = Request("q.wav", sending=SendOptions(activity=Activity.MANUAL))
+        question = Request("q.wav", configuration=SetupOptions(activity=Activity.MANUAL))
         detection = setup_json(question.setup(DEVELOPER))["realtimeInputConfig"]["automaticActivityDetection"]
         assert detection == {"disabled": True}
-        question = Request("q.wav", sending=SendOptions(activity=Activity.AUTO))
+        question = Request("q.wav", configuration=SetupOptions(activity=Activity.AUTO))
         assert "realtimeInputConfig" not in setup_json(question.setup(DEVELOPER))
 
     def test_text_says_nothing_of_it(self):
         assert "realtimeInputConfig" not in setup_json(Request(text="hello").setup(DEVELOPER))
 
     def test_pictures_beside_speech_that_is_detected(self):
-        question = Request("q.wav", images=("a.png",), sending=SendOptions(activity=Activity.AUTO))
+        question = Request("q.wav", images=("a.png",), configuration=SetupOptions(activity=Activity.AUTO))
         assert setup_json(question.setup(DEVELOPER))["realtimeInputConfig"] == {
             "turnCoverage": "TURN_INCLUDES_ALL_INPUT"
         }
@@ -406,7 +406,7 @@ def png(width: int) -> bytes:
 
 
 SPOKEN = Request("q.wav", sending=AT_ONCE)
-AUTO = replace(AT_ONCE, activity=Activity.AUTO)
+AUTO = SetupOptions(activity=Activity.AUTO)
 PICTURES = ("a.png", "other.png")
 WRITTEN = Request(text="hello", output="r.wav")
 
@@ -419,8 +419,8 @@ class TestRehearsal:
         [
             (SPOKEN, "activityEnd"),
             (replace(SPOKEN, images=PICTURES), "activityEnd"),
-            (replace(SPOKEN, sending=AUTO), "audioStreamEnd"),
-            (replace(SPOKEN, sending=AUTO, images=PICTURES), "audioStreamEnd"),
+            (replace(SPOKEN, configuration=AUTO), "audioStreamEnd"),
+            (replace(SPOKEN, configuration=AUTO, images=PICTURES), "audioStreamEnd"),
             (replace(SPOKEN, sending=replace(AT_ONCE, chunk_bytes=640)), "activityEnd"),
             (replace(SPOKEN, sending=replace(AT_ONCE, chunk_bytes=65_536)), "activityEnd"),
             (WRITTEN, "text"),
