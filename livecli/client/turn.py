@@ -26,8 +26,6 @@ from .turn_end import TurnEnd
 #
 # What came since the session could last be gone on with will come again: the sound, the figures, the calls of
 # functions.
-OF_THE_SESSION = (events.SetupComplete, events.ResumptionUpdate, events.GoAway)
-"""What a service says that has nothing to say."""
 
 
 class Keeping:
@@ -68,7 +66,7 @@ class Keeping:
 
     def hear(self, event: events.Event) -> None:
         """Something is received: if it does come again, and not before, what came the first time is of no use."""
-        if not self._taking_back or isinstance(event, OF_THE_SESSION):
+        if not self._taking_back or event.of_session:
             return
         self._taking_back = False
         mark, stats = self._kept

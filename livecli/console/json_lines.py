@@ -10,7 +10,7 @@ from typing import Any, Self
 from ..errors import FileError, UsageError
 from ..process.stdio import write_out
 from ..protocol import events
-from ..report.reporter import Reporter, event_fields, type_name
+from ..report.reporter import Reporter, event_fields
 from ..report.summary import Summary
 
 
@@ -62,7 +62,7 @@ class EventLog(Reporter):
         self._input = {"input": summary.input} if self._several else {}
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
-        self._write(direction, type_name(event), event_fields(event), at)
+        self._write(direction, event.log_name, event_fields(event), at)
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
         self._write(direction, "close", {"code": code, "reason": reason or None}, at)

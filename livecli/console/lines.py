@@ -9,7 +9,7 @@ from ..process.stdio import complain, one_line, say
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
-from ..report.reporter import Reporter, Retry, event_fields, type_name
+from ..report.reporter import Reporter, Retry, event_fields
 from ..report.summary import Summary
 from . import formatting
 
@@ -76,7 +76,7 @@ class PlainLines(Reporter):
             what = "setup"
         else:
             fields = ", ".join(f"{name}={value!r}" for name, value in event_fields(event).items() if value)
-            what = f"{type_name(event)}{': ' if fields else ''}{one_line(fields)}"
+            what = f"{event.log_name}{': ' if fields else ''}{one_line(fields)}"
         self.write(f"{at:8.3f} s  {direction} {what}")
 
     def frame(self, direction: str, frame: bytes | str) -> None:

@@ -20,9 +20,6 @@ from .log import Log
 
 GARBAGE = b'{"serverContent": {"modelTurn": {"parts": ['
 
-OF_THE_SESSION = (events.SetupComplete, events.ResumptionUpdate, events.GoAway)
-"""What is said between answers, and not cut off with one."""
-
 
 class FaultInjector:
     """Counts what passes, and does what is to go wrong at that moment. Without faults it does nothing at all.
@@ -65,7 +62,7 @@ class FaultInjector:
         """This is about to be said: whether it still is to be."""
         if not self._faults:
             return True
-        if any(isinstance(event, OF_THE_SESSION) for event in message):
+        if any(event.of_session for event in message):
             await self._keep_still()
             return True
         ends = any(isinstance(event, events.TurnComplete) for event in message)

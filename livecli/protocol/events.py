@@ -1,5 +1,7 @@
-"""What was said, flat and frozen. The events one side sends are the events the other receives; bytes are bytes here,
-durations are seconds, and no spelling of the wire shows. No logic lives here but to tell them apart.
+"""Events: everything that either side of a session can say, as flat, frozen values.
+
+The events that one side sends are the events that the other receives. Audio and pictures are bytes here, durations are
+seconds, and the JSON spelling of the service does not show (`codec` has that). Each class carries its own facts.
 """
 
 from __future__ import annotations
@@ -14,9 +16,15 @@ from .messages import Content, FunctionCall, FunctionResponse, Json
 
 
 class Event(msgspec.Struct, frozen=True):
-    """Anything that either side says. `begins_answer` is whether it is a piece of an answer, which may be its first."""
+    """Base class of all events.
 
+    `log_name` is the event's `type` in `--events` and in logs. `begins_answer` is whether the event is a piece of an
+    answer, and so may be the first one. `of_session` is whether it belongs to the session rather than to a turn.
+    """
+
+    log_name: ClassVar[str] = ""
     begins_answer: ClassVar[bool] = False
+    of_session: ClassVar[bool] = False
 
 
 class AudioChunk(Event, frozen=True, gc=False):
@@ -25,6 +33,7 @@ class AudioChunk(Event, frozen=True, gc=False):
     Not seen by the garbage collector: a thousand sessions hold a hundred thousand, and none refers to anything.
     """
 
+    log_name = "audio"
     begins_answer = True
     pcm: bytes
     rate: int = 16_000
@@ -36,6 +45,7 @@ class AudioChunk(Event, frozen=True, gc=False):
 class Setup(Event, frozen=True):
     """The first message. `extra` is JSON in the wire's spelling, merged over `body` as it is, unknown keys included."""
 
+    log_name = "setup"
     body: messages.Setup
     extra: Json = {}
 
@@ -43,24 +53,32 @@ class Setup(Event, frozen=True):
 class ActivityStart(Event, frozen=True):
     """The user begins to speak (only when automatic detection is off)."""
 
+    log_name = "activity_start"
+
 
 class ActivityEnd(Event, frozen=True):
     """The user has spoken (only when automatic detection is off)."""
+
+    log_name = "activity_end"
 
 
 class AudioStreamEnd(Event, frozen=True):
     """The microphone is closed (only when automatic detection is on)."""
 
+    log_name = "audio_stream_end"
+
 
 class Text(Event, frozen=True):
     """`realtimeInput.text`: a line typed by the user; does not interrupt the model."""
 
+    log_name = "text"
     text: str
 
 
 class Image(Event, frozen=True):
     """`realtimeInput.video`: one still picture."""
 
+    log_name = "image"
     data: bytes
     mime_type: str = "image/jpeg"
 
@@ -68,12 +86,14 @@ class Image(Event, frozen=True):
 class MediaChunks(Event, frozen=True):
     """`realtimeInput.mediaChunks`: the envelope of audio and pictures before 3.x, which refuses it."""
 
+    log_name = "media_chunks"
     media: AudioChunk | Image
 
 
 class ClientTurns(Event, frozen=True):
     """`clientContent`: turns for the history; interrupts the model. It answers once `turn_complete` is true."""
 
+    log_name = "client_content"
     turns: tuple[Content, ...] = ()
     turn_complete: bool = True
 
@@ -81,12 +101,14 @@ class ClientTurns(Event, frozen=True):
 class ToolResponse(Event, frozen=True):
     """What the functions returned."""
 
+    log_name = "tool_response"
     responses: tuple[FunctionResponse, ...]
 
 
 class ContextUpdate(Event, frozen=True):
     """New instructions or tools in the middle of a session."""
 
+    log_name = "context_update"
     body: messages.ContextUpdate
 
 
@@ -96,12 +118,15 @@ class ContextUpdate(Event, frozen=True):
 class SetupComplete(Event, frozen=True):
     """The session is open. Only Vertex names it."""
 
+    log_name = "setup_complete"
+    of_session = True
     session_id: str | None = None
 
 
 class ModelText(Event, frozen=True):
     """Text the model says (TEXT modality)."""
 
+    log_name = "model_text"
     begins_answer = True
     text: str
 
@@ -109,6 +134,7 @@ class ModelText(Event, frozen=True):
 class Thought(Event, frozen=True):
     """Text the model thinks, when thoughts were asked for."""
 
+    log_name = "thought"
     begins_answer = True
     text: str
 
@@ -116,6 +142,7 @@ class Thought(Event, frozen=True):
 class ModelCode(Event, frozen=True):
     """A part that is code: `executableCode` or `codeExecutionResult`, as it came."""
 
+    log_name = "model_code"
     begins_answer = True
     part: Json
 
@@ -123,6 +150,7 @@ class ModelCode(Event, frozen=True):
 class InputTranscript(Event, frozen=True):
     """The next piece of what the user said; pieces are concatenated. Comes at any time, even after the turn."""
 
+    log_name = "input_transcript"
     text: str
     finished: bool = False
 
@@ -130,12 +158,14 @@ class InputTranscript(Event, frozen=True):
 class InterimTranscript(Event, frozen=True):
     """A guess at what the user is saying; replaces the guess before."""
 
+    log_name = "interim_transcript"
     text: str
 
 
 class OutputTranscript(Event, frozen=True):
     """The next piece of what the model says; pieces are concatenated. One without text may come before or after all."""
 
+    log_name = "output_transcript"
     text: str
     finished: bool = False
 
@@ -147,6 +177,7 @@ class OutputTranscript(Event, frozen=True):
 class ToolCall(Event, frozen=True):
     """The model asks for functions to be called."""
 
+    log_name = "tool_call"
     begins_answer = True
     calls: tuple[FunctionCall, ...]
 
@@ -154,54 +185,69 @@ class ToolCall(Event, frozen=True):
 class ToolCallCancellation(Event, frozen=True):
     """These calls are no longer wanted."""
 
+    log_name = "tool_call_cancellation"
     ids: tuple[str, ...]
 
 
 class Interrupted(Event, frozen=True):
     """The user spoke over the model: playback should stop. TurnComplete follows."""
 
+    log_name = "interrupted"
+
 
 class GenerationComplete(Event, frozen=True):
     """Everything was said; absent when interrupted."""
+
+    log_name = "generation_complete"
 
 
 class InteractionStatus(Event, frozen=True):
     """`IN_PROGRESS` or `IDLE`: whether more turns follow by themselves (extended thinking)."""
 
+    log_name = "interaction_status"
     status: str
 
 
 class TurnComplete(Event, frozen=True):
     """The model's turn is over."""
 
+    log_name = "turn_complete"
     reason: str | None = None
 
 
 class WaitingForInput(Event, frozen=True):
     """The model keeps silent and expects more speech."""
 
+    log_name = "waiting_for_input"
+
 
 class Grounding(Event, frozen=True):
     """Where an answer comes from, as the API gives it."""
 
+    log_name = "grounding"
     metadata: Json
 
 
 class Usage(Event, frozen=True):
     """Tokens, as the server reports them: keys differ between the platforms."""
 
+    log_name = "usage"
     metadata: Json
 
 
 class GoAway(Event, frozen=True):
     """The connection will be closed by the server in so many seconds."""
 
+    log_name = "go_away"
+    of_session = True
     time_left_seconds: float
 
 
 class ResumptionUpdate(Event, frozen=True):
     """A handle to resume the session with. `last_consumed` counts client messages from 1, Vertex `transparent` only."""
 
+    log_name = "resumption"
+    of_session = True
     handle: str | None = None
     resumable: bool = False
     last_consumed: int | None = None
@@ -210,6 +256,7 @@ class ResumptionUpdate(Event, frozen=True):
 class VoiceActivity(Event, frozen=True):
     """`ACTIVITY_START` or `ACTIVITY_END`, as the server's detection hears it, at this offset in the audio."""
 
+    log_name = "voice_activity"
     type: str
     offset_seconds: float | None = None
 
@@ -217,6 +264,7 @@ class VoiceActivity(Event, frozen=True):
 class Fault(Event, frozen=True):
     """An `error` message. Failures are normally told by the close."""
 
+    log_name = "error"
     code: int | str | None
     message: str
     status: str
@@ -225,6 +273,7 @@ class Fault(Event, frozen=True):
 class Unrecognised(Event, frozen=True):
     """A message whose payload this version does not know."""
 
+    log_name = "unrecognised"
     keys: tuple[str, ...]
 
 

@@ -5,7 +5,6 @@ Pure: nothing here prints.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,19 +17,6 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
 from .summary import Summary
 
-TYPE_NAMES: dict[type[events.Event], str] = {
-    events.AudioChunk: "audio",
-    events.ClientTurns: "client_content",
-    events.ResumptionUpdate: "resumption",
-    events.Fault: "error",
-}
-
-
-def type_name(event: events.Event) -> str:
-    """What `--events` calls it: the class's name in snake_case, but for a few."""
-    kind = type(event)
-    return TYPE_NAMES.get(kind) or re.sub(r"(?<=[a-z])([A-Z])", r"_\1", kind.__name__).lower()
-
 
 def event_fields(event: events.Event) -> dict[str, Any]:
     """An event's own fields as JSON has them; of audio and pictures the size only."""
@@ -39,6 +25,8 @@ def event_fields(event: events.Event) -> dict[str, Any]:
             return {"bytes": len(pcm), "sample_rate": rate}
         case events.Image(data, mime_type):
             return {"bytes": len(data), "mime_type": mime_type}
+        case events.MediaChunks(media):
+            return event_fields(media)
         case events.Setup():
             return {"setup": _without_handle(setup_json(event))}
         case events.ResumptionUpdate(_, resumable, last_consumed):

@@ -16,7 +16,7 @@ from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import client, decode_client, decode_server, encode_client, encode_server
 from livecli.protocol.machine import LiveProtocol, Side, State
 from livecli.protocol.models import Platform
-from livecli.report.reporter import event_fields, type_name
+from livecli.report.reporter import event_fields
 from tests.hostile import ODD_FRAMES, frames_of, said_by
 
 fuzzed = settings(deadline=None, derandomize=True, max_examples=120)
@@ -64,7 +64,7 @@ def tellable(said: list[events.Event]) -> None:
     """Every event can be told, to people and to programs."""
     for event in said:
         assert isinstance(event, events.Event)
-        assert json.dumps({"type": type_name(event), **event_fields(event)})
+        assert json.dumps({"type": event.log_name, **event_fields(event)})
         assert repr(event)
 
 

@@ -13,7 +13,7 @@ from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.messages import FunctionCall, FunctionResponse
 from livecli.protocol.platform import Platform
 from livecli.protocol.setup import SetupOptions, setup
-from livecli.report.reporter import Reporter, Reporters, Retry, event_fields, type_name
+from livecli.report.reporter import Reporter, Reporters, Retry, event_fields
 from livecli.report.summary import Summary
 
 ENDPOINT = Endpoint(Platform.DEVELOPER, "wss://example.test/", "gemini-3.8-live", "models/gemini-3.8-live")
@@ -72,19 +72,19 @@ TOLD = [
 
 @pytest.mark.parametrize(("event", "name", "fields"), TOLD, ids=lambda value: value if isinstance(value, str) else "")
 def test_what_an_event_is_called_and_told_of_it(event, name, fields):
-    assert type_name(event) == name
+    assert event.log_name == name
     assert json.loads(json.dumps(event_fields(event))) == fields
 
 
 def test_every_event_has_a_name_of_its_own():
     kinds = {kind for kind in vars(events).values() if isinstance(kind, type) and issubclass(kind, events.Event)}
     assert {type(event) for event, _, _ in TOLD} | {events.Event, events.Setup, events.MediaChunks} == kinds
-    names = [name for _, name, _ in TOLD] + [type_name(SETUP), type_name(events.MediaChunks(events.AudioChunk(b"")))]
+    names = [name for _, name, _ in TOLD] + [SETUP.log_name, events.MediaChunks(events.AudioChunk(b"")).log_name]
     assert len(set(names)) == len(names)
 
 
 def test_a_setup_is_told_as_it_goes_over_the_wire():
-    assert type_name(SETUP) == "setup"
+    assert SETUP.log_name == "setup"
     told = event_fields(SETUP)["setup"]
     assert told["model"] == "models/gemini-3.8-live"
     assert told["generationConfig"]["speechConfig"]["voiceConfig"]["prebuiltVoiceConfig"]["voiceName"] == "Kore"
@@ -220,3 +220,18 @@ class SilentLast(Reporter):
 def test_several_want_what_any_of_them_wants(kinds, frames, told_events, every):
     several = Reporters(*(kind() for kind in kinds))
     assert (several.wants_frames, several.wants_events, several.wants_every) == (frames, told_events, every)
+
+
+def test_of_audio_in_an_envelope_only_the_size_is_told() -> None:
+    chunk = events.AudioChunk(bytes(320))
+    assert event_fields(events.MediaChunks(chunk)) == {"bytes": 320, "sample_rate": 16_000}
+    picture = events.Image(b"\xff\xd8\xff")
+    assert event_fields(events.MediaChunks(picture)) == {"bytes": 3, "mime_type": "image/jpeg"}
+
+
+def test_every_event_names_itself() -> None:
+    kinds = events.Event.__subclasses__()
+    names = [kind.log_name for kind in kinds]
+    assert len(kinds) > 25
+    assert all(names)
+    assert len(set(names)) == len(kinds)
