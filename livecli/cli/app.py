@@ -28,10 +28,10 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     if list(words) == ["--help"]:
         for name, summary in SUMMARIES.items():
             app.command(name, help=summary)(_nothing)
-    elif words and words[0] in VERBS and words[0] != "help":
-        VERBS[words[0]](app)
+    elif words and words[0] in COMMANDS and words[0] != "help":
+        COMMANDS[words[0]](app)
     else:
-        for add in VERBS.values():
+        for add in COMMANDS.values():
             add(app)
     return app
 
@@ -70,7 +70,7 @@ def _help(app: typer.Typer) -> None:
     app.command("help")(statuses.help)
 
 
-VERBS: dict[str, Callable[[typer.Typer], None]] = {
+COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "send": _send,
     "chat": _chat,
     "serve": _serve,

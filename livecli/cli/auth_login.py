@@ -1,6 +1,6 @@
-"""`livecli auth login` and `auth logout`: a key that is kept, checked first; or gcloud's own login.
+"""The commands `livecli auth login` and `livecli auth logout`: store an API key and delete it, or run gcloud's login.
 
-The key is asked for, or read from a pipe: never an argument or a variable, where other processes could see it.
+The key is typed or read from a pipe. It is never an argument or a variable, which other processes could read.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from ..protocol.endpoint import Target
 
 LONGEST_KEY = 4096
-"""Characters that are read of what is piped in; a key has 39."""
+"""The most characters that are read from a pipe. A key has 39."""
+
 FROM_A_PIPE = "livecli auth login < key.txt"
 GET_GCLOUD = (
     "install the Google Cloud CLI (https://cloud.google.com/sdk/docs/install), or let GOOGLE_APPLICATION_CREDENTIALS "
@@ -44,10 +45,10 @@ def login(
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
     where: Annotated[Where, Only("platform", "model", "base_url", "api_version")],
 ) -> None:
-    """Store an API key, asked for without echo or read from standard input.
+    """Store an API key, which is typed without echo or read from standard input.
 
-    It is checked first: a session is opened with it on the Developer API (with --platform vertex, on Vertex AI in
-    express mode), and closed. It is kept in a file that only you can read.
+    The key is checked first: it opens a session on the Developer API (with --platform vertex, on Vertex AI in express
+    mode). It is stored in a file that only you can read.
     """
     from ..process.run import run
 
@@ -58,20 +59,21 @@ def login(
         return
     from ..credentials import pasted_key, stored_key, system_keyring
 
+    # A missing keyring is an error before the key is asked for.
     if keyring:
-        system_keyring.running()  # or there is nothing to ask for
+        system_keyring.running()
     credential = pasted_key(_read_key())
     if not no_check:
         run(_check(where.target(), credential, limits.timeouts()))
     say(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
-    _tell_what_beats_it()
+    _note_precedence()
 
 
 def logout() -> None:
-    """Forget the key that `auth login` stored, wherever it is."""
+    """Delete the key that `auth login` stored."""
     from ..credentials import KEY_VARIABLES, stored_key
 
-    say("the stored key is forgotten\n" if stored_key.forget() else "there was no stored key\n")
+    say("the stored key is deleted\n" if stored_key.forget() else "there was no stored key\n")
     for name in KEY_VARIABLES:
         if os.environ.get(name, "").strip():
             say(f"note: {name} is set, and is still used\n")
@@ -83,7 +85,8 @@ def _read_key() -> str:
     if sys.stdin.isatty():
         return _ask_for_key()
     try:
-        return sys.stdin.readline(LONGEST_KEY).removeprefix("\ufeff")  # as Windows' editors begin a file
+        # Editors on Windows begin a file with a byte order mark.
+        return sys.stdin.readline(LONGEST_KEY).removeprefix("\ufeff")
     except (OSError, UnicodeDecodeError) as error:
         raise FileError("the key cannot be read from standard input", hint=FROM_A_PIPE) from error
 
@@ -93,7 +96,8 @@ def _ask_for_key() -> str:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("error", getpass.GetPassWarning)  # before it would ask with echo
+        # getpass warns before it falls back to echoing the key.
+        warnings.simplefilter("error", getpass.GetPassWarning)
         try:
             return getpass.getpass("API key (it is not shown): ")
         except EOFError:
@@ -102,27 +106,27 @@ def _ask_for_key() -> str:
             raise FileError("this terminal cannot hide what is typed", hint=FROM_A_PIPE) from error
 
 
-async def _check(wanted: Target, credential: Credential, timeouts: Timeouts) -> None:
-    """Raises what the service says to the key."""
+async def _check(target: Target, credential: Credential, timeouts: Timeouts) -> None:
+    """Open and close a session with the key. Raises the error with which the service refuses it."""
     from ..client.probe import probe
     from ..protocol.endpoint import build
     from ..protocol.models import Platform
 
-    platform = wanted.platform or Platform.DEVELOPER
-    endpoint = build(wanted, os.environ, platform, express=platform.facts.needs_project)
+    platform = target.platform or Platform.DEVELOPER
+    endpoint = build(target, os.environ, platform, express=platform.facts.needs_project)
     if endpoint.is_cleartext and not endpoint.is_loopback:
         say(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")
-    found = await probe(endpoint, credential, timeouts)
-    if found.error:
-        raise _unstored(found.error)
-    assert found.connect_seconds is not None and found.setup_seconds is not None, "nothing went wrong"
+    result = await probe(endpoint, credential, timeouts)
+    if result.error:
+        raise _not_stored(result.error)
+    assert result.connect_seconds is not None and result.setup_seconds is not None, "both phases succeeded"
     say(
-        f"{endpoint.host} accepts the key: connected in {found.connect_seconds * 1000:.0f} ms, "
-        f"set up in {found.setup_seconds * 1000:.0f} ms\n"
+        f"{endpoint.host} accepts the key: connected in {result.connect_seconds * 1000:.0f} ms, "
+        f"set up in {result.setup_seconds * 1000:.0f} ms\n"
     )
 
 
-def _unstored(error: LivecliError) -> LivecliError:
+def _not_stored(error: LivecliError) -> LivecliError:
     error.message += "; nothing was stored"
     if not isinstance(error, AuthError):
         error.hint = (
@@ -131,8 +135,8 @@ def _unstored(error: LivecliError) -> LivecliError:
     return error
 
 
-def _tell_what_beats_it() -> None:
-    """What another run would use instead of the key that has just been stored."""
+def _note_precedence() -> None:
+    """Print a note if another credential is used instead of the key that has just been stored."""
     from ..credentials import decide
     from ..credentials.stored_key import PLACE
     from ..protocol.endpoint import Target
@@ -143,7 +147,7 @@ def _tell_what_beats_it() -> None:
 
 
 async def _gcloud_login() -> None:
-    """gcloud has the terminal and the signals. Raises AuthError where no credential comes of it."""
+    """Run gcloud, which gets the terminal and the signals. Raises AuthError if it stores no credential."""
     import shutil
 
     from ..process.child import run_child

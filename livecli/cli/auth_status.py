@@ -1,4 +1,4 @@
-"""`livecli auth status`: the decision with its reasons, as lines or as JSON, and whether the service agrees."""
+"""The command `livecli auth status`: which credential is used and why, as text or JSON, and a test of it."""
 
 from __future__ import annotations
 
@@ -31,35 +31,36 @@ def status(
     where: Where,
     output: Annotated[OutputFlags, Only("json_lines")],
 ) -> None:
-    """Show each place a credential could come from, which one wins and why, and the host it would be sent to.
+    """Show each place where a credential could come from, which one is used and why, and the host it is sent to.
 
-    Without --online nothing is refreshed and nothing is sent; a metadata server is asked only where nothing else is
-    found.
+    Without --online no token is refreshed and nothing is sent, except that a metadata server is asked if no other
+    credential is found.
     """
-    decision, notes, probe = _looked_up(where.target(), limits.timeouts() if online else None)
+    decision, notes, probe = _look_up(where.target(), limits.timeouts() if online else None)
     if isinstance(decision.error, UsageError):
         for note in notes:
             say(f"note: {one_line(note)}\n")
-        raise decision.error  # says its word on stderr only
+        # An error of usage is printed on standard error only.
+        raise decision.error
     write_out(_as_json(decision, notes, probe) if output.json_lines else _as_lines(decision, notes, probe))
     if error := _error(decision, probe):
         raise error
 
 
-def _looked_up(wanted: Target, timeouts: Timeouts | None) -> tuple[Decision, list[str], Probe | None]:
-    """The decision and what there is to say about it; with `timeouts`, what the service says to it, too."""
+def _look_up(target: Target, timeouts: Timeouts | None) -> tuple[Decision, list[str], Probe | None]:
+    """The decision and notes about it; with `timeouts`, also the result of a session with the service."""
     from ..credentials import decide
     from ..credentials.advice import notes
 
     if timeouts is None:
-        decision = decide(wanted, os.environ)
-        return decision, notes(decision, wanted, os.environ), None
+        decision = decide(target, os.environ)
+        return decision, notes(decision, target, os.environ), None
     from ..process.run import run
 
-    return run(_looked_up_online(wanted, timeouts))
+    return run(_look_up_online(target, timeouts))
 
 
-async def _looked_up_online(wanted: Target, timeouts: Timeouts) -> tuple[Decision, list[str], Probe | None]:
+async def _look_up_online(target: Target, timeouts: Timeouts) -> tuple[Decision, list[str], Probe | None]:
     import asyncio
 
     from ..client.probe import probe
@@ -67,12 +68,12 @@ async def _looked_up_online(wanted: Target, timeouts: Timeouts) -> tuple[Decisio
     from ..credentials.advice import notes
     from ..embedded import reachable
 
-    async with reachable(wanted) as where:
-        decision = await asyncio.to_thread(decide, where, os.environ)
-        said = await asyncio.to_thread(notes, decision, where, os.environ)
+    async with reachable(target) as reached:
+        decision = await asyncio.to_thread(decide, reached, os.environ)
+        remarks = await asyncio.to_thread(notes, decision, reached, os.environ)
         if decision.endpoint is None or decision.credential is None:
-            return decision, said, None
-        return decision, said, await probe(decision.endpoint, decision.credential, timeouts)
+            return decision, remarks, None
+        return decision, remarks, await probe(decision.endpoint, decision.credential, timeouts)
 
 
 def _error(decision: Decision, probe: Probe | None) -> LivecliError | None:
@@ -128,7 +129,7 @@ def _as_lines(decision: Decision, notes: list[str], probe: Probe | None) -> str:
         ]
     rows += _credential_rows(decision.credential) + (_online_rows(probe) if probe else [])
     lines = [f"{name:<14} {one_line(text)}" for name, text in rows]
-    lines += ["", "Looked at, in this order (* is used):"]
+    lines += ["", "Searched in this order (* is used):"]
     width = max(len(source.source) for source in decision.sources)
     lines += [
         f"{'*' if each.used else ' '} {each.source:<{width}}  {one_line(each.detail)}" for each in decision.sources
@@ -140,7 +141,7 @@ def _as_lines(decision: Decision, notes: list[str], probe: Probe | None) -> str:
 
 def _credential_rows(credential: Credential | None) -> list[tuple[str, str]]:
     if credential is None:
-        return [("credential", "none that can be used")]
+        return [("credential", "no usable one")]
     rows = [("credential", f"{credential.source} ({credential.why})")]
     if credential.kind in ("adc", "token"):
         expires_at = credential.expires_at
@@ -151,11 +152,11 @@ def _credential_rows(credential: Credential | None) -> list[tuple[str, str]]:
 
 
 def _online_rows(probe: Probe) -> list[tuple[str, str]]:
-    said: dict[Any, str] = {True: "yes", False: "no", None: "unknown"}
+    words: dict[Any, str] = {True: "yes", False: "no", None: "unknown"}
     rows = [
-        ("reachable", said[probe.reachable]),
-        ("accepted", said[probe.accepted]),
-        ("model served", said[probe.model_available]),
+        ("reachable", words[probe.reachable]),
+        ("accepted", words[probe.accepted]),
+        ("model served", words[probe.model_available]),
     ]
     for name, seconds in (("connect", probe.connect_seconds), ("setup", probe.setup_seconds)):
         rows += [(name, f"{seconds * 1000:.1f} ms")] if seconds is not None else []

@@ -20,7 +20,5 @@ def confirmer(reporter: Reporter) -> Iterator[Confirm]:
 
     with open_terminal() as terminal:
         if terminal is None:
-            raise UsageError(
-                "--confirm asks at the terminal, and there is none", hint="leave it out where nobody answers"
-            )
+            raise UsageError("--confirm asks at the terminal, and there is none", hint="leave out --confirm")
         yield ConfirmationTerminal(*terminal, reporter).confirm

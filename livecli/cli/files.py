@@ -1,4 +1,4 @@
-"""What an option names instead of saying: instructions in a file, a setup in JSON, whatever else has lines."""
+"""Reads files that options name: a system instruction, a setup in JSON, and files with line numbers in their errors."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from ..toml_reader import LineError
 T = TypeVar("T")
 
 
-def system_words(words: str | None) -> str | None:
-    """`--system TEXT|@FILE`. Raises FileError where the file cannot be read."""
-    return text_of(words[1:]) if words and words.startswith("@") else words
+def system_instruction(text: str | None) -> str | None:
+    """The value of `--system TEXT|@FILE`. Raises FileError where the file cannot be read."""
+    return read_text(text[1:]) if text and text.startswith("@") else text
 
 
-def json_setup(path: str | None) -> dict[str, Any]:
-    """`--setup FILE.json`, with or without the `setup` around it. Raises FileError for anything but a JSON object."""
+def setup_from_json(path: str | None) -> dict[str, Any]:
+    """The object in `--setup FILE.json`, or the `setup` that is its only member. Raises FileError for other content."""
     if path is None:
         return {}
     import json
@@ -26,19 +26,21 @@ def json_setup(path: str | None) -> dict[str, Any]:
     from ..protocol.codec.proto_json import MAX_NESTING, is_too_deep
 
     try:
-        setup = json.loads(text_of(path))
+        setup = json.loads(read_text(path))
         sendable = json.dumps(setup, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
         raise FileError(f"{path} is not JSON: {error}") from error
     if is_too_deep(sendable):
         raise FileError(f"{path} has more than {MAX_NESTING} levels")
     if not isinstance(setup, dict):
-        raise FileError(f"{path} is not a JSON object", hint='it is merged over the setup: {"generationConfig": {...}}')
+        raise FileError(
+            f"{path} is not a JSON object", hint='it is merged over the setup, such as {"generationConfig": {...}}'
+        )
     inner = setup.get("setup")
     return inner if len(setup) == 1 and isinstance(inner, dict) else setup
 
 
-def text_of(path: str) -> str:
+def read_text(path: str) -> str:
     """The text of a file. Raises FileError where it cannot be read, or is not UTF-8."""
     try:
         return Path(path).read_text(encoding="utf-8")
@@ -47,24 +49,25 @@ def text_of(path: str) -> str:
         raise FileError(f"cannot read {path}: {reason}") from error
 
 
-def understood(path: str, read: Callable[[bytes], T]) -> T:
-    """What `read` makes of a file. Raises FileError naming the file, and the line of a Mistake."""
-    data = _bytes_of(path)
+def parse_file(path: str, parse: Callable[[bytes], T]) -> T:
+    """The result of `parse` for the content of a file. Raises FileError naming the file and the line of a LineError."""
+    data = _read_bytes(path)
     try:
-        return read(data)
-    except LineError as mistake:
-        raise FileError(f"{path}:{mistake.line}: {mistake.reason}", hint=mistake.hint) from mistake
+        return parse(data)
+    except LineError as error:
+        raise FileError(f"{path}:{error.line}: {error.reason}", hint=error.hint) from error
 
 
-def decoded(path: str, data: bytes) -> str:
-    """The text of a file that was read. Raises FileError where it is not UTF-8."""
+def decode_text(path: str, data: bytes) -> str:
+    """`data`, the content of the file `path`, as text. Raises FileError where it is not UTF-8."""
     try:
-        return data.decode("utf-8-sig")  # as Windows' editors write it
+        # Editors on Windows begin a file with a byte order mark.
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise FileError(f"{path} is not UTF-8 text") from error
 
 
-def _bytes_of(path: str) -> bytes:
+def _read_bytes(path: str) -> bytes:
     if not path:
         raise FileError("the name of the file is empty")
     try:

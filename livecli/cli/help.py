@@ -13,7 +13,7 @@ from ..process.stdio import write_out
 
 ENVIRONMENT = (
     ("GOOGLE_GENAI_USE_ENTERPRISE", "`true` or `1` is Vertex AI, `false` the Developer API"),
-    ("GOOGLE_GENAI_USE_VERTEXAI", "the same, by its older name"),
+    ("GOOGLE_GENAI_USE_VERTEXAI", "the older name of GOOGLE_GENAI_USE_ENTERPRISE"),
     ("GOOGLE_CLOUD_PROJECT", "--project"),
     ("GOOGLE_CLOUD_LOCATION", "--location"),
     ("LIVECLI_MODEL", "--model"),
@@ -21,18 +21,18 @@ ENVIRONMENT = (
     ("GOOGLE_VERTEX_BASE_URL", "--base-url, on Vertex AI"),
     ("GOOGLE_GEMINI_BASE_URL", "--base-url, on the Developer API"),
     ("GOOGLE_GENAI_API_VERSION", "--api-version"),
-    ("LIVECLI_ACCESS_TOKEN", "a ready bearer token"),
-    ("GOOGLE_API_KEY", "an API key; before GEMINI_API_KEY"),
+    ("LIVECLI_ACCESS_TOKEN", "a bearer token"),
+    ("GOOGLE_API_KEY", "an API key; takes precedence over GEMINI_API_KEY"),
     ("GEMINI_API_KEY", "an API key"),
     ("GOOGLE_APPLICATION_CREDENTIALS", "a file of Application Default Credentials"),
-    ("GOOGLE_CLOUD_QUOTA_PROJECT", "the project that is billed, where it is another"),
-    ("CLOUDSDK_CONFIG", "gcloud's own folder; its credentials are found there"),
+    ("GOOGLE_CLOUD_QUOTA_PROJECT", "the project that is billed, if it differs from --project"),
+    ("CLOUDSDK_CONFIG", "gcloud's configuration folder, which has its credentials"),
     ("CLOUDSDK_ACTIVE_CONFIG_NAME", "gcloud's configuration, which may name a project"),
     ("CLOUDSDK_CORE_PROJECT", "gcloud's project"),
     ("GCE_METADATA_HOST", "the metadata server of a cloud machine; also GCE_METADATA_IP and GCE_METADATA_ROOT"),
     ("SSL_CERT_FILE", "the certificate authorities to trust"),
-    ("HTTPS_PROXY", "a proxy, never for a loopback address; see NO_PROXY"),
-    ("NO_COLOR", "no colour; neither with CI nor with TERM=dumb"),
+    ("HTTPS_PROXY", "a proxy; not used for loopback addresses and those in NO_PROXY"),
+    ("NO_COLOR", "no colour, as with CI or TERM=dumb"),
 )
 
 
@@ -68,7 +68,7 @@ def _nearest(topic: str, topics: Sequence[str]) -> str:
     from difflib import get_close_matches
 
     near = get_close_matches(topic, topics, n=1, cutoff=0.4)
-    return f"did you mean {near[0]}?" if near else f"there is: {', '.join(topics)}"
+    return f"did you mean {near[0]}?" if near else f"the topics are {', '.join(topics)}"
 
 
 def _guide(name: str) -> str:

@@ -67,16 +67,16 @@ class SetupFlags(Group):
     def options(self, *, search: bool, activity: Activity) -> "SetupOptions":
         """The setup. Raises FileError where a file that an option names cannot be read or understood."""
         from ..protocol.setup import SetupOptions
-        from .files import json_setup, system_words
+        from .files import setup_from_json, system_instruction
 
         return SetupOptions(
             voice=self.voice,
             language=self.language,
-            system=system_words(self.system),
+            system=system_instruction(self.system),
             temperature=self.temperature,
             transcripts=not self.no_transcripts,
             activity=activity,
-            extra=json_setup(self.setup),
+            extra=setup_from_json(self.setup),
             search=search,
         )
 
@@ -152,10 +152,10 @@ class ToolFlags(Group, panel="What the model may use"):
         tools = [parse_tool(text) for text in self.tool or []]
         if self.tools is not None:
             from ..tools.tools_file import read_tools
-            from .files import decoded, understood
+            from .files import decode_text, parse_file
 
             path = self.tools
-            tools += understood(path, lambda data: read_tools(decoded(path, data), path))
+            tools += parse_file(path, lambda data: read_tools(decode_text(path, data), path))
         if self.confirm and not tools:
             raise UsageError("--confirm asks before a tool runs, and there is none", hint="add --tool or --tools")
         if (tools or self.search) and "tools" in extra_setup:

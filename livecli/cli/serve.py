@@ -1,4 +1,4 @@
-"""`livecli serve`: the emulator, until Ctrl-C or until the COMMAND that is run against it has ended."""
+"""The command `livecli serve`: runs the emulator until Ctrl-C, or until the COMMAND that uses it has ended."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ and WHEN one of
 {indent(WHENS, "  ")}
 
 \b
-Every connection counts for itself. For instance:
+Each connection is counted separately. For instance:
 {indent(EXAMPLES, "  ")}"""
 
 
@@ -37,7 +37,9 @@ Every connection counts for itself. For instance:
 def serve(
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[-- COMMAND...]", help="Run this against it, and exit with its status."),
+        typer.Argument(
+            metavar="[-- COMMAND...]", help="Run this command against the server, and exit with its status."
+        ),
     ] = None,
     *,
     listen: ListenFlags,
@@ -46,9 +48,9 @@ def serve(
 ) -> int:
     """Run a local Live API that any client can talk to, until Ctrl-C.
 
-    It serves both platforms' paths, in the clear and on TLS, and echoes what it hears. Standard output has the exports
-    that point other programs at it, as soon as connections are accepted. With a COMMAND these are set for that alone,
-    and nothing is printed there. A line for each connection and turn goes to standard error.
+    The server has the paths of both platforms, without and with TLS, and echoes the audio that it receives. As soon as
+    it accepts connections, it prints the variables that point other programs at it on standard output; with a COMMAND
+    it sets them for the COMMAND instead. It logs each connection and turn on standard error.
     """
     from ..emulator.certificates import certificates
     from ..process.folders import state_folder
@@ -56,13 +58,13 @@ def serve(
 
     # A COMMAND learns the ports from its environment, so that jobs on one machine need not agree about ports.
     address = Address(listen.host, *listen.ports(free=bool(command)))
-    log = _nothing if output.quiet else _to_stderr
+    log = _log_nothing if output.quiet else _log_to_stderr
     options = emulator.options()
     return run(_serve(address, certificates(state_folder(), _host_to_name(listen.host)), options, command or [], log))
 
 
 class Address(NamedTuple):
-    """Where it is to listen."""
+    """The host and the ports to listen on; port 0 is chosen by the system."""
 
     host: str
     port: int
@@ -70,45 +72,50 @@ class Address(NamedTuple):
 
 
 async def _serve(
-    address: Address, shown: Certificates, options: EmulatorOptions, command: list[str], log: Callable[[str], None]
+    address: Address,
+    certificates: Certificates,
+    options: EmulatorOptions,
+    command: list[str],
+    log: Callable[[str], None],
 ) -> int:
-    """The emulator from its first connection to its last; the COMMAND's status, if there is one."""
+    """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal."""
     import asyncio
     import os
 
     from ..emulator.server import Tls, running
     from ..process.child import run_child
 
-    tls = Tls(shown.context, address.tls_port)
+    tls = Tls(certificates.context, address.tls_port)
     async with running(address.host, address.port, tls=tls, options=options, log=log) as emulator:
-        exports = _exports(emulator, _host_to_name(address.host), shown)
+        exports = _exports(emulator, _host_to_name(address.host), certificates)
         if command:
             return await run_child(command, {**os.environ, **exports})
         write_out("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
         forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        return await forever  # until the signal cancels this
+        # A signal cancels this task.
+        return await forever
 
 
 def _host_to_name(host: str) -> str:
-    """The host that clients connect to, and that the certificate names, where this one is listened on."""
+    """The name by which clients reach the address `host`; the certificate is for this name."""
     return {"": "localhost", "127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)
 
 
-def _exports(emulator: RunningServer, host: str, shown: Certificates) -> dict[str, str]:
-    """What points other programs at the emulator: livecli in the clear, the SDKs, which insist on it, on TLS."""
+def _exports(emulator: RunningServer, host: str, certificates: Certificates) -> dict[str, str]:
+    """The variables that point programs at the emulator: livecli without TLS, the SDKs, which require it, with."""
     encrypted = f"https://{f'[{host}]' if ':' in host else host}:{emulator.tls_port}"
     return {
         "LIVECLI_BASE_URL": emulator.url,
         "GOOGLE_GEMINI_BASE_URL": encrypted,
         "GOOGLE_VERTEX_BASE_URL": encrypted,
-        "SSL_CERT_FILE": str(shown.bundle),
-        "NODE_EXTRA_CA_CERTS": str(shown.authority),
+        "SSL_CERT_FILE": str(certificates.bundle),
+        "NODE_EXTRA_CA_CERTS": str(certificates.authority),
     }
 
 
-def _to_stderr(line: str) -> None:
+def _log_to_stderr(line: str) -> None:
     say(line + "\n")
 
 
-def _nothing(line: str) -> None:
+def _log_nothing(line: str) -> None:
     pass

@@ -1,6 +1,4 @@
-"""What `serve` was told about the emulator, as its Options. What a script, a recording or a table of models needs from
-the disk is read here; the emulator itself reads nothing.
-"""
+"""Reads the files that options of `serve` name: scripts, recordings and model tables. The emulator reads no files."""
 
 from __future__ import annotations
 
@@ -18,42 +16,42 @@ from ..errors import FileError, UsageError
 from ..media.file_source import read_sound
 from ..protocol.codec import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
-from .files import decoded, understood
+from .files import decode_text, parse_file
 
 
 def behaviour(script: str | None) -> Callable[[], Behaviour]:
-    """What one session's model says: the script's turns, or an echo. Raises FileError naming file and line."""
+    """Makes the model of one session: it follows the script, or echoes. Raises FileError naming file and line."""
     if script is None:
         return Echo
     folder = Path(script).parent
-    turns = understood(script, lambda data: read_script(decoded(script, data), lambda name: _sound(folder / name)))
+    turns = parse_file(script, lambda data: read_script(decode_text(script, data), lambda name: _sound(folder / name)))
     return lambda: ScriptedBehaviour(turns)
 
 
 def play(recording: str | None) -> Play | None:
-    """The recorded session that is to be said again, if any. Raises FileError naming file and line."""
+    """The recorded session to replay. Raises FileError naming file and line."""
     if recording is None:
         return None
-    return understood(recording, lambda data: arrange(parse_recording(data)))
+    return parse_file(recording, lambda data: arrange(parse_recording(data)))
 
 
 def models(table: str | None) -> dict[str, Model]:
-    """The models that there are: the built-in ones, and those of a TOML file over them."""
+    """The built-in models, with those of a TOML file added or in their place. Raises FileError naming file and line."""
     if table is None:
         return dict(MODELS)
     try:
-        return load_models(understood(table, lambda data: toml_reader.load(decoded(table, data))))
+        return load_models(parse_file(table, lambda data: toml_reader.load(decode_text(table, data))))
     except ValueError as error:
         raise FileError(f"{table}: {error}") from error
 
 
-def faults(words: Sequence[str]) -> Faults:
-    """What is to go wrong. Raises UsageError naming the one that cannot be understood."""
+def faults(texts: Sequence[str]) -> Faults:
+    """The faults to inject. Raises UsageError naming the one that is not understood."""
     try:
-        return Faults(parse_fault(text) for text in words)
+        return Faults(parse_fault(text) for text in texts)
     except ValueError as error:
         raise UsageError(
-            f"--fault: {error}", hint="`livecli serve --help` lists the faults and their moments"
+            f"--fault: {error}", hint="`livecli serve --help` lists the faults, and when they can happen"
         ) from error
 
 

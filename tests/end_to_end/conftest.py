@@ -1,4 +1,4 @@
-"""Running livecli as people do: `main([...])` in process, or a process of its own where streams and signals matter."""
+"""Fixtures that run command lines: in process through `main([...])`, or as a process, for its streams and signals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SAMPLE_STEM = "where_is_the_nearest_train_station"
 
 @dataclass
 class Ran:
-    """How one command line ended."""
+    """The exit status and the output of one command line."""
 
     status: int
     out: str
@@ -55,7 +55,7 @@ def livecli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 
 @pytest.fixture
 def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Run a chat in process, whose standard input is a pipe that says these bytes."""
+    """Run a chat in process, with these bytes in the pipe that is its standard input."""
 
     def run(typed: bytes | str, *words: Any) -> Ran:
         read_end, write_end = os.pipe()
@@ -80,7 +80,7 @@ def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Ca
 
 @pytest.fixture
 def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
-    """Start a command line as a process of its own, in an empty folder; it is killed if the test leaves it."""
+    """Start a command line as a process, in an empty folder. It is killed at the end of the test."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*argv: Any, **options: Any) -> subprocess.Popen[bytes]:
@@ -94,7 +94,8 @@ def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
     for process in started:
         if process.poll() is None:
             process.kill()
-        with suppress(subprocess.TimeoutExpired):  # a child of it that outlived it holds its pipes
+        # A child process that is still running may hold the pipes.
+        with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=10)
 
 
@@ -107,7 +108,7 @@ def speech(tmp_path: Path) -> Path:
 
 
 def tone(samples: int, rate: int = 16_000) -> bytes:
-    """A loud tone of 440 Hz."""
+    """A loud tone of 440 Hz, mono PCM16."""
     import numpy
 
     return (12_000 * numpy.sin(2 * numpy.pi * 440 * numpy.arange(samples) / rate)).astype("<i2").tobytes()

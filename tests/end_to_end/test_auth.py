@@ -86,7 +86,7 @@ def test_status_in_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 def test_plain_status_without_any_credential_still_lists_the_sources(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["auth", "status"]) == 4
     out, err = capsys.readouterr()
-    assert "credential     none that can be used" in out.splitlines()
+    assert "credential     no usable one" in out.splitlines()
     assert "GEMINI_API_KEY" in out
     assert "gcloud auth application-default login" in err
 

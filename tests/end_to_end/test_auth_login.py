@@ -151,7 +151,7 @@ def test_logout_forgets_and_says_when_there_was_nothing(
     piped(KEY)
     livecli("auth", "login", "--no-check")
     first = livecli("auth", "logout")
-    assert (first.status, first.out, first.err) == (0, "", "the stored key is forgotten\n")
+    assert (first.status, first.out, first.err) == (0, "", "the stored key is deleted\n")
     assert kept() is None
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     again = livecli("auth", "logout")

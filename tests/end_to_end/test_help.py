@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from livecli.cli.app import SUMMARIES, VERBS
+from livecli.cli.app import COMMANDS, SUMMARIES
 from livecli.errors import GRAVEST_FIRST
 
 SOURCES = Path(__file__).parents[2] / "livecli"
@@ -20,12 +20,12 @@ def test_the_statuses_are_those_of_the_errors(livecli):
     assert all(text.strip().endswith(".") for text in rows.values())
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_the_list_of_verbs_says_what_each_says_of_itself(livecli, verb):
-    assert list(SUMMARIES) == list(VERBS)
+    assert list(SUMMARIES) == list(COMMANDS)
     assert SUMMARIES[verb] in " ".join(livecli(verb, "--help").out.split())
     listed = dict(line.split(maxsplit=1) for line in livecli("--help").out.partition("Commands:\n")[2].splitlines())
-    assert list(listed) == list(VERBS)
+    assert list(listed) == list(COMMANDS)
     assert SUMMARIES[verb].startswith(listed[verb].removesuffix("..."))
 
 
@@ -55,7 +55,7 @@ def test_a_command_is_a_topic_too(livecli, verb):
 
 @pytest.mark.parametrize(
     ("topic", "hint"),
-    [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "there is:")],
+    [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "the topics are")],
 )
 def test_an_unknown_topic_is_a_usage_error_with_the_nearest(livecli, topic, hint):
     ran = livecli("help", topic)
