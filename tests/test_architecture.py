@@ -1,4 +1,4 @@
-"""The layers and the owners of libraries, as data: imports go down only."""
+"""The rules of the architecture, as data: layers, owners of libraries, sizes, names, and the tests of each module."""
 
 import ast
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1] / "livecli"
+TESTS = Path(__file__).parent
 
 LAYERS = [
     ["__main__"],
@@ -39,7 +40,146 @@ OWNERS = {
     "certifi": ["emulator.certificates"],
     "PIL": ["media.images"],
 }
-"""Who may import a library."""
+"""The modules that may import each library."""
+
+PROCESS_WIDE = {"gc": ["__main__"], "resource": ["cli.app"]}
+"""The modules that may import what changes the whole process: a program that uses the library keeps its own."""
+
+NO_SUBJECT = {"utils", "helpers", "common", "misc"}
+"""Module names that say nothing of the contents."""
+
+MOST_ENTRIES = 20
+"""At the top level of livecli/."""
+MOST_FILES = 18
+"""In a package."""
+MORE_FILES = {
+    "cli": "one file for each command",
+}
+MOST_ATTRIBUTES = 12
+"""In an object: a class with more is usually two things."""
+
+WIRE = "its attributes are the fields of a message on the wire"
+MORE_ATTRIBUTES = {
+    "api.SessionOptions": "the keyword arguments of connect(), send() and ask()",
+    "chat.chat.Chat": "what a chat is made of, made once",
+    "chat.turns.Conversation": "the state of a session and of its present turn",
+    "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
+    "client.resumable.ResumableSession": "the state of a session that outlives its connections",
+    "client.session.Session": "the state of one connection",
+    "client.turn.Turn": "the state of a turn, which is copied and restored as one",
+    "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
+    "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",
+    "errors.LivecliError": "everything that is shown of an error",
+    "media.microphone.Microphone": "the state of a stream that two threads share",
+    "media.speaker.Speaker": "the state of a stream that two threads share",
+    "protocol.messages.GenerationConfig": WIRE,
+    "protocol.messages.ServerContent": WIRE,
+    "protocol.messages.Setup": WIRE,
+    "protocol.models.Model": "a table's row: one column for each fact about a model",
+    "protocol.platform.PlatformFacts": "a table's row: one column for each fact about a platform",
+    "report.batch_stats.BatchStats": "one counter for each figure that is shown",
+    "report.summary.TransferStats": "one counter for each figure that is shown",
+    "runs.request.Request": "the options of a run",
+}
+"""Classes with more attributes, and why."""
+
+SAME_NAME = {
+    "Fault": "the emulator's fault; the event of a fault in a recorded session",
+    "Interrupted": "the error after Ctrl-C; the event of a user who speaks over an answer",
+    "Limits": "the limits of a run; the limits of an emulated session",
+    "Tool": "a tool on the wire; a tool that is run here",
+    "VoiceActivity": "the detector; the message and the event",
+    "_Reader": "private to the script file and to the tools file",
+}
+"""Names that two classes share, and why. A message and its event may."""
+
+COVERED_BY = {
+    "__main__": ["end_to_end/test_send_statuses.py", "test_start_up.py"],
+    "chat.chat": ["chat/test_terminal.py", "end_to_end/test_chat_wire.py"],
+    "chat.options": ["end_to_end/test_chat_wire.py"],
+    "chat.pipe": ["end_to_end/test_chat_piped.py"],
+    "chat.store": ["end_to_end/test_chat_resume.py"],
+    "chat.voice": ["end_to_end/test_chat_spoken.py", "chat/test_barge_in.py"],
+    "cli.app": ["end_to_end/test_help.py", "test_start_up.py"],
+    "cli.auth": ["end_to_end/test_auth.py"],
+    "cli.auth_login": ["end_to_end/test_auth_login.py"],
+    "cli.auth_status": ["end_to_end/test_auth.py", "end_to_end/test_auth_notes.py", "end_to_end/test_auth_online.py"],
+    "cli.auth_token": ["end_to_end/test_auth.py", "end_to_end/test_auth_ephemeral.py"],
+    "cli.chat": ["end_to_end/test_chat_wire.py", "end_to_end/test_chat_piped.py"],
+    "cli.confirm": ["end_to_end/test_send_tools.py"],
+    "cli.files": ["end_to_end/test_send_words.py", "end_to_end/test_send_setup.py"],
+    "cli.help": ["end_to_end/test_help.py"],
+    "cli.options": ["end_to_end/test_send_words.py"],
+    "cli.reporters": ["end_to_end/test_send_streams.py", "end_to_end/test_explain.py"],
+    "cli.run_chat": ["end_to_end/test_chat_wire.py", "end_to_end/test_chat_resume.py"],
+    "cli.send": ["end_to_end/test_send_wire.py", "end_to_end/test_send_statuses.py"],
+    "cli.serve": ["end_to_end/test_serve.py"],
+    "cli.serve_files": ["end_to_end/test_serve_says.py"],
+    "cli.serve_options": ["end_to_end/test_serve.py", "end_to_end/test_serve_says.py"],
+    "client.diagnosis": ["end_to_end/test_stalls.py", "end_to_end/test_truncation.py"],
+    "client.probe": ["end_to_end/test_auth_online.py"],
+    "console.batch": ["end_to_end/test_send_many.py"],
+    "console.batch_live": ["end_to_end/test_send_many.py", "console/test_cursor.py"],
+    "console.chat_pipe": ["end_to_end/test_chat_piped.py"],
+    "console.chat_terminal": ["chat/test_terminal.py"],
+    "console.completion": ["chat/test_terminal.py"],
+    "console.confirm": ["chat/test_terminal.py", "end_to_end/test_send_tools.py"],
+    "console.explain": ["end_to_end/test_explain.py"],
+    "console.formatting": ["end_to_end/test_send_streams.py", "end_to_end/test_send_many.py"],
+    "console.history": ["chat/test_terminal.py"],
+    "console.json_lines": ["end_to_end/test_send_wire.py"],
+    "console.lines": ["end_to_end/test_send_streams.py"],
+    "console.live": ["end_to_end/test_send_streams.py", "console/test_cursor.py"],
+    "console.prompt": ["chat/test_terminal.py"],
+    "credentials.adc": ["credentials/test_credentials_from_files.py", "credentials/test_credentials_over_tls.py"],
+    "credentials.advice": ["end_to_end/test_auth_notes.py"],
+    "credentials.credential": ["credentials/test_credentials.py"],
+    "credentials.decision": ["credentials/test_credentials.py"],
+    "credentials.ephemeral": ["end_to_end/test_auth_ephemeral.py"],
+    "credentials.gcloud": ["credentials/test_credentials.py", "end_to_end/test_auth_login.py"],
+    "credentials.system_keyring": ["credentials/test_stored_key.py"],
+    "credentials.token_errors": ["credentials/test_credentials_from_files.py"],
+    "embedded": ["test_api.py", "client/test_open.py"],
+    "emulator.core.behaviour": ["emulator/core/test_conversation.py"],
+    "emulator.core.delivery": ["emulator/core/test_interruption.py"],
+    "emulator.core.dialogue": ["emulator/core/test_conversation.py"],
+    "emulator.core.lifetime": ["emulator/core/test_handles.py", "emulator/test_long_sessions.py"],
+    "emulator.core.token_count": ["emulator/core/test_inbox.py", "emulator/core/test_response.py"],
+    "emulator.core.turn": ["emulator/core/test_interruption.py"],
+    "emulator.core.utterance": ["emulator/core/test_speech.py"],
+    "emulator.log": ["emulator/test_server.py"],
+    "emulator.options": ["emulator/test_server.py"],
+    "emulator.session": ["emulator/test_server.py"],
+    "emulator.websocket": ["emulator/test_server.py", "emulator/test_hostile_clients.py"],
+    "errors": ["end_to_end/test_send_statuses.py"],
+    "media.decoding": ["media/test_file_source.py", "media/test_standard_input.py"],
+    "media.images": ["end_to_end/test_send_images.py"],
+    "media.speaker_sink": ["end_to_end/test_send_play.py"],
+    "process.child": ["end_to_end/test_send_tools.py", "end_to_end/test_serve.py"],
+    "process.folders": ["credentials/test_stored_key.py", "emulator/test_certificates.py"],
+    "process.stdio": ["end_to_end/test_broken_streams.py"],
+    "process.tasks": ["client/test_resumable.py"],
+    "protocol.close_cause": ["protocol/test_close_table.py", "protocol/test_close_reasons.py"],
+    "protocol.codec.audio_fast_path": ["protocol/test_audio_fast_path.py"],
+    "protocol.codec.client": ["protocol/test_codec.py"],
+    "protocol.codec.proto_json": ["protocol/test_codec.py"],
+    "protocol.codec.server": ["protocol/test_codec.py", "protocol/test_fuzz.py"],
+    "protocol.events": ["protocol/test_codec.py"],
+    "protocol.http_errors": ["client/test_connect_errors.py"],
+    "protocol.messages": ["protocol/test_codec.py"],
+    "protocol.platform": ["protocol/test_endpoint.py"],
+    "protocol.setup_rules": ["protocol/test_setup.py", "emulator/core/test_admission.py"],
+    "runs.batch": ["end_to_end/test_send_many.py"],
+    "runs.inputs": ["end_to_end/test_send_lists.py"],
+    "runs.resume_from": ["end_to_end/test_send_many.py"],
+    "runs.shards": ["end_to_end/test_send_lists.py"],
+    "toml_reader": ["emulator/core/test_script_file.py", "emulator/test_replay.py"],
+    "tools.calls": ["end_to_end/test_send_tools.py"],
+    "tools.command": ["end_to_end/test_send_tools.py"],
+    "tools.toolbox": ["end_to_end/test_send_tools.py", "client/test_turn.py"],
+    "tools.tools_file": ["end_to_end/test_send_tools.py"],
+}
+"""Modules without a test file of their own name, and the files that test them."""
 
 MODULES = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in sorted(ROOT.rglob("*.py"))}
 
@@ -106,11 +246,68 @@ def test_every_dependency_has_an_owner():
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}
 
 
-def test_no_module_is_named_after_nothing():
-    assert not [module for module in MODULES if module.split(".")[-1] in ("utils", "helpers", "common", "misc")]
+def test_what_changes_the_whole_process_is_left_to_the_command_line():
+    assert not {
+        module: library
+        for module in MODULES
+        for kind, library in imports(module)
+        if kind == "" and name_of(module) not in PROCESS_WIDE.get(library, [name_of(module)])
+    }
+    streams = {ast.unparse(node) for module in MODULES if module != "__main__" for node in stored_attributes(module)}
+    assert not streams & {"sys.stdin", "sys.stdout", "sys.stderr", "sys.excepthook"}
+
+
+def stored_attributes(module):
+    nodes = ast.walk(ast.parse(MODULES[module].read_text()))
+    return (node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+
+
+def test_every_module_name_has_a_subject():
+    assert not [module for module in MODULES if module.split(".")[-1] in NO_SUBJECT]
 
 
 def test_the_top_level_and_each_package_stay_small():
-    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= 20
+    assert len([path for path in ROOT.iterdir() if path.name != "__pycache__"]) <= MOST_ENTRIES
     packages = {path.parent for path in MODULES.values()}
-    assert not {str(package): n for package in packages if (n := len(list(package.glob("*.py")))) > 20}
+    large = {package for package in packages if len(list(package.glob("*.py"))) > MOST_FILES}
+    assert {".".join(package.relative_to(ROOT).parts) for package in large} <= set(MORE_FILES)
+
+
+def classes():
+    """(module, class) of each class, wherever it stands."""
+    for module, path in MODULES.items():
+        yield from ((module, node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef))
+
+
+def attributes(class_):
+    """The names assigned to `self`, and the fields declared in the class."""
+    stored = (node for node in ast.walk(class_) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
+    declared = (node.target for node in class_.body if isinstance(node, ast.AnnAssign))
+    return {node.attr for node in stored if ast.unparse(node.value) == "self"} | {node.id for node in declared}
+
+
+def test_a_class_with_many_attributes_has_a_reason():
+    large = {f"{module}.{class_.name}" for module, class_ in classes() if len(attributes(class_)) > MOST_ATTRIBUTES}
+    assert large <= set(MORE_ATTRIBUTES)
+
+
+def test_no_two_classes_share_a_name():
+    modules = {}
+    for module, class_ in classes():
+        modules.setdefault(class_.name, set()).add(module)
+    shared = {name for name, found in modules.items() if len(found) > 1}
+    assert {name for name in shared if modules[name] != {"protocol.messages", "protocol.events"}} <= set(SAME_NAME)
+
+
+def own_test(module):
+    """The test file of a module's own name: `tests/client/test_turn.py` for `client.turn`."""
+    *packages, name = module.split(".")
+    return TESTS.joinpath(*packages, f"test_{name}.py")
+
+
+def test_every_module_has_its_tests():
+    modules = {module for module in MODULES if module.split(".")[-1] != "__init__"}
+    untested = {module for module in modules if not own_test(module).exists()}
+    assert untested <= set(COVERED_BY), "add a test file of the module's name, or a line in COVERED_BY"
+    assert set(COVERED_BY) <= modules, "remove the lines of modules that are gone from COVERED_BY"
+    assert not [file for files in COVERED_BY.values() for file in files if not (TESTS / file).exists()]
