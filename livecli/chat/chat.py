@@ -96,7 +96,7 @@ class Chat:
         )
         conversation = Conversation(line, manner, reporter, self._note, self.record.amend)
         listening = asyncio.create_task(self._listen(conversation))
-        stack.push_async_callback(line.leave)  # the handle that includes the last turn comes after that
+        stack.push_async_callback(conversation.leave)  # the handle that includes the last turn comes after that
         stack.push_async_callback(_stopped, listening)
         self._session, self.failure = stack, None
         first = Summary("", endpoint=endpoint)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from ..client.resumable import ResumableSession
+from ..client.resumable import Checkpoint, ResumableSession, Rewind
 from ..client.turn import Turn
 from ..errors import LivecliError
 from ..media.pcm import AudioSink
@@ -115,7 +115,6 @@ class Conversation:
         self._failure: LivecliError | None = None
         self._trouble: BaseException | None = None
         self._listener: asyncio.Task[None] | None = None
-        line.on_checkpoint, line.on_rewind = self._keep, self._take_back
 
     @property
     def endpoint(self) -> Endpoint:
@@ -173,6 +172,11 @@ class Conversation:
             self._reporter.finished(summary)
         return summary
 
+    async def leave(self) -> None:
+        """End the session, once `listen` is cancelled. A handle that still comes is kept."""
+        if await self._line.leave():
+            self._keep()
+
     async def interrupt(self) -> None:
         """Nobody wants to hear the rest of the answer."""
         if self.current is not None:
@@ -206,7 +210,13 @@ class Conversation:
         self._listener = asyncio.current_task()
         try:
             while True:
-                await self._take(await self._line.receive())
+                match await self._line.receive():
+                    case Checkpoint():
+                        self._keep()
+                    case Rewind():
+                        self._take_back()
+                    case event:
+                        await self._take(event)
         except LivecliError as error:
             self._failure = error
             raise

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..credentials import Credential, resolve
 from ..errors import LivecliError
+from ..process.tasks import one_error
 from ..protocol import events
 from ..protocol.endpoint import Endpoint, Target
 from ..report.reporter import Reporter
@@ -135,9 +136,12 @@ async def open_line(
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
     resumption = Resumption(setup, endpoint.model, history, handle)
-    line = ResumableSession(opened, resumption, reporter, timeouts.retries, timeouts.pause)
-    try:
-        await line.open()
-        yield line
-    finally:
-        await line.close()
+    async with one_error(), asyncio.TaskGroup() as tasks:
+        session = ResumableSession(
+            opened, resumption, reporter, timeouts.retries, timeouts.pause, start=tasks.create_task
+        )
+        try:
+            await session.open()
+            yield session
+        finally:
+            await session.close()

@@ -8,8 +8,10 @@ come again: nothing is lost, and nothing counts twice.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
 
 from ..errors import LivecliError, ServerError
 from ..protocol import events
@@ -70,24 +72,46 @@ Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Sessio
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
 
 
-class ResumableSession:
-    """Made by `opening.open_line`. `first` is the first connection's session, `connections` how many there were,
-    `life` how long they last. `moving` is whether the next one is being opened, `moved_at` when that, or telling the
-    service again, came a step further.
+@dataclass(frozen=True)
+class Checkpoint:
+    """Received from a session: all that came before stays, whatever becomes of the connection."""
 
-    `on_checkpoint` is called where all that was received so far is there to stay, `on_rewind` where what was received
-    since then is to be forgotten. `retries` bounds the attempts at a connection, and how often one may be lost without
-    anything gained; None is no bound. `pause` is what is done before each. Somebody has to `receive` all the time: who
-    does hears of a lost connection, after all that came over it, and opens the next one; `send` waits for that.
+
+@dataclass(frozen=True)
+class Rewind:
+    """Received from a session over a new connection: what came since the last checkpoint will come again."""
+
+
+Received = events.Event | Checkpoint | Rewind
+
+
+class ResumableSession:
+    """Made by `client.open.open_line`. One task has to call `receive` all the time.
+
+    That task learns of a lost connection after all that came over it, and opens the next one; `send` waits for that.
+    `first` is the first connection's session, `connections` how many there were, `life` how long they last. `moving`
+    is whether the next one is being opened, `moved_at` when that, or sending again, last made progress. `retries`
+    bounds the attempts at a connection, and how often one may be lost without any progress; None is no bound. `pause`
+    waits before each attempt. The tasks that the session needs are made with `start`.
+
+    It has more than twelve attributes because a session and the connection that is being replaced share one state.
     """
 
     def __init__(
-        self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None, pause: Pause | None = None
+        self,
+        opened: Open,
+        resumption: Resumption,
+        reporter: Reporter,
+        retries: int | None,
+        pause: Pause | None = None,
+        *,
+        start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
     ) -> None:
         self.resumption, self.connections = resumption, 0
-        self.on_checkpoint: Callable[[], None] = lambda: None
-        self.on_rewind: Callable[[], None] = lambda: None
         self.first: Session
+        self._start = start
+        self._received: deque[Received] = deque()  # to be returned by `receive` before anything else
+        self._repeats = False  # from the next `receive` on, what the service does not know is sent again
         self._session: Session
         self.life = ConnectionLifetime()
         self._clock = asyncio.get_running_loop().time
@@ -129,30 +153,36 @@ class ResumableSession:
     def write(self, said: Sequence[events.Event]) -> bool:
         """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
         session = self._session
-        idle = self._failure is None and self._caught_up.is_set() and not self._saying.locked()
-        frames = session.put(said) if idle else None
-        if frames is None:
+        if self._failure is not None or not self._caught_up.is_set() or self._saying.locked() or not session.takes:
             return False
-        self._note(said)  # before the reporter is told, which may raise
-        session.tell(said, frames)
+        frames = session.encode(said)
+        session.write(frames)
+        # A reporter may raise. What was sent is noted by then.
+        self._note(said)
+        session.report(said, frames)
         return True
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""
         if self._failure is not None:
             raise self._failure
-        async with self._saying:  # the service counts messages in the order in which they are noted here
+        # The service counts messages in the order in which they are noted here.
+        async with self._saying:
             session, direct = self._session, self._caught_up.is_set()
+            # An event that may not be sent now is refused before it is noted, also while there is no connection.
+            frames = session.encode(said)
             self._note(said)
             if direct:
                 try:
-                    await session.send_all(said)
-                    return
+                    await session.push(frames)
                 except LivecliError:
                     if session.close_code is None:
-                        raise  # it may not be said now, and was not
+                        raise
                     if session is self._session and self._failure is None:
                         self._caught_up.clear()
+                else:
+                    session.report(said, frames)
+                    return
         await self._caught_up.wait()
         if self._failure is not None:
             raise self._failure
@@ -162,9 +192,12 @@ class ResumableSession:
             self._cramped = True
             self._reporter.warning("no room to keep what is said: should the connection be lost, so is the session")
 
-    async def receive(self) -> events.Event:
-        """As `Session.receive`; raises only where the session cannot be gone on with."""
-        while True:
+    async def receive(self) -> Received:
+        """As `Session.receive`, with checkpoints and rewinds. Raises where the session cannot be resumed."""
+        while not self._received:
+            if self._repeats:
+                self._repeats = False
+                self._repeating = self._start(self._repeat_or_fail(self._session, self.resumption.begin()))
             try:
                 event = await self._next(self._session)
             except LivecliError as error:
@@ -173,9 +206,18 @@ class ResumableSession:
             if event is not None:
                 self._follow(event)
             if self.life.leaving and self.resumption.complete and self._fruitful and not self._over:
-                await self._go_on(None)  # unless it is known already, the event will come again
+                # An event that is not included in a handle comes again over the next connection.
+                try:
+                    await self._go_on(None)
+                except LivecliError:
+                    # A checkpoint that came while the old connection was left goes first: the next call raises.
+                    if not self._received:
+                        raise
             elif event is not None:
-                return event
+                if not self._received:
+                    return event
+                self._received.append(event)
+        return self._received.popleft()
 
     async def _next(self, session: Session) -> events.Event | None:
         """None where it is time to leave the connection."""
@@ -197,10 +239,11 @@ class ResumableSession:
         """All that was wanted is there: a connection that is lost from now on is not missed."""
         self._over = True
 
-    async def leave(self) -> None:
-        """As `close`, once nobody receives any more. Handles that the service still gives are taken."""
+    async def leave(self) -> bool:
+        """As `close`, once no task receives any more. Whether the service gave a handle until it heard of the close."""
         self.settle()
         await self._session.leave(self._follow)
+        return Checkpoint() in self._received
 
     async def close(self) -> None:
         """End the session with a normal close (1000)."""
@@ -215,7 +258,7 @@ class ResumableSession:
         if isinstance(event, events.GoAway):
             self.life.warn(self._clock(), event.time_left_seconds)
         elif isinstance(event, events.ResumptionUpdate) and self.resumption.update(event):
-            self.on_checkpoint()
+            self._received.append(Checkpoint())
             if self.life.leave_at is not None and not self.resumption.unsaid:
                 self.life.leave()
 
@@ -239,7 +282,8 @@ class ResumableSession:
             raise
         finally:
             self.moving, self.moved_at = False, self._clock()
-        self._repeating = asyncio.create_task(self._repeat_or_fail(self._session, self.resumption.begin()))
+        # What is to be sent again may change while the rewind is dealt with, so sending begins after that.
+        self._repeats = True
 
     async def _reopen(self, error: LivecliError | None) -> None:
         said = self.resumption.said
@@ -253,7 +297,8 @@ class ResumableSession:
             self._reporter.retrying(pause)
             await self._pause(pause)
         await with_retries(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
-        self.on_rewind()  # not before: where there is no next connection, what came is all that there is
+        # Not before there is a next connection: without one, what came is all that there is.
+        self._received.append(Rewind())
         self._reporter.resumed(self.connections, error, again)
         if error is not None and again and not self.resumption.transparent:
             self._reporter.remark("the connection was lost: what has no answer yet is sent again")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
@@ -89,41 +90,39 @@ class Session:
 
         Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
         """
-        if not self.write((event,)):
-            await self.push((event,))
+        await self.send_all((event,))
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
         """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
-        if not self.write(said):
-            await self.push(said)
+        frames = self.encode(said)
+        if self.takes:
+            self.write(frames)
+        else:
+            await self.push(frames)
+        self.report(said, frames)
 
-    def write(self, said: Sequence[events.Event]) -> bool:
-        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
-        frames = self.put(said)
-        if frames is None:
-            return False
-        self.tell(said, frames)
-        return True
+    @property
+    def takes(self) -> bool:
+        """Whether the server keeps up, so that `write` need not wait."""
+        return self._outlet.takes
 
-    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
-        """As `write`, but the reporter is not told: `tell` does that, with the frames. None where it has to wait."""
-        if not self._outlet.takes:
-            return None
-        frames = self._protocol.send_each(said)
+    def encode(self, said: Sequence[events.Event]) -> Sequence[bytes]:
+        """The frames of these events. Raises ProtocolError where one may not be sent now."""
+        return self._protocol.send_each(said)
+
+    def write(self, frames: Sequence[bytes]) -> None:
+        """Send frames at once. Only while the session `takes` them."""
         self._outlet.write(frames)
-        return frames
 
-    async def push(self, said: Sequence[events.Event]) -> None:
-        """Say what `write` did not. Raises as `send_all`."""
-        frames = self._protocol.send_each(said)
+    async def push(self, frames: Sequence[bytes]) -> None:
+        """Send frames, and wait for the server where it is slow. Raises ServerError and its kin where it has closed."""
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
-        self.tell(said, frames)
 
-    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
-        """Tell the reporter what was said. Raises what that raises."""
+    def report(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        """Report what was sent. Raises what the reporter raises."""
         if not self._is_watched:
             return
         reporter, at = self._reporter, self._clock() - self.opened_at
@@ -205,16 +204,14 @@ class Session:
 
     async def leave(self, take: Callable[[events.ResumptionUpdate], None]) -> None:
         """As `close`. Until the service hears of it, it may give handles that include more: `take` has those."""
-        closing = asyncio.create_task(self.close())
-        try:
-            while isinstance(event := await self.receive(), events.ResumptionUpdate):
-                take(event)
-            while True:  # it would come again; the close is behind it
-                await self.receive()
-        except LivecliError:
-            return
-        finally:
-            await closing
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.close())
+            with suppress(LivecliError):
+                while isinstance(event := await self.receive(), events.ResumptionUpdate):
+                    take(event)
+                # Any other event comes again over the next connection. The close is behind it.
+                while True:
+                    await self.receive()
 
     def _note_close(self, direction: str) -> None:
         if self.close_code is None:

@@ -18,7 +18,7 @@ from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
-from .resumable import ResumableSession
+from .resumable import Checkpoint, ResumableSession, Rewind
 from .sender import IdleTimer, Sender, SendOptions, soon
 from .turn_end import TurnEnd
 
@@ -149,7 +149,6 @@ class Turn:
 
         Raises whatever ends it early. Everything received until then is in the sink and the stats.
         """
-        self._line.on_checkpoint, self._line.on_rewind = self.keep, self.take_back
         async with one_error(), asyncio.TaskGroup() as tasks:
             doing = self._unless_ended(asking), self._watch_silence(idle_timeout), self._receive()
             children = self._begin(tasks, *doing)
@@ -256,7 +255,13 @@ class Turn:
                 if self._ending.over.is_set():
                     return self._nothing_due.set()
                 raise
-            await self.take(event)
+            match event:
+                case Checkpoint():
+                    self.keep()
+                case Rewind():
+                    self.take_back()
+                case _:
+                    await self.take(event)
             if self.is_over:
                 self._line.settle()
 

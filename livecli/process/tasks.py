@@ -15,7 +15,8 @@ async def one_error() -> AsyncIterator[None]:
         yield
     except BaseExceptionGroup as group:
         found = list(_leaves(group))
-        raise next((error for error in found if isinstance(error, LivecliError)), found[0]) from None
+        error = next((error for error in found if isinstance(error, LivecliError)), found[0])
+        raise error from error.__cause__
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

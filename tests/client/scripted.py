@@ -15,12 +15,13 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from livecli.client.resumable import ResumableSession
+from livecli.client.resumable import Checkpoint, ResumableSession, Rewind
 from livecli.client.resumption import Resumption
 from livecli.client.sender import SendOptions
 from livecli.client.session import Timings
 from livecli.client.turn import Turn
 from livecli.errors import ConnectError, LivecliError, ServerError
+from livecli.process.tasks import one_error
 from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.platform import Platform
@@ -109,13 +110,21 @@ class ScriptedSession:
             raise self._failure
         self._take(said)
 
-    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
-        if self._send_seconds or self._failure is not None:
-            return None
-        self._take(said)
-        return [b""] * len(said)
+    def encode(self, said: Sequence[events.Event]) -> Sequence[events.Event]:
+        """The events stand in for their frames."""
+        return said
 
-    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+    @property
+    def takes(self) -> bool:
+        return not self._send_seconds and self._failure is None
+
+    def write(self, frames: Sequence[events.Event]) -> None:
+        self._take(frames)
+
+    async def push(self, frames: Sequence[events.Event]) -> None:
+        await self.send_all(frames)
+
+    def report(self, said: Sequence[events.Event], frames: Sequence[events.Event]) -> None:
         """No reporter listens."""
 
     def _take(self, said: Sequence[events.Event]) -> None:
@@ -276,7 +285,6 @@ class Talk:
         """Where the answer went, and its figures, once it is over."""
         sink, stats = Sink(), TransferStats()
         exchange = Turn(self._line, sink, stats, Told(), toolbox=self._toolbox)
-        self._line.on_checkpoint, self._line.on_rewind = exchange.keep, exchange.take_back
         self.turns.append(exchange)
         await exchange.converse(idle, ask(exchange))
         return sink, stats
@@ -284,9 +292,16 @@ class Talk:
     async def _listen(self) -> None:
         try:
             while True:
-                event = await self._line.receive()
-                if self.turns and not self.turns[-1].is_over:
-                    await self.turns[-1].take(event)
+                received = await self._line.receive()
+                match received:
+                    case Checkpoint() | Rewind() if not self.turns:
+                        pass
+                    case Checkpoint():
+                        self.turns[-1].keep()
+                    case Rewind():
+                        self.turns[-1].take_back()
+                    case event if self.turns and not self.turns[-1].is_over:
+                        await self.turns[-1].take(event)
         except ServerError:
             self.turns[-1].fail()
 
@@ -317,12 +332,14 @@ async def scripted_line(
         yield sessions[-1]
 
     opening = setup(endpoint, SetupOptions(resumes=resumes))
-    line = ResumableSession(opened, Resumption(opening, endpoint.model), reporter, 3)  # type: ignore[arg-type]
-    await line.open()
-    try:
-        yield line, sessions
-    finally:
-        await line.close()
+    async with one_error(), asyncio.TaskGroup() as tasks:
+        resumption = Resumption(opening, endpoint.model)
+        line = ResumableSession(opened, resumption, reporter, 3, start=tasks.create_task)  # type: ignore[arg-type]
+        await line.open()
+        try:
+            yield line, sessions
+        finally:
+            await line.close()
 
 
 async def answered(ask: Ask, *connections: Sequence[Step], **options: Any) -> Ran:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from livecli.client.open import Timeouts, open_authorised, open_line, open_session, resolved
+from livecli.client.resumable import Checkpoint, Rewind
 from livecli.credentials import Credential, CredentialKind
 from livecli.embedded import reachable
 from livecli.errors import AuthError, ConnectError, DeadlineError, QuotaError, ServerError, UsageError
@@ -323,8 +324,10 @@ class TestOpenLine:
                 line.first.opened_at -= 1000
                 assert await line.receive() == events.SetupComplete()
                 await line.send(events.Text("one"))
+                assert await line.receive() == Checkpoint()
                 assert await line.receive() == events.ResumptionUpdate("h-1", True)
                 async with asyncio.timeout(WAIT_SECONDS):
+                    assert await line.receive() == Rewind()
                     assert await line.receive() == events.SetupComplete()
                 assert line.connections == 2
                 assert witness.times[-1] > 1000, "counted from the first connection on"

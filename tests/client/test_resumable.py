@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from livecli.client.resumable import LASTING_SECONDS, ResumableSession
+from livecli.client.resumable import LASTING_SECONDS, Checkpoint, ResumableSession, Rewind
 from livecli.client.resumption import History, Resumption
 from livecli.client.retransmit import RetransmitBuffer
 from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError, ServerError
+from livecli.process.tasks import one_error
 from livecli.protocol import events, messages
 from livecli.protocol.codec import setup_json
 from livecli.report.reporter import Reporter, Retry
@@ -94,6 +95,8 @@ class ScriptedSession:
 
     async def receive(self) -> events.Event:
         while not self._incoming:
+            if self.close_code is not None:
+                raise lost()
             self._arrived.clear()
             await self._arrived.wait()
         said = self._incoming[0]
@@ -103,14 +106,23 @@ class ScriptedSession:
         self.messages += 1
         return self._incoming.popleft()  # type: ignore[return-value]
 
-    def put(self, said: Sequence[events.Event]) -> Sequence[bytes] | None:
-        if self.is_full or self.close_code is not None:
-            return None
-        self._check(said)
-        self.said += said
-        return [b""] * len(said)
+    def encode(self, said: Sequence[events.Event]) -> Sequence[events.Event]:
+        """The events stand in for their frames."""
+        if any(isinstance(event, events.AudioStreamEnd) for event in said):
+            raise ProtocolError("AudioStreamEnd does not go with automatic activity detection off")
+        return said
 
-    def tell(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+    @property
+    def takes(self) -> bool:
+        return not self.is_full and self.close_code is None
+
+    def write(self, frames: Sequence[events.Event]) -> None:
+        self.said += frames
+
+    async def push(self, frames: Sequence[events.Event]) -> None:
+        await self.send_all(frames)
+
+    def report(self, said: Sequence[events.Event], frames: Sequence[events.Event]) -> None:
         """No reporter listens."""
 
     async def close(self) -> None:
@@ -120,7 +132,7 @@ class ScriptedSession:
         await self.send_all((event,))
 
     async def send_all(self, said: Sequence[events.Event]) -> None:
-        self._check(said)
+        self.encode(said)
         if self.is_full:
             await self.has_room.wait()
         ends = [error for error in self._incoming if isinstance(error, LivecliError)]
@@ -137,10 +149,6 @@ class ScriptedSession:
         await self.may_leave.wait()
         for handle in self.handles:
             take(handle)
-
-    def _check(self, said: Sequence[events.Event]) -> None:
-        if any(isinstance(event, events.AudioStreamEnd) for event in said):
-            raise ProtocolError("AudioStreamEnd does not go with automatic activity detection off")
 
 
 class Service:
@@ -211,19 +219,21 @@ class Witness(Reporter):
         self.remarks.append(text)
 
 
+MARKS: dict[type, str] = {Checkpoint: "checkpoint", Rewind: "rewind"}
+
+
 class Run:
     """A line that is open, whose events a task receives: `heard` has them, with "rewind" and "checkpoint" between."""
 
     def __init__(self, service: Service, line: ResumableSession, witness: Witness) -> None:
         self.service, self.line, self.witness = service, line, witness
         self.heard: list[Any] = []
-        line.on_rewind = lambda: self.heard.append("rewind")
-        line.on_checkpoint = lambda: self.heard.append("checkpoint")
         self.receiving = asyncio.create_task(self._receive())
 
     async def _receive(self) -> None:
         while True:
-            self.heard.append(await self.line.receive())
+            received = await self.line.receive()
+            self.heard.append(MARKS.get(type(received), received))
 
     async def say(self, *words: str) -> None:
         for word in words:
@@ -250,17 +260,19 @@ async def opened(
     service, witness = service or Service(), Witness()
     wanted = messages.SessionResumptionConfig(transparent=transparent or None)
     setup = events.Setup(messages.Setup(model=MODEL, session_resumption=wanted))
-    line = ResumableSession(service, Resumption(setup, MODEL, history, handle), witness, retries)
-    try:
-        await line.open()
-        run = Run(service, line, witness)
-        await idle()
-        yield run
-        run.receiving.cancel()
-        with suppress(asyncio.CancelledError, LivecliError):
-            await run.receiving
-    finally:
-        await line.close()
+    async with one_error(), asyncio.TaskGroup() as tasks:
+        resumption = Resumption(setup, MODEL, history, handle)
+        line = ResumableSession(service, resumption, witness, retries, start=tasks.create_task)
+        try:
+            await line.open()
+            run = Run(service, line, witness)
+            await idle()
+            yield run
+            run.receiving.cancel()
+            with suppress(asyncio.CancelledError, LivecliError):
+                await run.receiving
+        finally:
+            await line.close()
     assert service.open_sessions == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
@@ -826,6 +838,49 @@ class TestSending:
             run.service.last.ends(lost())
             await idle()
             assert run.service.last.said == [events.Text("1")]
+
+    @in_virtual_time
+    async def test_what_may_not_be_sent_is_not_kept_though_the_peer_is_slow(self) -> None:
+        service = Service()
+        service.on_open = is_full
+        async with opened(service=service) as run:
+            with pytest.raises(ProtocolError):
+                await run.line.send(events.AudioStreamEnd())
+            assert run.line.resumption.said == 0
+            service.on_open = lambda session: None
+            service.last.says(handle(consumed=0))
+            service.last.ends(lost())
+            await idle()
+            await run.say("1")
+            assert service.last.said == [events.Text("1")]
+
+    @in_virtual_time
+    async def test_what_may_not_be_sent_is_refused_while_there_is_no_connection(self) -> None:
+        service = Service()
+        async with opened(service=service) as run:
+            service.last.says(handle(consumed=0))
+            await idle()
+            service.gate.clear()
+            service.last.ends(lost())
+            await idle()
+            with pytest.raises(ProtocolError):
+                await run.line.send(events.AudioStreamEnd())
+            service.gate.set()
+            await run.say("1")
+            assert service.last.said == [events.Text("1")]
+
+    @in_virtual_time
+    async def test_a_checkpoint_on_leaving_comes_before_the_error_of_the_next_connection(self) -> None:
+        service, refusal = Service(), AuthError("the credential was refused")
+        async with opened(service=service) as run:
+            await run.say("1")
+            service.last.handles = [handle("late", consumed=1)]
+            service.refusals.append(refusal)
+            service.last.says(events.GoAway(60.0), handle(consumed=1))
+            service.last.may_leave.set()
+            await asyncio.sleep(1)
+            assert run.error is refusal
+            assert run.heard[-1] == "checkpoint"
 
     @in_virtual_time
     async def test_an_attempt_that_is_given_up_is_the_error_of_those_who_wait_and_of_those_who_come(self) -> None:

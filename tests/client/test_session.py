@@ -199,12 +199,13 @@ class TestSending:
         assert connection.frames == [text(str(number)) for number in range(count)]
 
     @in_virtual_time
-    async def test_write_says_nothing_where_it_would_have_to_wait(self) -> None:
+    async def test_write_sends_at_once_while_the_session_takes_more(self) -> None:
         connection, session = await set_up()
-        assert session.write([events.Text("one")])
-        connection.is_full = True
-        assert not session.write([events.Text("two")])
+        assert session.takes
+        session.write(session.encode([events.Text("one")]))
         assert connection.frames == [text("one")]
+        connection.is_full = True
+        assert not session.takes
 
     @pytest.mark.parametrize("is_full", [False, True])
     @in_virtual_time
