@@ -54,20 +54,21 @@ def send(
 
     livecli send question.wav -o reply.wav
     """
+    check_stdout([*(["-o -"] if request.output == "-" else []), *output.on_stdout])
+
     from ..process.run import run
     from ..runs.inputs import is_list
     from ..runs.request import Request
 
     inputs = request.inputs or []
     several = many.is_given or is_list(inputs, many.source)
-    check_stdout([*(["-o -"] if request.output == "-" else []), *output.on_stdout])
     if several:
         _check_several(request)
     if (many.jobs or 1) > 1:
         _check_at_once(tools, devices)
 
     options = setup.options(search=tools.search, activity=sending.activity)
-    model = Request(
+    template = Request(
         text=request.text,
         output=request.output,
         raw_output=request.raw_output,
@@ -85,9 +86,9 @@ def send(
         from ..runs.inputs import Choice, questions
 
         choice = Choice(inputs, many.source, many.shard, many.resume_from, request.output)
-        requests = questions(choice, model, remarks(quiet=output.quiet), rehearsal=dry_run)
+        requests = questions(choice, template, remarks(quiet=output.quiet), rehearsal=dry_run)
     else:
-        requests = [replace(model, input=inputs[0] if inputs else None)]
+        requests = [replace(template, input=inputs[0] if inputs else None)]
     target = where.target()
 
     if not requests:
