@@ -28,14 +28,14 @@ def main(argv: Sequence[str]) -> int:
     except (OutputClosed, BrokenPipeError):
         return OutputClosed.status  # The reader has gone: there is nothing to report.
     except LivecliError as error:
-        from .process.stdio import complain
+        from .process.stdio import print_error
 
-        complain(error, debug="--debug" in argv)
+        print_error(error, debug="--debug" in argv)
         return error.exit_status
     except Exception as error:  # noqa: BLE001 - the outermost handler
-        from .process.stdio import tell_traceback
+        from .process.stdio import print_traceback
 
-        tell_traceback(error)
+        print_traceback(error)
         sys.stderr.write(
             f"error: this is a bug in livecli {__version__}\nhint: please report it with the lines above\n"
         )
@@ -43,11 +43,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    from .process.stdio import cannot_write, write_out
+    from .process.stdio import cannot_write, write_stdout
 
     # Scripts ask for the version at every start, so it does without loading the command line.
     if argv == ["--version"]:
-        write_out(f"livecli {__version__}\n")
+        write_stdout(f"livecli {__version__}\n")
         return 0
 
     import typer

@@ -17,7 +17,7 @@ from ..client.resumable import Checkpoint, ResumableSession, Rewind
 from ..client.turn import Turn
 from ..errors import LivecliError
 from ..media.pcm import AudioSink
-from ..process.run import interruption
+from ..process.run import interrupted_error
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
@@ -164,7 +164,7 @@ class Conversation:
         except LivecliError as error:
             summary.error = self._failure or error
         except asyncio.CancelledError as cancelled:
-            summary.error = interruption(cancelled)
+            summary.error = interrupted_error(cancelled)
             raise
         finally:
             if turn in self._turns:  # it failed: the session is over, or the service was silent

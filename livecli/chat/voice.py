@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..errors import LivecliError
-from ..media.device_choice import named
+from ..media.device_choice import find_device, needs_half_duplex
+from ..media.devices import DeviceKind
 from ..media.pcm import rechunk
 from ..media.speaker_sink import speaker_sink
 from ..report.reporter import Reporter
@@ -110,7 +111,7 @@ class Voice:
     async def speaker(self, on: bool) -> bool:
         """Turn the speaker on or off. Raises FileError where there is none."""
         if on and not self.speaks:
-            device, _ = await named("PLAYBACK", self._words)
+            device, _ = await find_device(DeviceKind.PLAYBACK, self._words)
             self._takes.speaker = await self._speaker.enter_async_context(speaker_sink(device, self._reporter.warning))
         elif not on and self._takes.speaker is not None:
             self._takes.speaker.flush()
@@ -137,13 +138,11 @@ class Voice:
 
         if not self.push_to_talk:
             await self.detect()
-        device, default = await named("CAPTURE", self._words)
+        device, default = await find_device(DeviceKind.CAPTURE, self._words)
         heard = await self._microphone.enter_async_context(Microphone(device))
         if self.half_duplex is None:
-            from ..media.device_choice import is_half_duplex_wise
-
-            speaker, default_speaker = await named("PLAYBACK", self._words, strict=False)
-            self.half_duplex = is_half_duplex_wise(speaker or default_speaker, device or default)
+            speaker, default_speaker = await find_device(DeviceKind.PLAYBACK, self._words, strict=False)
+            self.half_duplex = needs_half_duplex(speaker or default_speaker, device or default)
         self._heard, self.ended = heard, asyncio.get_running_loop().create_future()
         forwarding = asyncio.create_task(self._forward(heard))
         forwarding.add_done_callback(partial(self._finish, self.ended))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import AuthError, FileError, Interrupted, LivecliError, UsageError
-from ..process.stdio import one_line, say
+from ..process.stdio import one_line, write_stderr
 from .groups import Only, takes_groups
 from .options import Limits, Where
 
@@ -65,7 +65,7 @@ def login(
     credential = pasted_key(_read_key())
     if not no_check:
         run(_check(where.target(), credential, limits.timeouts()))
-    say(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
+    write_stderr(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
     _note_precedence()
 
 
@@ -73,10 +73,10 @@ def logout() -> None:
     """Delete the key that `auth login` stored."""
     from ..credentials import KEY_VARIABLES, stored_key
 
-    say("the stored key is deleted\n" if stored_key.forget() else "there was no stored key\n")
+    write_stderr("the stored key is deleted\n" if stored_key.forget() else "there was no stored key\n")
     for name in KEY_VARIABLES:
         if os.environ.get(name, "").strip():
-            say(f"note: {name} is set, and is still used\n")
+            write_stderr(f"note: {name} is set, and is still used\n")
 
 
 def _read_key() -> str:
@@ -115,12 +115,12 @@ async def _check(target: Target, credential: Credential, timeouts: Timeouts) -> 
     platform = target.platform or Platform.DEVELOPER
     endpoint = build(target, os.environ, platform, express=platform.facts.needs_project)
     if endpoint.is_cleartext and not endpoint.is_loopback:
-        say(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")
+        write_stderr(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")
     result = await probe(endpoint, credential, timeouts)
     if result.error:
         raise _not_stored(result.error)
     assert result.connect_seconds is not None and result.setup_seconds is not None, "both phases succeeded"
-    say(
+    write_stderr(
         f"{endpoint.host} accepts the key: connected in {result.connect_seconds * 1000:.0f} ms, "
         f"set up in {result.setup_seconds * 1000:.0f} ms\n"
     )
@@ -143,7 +143,7 @@ def _note_precedence() -> None:
 
     decision = decide(Target(), os.environ)
     if decision.credential and decision.credential.place != PLACE:
-        say(f"note: {one_line(decision.credential.source)} takes precedence: see `livecli auth status`\n")
+        write_stderr(f"note: {one_line(decision.credential.source)} takes precedence: see `livecli auth status`\n")
 
 
 async def _gcloud_login() -> None:
@@ -161,4 +161,4 @@ async def _gcloud_login() -> None:
     if status:
         raise AuthError(f"gcloud ended with status {status}", hint="its own message is above")
     if os.environ.get("GOOGLE_APPLICATION_CREDENTIALS", "").strip():
-        say("note: GOOGLE_APPLICATION_CREDENTIALS is set, and takes precedence over what gcloud has stored\n")
+        write_stderr("note: GOOGLE_APPLICATION_CREDENTIALS is set, and takes precedence over what gcloud has stored\n")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..errors import LivecliError, UsageError
-from ..process.stdio import one_line, say, write_out
+from ..process.stdio import one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import Limits, OutputFlags, Where
 
@@ -39,10 +39,10 @@ def status(
     decision, notes, probe = _look_up(where.target(), limits.timeouts() if online else None)
     if isinstance(decision.error, UsageError):
         for note in notes:
-            say(f"note: {one_line(note)}\n")
+            write_stderr(f"note: {one_line(note)}\n")
         # An error of usage is printed on standard error only.
         raise decision.error
-    write_out(_as_json(decision, notes, probe) if output.json_lines else _as_lines(decision, notes, probe))
+    write_stdout(_as_json(decision, notes, probe) if output.json_lines else _as_lines(decision, notes, probe))
     if error := _error(decision, probe):
         raise error
 

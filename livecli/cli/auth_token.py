@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from ..errors import DeadlineError, UsageError
-from ..process.stdio import say, write_out
+from ..process.stdio import write_stderr, write_stdout
 from .groups import Group, Only, takes_groups
 from .options import Where
 
@@ -60,7 +60,7 @@ def token(
     have the key.
     """
     if ephemeral:
-        write_out(_mint_token(limits, where) + "\n")
+        write_stdout(_mint_token(limits, where) + "\n")
         return
     given = {
         "--uses": limits.uses,
@@ -74,7 +74,7 @@ def token(
         raise UsageError(f"{unused} needs --ephemeral", hint="livecli auth token --ephemeral")
     from ..credentials import bearer
 
-    write_out(bearer(os.environ).bearer() + "\n")
+    write_stdout(bearer(os.environ).bearer() + "\n")
 
 
 def _mint_token(limits: EphemeralFlags, where: Where) -> str:
@@ -85,7 +85,7 @@ def _mint_token(limits: EphemeralFlags, where: Where) -> str:
     url = mint_url(where.target(), os.environ)
     key = minting_key(url, os.environ)
     if in_the_clear(url) and key.elided_headers():
-        say("warning: the key is sent unencrypted: https:// would protect it\n")
+        write_stderr("warning: the key is sent unencrypted: https:// would protect it\n")
     return run(_mint(url, key, terms, limits.timeout))
 
 

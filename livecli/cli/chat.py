@@ -65,9 +65,9 @@ def chat(
 def _list_devices() -> None:
     from ..media.device_choice import table
     from ..media.devices import list_devices
-    from ..process.stdio import write_out
+    from ..process.stdio import write_stdout
 
     devices = list_devices()
     if not devices:
         raise FileError("there are no sound devices here", hint="is a sound server running?")
-    write_out(table(devices))
+    write_stdout(table(devices))

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from ..errors import UsageError, statuses
-from ..process.stdio import write_out
+from ..process.stdio import write_stdout
 
 ENVIRONMENT = (
     ("GOOGLE_GENAI_USE_ENTERPRISE", "`true` or `1` is Vertex AI, `false` the Developer API"),
@@ -47,14 +47,14 @@ def help(
     commands: dict[str, typer.core.TyperCommand] = getattr(context.find_root().command, "commands", {})
     if topic is None:
         summaries = [(name, summary) for name, (summary, _) in TOPICS.items()]
-        write_out(_table(summaries + [(name, command.get_short_help_str(80)) for name, command in commands.items()]))
+        write_stdout(_table(summaries + [(name, command.get_short_help_str(80)) for name, command in commands.items()]))
     elif topic in TOPICS:
         _, text = TOPICS[topic]
-        write_out(text())
+        write_stdout(text())
     elif topic in commands:
         command = commands[topic]
         inner = type(context)(command, info_name=topic, parent=context.find_root())
-        write_out(command.get_help(inner) + "\n")
+        write_stdout(command.get_help(inner) + "\n")
     else:
         raise UsageError(f"there is no help about {topic!r}", hint=_nearest(topic, [*TOPICS, *commands]))
 

@@ -102,6 +102,6 @@ def _with_outputs(display: Reporter, flags: OutputFlags, stack: ExitStack, *, se
 
 def remarks(*, quiet: bool) -> Callable[[str], None]:
     """Prints what is reported before any run, on standard error."""
-    from ..process.stdio import one_line, say
+    from ..process.stdio import one_line, write_stderr
 
-    return lambda text: None if quiet else say(f"{one_line(text)}\n")
+    return lambda text: None if quiet else write_stderr(f"{one_line(text)}\n")

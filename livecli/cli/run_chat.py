@@ -17,7 +17,7 @@ from ..console import has_prompt
 from ..console.chat_pipe import PipeChat
 from ..embedded import reachable
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
-from ..process.stdio import complain
+from ..process.stdio import print_error
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .confirm import confirmer
@@ -123,7 +123,7 @@ async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, deb
         chat,
         echo=prompt.echo,
         show=display.show,
-        complain=lambda error: complain(error, debug=debug),
+        complain=lambda error: print_error(error, debug=debug),
         cut=display.cut,
         leave=prompt.leave,
     )

@@ -154,9 +154,9 @@ async def _ask_all(
 
 async def _dry_run(requests: Sequence[Request], target: Target) -> None:
     from ..embedded import reachable
-    from ..process.stdio import write_out
+    from ..process.stdio import write_stdout
     from ..runs.request import dry_run
 
     async with reachable(target) as reached:
         for request in requests:
-            write_out(await dry_run(request, reached) + "\n")
+            write_stdout(await dry_run(request, reached) + "\n")

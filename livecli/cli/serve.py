@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..emulator.faults import EXAMPLES, WHATS, WHENS
-from ..process.stdio import say, write_out
+from ..process.stdio import write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
 from .serve_options import EmulatorFlags, ListenFlags
@@ -90,7 +90,7 @@ async def _serve(
         exports = _exports(emulator, _host_to_name(address.host), certificates)
         if command:
             return await run_child(command, {**os.environ, **exports})
-        write_out("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
+        write_stdout("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
         forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # A signal cancels this task.
         return await forever
@@ -114,7 +114,7 @@ def _exports(emulator: RunningServer, host: str, certificates: Certificates) -> 
 
 
 def _log_to_stderr(line: str) -> None:
-    say(line + "\n")
+    write_stderr(line + "\n")
 
 
 def _log_nothing(line: str) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..credentials import Credential, resolve
 from ..errors import LivecliError
-from ..process.tasks import one_error
+from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.endpoint import Endpoint, Target
 from ..report.reporter import Reporter
@@ -136,7 +136,7 @@ async def open_line(
         return open_authorised(endpoint, credential, setup, timeouts, reporter, began_at)
 
     resumption = Resumption(setup, endpoint.model, history, handle)
-    async with one_error(), asyncio.TaskGroup() as tasks:
+    async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         session = ResumableSession(
             opened, resumption, reporter, timeouts.retries, timeouts.pause, start=tasks.create_task
         )

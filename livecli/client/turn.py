@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Coroutine, Iterable, Sequence
 
 from ..errors import LivecliError, ServerError
 from ..media.pcm import SILENCE_PEAK, AudioSink, AudioSource
-from ..process.tasks import one_error
+from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.messages import FunctionResponse
 from ..protocol.setup import Activity
@@ -149,7 +149,7 @@ class Turn:
 
         Raises whatever ends it early. Everything received until then is in the sink and the stats.
         """
-        async with one_error(), asyncio.TaskGroup() as tasks:
+        async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
             doing = self._unless_ended(asking), self._watch_silence(idle_timeout), self._receive()
             children = self._begin(tasks, *doing)
             await self._ending.over.wait()
@@ -163,7 +163,7 @@ class Turn:
     async def converse(self, idle_timeout: float, asking: Coroutine[None, None, None] | None = None) -> None:
         """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
         self._messages_before = self._line.messages
-        async with one_error(), asyncio.TaskGroup() as tasks:
+        async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
             begun = [self._unless_ended(asking)] if asking is not None else []
             children = self._begin(tasks, *begun, self._watch_silence(idle_timeout), self._until_lost())
             await self._ending.over.wait()

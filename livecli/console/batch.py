@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from ..errors import Interrupted, OutputClosed
-from ..process.stdio import complain, one_line, say
+from ..process.stdio import one_line, print_error, write_stderr
 from ..protocol.messages import FunctionCall, Json
 from ..report.batch_stats import BatchStats
 from ..report.reporter import Reporter, Retry
@@ -51,7 +51,7 @@ class BatchLines(Reporter):
 
     def write(self, line: str) -> None:
         """One line of talk."""
-        say(line + "\n")
+        write_stderr(line + "\n")
 
     def talk(self, line: str) -> None:
         """A line that `quiet` leaves out."""
@@ -75,10 +75,10 @@ class BatchLines(Reporter):
             return
         hint, error.hint = error.hint, None if error.hint in self._hints else error.hint
         self._hints.add(hint)
-        complain(error, about=summary.input, debug=self.debug)
+        print_error(error, about=summary.input, debug=self.debug)
         error.hint = hint
         if self._explain:
-            say(explained(error, summary.endpoint))
+            write_stderr(explained(error, summary.endpoint))
 
     def end(self) -> None:
         """Tell what came of all of them."""

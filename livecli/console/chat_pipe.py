@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from ..errors import LivecliError, OutputClosed
-from ..process.stdio import complain, one_line, write_out
+from ..process.stdio import one_line, print_error, write_stdout
 from ..protocol import events
 from ..report.summary import Summary
 from . import formatting
@@ -30,12 +30,12 @@ class PipeChat(PlainLines):
     def _say(self, text: str) -> None:
         if not self._silent:
             self._said = True
-            write_out(_shown(text) if sys.stdout.isatty() else text)
+            write_stdout(_shown(text) if sys.stdout.isatty() else text)
 
     def end_line(self) -> None:
         """The answer is whole."""
         if self._said:
-            write_out("\n")
+            write_stdout("\n")
         self._said = False
 
     def finished(self, summary: Summary) -> None:
@@ -43,7 +43,7 @@ class PipeChat(PlainLines):
         for line in formatting.sources(summary.stats.citations):
             self.talk(line)
         if summary.error and not isinstance(summary.error, OutputClosed):
-            complain(summary.error, debug=self._debug)
+            print_error(summary.error, debug=self._debug)
         elif summary.stats.interrupted:
             self.talk("the answer was interrupted")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
 from ..errors import Interrupted, LivecliError
-from ..process.stdio import complain, one_line
+from ..process.stdio import one_line, print_error
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall
@@ -124,7 +124,7 @@ class TerminalChat(PipeChat):
         cut, self._cut = self._cut, False
         error = summary.error
         if error is not None and not (cut or isinstance(error, Interrupted) or error is self._told):
-            complain(error, debug=self._debug)
+            print_error(error, debug=self._debug)
         if error is None and not summary.stats.interrupted:
             known = latencies(summary)
             self._latency_ms = known["first_audio"] or known["turn"]
@@ -162,7 +162,7 @@ class TerminalChat(PipeChat):
 
     def ended(self, error: LivecliError) -> None:
         self.screen.close()
-        complain(error, debug=self._debug)
+        print_error(error, debug=self._debug)
         self.write("the session is over: what is said next opens another one, which is told what was said")
         self._told, self._trouble = error, "no session"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import LivecliError, OutputClosed, statuses
-from ..process.stdio import one_line, say
+from ..process.stdio import one_line, write_stderr
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from ..report.summary import Summary
@@ -22,7 +22,7 @@ class ExplanationLines(Reporter):
 
     def finished(self, summary: Summary) -> None:
         if summary.error and not isinstance(summary.error, OutputClosed):
-            say(explained(summary.error, summary.endpoint))
+            write_stderr(explained(summary.error, summary.endpoint))
 
 
 def explained(error: LivecliError, endpoint: Endpoint | None) -> str:

@@ -8,7 +8,7 @@ from copy import copy
 from typing import Any, Self
 
 from ..errors import FileError, UsageError
-from ..process.stdio import write_out
+from ..process.stdio import write_stdout
 from ..protocol import events
 from ..report.reporter import Reporter, event_fields
 from ..report.summary import Summary
@@ -27,7 +27,7 @@ class JsonSummaries(Reporter):
         if isinstance(summary.error, UsageError):
             return  # of a chat: what was typed is no turn
         warnings, self._warnings = self._warnings, []
-        write_out(json.dumps({**summary.as_json(), "warnings": warnings}) + "\n")
+        write_stdout(json.dumps({**summary.as_json(), "warnings": warnings}) + "\n")
 
 
 class EventLog(Reporter):
@@ -72,7 +72,7 @@ class EventLog(Reporter):
         own = {("activity" if name == "type" else name): value for name, value in fields.items()}
         line = json.dumps({"t": round(at, 6), "direction": direction, "type": kind, **self._input, **own}) + "\n"
         if self._file is None:
-            return write_out(line)
+            return write_stdout(line)
         rest = line.encode()
         try:
             while rest:  # a part is taken on a disk that is nearly full

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from ..errors import LivecliError, OutputClosed
-from ..process.stdio import complain, one_line, say
+from ..process.stdio import one_line, print_error, write_stderr
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
@@ -33,7 +33,7 @@ class PlainLines(Reporter):
 
     def write(self, line: str) -> None:
         """One line of talk."""
-        say(line + "\n")
+        write_stderr(line + "\n")
 
     def talk(self, line: str) -> None:
         """A line that `quiet` leaves out."""
@@ -123,7 +123,7 @@ class PlainLines(Reporter):
         if summary.ok or summary.stats.sent.chunks or summary.stats.received.chunks:
             self.tell_summary(summary)
         if summary.error:
-            complain(summary.error, about=summary.input if self._several else None, debug=self._debug)
+            print_error(summary.error, about=summary.input if self._several else None, debug=self._debug)
 
     def leave(self) -> None:
         """Leave the terminal as it was found; called at the end of a command, whatever ends it."""

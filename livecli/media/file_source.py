@@ -166,7 +166,7 @@ def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = Fa
     return FileSource(path, raw_rate=raw_rate, waits=not stat.S_ISREG(mode), in_threads=in_threads)
 
 
-async def open_source_patiently(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:
+async def open_source_async(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:
     """As `open_source`, and opened in a thread, as a FIFO may take time; a regular file only with `in_threads`."""
     import asyncio
 

@@ -164,7 +164,7 @@ def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
         return ReplyWriter(path, _PartialFile(final_place(path), raw))
 
 
-async def open_reply_patiently(path: str, *, raw: bool = False) -> ReplyWriter:
+async def open_reply_async(path: str, *, raw: bool = False) -> ReplyWriter:
     """As `open_reply`, and in a thread where it is written straight through: a FIFO opens once its other end does."""
     import asyncio
 

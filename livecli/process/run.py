@@ -140,10 +140,10 @@ def run(main: Coroutine[Any, Any, T]) -> T:
         try:
             return runner.run(_cancelled_by_signals(main))
         except asyncio.CancelledError as cancelled:
-            raise interruption(cancelled) from None
+            raise interrupted_error(cancelled) from None
 
 
-def interruption(cancelled: asyncio.CancelledError) -> Interrupted:
+def interrupted_error(cancelled: asyncio.CancelledError) -> Interrupted:
     """The error for a cancelled run: the signal's, if `run` cancelled it for one."""
     match cancelled.args:
         case [signal.Signals() as signum, *_] if signum is not signal.SIGINT:

@@ -9,7 +9,7 @@ from ..errors import FileError, LivecliError, OutputClosed
 
 
 # Data on standard output: whole and at once, or an error that says why not. Reply audio goes by `audio.reply`.
-def write_out(text: str) -> None:
+def write_stdout(text: str) -> None:
     """Write `text`. Raises OutputClosed where nobody reads it any more, FileError where it cannot be written."""
     if sys.stdout is None:
         raise FileError("standard output is closed")
@@ -37,29 +37,29 @@ def cannot_write(error: OSError) -> FileError:
 RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 
 
-def complain(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
+def print_error(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
     """Tell `error` on standard error, `about` an input if there are several; with `debug` the traceback before it."""
     if debug:
-        tell_traceback(error)
+        print_traceback(error)
     red, cyan, plain = (RED, CYAN, PLAIN) if _in_colour() else ("", "", "")
     subject = f"{one_line(about)}: " if about else ""
     lines = [f"{red}error:{plain} {subject}{one_line(error.message)}"]
     if error.hint:
         lines.append(f"{cyan}hint:{plain} {one_line(error.hint)}")
-    say("\n".join(lines) + "\n")
+    write_stderr("\n".join(lines) + "\n")
 
 
-def tell_traceback(error: BaseException) -> None:
+def print_traceback(error: BaseException) -> None:
     """On standard error. What was raised may hold what a peer sent."""
     import traceback
 
     text = "".join(traceback.format_exception(error))
     if isinstance(error, LivecliError):
         text = error.without_secrets(text)
-    say("".join(f"{one_line(line)}\n" for line in text.splitlines()))
+    write_stderr("".join(f"{one_line(line)}\n" for line in text.splitlines()))
 
 
-def say(text: str) -> None:
+def write_stderr(text: str) -> None:
     """`text` on standard error. Where it cannot be written it is lost: no run fails for that."""
     # Importing contextlib for `suppress` would be a tenth of `--version`.
     try:

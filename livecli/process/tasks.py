@@ -9,7 +9,7 @@ from ..errors import LivecliError
 
 
 @asynccontextmanager
-async def one_error() -> AsyncIterator[None]:
+async def collapse_exception_group() -> AsyncIterator[None]:
     """Around a TaskGroup: the first of its errors that is ours, else the first, is raised in place of them all."""
     try:
         yield

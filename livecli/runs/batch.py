@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from ..client.open import resolved
 from ..credentials import Credential
-from ..process.run import interruption
+from ..process.run import interrupted_error
 from ..protocol.endpoint import Endpoint, Target
 from ..report.reporter import Reporter, Reporters
 from ..report.summary import Summary
@@ -55,7 +55,7 @@ async def ask_all(
     except asyncio.CancelledError as cancelled:
         await _end(members, cancelled.args)
         for unasked in crowd.left:
-            told_of(unasked).finished(Summary(unasked.name, error=interruption(cancelled)))
+            told_of(unasked).finished(Summary(unasked.name, error=interrupted_error(cancelled)))
         raise
     await _end(members)
     for member in members:
@@ -91,7 +91,7 @@ class _Crowd:
             try:
                 await entry.admit()
             except asyncio.CancelledError as cancelled:
-                reporter.finished(Summary(question.name, error=interruption(cancelled)))
+                reporter.finished(Summary(question.name, error=interrupted_error(cancelled)))
                 raise
             timeouts = replace(question.timeouts, pause=entry.pause)
             paced = replace(question, timeouts=timeouts, at_once=self._at_once)

@@ -12,10 +12,10 @@ from ..client.open import Resolve, Timeouts, open_line, resolved
 from ..client.sender import SendOptions
 from ..client.turn import Turn
 from ..errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
-from ..media.file_source import SAMPLE, FileSource, open_source_patiently
+from ..media.file_source import SAMPLE, FileSource, open_source_async
 from ..media.pcm import AudioSink, Tee, rechunk
-from ..media.reply import ReplyWriter, open_reply_patiently, same_file
-from ..process.run import interruption
+from ..media.reply import ReplyWriter, open_reply_async, same_file
+from ..process.run import interrupted_error
 from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
 from ..protocol.endpoint import Endpoint, Target
@@ -101,7 +101,7 @@ async def ask(question: Request, wanted: Target, reporter: Reporter, resolving: 
         summary.error = DeadlineError(message, hint="--timeout gives it longer")
         summary.error.__cause__ = error
     except asyncio.CancelledError as cancelled:
-        summary.error = interruption(cancelled)
+        summary.error = interrupted_error(cancelled)
         _say_what_was_kept(summary)
         reporter.finished(summary)
         raise
@@ -130,7 +130,7 @@ async def _ask(question: Request, wanted: Target, summary: Summary, reporter: Re
         source = await _input(question, stack)
         pictures = await _pictures(question)
         heard = await _heard(question, stack, reporter)
-        output = await open_reply_patiently(question.reply, raw=question.raw_output)
+        output = await open_reply_async(question.reply, raw=question.raw_output)
         reply = stack.enter_context(_kept(output, summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
@@ -162,7 +162,7 @@ async def _input(question: Request, stack: AsyncExitStack) -> FileSource | None:
     if question.input is not None and question.reply != "-" and same_file(question.reply, question.input):
         raise FileError(f"{question.reply} is the input itself", hint="-o names another file")
     name = SAMPLE if question.input is None else question.input
-    opening = open_source_patiently(name, raw_rate=question.raw_rate, in_threads=question.at_once)
+    opening = open_source_async(name, raw_rate=question.raw_rate, in_threads=question.at_once)
     return stack.enter_context(await opening)
 
 

@@ -21,7 +21,7 @@ from livecli.client.sender import SendOptions
 from livecli.client.session import Timings
 from livecli.client.turn import Turn
 from livecli.errors import ConnectError, LivecliError, ServerError
-from livecli.process.tasks import one_error
+from livecli.process.tasks import collapse_exception_group
 from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.platform import Platform
@@ -332,7 +332,7 @@ async def scripted_line(
         yield sessions[-1]
 
     opening = setup(endpoint, SetupOptions(resumes=resumes))
-    async with one_error(), asyncio.TaskGroup() as tasks:
+    async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         resumption = Resumption(opening, endpoint.model)
         line = ResumableSession(opened, resumption, reporter, 3, start=tasks.create_task)  # type: ignore[arg-type]
         await line.open()

@@ -14,7 +14,7 @@ from livecli.client.resumable import LASTING_SECONDS, Checkpoint, ResumableSessi
 from livecli.client.resumption import History, Resumption
 from livecli.client.retransmit import RetransmitBuffer
 from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError, ServerError
-from livecli.process.tasks import one_error
+from livecli.process.tasks import collapse_exception_group
 from livecli.protocol import events, messages
 from livecli.protocol.codec import setup_json
 from livecli.report.reporter import Reporter, Retry
@@ -260,7 +260,7 @@ async def opened(
     service, witness = service or Service(), Witness()
     wanted = messages.SessionResumptionConfig(transparent=transparent or None)
     setup = events.Setup(messages.Setup(model=MODEL, session_resumption=wanted))
-    async with one_error(), asyncio.TaskGroup() as tasks:
+    async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         resumption = Resumption(setup, MODEL, history, handle)
         line = ResumableSession(service, resumption, witness, retries, start=tasks.create_task)
         try:

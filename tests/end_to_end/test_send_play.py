@@ -67,7 +67,7 @@ def test_another_device_is_named(livecli, sound_server, speech, word):
 def test_an_unknown_device_is_refused_with_what_there_is(livecli, sound_server, speech, tmp_path, word):
     ran = livecli("send", speech, "--local", "--play", "--device", word)
     assert (ran.status, ran.out) == (2, "")
-    assert f"error: --device {word}: there is no such speaker\nhint: there are 0 Speaker, 1 Mouth\n" in ran.err
+    assert f"error: --device {word}: there is no such speaker\nhint: devices: [0] Speaker  [1] Mouth\n" in ran.err
     assert not list(tmp_path.glob("*.reply*"))
 
 

@@ -3,7 +3,8 @@
 import pytest
 
 from livecli.errors import FileError, UsageError
-from livecli.media.device_choice import choose, is_half_duplex_wise, table
+from livecli.media import devices
+from livecli.media.device_choice import choose, find_device, needs_half_duplex, table
 from livecli.media.devices import Device, DeviceKind
 
 P, C = DeviceKind.PLAYBACK, DeviceKind.CAPTURE
@@ -41,12 +42,12 @@ def test_a_word_is_an_index_a_name_or_a_part_of_one(words, indexes):
 @pytest.mark.parametrize(
     ("words", "kinds", "said", "hint"),
     [
-        (["nope"], [P, C], "no such speaker or microphone", "4 Monitor of Jabra"),
-        (["9"], [P], "no such speaker", "0 Built-in Audio, 1 Jabra Headset, 2 HDMI 1, 3 HDMI 2"),
-        (["6"], [P], "no such speaker", "1 Jabra"),
-        (["monitor"], [P], "no such speaker", "1 Jabra"),
-        ([""], [P], "no such speaker", "1 Jabra"),
-        (["hdmi"], [P, C], "any of several speakers", "2 HDMI 1, 3 HDMI 2"),
+        (["nope"], [P, C], "no such speaker or microphone", "[4] Monitor of Jabra"),
+        (["9"], [P], "no such speaker", "devices: [0] Built-in Audio  [1] Jabra Headset  [2] HDMI 1  [3] HDMI 2"),
+        (["6"], [P], "no such speaker", "[1] Jabra"),
+        (["monitor"], [P], "no such speaker", "[1] Jabra"),
+        ([""], [P], "no such speaker", "[1] Jabra"),
+        (["hdmi"], [P, C], "matches several speakers", "devices: [2] HDMI 1  [3] HDMI 2"),
         (["hdmi 1", "jabra"], [P, C], "two speakers: HDMI 1, Jabra Headset", None),
     ],
 )
@@ -62,12 +63,12 @@ def test_without_any_device_there_is_nothing_to_choose():
     assert choose([], [P], [Device(0, "x", P)]) == [None]  # there is one, but nobody says which is the default
 
 
-def test_half_duplex_is_wise_where_the_microphone_hears_the_speaker():
-    assert is_half_duplex_wise(DEVICES[0], DEVICES[5])
-    assert is_half_duplex_wise(None, None)
-    assert not is_half_duplex_wise(DEVICES[1], DEVICES[5])
-    assert not is_half_duplex_wise(DEVICES[0], DEVICES[7])
-    assert not is_half_duplex_wise(None, Device(1, "Echo-Cancel Source", C, True, "echo-cancel-source"))
+def test_half_duplex_is_needed_where_the_microphone_hears_the_speaker():
+    assert needs_half_duplex(DEVICES[0], DEVICES[5])
+    assert needs_half_duplex(None, None)
+    assert not needs_half_duplex(DEVICES[1], DEVICES[5])
+    assert not needs_half_duplex(DEVICES[0], DEVICES[7])
+    assert not needs_half_duplex(None, Device(1, "Echo-Cancel Source", C, True, "echo-cancel-source"))
 
 
 def test_the_table_shows_what_may_be_named_and_nothing_a_terminal_obeys():
@@ -77,3 +78,53 @@ def test_the_table_shows_what_may_be_named_and_nothing_a_terminal_obeys():
         r" 10 capture    evil\x1b[31m",
     ]
     assert table([]) == ""
+
+
+HEADSET = "USB Headset"
+SYSTEM = [
+    Device(0, "Loudspeakers", P, is_default=True),
+    Device(1, HEADSET, P),
+    Device(2, "Built-in", C, is_default=True),
+    Device(3, HEADSET, C),
+    Device(4, "Camera", C),
+]
+
+
+@pytest.fixture
+def system_devices(monkeypatch):
+    """The devices that the system lists, as a list that a test may change."""
+    found = [*SYSTEM]
+    monkeypatch.setattr(devices, "list_devices", lambda: found)
+    return found
+
+
+@pytest.mark.usefixtures("system_devices")
+@pytest.mark.parametrize(
+    ("words", "speaker", "microphone"),
+    [
+        ([], (None, 0), (None, 2)),
+        (["headset"], (1, None), (3, None)),
+        (["camera"], (None, 0), (4, None)),
+        (["1"], (1, None), (None, 2)),
+        (["loud", "camera"], (0, None), (4, None)),
+    ],
+)
+async def test_a_word_may_mean_either_kind_or_both(words, speaker, microphone):
+    def index(pair):
+        return tuple(device and device.index for device in pair)
+
+    assert index(await find_device(P, words)) == speaker
+    assert index(await find_device(C, words)) == microphone
+
+
+@pytest.mark.usefixtures("system_devices")
+async def test_a_word_that_names_no_device_is_refused():
+    with pytest.raises(UsageError, match="no such speaker or microphone"):
+        await find_device(P, ["headset", "trumpet"])
+
+
+async def test_without_a_device_of_the_kind(system_devices):
+    system_devices[:] = [device for device in SYSTEM if device.kind is C]
+    with pytest.raises(FileError, match="no speaker found"):
+        await find_device(P, [])
+    assert await find_device(P, [], strict=False) == (None, None)

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from livecli.errors import FileError
-from livecli.media.device_choice import choose, is_half_duplex_wise, table
+from livecli.media.device_choice import choose, needs_half_duplex, table
 from livecli.media.devices import DeviceKind, list_devices
 
 
@@ -23,12 +23,12 @@ def test_the_devices_are_listed_with_their_defaults():
 def test_the_defaults_are_chosen_where_nothing_is_named():
     speaker, microphone = choose([], list(DeviceKind), list_devices())
     assert (speaker.id, microphone.id) == ("speaker", "mouth.monitor")
-    assert is_half_duplex_wise(speaker, microphone)
+    assert needs_half_duplex(speaker, microphone)
 
 
 def test_no_device_is_left_where_there_is_none(sound_server):
     sound_server.unplug()
-    with pytest.raises(FileError, match="there is no speaker here"):
+    with pytest.raises(FileError, match="no speaker found"):
         choose([], [DeviceKind.PLAYBACK], [device for device in list_devices() if device.name != "Dummy Output"])
 
 
