@@ -12,6 +12,7 @@ from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.setup import SetupOptions, setup
 from ..report.reporter import Reporter
+from ..report.summary import milliseconds, rounded
 from .open import Timeouts, open_authorised
 
 _MISSING = re.compile(r"is not supported in the live api|is not found for API version|Publisher Model .* was not found")
@@ -50,7 +51,10 @@ class Probe:
             "reachable": self.reachable,
             "accepted": self.accepted,
             "model_available": self.model_available,
-            "latency_ms": {"connect": _milliseconds(self.connect_seconds), "setup": _milliseconds(self.setup_seconds)},
+            "latency_ms": {
+                "connect": rounded(milliseconds(self.connect_seconds), 3),
+                "setup": rounded(milliseconds(self.setup_seconds), 3),
+            },
         }
 
 
@@ -74,7 +78,3 @@ class _Watch(Reporter):
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         self.was_connected = True
-
-
-def _milliseconds(seconds: float | None) -> float | None:
-    return None if seconds is None else round(seconds * 1000, 3)

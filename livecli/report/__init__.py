@@ -1,1 +1,1 @@
-"""report"""
+"""Figures and summaries of runs, and the interface of what shows them. No I/O."""

@@ -1,18 +1,26 @@
-"""What is counted over many runs: how many are done, how fast, how long it may take. Pure: time is an argument."""
+"""Statistics of many runs: how many are over, how fast they are, and how long the rest may take.
+
+No I/O: times are arguments, in seconds on one monotonic clock.
+"""
 
 from __future__ import annotations
 
 from collections import Counter, deque
 
 from ..errors import Interrupted
+from .stats import nearest_rank
 from .summary import Summary, latencies
 
 RATE_SECONDS = 10.0
-"""Over how long the rate of now is taken."""
+"""The present rate is the mean over this time."""
 
 
 class BatchStats:
-    """Of `total` runs. `failed` counts by exit status; those that were interrupted are neither done nor failed."""
+    """Statistics of `total` runs.
+
+    `done` counts the runs that succeeded, `failed` those that failed, by exit status. Interrupted runs are in neither.
+    `latencies` are in milliseconds.
+    """
 
     def __init__(self, total: int, now: float) -> None:
         self.total = total
@@ -29,40 +37,40 @@ class BatchStats:
 
     @property
     def running(self) -> int:
-        """How many are under way."""
+        """Number of runs under way."""
         return len(self._running)
 
     @property
     def ended(self) -> int:
-        """How many are over, well or not."""
+        """Number of runs that are over."""
         return self.done + self.failed.total() + self.interrupted
 
     @property
     def chunks(self) -> int:
-        """Sent so far, by all."""
+        """Number of chunks sent so far by all runs."""
         return self._chunks + sum(summary.stats.sent.chunks for summary, _ in self._running.values())
 
     @property
     def sent_bytes(self) -> int:
-        """By those that are over, as the next two."""
+        """Bytes of audio sent by the runs that are over."""
         return self._bytes
 
     @property
     def sent_seconds(self) -> float:
-        """Of audio."""
+        """Seconds of audio sent by the runs that are over."""
         return self._sent_seconds
 
     @property
     def received_seconds(self) -> float:
-        """Of audio."""
+        """Seconds of audio received by the runs that are over."""
         return self._received_seconds
 
     def begin(self, summary: Summary, seconds: float | None) -> None:
-        """A run has opened its input, so many seconds of audio, if that is known."""
+        """Count a run that has opened its input, of `seconds` of audio; None where the length is unknown."""
         self._running[id(summary)] = (summary, seconds)
 
     def end(self, summary: Summary) -> None:
-        """A run is over; it need not have begun."""
+        """Count the end of a run, which need not have begun."""
         self._running.pop(id(summary), None)
         stats = summary.stats
         self._chunks += stats.sent.chunks
@@ -78,7 +86,7 @@ class BatchStats:
                 self.latencies[name].append(value)
 
     def rate(self, now: float) -> float:
-        """Chunks a second over the last while. To be asked now and then: that is what it is taken from."""
+        """Chunks per second over the last `RATE_SECONDS`, measured between the calls of this method."""
         self._seen.append((now, self.chunks))
         while len(self._seen) > 2 and now - self._seen[0][0] > RATE_SECONDS:
             self._seen.popleft()
@@ -86,7 +94,7 @@ class BatchStats:
         return (chunks - before) / (now - then) if now > then else 0.0
 
     def seconds_left(self, now: float) -> float | None:
-        """Until all are over, should it go on as it has; None before anything can be said."""
+        """Estimated seconds until all runs are over; None while no run of known length has made progress."""
         parts = (
             min(summary.stats.sent.audio_seconds / seconds, 1.0)
             for summary, seconds in self._running.values()
@@ -97,5 +105,5 @@ class BatchStats:
 
 
 def percentile(values: list[float], share: float) -> float:
-    """The value that `share` (0 to 1) of all do not exceed. There must be some, and they must be sorted."""
-    return values[max(0, min(len(values) - 1, -int(-share * len(values) // 1) - 1))]
+    """The least of `values` that `share` (0 to 1) of them do not exceed. They are sorted, and at least one."""
+    return values[nearest_rank(share, len(values)) - 1]

@@ -1,6 +1,6 @@
-"""Reporter, the shape of whoever tells a run while it lasts, and what events are called when they are told.
+"""Reporter, the interface through which a run reports its progress, and the JSON fields of events.
 
-Pure: nothing here prints.
+No I/O: the subclasses that print are in `livecli.console`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from .summary import Summary
 
 
 def event_fields(event: events.Event) -> dict[str, Any]:
-    """An event's own fields as JSON has them; of audio and pictures the size only."""
+    """The fields of an event for JSON output. Audio and pictures are given by their size."""
     match event:
         case events.AudioChunk(pcm, rate):
             return {"bytes": len(pcm), "sample_rate": rate}
@@ -36,7 +36,7 @@ def event_fields(event: events.Event) -> dict[str, Any]:
 
 
 def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
-    """A handle opens the session to whoever has it."""
+    """The setup with its resumption handle hidden, because anyone who holds the handle can resume the session."""
     match setup:
         case {"sessionResumption": {"handle": str(handle), **others}}:
             return {**setup, "sessionResumption": {"handle": f"({len(handle)} characters)", **others}}
@@ -45,7 +45,7 @@ def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Retry:
-    """One more attempt is due: number `attempt` (from 1) of `most` (None: any), after `seconds`, because of `error`."""
+    """A planned retry: attempt number `attempt` (from 1) of `most` (None: unlimited), `seconds` after `error`."""
 
     error: LivecliError
     attempt: int
@@ -54,35 +54,35 @@ class Retry:
 
 
 class Reporter:
-    """Whoever watches a run. Every method here does nothing, so nobody asks whether anybody watches."""
+    """Receives the progress of a run. Every method does nothing, so a subclass overrides only what it shows."""
 
     wants_frames = False
-    """Whether `frame` is to be called at all."""
+    """Whether `frame` is called."""
     wants_events = False
-    """The same of `event`: whether this class does anything in it."""
+    """Whether `event` is called: set where a subclass overrides it."""
     wants_every = True
-    """Whether of what is said at once each is told, or the last is enough."""
+    """Whether every event of a batch is reported, or the last one of it is enough."""
 
     def __init_subclass__(cls) -> None:
         cls.wants_events = cls.event is not Reporter.event
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
-        """The input is open: how it is converted, and its length where that is known."""
+        """The input is open: how it is converted, and its length in `seconds` where that is known."""
 
     def recognised(self, description: str) -> None:
-        """What a pipe holds, told when its first samples are there: how they are converted."""
+        """The format of a pipe is known from its first samples: how they are converted."""
 
     def connecting(self, endpoint: Endpoint) -> None:
-        """The network is about to be touched."""
+        """A connection is about to be opened."""
 
     def connected(self, summary: Summary) -> None:
         """The session is set up."""
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
-        """Something was "sent" or "received", `at` seconds after the connection opened."""
+        """An event passed; `direction` is "sent" or "received", `at` is in seconds since the connection opened."""
 
     def frame(self, direction: str, frame: bytes | str) -> None:
-        """A frame as it is on the wire."""
+        """A frame passed, as it is on the wire."""
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
         """The connection closed."""
@@ -91,31 +91,31 @@ class Reporter:
         """The command of a function that the model calls is about to run."""
 
     def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
-        """What the model is told of `call`; `noise` is the last of what the command said on standard error."""
+        """The response to `call`; `noise` is the end of the command's standard error."""
 
     def interlude(self, begins: bool) -> None:
-        """Somebody else has the terminal, to ask a question; or no longer."""
+        """A prompt takes over the terminal, or gives it back."""
 
     def remark(self, text: str) -> None:
-        """What goes on, for whoever likes to know."""
+        """A detail of progress, shown with `--verbose`."""
 
     def warning(self, text: str) -> None:
-        """Something the user should know, though the run goes on."""
+        """A problem that does not end the run."""
 
     def retrying(self, retry: Retry) -> None:
         """A connection failed, and another attempt follows."""
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
-        """The session goes on over another connection, which is told `again` so many messages.
+        """The session continues on another connection, on which `again` messages are repeated.
 
-        `error` is how the one before was lost, None if it was left in time.
+        `error` is the loss of the connection before; None where that was closed on purpose.
         """
 
     def ended(self, error: LivecliError) -> None:
-        """The session of a chat is over for good; the next thing that is said opens another one."""
+        """The session of a chat is over; the next turn opens another one."""
 
     def finished(self, summary: Summary) -> None:
-        """The run is over, well or not."""
+        """The run is over, successfully or not."""
 
 
 class Reporters(Reporter):

@@ -1,5 +1,6 @@
-"""What passes in one direction, counted in constant memory while it does. Pure: times are arguments, in seconds on one
-monotonic clock.
+"""Statistics of the audio in one direction, in constant memory.
+
+No I/O: times are arguments, in seconds on one monotonic clock.
 """
 
 from __future__ import annotations
@@ -11,14 +12,19 @@ from dataclasses import dataclass, field, replace
 from ..media.pcm import SILENCE_PEAK, peak
 from ..protocol import events
 
-SHORTEST = 1e-7
-"""Gaps up to that, in seconds, are none."""
-AT_ONCE = -1_000
-"""Their bucket, below all others."""
+SHORTEST_SECONDS = 1e-7
+"""A gap up to this length counts as zero."""
+ZERO_BUCKET = -1_000
+"""The bucket of the gaps that count as zero, below all others."""
+
+
+def nearest_rank(share: float, count: int) -> int:
+    """The rank, from 1, of the least of `count` ordered values that `share` (0 to 1) of them do not exceed."""
+    return max(1, math.ceil(share * count))
 
 
 class Gaps:
-    """Percentiles of the time between chunks in constant memory: counts by logarithmic bucket, true to 1 %."""
+    """Histogram of the time between chunks: counts by logarithmic bucket, accurate to 1 %."""
 
     __slots__ = ("_counts", "_last", "maximum")
     GROWTH = math.log(1.02)
@@ -29,7 +35,7 @@ class Gaps:
         self.maximum: float | None = None
 
     def mark(self, at: float, times: int = 1) -> None:
-        """So many things came together at `at`, in seconds."""
+        """Count `times` chunks that passed together at `at`."""
         if self._last is not None:
             self._count(at - self._last, 1)
         if times > 1:
@@ -37,30 +43,30 @@ class Gaps:
         self._last = at
 
     def _count(self, gap: float, times: int) -> None:
-        bucket = round(math.log(gap) / self.GROWTH) if gap > SHORTEST else AT_ONCE
+        bucket = round(math.log(gap) / self.GROWTH) if gap > SHORTEST_SECONDS else ZERO_BUCKET
         self._counts[bucket] = self._counts.get(bucket, 0) + times
         if self.maximum is None or gap > self.maximum:
             self.maximum = gap
 
     def copy(self) -> Gaps:
-        """As it is now."""
+        """An independent copy of the present state."""
         other = Gaps()
         other._counts, other._last, other.maximum = self._counts.copy(), self._last, self.maximum
         return other
 
     def percentile(self, share: float) -> float | None:
-        """The gap in seconds that `share` (0 to 1) of all gaps do not exceed; None where there was none."""
-        wanted = share * sum(self._counts.values())
+        """The gap in seconds that `share` (0 to 1) of all gaps do not exceed; None before the second chunk."""
+        remaining = nearest_rank(share, sum(self._counts.values()))
         for bucket in sorted(self._counts):
-            wanted -= self._counts[bucket]
-            if wanted <= 0:
+            remaining -= self._counts[bucket]
+            if remaining <= 0:
                 return min(math.exp(bucket * self.GROWTH), self.maximum or 0.0)
         return None
 
 
 @dataclass(eq=False, repr=False, slots=True)
 class FlowStats:
-    """Audio in one direction. Sizes in bytes, times in seconds."""
+    """Statistics of the audio in one direction. Sizes are in bytes, times in seconds."""
 
     chunks: int = 0
     bytes: int = 0
@@ -71,15 +77,18 @@ class FlowStats:
     last_at: float | None = None
     rate: int | None = None
     peak: int = 0
-    """The largest sample, as far as the first sound: whether it was all silence is what is asked."""
+    """The largest sample up to the first sound. It tells whether all of the audio was silent."""
     gaps: Gaps = field(default_factory=Gaps)
 
     def add(self, chunk: events.AudioChunk, at: float) -> None:
-        """Count one chunk that passed at `at`."""
+        """Count a chunk that passed at `at`."""
         self.add_all((chunk,), at)
 
     def add_all(self, chunks: Sequence[events.AudioChunk], at: float) -> None:
-        """Count chunks, at least one, that passed together at `at`: of one rate, and of one size but for the last."""
+        """Count one or more chunks that passed together at `at`.
+
+        They have the same rate and, except for the last, the same size.
+        """
         count, size, last = len(chunks), len(chunks[0].pcm), len(chunks[-1].pcm)
         total = (count - 1) * size + last
         self.chunks += count
@@ -102,7 +111,7 @@ class FlowStats:
                 return
 
     def copy(self) -> FlowStats:
-        """As it is now."""
+        """An independent copy of the present state."""
         return replace(self, gaps=self.gaps.copy())
 
     @property

@@ -1,5 +1,6 @@
-"""What is counted in a run while it lasts, and its summary at the end. Pure: times are arguments, in seconds on one
-monotonic clock.
+"""Statistics of a run, and the summary at its end.
+
+No I/O: times are arguments, in seconds on one monotonic clock.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ SUMMARY_SCHEMA = "livecli/summary@1"
 
 @dataclass(eq=False, repr=False)
 class TransferStats:
-    """Everything that is counted in a run, while it is."""
+    """Statistics of a run, updated while it lasts. Times are in seconds."""
 
     sent: FlowStats = field(default_factory=FlowStats)
     received: FlowStats = field(default_factory=FlowStats)
@@ -38,14 +39,14 @@ class TransferStats:
     usage: dict[str, Any] | None = None
     citations: list[Citation] = field(default_factory=list)
     wrote: bool = False
-    """Whether some of what the model said was text, and not the transcript of sound."""
+    """Whether the model sent text of its own, not only the transcript of its audio."""
     cut_turns: int = 0
-    """Turns with audio that ended neither generated to their end nor interrupted."""
+    """Number of turns with audio that ended without being complete or interrupted."""
     _closed_bytes: int = 0
     _turn_ended_well: bool = False
 
     def note(self, event: events.Event, at: float) -> None:
-        """Count something that the server said, AudioChunk apart (`received.add`)."""
+        """Count an event from the server. An AudioChunk goes to `received.add` instead."""
         match event:
             case events.InputTranscript(text):
                 self.heard_pieces.append(text)
@@ -68,41 +69,45 @@ class TransferStats:
                 self.citations = merged(self.citations, citations(metadata))
 
     def copy(self) -> TransferStats:
-        """As it is now: for `rewind`."""
-        heard, said = [*self.heard_pieces], [*self.said_pieces]
-        return replace(self, received=self.received.copy(), heard_pieces=heard, said_pieces=said)
+        """A snapshot of the present state, for `rewind`."""
+        return replace(
+            self,
+            received=self.received.copy(),
+            heard_pieces=[*self.heard_pieces],
+            said_pieces=[*self.said_pieces],
+        )
 
-    def rewind(self, then: TransferStats) -> None:
-        """What was received since `then` was taken back, and will come again. What was sent was sent."""
-        for name, value in vars(then.copy()).items():
+    def rewind(self, snapshot: TransferStats) -> None:
+        """Forget the events received since `snapshot`, which the server will repeat. Figures of sending stay."""
+        for name, value in vars(snapshot.copy()).items():
             if name not in ("sent", "messages", "asked_at"):
                 setattr(self, name, value)
 
     @property
     def open_turn_bytes(self) -> int:
-        """Bytes of reply audio since the last turn was complete."""
+        """Bytes of reply audio since the end of the last complete turn."""
         return self.received.bytes - self._closed_bytes
 
     @property
     def heard(self) -> str:
-        """What the user said, as the server transcribes it."""
+        """Transcript of the user's speech."""
         return "".join(self.heard_pieces)
 
     @property
     def said(self) -> str:
-        """What the model said, or wrote."""
+        """Text or transcript of the model's reply."""
         return "".join(self.said_pieces)
 
     def latency(self, at: float | None) -> float | None:
-        """Milliseconds from the end of the question to `at`; None where there is no such moment, or it came before."""
+        """Milliseconds from the end of the question to `at`; None where either is missing or `at` is earlier."""
         if at is None or self.asked_at is None or at < self.asked_at:
             return None
-        return (at - self.asked_at) * 1000
+        return milliseconds(at - self.asked_at)
 
 
 @dataclass(eq=False, repr=False)
 class Summary:
-    """How a run ended: what `--json` prints and what the table shows."""
+    """Summary of a run, as `--json` and the table show it. Times are in seconds."""
 
     input: str
     output: str | None = None
@@ -114,21 +119,21 @@ class Summary:
     error: LivecliError | None = None
 
     def note_opened(self, session_id: str | None, connect_seconds: float | None, setup_seconds: float | None) -> None:
-        """The session is open, and how long that took."""
+        """Record that the session is open, and how long connecting and setup took."""
         self.session_id, self.connect_seconds, self.setup_seconds = session_id, connect_seconds, setup_seconds
 
     @property
     def ok(self) -> bool:
-        """Whether the run did what was asked for."""
+        """Whether the run succeeded."""
         return self.error is None
 
     @property
     def exit_code(self) -> int:
-        """The exit status this run alone would have."""
+        """The exit status that this run alone would have."""
         return self.error.exit_status if self.error else 0
 
     def as_json(self) -> dict[str, Any]:
-        """The object of `--json`: keys and units are public interface, a figure that does not exist is None."""
+        """The object of `--json`. Its keys and units are public interface; a missing figure is None."""
         stats, endpoint = self.stats, self.endpoint
         return {
             "schema": SUMMARY_SCHEMA,
@@ -141,13 +146,13 @@ class Summary:
             "model": endpoint.model if endpoint else None,
             "url": endpoint.url if endpoint else None,
             "session_id": self.session_id,
-            "sent": {**_flow_json(stats.sent), "seconds": _rounded(_span(stats.sent), 3)},
+            "sent": {**_flow_json(stats.sent), "seconds": rounded(_span(stats.sent), 3)},
             "received": {
                 "messages": stats.messages,
                 **_flow_json(stats.received),
                 "sample_rate": stats.received.rate,
             },
-            "latency_ms": {name: _rounded(value, 3) for name, value in latencies(self).items()},
+            "latency_ms": {name: rounded(value, 3) for name, value in latencies(self).items()},
             "turn": {
                 "complete": stats.turn_complete,
                 "interrupted": stats.interrupted,
@@ -160,11 +165,11 @@ class Summary:
 
 
 def latencies(summary: Summary) -> dict[str, float | None]:
-    """The run's latencies in milliseconds, by the names of `--json`."""
+    """Latencies of the run in milliseconds, by their names in `--json`."""
     stats = summary.stats
     return {
-        "connect": _milliseconds(summary.connect_seconds),
-        "setup": _milliseconds(summary.setup_seconds),
+        "connect": milliseconds(summary.connect_seconds),
+        "setup": milliseconds(summary.setup_seconds),
         "first_audio": stats.latency(stats.audio_at),
         "first_sound": stats.latency(stats.sound_at),
         "turn": stats.latency(stats.turn_at),
@@ -172,7 +177,7 @@ def latencies(summary: Summary) -> dict[str, float | None]:
 
 
 def error_json(error: LivecliError) -> dict[str, Any]:
-    """An error as `--json` gives it."""
+    """The object of an error in `--json`."""
     return {
         "kind": error.kind,
         "message": error.message,
@@ -191,9 +196,11 @@ def _span(flow: FlowStats) -> float | None:
     return None if flow.first_at is None or flow.last_at is None else flow.last_at - flow.first_at
 
 
-def _milliseconds(seconds: float | None) -> float | None:
+def milliseconds(seconds: float | None) -> float | None:
+    """Milliseconds of `seconds`; None for None."""
     return None if seconds is None else seconds * 1000
 
 
-def _rounded(value: float | None, digits: int) -> float | None:
+def rounded(value: float | None, digits: int) -> float | None:
+    """`value` to so many digits after the point; None for None."""
     return None if value is None else round(value, digits)
