@@ -130,7 +130,7 @@ class Session:
             said, frames = said[-1:], frames[-1:]
         for event, frame in zip(said, frames, strict=True):
             if reporter.wants_frames:
-                reporter.frame("sent", frame)
+                reporter.frame("sent", frame, at)
             reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
@@ -147,7 +147,7 @@ class Session:
             frame = without_secrets(frame, self._secrets)
             self.messages += 1
             if self._reporter.wants_frames:
-                self._reporter.frame("received", frame)
+                self._reporter.frame("received", frame, self._clock() - self.opened_at)
             self._received.extend(self._protocol.receive(frame))
             for event in self._received:
                 self._reporter.event("received", event, self._clock() - self.opened_at)

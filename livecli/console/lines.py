@@ -79,7 +79,7 @@ class PlainLines(Reporter):
             what = f"{event.log_name}{': ' if fields else ''}{one_line(fields)}"
         self.write(f"{at:8.3f} s  {direction} {what}")
 
-    def frame(self, direction: str, frame: bytes | str) -> None:
+    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
         arrow = ">" if direction == "sent" else "<"
         self.write(f"{arrow} {elided(frame)}")
 

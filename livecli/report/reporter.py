@@ -81,8 +81,8 @@ class Reporter:
     def event(self, direction: str, event: events.Event, at: float) -> None:
         """An event passed; `direction` is "sent" or "received", `at` is in seconds since the connection opened."""
 
-    def frame(self, direction: str, frame: bytes | str) -> None:
-        """A frame passed, as it is on the wire."""
+    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
+        """A frame passed, as it is on the wire; `at` is in seconds since the connection opened."""
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
         """The connection closed."""
@@ -135,9 +135,9 @@ class Reporters(Reporter):
         for reporter in self._event_reporters:
             reporter.event(direction, event, at)
 
-    def frame(self, direction: str, frame: bytes | str) -> None:
+    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
         for reporter in self._reporters:
-            reporter.frame(direction, frame)
+            reporter.frame(direction, frame, at)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         for reporter in self._reporters:

@@ -127,7 +127,7 @@ class Witness(Reporter):
     def event(self, direction: str, event: events.Event, at: float) -> None:
         self.events.append((direction, event, at))
 
-    def frame(self, direction: str, frame: bytes | str) -> None:
+    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
         self.frames.append((direction, frame if isinstance(frame, bytes) else frame.encode()))
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:

@@ -107,7 +107,7 @@ HAPPENINGS = {
     "connecting": (ENDPOINT,),
     "connected": (Summary("q"),),
     "event": ("sent", events.Text("hi"), 0.5),
-    "frame": ("received", b"{}"),
+    "frame": ("received", b"{}", 1.5),
     "closed": ("received", 1000, "", 2.0),
     "called": (CALL,),
     "returned": (CALL, {"result": 1}),
