@@ -403,7 +403,7 @@ def test_8_quota_in_a_close(livecli, speech, reason):
 
 
 def test_70_a_bug(livecli, speech, monkeypatch):
-    monkeypatch.setattr("livecli.client.turn.Turn.speak", lambda *_: 1 / 0)
+    monkeypatch.setattr("livecli.client.turn.Turn.speak", lambda *_, **__: 1 / 0)
     ran = livecli("send", speech, "--local")
     assert ran.status == 70
     assert "ZeroDivisionError" in ran.err
