@@ -25,14 +25,14 @@ class Command:
     """`takes` is what follows the name, in brackets where it need not; `words` are those that can be completed."""
 
     name: str
-    takes: str
+    argument: str
     help: str
     run: Callable[[Chat, str], Awaitable[Shown | None]]
-    words: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
 
     @property
     def usage(self) -> str:
-        return f"/{self.name} {self.takes}".rstrip()
+        return f"/{self.name} {self.argument}".rstrip()
 
 
 def parse(line: str) -> tuple[Command, str] | None:
@@ -51,8 +51,8 @@ def parse(line: str) -> tuple[Command, str] | None:
             hint=f"did you mean /{near[0]}?" if near else "/help lists what there is",
         )
     argument = argument.strip()
-    if not argument and command.takes and not command.takes.startswith("["):
-        raise UsageError(f"/{name} takes {command.takes}", hint=command.usage)
+    if not argument and command.argument and not command.argument.startswith("["):
+        raise UsageError(f"/{name} takes {command.argument}", hint=command.usage)
     return command, argument
 
 

@@ -58,7 +58,7 @@ class TerminalInput:
         if self._bug:
             raise self._bug
 
-    def say(self, line: str) -> None:
+    def submit(self, line: str) -> None:
         """A line, or a command."""
         try:
             command = parse(line.strip())
@@ -90,11 +90,11 @@ class TerminalInput:
         return waited or playing
 
     @property
-    def talks(self) -> bool:
+    def is_push_to_talk(self) -> bool:
         """Whether what is spoken is begun and ended here."""
         return self._chat.sounding.push_to_talk and self._chat.sounding.hears
 
-    def talk(self) -> None:
+    def toggle_talking(self) -> None:
         """Begin to speak, or end it."""
         self._hush()
         self._talking = self._chat.sounding.press()
@@ -102,7 +102,7 @@ class TerminalInput:
             self._start(self._speak(self._talking))
 
     @property
-    def doing(self) -> str:
+    def activity(self) -> str:
         """What goes on, in a word or a few."""
         sounding, level = self._chat.sounding, self._chat.sounding.level_dbfs
         if self._talking is not None:

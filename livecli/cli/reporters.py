@@ -27,7 +27,7 @@ def _outputs(flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> 
     if flags.events:
         from ..console.json_lines import EventLog
 
-        outputs.append(stack.enter_context(EventLog(flags.events, several=several)).one)
+        outputs.append(stack.enter_context(EventLog(flags.events, several=several)).for_run)
     if flags.json_lines:
         from ..console.json_lines import JsonSummaries
 
@@ -50,11 +50,11 @@ class RunReporters:
 @contextmanager
 def send_reporters(flags: OutputFlags, *, several: bool = False) -> Iterator[RunReporters]:
     """The same reporters for one request after another; with `several`, each is told apart by its name."""
-    from ..console import reporter
+    from ..console import run_display
 
     with ExitStack() as stack:
-        display = reporter(quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, several=several)
-        stack.callback(display.leave)
+        display = run_display(quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, several=several)
+        stack.callback(display.restore_terminal)
         shared = _with_outputs(display, flags, stack, several=several)
         yield RunReporters(shared, lambda request: shared)
 
@@ -62,27 +62,29 @@ def send_reporters(flags: OutputFlags, *, several: bool = False) -> Iterator[Run
 @contextmanager
 def batch_reporters(flags: OutputFlags, total: int) -> Iterator[RunReporters]:
     """Reporters for `total` requests, several of which run at once: one display, and outputs for each of them."""
-    from ..console import crowd_of
+    from ..console import batch_display
     from ..report.reporter import Reporters
 
     with ExitStack() as stack:
-        display = crowd_of(total, quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, explain=flags.explain)
-        stack.callback(display.leave)
+        display = batch_display(
+            total, quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, explain=flags.explain
+        )
+        stack.callback(display.restore_terminal)
         outputs = _outputs(flags, stack, several=True)
 
         def of(request: Request) -> Reporter:
-            return Reporters(*display.one(request.name), *(make() for make in outputs))
+            return Reporters(*display.item_reporters(request.name), *(make() for make in outputs))
 
-        yield RunReporters(display, of, display.watching)
+        yield RunReporters(display, of, display.progress_shown)
 
 
 @contextmanager
 def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
     """The display of a chat, and all of its reporters as one, the display first."""
-    from ..console import chat_reporter
+    from ..console import chat_display
 
     with ExitStack() as stack:
-        display = chat_reporter(
+        display = chat_display(
             silent=bool(flags.on_stdout), quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug
         )
         yield display, _with_outputs(display, flags, stack)

@@ -13,7 +13,7 @@ from ..chat.pipe import converse as converse_piped
 from ..chat.pipe import typed_lines
 from ..chat.recordings import Recordings
 from ..chat.voice import Voice
-from ..console import has_prompt
+from ..console import is_interactive
 from ..console.chat_pipe import PipeChat
 from ..embedded import reachable
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
@@ -41,7 +41,7 @@ class Plan:
 async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
     """The exit status of the whole chat. `reporter` includes `display`. Raises LivecliError where it cannot begin."""
     devices = plan.devices
-    if devices.push_to_talk and not has_prompt():
+    if devices.push_to_talk and not is_interactive():
         raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
     recordings = Recordings(plan.save)
     voice = Voice(
@@ -51,7 +51,7 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
         half_duplex=devices.half_duplex,
         push_to_talk=devices.push_to_talk,
     )
-    prompt = _prompt(display) if has_prompt() else None
+    prompt = _prompt(display) if is_interactive() else None
     plays_to_the_end = False
     try:
         status = await _open_and_run(plan, voice, recordings, prompt, display, reporter)
@@ -122,15 +122,15 @@ async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, deb
     terminal = TerminalInput(
         chat,
         echo=prompt.echo,
-        show=display.show,
+        show=display.show_lines,
         complain=lambda error: print_error(error, debug=debug),
-        cut=display.cut,
+        cut=display.show_interruption,
         leave=prompt.leave,
     )
     voice = chat.sounding
 
     def state() -> ChatState:
-        return ChatState(terminal.doing, voice.level_dbfs, voice.speaks)
+        return ChatState(terminal.activity, voice.level_dbfs, voice.speaks)
 
     async with terminal:
         await prompt.run(terminal, lambda: display.toolbar(state()))

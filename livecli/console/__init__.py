@@ -1,4 +1,7 @@
-"""What a person sees on standard error, what a program reads on standard output. Only this folder imports rich."""
+"""Displays on standard error, and machine-readable output on standard output.
+
+This is the only package that imports rich and prompt_toolkit.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,14 @@ if TYPE_CHECKING:
     from .lines import PlainLines
 
 
-def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False) -> PlainLines:
-    """Whoever tells a run on standard error: a live display at a terminal, plain lines into a file or a pipe.
+def run_display(
+    *, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False
+) -> PlainLines:
+    """The display of one run: live at a terminal, plain lines in a file or a pipe.
 
-    `several`: errors name the input they are about.
+    With `several` inputs, an error names the input that it is about.
     """
-    if is_lively() and not quiet:
+    if is_live_terminal() and not quiet:
         from .live import LiveLines
 
         return LiveLines(verbose=verbose, debug=debug, several=several)
@@ -27,11 +32,11 @@ def reporter(*, quiet: bool = False, verbose: bool = False, debug: bool = False,
     return PlainLines(quiet=quiet, verbose=verbose, debug=debug, several=several)
 
 
-def crowd_of(
+def batch_display(
     total: int, *, quiet: bool = False, verbose: bool = False, debug: bool = False, explain: bool = False
 ) -> BatchLines:
-    """Whoever tells so many runs at once, in the same two ways."""
-    if is_lively() and not quiet:
+    """The display of `total` runs, several of which go on at once: live at a terminal, else plain lines."""
+    if is_live_terminal() and not quiet:
         from .batch_live import LiveBatch
 
         return LiveBatch(total, verbose=verbose, debug=debug, explain=explain)
@@ -40,22 +45,22 @@ def crowd_of(
     return BatchLines(total, quiet=quiet, verbose=verbose, debug=debug, explain=explain)
 
 
-def is_lively() -> bool:
-    """Whether standard error is a terminal for colour and live displays."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-
-
-def has_prompt() -> bool:
-    """Whether somebody sits at a terminal that has room for a prompt."""
-    return sys.stdin is not None and sys.stdin.isatty() and is_lively()
-
-
-def chat_reporter(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
-    """Whoever tells a chat. `silent`: standard output is not for the answers."""
-    if has_prompt():
+def chat_display(*, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False) -> Reporter:
+    """The display of a chat. With `silent`, the answers are not written to standard output."""
+    if is_interactive():
         from .chat_terminal import TerminalChat
 
         return TerminalChat(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
     from .chat_pipe import PipeChat
 
     return PipeChat(silent=silent, quiet=quiet, verbose=verbose, debug=debug)
+
+
+def is_live_terminal() -> bool:
+    """Whether standard error is a terminal that can show colours and live displays."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def is_interactive() -> bool:
+    """Whether a user can type at a prompt: standard input and standard error are a terminal."""
+    return sys.stdin is not None and sys.stdin.isatty() and is_live_terminal()

@@ -1,6 +1,4 @@
-"""Many runs told in plain lines on standard error: one for each that is over, where all of them stand now and then, and
-their percentiles at the end.
-"""
+"""Display of a batch in plain lines on standard error: finished runs, progress, totals and percentiles."""
 
 from __future__ import annotations
 
@@ -16,60 +14,60 @@ from ..report.batch_stats import BatchStats
 from ..report.reporter import Reporter, Retry
 from ..report.summary import Summary
 from . import formatting
-from .explain import explained
+from .explain import explanation
 from .lines import PROGRESS_SECONDS, PlainLines
 
 
 class BatchLines(Reporter):
-    """Of `total` runs; told what concerns them all. `one` is whoever is told of a single one."""
+    """The reporter of a whole batch of `total` runs. `item_reporters` makes the reporters of one run."""
 
-    look_seconds = PROGRESS_SECONDS
-    """How often it is told where they stand."""
+    progress_seconds = PROGRESS_SECONDS
+    """The time between two reports of the progress, in seconds."""
 
     def __init__(
         self, total: int, *, quiet: bool = False, verbose: bool = False, debug: bool = False, explain: bool = False
     ) -> None:
-        self.tally = BatchStats(total, time.monotonic())
+        self.stats = BatchStats(total, time.monotonic())
         self.quiet, self.verbose, self.debug = quiet, verbose or debug, debug
         self._explain = explain
         self._hints: set[str | None] = set()
 
-    def one(self, name: str) -> list[Reporter]:
-        """Whoever is told of one run."""
-        each: list[Reporter] = [BatchItem(self, name)]
-        return [PrefixedLines(self, name), *each] if self.verbose and not self.quiet else each
+    def item_reporters(self, name: str) -> list[Reporter]:
+        """The reporters of the run called `name`."""
+        item = BatchItem(self, name)
+        return [PrefixedLines(self, name), item] if self.verbose and not self.quiet else [item]
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        """While they run. What came of all of them is told at the end, however that comes."""
-        watch = asyncio.create_task(self._watch())
+    async def progress_shown(self) -> AsyncIterator[None]:
+        """Show the progress during the block, and the totals at its end, also when it raises."""
+        progress = asyncio.create_task(self._show_progress_repeatedly())
         try:
             yield
         finally:
-            watch.cancel()
-            self.end()
+            progress.cancel()
+            self.print_totals()
 
     def write(self, line: str) -> None:
-        """One line of talk."""
+        """Write one line."""
         write_stderr(line + "\n")
 
-    def talk(self, line: str) -> None:
-        """A line that `quiet` leaves out."""
+    def info(self, line: str) -> None:
+        """Write a line that `quiet` leaves out."""
         if not self.quiet:
             self.write(line)
 
     def remark(self, text: str) -> None:
-        self.talk(one_line(text))
+        self.info(one_line(text))
 
     def warning(self, text: str) -> None:
         self.write(f"warning: {one_line(text)}")
 
-    def look(self) -> None:
-        """Tell where they stand."""
-        self.talk(formatting.batch_progress(self.tally, time.monotonic()))
+    def show_progress(self) -> None:
+        """Write how many runs are done, going on, and failed."""
+        self.info(formatting.batch_progress(self.stats, time.monotonic()))
 
-    def failed(self, summary: Summary) -> None:
-        """Tell what was wrong with one; the same advice is given once."""
+    def print_failure(self, summary: Summary) -> None:
+        """Write the error of a run. A hint that an earlier error gave is not repeated."""
         error = summary.error
         if error is None or isinstance(error, Interrupted | OutputClosed):
             return
@@ -78,82 +76,85 @@ class BatchLines(Reporter):
         print_error(error, about=summary.input, debug=self.debug)
         error.hint = hint
         if self._explain:
-            write_stderr(explained(error, summary.endpoint))
+            write_stderr(explanation(error, summary.endpoint))
 
-    def end(self) -> None:
-        """Tell what came of all of them."""
+    def print_totals(self) -> None:
+        """Write the results of all runs together."""
         now = time.monotonic()
-        self.talk(formatting.totals(self.tally, now))
-        if self.tally.chunks:
-            self.talk(formatting.throughput(self.tally, now))
-            self.tell_percentiles()
+        self.info(formatting.batch_totals(self.stats, now))
+        if self.stats.chunks:
+            self.info(formatting.batch_throughput(self.stats, now))
+            self.print_percentiles()
 
-    def tell_percentiles(self) -> None:
-        """The latencies of those that have any."""
-        self.talk(f"{'':12}" + "".join(f"{name:>10}" for name in formatting.SHARES))
-        for name, row in formatting.percentiles(self.tally):
-            self.talk(f"{name:12}" + "".join(f"{value:>10}" for value in row))
+    def print_percentiles(self) -> None:
+        """Write the percentiles of each latency."""
+        self.info(f"{'':12}" + "".join(f"{name:>10}" for name in formatting.PERCENTILES))
+        for name, row in formatting.latency_percentiles(self.stats):
+            self.info(f"{name:12}" + "".join(f"{value:>10}" for value in row))
 
-    def leave(self) -> None:
-        """Leave the terminal as it was found; called at the end of a command, whatever ends it."""
+    def restore_terminal(self) -> None:
+        """Leave the terminal as it was found. Called at the end of the command, also after an error."""
 
-    async def _watch(self) -> None:
+    async def _show_progress_repeatedly(self) -> None:
         while True:
-            await asyncio.sleep(self.look_seconds)
-            self.look()
+            await asyncio.sleep(self.progress_seconds)
+            self.show_progress()
 
 
 class BatchItem(Reporter):
-    """One run of a crowd: counted, and told in a line when it is over."""
+    """The reporter of one run of a batch: counts it, and writes one line when it is over."""
 
-    def __init__(self, crowd: BatchLines, name: str) -> None:
-        self._crowd, self._name = crowd, one_line(name)
+    def __init__(self, batch: BatchLines, name: str) -> None:
+        self._batch, self._name = batch, one_line(name)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
-        self._crowd.tally.begin(summary, seconds)
+        self._batch.stats.begin(summary, seconds)
 
     def called(self, call: FunctionCall) -> None:
-        self._crowd.talk(f"{self._name}: tool {formatting.call(call.name, call.args)}")
+        self._batch.info(f"{self._name}: tool {formatting.function_call(call.name, call.args)}")
 
     def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
         if failed:
-            self.warning(f"{call.name}: {formatting.short(str(response['error']))}")
+            self.warning(f"{call.name}: {formatting.shortened(str(response['error']))}")
         else:
-            self._crowd.talk(f"{self._name}: {one_line(call.name)}: {formatting.result(response)}")
+            self._batch.info(f"{self._name}: {one_line(call.name)}: {formatting.function_result(response)}")
 
     def warning(self, text: str) -> None:
-        self._crowd.warning(f"{self._name}: {text}")
+        self._batch.warning(f"{self._name}: {text}")
 
     def retrying(self, retry: Retry) -> None:
-        self._crowd.tally.retries += 1
+        self._batch.stats.retries += 1
 
     def finished(self, summary: Summary) -> None:
-        self._crowd.tally.end(summary)
+        self._batch.stats.end(summary)
         if summary.ok:
-            self._crowd.talk(formatting.ended_well(summary))
-        self._crowd.failed(summary)
+            self._batch.info(formatting.completed_run(summary))
+        self._batch.print_failure(summary)
 
 
 class PrefixedLines(PlainLines):
-    """All that is known of one run of a crowd, each line with its name before it."""
+    """The verbose reporter of one run of a batch: each line begins with the name of the run.
 
-    def __init__(self, crowd: BatchLines, name: str) -> None:
-        super().__init__(verbose=crowd.verbose, debug=crowd.debug)
-        self._crowd, self._name = crowd, one_line(name)
+    BatchItem writes function calls, warnings and errors, so this class leaves them out.
+    """
+
+    def __init__(self, batch: BatchLines, name: str) -> None:
+        super().__init__(verbose=batch.verbose, debug=batch.debug)
+        self._batch, self._name = batch, one_line(name)
 
     def write(self, line: str) -> None:
-        self._crowd.write(f"{self._name}: {line}")
+        self._batch.write(f"{self._name}: {line}")
 
     def called(self, call: FunctionCall) -> None:
-        """Told anyway, as are warnings, responses and errors."""
+        """Written by BatchItem."""
 
     def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
         for line in noise.splitlines():
             self.write(f"{one_line(call.name)}: {one_line(line)}")
 
     def warning(self, text: str) -> None:
-        """Told anyway."""
+        """Written by BatchItem."""
 
     def finished(self, summary: Summary) -> None:
         if summary.ok:
-            self.tell_summary(summary)
+            self.print_summary(summary)

@@ -1,4 +1,4 @@
-"""Many runs shown at a terminal: a live line for all of them, a table of percentiles at the end."""
+"""Display of a batch at a terminal: a live progress line, and a table of percentiles at the end."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..report.summary import Summary
 from . import formatting
 from .batch import BatchLines
 
@@ -19,68 +20,72 @@ BAR_COLUMNS = 24
 
 
 class LiveBatch(BatchLines):
-    """A crowd's lines, with a live display below them. The loop draws it: a thread would be in everybody's way."""
+    """The lines of a batch, with a live display below them.
 
-    look_seconds = 0.25
+    The event loop refreshes the display: a thread of rich's would compete with the runs for the interpreter lock.
+    """
+
+    progress_seconds = 0.25
 
     def __init__(self, total: int, *, verbose: bool = False, debug: bool = False, explain: bool = False) -> None:
         super().__init__(total, verbose=verbose, debug=debug, explain=explain)
         self._console = Console(stderr=True, highlight=False)
         self._display = LiveDisplay(
-            get_renderable=self._line,
+            get_renderable=self._progress_line,
             console=self._console,
             auto_refresh=False,
             transient=True,
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._shown = False
+        self._is_displayed = False
 
     @asynccontextmanager
-    async def watching(self) -> AsyncIterator[None]:
-        self._show(True)
-        async with super().watching():
+    async def progress_shown(self) -> AsyncIterator[None]:
+        self._set_displayed(True)
+        async with super().progress_shown():
             yield
 
-    def _show(self, shown: bool) -> None:
-        if shown != self._shown:
-            (self._display.start if shown else self._display.stop)()
-            self._shown = shown
+    def _set_displayed(self, displayed: bool) -> None:
+        if displayed != self._is_displayed:
+            (self._display.start if displayed else self._display.stop)()
+            self._is_displayed = displayed
 
     def write(self, line: str) -> None:
-        # Text, not a string: markup in what a peer sent is not for us to obey.
+        # A Text object is printed as it is; in a string rich would interpret markup that a peer sent.
         self._console.print(Text(line), soft_wrap=True)
 
     def interlude(self, begins: bool) -> None:
-        self._show(not begins)
+        self._set_displayed(not begins)
 
-    def look(self) -> None:
+    def show_progress(self) -> None:
         self._display.refresh()
 
-    def failed(self, summary):  # type: ignore[no-untyped-def]
-        shown = self._shown
-        self._show(False)  # errors are written past the console
-        super().failed(summary)
-        self._show(shown)
+    def print_failure(self, summary: Summary) -> None:
+        was_displayed = self._is_displayed
+        # Errors are written to standard error directly, so the live display must not be there meanwhile.
+        self._set_displayed(False)
+        super().print_failure(summary)
+        self._set_displayed(was_displayed)
 
-    def end(self) -> None:
-        self._show(False)
-        super().end()
+    def print_totals(self) -> None:
+        self._set_displayed(False)
+        super().print_totals()
 
-    def leave(self) -> None:
-        self._show(False)
+    def restore_terminal(self) -> None:
+        self._set_displayed(False)
 
-    def tell_percentiles(self) -> None:
+    def print_percentiles(self) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
         table.add_column("")
-        for name in formatting.SHARES:
+        for name in formatting.PERCENTILES:
             table.add_column(name, justify="right", style="green")
-        for name, row in formatting.percentiles(self.tally):
+        for name, row in formatting.latency_percentiles(self.stats):
             table.add_row(Text(name, style="dim"), *row)
         self._console.print(table)
 
-    def _line(self) -> RenderableType:
-        bar = ProgressBar(total=self.tally.total, completed=self.tally.ended, width=BAR_COLUMNS)
+    def _progress_line(self) -> RenderableType:
+        bar = ProgressBar(total=self.stats.total, completed=self.stats.ended, width=BAR_COLUMNS)
         grid = Table.grid(padding=(0, 1))
-        grid.add_row(bar, Text(formatting.batch_progress(self.tally, time.monotonic())))
+        grid.add_row(bar, Text(formatting.batch_progress(self.stats, time.monotonic())))
         return grid

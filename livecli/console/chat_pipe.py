@@ -1,4 +1,4 @@
-"""A chat told through pipes: what the model says on standard output, the rest in plain lines on standard error."""
+"""Display of a chat through pipes: the answers on standard output, everything else on standard error."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from .lines import PlainLines
 
 
 class PipeChat(PlainLines):
-    """`silent`: standard output is wanted for something else, or nobody reads there."""
+    """The reporter of a chat without a prompt. With `silent`, answers are not written to standard output."""
 
     def __init__(
         self, *, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False
     ) -> None:
         super().__init__(quiet=quiet, verbose=verbose, debug=debug)
         self._silent = silent
-        self._said = False
+        self._line_is_open = False
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         super().event(direction, event, at)
         if direction == "received" and isinstance(event, events.OutputTranscript | events.ModelText) and event.text:
-            self._say(event.text)
+            self._write_answer(event.text)
 
-    def _say(self, text: str) -> None:
+    def _write_answer(self, text: str) -> None:
         if not self._silent:
-            self._said = True
-            write_stdout(_shown(text) if sys.stdout.isatty() else text)
+            self._line_is_open = True
+            write_stdout(_escaped(text) if sys.stdout.isatty() else text)
 
     def end_line(self) -> None:
-        """The answer is whole."""
-        if self._said:
+        """End the line of an answer on standard output, if one has begun."""
+        if self._line_is_open:
             write_stdout("\n")
-        self._said = False
+        self._line_is_open = False
 
     def finished(self, summary: Summary) -> None:
         self.end_line()
-        for line in formatting.sources(summary.stats.citations):
-            self.talk(line)
+        for line in formatting.source_lines(summary.stats.citations):
+            self.info(line)
         if summary.error and not isinstance(summary.error, OutputClosed):
             print_error(summary.error, debug=self._debug)
         elif summary.stats.interrupted:
-            self.talk("the answer was interrupted")
+            self.info("the answer was interrupted")
 
     def ended(self, error: LivecliError) -> None:
-        """Whoever asked next is told."""
+        """Nothing is written: the next turn, or the end of the chat, raises the same error."""
 
 
-def _shown(text: str) -> str:
-    """For a terminal, which would obey what is not printable."""
+def _escaped(text: str) -> str:
+    """Text for a terminal, in which control characters other than line feeds are escaped."""
     return "\n".join(one_line(line) for line in text.split("\n"))

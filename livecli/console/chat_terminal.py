@@ -1,4 +1,4 @@
-"""A chat told at a terminal: the answer as it comes, above the prompt, and what else happens in lines of its own."""
+"""Display of a chat at a terminal: answers grow above the prompt, other messages are lines of their own."""
 
 from __future__ import annotations
 
@@ -18,154 +18,162 @@ from . import formatting
 from .chat_pipe import PipeChat
 from .screen import Screen
 
-# The line below the prompt: what the model does, how fast it answered, and how loud it is at the microphone. Pure.
-BAR_CELLS = 12
-QUIETEST_DBFS = -60.0
-
-
-@dataclass(frozen=True)
-class ChatState:
-    """`doing` is one word or a few; `level_dbfs` None where there is no microphone."""
-
-    doing: str
-    level_dbfs: float | None = None
-    speaks: bool = False
-
-
-def toolbar(state: ChatState, model: str, latency_ms: float | None, trouble: str) -> StyleAndTextTuples:
-    """Only what there is. `trouble` is what is wrong with the connection."""
-    kind = "trouble" if trouble else state.doing.partition(" ")[0]
-    others = [
-        one_line(model),
-        formatting.milliseconds(latency_ms) if latency_ms is not None else "",
-        "speaker" if state.speaks else "",
-        f"mic {meter(state.level_dbfs)}" if state.level_dbfs is not None else "",
-    ]
-    shown = "".join(f"  {fact}" for fact in others if fact)
-    return [(f"class:state class:state.{kind}", trouble or state.doing), ("", shown)]
-
-
-def meter(level_dbfs: float) -> str:
-    """A bar that is full at 0 dBFS."""
-    full = round(BAR_CELLS * (1 - max(min(level_dbfs, 0.0), QUIETEST_DBFS) / QUIETEST_DBFS))
-    return "▮" * full + "▯" * (BAR_CELLS - full)
-
+METER_CELLS = 12
+METER_MIN_DBFS = -60.0
+"""The level at which the meter is empty."""
 
 INTERRUPTED = "— interrupted"
 
 
-class TerminalChat(PipeChat):
-    """`silent` as for Answers; at a terminal they are not written to standard output as well."""
+@dataclass(frozen=True)
+class ChatState:
+    """The state that the toolbar shows.
 
+    `activity` is a short text such as "thinking". `level_dbfs` is the level at the microphone, None when it is off.
+    """
+
+    activity: str
+    level_dbfs: float | None = None
+    speaker_on: bool = False
+
+
+def toolbar(state: ChatState, model: str, latency_ms: float | None, problem: str) -> StyleAndTextTuples:
+    """The line below the prompt. `problem` is the connection's, and replaces the activity."""
+    kind = "trouble" if problem else state.activity.partition(" ")[0]
+    details = [
+        one_line(model),
+        formatting.milliseconds(latency_ms) if latency_ms is not None else "",
+        "speaker" if state.speaker_on else "",
+        f"mic {meter(state.level_dbfs)}" if state.level_dbfs is not None else "",
+    ]
+    text = "".join(f"  {detail}" for detail in details if detail)
+    return [(f"class:state class:state.{kind}", problem or state.activity), ("", text)]
+
+
+def meter(level_dbfs: float) -> str:
+    """A bar for a level in dBFS: empty at METER_MIN_DBFS, full at 0."""
+    full = round(METER_CELLS * (1 - max(min(level_dbfs, 0.0), METER_MIN_DBFS) / METER_MIN_DBFS))
+    return "▮" * full + "▯" * (METER_CELLS - full)
+
+
+class TerminalChat(PipeChat):
+    """The reporter of a chat with a prompt.
+
+    Answers are written to standard output only when that is a file or a pipe and `silent` is not set.
+    """
+
+    # With the seven attributes of PlainLines and the two of PipeChat these are more than twelve: a reporter is told
+    # everything in one object, and each attribute here belongs to the toolbar or to an interruption.
     def __init__(
         self, *, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False
     ) -> None:
-        at_terminal = sys.stdout is None or sys.stdout.isatty()
-        super().__init__(silent=silent or at_terminal, quiet=quiet, verbose=verbose, debug=debug)
+        stdout_is_terminal = sys.stdout is None or sys.stdout.isatty()
+        super().__init__(silent=silent or stdout_is_terminal, quiet=quiet, verbose=verbose, debug=debug)
         self.screen = Screen()
-        self._model = self._trouble = ""
+        self._model = self._connection_problem = ""
         self._latency_ms: float | None = None
-        self._cut = self._deaf = self._was_connected = False
-        self._told: LivecliError | None = None
+        self._interrupted = self._answer_hidden = self._was_connected = False
+        self._shown_error: LivecliError | None = None
 
     def toolbar(self, state: ChatState) -> StyleAndTextTuples:
-        """What stands below the prompt."""
-        return toolbar(state, self._model, self._latency_ms, self._trouble)
+        """The line below the prompt."""
+        return toolbar(state, self._model, self._latency_ms, self._connection_problem)
 
     def write(self, line: str) -> None:
         label, colon, _ = line.partition(": ")
         self.screen.print("class:warning" if colon and label == "warning" else "class:note", line)
 
-    # --- what is said ---
+    # --- turns ---
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         super().event(direction, event, at)
         if direction == "received" and not isinstance(event, events.AudioChunk):
-            self._show(event)
+            self._show_event(event)
 
-    def _show(self, event: events.Event) -> None:
+    def _show_event(self, event: events.Event) -> None:
         match event:
             case events.TurnComplete():
-                self._deaf = False
+                self._answer_hidden = False
             case events.Interrupted():
-                self.cut(deaf=False)
+                self.show_interruption(hide_rest=False)
             case events.InputTranscript(text):
-                self._grow("heard", text)
+                self._append("heard", text)
             case events.OutputTranscript(text) | events.ModelText(text):
-                self._grow("said", text)
+                self._append("said", text)
             case events.Thought(text):
-                self._grow("thought", text)
+                self._append("thought", text)
             case events.ModelCode({"executableCode": {"code": str(code)}}):
-                self._grow("tool", code)
+                self._append("tool", code)
 
-    def _grow(self, kind: str, text: str) -> None:
-        if text and not self._deaf:
-            self.screen.grow(kind, text)
+    def _append(self, kind: str, text: str) -> None:
+        if text and not self._answer_hidden:
+            self.screen.append(kind, text)
 
-    def cut(self, *, deaf: bool = True) -> None:
-        """The answer was interrupted; where `deaf`, what may still come of it is not shown."""
-        if not self._cut:
+    def show_interruption(self, *, hide_rest: bool = True) -> None:
+        """Show that the answer was interrupted. With `hide_rest`, the rest of it is not shown when it arrives."""
+        if not self._interrupted:
             self.screen.print("class:note", INTERRUPTED)
-        self._cut, self._deaf = True, deaf
+        self._interrupted, self._answer_hidden = True, hide_rest
 
     def called(self, call: FunctionCall) -> None:
         if not self._quiet:
-            self.screen.print("class:tool", f"tool {formatting.call(call.name, call.args)}")
+            self.screen.print("class:tool", f"tool {formatting.function_call(call.name, call.args)}")
 
-    def show(self, lines: list[str]) -> None:
-        """What somebody at the prompt has asked for."""
+    def show_lines(self, lines: list[str]) -> None:
+        """Show the output of a slash command."""
         self.screen.print("", *map(one_line, lines))
 
     def finished(self, summary: Summary) -> None:
-        self.screen.close()
+        self.screen.finish_row()
         self.end_line()
-        if lines := formatting.sources(summary.stats.citations):
+        if lines := formatting.source_lines(summary.stats.citations):
             self.screen.print("class:source", *lines)
-        cut, self._cut = self._cut, False
+        interrupted, self._interrupted = self._interrupted, False
         error = summary.error
-        if error is not None and not (cut or isinstance(error, Interrupted) or error is self._told):
+        if error is not None and not (interrupted or isinstance(error, Interrupted) or error is self._shown_error):
             print_error(error, debug=self._debug)
         if error is None and not summary.stats.interrupted:
             known = latencies(summary)
             self._latency_ms = known["first_audio"] or known["turn"]
 
-    # --- the line ---
+    # --- the connection ---
 
     def connecting(self, endpoint: Endpoint) -> None:
-        if self._verbose or not self._model:  # where it is opened again, something else says why
+        # A later session is opened by a command or after an error, which has been shown.
+        if self._verbose or not self._model:
             super().connecting(endpoint)
         self._model = endpoint.model
 
     def connected(self, summary: Summary) -> None:
         if self._verbose or not self._was_connected:
             super().connected(summary)
-        elif self._trouble:
+        elif self._connection_problem:
             self.write("connected again")
         self._was_connected = True
-        self._mend()
+        self._clear_problem()
 
     def retrying(self, retry: Retry) -> None:
         if not self._was_connected:
             super().retrying(retry)
-        elif not self._trouble:
-            why = one_line(retry.error.message)
-            self.write(f"connection lost ({why}), trying again in {retry.seconds:.1f} s")
-        self._trouble = f"no connection, attempt {retry.attempt}"
+        elif not self._connection_problem:
+            reason = one_line(retry.error.message)
+            self.write(f"connection lost ({reason}), trying again in {retry.seconds:.1f} s")
+        self._connection_problem = f"no connection, attempt {retry.attempt}"
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
         super().resumed(connections, error, again)
-        if error is not None and not self._trouble:
+        if error is not None and not self._connection_problem:
             self.write(f"connection lost ({one_line(error.message)}), connected again")
-        elif self._trouble:
+        elif self._connection_problem:
             self.write("connected again")
-        self._mend()
+        self._clear_problem()
 
     def ended(self, error: LivecliError) -> None:
-        self.screen.close()
+        self.screen.finish_row()
         print_error(error, debug=self._debug)
-        self.write("the session is over: what is said next opens another one, which is told what was said")
-        self._told, self._trouble = error, "no session"
+        self.write("the session has ended: the next message opens a new one, which is given the conversation so far")
+        self._shown_error, self._connection_problem = error, "no session"
 
-    def _mend(self) -> None:
-        self._trouble, self._told = "", None
-        self._cut = self._deaf = False
+    def _clear_problem(self) -> None:
+        self._connection_problem, self._shown_error = "", None
+        self._interrupted = self._answer_hidden = False

@@ -1,4 +1,4 @@
-"""What is completed at the prompt: the commands of a chat, with their help, and what they take."""
+"""Completion at the prompt of a chat: the names of commands, with their help, and their arguments."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from prompt_toolkit.document import Document
 
 
 class CompletionCommand(Protocol):
-    """A command, as `/name takes`. Where that is a FILE or a FOLDER paths are completed, else `words`."""
+    """A command, written `/name argument`. A FILE or FOLDER argument is completed with paths, others with `choices`."""
 
     @property
     def name(self) -> str: ...
     @property
-    def takes(self) -> str: ...
+    def argument(self) -> str: ...
     @property
     def help(self) -> str: ...
     @property
-    def words(self) -> tuple[str, ...]: ...
+    def choices(self) -> tuple[str, ...]: ...
 
 
 class CommandCompleter(Completer):
-    """Completes a line that begins with a slash, and no other."""
+    """Completes lines that begin with a slash."""
 
     def __init__(self, commands: Iterable[CompletionCommand]) -> None:
         self._commands = {command.name: command for command in commands}
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        if not is_command(document.text):
+        if not may_be_command(document.text):
             return
         name, space, argument = document.text_before_cursor[1:].partition(" ")
         if not space:
-            yield from self._names(name)
+            yield from self._complete_name(name)
         elif name in self._commands:
-            yield from _arguments(self._commands[name], argument, complete_event)
+            yield from _complete_argument(self._commands[name], argument, complete_event)
 
-    def _names(self, begun: str) -> Iterator[Completion]:
+    def _complete_name(self, prefix: str) -> Iterator[Completion]:
         for command in self._commands.values():
-            if command.name.startswith(begun.lower()):
-                text = f"{command.name} " if command.takes else command.name
-                usage = f"/{command.name} {command.takes}"
-                yield Completion(text, -len(begun), display=usage, display_meta=command.help)
+            if command.name.startswith(prefix.lower()):
+                text = f"{command.name} " if command.argument else command.name
+                usage = f"/{command.name} {command.argument}"
+                yield Completion(text, -len(prefix), display=usage, display_meta=command.help)
 
 
-def is_command(text: str) -> bool:
-    """Whether what is typed so far may become one."""
+def may_be_command(text: str) -> bool:
+    """Whether the text is a command, or the beginning of one."""
     return text.startswith("/") and not text.startswith("//") and "\n" not in text
 
 
-def _arguments(command: CompletionCommand, begun: str, event: CompleteEvent) -> Iterator[Completion]:
-    if "FILE" in command.takes or "FOLDER" in command.takes:
-        paths = PathCompleter(only_directories="FOLDER" in command.takes, expanduser=True)
-        yield from paths.get_completions(Document(begun), event)
-    for word in command.words:
-        if word.lower().startswith(begun.lower()):
-            yield Completion(word, -len(begun))
+def _complete_argument(command: CompletionCommand, prefix: str, event: CompleteEvent) -> Iterator[Completion]:
+    if "FILE" in command.argument or "FOLDER" in command.argument:
+        paths = PathCompleter(only_directories="FOLDER" in command.argument, expanduser=True)
+        yield from paths.get_completions(Document(prefix), event)
+    for choice in command.choices:
+        if choice.lower().startswith(prefix.lower()):
+            yield Completion(choice, -len(prefix))

@@ -1,4 +1,4 @@
-"""A question that is put to the user at the terminal while a run goes on."""
+"""The terminal question of `--confirm`: may this function call run?"""
 
 from __future__ import annotations
 
@@ -13,24 +13,27 @@ from ..protocol.messages import FunctionCall
 from ..report.reporter import Reporter
 from . import formatting
 
-LOOKS_SECONDS = 0.1
-"""How often a reader looks whether anybody still waits for the answer."""
+POLL_SECONDS = 0.1
+"""The time after which the reading thread checks whether the answer is still needed."""
 
 
 class ConfirmationTerminal:
-    """Asks at the terminal, whatever standard input and output are. `reporter` lets it have that meanwhile."""
+    """Asks at a terminal, whose descriptors are independent of standard input and output.
 
-    def __init__(self, reads: int, writes: int, reporter: Reporter) -> None:
-        self._reads, self._writes = reads, writes
+    `reporter.interlude` keeps live displays away during a question.
+    """
+
+    def __init__(self, input_fd: int, output_fd: int, reporter: Reporter) -> None:
+        self._input_fd, self._output_fd = input_fd, output_fd
         self._reporter = reporter
 
     async def confirm(self, call: FunctionCall) -> bool:
-        """Whether `call` may run: anything but y or yes is no."""
+        """Whether `call` may run: "y" and "yes" allow it, every other answer denies it."""
         self._reporter.interlude(True)
-        unwanted = threading.Event()
+        abandoned = threading.Event()
         try:
-            self._write(f"run {formatting.call(call.name, call.args)}? [y/N] ")
-            answer = await asyncio.to_thread(self._read, unwanted)
+            self._write(f"run {formatting.function_call(call.name, call.args)}? [y/N] ")
+            answer = await asyncio.to_thread(self._read_line, abandoned)
             if not answer.endswith("\n"):
                 self._write("\n")
             return answer.strip().lower() in ("y", "yes")
@@ -38,32 +41,34 @@ class ConfirmationTerminal:
             self._write("\n")
             raise
         finally:
-            unwanted.set()
+            abandoned.set()
             self._reporter.interlude(False)
 
     def _write(self, text: str) -> None:
-        with suppress(OSError):  # it was closed: then there is no answer either
-            os.write(self._writes, text.encode())
+        # A terminal that was closed can show no question, and reading from it gives the answer "".
+        with suppress(OSError):
+            os.write(self._output_fd, text.encode())
 
-    def _read(self, unwanted: threading.Event) -> str:
-        """A line; nothing where the terminal is closed, or nobody wants it any more."""
+    def _read_line(self, abandoned: threading.Event) -> str:
+        """One line; empty when the terminal is closed or the question is abandoned."""
         if sys.platform != "win32":
             import select
 
             ready = None
             while not ready:
-                ready = select.select([self._reads], [], [], LOOKS_SECONDS)[0]
-                if unwanted.is_set():  # what is there now answers the next question
+                ready = select.select([self._input_fd], [], [], POLL_SECONDS)[0]
+                # Input that arrives after the question was abandoned is left for the next question.
+                if abandoned.is_set():
                     return ""
         try:
-            return os.read(self._reads, 4096).decode(errors="replace")
+            return os.read(self._input_fd, 4096).decode(errors="replace")
         except OSError:
             return ""
 
 
 @contextmanager
 def open_terminal() -> Iterator[tuple[int, int] | None]:
-    """What to read from and to write to at the terminal of this process during the block; None where there is none."""
+    """The descriptors (input, output) of this process's terminal during the block; None without a terminal."""
     if sys.platform == "win32":
         yield (0, 2) if sys.stdin.isatty() else None
         return

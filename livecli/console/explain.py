@@ -1,4 +1,4 @@
-"""`--explain`: the longer version of an error, on standard error after it. What is tried first stands first."""
+"""The output of `--explain`: a detailed description of an error, on standard error after its message."""
 
 from __future__ import annotations
 
@@ -10,23 +10,27 @@ from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 
-RETRIES = {
-    "never": "does not help: the same again ends the same",
+RETRY_ADVICE = {
+    "never": "does not help: the same request fails in the same way",
     "resume": "helps at once: the connection broke, and nothing was refused",
     "later": "may help after a pause",
 }
+"""The advice for each value of `LivecliError.retry`."""
 
 
 class ExplanationLines(Reporter):
-    """Tells after each run that failed, whatever else is told of it."""
+    """Writes an explanation after each run that failed."""
 
     def finished(self, summary: Summary) -> None:
         if summary.error and not isinstance(summary.error, OutputClosed):
-            write_stderr(explained(summary.error, summary.endpoint))
+            write_stderr(explanation(summary.error, summary.endpoint))
 
 
-def explained(error: LivecliError, endpoint: Endpoint | None) -> str:
-    """Lines of text: a label, then what is known under it; nothing that a terminal would obey."""
+def explanation(error: LivecliError, endpoint: Endpoint | None) -> str:
+    """Labelled lines about an error, with remedies in the order in which to try them.
+
+    Control characters are escaped and secrets are left out.
+    """
     return "".join(
         f"  {label:8}  {one_line(error.without_secrets(text))}\n" for label, text in _facts(error, endpoint) if text
     )
@@ -34,19 +38,19 @@ def explained(error: LivecliError, endpoint: Endpoint | None) -> str:
 
 def _facts(error: LivecliError, endpoint: Endpoint | None) -> Iterator[tuple[str, str | None]]:
     yield "cause", error.cause
-    yield "seen", _seen(error)
+    yield "seen", _symptom(error)
     if endpoint:
         yield "where", ", ".join(filter(None, (str(endpoint.platform), endpoint.model, endpoint.location)))
         yield "", endpoint.url
     for place, remedy in enumerate(error.remedies or filter(None, [error.hint]), 1):
         yield "try" if place == 1 else "", f"{place}. {remedy}"
     if error.close_code is not None or error.retry != "never":
-        yield "again", RETRIES[error.retry]
+        yield "retry", RETRY_ADVICE[error.retry]
     yield "status", f"{error.exit_status}: {dict(statuses()).get(str(error.exit_status), '')}".rstrip(": ")
-    yield "on trust", error.source
+    yield "source", error.source
 
 
-def _seen(error: LivecliError) -> str:
+def _symptom(error: LivecliError) -> str:
     if error.close_code is None:
         return error.message
     if error.close_code == 1006:

@@ -1,4 +1,4 @@
-"""A summary in words: the rows of the table at the end, for whoever draws them. Pure."""
+"""Figures as text: the rows of the final table, the lines of a batch, function calls. No I/O."""
 
 from __future__ import annotations
 
@@ -11,29 +11,35 @@ from ..report.batch_stats import BatchStats, percentile
 from ..report.stats import FlowStats
 from ..report.summary import Summary, latencies
 
-# Many runs in words: how far they are, a line for each that is over, and all of them at the end. Pure.
-SHARES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
+"""The names of the percentiles in a table, and their fractions."""
+
+MISSING = "–"
+"""The text for a figure that does not exist."""
+
+MAX_CHARACTERS = 1000
+"""The length to which the arguments and results of functions are shortened."""
 
 
-def batch_progress(tally: BatchStats, now: float) -> str:
-    """Where it stands, on one line."""
-    words = [f"{count(tally.done)} of {count(tally.total)} done", f"{count(tally.running)} running"]
-    words += [f"{count(tally.failed.total())} failed"] if tally.failed else []
-    words += [f"{count(tally.retries)} retries"] if tally.retries else []
-    words += [f"{count(tally.rate(now))} chunks/s"]
-    left = tally.seconds_left(now)
-    return ", ".join([*words, f"{duration(left)} left"] if left is not None and tally.ended < tally.total else words)
+def batch_progress(stats: BatchStats, now: float) -> str:
+    """The progress of a batch, on one line."""
+    words = [f"{count(stats.done)} of {count(stats.total)} done", f"{count(stats.running)} running"]
+    words += [f"{count(stats.failed.total())} failed"] if stats.failed else []
+    words += [f"{count(stats.retries)} retries"] if stats.retries else []
+    words += [f"{count(stats.rate(now))} chunks/s"]
+    left = stats.seconds_left(now)
+    return ", ".join([*words, f"{duration(left)} left"] if left is not None and stats.ended < stats.total else words)
 
 
 def duration(length: float) -> str:
-    """A length of time to the second, as 1:02:03."""
+    """A length of time in whole seconds, as 1:02:03."""
     minutes, rest = divmod(round(length), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def ended_well(summary: Summary) -> str:
-    """A line for one that is done."""
+def completed_run(summary: Summary) -> str:
+    """The line for a successful run of a batch."""
     stats = summary.stats
     turn = latencies(summary)["turn"]
     answered = f"answered in {milliseconds(turn)}" if turn is not None else "answered"
@@ -41,62 +47,58 @@ def ended_well(summary: Summary) -> str:
     return f"{one_line(summary.input)}: {', '.join(words)}; {one_line(summary.output or 'no audio')}"
 
 
-def totals(tally: BatchStats, now: float) -> str:
-    """How many, and how they ended."""
-    words = [f"{count(tally.done)} of {count(tally.total)} done"]
-    if tally.failed:
-        statuses = ", ".join(f"{count(times)} with {status}" for status, times in sorted(tally.failed.items()))
-        words.append(f"{count(tally.failed.total())} failed ({statuses})")
-    words += [f"{count(tally.interrupted)} interrupted"] if tally.interrupted else []
-    words += [f"{count(tally.retries)} retries"] if tally.retries else []
-    return f"{', '.join(words)}, in {seconds(now - tally.started_at)}"
+def batch_totals(stats: BatchStats, now: float) -> str:
+    """The number of runs, by their result, and how long they took."""
+    words = [f"{count(stats.done)} of {count(stats.total)} done"]
+    if stats.failed:
+        statuses = ", ".join(f"{count(number)} with {status}" for status, number in sorted(stats.failed.items()))
+        words.append(f"{count(stats.failed.total())} failed ({statuses})")
+    words += [f"{count(stats.interrupted)} interrupted"] if stats.interrupted else []
+    words += [f"{count(stats.retries)} retries"] if stats.retries else []
+    return f"{', '.join(words)}, in {seconds(now - stats.started_at)}"
 
 
-def throughput(tally: BatchStats, now: float) -> str:
-    """What has passed in all, and in a second."""
-    took = max(now - tally.started_at, 1e-9)
-    times = tally.sent_seconds / took
+def batch_throughput(stats: BatchStats, now: float) -> str:
+    """The amount of data of all runs, and the rate."""
+    elapsed = max(now - stats.started_at, 1e-9)
+    speed = stats.sent_seconds / elapsed
     return (
-        f"{count(tally.chunks)} chunks, {count(tally.sent_bytes)} bytes, {seconds(tally.sent_seconds)} of audio sent, "
-        f"{seconds(tally.received_seconds)} received: {count(tally.chunks / took)} chunks/s, {times:.3g} × real time"
+        f"{count(stats.chunks)} chunks, {count(stats.sent_bytes)} bytes, {seconds(stats.sent_seconds)} of audio sent, "
+        f"{seconds(stats.received_seconds)} received: {count(stats.chunks / elapsed)} chunks/s, {speed:.3g} × real time"
     )
 
 
-def percentiles(tally: BatchStats) -> list[tuple[str, list[str]]]:
-    """(latency, its percentiles in the order of SHARES), those only that exist."""
+def latency_percentiles(stats: BatchStats) -> list[tuple[str, list[str]]]:
+    """Rows (latency, its percentiles in the order of PERCENTILES) for the latencies that were measured."""
     rows = []
-    for name, values in tally.latencies.items():
+    for name, values in stats.latencies.items():
         if values:
             ordered = sorted(values)
-            shown = [milliseconds(percentile(ordered, share)) for share in SHARES.values()]
-            rows.append((name.replace("_", " "), shown))
-    return rows or [("latency", [NONE] * len(SHARES))]
-
-
-NONE = "–"
-SHOWN_CHARACTERS = 1000
-"""Of what a function is called with, and of what it returns."""
+            cells = [milliseconds(percentile(ordered, share)) for share in PERCENTILES.values()]
+            rows.append((name.replace("_", " "), cells))
+    return rows or [("latency", [MISSING] * len(PERCENTILES))]
 
 
 def count(number: float) -> str:
     """12345 as 12,345."""
-    return f"{round(number):,}"  # not as a float: a server may count further than those go
+    # The format ",.0f" would round large integers from a server to the precision of a float.
+    return f"{round(number):,}"
 
 
 def seconds(number: float | None) -> str:
     """A length of time in seconds, two digits after the point."""
-    return NONE if number is None else f"{number:,.2f} s"
+    return MISSING if number is None else f"{number:,.2f} s"
 
 
 def milliseconds(number: float | None) -> str:
-    """A short time; under 10 ms a digit after the point counts."""
+    """A time in milliseconds, with one digit after the point below 10 ms."""
     if number is None:
-        return NONE
+        return MISSING
     return f"{number:.1f} ms" if number < 10 else f"{number:,.0f} ms"
 
 
-def transfers(summary: Summary) -> list[tuple[str, str, str]]:
-    """(figure, sent, received)."""
+def transfer_rows(summary: Summary) -> list[tuple[str, str, str]]:
+    """Rows (figure, sent, received)."""
     sent, received = summary.stats.sent, summary.stats.received
     return [
         ("chunks", count(sent.chunks), count(received.chunks)),
@@ -108,8 +110,8 @@ def transfers(summary: Summary) -> list[tuple[str, str, str]]:
     ]
 
 
-def facts(summary: Summary) -> list[tuple[str, str]]:
-    """(figure, value), those only that exist."""
+def summary_rows(summary: Summary) -> list[tuple[str, str]]:
+    """Rows (figure, value) for the figures that exist."""
     stats = summary.stats
     known = [f"{name.replace('_', ' ')} {milliseconds(value)}" for name, value in latencies(summary).items() if value]
     rows = [
@@ -117,7 +119,7 @@ def facts(summary: Summary) -> list[tuple[str, str]]:
         ("turn", _turn(summary)),
         ("heard", one_line(stats.heard)),
         ("said", one_line(stats.said)),
-        *(("sources" if place == 0 else "", line) for place, line in enumerate(sources(stats.citations))),
+        *(("sources" if place == 0 else "", line) for place, line in enumerate(source_lines(stats.citations))),
         ("usage", _usage(summary)),
         ("reply", one_line(summary.output or "")),
     ]
@@ -130,17 +132,17 @@ def _audio(flow: FlowStats) -> str:
 
 def _sizes(flow: FlowStats) -> str:
     if flow.mean is None or flow.smallest is None:
-        return NONE
+        return MISSING
     return f"{count(flow.smallest)} / {count(flow.mean)} / {count(flow.largest)}"
 
 
 def _span(flow: FlowStats) -> str:
-    return NONE if flow.first_at is None or flow.last_at is None else seconds(flow.last_at - flow.first_at)
+    return MISSING if flow.first_at is None or flow.last_at is None else seconds(flow.last_at - flow.first_at)
 
 
 def _gaps(flow: FlowStats) -> str:
     if flow.gaps.maximum is None:
-        return NONE
+        return MISSING
     gaps = (flow.gaps.percentile(0.5), flow.gaps.percentile(0.95), flow.gaps.maximum)
     return " / ".join(f"{1000 * (gap or 0):.1f}" for gap in gaps) + " ms"
 
@@ -153,8 +155,8 @@ def _turn(summary: Summary) -> str:
     return ", ".join(words)
 
 
-def sources(citations: list[Citation]) -> list[str]:
-    """Numbered, each with the parts of the answer that rest on it below."""
+def source_lines(citations: list[Citation]) -> list[str]:
+    """Numbered sources, each followed by the parts of the answer that cite it."""
     lines = []
     for number, citation in enumerate(citations, 1):
         lines.append(f"[{number}] {one_line(' '.join(filter(None, (citation.title, citation.uri))))}")
@@ -162,25 +164,25 @@ def sources(citations: list[Citation]) -> list[str]:
     return lines
 
 
-def call(name: str, args: Json) -> str:
-    """A function call, as `find_station {"near": "me"}`."""
-    return f"{one_line(name)} {short(json.dumps(args, ensure_ascii=False))}"
+def function_call(name: str, args: Json) -> str:
+    """A function call as text, as `find_station {"near": "me"}`."""
+    return f"{one_line(name)} {shortened(json.dumps(args, ensure_ascii=False))}"
 
 
-def short(text: str) -> str:
-    """The first line of `text`, for the eye; of a long one it is said how long it is."""
+def shortened(text: str) -> str:
+    """The first line of `text`, cut to MAX_CHARACTERS, with the full length where something is left out."""
     first, *more = text.strip().splitlines() or [""]
-    if len(first) > SHOWN_CHARACTERS:
-        return f"{one_line(first[:SHOWN_CHARACTERS])}… ({count(len(text))} characters)"
+    if len(first) > MAX_CHARACTERS:
+        return f"{one_line(first[:MAX_CHARACTERS])}… ({count(len(text))} characters)"
     return one_line(first) + (f" … ({count(1 + len(more))} lines)" if more else "")
 
 
-def result(response: Json) -> str:
-    """What a function returned: the text alone, where there is nothing else."""
+def function_result(response: Json) -> str:
+    """The result of a function as text: the bare text when the result has only the key "output", else JSON."""
     match response:
         case {"output": str(text), **rest} if not rest:
-            return short(text)
-    return short(json.dumps(response, ensure_ascii=False))
+            return shortened(text)
+    return shortened(json.dumps(response, ensure_ascii=False))
 
 
 def _usage(summary: Summary) -> str:
@@ -191,8 +193,8 @@ def _usage(summary: Summary) -> str:
     ) + (" tokens" if counts else "")
 
 
-def progress(summary: Summary, total_seconds: float | None) -> tuple[str, str]:
-    """What has passed so far: (sent, received)."""
+def transfer_progress(summary: Summary, total_seconds: float | None) -> tuple[str, str]:
+    """The amount of data so far, as (sent, received)."""
     sent, received = summary.stats.sent, summary.stats.received
     of = f" of {seconds(total_seconds)}" if total_seconds else ""
     return (

@@ -1,4 +1,4 @@
-"""What was typed in earlier chats, kept where only the user can read it."""
+"""The prompt history of earlier chats, in a file that only the user can read."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from ..errors import FileError
 from ..process.folders import state_folder
 
 NAME = "chat-history"
-LARGEST_BYTES = 1 << 20
-"""Of a longer history the older half is forgotten."""
+MAX_BYTES = 1 << 20
+"""A history that is longer loses its older half."""
 
 
 class PromptHistory(FileHistory):
-    """A disk that is full is no reason to stop talking."""
+    """A history file. An entry that cannot be written, as on a full disk, is dropped without an error."""
 
     def store_string(self, string: str) -> None:
         with suppress(OSError):
             super().store_string(string)
 
 
-def history() -> History:
-    """The user's; where that cannot be kept, one for as long as the chat lasts."""
+def open_history() -> History:
+    """The user's history file, or a history in memory when there can be no such file."""
     try:
         folder = state_folder()
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -43,7 +43,7 @@ def _make_private(path: Path) -> None:
     try:
         mode = os.fstat(file).st_mode
         if not stat.S_ISREG(mode):
-            raise FileError(f"{path} is no file")
+            raise FileError(f"{path} is not a regular file")
         if os.name != "nt" and stat.S_IMODE(mode) != 0o600:
             os.fchmod(file, 0o600)
     finally:
@@ -51,6 +51,6 @@ def _make_private(path: Path) -> None:
 
 
 def _shorten(path: Path) -> None:
-    if path.stat().st_size > LARGEST_BYTES:
-        kept = path.read_bytes()[-LARGEST_BYTES // 2 :]
+    if path.stat().st_size > MAX_BYTES:
+        kept = path.read_bytes()[-MAX_BYTES // 2 :]
         path.write_bytes(kept[kept.find(b"\n\n#") + 1 :])

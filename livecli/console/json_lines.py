@@ -1,4 +1,4 @@
-"""What a program reads: JSON lines, on standard output or in a file."""
+"""Machine-readable output: JSON lines on standard output or in a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..report.summary import Summary
 
 
 class JsonSummaries(Reporter):
-    """`--json`: one line for each run, on success and on failure alike, with the warnings it had."""
+    """The output of `--json`: one line per run, successful or not, with the warnings of the run."""
 
     def __init__(self) -> None:
         self._warnings: list[str] = []
@@ -24,16 +24,18 @@ class JsonSummaries(Reporter):
         self._warnings.append(text)
 
     def finished(self, summary: Summary) -> None:
+        # In a chat, a mistyped command is reported as a usage error, but it is not a turn.
         if isinstance(summary.error, UsageError):
-            return  # of a chat: what was typed is no turn
+            return
         warnings, self._warnings = self._warnings, []
         write_stdout(json.dumps({**summary.as_json(), "warnings": warnings}) + "\n")
 
 
 class EventLog(Reporter):
-    """`--events`: one JSON object a line for all that is said, in order; never audio bytes.
+    """The output of `--events`: one JSON object per line for each event, in order, without audio bytes.
 
-    Raises FileError where `path` cannot be written; "-" is standard output. `several` inputs are told apart by `input`.
+    The `path` "-" is standard output. With `several` inputs each line has the field `input`. Raises FileError when
+    `path` cannot be written.
     """
 
     def __init__(self, path: str, *, several: bool = False) -> None:
@@ -43,7 +45,8 @@ class EventLog(Reporter):
         self._file: io.FileIO | None = None
         if path != "-":
             try:
-                self._file = io.FileIO(path, "w")  # unbuffered: nothing is left to fail when it is closed
+                # An unbuffered file has nothing left to write when it is closed, so closing cannot fail.
+                self._file = io.FileIO(path, "w")
             except OSError as error:
                 raise FileError(f"cannot write {path}: {error.strerror}") from error
 
@@ -54,8 +57,8 @@ class EventLog(Reporter):
         if self._file is not None:
             self._file.close()
 
-    def one(self) -> EventLog:
-        """The same log, for one of several runs at once."""
+    def for_run(self) -> EventLog:
+        """A reporter for one of several concurrent runs, which writes to the same log."""
         return copy(self)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
@@ -68,14 +71,15 @@ class EventLog(Reporter):
         self._write(direction, "close", {"code": code, "reason": reason or None}, at)
 
     def _write(self, direction: str, kind: str, fields: dict[str, Any], at: float) -> None:
-        # The type's own `type` (of VoiceActivity) gives way to the name that readers select by.
-        own = {("activity" if name == "type" else name): value for name, value in fields.items()}
-        line = json.dumps({"t": round(at, 6), "direction": direction, "type": kind, **self._input, **own}) + "\n"
+        # The field `type` of VoiceActivity is renamed, because `type` is the name of the event.
+        renamed = {("activity" if name == "type" else name): value for name, value in fields.items()}
+        line = json.dumps({"t": round(at, 6), "direction": direction, "type": kind, **self._input, **renamed}) + "\n"
         if self._file is None:
             return write_stdout(line)
         rest = line.encode()
         try:
-            while rest:  # a part is taken on a disk that is nearly full
+            # A disk that is nearly full may take a part of the line.
+            while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
             raise FileError(f"cannot write {self._path}: {error.strerror}") from error

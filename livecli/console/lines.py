@@ -1,4 +1,4 @@
-"""A run told in plain lines on standard error: for a file, a pipe, CI, and a terminal that is asked for no more."""
+"""Display of a run in plain lines on standard error: for files, pipes, CI and simple terminals."""
 
 from __future__ import annotations
 
@@ -14,10 +14,15 @@ from ..report.summary import Summary
 from . import formatting
 
 PROGRESS_SECONDS = 10.0
+"""The time between two progress lines, in seconds."""
 
 
 class PlainLines(Reporter):
-    """`quiet`: warnings and errors only; `verbose`: a line a chunk; `debug`: frames and tracebacks."""
+    """A reporter that writes plain lines.
+
+    `quiet` leaves only warnings and errors, `verbose` adds a line per event, and `debug` adds frames and tracebacks.
+    With `several` inputs an error names its input.
+    """
 
     def __init__(
         self, *, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False
@@ -32,11 +37,11 @@ class PlainLines(Reporter):
         self._next_progress = PROGRESS_SECONDS
 
     def write(self, line: str) -> None:
-        """One line of talk."""
+        """Write one line."""
         write_stderr(line + "\n")
 
-    def talk(self, line: str) -> None:
-        """A line that `quiet` leaves out."""
+    def info(self, line: str) -> None:
+        """Write a line that `quiet` leaves out."""
         if not self._quiet:
             self.write(line)
 
@@ -47,61 +52,61 @@ class PlainLines(Reporter):
         length = [formatting.seconds(seconds)] if seconds is not None else []
         facts = ", ".join([*length, *([description] if description else [])])
         name = "standard input" if summary.input == "-" else one_line(summary.input)
-        self.talk(f"{name}{': ' if facts else ''}{facts}")
+        self.info(f"{name}{': ' if facts else ''}{facts}")
 
     def recognised(self, description: str) -> None:
-        self.talk(f"converting {description}")
+        self.info(f"converting {description}")
 
     def connecting(self, endpoint: Endpoint) -> None:
-        self.talk(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
+        self.info(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
 
     def connected(self, summary: Summary) -> None:
         steps = summary.connect_seconds, summary.setup_seconds
         connect, setup = (formatting.milliseconds(1000 * (seconds or 0)) for seconds in steps)
-        self.talk(f"connected in {connect}, set up in {setup}")
+        self.info(f"connected in {connect}, set up in {setup}")
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         if self._verbose and not self._quiet:
-            self._tell_event(direction, event, at)
+            self._print_event(direction, event, at)
         if at >= self._next_progress and self._summary:
             self._next_progress = at + PROGRESS_SECONDS
-            sent, received = formatting.progress(self._summary, self._seconds)
-            self.talk(f"sent {sent}; received {received}")
+            sent, received = formatting.transfer_progress(self._summary, self._seconds)
+            self.info(f"sent {sent}; received {received}")
 
-    def _tell_event(self, direction: str, event: events.Event, at: float) -> None:
+    def _print_event(self, direction: str, event: events.Event, at: float) -> None:
         if isinstance(event, events.AudioChunk):
             self._chunks[direction] += 1
-            what = f"chunk {self._chunks[direction]}: {len(event.pcm)} bytes"
+            description = f"chunk {self._chunks[direction]}: {len(event.pcm)} bytes"
         elif isinstance(event, events.Setup):
-            what = "setup"
+            description = "setup"
         else:
             fields = ", ".join(f"{name}={value!r}" for name, value in event_fields(event).items() if value)
-            what = f"{event.log_name}{': ' if fields else ''}{one_line(fields)}"
-        self.write(f"{at:8.3f} s  {direction} {what}")
+            description = f"{event.log_name}{': ' if fields else ''}{one_line(fields)}"
+        self.write(f"{at:8.3f} s  {direction} {description}")
 
     def frame(self, direction: str, frame: bytes | str, at: float) -> None:
         arrow = ">" if direction == "sent" else "<"
-        self.write(f"{arrow} {elided(frame)}")
+        self.write(f"{arrow} {abbreviated_frame(frame)}")
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
         if self._verbose and not self._quiet:
             self.write(f"{at:8.3f} s  {direction} close: {code} {one_line(reason or '')}".rstrip())
 
     def called(self, call: FunctionCall) -> None:
-        self.talk(f"tool {formatting.call(call.name, call.args)}")
+        self.info(f"tool {formatting.function_call(call.name, call.args)}")
 
     def returned(self, call: FunctionCall, response: Json, *, failed: bool, noise: str) -> None:
         name = one_line(call.name)
         if failed:
-            self.write(f"warning: {name}: {formatting.short(str(response['error']))}")
+            self.write(f"warning: {name}: {formatting.shortened(str(response['error']))}")
         else:
-            self.talk(f"{name}: {formatting.result(response)}")
+            self.info(f"{name}: {formatting.function_result(response)}")
         if self._verbose and not self._quiet:
             for line in noise.splitlines():
                 self.write(f"{name}: {one_line(line)}")
 
     def remark(self, text: str) -> None:
-        self.talk(one_line(text))
+        self.info(one_line(text))
 
     def warning(self, text: str) -> None:
         self.write(f"warning: {one_line(text)}")
@@ -109,39 +114,40 @@ class PlainLines(Reporter):
     def retrying(self, retry: Retry) -> None:
         of = f" of {retry.most}" if retry.most else ""
         pause = f"trying again in {retry.seconds:.1f} s ({retry.attempt}{of})"
-        self.talk(f"{one_line(retry.error.message)}; {pause}")
+        self.info(f"{one_line(retry.error.message)}; {pause}")
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
         if self._verbose and not self._quiet:
-            why = one_line(error.message) if error else "the server was about to close the one before"
-            said = f", {again} messages are sent again" if again else ""
-            self.write(f"connection {connections}: the session goes on ({why}{said})")
+            reason = one_line(error.message) if error else "the server announced the end of the previous one"
+            repeated = f", {again} messages are sent again" if again else ""
+            self.write(f"connection {connections}: the session goes on ({reason}{repeated})")
 
     def finished(self, summary: Summary) -> None:
+        # The reader of the reply has closed it early, as `head` does: that is not reported as an error.
         if isinstance(summary.error, OutputClosed):
-            return  # whoever read the reply has what it wanted
+            return
         if summary.ok or summary.stats.sent.chunks or summary.stats.received.chunks:
-            self.tell_summary(summary)
+            self.print_summary(summary)
         if summary.error:
             print_error(summary.error, about=summary.input if self._several else None, debug=self._debug)
 
-    def leave(self) -> None:
-        """Leave the terminal as it was found; called at the end of a command, whatever ends it."""
+    def restore_terminal(self) -> None:
+        """Leave the terminal as it was found. Called at the end of the command, also after an error."""
 
-    def tell_summary(self, summary: Summary) -> None:
-        """The figures of the run."""
-        self.talk(f"{'':28}  {'sent':>22}  {'received':>22}")
-        for name, sent, received in formatting.transfers(summary):
-            self.talk(f"{name:28}  {sent:>22}  {received:>22}")
-        for name, value in formatting.facts(summary):
-            self.talk(f"{name:10}{value}")
-
-
-_OPAQUE_STRING = rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]+)'
+    def print_summary(self, summary: Summary) -> None:
+        """Write the figures of the run."""
+        self.info(f"{'':28}  {'sent':>22}  {'received':>22}")
+        for name, sent, received in formatting.transfer_rows(summary):
+            self.info(f"{name:28}  {sent:>22}  {received:>22}")
+        for name, value in formatting.summary_rows(summary):
+            self.info(f"{name:10}{value}")
 
 
-def elided(frame: bytes | str) -> str:
-    """A frame for the eye: audio, pictures and handles are replaced by their length, and it is on one line."""
+_LONG_OR_SECRET_STRING = rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]+)'
+
+
+def abbreviated_frame(frame: bytes | str) -> str:
+    """A frame on one line, in which audio, pictures, handles and access tokens are replaced by their length."""
     data = frame.encode() if isinstance(frame, str) else frame
-    short = re.sub(_OPAQUE_STRING, lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
+    short = re.sub(_LONG_OR_SECRET_STRING, lambda match: b"%b(%d characters)" % (match[1], len(match[2])), data)
     return one_line(re.sub(r"\s*\n\s*", "", short.decode(errors="replace")))

@@ -1,4 +1,4 @@
-"""A run shown at a terminal: one live line each for what is sent and received, a table at the end."""
+"""Display of a run at a terminal: live lines for the data sent and received, a table at the end."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..protocol import events
 from ..report.summary import Summary
 from . import formatting
 from .lines import PlainLines
@@ -17,7 +18,7 @@ BAR_COLUMNS = 24
 
 
 class LiveLines(PlainLines):
-    """Lines, with a live display while the run lasts; what else is told appears above it."""
+    """Plain lines, with a live display below them while the run lasts."""
 
     def __init__(self, *, verbose: bool = False, debug: bool = False, several: bool = False) -> None:
         super().__init__(verbose=verbose, debug=debug, several=several)
@@ -25,13 +26,13 @@ class LiveLines(PlainLines):
         self._display: LiveDisplay | None = None
 
     def write(self, line: str) -> None:
-        # Text, not a string: markup in what a peer sent is not for us to obey.
+        # A Text object is printed as it is; in a string rich would interpret markup that a peer sent.
         self._console.print(Text(line), soft_wrap=True)
 
     def connected(self, summary: Summary) -> None:
         super().connected(summary)
         self._display = LiveDisplay(
-            get_renderable=lambda: self._lines(summary),
+            get_renderable=lambda: self._progress_lines(summary),
             console=self._console,
             refresh_per_second=REFRESHES_PER_SECOND,
             transient=True,
@@ -44,8 +45,8 @@ class LiveLines(PlainLines):
         if self._display:
             (self._display.stop if begins else self._display.start)()
 
-    def _lines(self, summary: Summary) -> RenderableType:
-        sent, received = formatting.progress(summary, self._seconds)
+    def _progress_lines(self, summary: Summary) -> RenderableType:
+        sent, received = formatting.transfer_progress(summary, self._seconds)
         bar = ProgressBar(
             total=self._seconds,
             completed=summary.stats.sent.audio_seconds,
@@ -57,29 +58,29 @@ class LiveLines(PlainLines):
         grid.add_row(Text("received", style="green"), "", Text(received))
         return grid
 
-    def event(self, direction, event, at):  # type: ignore[no-untyped-def]
+    def event(self, direction: str, event: events.Event, at: float) -> None:
         if self._verbose:
-            self._tell_event(direction, event, at)
+            self._print_event(direction, event, at)
 
     def finished(self, summary: Summary) -> None:
-        self.leave()
+        self.restore_terminal()
         super().finished(summary)
 
-    def leave(self) -> None:
+    def restore_terminal(self) -> None:
         if self._display:
             self._display.stop()
             self._display = None
 
-    def tell_summary(self, summary: Summary) -> None:
+    def print_summary(self, summary: Summary) -> None:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", title_justify="left")
         table.add_column("")
         table.add_column("sent", justify="right", style="cyan")
         table.add_column("received", justify="right", style="green")
-        for name, sent, received in formatting.transfers(summary):
+        for name, sent, received in formatting.transfer_rows(summary):
             table.add_row(Text(name, style="dim"), sent, received)
         facts = Table.grid(padding=(0, 2, 0, 0))
         facts.add_column(style="dim")
         facts.add_column(overflow="fold")
-        for name, value in formatting.facts(summary):
+        for name, value in formatting.summary_rows(summary):
             facts.add_row(name, Text(value, style="bold" if name == "reply" else ""))
         self._console.print(Group(table, "", facts))

@@ -1,6 +1,7 @@
-"""The prompt of a chat: a line that is edited, completed and remembered while answers come in above it.
+"""The prompt of a chat: line editing, completion and history, while answers appear above it.
 
-It knows keys, not conversations: what they do is a Seat's. The terminal is left as it was found, however this ends.
+The prompt handles keys, and a PromptHandler carries out what they mean. The terminal is restored at the end, also after
+an error.
 """
 
 from __future__ import annotations
@@ -18,56 +19,64 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 from ..protocol.messages import FunctionCall
 from . import formatting
-from .completion import CommandCompleter, CompletionCommand, is_command
-from .history import history
-from .screen import STYLE, Screen, safe
+from .completion import CommandCompleter, CompletionCommand, may_be_command
+from .history import open_history
+from .screen import STYLE, Screen, escaped
 
 REFRESH_SECONDS = 0.1
-TWICE_SECONDS = 1.5
-"""Two Ctrl-C within so long leave."""
-PAUSE_SECONDS = 0.5
-"""A letter is an answer where nothing is typed for so long before it, and a little less after it: else it is a part of
-what somebody writes."""
-MARK, CONTINUED = "> ", "  "
+"""The time between two checks whether the toolbar has changed."""
+
+DOUBLE_PRESS_SECONDS = 1.5
+"""Two Ctrl-C within this time end the prompt."""
+
+ANSWER_PAUSE_SECONDS = 0.5
+"""The pause before the key "y" or "n" that makes it the answer to a question, and not a letter of a text.
+
+A slightly shorter pause must follow the key.
+"""
+
+PROMPT, CONTINUATION = "> ", "  "
 
 
-class Seat(Protocol):
-    """Whoever is spoken to."""
+class PromptHandler(Protocol):
+    """Carries out what is entered at a prompt."""
 
-    def say(self, text: str) -> None:
-        """Enter."""
+    def submit(self, text: str) -> None:
+        """Handle a text that was entered."""
 
     def interrupt(self) -> bool:
-        """Ctrl-C. False where there is nothing to interrupt."""
+        """Handle Ctrl-C. Returns False when there is nothing to interrupt."""
 
     @property
-    def talks(self) -> bool:
-        """Whether the space bar begins and ends what is spoken, where nothing is typed."""
+    def is_push_to_talk(self) -> bool:
+        """Whether the space bar, pressed in an empty line, calls `toggle_talking`."""
 
-    def talk(self) -> None:
-        """The space bar."""
+    def toggle_talking(self) -> None:
+        """Begin or end a spoken turn."""
 
 
 class Prompt:
-    """Made before there is anybody to talk to, who may have questions (`confirm`)."""
+    """A prompt on `screen`. It can be made, and its `confirm` passed on, before the handler exists."""
 
     def __init__(self, screen: Screen, commands: Iterable[CompletionCommand]) -> None:
         self._screen = screen
         self._toolbar: Callable[[], StyleAndTextTuples] = list
-        self._drawn: StyleAndTextTuples = []
-        self._seat: Seat
+        self._drawn_toolbar: StyleAndTextTuples = []
+        self._handler: PromptHandler
         self._question: tuple[str, asyncio.Future[bool]] | None = None
-        self._asking = asyncio.Lock()
-        self._before_at = self._pressed_at = self._stopped_at = -TWICE_SECONDS
+        self._question_lock = asyncio.Lock()
+        # Times of the last two keys and of the last Ctrl-C.
+        self._previous_key_at = self._last_key_at = self._last_ctrl_c_at = -DOUBLE_PRESS_SECONDS
         self._session: PromptSession[None] = PromptSession(
             self._message,
-            multiline=True,  # what is pasted may have many lines; Enter is ours
-            prompt_continuation=CONTINUED,
+            # A pasted text may have several lines. The Enter key is bound to `_enter`.
+            multiline=True,
+            prompt_continuation=CONTINUATION,
             completer=CommandCompleter(commands),
-            complete_while_typing=Condition(lambda: is_command(self._session.default_buffer.text)),
-            history=history(),
-            key_bindings=self._keys(),
-            bottom_toolbar=self._below,
+            complete_while_typing=Condition(lambda: may_be_command(self._session.default_buffer.text)),
+            history=open_history(),
+            key_bindings=self._key_bindings(),
+            bottom_toolbar=self._draw_toolbar,
             style=STYLE,
             erase_when_done=True,
             enable_suspend=True,
@@ -76,13 +85,14 @@ class Prompt:
         self._app = self._session.app
         self._app.key_processor.before_key_press += self._note_key
 
-    async def run(self, seat: Seat, toolbar: Callable[[], StyleAndTextTuples]) -> None:
-        """Until Ctrl-D, Ctrl-C twice, or `leave`. `toolbar` is what stands below."""
-        self._seat, self._toolbar = seat, toolbar
-        with self._screen.above(self._app):
+    async def run(self, handler: PromptHandler, toolbar: Callable[[], StyleAndTextTuples]) -> None:
+        """Read input until Ctrl-D, two Ctrl-C, or `leave`. `toolbar` returns the line below the prompt."""
+        self._handler, self._toolbar = handler, toolbar
+        with self._screen.above_prompt(self._app):
             refreshing = asyncio.create_task(self._refresh())
             try:
-                with suppress(EOFError):  # the terminal has gone
+                # The terminal may be closed meanwhile.
+                with suppress(EOFError):
                     await self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
             finally:
                 refreshing.cancel()
@@ -93,17 +103,17 @@ class Prompt:
             self._app.exit()
 
     def echo(self, text: str) -> None:
-        """What was entered stays to be read."""
-        self._screen.leave_blank()
-        first, *others = map(safe, text.split("\n"))
-        self._screen.print("class:you", f"{MARK}{first}", *(f"{CONTINUED}{line}" for line in others))
+        """Print the entered text above the prompt."""
+        self._screen.separate()
+        first, *others = map(escaped, text.split("\n"))
+        self._screen.print("class:you", f"{PROMPT}{first}", *(f"{CONTINUATION}{line}" for line in others))
 
     async def confirm(self, call: FunctionCall) -> bool:
-        """Whether `call` may run. What is being typed stays, and is no answer."""
-        async with self._asking:
+        """Whether `call` may run, as the user answers. The text that is being typed is kept."""
+        async with self._question_lock:
             answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._question = f"run {formatting.call(call.name, call.args)}?", answer
-            self._pressed_at = time.monotonic()
+            self._question = f"run {formatting.function_call(call.name, call.args)}?", answer
+            self._last_key_at = time.monotonic()
             self._app.invalidate()
             try:
                 return await answer
@@ -112,46 +122,49 @@ class Prompt:
                 self._app.invalidate()
 
     def _message(self) -> StyleAndTextTuples:
-        asked: StyleAndTextTuples = []
+        question: StyleAndTextTuples = []
         if self._question is not None:
-            asked = [("class:question", f"{self._question[0]} {'[y/n]' if self._is_answerable() else '     '}\n")]
-        return [*self._screen.live, *asked, ("class:prompt", MARK)]
+            keys = "[y/n]" if self._accepts_answer() else "     "
+            question = [("class:question", f"{self._question[0]} {keys}\n")]
+        return [*self._screen.unfinished_rows, *question, ("class:prompt", PROMPT)]
 
-    def _below(self) -> StyleAndTextTuples:
-        self._drawn = self._toolbar()
-        return self._drawn
+    def _draw_toolbar(self) -> StyleAndTextTuples:
+        self._drawn_toolbar = self._toolbar()
+        return self._drawn_toolbar
 
     async def _refresh(self) -> None:
-        answerable = False
-        while True:  # what is drawn may be older, or newer, than what was seen here the last time
-            if self._toolbar() != self._drawn or answerable is not self._is_answerable():
+        """Redraw the prompt when the toolbar, or whether a question accepts an answer, has changed."""
+        accepted_answer = False
+        while True:
+            if self._toolbar() != self._drawn_toolbar or accepted_answer is not self._accepts_answer():
                 self._app.invalidate()
-            answerable = self._is_answerable()
+            accepted_answer = self._accepts_answer()
             await asyncio.sleep(REFRESH_SECONDS)
 
     # --- keys ---
 
     def _note_key(self, _: object) -> None:
-        self._before_at, self._pressed_at = self._pressed_at, time.monotonic()
+        self._previous_key_at, self._last_key_at = self._last_key_at, time.monotonic()
 
-    def _is_answerable(self) -> bool:
-        return self._question is not None and time.monotonic() - self._pressed_at > PAUSE_SECONDS
+    def _accepts_answer(self) -> bool:
+        return self._question is not None and time.monotonic() - self._last_key_at > ANSWER_PAUSE_SECONDS
 
-    def _was_answerable(self) -> bool:
-        """Before the key that is being looked at."""
-        return self._question is not None and time.monotonic() - self._before_at > PAUSE_SECONDS
+    def _accepted_answer(self) -> bool:
+        """Whether an answer was accepted just before the key that is being processed."""
+        return self._question is not None and time.monotonic() - self._previous_key_at > ANSWER_PAUSE_SECONDS
 
-    def _keys(self) -> KeyBindings:
+    def _key_bindings(self) -> KeyBindings:
         keys = KeyBindings()
-        empty = Condition(lambda: not self._session.default_buffer.text)
+        is_empty = Condition(lambda: not self._session.default_buffer.text)
+        is_push_to_talk = Condition(lambda: self._handler.is_push_to_talk)
         keys.add("enter")(self._enter)
         keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
-        keys.add("c-c")(self._stop)
-        keys.add("c-d", filter=empty)(lambda event: self.leave())
-        keys.add(" ", filter=empty & Condition(lambda: self._seat.talks))(lambda event: self._seat.talk())
-        answerable = Condition(self._was_answerable)
+        keys.add("c-c")(self._ctrl_c)
+        keys.add("c-d", filter=is_empty)(lambda event: self.leave())
+        keys.add(" ", filter=is_empty & is_push_to_talk)(lambda event: self._handler.toggle_talking())
+        accepted_answer = Condition(self._accepted_answer)
         for key in "yYnN":
-            keys.add(key, filter=answerable)(self._answer)
+            keys.add(key, filter=accepted_answer)(self._answer)
         return keys
 
     def _enter(self, event: KeyPressEvent) -> None:
@@ -161,27 +174,28 @@ class Prompt:
             return
         buffer.append_to_history()
         buffer.reset()
-        self._seat.say(text)
+        self._handler.submit(text)
 
     def _answer(self, event: KeyPressEvent) -> None:
-        question, pressed_at = self._question, self._pressed_at
+        """Insert the letter, and take it back as the answer if no other key follows."""
+        question, pressed_at = self._question, self._last_key_at
         event.current_buffer.insert_text(event.data)
 
         def settle() -> None:
-            if self._question is question is not None and self._pressed_at == pressed_at and not question[1].done():
+            if self._question is question is not None and self._last_key_at == pressed_at and not question[1].done():
                 event.current_buffer.delete_before_cursor()
                 question[1].set_result(event.data in "yY")
 
-        asyncio.get_running_loop().call_later(PAUSE_SECONDS * 0.8, settle)
+        asyncio.get_running_loop().call_later(ANSWER_PAUSE_SECONDS * 0.8, settle)
 
-    def _stop(self, event: KeyPressEvent) -> None:
+    def _ctrl_c(self, event: KeyPressEvent) -> None:
         now = time.monotonic()
-        twice, self._stopped_at = now - self._stopped_at < TWICE_SECONDS, now
-        if twice:
+        is_second, self._last_ctrl_c_at = now - self._last_ctrl_c_at < DOUBLE_PRESS_SECONDS, now
+        if is_second:
             self.leave()
-        elif self._seat.interrupt():
+        elif self._handler.interrupt():
             pass
         elif event.current_buffer.text:
             event.current_buffer.reset()
         else:
-            self._screen.print("class:note", "Ctrl-C again, or Ctrl-D, to leave")
+            self._screen.print("class:note", "press Ctrl-C again, or Ctrl-D, to leave")

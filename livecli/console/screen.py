@@ -1,7 +1,7 @@
-"""The terminal of a chat: what is told stands above the prompt for good, and an answer grows there row by row.
+"""The terminal of a chat: finished lines stand above the prompt, and an answer grows there row by row.
 
-A row that is not full yet is part of the prompt (`live`), which is redrawn; it is printed once it is full. Whatever
-else is written to standard error meanwhile goes above the prompt, too.
+A row that is not full yet is drawn as a part of the prompt (`unfinished_rows`), and printed once it is full. Other
+writes to standard error appear above the prompt as well.
 """
 
 from __future__ import annotations
@@ -23,47 +23,45 @@ from prompt_toolkit.utils import get_cwidth
 
 from ..process.stdio import one_line
 
-# Text broken into a terminal's rows, word by word, by the cells that its characters take. Pure.
 CLOSING = "、。，．・：；？！）］｝」』】〉》ー"
-"""No row begins with one of these."""
-JOINERS = ("\u200c", "\u200d")
-"""What joins letters, and emoji: they are not printable, but no terminal obeys them."""
+"""Characters that do not begin a row."""
+
+JOINERS = "\u200c\u200d"
+"""Zero-width characters that join letters and emoji. They are not printable, but harmless to a terminal."""
 
 
-def rows(text: str, columns: int) -> list[str]:
-    """`text`, which is one line, in rows of at most `columns` cells; the last of them has room for more."""
-    broken = []
-    while (end := _end(text, columns)) is not None:
-        broken.append(text[:end].rstrip(" "))
+def wrap(text: str, columns: int) -> list[str]:
+    """One line of text in rows of at most `columns` cells. There is room for more in the last row."""
+    rows = []
+    while (end := _row_end(text, columns)) is not None:
+        rows.append(text[:end].rstrip(" "))
         text = text[end:].lstrip(" ")
-    return [*broken, text]
+    return [*rows, text]
 
 
-def _end(text: str, columns: int) -> int | None:
-    """Where the first row ends: after a space or beside a wide character, else in the middle of a word."""
-    width = end = before = 0
+def _row_end(text: str, columns: int) -> int | None:
+    """The length of the first row, None if all of `text` fits.
+
+    A row ends after a space or beside a wide character, or within a word that is longer than a row.
+    """
+    width = end = previous_end = 0
     for place, character in enumerate(text):
         cells = get_cwidth(character)
         if character in CLOSING and end == place:
-            end = before
+            end = previous_end
         elif cells == 2:
             end = place
         width += cells
         if width > columns and character != " ":
             return end or max(place, 1)
         if character == " " or cells == 2 or (cells == 0 and end == place):
-            before, end = end, place + 1
+            previous_end, end = end, place + 1
     return None
 
 
-def safe(text: str, joiners: tuple[str, ...] = JOINERS) -> str:
-    """A line that a peer sent, with nothing in it that a terminal would obey."""
-    if text.isprintable():
-        return text
-    joiner, *others = joiners or ("",)
-    if not joiner:
-        return one_line(text)
-    return joiner.join(safe(part, tuple(others)) for part in text.split(joiner))
+def escaped(text: str) -> str:
+    """A line from a peer, with control characters escaped and joiners kept."""
+    return one_line(text, keep=JOINERS)
 
 
 STYLE = Style.from_dict(
@@ -87,29 +85,31 @@ STYLE = Style.from_dict(
     }
 )
 PREFIXES = {"heard": ("> ", "  ")}
-"""What stands before the first row of a kind, and before the others."""
+"""By kind of text, the prefix of its first row and of the rows that follow."""
+
+NO_PREFIXES = ("", "")
 
 
 class Screen:
-    """Writes to standard error. Not for other threads, but for what they write to `sys.stderr`."""
+    """Writes to standard error. Its methods must be called in the event loop's thread."""
 
     def __init__(self) -> None:
-        self.output = _output()
+        self.output = _create_output()
         self._app: Application[Any] | None = None
         self._kind, self._row = "", ""
-        self._blank = True
+        self._ends_blank = True
 
-    # --- for good ---
+    # --- finished lines ---
 
     def print(self, style: str, *lines: str) -> None:
-        """Lines, each whole; what they are made of is safe."""
-        self.close()
+        """Print whole lines, which must be escaped."""
+        self.finish_row()
         self._print([(style, "\n".join(lines) + "\n")])
-        self._blank = lines[-1:] == ("",)
+        self._ends_blank = lines[-1:] == ("",)
 
-    def leave_blank(self) -> None:
-        """A line between what was told and what follows."""
-        if not (self._blank or self._row):
+    def separate(self) -> None:
+        """Print an empty line, unless the last line is empty."""
+        if not (self._ends_blank or self._row):
             self.print("", "")
 
     def _print(self, fragments: StyleAndTextTuples) -> None:
@@ -117,46 +117,46 @@ class Screen:
         if app is not None:
             app.renderer.erase()
         print_formatted_text(self.output, fragments, STYLE)
-        self._blank = False
+        self._ends_blank = False
         if app is not None:
             app.invalidate()
 
-    # --- as it comes ---
+    # --- growing text ---
 
-    def grow(self, kind: str, text: str) -> None:
-        """The next piece of what is said, of a `kind` (a style's name); hostile until it is shown."""
+    def append(self, kind: str, text: str) -> None:
+        """Append text from a peer to the growing text of this `kind`, the name of a style. Escapes it."""
         if kind != self._kind:
-            self.close()
-            self._kind, self._row = kind, PREFIXES.get(kind, ("", ""))[0]
+            self.finish_row()
+            self._kind, self._row = kind, PREFIXES.get(kind, NO_PREFIXES)[0]
         first, *others = text.split("\n")
-        self._extend(safe(first))
+        self._extend_row(escaped(first))
         for line in others:
             self._end_row()
-            self._extend(safe(line))
+            self._extend_row(escaped(line))
         if self._app is not None:
             self._app.invalidate()
 
-    def _extend(self, text: str) -> None:
-        *full, rest = rows(self._row + text, self._columns)
+    def _extend_row(self, text: str) -> None:
+        *full, rest = wrap(self._row + text, self._columns)
         if full:
             self._print([(self._style, "".join(f"{row}\n" for row in full))])
-            rest = PREFIXES.get(self._kind, ("", ""))[1] + rest
+            rest = PREFIXES.get(self._kind, NO_PREFIXES)[1] + rest
         self._row = rest
 
     def _end_row(self) -> None:
         self._print([(self._style, f"{self._row}\n")])
-        self._row = PREFIXES.get(self._kind, ("", ""))[1]
+        self._row = PREFIXES.get(self._kind, NO_PREFIXES)[1]
 
-    def close(self) -> None:
-        """What was growing is whole."""
+    def finish_row(self) -> None:
+        """End the growing text: print its last row."""
         if self._row.strip():
             self._end_row()
         self._kind = self._row = ""
 
     @property
-    def live(self) -> StyleAndTextTuples:
-        """The row that is not full yet; several, where the terminal has become narrower."""
-        return [(self._style, "".join(f"{row}\n" for row in rows(self._row, self._columns)))] if self._row else []
+    def unfinished_rows(self) -> StyleAndTextTuples:
+        """The row that is not full yet. It is several rows when the terminal has become narrower."""
+        return [(self._style, "".join(f"{row}\n" for row in wrap(self._row, self._columns)))] if self._row else []
 
     @property
     def _style(self) -> str:
@@ -169,71 +169,74 @@ class Screen:
     # --- beside a prompt ---
 
     @contextmanager
-    def above(self, app: Application[Any]) -> Iterator[None]:
-        """For as long as `app` is the prompt."""
+    def above_prompt(self, app: Application[Any]) -> Iterator[None]:
+        """During the block, print above the prompt `app`, including writes to standard error and standard output."""
         self._app = app
         with ExitStack() as redirected:
-            stream = Above(self, sys.stderr)
+            stream = AbovePrompt(self, sys.stderr)
             redirected.enter_context(redirect_stderr(stream))
             if sys.stdout is not None and sys.stdout.isatty():
                 redirected.enter_context(redirect_stdout(stream))
             try:
                 yield
             finally:
-                self.close()
+                self.finish_row()
                 stream.finish()
                 self._app = None
 
     def print_ansi(self, text: str) -> None:
-        """Whole lines with colours of ours in them."""
-        self.close()
+        """Print whole lines that contain livecli's own colour sequences."""
+        self.finish_row()
+        # prompt_toolkit treats the text between these two characters as a raw escape sequence.
         self._print(to_formatted_text(ANSI(text.replace("\x01", "").replace("\x02", ""))))
 
 
-class Above(io.TextIOBase):
-    """Standard error, and standard output at a terminal, while there is a prompt: whole lines, above it."""
+class AbovePrompt(io.TextIOBase):
+    """A stream that prints whole lines above the prompt. Any thread may write to it."""
 
-    def __init__(self, screen: Screen, real: TextIO) -> None:
-        self._screen, self._real = screen, real
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
-        self._held = ""
+    def __init__(self, screen: Screen, terminal: TextIO) -> None:
+        self._screen, self._terminal = screen, terminal
+        self._loop, self._loop_thread = asyncio.get_running_loop(), threading.get_ident()
+        self._partial_line = ""
 
     @property
     def encoding(self) -> str:  # type: ignore[override]
-        return self._real.encoding
+        return self._terminal.encoding
 
     def isatty(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        return self._real.fileno()
+        return self._terminal.fileno()
 
     def write(self, text: str) -> int:
-        if threading.get_ident() == self._thread:
-            self._take(text)
+        if threading.get_ident() == self._loop_thread:
+            self._print(text)
         else:
-            self._loop.call_soon_threadsafe(self._take, text)
+            self._loop.call_soon_threadsafe(self._print, text)
         return len(text)
 
-    def _take(self, text: str) -> None:
-        whole, newline, self._held = (self._held + text).rpartition("\n")
+    def _print(self, text: str) -> None:
+        whole, newline, self._partial_line = (self._partial_line + text).rpartition("\n")
         if newline:
             self._screen.print_ansi(whole + newline)
 
     def finish(self) -> None:
-        """Nothing more is written."""
-        if self._held:
-            self._take("\n")
+        """End and print a last line that is not complete."""
+        if self._partial_line:
+            self._print("\n")
 
 
-def _output() -> Output:
+def _create_output() -> Output:
     if sys.platform == "win32":
         return create_output(sys.stderr)
     from prompt_toolkit.output.vt100 import Vt100_Output
 
     class Vt100(Vt100_Output):
-        # The terminal is not asked: the prompt would fill what room there is, and its last line jump to and fro.
+        # A fixed answer keeps the prompt small. With the true number of rows, prompt_toolkit would fill the rest of
+        # the screen with the prompt, and the toolbar would jump between its rows.
         def get_rows_below_cursor_position(self) -> int:
             return 1
 
-    return Vt100.from_pty(sys.stderr, default_color_depth=ColorDepth.from_env())  # NO_COLOR
+    # The colour depth from the environment respects NO_COLOR.
+    return Vt100.from_pty(sys.stderr, default_color_depth=ColorDepth.from_env())

@@ -69,11 +69,15 @@ def write_stderr(text: str) -> None:
         pass
 
 
-def one_line(text: str) -> str:
-    """`text` on one line, with nothing in it that a terminal would obey: what a peer sent is hostile."""
+def one_line(text: str, *, keep: str = "") -> str:
+    """`text` on one line, with escapes for the characters that are not printable, except those in `keep`.
+
+    Text that a peer sent passes through here before it reaches a terminal, which would obey control characters.
+    """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in " ".join(text.splitlines()))
+    line = " ".join(text.splitlines())
+    return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in line)
 
 
 def _in_colour() -> bool:

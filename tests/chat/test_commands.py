@@ -44,7 +44,7 @@ def test_what_was_meant_is_asked(line, near):
     assert caught.value.hint == f"did you mean /{near}?"
 
 
-@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.takes[:1].isupper()])
+@pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.argument[:1].isupper()])
 def test_what_a_command_takes_has_to_be_there(name):
     with pytest.raises(UsageError, match=f"/{name} takes"):
         parse(f"/{name} ")

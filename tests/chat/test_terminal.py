@@ -176,7 +176,7 @@ def test_ctrl_c_clears_what_is_typed(chat):
 def test_ctrl_c_with_nothing_under_way_says_how_to_leave(chat):
     opened = chat()
     opened.press("C-c")
-    opened.wait("Ctrl-C again, or Ctrl-D, to leave")
+    opened.wait("press Ctrl-C again, or Ctrl-D, to leave")
     opened.press("C-c")
     assert opened.left() == 0
 
@@ -391,7 +391,7 @@ def test_a_session_that_ended_for_good_is_followed_by_another(chat):
         opened.enter("one")
         opened.wait_for_line("one")
         opened.enter("two")
-        opened.wait("go away", "what is said next opens another")
+        opened.wait("go away", "the next message opens a new one")
         opened.enter("three")
         opened.wait_for_line("three")
         leave(opened)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from livecli.console.screen import JOINERS, rows, safe
+from livecli.console.screen import JOINERS, escaped, wrap
 
 
 @pytest.mark.parametrize(
@@ -27,23 +27,23 @@ from livecli.console.screen import JOINERS, rows, safe
     ],
 )
 def test_rows(text, broken):
-    assert rows(text, 7) == broken
+    assert wrap(text, 7) == broken
 
 
 @given(st.text(), st.integers(2, 40))
 def test_every_row_fits_and_nothing_is_lost(text, columns):
-    text = safe(text)
-    broken = rows(text, columns)
+    text = escaped(text)
+    broken = wrap(text, columns)
     assert all(sum(map(get_cwidth, row.rstrip(" "))) <= columns for row in broken)
     assert "".join(broken).replace(" ", "") == text.replace(" ", "")
 
 
 @given(st.text(), st.text(), st.integers(2, 40))
 def test_rows_that_are_full_stay_as_they_are(text, more, columns):
-    *full, rest = rows(safe(text), columns)
-    assert [*full, *rows(rest + safe(more), columns)] == rows(safe(text) + safe(more), columns)
+    *full, rest = wrap(escaped(text), columns)
+    assert [*full, *wrap(rest + escaped(more), columns)] == wrap(escaped(text) + escaped(more), columns)
 
 
 @given(st.text())
 def test_nothing_is_obeyed(text):
-    assert all(character.isprintable() or character in JOINERS for character in safe(text))
+    assert all(character.isprintable() or character in JOINERS for character in escaped(text))

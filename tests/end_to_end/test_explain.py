@@ -27,9 +27,9 @@ def test_a_refused_setup_is_explained(livecli, tmp_path):
     assert rows["seen"] == ['close 1007, "Request contains an invalid argument."']
     assert rows["where"][0] == "vertex, gemini-3.8-live, us-central1"
     assert [row[:2] for row in rows["try"]] == ["1.", "2."]
-    assert rows["again"] == ["does not help: the same again ends the same"]
+    assert rows["retry"] == ["does not help: the same request fails in the same way"]
     assert rows["status"][0].startswith("6: The server refused")
-    assert "reports of users" in rows["on trust"][0]
+    assert "reports of users" in rows["source"][0]
 
 
 def test_without_it_only_the_hint_is_told(livecli):
@@ -71,7 +71,7 @@ def test_whether_to_try_again_is_told(livecli, code, reason, status, again):
         ran = livecli("send", "--base-url", server.url, "--explain", "--json", "-q")
     assert ran.status == status
     assert ran.summary["exit_code"] == status
-    assert again in explained(ran.err)["again"][0]
+    assert again in explained(ran.err)["retry"][0]
     assert "\x1b" not in ran.err
 
 
