@@ -1,4 +1,4 @@
-"""The figures that have a bound as a picture: how much of its bound each uses, the shorter the better. SVG by hand."""
+"""The figures that have a bound as an SVG picture: the share of its bound that each uses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .table import number
 
 WIDTH, LABEL, BARS, ROW, TOP = 1020, 520, 300, 24, 46
 MOST = 1.4
-"""Bars end here, however far beyond its bound a figure is."""
+"""The longest bar, as a multiple of the bound."""
 
 STYLE = """
 text { font: 13px system-ui, sans-serif; fill: #1f2328 } .quiet { fill: #59636e; font-size: 12px }
@@ -25,7 +25,7 @@ text { font: 13px system-ui, sans-serif; fill: #1f2328 } .quiet { fill: #59636e;
 
 
 def save(figures: Sequence[Figure], path: Path, peers: Mapping[str, str]) -> None:
-    """Draw those with a bound."""
+    """Draw the figures that have a bound."""
     bounded = [figure for figure in figures if figure.at_most is not None or figure.at_least is not None]
     height = TOP + ROW * len(bounded) + 12
     rows = [line for place, figure in enumerate(bounded) for line in _row(figure, TOP + ROW * place)]
@@ -58,7 +58,7 @@ def _row(figure: Figure, top: float) -> list[str]:
 
 
 def _used(figure: Figure, value: float) -> float:
-    """The share of its bound, whichever way that lies."""
+    """The share of its bound that `value` uses, for upper and lower bounds."""
     if figure.at_most is not None:
         return value / figure.at_most if figure.at_most else math.inf if value else 0.0
     return (figure.at_least or 0.0) / value if value else math.inf

@@ -1,4 +1,4 @@
-"""The command lines of livecli and its peers for the same job: send this file to that server as fast as it goes."""
+"""The command lines of livecli and its peers for the same job: send a file to a server as fast as possible."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def livecli(url: str, file: Path, speed: str = "0") -> list[str]:
     return [LIVECLI, "send", str(file), "--base-url", url, "--speed", speed, "-o", "reply.wav"]
 
 
-def one_by_one(url: str, file: Path) -> list[str]:
-    return [PYTHON, str(HERE / "one_by_one.py"), url, str(file)]
+def unbatched(url: str, file: Path) -> list[str]:
+    return [PYTHON, str(HERE / "unbatched.py"), url, str(file)]
 
 
 def tutorial(url: str, file: Path) -> list[str]:

@@ -1,6 +1,6 @@
-"""Where the peers live: environments under `.benchmarks/`, made when they are first wanted.
+"""The virtual environments of the peers, under `.benchmarks/`. Each is made at its first use.
 
-Each has its own: google-genai loads aiohttp where it finds it, and would pay for that at every start.
+Each peer has its own: google-genai imports aiohttp where it is installed, which slows its start.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from functools import cache
 from pathlib import Path
 
 BENCHMARKS = Path(__file__).parents[2] / ".benchmarks"
-"""What the benchmarks leave behind; not for git."""
+"""The folder of environments and results, which git ignores."""
 PEERS = {"google-genai": "google-genai>=3.4", "websockets": "websockets>=15", "aiohttp": "aiohttp>=3.10"}
 
 
 @cache
 def python_with(peer: str) -> str:
-    """The interpreter of an environment with this peer, in the release that was current when it was made."""
+    """The interpreter of the environment of `peer`, in the release that was current when it was made."""
     folder = BENCHMARKS / peer
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     ready = folder / "ready"
@@ -32,7 +32,7 @@ def python_with(peer: str) -> str:
 
 
 def versions() -> dict[str, str]:
-    """Of the peers, all of which are installed then."""
+    """The versions of the peers. Installs those that are missing."""
     code = "import sys; from importlib.metadata import version; print(version(sys.argv[1]))"
     return {
         peer: subprocess.run(

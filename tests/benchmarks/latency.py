@@ -1,4 +1,4 @@
-"""From the server's answer to the first byte of the reply on disk, over a bare socket that does the same."""
+"""Time from the server's answer to the first byte of the reply on disk, less the time of a bare socket."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tests.benchmarks import clients, sounds
 
+from .bare_server import ANSWER
 from .measure import Case, Failed, Figure, Stage, interleaved
-from .sink import ANSWER
 
 BOUND_MS = 0.5
 HEADER_BYTES = 44
@@ -21,8 +21,8 @@ PATIENCE_SECONDS = 10.0
 def figures(stage: Stage, rounds: int) -> list[Figure]:
     file = sounds.wav(stage.folder, 2)
     cases = [
-        _case(stage, "livecli", clients.livecli(stage.sink.url, file), "reply.partial.wav"),
-        _case(stage, "bare", clients.bare_socket(stage.sink.url, file), "bare.wav"),
+        _case(stage, "livecli", clients.livecli(stage.server.url, file), "reply.partial.wav"),
+        _case(stage, "bare", clients.bare_socket(stage.server.url, file), "bare.wav"),
     ]
     taken = interleaved(cases, rounds)
     added = [ours - bare for ours, bare in zip(taken["livecli"], taken["bare"], strict=True)]
@@ -43,7 +43,7 @@ def _case(stage: Stage, name: str, command: list[str], reply: str) -> Case:
 
 
 def _answer(path: Path, seen: list[float]) -> Iterator[bytes]:
-    """The answer; then look for it on disk without a pause."""
+    """Send the answer, then poll the file without pauses."""
     yield ANSWER
     until = time.monotonic() + PATIENCE_SECONDS
     while not seen:
@@ -51,4 +51,4 @@ def _answer(path: Path, seen: list[float]) -> Iterator[bytes]:
             if path.stat().st_size > HEADER_BYTES:
                 seen.append(time.monotonic())
         if time.monotonic() > until:
-            raise Failed(f"{path.name} did not come")
+            raise Failed(f"{path.name} was not written")

@@ -1,8 +1,8 @@
-"""One `livecli serve` on one core, and a crowd of users on another, each streaming 1 KB every 32 ms.
+"""Load of the emulator: one `livecli serve` on one core, and many users on another, each streaming 1 KB every 32 ms.
 
-A crowd says when it is done of two seconds of speech, or leaves that to voice detection. With `full` it grows until
-replies begin too late; before that it is as large as was promised. Where others use the machine too, `waited` says how
-much of the time they kept the emulator from its core.
+The users end two seconds of speech with `activityEnd`, or leave that to voice detection. With `full`, their number
+grows until replies begin too late. `waited` is the share of the time in which other processes kept the emulator from
+its core.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from .measure import HERE, LIVECLI, MEGABYTE, PYTHON, Failed, Figure, Stage
 SESSIONS = 500
 GROWING = (750, 1000, 1250, 1500, 2000)
 SECONDS = 6.0
-"""Two turns of everybody's."""
+"""Long enough for two turns of each user."""
 START_BOUND_MS, SESSION_BOUND_MB = 250.0, 1.0
 PATIENCE_SECONDS = 120.0
 MODES = {"manual": "activityEnd", "voice": "voice detection"}
 
 
 @dataclass(frozen=True)
-class Crowded:
-    """What a crowd of this size saw."""
+class LoadResult:
+    """The result of a run: `seen` is the output of `load_clients.py`."""
 
     mode: str
     seen: dict[str, Any]
@@ -40,12 +40,12 @@ class Crowded:
 
     @property
     def late_ms(self) -> float:
-        """Ninety-nine replies in a hundred have begun by then."""
+        """The p99 of the time until a reply begins."""
         return self.starts_ms[int(0.99 * len(self.starts_ms))]
 
     @property
     def lost(self) -> int:
-        """Connections that were dropped, replies that did not come."""
+        """Number of dropped connections and missing replies."""
         return int(self.seen["dropped"] + self.seen["missing"])
 
     @property
@@ -59,59 +59,60 @@ class Crowded:
         median = self.starts_ms[len(self.starts_ms) // 2]
         return (
             f"{len(self.starts_ms)} replies, p50 {median:.0f} ms; emulator {server}"
-            f" (waited {seen['waited_share']:.0%}), crowd {seen['own_share']:.0%}"
+            f" (waited {seen['waited_share']:.0%}), users {seen['own_share']:.0%}"
         )
 
 
 def figures(stage: Stage, *, full: bool) -> list[Figure]:
-    """Each crowd has an emulator of its own, so that memory is its own too."""
+    """Each run has an emulator of its own, so that its memory can be measured."""
     made = []
     for mode in MODES:
-        made += _figures(_crowd(stage, SESSIONS, mode))
+        made += _figures(_run(stage, SESSIONS, mode))
         if full:
             made.append(_most(stage, mode))
     return made
 
 
-def _figures(crowded: Crowded) -> list[Figure]:
-    words = f"{crowded.seen['sessions']} users, {MODES[crowded.mode]}"
-    held = crowded.seen["session_bytes"]
+def _figures(result: LoadResult) -> list[Figure]:
+    words = f"{result.seen['sessions']} users, {MODES[result.mode]}"
+    held = result.seen["session_bytes"]
     memory = [held / MEGABYTE] if held is not None else []
     return [
-        Figure(f"{words}: reply begins, p99", [crowded.late_ms], "ms", START_BOUND_MS, measured=crowded.described),
-        Figure(f"{words}: dropped or unanswered", [float(crowded.lost)], "", 0.0),
+        Figure(f"{words}: reply begins, p99", [result.late_ms], "ms", START_BOUND_MS, measured=result.described),
+        Figure(f"{words}: dropped or unanswered", [float(result.lost)], "", 0.0),
         *(Figure(f"{words}: memory a user", memory, "MB", SESSION_BOUND_MB) for _ in memory),
     ]
 
 
 def _most(stage: Stage, mode: str) -> Figure:
-    """The largest crowd that is served as the small one is, and what was wrong with the next."""
+    """The most users that are served within the bounds, and the failure of the next larger number."""
     served, trouble = SESSIONS, ""
     for sessions in GROWING:
-        crowded = _crowd(stage, sessions, mode)
-        if not crowded.is_served:
-            trouble = f"{sessions}: p99 {crowded.late_ms:.0f} ms, {crowded.lost} lost; {crowded.described}"
+        result = _run(stage, sessions, mode)
+        if not result.is_served:
+            trouble = f"{sessions}: p99 {result.late_ms:.0f} ms, {result.lost} lost; {result.described}"
             break
         served = sessions
     return Figure(f"most users, {MODES[mode]}", [float(served)], "", measured=trouble)
 
 
-def _crowd(stage: Stage, sessions: int, mode: str) -> Crowded:
+def _run(stage: Stage, sessions: int, mode: str) -> LoadResult:
     with _emulator(stage) as (emulator, port):
-        command = [PYTHON, str(HERE / "crowd.py"), str(port), str(sessions), str(SECONDS), mode, str(emulator.pid)]
-        with _Pinned(command, stage, core=-1) as crowd:
-            said, _ = crowd.communicate(timeout=PATIENCE_SECONDS)
-        if crowd.returncode or emulator.poll() is not None:
-            raise Failed(f"a crowd of {sessions}: status {crowd.returncode}, emulator {emulator.poll()}")
-    crowded = Crowded(mode, json.loads(said))
-    if not crowded.starts_ms:
-        raise Failed(f"a crowd of {sessions} was not answered: {crowded.seen}")
-    return crowded
+        words = [port, sessions, SECONDS, mode, emulator.pid]
+        command = [PYTHON, str(HERE / "load_clients.py"), *map(str, words)]
+        with _Pinned(command, stage, core=-1) as clients:
+            output, _ = clients.communicate(timeout=PATIENCE_SECONDS)
+        if clients.returncode or emulator.poll() is not None:
+            raise Failed(f"{sessions} users: status {clients.returncode}, emulator {emulator.poll()}")
+    result = LoadResult(mode, json.loads(output))
+    if not result.starts_ms:
+        raise Failed(f"{sessions} users were not answered: {result.seen}")
+    return result
 
 
 @contextmanager
 def _emulator(stage: Stage) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """It listens, and on which port."""
+    """An emulator that listens: its process and its port."""
     with _Pinned([LIVECLI, "serve", "--port", "0", "--tls-port", "0", "--quiet"], stage, core=0) as emulator:
         assert emulator.stdout is not None
         for line in emulator.stdout:
@@ -122,7 +123,7 @@ def _emulator(stage: Stage) -> Iterator[tuple[subprocess.Popen[str], int]]:
 
 
 class _Pinned(subprocess.Popen[str]):
-    """A process on one core, the first or the last that there is; gone at the end of the block."""
+    """A process on one core, given by its index. It is killed at the end of the block."""
 
     def __init__(self, command: list[str], stage: Stage, *, core: int) -> None:
         super().__init__(

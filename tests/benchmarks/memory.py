@@ -1,4 +1,4 @@
-"""The peak of a long file beside that of a short one of its kind, and that of a short one beside google-genai's."""
+"""Peak memory: a long file against a short one of its format, and a short one against google-genai."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ GROWTH_BOUND_MB = 20.0
 
 
 def figures(stage: Stage, rounds: int, *, full: bool) -> list[Figure]:
-    """With `full` an hour of what has to be converted, else ten minutes of it."""
+    """With `full`, files that have to be converted last an hour, else ten minutes."""
     length, words = (HOUR_SECONDS, "an hour") if full else (CUT_SECONDS, "ten minutes")
     files = _files(stage.folder, length)
 
     def case(name: str, command: list[str]) -> Case:
         return lambda: {name: stage.peak_megabytes(command)}
 
-    ours = [case(name, livecli(stage.sink.url, path)) for name, path in files.items()]
-    theirs = case("google-genai", google_genai(stage.sink.url, files["short mono"]))
+    ours = [case(name, livecli(stage.server.url, path)) for name, path in files.items()]
+    theirs = case("google-genai", google_genai(stage.server.url, files["short mono"]))
     taken = interleaved([*ours, theirs], rounds, warm=False)
     for path in files.values():
         path.unlink()

@@ -1,4 +1,4 @@
-"""In real time: what a minute of audio costs, and how close to its deadline each chunk arrives."""
+"""Real time: CPU per minute of audio, and how late each chunk arrives."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import statistics
 
 from tests.benchmarks import clients, sounds
 
+from .bare_server import Arrivals
 from .measure import Case, Figure, Stage, divided, interleaved
-from .sink import Arrivals
 
 SHORT_SECONDS, LONG_SECONDS, MINUTE = 2, 20, 60
 CHUNK_SECONDS = 512 / 16_000
@@ -20,8 +20,8 @@ def figures(stage: Stage, rounds: int) -> list[Figure]:
 
     def case(client: str) -> Case:
         def measured() -> dict[str, float]:
-            once, _ = stage.cpu_seconds(_command(client, stage.sink.url, short))
-            more, arrivals = stage.cpu_seconds(_command(client, stage.sink.url, long))
+            once, _ = stage.cpu_seconds(_command(client, stage.server.url, short))
+            more, arrivals = stage.cpu_seconds(_command(client, stage.server.url, long))
             if client == "livecli":
                 paces.append(arrivals)
             return {client: once + (more - once) * (MINUTE - SHORT_SECONDS) / (LONG_SECONDS - SHORT_SECONDS)}
@@ -49,13 +49,13 @@ def _command(client: str, url: str, file: object) -> list[str]:
 
 
 def lateness(times: list[float]) -> list[float]:
-    """Seconds of each chunk behind the most punctual one: where its schedule begins nobody but the client knows."""
+    """Seconds by which each chunk is later than the most punctual one, since only the client knows its schedule."""
     behind = [at - place * CHUNK_SECONDS for place, at in enumerate(times)]
     return [each - min(behind) for each in behind]
 
 
 def _drift(late: list[float]) -> float:
-    """From the first second to the last, by their medians."""
+    """Milliseconds per minute by which lateness grows, from the median of the first second to that of the last."""
     second = round(1 / CHUNK_SECONDS)
     grown = statistics.median(late[-second:]) - statistics.median(late[:second])
     return abs(grown) * MINUTE / (LONG_SECONDS - 1)

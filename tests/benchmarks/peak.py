@@ -1,6 +1,6 @@
-"""`python -I -S peak.py NOTED COMMAND...`: run a command, note the most memory it held, end with its status.
+"""`python -I -S peak.py FILE COMMAND...`: runs a command, writes its peak memory to FILE, ends with its status.
 
-As small as a Python can be, since the system counts the memory of whoever starts a process into that process's peak.
+It imports as little as possible, since the system counts the memory of the parent into the peak of a child.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Frames of 24 KB of reply audio a second: received, decoded and on disk, from the first to the client's close."""
+"""Frames of 24 KB of reply audio per second, decoded and written, from the first frame to the client's close."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import statistics
 
 from tests.benchmarks import clients, sounds
 
+from .bare_server import ANSWER, audio_frame
 from .measure import Case, Figure, Stage, divided, interleaved
-from .sink import ANSWER, audio_frame
 
 FRAMES, FRAME_BYTES = 3_000, 24_000
 BOUND = 2.5
@@ -19,7 +19,7 @@ def figures(stage: Stage, rounds: int) -> list[Figure]:
     answer = [audio_frame(tone) * 10] * (FRAMES // 10) + [ANSWER]
 
     def case(client: str) -> Case:
-        command = clients.CLIENTS[client](stage.sink.url, file)
+        command = clients.CLIENTS[client](stage.server.url, file)
         return lambda: {client: FRAMES / stage.visit(command, answer)[1].answer_seconds}
 
     taken = interleaved([case("livecli"), case("tutorial")], rounds)

@@ -1,8 +1,8 @@
-"""`python -m tests.benchmarks.sessions`: how many real-time sessions one `livecli send --jobs` keeps going on one core.
+"""`python -m tests.benchmarks.sessions`: the number of real-time sessions of one `livecli send --jobs` on one core.
 
-They all send at once, 1 KB every 32 ms, to a hall on another core (`hall.py`), which notes when each chunk comes and
-says the same reply to all. Where others use the machine too, `waited` is how much of the time they kept livecli from
-its core: lateness is then theirs.
+All sessions send 1 KB every 32 ms to a server on another core (`sessions_server.py`), which notes when each chunk
+arrives and sends the same reply to all. `waited` is the share of the time in which other processes kept livecli from
+its core, which adds to lateness.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from pathlib import Path
 
 from tests.benchmarks import sessions_chart, sounds, table
 
-from .crowd import cpu_seconds, memory_bytes, waited_seconds
 from .environment import BENCHMARKS
-from .hall import REPLY_BYTES
+from .load_clients import cpu_seconds, memory_bytes, waited_seconds
 from .measure import LIVECLI, MEGABYTE, PYTHON, TOKEN, Failed, Figure
+from .sessions_server import REPLY_BYTES
 
 SIZES = (250, 500, 750, 1000, 1250, 1500, 2000)
 PROMISED = 1000
-"""The whole default quota of a Vertex project."""
+"""The default quota of concurrent sessions of a Vertex AI project."""
 LATE_BOUND_MS, MEMORY_BOUND_MB = 50.0, 400.0
 STARTS_A_SECOND = 40
 TOGETHER_SECONDS = 12
-"""How long they all send, once the last has started."""
+"""The time in which all sessions send, after the start of the last one."""
 SETTLING_SECONDS, LOOK_SECONDS, PATIENCE_SECONDS = 2.0, 0.25, 300.0
 WAV_HEADER_BYTES = 44
 ROOT = Path(__file__).parents[2]
@@ -41,7 +41,7 @@ PUBLISHED = ROOT / ".github" / "images"
 
 @dataclass
 class Seen:
-    """What came of so many sessions. Shares are of one core, in the time in which all of them sent."""
+    """The result of a run. Shares are of one core, over the time in which all sessions sent."""
 
     sessions: int
     late_ms: dict[str, float]
@@ -49,14 +49,14 @@ class Seen:
     cpu_share: float
     waited_share: float
     peak_megabytes: float
-    hall_share: float
+    server_share: float
 
     @property
     def measured(self) -> str:
         late = ", ".join(f"{name} {value:.1f}" for name, value in self.late_ms.items())
         return (
             f"{late} ms; livecli {self.cpu_share:.0%} of a core (waited {self.waited_share:.0%}),"
-            f" hall {self.hall_share:.0%}; {self.peak_megabytes:.0f} MB"
+            f" server {self.server_share:.0%}; {self.peak_megabytes:.0f} MB"
         )
 
     @property
@@ -66,7 +66,7 @@ class Seen:
 
 @contextmanager
 def pinned(command: Sequence[str], core: int, **streams: object) -> Iterator[subprocess.Popen[str]]:
-    """A process on one core, the first or the last that there is; gone at the end of the block."""
+    """A process on one core, given by its index. It is killed at the end of the block."""
     environment = {**os.environ, "LIVECLI_ACCESS_TOKEN": TOKEN}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams)  # type: ignore[call-overload]
     try:
@@ -80,28 +80,28 @@ def pinned(command: Sequence[str], core: int, **streams: object) -> Iterator[sub
 
 
 def run(sessions: int, folder: Path) -> Seen:
-    """So many sessions, from start to end. Raises Failed where livecli does not end."""
+    """Run this many sessions from start to end. Raises Failed if livecli does not end."""
     seconds = sessions // STARTS_A_SECOND + TOGETHER_SECONDS
     listed = inputs(sessions, sounds.wav(folder, seconds), folder)
-    hall_command = [PYTHON, "-m", "tests.benchmarks.hall"]
+    server_command = [PYTHON, "-m", "tests.benchmarks.sessions_server"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with pinned(hall_command, -1, **pipes) as hall, (folder / "lines.jsonl").open("w") as lines:
-        assert hall.stdin is not None
-        assert hall.stdout is not None
-        url = f"ws://127.0.0.1:{int(hall.stdout.readline())}"
+    with pinned(server_command, -1, **pipes) as server, (folder / "lines.jsonl").open("w") as lines:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        url = f"ws://127.0.0.1:{int(server.stdout.readline())}"
         words = ["--jobs", sessions, "--connect-rate", STARTS_A_SECOND, "--speed", 1, "--json", "--quiet"]
         command = [LIVECLI, "send", "--from", listed, "--base-url", url, "-o", folder / "replies", *words]
         with pinned([str(word) for word in command], 0, stdin=subprocess.DEVNULL, stdout=lines) as livecli:
-            shares, peak = watch(livecli, hall.pid, sessions / STARTS_A_SECOND + SETTLING_SECONDS, seconds)
-        heard = json.loads(hall.communicate("")[0])
+            shares, peak = watch(livecli, server.pid, sessions / STARTS_A_SECOND + SETTLING_SECONDS, seconds)
+        arrivals = json.loads(server.communicate("")[0])
     missing = sessions - sum(is_whole(folder, number) for number in range(sessions))
     failed = sum(not json.loads(line)["ok"] for line in (folder / "lines.jsonl").read_text().splitlines())
-    lost = max(missing, failed, sessions - heard["sessions"])
-    return Seen(sessions, heard["late_ms"], lost, *shares[:2], peak, shares[2])
+    lost = max(missing, failed, sessions - arrivals["sessions"])
+    return Seen(sessions, arrivals["late_ms"], lost, *shares[:2], peak, shares[2])
 
 
 def inputs(sessions: int, sound: Path, folder: Path) -> Path:
-    """A list of names for one file."""
+    """A list of inputs that are links to one file."""
     names = [folder / f"{number}.wav" for number in range(sessions)]
     for name in names:
         name.symlink_to(sound)
@@ -116,25 +116,28 @@ def is_whole(folder: Path, number: int) -> bool:
 
 
 def watch(
-    livecli: subprocess.Popen[str], hall: int, from_seconds: float, to_seconds: float
+    livecli: subprocess.Popen[str], server: int, from_seconds: float, to_seconds: float
 ) -> tuple[tuple[float, float, float], float]:
-    """Until it ends: the shares of a core that it used, that it waited for, and that the hall used; and its peak."""
+    """Watch livecli until it ends.
+
+    Returns the shares of a core that it used, that it waited for and that the server used, and its peak in MB.
+    """
     started, peak = time.monotonic(), 0
     taken: list[tuple[float, float, float, float]] = []
     while livecli.poll() is None:
         now = time.monotonic() - started
         if now > PATIENCE_SECONDS:
-            raise Failed("livecli does not end")
+            raise Failed("livecli did not end")
         peak = max(peak, memory_bytes(livecli.pid, peak=True) or 0)
         if from_seconds <= now <= to_seconds:
             used, waited = cpu_seconds(livecli.pid) or 0.0, waited_seconds(livecli.pid)
-            taken.append((now, used, waited, cpu_seconds(hall) or 0.0))
+            taken.append((now, used, waited, cpu_seconds(server) or 0.0))
         time.sleep(LOOK_SECONDS)
     if len(taken) < 2:
         raise Failed(f"livecli ended after {time.monotonic() - started:.1f} s, with status {livecli.returncode}")
     (then, *before), (now, *after) = taken[0], taken[-1]
-    used, waited, hall_used = ((b - a) / (now - then) for a, b in zip(before, after, strict=True))
-    return (used, waited, hall_used), peak / MEGABYTE
+    used, waited, server_used = ((b - a) / (now - then) for a, b in zip(before, after, strict=True))
+    return (used, waited, server_used), peak / MEGABYTE
 
 
 def figures(seen: Sequence[Seen]) -> Iterator[Figure]:
@@ -150,17 +153,17 @@ def figures(seen: Sequence[Seen]) -> Iterator[Figure]:
 
 
 def main() -> int:
-    words = argparse.ArgumentParser("python -m tests.benchmarks.sessions", description="Sessions on one core.")
-    words.add_argument("--sessions", type=int, action="append", metavar="N", help="so many; may be given again")
-    words.add_argument("--publish", action="store_true", help="the chart goes to .github/images, for the README")
-    asked = words.parse_args()
+    parser = argparse.ArgumentParser("python -m tests.benchmarks.sessions", description="Sessions on one core.")
+    parser.add_argument("--sessions", type=int, action="append", metavar="N", help="number of sessions (repeatable)")
+    parser.add_argument("--publish", action="store_true", help="write the chart to .github/images, for the README")
+    options = parser.parse_args()
     seen = []
-    for sessions in asked.sessions or SIZES:
+    for sessions in options.sessions or SIZES:
         with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder:
             seen.append(run(sessions, Path(folder)))
         print(f"{sessions}: {seen[-1].measured}", file=sys.stderr)
     table.show(made := list(figures(seen)))
-    folder = PUBLISHED if asked.publish else BENCHMARKS
+    folder = PUBLISHED if options.publish else BENCHMARKS
     folder.mkdir(parents=True, exist_ok=True)
     BENCHMARKS.mkdir(exist_ok=True)
     (BENCHMARKS / "sessions.json").write_text(json.dumps([asdict(each) for each in seen], indent=2) + "\n")

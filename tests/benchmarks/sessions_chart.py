@@ -1,4 +1,4 @@
-"""Lateness and CPU against the number of sessions, as a picture. SVG by hand."""
+"""Lateness and CPU against the number of sessions, as an SVG picture."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 760, 360, 60, 60, 60, 40
 MOST_MS = 100.0
-"""What is later is drawn at the upper edge."""
+"""The upper edge of the scale; later values are drawn there."""
 LINES = """
 .late { fill: none; stroke: #0969da; stroke-width: 2 } .cpu { fill: none; stroke: #bc4c00; stroke-width: 2 }
 .dot-late { fill: #0969da } .dot-cpu { fill: #bc4c00 } .grid { stroke: #59636e; stroke-opacity: 0.25 }
@@ -22,7 +22,7 @@ LINES = """
 
 
 def save(seen: Sequence[Seen], bound_ms: float, path: Path) -> None:
-    """p99 of lateness on the left, the share of a core on the right."""
+    """Draw the p99 of lateness, on the left scale, and the share of a core, on the right one."""
     most = max(each.sessions for each in seen)
     late = [(_across(each.sessions, most), _down(each.late_ms["p99"] / MOST_MS)) for each in seen]
     cpu = [(_across(each.sessions, most), _down(each.cpu_share)) for each in seen]

@@ -1,4 +1,4 @@
-"""The files that are sent: a tone, as long as it is wanted, in whatever shape. Written without numpy, to stay small."""
+"""The audio files that are sent: a tone of 440 Hz. Made without numpy, to keep memory small."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ with soundfile.SoundFile(sys.argv[1]) as given:
 
 
 def tone(rate: int) -> bytes:
-    """A second of it, PCM16 mono."""
+    """A second of the tone, PCM16 mono."""
     return array("h", (round(8_000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(rate))).tobytes()
 
 
 def wav(folder: Path, seconds: int, *, rate: int = 16_000, channels: int = 1) -> Path:
-    """PCM16, `seconds` long."""
+    """A WAV file of PCM16, `seconds` long."""
     path = folder / f"{seconds}s-{rate}-{channels}.wav"
     tone = (round(8_000 * math.sin(2 * math.pi * 440 * n / rate)) for n in range(rate))
     second = array("h", (sample for value in tone for sample in [value] * channels)).tobytes()
@@ -36,7 +36,7 @@ def wav(folder: Path, seconds: int, *, rate: int = 16_000, channels: int = 1) ->
 
 
 def flac(given: Path) -> Path:
-    """The same samples in FLAC, made by a process of its own."""
+    """The samples of `given` as FLAC, encoded in a child process."""
     path = given.with_suffix(".flac")
     subprocess.run([sys.executable, "-c", _ENCODE, given, path], check=True)
     return path

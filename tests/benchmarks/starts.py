@@ -1,4 +1,4 @@
-"""How long the command line takes to say something, × an interpreter that does nothing."""
+"""Run time of short commands, relative to a Python interpreter that does nothing."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from .measure import LIVECLI, PYTHON, Case, Figure, Stage, divided, in_milliseconds, interleaved
 
 BARE = "python -c pass"
-COMMANDS = {  # words, exit status, bound
+# Each command has its arguments, its exit status and its bound.
+COMMANDS = {
     "livecli --version": (["--version"], 0, 1.7),
     "livecli --help": (["--help"], 0, 7.0),
     "livecli send --help": (["send", "--help"], 0, None),

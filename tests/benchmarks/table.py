@@ -1,4 +1,4 @@
-"""How the figures are shown: a table with rich at a terminal, columns of plain text into a file or a pipe, and JSON."""
+"""The figures as a table, with rich at a terminal and as plain text elsewhere, and as JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEADINGS = ("figure", "median", "spread", "bound", "measured")
 
 
 def show(figures: Sequence[Figure]) -> None:
-    """On standard output."""
+    """Print the figures on standard output."""
     if sys.stdout.isatty():
         _show_with_rich(figures)
     else:
@@ -33,7 +33,7 @@ def _show_plainly(figures: Sequence[Figure]) -> None:
 
 
 def save(figures: Sequence[Figure], path: Path, peers: Mapping[str, str]) -> None:
-    """As JSON, every sample of every round included, with the versions of the peers."""
+    """Write the figures as JSON, with the samples of every round and the versions of the peers."""
     about = {
         "peers": dict(peers),
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -70,7 +70,7 @@ def bound(figure: Figure) -> str:
 
 
 def number(number: float) -> str:
-    """Three digits say enough; and no minus before a zero."""
+    """A number to three digits, without a minus before zero."""
     return f"{round(number, 2) + 0.0:.2f}" if abs(number) < 10 else f"{number:.1f}"
 
 

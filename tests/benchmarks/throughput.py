@@ -1,4 +1,4 @@
-"""Chunks of 1,024 bytes a second as the server sees them come, from the first to the last, unpaced."""
+"""Chunks of 1,024 bytes per second at the server, from the first to the last, unpaced."""
 
 from __future__ import annotations
 
@@ -8,25 +8,27 @@ from tests.benchmarks import clients, sounds
 
 from .measure import Case, Figure, Rounds, Stage, divided, interleaved
 
-SECONDS = {  # of audio, 31.25 chunks each: as much as takes a good part of a second
+# Seconds of audio, of 31.25 chunks each, for each client: enough for a large part of a second.
+SECONDS = {
     "livecli": (4800, clients.livecli),
-    "livecli one by one": (2400, clients.one_by_one),
+    "livecli unbatched": (2400, clients.unbatched),
     "raw asyncio": (2400, clients.raw_asyncio),
     "tutorial": (600, clients.tutorial),
     "aiohttp": (600, clients.aiohttp),
     "google-genai": (300, clients.google_genai),
-    "sink": (2, clients.flood),
+    "server": (2, clients.flood),
 }
-BOUNDS = {  # at least
+# Lower bounds of the ratios.
+BOUNDS = {
     ("livecli", "tutorial"): 5.0,
     ("livecli", "google-genai"): 20.0,
     ("livecli", "aiohttp"): None,
     ("livecli", "raw asyncio"): 1.0,
-    ("livecli one by one", "tutorial"): 2.0,
-    ("livecli one by one", "google-genai"): 8.0,
+    ("livecli unbatched", "tutorial"): 2.0,
+    ("livecli unbatched", "google-genai"): 8.0,
 }
-WORDS = {"livecli": "with catch-up batching (--speed 0)", "livecli one by one": "one message a write (Session.send)"}
-SINK_FRAMES = 700.0
+WORDS = {"livecli": "with catch-up batching (--speed 0)", "livecli unbatched": "one message per write (Session.send)"}
+SERVER_FRAMES = 700.0
 
 
 def figures(stage: Stage, rounds: int) -> list[Figure]:
@@ -34,15 +36,17 @@ def figures(stage: Stage, rounds: int) -> list[Figure]:
 
     def case(name: str) -> Case:
         seconds, client = SECONDS[name]
-        return lambda: {name: stage.visit(client(stage.sink.url, files[seconds]))[1].chunks_per_second}
+        return lambda: {name: stage.visit(client(stage.server.url, files[seconds]))[1].chunks_per_second}
 
     taken = interleaved([case(name) for name in SECONDS], rounds)
     for file in files.values():
         file.unlink()
-    sink = [rate / 1000 for rate in taken["sink"]]
+    server = [rate / 1000 for rate in taken["server"]]
     return [
         *(_figure(taken, ours, theirs, bound) for (ours, theirs), bound in BOUNDS.items()),
-        Figure("frames made beforehand, from a socket through the sink", sink, "thousand/s", at_least=SINK_FRAMES),
+        Figure(
+            "frames made beforehand, as fast as the server reads them", server, "thousand/s", at_least=SERVER_FRAMES
+        ),
     ]
 
 

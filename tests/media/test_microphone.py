@@ -75,8 +75,11 @@ async def test_who_listens_late_loses_the_oldest_and_it_is_counted(tone):
 
 async def test_closing_ends_the_iteration_of_another_task():
     async with Microphone() as microphone:
-        listening = asyncio.create_task(listen(microphone, bytearray(), lambda: False))
-        await asyncio.sleep(0.05)
+        heard = bytearray()
+        listening = asyncio.create_task(listen(microphone, heard, lambda: False))
+        async with asyncio.timeout(5):
+            while not heard:
+                await asyncio.sleep(0.005)
         await microphone.close()
         async with asyncio.timeout(2):
             await listening

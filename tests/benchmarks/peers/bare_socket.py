@@ -1,6 +1,6 @@
-"""`bare_socket.py URL FILE.wav REPLY.wav`: a blocking socket, frames made beforehand, the reply decoded and written.
+"""`bare_socket.py URL FILE.wav REPLY.wav`: a blocking socket sends frames made beforehand, and writes the reply.
 
-The least that can stand between the last chunk and the first byte of the reply on disk.
+It measures the least time between the last chunk and the first byte of the reply on disk.
 """
 
 import base64

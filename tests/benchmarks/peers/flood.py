@@ -1,6 +1,6 @@
-"""`flood.py URL FILE.wav`: no client, but the file's first frame 400,000 times, sixteen at a time, from a socket.
+"""`flood.py URL FILE.wav`: writes the first frame of a file 400,000 times to a socket, sixteen at a time.
 
-How much the sink takes: it must be so much that it is never the slower end.
+It measures how fast the server reads, which has to be faster than any client.
 """
 
 import socket

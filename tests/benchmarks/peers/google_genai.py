@@ -1,7 +1,7 @@
-"""`google_genai.py URL FILE.wav [SPEED]`: the official SDK's live client doing what `livecli send` does, with a ready
-token; at SPEED times real time where that is given.
+"""`google_genai.py URL FILE.wav [SPEED]`: the official SDK's live client sends a file, as `livecli send` does.
 
-It speaks to a server in the clear only through two private attributes, which is why this is no program to learn from.
+It has a ready token, and sends at SPEED times real time where that is given. It connects without TLS through two
+private attributes of the SDK, so it is not an example of good use.
 """
 
 import asyncio

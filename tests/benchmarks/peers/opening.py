@@ -1,4 +1,4 @@
-"""Where the tutorial connects, and what it says first."""
+"""The path to which the tutorial connects, and its setup message."""
 
 SERVICE = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 SETUP = {

@@ -1,6 +1,6 @@
-"""`raw_asyncio.py URL FILE.wav`: the same bytes, made beforehand, written frame by frame to an asyncio stream.
+"""`raw_asyncio.py URL FILE.wav`: writes frames made beforehand to an asyncio stream, one by one.
 
-What is left of a client when nothing is computed: the limit of one write a frame.
+A client that computes nothing: it measures the limit of one write per frame.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
-"""`tutorial.py URL FILE.wav REPLY.wav`: the public tutorial's loop, written anew from what it does.
+"""`tutorial.py URL FILE.wav REPLY.wav`: the loop of the public tutorial, written anew.
 
-json.dumps, base64.b64encode and one send for every 1,024 bytes, while another task receives and keeps the reply, which
-is written at the end; its pauses are left out.
+It calls json.dumps, base64.b64encode and send for every 1,024 bytes, while another task receives the reply, which it
+writes at the end. The pauses of the tutorial are left out.
 """
 
 import asyncio

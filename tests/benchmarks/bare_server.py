@@ -1,7 +1,7 @@
-"""The server's end of a session at next to no cost: frame headers are counted on a bare socket, arrivals are noted.
+"""A Live API server for one client at a time, on a bare socket, which notes when frames arrive.
 
-A WebSocket library here would be the slower half of what is measured. There is no event loop and no thread either: one
-client at a time, served while its process is waited for.
+It only counts frame headers, because a WebSocket library would be slower than the clients that are measured. It has no
+event loop and no thread: it serves a client while the benchmark waits for the client's process.
 """
 
 from __future__ import annotations
@@ -19,37 +19,38 @@ from typing import Any, Self
 
 PATIENCE_SECONDS = 60.0
 LOOK_SECONDS = 0.5
-"""How often a client that has not come yet is asked whether it is still on its way."""
+"""Interval of the checks whether a client that has not connected yet is still running."""
 READ_BYTES = 1 << 22
-STREAM_BYTES, BREATH_SECONDS = 1 << 16, 0.0005
-"""After so much the sink reads at its leisure: to be woken for every chunk would cost the client a third of its rate,
-and no network does that to it."""
+# After this many bytes the server pauses between reads: a wake-up for every chunk would cost the client a third of its
+# rate, and no network does that.
+STREAM_BYTES, PAUSE_SECONDS = 1 << 16, 0.0005
 SHORT_BYTES = 126
-"""Payloads under this are unmasked and looked into; those of audio are longer, and only their number matters."""
+"""Shorter payloads are unmasked and searched. Longer ones are audio, and are only counted."""
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 ENDS_OF_QUESTION = (b"activityEnd", b"audioStreamEnd")
 
 
-def _frame(opcode: int, payload: bytes) -> bytes:
+def frame(opcode: int, payload: bytes) -> bytes:
     short, wide = len(payload) < 126, 2 if len(payload) < 1 << 16 else 8
     size = bytes([len(payload)]) if short else (b"\x7e" if wide == 2 else b"\x7f") + len(payload).to_bytes(wide, "big")
     return bytes([0x80 | opcode]) + size + payload
 
 
-def _said(message: dict[str, Any]) -> bytes:
-    return _frame(TEXT, json.dumps(message).encode())
+def text_frame(message: dict[str, Any]) -> bytes:
+    return frame(TEXT, json.dumps(message).encode())
 
 
 def audio_frame(pcm: bytes) -> bytes:
-    """A frame of reply audio and nothing else, spelled as Vertex does."""
+    """A frame with reply audio only, in the spelling of Vertex AI."""
     part = {"inlineData": {"mimeType": "audio/pcm", "data": base64.b64encode(pcm).decode()}}
     said = {"serverContent": {"modelTurn": {"role": "model", "parts": [part]}}}
-    return _frame(TEXT, json.dumps(said, indent=2).encode() + b"\n")
+    return frame(TEXT, json.dumps(said, indent=2).encode() + b"\n")
 
 
 _REPLY = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(bytes(960)).decode()}}
-SET_UP = _said({"setupComplete": {"sessionId": "bench"}})
-ANSWER = _said(  # with everything that a client might wait for after the turn
+SET_UP = text_frame({"setupComplete": {"sessionId": "bench"}})
+# The answer has every field that a client might wait for after the turn.
+ANSWER = text_frame(
     {
         "serverContent": {
             "inputTranscription": {"text": "heard", "finished": True},
@@ -64,7 +65,7 @@ ANSWER = _said(  # with everything that a client might wait for after the turn
 
 @dataclass
 class Arrivals:
-    """When things came, in seconds of the monotonic clock that all processes share."""
+    """Arrival times of a session, in seconds of the monotonic clock that all processes share."""
 
     first_byte: float
     setup: float = 0.0
@@ -72,13 +73,13 @@ class Arrivals:
     last_audio: float = 0.0
     chunks: int = 0
     times: list[float] = field(default_factory=list)
-    """Of every chunk."""
+    """The arrival of each chunk."""
     answered: float = 0.0
     closed: float = 0.0
 
     @property
     def answer_seconds(self) -> float:
-        """From the answer to the client's close."""
+        """Seconds from the answer to the client's close."""
         return self.closed - self.answered
 
     @property
@@ -86,8 +87,8 @@ class Arrivals:
         return (self.chunks - 1) / (self.last_audio - self.first_audio)
 
 
-class Sink:
-    """Listens on a free port of loopback; `serve` takes one client from its first byte to its close."""
+class BareServer:
+    """A server on a free port of loopback. `serve` handles one client from its first byte to its close."""
 
     def __init__(self) -> None:
         self._listening = socket.create_server(("127.0.0.1", 0))
@@ -101,7 +102,7 @@ class Sink:
         self._listening.close()
 
     def serve(self, is_coming: Callable[[], bool], answer: Iterable[bytes] = (ANSWER,)) -> Arrivals:
-        """Raises OSError where the client does not come after all, or leaves without a close."""
+        """Handle one client. Raises OSError if it ends without a connection, or disconnects without a close."""
         with self._accepted(is_coming) as connection:
             connection.settimeout(PATIENCE_SECONDS)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -111,7 +112,7 @@ class Sink:
         while is_coming():
             with suppress(TimeoutError):
                 return self._listening.accept()[0]
-        raise ConnectionError("it ended without a connection")
+        raise ConnectionError("the client ended without a connection")
 
 
 def _converse(connection: socket.socket, answer: Iterable[bytes]) -> Arrivals:
@@ -119,14 +120,14 @@ def _converse(connection: socket.socket, answer: Iterable[bytes]) -> Arrivals:
     arrivals = Arrivals(first_byte=time.monotonic())
     while b"\r\n\r\n" not in request:
         request += connection.recv(1 << 16)
-    connection.sendall(_upgrade(request))
+    connection.sendall(upgrade_response(request))
     for opcode, payload, alike in _frames(connection):
         if opcode == CLOSE:
             arrivals.closed = time.monotonic()
-            connection.sendall(_frame(CLOSE, payload))
+            connection.sendall(frame(CLOSE, payload))
             return arrivals
         if opcode == PING:
-            connection.sendall(_frame(PONG, payload))
+            connection.sendall(frame(PONG, payload))
         elif not arrivals.setup:
             arrivals.setup = time.monotonic()
             connection.sendall(SET_UP)
@@ -142,7 +143,7 @@ def _converse(connection: socket.socket, answer: Iterable[bytes]) -> Arrivals:
     return arrivals
 
 
-def _upgrade(request: bytes) -> bytes:
+def upgrade_response(request: bytes) -> bytes:
     [key] = re.findall(rb"(?i)\r\nSec-WebSocket-Key: *(\S+)\r\n", request)
     accepted = base64.b64encode(hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest())
     lines = [b"HTTP/1.1 101 Switching Protocols", b"Upgrade: websocket", b"Connection: Upgrade"]
@@ -150,7 +151,7 @@ def _upgrade(request: bytes) -> bytes:
 
 
 def _frames(connection: socket.socket) -> Iterator[tuple[int, bytes, int]]:
-    """(opcode, payload, how many) of each run of frames that are alike; a payload that is not short is left masked."""
+    """(opcode, payload, count) of each run of frames with the same header. A long payload is left masked."""
     data, filled, seen = bytearray(READ_BYTES), 0, 0
     while True:
         at = 0
@@ -161,13 +162,13 @@ def _frames(connection: socket.socket) -> Iterator[tuple[int, bytes, int]]:
         data[: filled - at] = data[at:filled]
         filled -= at
         if seen > STREAM_BYTES:
-            time.sleep(BREATH_SECONDS)
+            time.sleep(PAUSE_SECONDS)
         taken = _more(connection, data, filled)
         seen, filled = seen + taken, filled + taken
 
 
 def _alike(data: bytearray, at: int, size: int, filled: int) -> int:
-    """How many frames from `at` on have the same head. Looked at in slices: a loop would be the slower end."""
+    """Number of frames from `at` on with the same header. Slices compare them, because a loop would be too slow."""
     count = (filled - at) // size
     for byte in range(4):
         heads = data[at + byte : at + count * size : size]
@@ -176,7 +177,7 @@ def _alike(data: bytearray, at: int, size: int, filled: int) -> int:
 
 
 def _end(data: bytearray, at: int, filled: int) -> int:
-    """Where the frame at `at` ends, or a place beyond what is filled where its head is not there yet."""
+    """End of the frame at `at`; a position beyond `filled` where its header is incomplete."""
     if filled < at + 2:
         return filled + 1
     length = data[at + 1] & 0x7F
@@ -198,5 +199,5 @@ def _payload(frame: bytearray) -> bytes:
 def _more(connection: socket.socket, into: bytearray, at: int) -> int:
     size = connection.recv_into(memoryview(into)[at:])
     if not size:
-        raise ConnectionError("it left without a close")
+        raise ConnectionError("the client disconnected without a close")
     return size

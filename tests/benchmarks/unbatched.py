@@ -1,4 +1,4 @@
-"""`one_by_one.py URL FILE.wav`: livecli from a program, one message a write: what `send` does without catching up."""
+"""`unbatched.py URL FILE.wav`: sends one message per write through the Python API, as `send` does in real time."""
 
 import asyncio
 import sys

@@ -1,8 +1,8 @@
-"""`python crowd.py PORT SESSIONS SECONDS manual|voice SERVER_PID`: many users at one emulator, in real time; JSON.
+"""`python load_clients.py PORT SESSIONS SECONDS manual|voice SERVER_PID`: simulates many users of one emulator; JSON.
 
-Each streams 1 KB of audio every 32 ms without a break: two seconds of a tone, then a second of silence in which the
-reply comes. The frames are made and masked beforehand, the sockets are bare and one loop serves them all, so that the
-emulator is the slower end. A slot of a millisecond holds whoever sends in it: users do not all send at once.
+Each user streams 1 KB of audio every 32 ms without a break: two seconds of a tone, then a second of silence in which
+the reply begins. Frames are made and masked beforehand and one loop serves all sockets, so that the emulator is the
+slower side. Users are spread over slots of a millisecond, so that they do not all send at once.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from pathlib import Path
 
 RATE, CHUNK_SAMPLES = 16_000, 512
 SLOTS = 32
-"""Of a millisecond each: a chunk lasts as long as all of them."""
+"""Number of slots, of a millisecond each, in the duration of a chunk."""
 SPEECH_CHUNKS, CYCLE_CHUNKS = 63, 95
-"""Two seconds of speech, and one of silence."""
+"""Two seconds of speech, and one of silence after it."""
 WHOLE_CHUNKS = 5
-"""So many are whole windows of voice detection (20 ms), so that it hears the same from everybody."""
+"""This many chunks are whole windows of voice detection (20 ms), so that it sees the same windows of each user."""
 SILENCE_MS = 500
-"""After which voice detection is told to end an utterance."""
+"""The silence after which voice detection ends an utterance."""
 SETTLING_SECONDS = 3.2
-"""Until everybody has begun; nobody begins at the same time as all the others."""
+"""The time until every user has begun: their starts are spread over a cycle."""
 GRACE_SECONDS = 1.0
-"""How long answers are waited for that were asked for at the very end."""
+"""The time to wait for the answers to the last questions."""
 PATIENCE_SECONDS = 60.0
-AT_ONCE = 64
-"""How many are on their way in at a time."""
+CONNECTING = 64
+"""The most sessions that are being set up at a time."""
 MASK = b"\x37\xfa\x21\x3d"
-PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=crowd"
+PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=bench"
 UPGRADE = (
     f"GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: Y3Jvd2QgIGNyb3dkICBjcg==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -44,7 +44,7 @@ UPGRADE = (
 
 
 def masked(message: object) -> bytes:
-    """A text frame of a client."""
+    """A masked text frame."""
     payload = json.dumps(message, separators=(",", ":")).encode()
     size = bytes([0x80 | len(payload)]) if len(payload) < 126 else b"\xfe" + len(payload).to_bytes(2, "big")
     mask = MASK * (len(payload) // 4 + 1)
@@ -71,19 +71,20 @@ def setup(manual: bool) -> bytes:
 
 
 def cycle(manual: bool) -> tuple[list[bytes], int]:
-    """What a user says, chunk by chunk, and the chunk with which the service knows that the utterance has ended."""
+    """The frames of a cycle, and the index of the one with which the service knows that the utterance has ended."""
     frames = [_tone(chunk) for chunk in range(SPEECH_CHUNKS)] + [QUIET] * (CYCLE_CHUNKS - SPEECH_CHUNKS)
     if manual:
         frames[0] = masked({"realtimeInput": {"activityStart": {}}}) + frames[0]
         frames[SPEECH_CHUNKS - 1] += masked({"realtimeInput": {"activityEnd": {}}})
         return frames, SPEECH_CHUNKS - 1
-    window = RATE * 20 // 1000  # detection looks at 20 ms at a time: the last of them that is not silent counts whole
+    # Voice detection uses windows of 20 ms, and the last one that is not silent counts as a whole.
+    window = RATE * 20 // 1000
     speech = -(-SPEECH_CHUNKS * CHUNK_SAMPLES // window) * window
     return frames, -(-(speech + RATE * SILENCE_MS // 1000) // CHUNK_SAMPLES) - 1
 
 
 class User:
-    """One session. `at` is the chunk of the cycle that comes next, negative before the first."""
+    """One session. `at` is the index of the next chunk in the cycle, negative before the first."""
 
     __slots__ = ("asked_at", "at", "connection", "left", "ready", "tail")
 
@@ -98,7 +99,7 @@ class User:
         self.ready = False
 
     def send(self, frame: bytes) -> None:
-        """Raises OSError where the connection is gone."""
+        """Send a frame, and what was left of the one before. Raises OSError if the connection is lost."""
         data = self.left + frame
         try:
             self.left = data[self.connection.send(data) :]
@@ -106,8 +107,8 @@ class User:
             self.left = data
 
 
-class Crowd:
-    """`answered` is how long each reply took to begin, in seconds; what went wrong is counted beside it."""
+class LoadClients:
+    """Simulated users. `answered` are the seconds until each reply began; failures are counted beside it."""
 
     def __init__(self, port: int, manual: bool) -> None:
         self._port = port
@@ -120,49 +121,49 @@ class Crowd:
         self.counting = False
         self.latest = 0.0
 
-    def gather(self, sessions: int) -> None:
-        """Until all are set up."""
+    def connect(self, sessions: int) -> None:
+        """Set up all sessions. Raises ConnectionError where one fails."""
         limit = time.monotonic() + PATIENCE_SECONDS
         coming: list[User] = []
         while len(self.users) < sessions or coming:
-            while len(self.users) < sessions and len(coming) < AT_ONCE:
+            while len(self.users) < sessions and len(coming) < CONNECTING:
                 user = User(self._port)
                 self._selector.register(user.connection, selectors.EVENT_READ, user)
                 self.users.append(user)
                 coming.append(user)
-            self._hear(0.05)
+            self._receive(0.05)
             coming = [user for user in coming if not user.ready]
             if self.dropped or time.monotonic() > limit:
                 raise ConnectionError(f"{len(coming)} of {len(self.users)} sessions were not set up")
         for number, user in enumerate(self.users):
             user.at = -(number * CYCLE_CHUNKS // sessions // WHOLE_CHUNKS * WHOLE_CHUNKS)
 
-    def talk(self, seconds: float) -> None:
-        """Everybody, for so long."""
+    def stream(self, seconds: float) -> None:
+        """Stream the audio of all users for this long."""
         slots = [self.users[slot::SLOTS] for slot in range(SLOTS)]
         started = time.monotonic()
         for tick in range(round(seconds * 1000)):
             at = started + tick / 1000
             while (left := at - time.monotonic()) > 0:
-                self._hear(left)
+                self._receive(left)
             self.latest = max(self.latest, -left)
             for user in slots[tick % SLOTS]:
-                self._speak(user)
+                self._send_chunk(user)
             if not tick % 4:
-                self._hear(0)
+                self._receive(0)
 
-    def listen(self, seconds: float) -> int:
-        """How many replies are still missing after that."""
+    def finish(self, seconds: float) -> int:
+        """Receive for at most this long. Returns the number of missing replies."""
         limit = time.monotonic() + seconds
         while any(user.asked_at for user in self.users) and time.monotonic() < limit:
-            self._hear(0.05)
+            self._receive(0.05)
         return sum(1 for user in self.users if user.asked_at)
 
-    def leave(self) -> None:
+    def close(self) -> None:
         for user in self.users:
             user.connection.close()
 
-    def _speak(self, user: User) -> None:
+    def _send_chunk(self, user: User) -> None:
         if user.connection.fileno() < 0:
             return
         self.held_up += bool(user.left)
@@ -174,7 +175,7 @@ class Crowd:
             user.asked_at = time.monotonic()
         user.at = user.at + 1 if user.at + 1 < CYCLE_CHUNKS else 0
 
-    def _hear(self, seconds: float) -> None:
+    def _receive(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
             user: User = key.data
             try:
@@ -184,11 +185,11 @@ class Crowd:
             if not data:
                 self._drop(user)
             elif user.ready:
-                self._listen(user, data)
+                self._read_reply(user, data)
             else:
-                self._welcome(user, data)
+                self._continue_setup(user, data)
 
-    def _listen(self, user: User, data: bytes) -> None:
+    def _read_reply(self, user: User, data: bytes) -> None:
         if user.asked_at:
             self.answered.append(time.monotonic() - user.asked_at)
             user.asked_at = 0.0
@@ -197,7 +198,7 @@ class Crowd:
         self.interrupted += b'"interrupted"' in seen
         user.tail = data[-13:]
 
-    def _welcome(self, user: User, data: bytes) -> None:
+    def _continue_setup(self, user: User, data: bytes) -> None:
         user.tail += data
         if b"setupComplete" in user.tail:
             user.ready, user.tail = True, b""
@@ -212,7 +213,7 @@ class Crowd:
 
 
 def cpu_seconds(process: int) -> float | None:
-    """Of all its threads, until now; None where the system does not say."""
+    """CPU time of a process so far; None where the system does not report it."""
     with suppress(OSError):
         fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -220,7 +221,7 @@ def cpu_seconds(process: int) -> float | None:
 
 
 def waited_seconds(process: int) -> float:
-    """How long it has been kept from its core by others, until now; 0 where the system does not say."""
+    """Time that a process has waited for a core so far; 0 where the system does not report it."""
     with suppress(OSError):
         return int(Path(f"/proc/{process}/schedstat").read_text().split()[1]) / 1e9
     return 0.0
@@ -246,32 +247,32 @@ def allow_files(count: int) -> None:
 def main(port: int, sessions: int, seconds: float, manual: bool, server: int) -> dict[str, object]:
     allow_files(sessions + 64)
     empty_bytes = memory_bytes(server)
-    crowd = Crowd(port, manual)
+    clients = LoadClients(port, manual)
     began = time.monotonic()
-    crowd.gather(sessions)
-    gathered = time.monotonic()
-    crowd.talk(SETTLING_SECONDS)
-    crowd.counting, crowd.latest = True, 0.0
+    clients.connect(sessions)
+    connected = time.monotonic()
+    clients.stream(SETTLING_SECONDS)
+    clients.counting, clients.latest = True, 0.0
     used, own, started = cpu_seconds(server), time.process_time(), time.monotonic()
     waited = waited_seconds(server)
-    crowd.talk(seconds)
+    clients.stream(seconds)
     took = time.monotonic() - started
     waited_share = (waited_seconds(server) - waited) / took
     used_after, own_share = cpu_seconds(server), (time.process_time() - own) / took
-    crowd.counting = False
-    missing = crowd.listen(GRACE_SECONDS)
+    clients.counting = False
+    missing = clients.finish(GRACE_SECONDS)
     full_bytes = memory_bytes(server, peak=True)
-    crowd.leave()
+    clients.close()
     return {
         "sessions": sessions,
-        "gathering_seconds": gathered - began,
-        "answered_seconds": sorted(crowd.answered),
-        "turns": crowd.turns,
-        "dropped": crowd.dropped,
+        "connecting_seconds": connected - began,
+        "answered_seconds": sorted(clients.answered),
+        "turns": clients.turns,
+        "dropped": clients.dropped,
         "missing": missing,
-        "interrupted": crowd.interrupted,
-        "held_up": crowd.held_up,
-        "latest_seconds": crowd.latest,
+        "interrupted": clients.interrupted,
+        "held_up": clients.held_up,
+        "latest_seconds": clients.latest,
         "own_share": own_share,
         "waited_share": waited_share,
         "server_share": None if used is None or used_after is None else (used_after - used) / took,
