@@ -105,6 +105,48 @@ def test_the_audio_fast_path_writes_what_the_structs_write():
         assert alone == beside
 
 
+SERVER_SIDE = [
+    (events.AudioChunk(b"\1\0", 24_000), "audio"),
+    (events.SetupComplete(), "setup_complete"),
+    (events.ModelText("t"), "model_text"),
+    (events.Thought("t"), "thought"),
+    (events.InputTranscript("t", True), "input_transcript"),
+    (events.InterimTranscript("t"), "interim_transcript"),
+    (events.OutputTranscript("t", True), "output_transcript"),
+    (events.ToolCallCancellation(("a",)), "tool_call_cancellation"),
+    (events.Interrupted(), "interrupted"),
+    (events.GenerationComplete(), "generation_complete"),
+    (events.InteractionStatus("IDLE"), "interaction_status"),
+    (events.TurnComplete("NEED_MORE_INPUT"), "turn_complete"),
+    (events.WaitingForInput(), "waiting_for_input"),
+    (events.GoAway(9.5), "go_away"),
+    (events.ResumptionUpdate("h", True, 7), "resumption"),
+    (events.VoiceActivity("ACTIVITY_START", 1.2), "voice_activity"),
+    (events.Fault(13, "m", "INTERNAL"), "error"),
+]
+
+
+@pytest.mark.parametrize(("event", "log_name"), SERVER_SIDE, ids=[name for _, name in SERVER_SIDE])
+@pytest.mark.parametrize("platform", Platform)
+def test_each_row_of_the_servers_table_reads_what_it_writes(platform, event, log_name):
+    assert event.log_name == log_name
+    # A second event keeps audio from its fast path.
+    marker = events.Usage({"promptTokenCount": 1})
+    found = decode_server(encode_server([event, marker], platform))
+    assert [one for one in found if one != marker] == [event]
+
+
+def test_code_is_read_as_it_was_written():
+    for part in ({"executableCode": {"code": "1"}}, {"codeExecutionResult": {"output": "1"}}):
+        assert decode_server(encode_server([events.ModelCode(part)], VERTEX)) == [events.ModelCode(part)]
+
+
+@pytest.mark.parametrize("event", [events.ActivityStart(), events.Text("x"), events.Unrecognised(("x",))])
+def test_a_server_sends_only_what_its_table_has(event):
+    with pytest.raises(TypeError, match=f"a server does not send {type(event).__name__}"):
+        encode_server([event], DEVELOPER)
+
+
 def test_usage_is_spelled_as_each_platform_does():
     said = [events.Usage({"promptTokenCount": 1, "responseTokenCount": 2})]
     assert json.loads(encode_server(said, VERTEX))["usageMetadata"] == {

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
-from typing import Any
+from itertools import groupby
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 import pybase64
@@ -21,9 +23,29 @@ from .proto_json import MAX_NESTING, audio_rate, base64_bytes, duration, int64, 
 OUTPUT_RATE = 24_000
 """Samples a second of the model's audio, where its mime type names no rate."""
 
+MESSAGE, CONTENT, PART = "", "serverContent", "serverContent.modelTurn.parts[]"
+"""JSON paths of the objects whose fields are events."""
+
+Fields = dict[str, Any]
+
+
+class Row(NamedTuple):
+    """How one kind of event is written: `field` of the object at the path `within`, by its Python name.
+
+    `decode` makes the event of the struct that has the field, or None where the field holds another event. `encode`
+    gives the values of the struct's fields.
+    """
+
+    event: type[events.Event]
+    within: str
+    field: str
+    decode: Callable[[Any], events.Event | None]
+    encode: Callable[[Any, Platform], Fields]
+
 
 _encoder = msgspec.json.Encoder()
-_decoder = cache(lambda: msgspec.json.Decoder(messages.ServerMessage))  # not before there is anything to decode
+# Making the decoder takes time that a start should not pay.
+_decoder = cache(lambda: msgspec.json.Decoder(messages.ServerMessage))
 
 
 def decode_server(frame: str | bytes, shapes: AudioShapes | None = None) -> list[events.Event]:
@@ -56,49 +78,19 @@ _KNOWN_KEYS = frozenset(messages.ServerMessage.__struct_encode_fields__)
 
 
 def _server_events(message: messages.ServerMessage) -> Iterator[events.Event]:
-    if message.setup_complete is not None:
-        yield events.SetupComplete(message.setup_complete.session_id)
     content = message.server_content
-    if content is not None:
-        yield from _content_events(content)
-    if message.usage_metadata is not None:
-        yield events.Usage(message.usage_metadata)
-    if content is not None and content.turn_complete:
-        yield events.TurnComplete(content.turn_complete_reason)
-    yield from _control_events(message)
-
-
-def _content_events(content: messages.ServerContent) -> Iterator[events.Event]:
-    if content.input_transcription is not None:
-        yield events.InputTranscript(content.input_transcription.text, content.input_transcription.finished)
-    if content.interim_input_transcription is not None:
-        yield events.InterimTranscript(content.interim_input_transcription.text)
-    if content.model_turn is not None:
-        for part in content.model_turn.parts:
-            yield from _part_events(part)
-    if content.output_transcription is not None:
-        yield events.OutputTranscript(content.output_transcription.text, content.output_transcription.finished)
-    if content.grounding_metadata is not None:
-        yield events.Grounding(content.grounding_metadata)
-    if content.interrupted:
-        yield events.Interrupted()
-    if content.generation_complete:
-        yield events.GenerationComplete()
-    if content.waiting_for_input:
-        yield events.WaitingForInput()
-    if content.interaction_status:
-        yield events.InteractionStatus(content.interaction_status)
-
-
-def _part_events(part: messages.ModelPart) -> Iterator[events.Event]:
-    if part.inline_data is not None:
-        yield _reply_audio(part.inline_data)
-    if part.text is not None:
-        yield events.Thought(part.text) if part.thought else events.ModelText(part.text)
-    if part.executable_code is not None:
-        yield events.ModelCode({"executableCode": part.executable_code})
-    if part.code_execution_result is not None:
-        yield events.ModelCode({"codeExecutionResult": part.code_execution_result})
+    turn = content.model_turn if content is not None else None
+    holders: dict[str, Sequence[Any]] = {
+        MESSAGE: (message,),
+        CONTENT: () if content is None else (content,),
+        PART: () if turn is None else turn.parts,
+    }
+    for within, rows in _ROWS_TOGETHER:
+        for holder in holders[within]:
+            for value_of, decode in rows:
+                value = value_of(holder)
+                if value is not None and value is not False and (event := decode(holder)) is not None:
+                    yield event
 
 
 def _reply_audio(blob: messages.Blob) -> events.Event:
@@ -113,22 +105,6 @@ def _reply_audio(blob: messages.Blob) -> events.Event:
         raise ProtocolError(f"the server sent audio that is not base64: {error}") from error
 
 
-def _control_events(message: messages.ServerMessage) -> Iterator[events.Event]:
-    if message.tool_call is not None:
-        yield events.ToolCall(tuple(message.tool_call.function_calls))
-    if message.tool_call_cancellation is not None:
-        yield events.ToolCallCancellation(tuple(message.tool_call_cancellation.ids))
-    if message.go_away is not None:
-        yield events.GoAway(seconds_of(message.go_away.time_left) or 0.0)
-    if (update := message.session_resumption_update) is not None:
-        consumed = int64(update.last_consumed_client_message_index)
-        yield events.ResumptionUpdate(update.new_handle, update.resumable, consumed)
-    if (activity := message.voice_activity) is not None:
-        yield events.VoiceActivity(activity.type, seconds_of(activity.audio_offset))
-    if (fault := message.error) is not None:
-        yield events.Fault(fault.code, fault.message, fault.status)
-
-
 def encode_server(said: Sequence[events.Event], platform: Platform) -> bytes:
     """One server message in the platform's dialect: two-space indent, false and empty omitted, a newline at the end."""
     if len(said) == 1 and type(said[0]) is events.AudioChunk:
@@ -140,22 +116,30 @@ def encode_server(said: Sequence[events.Event], platform: Platform) -> bytes:
     return msgspec.json.format(_encoder.encode(message), indent=2) + b"\n"
 
 
-def _add(event: Any, message: messages.ServerMessage, platform: Platform) -> None:
-    kind = type(event)
-    if kind in _MESSAGE_FIELDS:
-        return _set(message, _MESSAGE_FIELDS[kind](event, platform))
+def _add(event: events.Event, message: messages.ServerMessage, platform: Platform) -> None:
+    row = _ROW_OF.get(type(event))
+    if row is None:
+        raise TypeError(f"a server does not send {type(event).__name__}")
+    holder = _holder(row.within, message, platform)
+    for name, value in row.encode(event, platform).items():
+        setattr(holder, name, value)
+
+
+def _holder(
+    within: str, message: messages.ServerMessage, platform: Platform
+) -> messages.ClientStruct | messages.ServerStruct:
+    """The struct of `message` that has the fields of an event; each event of the model's turn has a part of its own."""
+    if within == MESSAGE:
+        return message
     if message.server_content is None:
         message.server_content = messages.ServerContent()
-    if kind in _CONTENT_FIELDS:
-        return _set(message.server_content, _CONTENT_FIELDS[kind](event))
-    if message.server_content.model_turn is None:
-        message.server_content.model_turn = messages.ModelContent(role=platform.facts.model_role, parts=[])
-    return message.server_content.model_turn.parts.append(_PARTS[kind](event, platform))
-
-
-def _set(target: messages.ServerStruct, fields: dict[str, Any]) -> None:
-    for name, value in fields.items():
-        setattr(target, name, value)
+    content = message.server_content
+    if within == CONTENT:
+        return content
+    if content.model_turn is None:
+        content.model_turn = messages.ModelContent(role=platform.facts.model_role, parts=[])
+    content.model_turn.parts.append(part := messages.ModelPart())
+    return part
 
 
 def _audio_mime(rate: int, platform: Platform) -> str:
@@ -176,25 +160,25 @@ def _audio_frame(platform: Platform) -> tuple[Callable[[int], bytes], bytes]:
 _AUDIO_FRAME = {platform: _audio_frame(platform) for platform in Platform}
 
 
-def _audio_part(event: events.AudioChunk, platform: Platform) -> messages.ModelPart:
+def _audio_part(event: events.AudioChunk, platform: Platform) -> Fields:
     data = pybase64.b64encode(event.pcm).decode()
-    return messages.ModelPart(inline_data=messages.ModelBlob(mime_type=_audio_mime(event.rate, platform), data=data))
+    return {"inline_data": messages.ModelBlob(mime_type=_audio_mime(event.rate, platform), data=data)}
+
+
+def _code_part(event: events.ModelCode, _: Platform) -> Fields:
+    part = event.part
+    return {
+        "executable_code": part.get("executableCode"),
+        "code_execution_result": part.get("codeExecutionResult"),
+    }
 
 
 def _transcription(event: events.InputTranscript | events.OutputTranscript) -> messages.Transcription:
     return messages.Transcription(text=event.text, finished=event.finished)
 
 
-def _resumption(event: events.ResumptionUpdate) -> messages.SessionResumptionUpdate:
-    index = None if event.last_consumed is None else str(event.last_consumed)
-    return messages.SessionResumptionUpdate(
-        new_handle=event.handle, resumable=event.resumable, last_consumed_client_message_index=index
-    )
-
-
-def _voice_activity(event: events.VoiceActivity) -> messages.VoiceActivity:
-    offset = None if event.offset_seconds is None else duration(event.offset_seconds)
-    return messages.VoiceActivity(type=event.type, audio_offset=offset)
+def _session_name(event: events.SetupComplete, platform: Platform) -> str | None:
+    return event.session_id if platform.facts.sends_session_id else None
 
 
 def _usage(event: events.Usage, platform: Platform) -> messages.Json:
@@ -202,38 +186,171 @@ def _usage(event: events.Usage, platform: Platform) -> messages.Json:
     return {names.get(key, key): value for key, value in event.metadata.items()}
 
 
-_PARTS: dict[type[events.Event], Callable[[Any, Platform], messages.ModelPart]] = {
-    events.AudioChunk: _audio_part,
-    events.ModelText: lambda e, _: messages.ModelPart(text=e.text),
-    events.Thought: lambda e, _: messages.ModelPart(text=e.text, thought=True),
-    events.ModelCode: lambda e, _: msgspec.convert(e.part, messages.ModelPart),
-}
-"""Events that are a part of `serverContent.modelTurn`."""
+def _resumption_event(message: messages.ServerMessage) -> events.ResumptionUpdate:
+    update = message.session_resumption_update
+    assert update is not None
+    consumed = int64(update.last_consumed_client_message_index)
+    return events.ResumptionUpdate(update.new_handle, update.resumable, consumed)
 
-_CONTENT_FIELDS: dict[type[events.Event], Callable[[Any], dict[str, Any]]] = {
-    events.InputTranscript: lambda e: {"input_transcription": _transcription(e)},
-    events.OutputTranscript: lambda e: {"output_transcription": _transcription(e)},
-    events.InterimTranscript: lambda e: {"interim_input_transcription": messages.Transcription(text=e.text)},
-    events.Grounding: lambda e: {"grounding_metadata": e.metadata},
-    events.Interrupted: lambda e: {"interrupted": True},
-    events.GenerationComplete: lambda e: {"generation_complete": True},
-    events.WaitingForInput: lambda e: {"waiting_for_input": True},
-    events.InteractionStatus: lambda e: {"interaction_status": e.status},
-    events.TurnComplete: lambda e: {"turn_complete": True, "turn_complete_reason": e.reason},
-}
-"""Events that are fields of `serverContent`."""
 
-_MESSAGE_FIELDS: dict[type[events.Event], Callable[[Any, Platform], dict[str, Any]]] = {
-    events.SetupComplete: lambda e, on: {
-        "setup_complete": messages.SetupComplete(session_id=e.session_id if on.facts.sends_session_id else None)
-    },
-    events.Usage: lambda e, on: {"usage_metadata": _usage(e, on)},
-    events.ToolCall: lambda e, _: {"tool_call": messages.ToolCall(function_calls=list(e.calls))},
-    events.ToolCallCancellation: lambda e, _: {
-        "tool_call_cancellation": messages.ToolCallCancellation(ids=list(e.ids))
-    },
-    events.GoAway: lambda e, _: {"go_away": messages.GoAway(time_left=duration(e.time_left_seconds))},
-    events.ResumptionUpdate: lambda e, _: {"session_resumption_update": _resumption(e)},
-    events.VoiceActivity: lambda e, _: {"voice_activity": _voice_activity(e)},
-}
-"""Events that are fields of the message."""
+def _resumption(event: events.ResumptionUpdate, _: Platform) -> Fields:
+    index = None if event.last_consumed is None else str(event.last_consumed)
+    update = messages.SessionResumptionUpdate(
+        new_handle=event.handle, resumable=event.resumable, last_consumed_client_message_index=index
+    )
+    return {"session_resumption_update": update}
+
+
+def _voice_activity(event: events.VoiceActivity, _: Platform) -> Fields:
+    offset = None if event.offset_seconds is None else duration(event.offset_seconds)
+    return {"voice_activity": messages.VoiceActivity(type=event.type, audio_offset=offset)}
+
+
+TABLE: tuple[Row, ...] = (
+    Row(
+        events.SetupComplete,
+        MESSAGE,
+        "setup_complete",
+        lambda m: events.SetupComplete(m.setup_complete.session_id),
+        lambda e, on: {"setup_complete": messages.SetupComplete(session_id=_session_name(e, on))},
+    ),
+    Row(
+        events.InputTranscript,
+        CONTENT,
+        "input_transcription",
+        lambda c: events.InputTranscript(c.input_transcription.text, c.input_transcription.finished),
+        lambda e, _: {"input_transcription": _transcription(e)},
+    ),
+    Row(
+        events.InterimTranscript,
+        CONTENT,
+        "interim_input_transcription",
+        lambda c: events.InterimTranscript(c.interim_input_transcription.text),
+        lambda e, _: {"interim_input_transcription": messages.Transcription(text=e.text)},
+    ),
+    Row(events.AudioChunk, PART, "inline_data", lambda p: _reply_audio(p.inline_data), _audio_part),
+    Row(
+        events.Thought,
+        PART,
+        "text",
+        lambda p: events.Thought(p.text) if p.thought else None,
+        lambda e, _: {"text": e.text, "thought": True},
+    ),
+    Row(
+        events.ModelText,
+        PART,
+        "text",
+        lambda p: None if p.thought else events.ModelText(p.text),
+        lambda e, _: {"text": e.text},
+    ),
+    Row(
+        events.ModelCode,
+        PART,
+        "executable_code",
+        lambda p: events.ModelCode({"executableCode": p.executable_code}),
+        _code_part,
+    ),
+    Row(
+        events.ModelCode,
+        PART,
+        "code_execution_result",
+        lambda p: events.ModelCode({"codeExecutionResult": p.code_execution_result}),
+        _code_part,
+    ),
+    Row(
+        events.OutputTranscript,
+        CONTENT,
+        "output_transcription",
+        lambda c: events.OutputTranscript(c.output_transcription.text, c.output_transcription.finished),
+        lambda e, _: {"output_transcription": _transcription(e)},
+    ),
+    Row(
+        events.Grounding,
+        CONTENT,
+        "grounding_metadata",
+        lambda c: events.Grounding(c.grounding_metadata),
+        lambda e, _: {"grounding_metadata": e.metadata},
+    ),
+    Row(events.Interrupted, CONTENT, "interrupted", lambda _: events.Interrupted(), lambda *_: {"interrupted": True}),
+    Row(
+        events.GenerationComplete,
+        CONTENT,
+        "generation_complete",
+        lambda _: events.GenerationComplete(),
+        lambda *_: {"generation_complete": True},
+    ),
+    Row(
+        events.WaitingForInput,
+        CONTENT,
+        "waiting_for_input",
+        lambda _: events.WaitingForInput(),
+        lambda *_: {"waiting_for_input": True},
+    ),
+    Row(
+        events.InteractionStatus,
+        CONTENT,
+        "interaction_status",
+        lambda c: events.InteractionStatus(c.interaction_status) if c.interaction_status else None,
+        lambda e, _: {"interaction_status": e.status},
+    ),
+    # Usage comes before the end of the turn that it counts.
+    Row(
+        events.Usage,
+        MESSAGE,
+        "usage_metadata",
+        lambda m: events.Usage(m.usage_metadata),
+        lambda e, on: {"usage_metadata": _usage(e, on)},
+    ),
+    Row(
+        events.TurnComplete,
+        CONTENT,
+        "turn_complete",
+        lambda c: events.TurnComplete(c.turn_complete_reason),
+        lambda e, _: {"turn_complete": True, "turn_complete_reason": e.reason},
+    ),
+    Row(
+        events.ToolCall,
+        MESSAGE,
+        "tool_call",
+        lambda m: events.ToolCall(tuple(m.tool_call.function_calls)),
+        lambda e, _: {"tool_call": messages.ToolCall(function_calls=list(e.calls))},
+    ),
+    Row(
+        events.ToolCallCancellation,
+        MESSAGE,
+        "tool_call_cancellation",
+        lambda m: events.ToolCallCancellation(tuple(m.tool_call_cancellation.ids)),
+        lambda e, _: {"tool_call_cancellation": messages.ToolCallCancellation(ids=list(e.ids))},
+    ),
+    Row(
+        events.GoAway,
+        MESSAGE,
+        "go_away",
+        lambda m: events.GoAway(seconds_of(m.go_away.time_left) or 0.0),
+        lambda e, _: {"go_away": messages.GoAway(time_left=duration(e.time_left_seconds))},
+    ),
+    Row(events.ResumptionUpdate, MESSAGE, "session_resumption_update", _resumption_event, _resumption),
+    Row(
+        events.VoiceActivity,
+        MESSAGE,
+        "voice_activity",
+        lambda m: events.VoiceActivity(m.voice_activity.type, seconds_of(m.voice_activity.audio_offset)),
+        _voice_activity,
+    ),
+    Row(
+        events.Fault,
+        MESSAGE,
+        "error",
+        lambda m: events.Fault(m.error.code, m.error.message, m.error.status),
+        lambda e, _: {"error": messages.ServerFault(code=e.code, message=e.message, status=e.status)},
+    ),
+)
+"""Each event that a server sends. The events of one message are handled in this order."""
+
+_ROW_OF = {row.event: row for row in TABLE}
+
+# Parts are decoded one after another, so the rows that stand together in the table are tried together.
+_ROWS_TOGETHER = [
+    (within, [(attrgetter(row.field), row.decode) for row in rows])
+    for within, rows in groupby(TABLE, lambda row: row.within)
+]
