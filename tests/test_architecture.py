@@ -156,7 +156,6 @@ COVERED_BY = {
     "media.images": ["end_to_end/test_send_images.py"],
     "media.speaker_sink": ["end_to_end/test_send_play.py"],
     "process.child": ["end_to_end/test_send_tools.py", "end_to_end/test_serve.py"],
-    "process.folders": ["credentials/test_stored_key.py", "emulator/test_certificates.py"],
     "process.stdio": ["end_to_end/test_broken_streams.py"],
     "process.tasks": ["client/test_resumable.py"],
     "protocol.close_cause": ["protocol/test_close_table.py", "protocol/test_close_reasons.py"],

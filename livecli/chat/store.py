@@ -7,14 +7,13 @@ time only, and for the service and model that gave it; without one the model is 
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import FileError
-from ..process.folders import state_folder
+from ..process.folders import state_folder, write_atomically
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from .transcript import Transcript, TranscriptEntry
@@ -128,18 +127,9 @@ def _is_entry(entry: object) -> bool:
 
 
 def _write(path: Path, kept: dict[str, Any]) -> None:
-    import tempfile
-
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{NAME}-", dir=path.parent)  # 0600, and new
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump(kept, file)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_atomically(path, json.dumps(kept).encode())
     except OSError as error:
         raise FileError(f"the conversation cannot be kept in {path}: {error.strerror}") from error
 

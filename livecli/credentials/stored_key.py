@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import AuthError, FileError
-from ..process.folders import config_folder
+from ..process.folders import config_folder, temporary_files, write_atomically
 from . import system_keyring
 from .credential import Credential, CredentialKind, Source, cleaned
 
@@ -91,7 +91,8 @@ def forget() -> bool:
         system_keyring.forget()
     try:
         path.unlink(missing_ok=True)
-        _sweep(path)
+        for left in temporary_files(path):  # each holds a key, too
+            left.unlink(missing_ok=True)
     except OSError as error:
         raise FileError(f"cannot remove {path}: {error.strerror}") from error
     return was_there
@@ -142,27 +143,9 @@ def _refuse_if_others_can_read(mode: int, path: Path) -> None:
 
 
 def _write(path: Path, kept: dict[str, Any]) -> None:
-    import tempfile
-
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path.parent.chmod(0o700)
-        descriptor, name = tempfile.mkstemp(prefix=f".{NAME}-", dir=path.parent)  # 0600, and new
-        try:
-            with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - a descriptor
-                json.dump(kept, file)
-                file.write("\n")
-                file.flush()
-                os.fsync(descriptor)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        write_atomically(path, json.dumps(kept).encode() + b"\n")
     except OSError as error:
         raise FileError(f"cannot store the key in {path}: {error.strerror}") from error
-
-
-def _sweep(path: Path) -> None:
-    """What a `_write` that was killed left behind holds a key, too."""
-    for left in path.parent.glob(f".{NAME}-*"):
-        left.unlink(missing_ok=True)

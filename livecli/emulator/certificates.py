@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileError, UsageError
+from ..process.folders import write_atomically
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 LEAF_DAYS = 365
@@ -74,7 +75,7 @@ def _authority(path: Path) -> bytes:
     import trustme
 
     made = trustme.CA(organization_name="livecli")
-    _write(path, made.cert_pem.bytes() + made.private_key_pem.bytes(), first_stays=kept is None)
+    write_atomically(path, made.cert_pem.bytes() + made.private_key_pem.bytes(), keep_existing=kept is None)
     return path.read_bytes()
 
 
@@ -99,7 +100,7 @@ def _leaf(path: Path, authority: bytes, host: str) -> ssl.SSLContext:
         with contextlib.suppress(ssl.SSLError):  # it is damaged
             return _shown(kept)
     issued = _issued(authority, path.parent, names if host in names else [*names, host])
-    _write(path, issued)
+    write_atomically(path, issued)
     return _shown(issued)
 
 
@@ -183,26 +184,4 @@ def _read(path: Path) -> bytes | None:
 def _keep(path: Path, content: bytes) -> None:
     """For everybody to read."""
     if _read(path) != content:
-        _write(path, content, mode=0o644)
-
-
-def _write(path: Path, content: bytes, *, mode: int = 0o600, first_stays: bool = False) -> None:
-    """All of it at once, whoever reads or writes it at the same time. `first_stays`: unless it is there already."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-        Path(name).chmod(mode)
-        if not first_stays or not _link(name, path):
-            Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)
-
-
-def _link(name: str, path: Path) -> bool:
-    """Whether there is a file at `path` now; False where this folder takes no links."""
-    try:
-        os.link(name, path)
-    except OSError:
-        return path.exists()
-    return True
+        write_atomically(path, content, mode=0o644)

@@ -1,4 +1,4 @@
-"""Where livecli keeps what outlives a run, each thing where this system keeps its kind. Owns platformdirs."""
+"""The folders where livecli keeps files between runs, and how it writes such a file. Owns platformdirs."""
 
 from __future__ import annotations
 
@@ -48,3 +48,47 @@ def _config_on_linux() -> Path:
     """What platformdirs would say. A `send` may look here for a key, and loading that costs some milliseconds."""
     named = Path(os.environ.get("XDG_CONFIG_HOME", "").strip())
     return (named if named.is_absolute() else Path("~/.config").expanduser()) / "livecli"
+
+
+def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, keep_existing: bool = False) -> None:
+    """Write `content` to `path` as a whole: other processes see the old file or the new one, never a part of one.
+
+    The content is on disk before it has its name, so that a crash leaves one of the two as well. The file has the
+    permissions `mode` from its first moment under that name. A write that is killed may leave its temporary file,
+    which only the user can read; `temporary_files` finds it. With `keep_existing` a file that exists stays as it is,
+    even if another process made it a moment ago. Raises OSError.
+    """
+    # Loaded here, because most runs write no such file.
+    import tempfile
+
+    descriptor, name = tempfile.mkstemp(prefix=_temporary_prefix(path), dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        temporary = Path(name)
+        temporary.chmod(mode)
+        if not keep_existing or not _exists_or_linked(temporary, path):
+            temporary.replace(path)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+def temporary_files(path: Path) -> list[Path]:
+    """The temporary files that interrupted calls of `write_atomically` left for `path`. Raises OSError."""
+    return sorted(path.parent.glob(f"{_temporary_prefix(path)}*"))
+
+
+def _temporary_prefix(path: Path) -> str:
+    return f".{path.name}-"
+
+
+def _exists_or_linked(temporary: Path, path: Path) -> bool:
+    """Link `path` to `temporary` unless it exists. False where it does not exist afterwards: the file system has no
+    hard links."""
+    try:
+        path.hardlink_to(temporary)
+    except OSError:
+        return path.exists()
+    return True

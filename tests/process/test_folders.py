@@ -1,0 +1,100 @@
+"""Files that are written as a whole, whatever happens meanwhile."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+
+from livecli.process.folders import temporary_files, write_atomically
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    (tmp_path / "kept").mkdir()
+    return tmp_path / "kept" / "file.json"
+
+
+def names(path: Path) -> list[str]:
+    return [each.name for each in path.parent.iterdir()]
+
+
+def test_a_file_is_written_and_replaced(path: Path) -> None:
+    write_atomically(path, b"first, and longer")
+    write_atomically(path, b"second")
+    assert path.read_bytes() == b"second"
+    assert names(path) == ["file.json"]
+
+
+@posix
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+@pytest.mark.parametrize("mode", [0o600, 0o644])
+def test_its_mode_does_not_depend_on_the_umask(path: Path, mode: int, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        write_atomically(path, b"", mode=mode)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@posix
+def test_the_content_is_on_disk_before_it_has_its_name(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(b"old")
+    seen: list[tuple[bytes, list[bytes], int]] = []
+    fsync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        [temporary] = temporary_files(path)
+        mode = stat.S_IMODE(temporary.stat().st_mode)
+        seen.append((path.read_bytes(), [temporary.read_bytes()], mode))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", watched)
+    write_atomically(path, b"new", mode=0o644)
+    assert seen == [(b"old", [b"new"], 0o600)]
+
+
+@pytest.mark.parametrize("function", ["fsync", "replace"])
+def test_a_failure_leaves_the_old_file_and_no_other(path: Path, function: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    path.write_bytes(b"old")
+
+    def fail(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, function, fail)
+    with pytest.raises(OSError, match="No space left"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(path) == ["file.json"]
+
+
+@pytest.mark.parametrize("hard_links", [True, False])
+def test_an_existing_file_is_kept_where_that_is_asked(
+    path: Path, hard_links: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    if not hard_links:
+        monkeypatch.setattr(os, "link", refuse)
+    write_atomically(path, b"first", keep_existing=True)
+    write_atomically(path, b"second", keep_existing=True)
+    assert path.read_bytes() == b"first"
+    assert names(path) == ["file.json"]
+
+
+def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        write_atomically(tmp_path / "nowhere" / "file", b"")
+
+
+def test_temporary_files_are_those_of_this_file_alone(path: Path) -> None:
+    for name in (".file.json-k2j4", ".other.json-k2j4", "file.json-k2j4", "file.json"):
+        (path.parent / name).touch()
+    assert temporary_files(path) == [path.parent / ".file.json-k2j4"]
