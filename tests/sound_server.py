@@ -173,3 +173,12 @@ def pitch(samples: Any) -> float:
 
     spectrum = abs(numpy.fft.rfft(samples * numpy.hanning(len(samples))))
     return float(spectrum.argmax() * RATE / len(samples))
+
+
+def power(samples: Any, hertz: float) -> float:
+    """The power within 20 Hz of a frequency, in no particular unit."""
+    import numpy
+
+    spectrum = abs(numpy.fft.rfft(samples * numpy.hanning(len(samples)))) ** 2
+    frequencies = numpy.fft.rfftfreq(len(samples), 1 / RATE)
+    return float(spectrum[abs(frequencies - hertz) <= 20].sum())

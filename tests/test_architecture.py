@@ -71,7 +71,6 @@ MORE_ATTRIBUTES = {
     "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",
     "errors.LivecliError": "everything that is shown of an error",
     "media.microphone.Microphone": "the state of a stream that two threads share",
-    "media.speaker.Speaker": "the state of a stream that two threads share",
     "protocol.messages.GenerationConfig": WIRE,
     "protocol.messages.ServerContent": WIRE,
     "protocol.messages.Setup": WIRE,

@@ -14,33 +14,32 @@ from .devices import DEVICE_RATE, PERIOD_SECONDS, Device, LiveStream, start_capt
 from .pcm import level_dbfs
 from .resample import Resampler, load
 
-HEARD_RATE = 16_000
-"""Samples a second of what the Live API is sent."""
+SEND_RATE = 16_000
+"""Samples a second of the audio that the Live API takes."""
 QUEUE_SECONDS = 2.0
-"""What is held for a reader that is late. What is older is dropped."""
+"""Sound that is kept for a reader that is late. Older sound is dropped."""
 
 
 class Microphone:
     """Blocks of about 20 ms from `device`, or the system's default. An async context manager, to be iterated once.
 
-    `muted` makes silence of what is heard from then on, rather than nothing: the server's voice detection counts time
-    in samples. `overruns` counts blocks dropped because the reader was late. Iterating raises FileError where the
-    device is lost.
+    While `muted` is true, silence of the same length replaces the sound: the service's voice detection counts time in
+    samples. Iterating raises FileError where the device is lost.
     """
 
     def __init__(self, device: Device | None = None, *, muted: bool = False) -> None:
         self.name = device.name if device else "the default microphone"
-        self.rate = HEARD_RATE
+        self.rate = SEND_RATE
         self.seconds = None
         self.muted = muted
-        self.overruns = 0
         self._device = device
         self._loop = asyncio.get_running_loop()
         self._stream = LiveStream(self._lose)
+        # The queue is bounded here, because a busy loop does not bound the number of calls that are scheduled on it.
         self._blocks: deque[bytes | bytearray] = deque(maxlen=round(QUEUE_SECONDS / PERIOD_SECONDS))
-        self._arrived = asyncio.Event()
-        self._waking = False
-        self._last: bytes = b""
+        self._has_block = asyncio.Event()
+        self._wake_is_due = False
+        self._last_block: bytes = b""
         self._is_lost = self._is_closed = False
 
     async def __aenter__(self) -> Self:
@@ -55,18 +54,18 @@ class Microphone:
         resampler = Resampler(DEVICE_RATE, self.rate)
         while (block := await self._next()) is not None:
             if pcm := resampler.push(bytes(block)):
-                self._last = pcm
+                self._last_block = pcm
                 yield pcm
 
     @property
     def level_dbfs(self) -> float:
-        """How loud the last block was, for a meter."""
-        return level_dbfs(self._last)
+        """Level of the last block, for a meter."""
+        return level_dbfs(self._last_block)
 
     async def close(self) -> None:
-        """End the iteration, dropping what was not read yet, and give back the device. Takes a second at the most."""
+        """End the iteration, drop the blocks that were not read, and close the device. Takes one second at most."""
         self._is_closed = True
-        self._arrived.set()
+        self._has_block.set()
         await self._stream.close()
 
     async def _next(self) -> bytes | bytearray | None:
@@ -75,22 +74,23 @@ class Microphone:
                 return None
             if self._is_lost:
                 raise FileError(f"{self.name} is lost: no more sound comes from it")
-            self._arrived.clear()
-            self._waking = False
-            if not self._blocks:  # none came before the device's thread was asked to wake us
-                await self._arrived.wait()
+            self._has_block.clear()
+            self._wake_is_due = False
+            # The device's thread may have added a block before it could see that this task has to be woken.
+            if not self._blocks:
+                await self._has_block.wait()
         return None if self._is_closed else self._blocks.popleft()
 
     def _lose(self) -> None:
         self._is_lost = True
-        self._arrived.set()
+        self._has_block.set()
 
-    def _take(self, heard: bytearray) -> None:
-        """Called by the device's thread. What waits is bounded here: what is called soon in a busy loop is not."""
+    def _take(self, block: bytearray) -> None:
+        """Queue a block. Called in the device's thread."""
         self._stream.beat()
-        self.overruns += len(self._blocks) == self._blocks.maxlen
-        self._blocks.append(bytes(len(heard)) if self.muted else heard)
-        if not self._waking:
-            self._waking = True
-            with suppress(RuntimeError):  # the loop has closed
-                self._loop.call_soon_threadsafe(self._arrived.set)
+        self._blocks.append(bytes(len(block)) if self.muted else block)
+        if not self._wake_is_due:
+            self._wake_is_due = True
+            # A RuntimeError says that the loop has closed.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._has_block.set)

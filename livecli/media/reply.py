@@ -1,8 +1,8 @@
-"""The reply, written while it arrives: into a WAV whose header is right at every moment, or straight through.
+"""Writer of a reply, while it arrives: into a WAV file whose header is correct at every moment, or into a stream.
 
-A regular file grows under another name (`x.partial.wav`) and takes its own when it is complete, so that nobody mistakes
-half a reply for one and an older reply survives a failure. Standard output, devices and FIFOs get a header that
-leaves the length open.
+A regular file grows under another name (`x.partial.wav`) and is renamed when it is complete, so that half a reply is
+not mistaken for a whole one, and an older reply survives a failure. Standard output, devices and FIFOs get a header
+that leaves the length open.
 """
 
 from __future__ import annotations
@@ -17,21 +17,123 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import FileError, OutputClosed, UsageError
-from .resample import OneRate
+from .resample import VariableRateResampler
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
 
 
-# Where a reply can go, and what the system says of it: names, standard output, and errors as FileError.
+class ReplyWriter:
+    """An AudioSink: the first chunk's rate is the file's, and later chunks of another rate are resampled to it.
+
+    `waits` says that `write` may block until a reader reads, `has_audio` that a sample was written. Every method but
+    `abandon` raises FileError where it cannot write, and OutputClosed where the reader of the output has gone.
+    """
+
+    def __init__(self, path: str, output: _PartialFile | _Stream) -> None:
+        self.path = path
+        self.waits = isinstance(output, _Stream)
+        self.has_audio = False
+        self._output = output
+        self._rate = 0
+        self._resampler = VariableRateResampler(0)
+
+    def write(self, pcm: bytes, rate: int) -> None:
+        """Append a chunk of PCM16 mono. Half a sample at its end is joined to the next chunk."""
+        if not pcm:
+            return
+        if rate != self._rate and not self.has_audio:
+            self._rate, self._resampler = rate, VariableRateResampler(rate)
+        for piece in self._resampler.push(pcm, rate):
+            self._append(piece)
+
+    def mark(self) -> int:
+        """Bytes of the reply so far."""
+        self._append(self._resampler.finish())
+        return self._output.written
+
+    def rewind(self, mark: int) -> bool:
+        """Take back the bytes written since `mark`. Returns False for a stream, which cannot take back anything."""
+        self._append(self._resampler.finish())
+        self._resampler = VariableRateResampler(self._rate)
+        if self._output.written == mark:
+            return True
+        with write_errors(self.path):
+            taken_back = self._output.cut(mark)
+        self.has_audio = self._output.written > 0
+        return taken_back
+
+    def commit(self) -> None:
+        """Complete the reply: a file gets its final name and replaces an older one. Without audio there is no file."""
+        self._append(self._resampler.finish())
+        with write_errors(self.path):
+            self._output.commit()
+
+    def abandon(self) -> Path | None:
+        """Close an incomplete reply. Returns the path of its partial file; None if it is empty, or was streamed."""
+        with suppress(FileError):
+            self._append(self._resampler.finish())
+        return self._output.abandon()
+
+    def _append(self, pcm: bytes) -> None:
+        if pcm:
+            self.has_audio = True
+            with write_errors(self.path):
+                self._output.append(pcm, self._rate)
+
+
+def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
+    """Open `path` for a reply, `-` being standard output; `raw` leaves the header out.
+
+    Raises FileError where it cannot be written, leaving no file behind, and UsageError where audio would be written to
+    a terminal.
+    """
+    if path == "-":
+        return ReplyWriter(path, _Stream(standard_output(), raw))
+    with write_errors(path):
+        if is_stream(path):
+            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), raw))
+        return ReplyWriter(path, _PartialFile(final_path(path), raw))
+
+
+async def open_reply_async(path: str, *, raw: bool = False) -> ReplyWriter:
+    """As `open_reply`, and in a thread for a stream: opening a FIFO blocks until its other end is opened."""
+    import asyncio
+
+    with write_errors(path):
+        waits = path == "-" or is_stream(path)
+    return await asyncio.to_thread(open_reply, path, raw=raw) if waits else open_reply(path, raw=raw)
+
+
 def same_file(output: str, source: str) -> bool:
-    """Whether writing the reply to `output` would touch the input: the same file by any name, or by its partial's."""
-    with suppress(OSError):  # such as a name that is too long: opening it will say so
-        final = final_place(output)
-        return "-" not in (output, source) and any(_is_same(path, source) for path in (final, partial_place(final)))
+    """Whether writing a reply to `output` would overwrite the input, by any of its names or by the partial file."""
+    # An OSError, for example for a name that is too long, is reported when the file is opened.
+    with suppress(OSError):
+        final = final_path(output)
+        return "-" not in (output, source) and any(_is_same(path, source) for path in (final, partial_path(final)))
     return False
 
 
+def final_path(path: str) -> Path:
+    """The path of the complete reply. A symbolic link is followed, so that it stays one."""
+    final = Path(path)
+    return Path(os.path.realpath(final)) if final.is_symlink() else final
+
+
+def partial_path(final: Path) -> Path:
+    """The path of the reply while it is incomplete."""
+    return final.parent / f"{final.stem}.partial{final.suffix}"
+
+
+def is_stream(path: str) -> bool:
+    """Whether the path exists and is neither a regular file nor a folder."""
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def standard_output() -> io.FileIO | IO[bytes]:
-    """Past Python's buffer, so that nothing is left in it to fail when the interpreter exits."""
+    """Standard output without Python's buffer, in which unwritten bytes could fail when the interpreter exits."""
     try:
         sys.stdout.flush()
         descriptor = sys.stdout.fileno()
@@ -40,48 +142,31 @@ def standard_output() -> io.FileIO | IO[bytes]:
     except (AttributeError, ValueError) as error:
         raise FileError("standard output is closed") from error
     if sys.platform != "win32":
-        os.set_blocking(descriptor, True)  # whoever shares it may have set it otherwise
+        # Another process that shares the pipe may have made it non-blocking.
+        os.set_blocking(descriptor, True)
     return io.FileIO(descriptor, "w", closefd=False)
 
 
 def write_all(file: io.FileIO | IO[bytes], data: bytes) -> None:
-    """An unbuffered write may take a part, as it does on a disk that is nearly full."""
+    """Write all of `data`. An unbuffered write may write a part, as it does on a disk that is nearly full."""
     rest = memoryview(data)
     while rest:
         rest = rest[file.write(rest) :]
 
 
 @contextmanager
-def writing(path: str) -> Iterator[None]:
-    shown = "standard output" if path == "-" else path
+def write_errors(path: str) -> Iterator[None]:
+    """Raise an OSError of writing `path` as OutputClosed or FileError."""
+    name = "standard output" if path == "-" else path
     try:
         yield
     except BrokenPipeError as error:
-        raise OutputClosed(f"whoever read {shown} has gone") from error
+        raise OutputClosed(f"{name} was closed by its reader") from error
     except OSError as error:
         folder = Path(path).parent
         if isinstance(error, FileNotFoundError) and not folder.exists():
-            raise FileError(f"cannot write {shown}: there is no folder {folder}", hint=f"mkdir -p {folder}") from error
-        raise FileError(f"cannot write {shown}: {error.strerror or error}") from error
-
-
-def is_straight_through(path: str) -> bool:
-    """Whether it is there and neither a regular file nor a folder."""
-    try:
-        mode = Path(path).stat().st_mode
-    except FileNotFoundError:
-        return False
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
-
-
-def final_place(path: str) -> Path:
-    """Where the reply ends up: what a symbolic link points to, so that the link stays one."""
-    final = Path(path)
-    return Path(os.path.realpath(final)) if final.is_symlink() else final
-
-
-def partial_place(final: Path) -> Path:
-    return final.parent / f"{final.stem}.partial{final.suffix}"
+            raise FileError(f"cannot write {name}: there is no folder {folder}", hint=f"mkdir -p {folder}") from error
+        raise FileError(f"cannot write {name}: {error.strerror or error}") from error
 
 
 def _is_same(path: Path, other: str) -> bool:
@@ -91,99 +176,17 @@ def _is_same(path: Path, other: str) -> bool:
         return False
 
 
-class ReplyWriter:
-    """An AudioSink: the first chunk's rate is the file's, and what comes at another one later is resampled into it.
-
-    `waits` says that `write` may block for as long as a reader pleases, `has_audio` that a sample came. Every method
-    but `abandon` raises FileError where it cannot write, and OutputClosed where whoever read the output has gone.
-    """
-
-    def __init__(self, path: str, place: _PartialFile | _Stream) -> None:
-        self.path = path
-        self.waits = isinstance(place, _Stream)
-        self.has_audio = False
-        self._place = place
-        self._rate = 0
-        self._arriving = OneRate(0)
-
-    def write(self, pcm: bytes, rate: int) -> None:
-        """Append a chunk of PCM16 mono. Half a sample at its end waits for the next chunk."""
-        if not pcm:
-            return
-        if rate != self._rate and not self.has_audio:
-            self._rate, self._arriving = rate, OneRate(rate)
-        for piece in self._arriving.push(pcm, rate):
-            self._append(piece)
-
-    def mark(self) -> int:
-        """Bytes of the reply so far."""
-        self._append(self._arriving.finish())
-        return self._place.written
-
-    def rewind(self, mark: int) -> bool:
-        """Take back what was written since `mark`. What has left by a stream cannot be: False."""
-        self._append(self._arriving.finish())
-        self._arriving = OneRate(self._rate)
-        if self._place.written == mark:
-            return True
-        with writing(self.path):
-            taken_back = self._place.cut(mark)
-        self.has_audio = self._place.written > 0
-        return taken_back
-
-    def commit(self) -> None:
-        """The reply is complete: a file takes its final name, replacing an older one. Without audio there is none."""
-        self._append(self._arriving.finish())
-        with writing(self.path):
-            self._place.commit()
-
-    def abandon(self) -> Path | None:
-        """The run failed. Returns where the part that came was left; None where there was none, or it was streamed."""
-        with suppress(FileError):
-            self._append(self._arriving.finish())
-        return self._place.abandon()
-
-    def _append(self, pcm: bytes) -> None:
-        if pcm:
-            self.has_audio = True
-            with writing(self.path):
-                self._place.append(pcm, self._rate)
-
-
-def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
-    """Make ready to write a reply to `path`, `-` being standard output; `raw` leaves the header out.
-
-    Raises FileError where it could not be written, leaving no file behind, and UsageError before audio would be
-    written to a terminal.
-    """
-    if path == "-":
-        return ReplyWriter(path, _Stream(standard_output(), raw))
-    with writing(path):
-        if is_straight_through(path):
-            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), raw))
-        return ReplyWriter(path, _PartialFile(final_place(path), raw))
-
-
-async def open_reply_async(path: str, *, raw: bool = False) -> ReplyWriter:
-    """As `open_reply`, and in a thread where it is written straight through: a FIFO opens once its other end does."""
-    import asyncio
-
-    with writing(path):
-        waits = path == "-" or is_straight_through(path)
-    return await asyncio.to_thread(open_reply, path, raw=raw) if waits else open_reply(path, raw=raw)
-
-
 class _PartialFile:
-    """A reply under way beside its final place. The file is unbuffered: what was written survives a kill."""
+    """An incomplete reply in a file beside its final path. The file is unbuffered, so that a kill loses nothing."""
 
     def __init__(self, final: Path, raw: bool) -> None:
         self._final = final
-        self._partial = partial_place(final)
+        self._partial = partial_path(final)
         self._header_bytes = 0 if raw else HEADER_BYTES
         self._file: io.FileIO | None = None
         self._rate = 0
         self.written = 0  # bytes of sound
-        self._try_out()
+        self._check_writable()
 
     def append(self, pcm: bytes, rate: int) -> None:
         if self._file is None:
@@ -192,14 +195,16 @@ class _PartialFile:
             self._put_header(self._file, rate)
         try:
             write_all(self._file, pcm)
-        finally:  # what fitted on a full disk is heard, too
+        finally:
+            # Also on an error: the part that fitted on a full disk stays playable.
             self.written = max(0, self._file.tell() - self._header_bytes) & ~1
             self._put_header(self._file, rate)
 
     def cut(self, length: int) -> bool:
         if self._file is not None:
             self.written = length
-            self._put_header(self._file, self._rate)  # before the samples go: it never claims more than there is
+            # The header is written before the file is cut, so that it never claims more samples than there are.
+            self._put_header(self._file, self._rate)
             self._file.truncate(self._header_bytes + length)
         return True
 
@@ -213,7 +218,8 @@ class _PartialFile:
         file, self._file = self._file, None
         if file is None:
             return None
-        with suppress(OSError, ValueError), file:  # ValueError: it was closed, and could not be renamed
+        # A ValueError says that the file was closed and could not be renamed.
+        with suppress(OSError, ValueError), file:
             file.truncate(self._header_bytes + self.written)
         if self.written:
             return self._partial
@@ -222,7 +228,7 @@ class _PartialFile:
         return None
 
     def _put_header(self, file: io.FileIO, rate: int) -> None:
-        """Into its place in a single write, so that no reader sees half of it; then back to the end."""
+        """Write the header in a single call, so that no reader sees half of it; then return to the end."""
         header = wav_header(rate, self.written) if self._header_bytes else b""
         if header and hasattr(os, "pwrite"):
             os.pwrite(file.fileno(), header, 0)
@@ -231,8 +237,8 @@ class _PartialFile:
             write_all(file, header)
         file.seek(self._header_bytes + self.written)
 
-    def _try_out(self) -> None:
-        """Only opening the file tells whether it can be. What an earlier failure left there is not touched yet."""
+    def _check_writable(self) -> None:
+        """Open the file, which alone shows that it can be written. A partial file of an earlier failure is kept."""
         if self._final.is_dir():
             raise FileError(f"cannot write {self._final}: it is a folder")
         try:
@@ -244,29 +250,30 @@ class _PartialFile:
 
 
 class _Stream:
-    """A reply that leaves as it comes."""
+    """A reply that is written to a pipe or a device as it arrives."""
 
-    def __init__(self, out: io.FileIO | IO[bytes], raw: bool) -> None:
-        if out.isatty():
-            out.close()
+    def __init__(self, file: io.FileIO | IO[bytes], raw: bool) -> None:
+        if file.isatty():
+            file.close()
             raise UsageError("audio is not written to a terminal", hint="pipe it on, or name a file with -o reply.wav")
-        self._out = out
-        self._header_due = not raw
+        self._file = file
+        self._header_is_due = not raw
         self.written = 0  # bytes of sound
 
     def append(self, pcm: bytes, rate: int) -> None:
-        header = wav_header(rate, STREAM_BYTES) if self._header_due else b""
-        self._header_due = False
-        write_all(self._out, header + pcm)
-        self._out.flush()
+        header = wav_header(rate, STREAM_BYTES) if self._header_is_due else b""
+        self._header_is_due = False
+        write_all(self._file, header + pcm)
+        self._file.flush()
         self.written += len(pcm)
 
     def cut(self, length: int) -> bool:
         return False
 
     def commit(self) -> None:
-        if isinstance(self._out, io.FileIO):  # else it is somebody's stand-in for standard output
-            self._out.close()
+        # Any other object was put in place of standard output by the program that uses livecli.
+        if isinstance(self._file, io.FileIO):
+            self._file.close()
 
     def abandon(self) -> None:
         with suppress(OSError):

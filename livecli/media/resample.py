@@ -1,7 +1,7 @@
-"""A stream of mono PCM16 from one rate to another. Owns soxr; the arithmetic around it is numpy's.
+"""Resampling of a PCM16 mono stream. The only module that imports soxr; the arithmetic around it is numpy's.
 
-soxr works on floating point here: of 16-bit output it would make dithered output, in which silence is not silent. What
-the filter overshoots is clipped to the 16-bit range, and the length is exact: n samples become n * to / from, rounded.
+soxr gets floating-point samples, because it dithers 16-bit output, which turns silence into noise. Overshoot of the
+filter is clipped to the 16-bit range. The length is exact: n samples become n * to / from, rounded.
 """
 
 from __future__ import annotations
@@ -13,8 +13,10 @@ from ..protocol.codec import INPUT_RATE
 from ..protocol.events import AudioChunk
 from .pcm import SAMPLE_BYTES
 
-# The user's audio at the one rate that everything is heard at. Pure.
+QUALITY = "HQ"
+"""soxr's 20-bit filter: 4,800 times real time, images 130 dB down."""
 RESAMPLED_BYTES = 64 * 1024
+"""Bytes that are resampled at a time: a message of the largest size at the lowest rate would become gigabytes."""
 
 
 class AtInputRate:
@@ -45,16 +47,11 @@ class AtInputRate:
         return tail
 
 
-QUALITY = "HQ"
-"""soxr's 20-bit filter: 4,800 times real time, images 130 dB down."""
-RESAMPLED_BYTES = 64 * 1024
-"""At a time: the largest message, said to be of the lowest rate, would become gigabytes."""
-
-
 class Resampler:
-    """`push` each block of any size (a sample may straddle two), then `finish` once for what the filter still holds.
+    """Stream resampler with a fixed input rate: `push` each block, then `finish` once for the rest of the filter.
 
-    Rates are samples a second; equal rates pass the bytes through. soxr and numpy are loaded when they are needed.
+    Blocks have any size, and a sample may straddle two of them. Rates are samples a second; where they are equal the
+    bytes are passed through. soxr and numpy are loaded when they are needed.
     """
 
     def __init__(self, from_rate: int, to_rate: int) -> None:
@@ -66,7 +63,7 @@ class Resampler:
             self._stream = soxr.ResampleStream(from_rate, to_rate, 1, "float32", QUALITY)
 
     def push(self, pcm: bytes) -> bytes:
-        """What is ready of the resampled stream; often less than came in, as the filter looks ahead."""
+        """The part of the output that is ready: often less than the input so far, because the filter looks ahead."""
         if self._stream is None:
             return pcm
         pcm = self._half_sample + pcm
@@ -75,48 +72,48 @@ class Resampler:
         return self._resampled(pcm[:whole], last=False)
 
     def finish(self) -> bytes:
-        """The end of the resampled stream."""
+        """The end of the output."""
         return b"" if self._stream is None else self._resampled(b"", last=True)
 
     def _resampled(self, pcm: bytes, last: bool) -> bytes:
         import numpy as np
 
         samples = np.frombuffer(pcm, "<i2").astype(np.float32)
-        moved = self._stream.resample_chunk(samples, last=last)
-        clipped: bytes = moved.round().clip(-32_768, 32_767).astype("<i2").tobytes()
+        resampled = self._stream.resample_chunk(samples, last=last)
+        clipped: bytes = resampled.round().clip(-32_768, 32_767).astype("<i2").tobytes()
         return clipped
 
 
-class OneRate:
-    """Chunks of any size, whose rate may change from one to the next, as one stream at `rate`.
+class VariableRateResampler:
+    """Stream resampler whose input rate may change from chunk to chunk; the output is one stream at `rate`.
 
-    Half a sample at the end of a chunk waits for the next one of the same rate.
+    Chunks have any size. Half a sample at the end of one is joined to the next chunk of the same rate.
     """
 
     def __init__(self, rate: int) -> None:
-        self._rate = self._arriving_rate = rate
+        self._rate = self._input_rate = rate
         self._resampler = Resampler(rate, rate)
-        self._odd = b""
+        self._half_sample = b""
 
     def push(self, pcm: bytes, rate: int) -> Iterator[bytes]:
-        """What is ready of the stream, in pieces, some of them empty."""
-        if rate != self._arriving_rate:
+        """The part of the output that is ready, in pieces, some of them empty."""
+        if rate != self._input_rate:
             yield self.finish()
-            self._arriving_rate, self._odd = rate, b""
-            self._resampler = Resampler(rate, self._rate)  # where the rates are equal it hands the bytes on
-        pcm = self._odd + pcm
+            self._input_rate, self._half_sample = rate, b""
+            self._resampler = Resampler(rate, self._rate)
+        pcm = self._half_sample + pcm
         even = len(pcm) & ~1
-        pcm, self._odd = pcm[:even], pcm[even:]
+        pcm, self._half_sample = pcm[:even], pcm[even:]
         for start in range(0, even, RESAMPLED_BYTES):
             yield self._resampler.push(pcm[start : start + RESAMPLED_BYTES])
 
     def finish(self) -> bytes:
-        """What the filter still holds. The stream may go on after it; half a sample waits for the other then, too."""
+        """The rest of the filter. The stream may continue afterwards, and half a sample is kept for that."""
         tail = self._resampler.finish()
-        self._resampler = Resampler(self._arriving_rate, self._rate)
+        self._resampler = Resampler(self._input_rate, self._rate)
         return tail
 
 
 def load() -> None:
-    """Load soxr and numpy now (60 ms), where the first use would be in somebody's way."""
+    """Load soxr and numpy now, which takes 60 ms, so that the first use of a Resampler is not delayed by it."""
     Resampler(1, 2)._resampled(b"", last=True)

@@ -1,12 +1,11 @@
-"""The speaker: an AudioSink that is heard. `write` never waits: a backlog takes what comes faster than it is spoken.
+"""The speaker: an AudioSink that plays on a sound device. `write` never waits for the device.
 
-From there the loop keeps about a second resampled ahead of the device's thread, which only copies.
+The event loop keeps about a second of sound resampled in a PlaybackBuffer; the device's thread only copies it.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from contextlib import suppress
 from functools import partial
@@ -14,26 +13,19 @@ from typing import Self
 
 from ..errors import FileError
 from .devices import DEVICE_RATE, PERIOD_SECONDS, PERIODS, Device, LiveStream, start_playback
-from .pcm import SAMPLE_BYTES, level_dbfs
-from .playback_buffer import Backlog, JitterBuffer
-from .resample import OneRate, load
+from .pcm import level_dbfs
+from .playback_buffer import PlaybackBuffer
+from .resample import load
 
-JITTER_SECONDS = 0.08
-"""What has to be there before a reply begins: chunks come unevenly."""
-AHEAD_SECONDS = 1.0
-"""What is kept ready for the device's thread: the loop may be busy for half as long before that is heard."""
-STEP_SECONDS = 0.25
 DEVICE_SECONDS = PERIOD_SECONDS * PERIODS
-"""What the device itself still holds when the last of a reply was handed to it."""
-
-_BYTES_PER_SECOND = DEVICE_RATE * SAMPLE_BYTES
+"""Sound that the device itself still holds when it has taken the last of a reply."""
 
 
 class Speaker:
-    """Plays what is written, at whatever rate, on `device` or the system's default. An async context manager.
+    """Plays PCM of any rate on `device` or the system's default. An async context manager.
 
-    Belongs to the loop it is made in; only `write` may be called from another thread. `last_flush_seconds` is the time
-    from the last `flush` to the device's next call, which gets nothing of what was dropped; None until then.
+    It belongs to the loop that it is made in; only `write` may be called from another thread. `last_flush_seconds` is
+    the time from the last `flush` to the device's next call, which gets nothing of the dropped sound; None until then.
     """
 
     waits = False
@@ -45,16 +37,11 @@ class Speaker:
         self._loop = asyncio.get_running_loop()
         self._stream = LiveStream(self._lose)
         self._is_lost = False
-        self._producing = threading.Lock()  # never taken by the device's thread
-        self._backlog = Backlog()
-        self._written_bytes = 0
-        self._is_complete = True
-        self._resampled = OneRate(DEVICE_RATE)
-        self._ready = JitterBuffer(_bytes(JITTER_SECONDS))
+        self._buffer = PlaybackBuffer(DEVICE_RATE)
         self._refill_is_due = False
         self._flushed_at: float | None = None
-        self._sounded_at = 0.0
-        self._sounding: bytes | bytearray = b""
+        self._last_sound_at = 0.0
+        self._last_piece: bytes | bytearray = b""
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(load)
@@ -65,83 +52,65 @@ class Speaker:
         await self.close()
 
     async def close(self) -> None:
-        """Fall silent at once, and give back the device. Takes a second at the most."""
+        """Fall silent at once, and close the device. Takes one second at most."""
         self.flush()
         await self._stream.close()
 
-    # --- what is played ---
-
     def write(self, pcm: bytes, rate: int) -> None:
-        """Take more of a reply. Raises FileError where the device is lost, or the disk cannot hold what waits."""
+        """Append to the reply. Raises FileError where the device is lost, or the disk cannot hold the queued sound."""
         self._check()
-        with self._producing:
-            try:
-                self._backlog.put(pcm, rate)
-                self._written_bytes += len(pcm)
-                self._is_complete = False
-                self._move()
-            except OSError as error:
-                raise FileError(f"cannot hold what is to be played: {error.strerror or error}") from error
+        try:
+            self._buffer.write(pcm, rate)
+        except OSError as error:
+            raise FileError(f"cannot store the sound to be played: {error.strerror or error}") from error
 
     def mark(self) -> int:
         """Bytes written so far."""
-        return self._written_bytes
+        return self._buffer.mark()
 
     def rewind(self, mark: int) -> bool:
-        """Take back what was written since `mark`, but for the second that is ready to be heard, or was: then False."""
-        with self._producing:
-            taken_back = self._backlog.cut(max(0, self._written_bytes - mark))
-            self._written_bytes = min(self._written_bytes, mark)
-            return taken_back
+        """Take back the bytes written since `mark`. Returns False where some are about to be played, or were played."""
+        return self._buffer.rewind(mark)
 
     def finish(self) -> None:
-        """The reply is complete: without being told so, its last hundredths are held back, and the next reply's begin
-        counts as an underrun.
+        """Mark the reply as complete.
+
+        Without this call its last hundredths of a second are held back, and the next reply counts as an underrun.
         """
-        with self._producing:
-            self._is_complete = True
-            self._move()
+        self._buffer.finish()
 
     def flush(self) -> None:
-        """Drop all that is queued: what the device asks for next is silence."""
+        """Drop all that is queued: the device's next call gets silence."""
         began = time.perf_counter()
-        with self._producing:
-            self._backlog.clear()
-            self._resampled = OneRate(DEVICE_RATE)
-            self._is_complete = True
-            self._ready.clear()
-            self.last_flush_seconds, self._flushed_at = None, began
+        self._buffer.flush()
+        self.last_flush_seconds, self._flushed_at = None, began
 
     async def drained(self) -> None:
-        """Finish, and wait until all that was written has been heard. Raises FileError where the device is lost."""
+        """Finish, and wait until all that was written has been played. Raises FileError where the device is lost."""
         self.finish()
         while self.playing:
             self._check()
             await asyncio.sleep(min(max(self.queued_seconds, PERIOD_SECONDS), 0.1))
 
-    # --- how it goes ---
-
     @property
     def underruns(self) -> int:
-        """How often it fell silent in the middle of a reply, because the rest was late."""
-        return self._ready.underruns
+        """How often the sound stopped in the middle of a reply because the rest was late."""
+        return self._buffer.underruns
 
     @property
     def queued_seconds(self) -> float:
-        """What the device has not been handed yet."""
-        return self._backlog.seconds + len(self._ready) / _BYTES_PER_SECOND
+        """Length of the sound that the device has not taken yet."""
+        return self._buffer.seconds
 
     @property
     def playing(self) -> bool:
-        """Whether anything is to be heard still."""
-        return self.queued_seconds > 0 or time.perf_counter() - self._sounded_at < DEVICE_SECONDS
+        """Whether some of what was written is still to be heard."""
+        return self.queued_seconds > 0 or time.perf_counter() - self._last_sound_at < DEVICE_SECONDS
 
     @property
     def level_dbfs(self) -> float:
-        """How loud the last hundredths of a second are, for a meter."""
-        return level_dbfs(self._sounding)
-
-    # --- inside ---
+        """Level of the last hundredths of a second, for a meter."""
+        return level_dbfs(self._last_piece)
 
     def _check(self) -> None:
         if self._is_lost:
@@ -150,41 +119,29 @@ class Speaker:
     def _lose(self) -> None:
         self._is_lost = True
 
-    def _move(self) -> None:
-        """From the backlog to what the device's thread takes."""
-        self._refill_is_due = False
-        while self._backlog and len(self._ready) < _bytes(AHEAD_SECONDS):
-            for pcm in self._resampled.push(*self._backlog.take(STEP_SECONDS)):
-                if pcm:
-                    self._ready.put(pcm)
-        if self._is_complete and not self._backlog:
-            self._ready.complete(self._resampled.finish())
-            self._resampled = OneRate(DEVICE_RATE)  # half a sample at its end is nobody's
-
     def _refill(self) -> None:
-        with self._producing:
-            try:
-                self._move()
-            except OSError:  # the temporary file is gone: the next write or `drained` tells
-                self._is_lost = True
+        self._refill_is_due = False
+        try:
+            self._buffer.refill()
+        except OSError:
+            # The temporary file cannot be read. The next `write` or `drained` raises the error.
+            self._is_lost = True
 
     def _feed(self, size: int) -> bytes | bytearray:
-        """Called by the device's thread, which has a few thousandths of a second for it."""
+        """The next `size` bytes. Called in the device's thread, which has a few milliseconds for it."""
         self._stream.beat()
-        flushed_at = self._flushed_at  # read first, so that what is taken next is known to have come after it
-        piece = self._ready.take(size)
+        # This is read before the sound is taken, so that the sound is known to have been taken after the flush.
+        flushed_at = self._flushed_at
+        piece = self._buffer.take(size)
         now = time.perf_counter()
         if piece:
-            self._sounded_at = now
+            self._last_sound_at = now
         if flushed_at is not None:
             self.last_flush_seconds, self._flushed_at = now - flushed_at, None
-        self._sounding = piece
-        if self._backlog and not self._refill_is_due and len(self._ready) < _bytes(AHEAD_SECONDS / 2):
+        self._last_piece = piece
+        if self._buffer.is_low and not self._refill_is_due:
             self._refill_is_due = True
-            with suppress(RuntimeError):  # the loop has closed
+            # A RuntimeError says that the loop has closed.
+            with suppress(RuntimeError):
                 self._loop.call_soon_threadsafe(self._refill)
         return piece
-
-
-def _bytes(seconds: float) -> int:
-    return SAMPLE_BYTES * round(seconds * DEVICE_RATE)

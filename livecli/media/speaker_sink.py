@@ -1,4 +1,4 @@
-"""A reply that is heard while it is written: the speaker as a sink that may fail without ending the run."""
+"""A speaker as an optional sink: the reply is played while it is written, and a device that fails is only a warning."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from .speaker import Speaker
 
 @asynccontextmanager
 async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> AsyncIterator[AudioSink]:
-    """A sink that is heard, on the default device or the one that words of `--device` name; left once it has been.
+    """A sink that plays on the device that words of `--device` name, or on the default one.
 
-    Left with an exception it falls silent at once. Raises FileError where there is no device and UsageError where no
-    such one; a device that fails later is a warning.
+    Leaving the block waits until everything has been played; leaving it with an exception falls silent at once. Raises
+    FileError where there is no device, and UsageError where no device matches. `warn` gets the message of a device
+    that fails later.
     """
     device = None
     if devices:
@@ -29,7 +30,7 @@ async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> Asy
 
 @asynccontextmanager
 async def speaker_sink(device: Device | None, warn: Callable[[str], None]) -> AsyncIterator[SpeakerSink]:
-    """As `playing`, on this device or the default one."""
+    """As `play_reply`, on `device`, or on the default one for None."""
     async with Speaker(device) as speaker:
         sink = SpeakerSink(speaker, warn)
         try:
@@ -39,11 +40,11 @@ async def speaker_sink(device: Device | None, warn: Callable[[str], None]) -> As
             sink.close()
         if speaker.underruns:
             times = "once" if speaker.underruns == 1 else f"{speaker.underruns} times"
-            warn(f"the reply stopped {times} while it was played: it came slower than it is spoken")
+            warn(f"playback stopped {times} within the reply: the reply arrived more slowly than it is spoken")
 
 
 class SpeakerSink:
-    """A speaker that may fail without anybody's ending; see `audio.playback`."""
+    """An AudioSink on a speaker. Its first failure is passed to `warn`, and what is written afterwards is dropped."""
 
     waits = False
 
@@ -57,40 +58,43 @@ class SpeakerSink:
         if self._works:
             try:
                 self._speaker.write(pcm, rate)
-            except FileError as error:  # perhaps in a thread, where nobody is to be told anything
+            except FileError as error:
+                # This may be another thread, and `warn` belongs to the loop's.
                 self._loop.call_soon_threadsafe(self._give_up, error)
                 self._works = False
 
     @property
     def playing(self) -> bool:
-        """Whether something of what was written is still to be heard."""
+        """Whether some of what was written is still to be heard."""
         return self._works and self._speaker.playing
 
     @property
     def last_flush_seconds(self) -> float | None:
-        """From the last `flush` to the moment the device was handed silence."""
+        """Time from the last `flush` to the moment when the device took silence."""
         return self._speaker.last_flush_seconds
 
     def flush(self) -> None:
-        """Silence, at once."""
+        """Drop all that is queued, and fall silent at once."""
         self._speaker.flush()
 
     def close(self) -> None:
-        """What is written from now on is for nobody."""
+        """Drop everything that is written from now on."""
         self._works = False
 
     def finish(self) -> None:
-        """Nothing follows for now."""
+        """Mark the reply as complete."""
         self._speaker.finish()
 
     def mark(self) -> int:
         return self._speaker.mark()
 
     def rewind(self, mark: int) -> bool:
+        """Always True: a part of the reply that is played twice is no reason to end the run."""
         self._speaker.rewind(mark)
-        return True  # what was heard twice is no reason to end the run
+        return True
 
     async def drained(self) -> None:
+        """Wait until everything has been played, or the device has failed."""
         if self._works:
             try:
                 await self._speaker.drained()

@@ -1,4 +1,4 @@
-"""The buffers of playback: the backlog, in memory and on disk, and the jitter buffer, without a device."""
+"""Sound that is yet to be played: the queue, the jitter buffer and both together. No device is used."""
 
 import errno
 import tempfile
@@ -6,7 +6,7 @@ import tempfile
 import pytest
 
 from livecli.media import playback_buffer
-from livecli.media.playback_buffer import MEMORY_BYTES, Backlog, JitterBuffer
+from livecli.media.playback_buffer import MEMORY_BYTES, READY_SECONDS, JitterBuffer, PlaybackBuffer, PlaybackQueue
 
 
 def all_of(held):
@@ -17,7 +17,7 @@ def all_of(held):
 
 
 def test_first_in_first_out_at_the_rate_it_came_with():
-    held = Backlog()
+    held = PlaybackQueue()
     for pcm, rate in [(b"a" * 8000, 8000), (b"b" * 4000, 8000), (b"c" * 6, 24_000), (b"", 1000), (b"d" * 3, 8000)]:
         held.put(pcm, rate)
     assert held.seconds == pytest.approx(0.75 + 3 / 24_000 + 1.5 / 8000)
@@ -32,7 +32,7 @@ def test_first_in_first_out_at_the_rate_it_came_with():
 
 
 def test_taking_between_puts_loses_nothing():
-    held = Backlog()
+    held = PlaybackQueue()
     said = [bytes([n]) * 7001 for n in range(20)]
     heard = b""
     for pcm in said:
@@ -47,7 +47,7 @@ def test_a_short_reply_never_touches_the_disk_and_a_long_one_does_not_stay_in_me
     real = tempfile.SpooledTemporaryFile
     spooled = lambda size: files.append(real(size)) or files[-1]  # noqa: E731
     monkeypatch.setattr(playback_buffer.tempfile, "SpooledTemporaryFile", spooled)
-    held = Backlog()
+    held = PlaybackQueue()
     held.put(bytes(MEMORY_BYTES), 24_000)
     assert not files[0]._rolled
     for _ in range(10):
@@ -62,7 +62,7 @@ def test_a_short_reply_never_touches_the_disk_and_a_long_one_does_not_stay_in_me
 
 
 def test_the_last_can_be_taken_back_as_long_as_it_is_there():
-    held = Backlog()
+    held = PlaybackQueue()
     for pcm, rate in [(b"a" * 100, 8000), (b"b" * 100, 16_000), (b"c" * 100, 8000)]:
         held.put(pcm, rate)
     held.take(60 / 16_000)
@@ -88,7 +88,7 @@ def test_a_full_disk_is_an_oserror(monkeypatch):
 
     monkeypatch.setattr(playback_buffer.tempfile, "SpooledTemporaryFile", Full)
     with pytest.raises(OSError, match="No space left"):
-        Backlog().put(b"ab", 24_000)
+        PlaybackQueue().put(b"ab", 24_000)
 
 
 def test_playing_waits_until_enough_is_there():
@@ -161,3 +161,95 @@ def test_clearing_gives_silence_at_once_and_is_no_underrun():
     buffer.put(b"b" * 30)
     assert buffer.take(20) == b"b" * 20
     assert buffer.underruns == 0
+
+
+RATE = 48_000
+SECOND = 2 * RATE
+
+
+def played(buffer, size=1920):
+    """All that a device takes from the buffer until it gets nothing more, refilling as a speaker does."""
+    taken = bytearray()
+    while piece := buffer.take(size):
+        taken += piece
+        if buffer.is_low:
+            buffer.refill()
+    return bytes(taken)
+
+
+def test_a_reply_is_played_as_it_was_written_however_long():
+    buffer = PlaybackBuffer(RATE)
+    chunks = [bytes([n + 1]) * SECOND for n in range(10)]
+    for chunk in chunks:
+        buffer.write(chunk, RATE)
+    assert buffer.seconds == 10
+    buffer.finish()
+    assert played(buffer) == b"".join(chunks)
+    assert (buffer.seconds, buffer.underruns, buffer.is_low) == (0, 0, False)
+
+
+def test_replies_of_other_rates_are_played_at_the_devices():
+    buffer = PlaybackBuffer(RATE)
+    for rate in (24_000, 16_000, 48_000):
+        buffer.write(bytes(2 * rate), rate)
+    buffer.finish()
+    assert len(played(buffer)) == 3 * SECOND
+
+
+def test_about_a_second_is_kept_ready_and_the_rest_waits():
+    buffer = PlaybackBuffer(RATE)
+    buffer.write(bytes(10 * SECOND), RATE)
+    assert not buffer.is_low
+    assert READY_SECONDS * SECOND <= len(buffer._ready) <= (READY_SECONDS + 0.25) * SECOND
+    buffer.take(round(0.6 * SECOND))
+    assert buffer.is_low
+    buffer.refill()
+    assert not buffer.is_low
+    buffer.flush()  # closes the temporary file
+
+
+def test_what_was_not_made_ready_can_be_taken_back():
+    buffer = PlaybackBuffer(RATE)
+    buffer.write(b"a" * (5 * SECOND), RATE)
+    mark = buffer.mark()
+    buffer.write(b"b" * (60 * SECOND), RATE)
+    assert buffer.rewind(mark)
+    assert buffer.seconds == 5
+    buffer.write(b"c" * SECOND, RATE)
+    buffer.finish()
+    assert played(buffer) == b"a" * (5 * SECOND) + b"c" * SECOND
+
+
+def test_what_is_ready_cannot_be_taken_back_and_is_played():
+    buffer = PlaybackBuffer(RATE)
+    buffer.write(b"a" * (5 * SECOND), RATE)
+    assert not buffer.rewind(0)
+    assert buffer.mark() == 0
+    buffer.finish()
+    assert played(buffer) == b"a" * SECOND
+
+
+def test_a_flush_drops_all_and_the_next_reply_begins_with_whole_samples():
+    buffer = PlaybackBuffer(RATE)
+    buffer.write(b"a" * (3 * SECOND + 1), RATE)
+    buffer.flush()
+    assert (buffer.take(100), buffer.seconds, buffer.underruns) == (b"", 0, 0)
+    buffer.write(b"b" * SECOND, RATE)
+    buffer.finish()
+    assert played(buffer) == b"b" * SECOND
+
+
+def test_half_a_sample_at_the_end_of_a_reply_is_not_joined_to_the_next():
+    buffer = PlaybackBuffer(RATE)
+    for pcm in (b"a" * 9601, b"b" * 9600):
+        buffer.write(pcm, RATE)
+        buffer.finish()
+        assert played(buffer) == pcm[:9600]
+
+
+def test_a_reply_that_arrives_late_is_an_underrun():
+    buffer = PlaybackBuffer(RATE)
+    buffer.write(b"a" * SECOND, RATE)
+    assert len(played(buffer, 1900)) == SECOND
+    buffer.write(b"a" * SECOND, RATE)
+    assert buffer.underruns == 1
