@@ -1,4 +1,4 @@
-"""Line over scripted sessions: resuming, repeating, giving up, leaving after goAway, and senders that wait."""
+"""ResumableSession over scripted sessions: resuming, repeating, giving up, leaving after goAway, waiting senders."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from typing import Any
 
 import pytest
 
-from livecli.client.resumable import LASTING_SECONDS, Checkpoint, ResumableSession, Rewind
+from livecli.client.resumable import (
+    CONNECTION_SECONDS,
+    LASTING_SECONDS,
+    SHORTEST_SECONDS,
+    Checkpoint,
+    ConnectionLifetime,
+    ResumableSession,
+    Rewind,
+)
 from livecli.client.resumption import History, Resumption
 from livecli.client.retransmit import RetransmitBuffer
 from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError, ServerError
@@ -947,3 +955,32 @@ class TestClosing:
                 await idle()
                 assert service.last.words == [], "it is still to be said again"
         assert len(service.closed) == 2
+
+
+def test_half_of_what_is_left_is_left_for_what_is_under_way() -> None:
+    life = ConnectionLifetime()
+    life.begin(100.0)
+    assert (life.seconds, life.leave_at) == (CONNECTION_SECONDS, None)
+    life.warn(640.0, 60.0)
+    assert (life.seconds, life.leave_at, life.leaving) == (600.0, 670.0, False)
+    life.leave()
+    assert (life.leave_at, life.leaving) == (None, True)
+    life.begin(680.0)
+    assert (life.seconds, life.leave_at, life.leaving) == (600.0, None, False)
+
+
+@pytest.mark.parametrize("left", [0.0, -5.0, -1e12])
+def test_a_connection_lasts_a_second_whatever_is_said(left) -> None:
+    life = ConnectionLifetime()
+    life.begin(0.0)
+    life.warn(0.1, left)
+    assert life.seconds == SHORTEST_SECONDS
+
+
+def test_one_that_ended_unannounced_tells_its_age() -> None:
+    life = ConnectionLifetime()
+    life.begin(10.0)
+    assert not life.has_lasted(39.0)
+    assert life.has_lasted(41.0)
+    life.expire(41.0)
+    assert life.seconds == 31.0
