@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
-from ..client.open import open_line
+from ..client.open import open_resumable
 from ..client.sender import SendOptions
 from ..credentials import resolve
 from ..errors import LivecliError
@@ -74,7 +74,7 @@ class Chat:
         reporter.connecting(endpoint)
         stack = AsyncExitStack()
         line = await stack.enter_async_context(
-            open_line(
+            open_resumable(
                 endpoint,
                 credential,
                 setup(endpoint, wanted),

@@ -13,11 +13,12 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 
-from ..client.resumable import Checkpoint, ResumableSession, Rewind
+from ..client.resumable import Checkpoint, Received, ResumableSession, Rewind
 from ..client.turn import Turn
 from ..errors import LivecliError
 from ..media.pcm import AudioSink
 from ..process.run import interrupted_error
+from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
@@ -27,8 +28,11 @@ from ..tools.toolbox import Toolbox
 from .transcript import TranscriptEntry
 
 # One turn of a conversation while it lasts, and for the moment after it in which more of it may come.
-LATE = (events.OutputTranscript, events.Usage, events.Grounding)
-"""What may come after the turn that it belongs to, as may the transcript of what was spoken."""
+LATE = (events.OutputTranscript, events.Usage, events.Grounding, events.TurnComplete)
+"""Events that may come after the turn that they belong to is over, as may the transcript of the user's speech.
+
+The last TurnComplete of an extended answer follows the status in the same message that ends it.
+"""
 LATE_SECONDS = 1.0
 
 
@@ -110,11 +114,9 @@ class Conversation:
         self._over, self._amend = over, amend
         self._clock = asyncio.get_running_loop().time
         self._turns: deque[ChatTurn] = deque()
-        self._spoken: set[asyncio.Task[Summary]] = set()
         self._last: ChatTurn | None = None
         self._failure: LivecliError | None = None
-        self._trouble: BaseException | None = None
-        self._listener: asyncio.Task[None] | None = None
+        self._tasks: asyncio.TaskGroup  # of `listen`: the turns that no call of `ask` waits for
 
     @property
     def endpoint(self) -> Endpoint:
@@ -133,7 +135,7 @@ class Conversation:
 
     def be_persistent(self) -> None:
         """A connection that is lost is tried again without end."""
-        self._line.losses.most = None
+        self._line.retry_without_bound()
 
     async def ask(self, asked: str, ask: Ask) -> Summary:
         """One turn, from the question to the end of the answer. What goes wrong with it is the summary's `error`.
@@ -159,7 +161,7 @@ class Conversation:
                 asking = ask(turn.exchange) if ask is not None else None
                 await turn.exchange.converse(self._manner.idle_timeout, asking)
             self._finish(turn)
-            await turn.exchange.settled()
+            await turn.exchange.wait_for_late_events()
             self._manner.write(turn.text)
         except LivecliError as error:
             summary.error = self._failure or error
@@ -175,7 +177,7 @@ class Conversation:
     async def leave(self) -> None:
         """End the session, once `listen` is cancelled. A handle that still comes is kept."""
         if await self._line.leave():
-            self._keep()
+            await self._keep()
 
     async def interrupt(self) -> None:
         """Nobody wants to hear the rest of the answer."""
@@ -206,48 +208,48 @@ class Conversation:
             await self._line.send(picture)
 
     async def listen(self) -> None:
-        """Receive until the session ends, and raise why."""
-        self._listener = asyncio.current_task()
-        try:
-            while True:
-                match await self._line.receive():
-                    case Checkpoint():
-                        self._keep()
-                    case Rewind():
-                        self._take_back()
-                    case event:
-                        await self._take(event)
-        except LivecliError as error:
-            self._failure = error
-            raise
-        except asyncio.CancelledError:
-            for task in self._spoken:
-                task.cancel()
-            if self._trouble is not None:
-                raise self._trouble from None
-            raise
-        finally:
-            for turn in list(self._turns):
-                turn.exchange.fail()
-            if self._spoken:
-                await asyncio.wait(list(self._spoken))
+        """Receive until the session ends, and raise why.
 
-    async def _take(self, event: events.Event) -> None:
+        Also raises what goes wrong in a turn that the user speaks into a microphone, such as a full disk.
+        """
+        async with collapse_exception_group(), asyncio.TaskGroup() as self._tasks:
+            try:
+                while True:
+                    await self._take(await self._line.receive())
+            except LivecliError as error:
+                self._failure = error
+            finally:
+                for turn in list(self._turns):
+                    turn.exchange.fail()
+        raise self._failure
+
+    async def _take(self, received: Received) -> None:
+        match received:
+            case Checkpoint():
+                await self._keep()
+            case Rewind():
+                for turn in reversed(self._turns):
+                    await turn.exchange.take(received)
+            case _:
+                await self._take_event(received)
+
+    async def _take_event(self, event: events.Event) -> None:
         turn = self.current
         if turn is None and self._last is not None and self._last.claims(event, self._clock()):
-            await self._last.exchange.take(event)
-            return self._correct(self._last)
-        if turn is None and self._begins(event):
-            turn = self._begin_spoken()
-        if turn is None:
-            return None
-        await turn.exchange.take(event)
+            turn = self._last
+            await turn.exchange.take(event)
+            self._correct(turn)
+        else:
+            if turn is None and self._begins(event):
+                turn = self._begin_spoken()
+            if turn is None:
+                return
+            await turn.exchange.take(event)
         if isinstance(event, events.Interrupted):
             self._manner.hush()
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
             self._manner.finish()
         self._finish(turn)
-        return None
 
     def _finish(self, turn: ChatTurn) -> None:
         """Let go of it once it is over, whoever notices first."""
@@ -272,24 +274,11 @@ class Conversation:
         spoken = self.hears_microphone
         turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)
         turn.exchange.listen()
-        task = asyncio.create_task(self._answered(turn, None))
-        self._spoken.add(task)
-        task.add_done_callback(self._end_spoken)
+        self._tasks.create_task(self._answered(turn, None))
         return turn
 
-    def _end_spoken(self, task: asyncio.Task[Summary]) -> None:
-        """Nobody waits for it: what it raises, as where nobody reads the summaries, ends the session."""
-        self._spoken.discard(task)
-        if not task.cancelled() and (error := task.exception()) and self._listener is not None:
-            self._trouble = error
-            self._listener.cancel()
-
-    def _keep(self) -> None:
+    async def _keep(self) -> None:
         if self.current is not None:
-            self.current.exchange.keep()
+            await self.current.exchange.take(Checkpoint())
         else:
             self._manner.secured()
-
-    def _take_back(self) -> None:
-        for turn in reversed(self._turns):
-            turn.exchange.take_back()

@@ -116,7 +116,7 @@ async def open_authorised(
 
 
 @asynccontextmanager
-async def open_line(
+async def open_resumable(
     endpoint: Endpoint,
     credential: Credential,
     setup: events.Setup,

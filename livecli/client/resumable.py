@@ -1,8 +1,8 @@
-"""A session that outlives its connections: it says and hears what `Session` does, over as many as it takes.
+"""A session that outlives its connections: it sends and receives as `Session` does, over as many as it takes.
 
-Where a connection is lost, or about to end, the next one is opened after it and goes on with the session (`Resumption`
-says from where). What was said since that point is said again, and what was heard since is taken back, since it will
-come again: nothing is lost, and nothing counts twice.
+When a connection is lost, or about to end, the next one is opened after it and resumes the session (`Resumption` says
+from where). What was sent since that point is sent again, and what was received since then is taken back, since it
+comes again: nothing is lost, and nothing counts twice.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from .resumption import Resumption
 from .retry import Pause, ReconnectBudget, sleep_for_retry, with_retries
 from .session import Session
 
-# How long connections last, and when one is to be left. Pure: time is an argument, in seconds.
+# How long a connection lasts, as far as is known before the service says it (documented).
 CONNECTION_SECONDS = 600.0
-"""How long a connection lasts, as far as is known before the service says it (documented)."""
+
+# The shortest lifetime that is assumed, whatever the service says.
 SHORTEST_SECONDS = 1.0
-"""... whatever the service says."""
+
+# A connection that lasted so long was worth opening, whatever was sent over it.
 LASTING_SECONDS = 30.0
-"""A connection that lasted so long was worth opening, whatever was said over it."""
 
 
 class ConnectionLifetime:
-    """Of one connection after the other; `seconds` is how long one lasts.
+    """How long connections last, and when to leave one. No I/O: time is an argument, in seconds.
 
-    `leave_at` is when to look for a moment to leave this one, None where it is not about to end; `leaving` is whether
-    that has come.
+    `seconds` is how long one lasts. `leave_at` is when to look for a moment to leave the present one, None where it is
+    not about to end; `leaving` is whether that time has come.
     """
 
     def __init__(self) -> None:
@@ -48,20 +49,20 @@ class ConnectionLifetime:
         self._began_at, self.leave_at, self.leaving = now, None, False
 
     def warn(self, now: float, left_seconds: float) -> None:
-        """The service will end it so soon. Half of that is left for what is under way."""
+        """The service will end the connection in `left_seconds`. Half of that is left for what is under way."""
         self.leave_at = now + left_seconds / 2
         self._learn(now + left_seconds)
 
     def leave(self) -> None:
-        """It is time."""
+        """The time to leave has come."""
         self.leave_at, self.leaving = None, True
 
     def expire(self, now: float) -> None:
-        """The service has ended it because of its age."""
+        """The service has ended the connection because of its age."""
         self._learn(now)
 
     def has_lasted(self, now: float) -> bool:
-        """Whether it was worth opening, whatever was said over it."""
+        """Whether the connection was worth opening, whatever was sent over it."""
         return now - self._began_at > LASTING_SECONDS
 
     def _learn(self, ends_at: float) -> None:
@@ -72,29 +73,101 @@ Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Sessio
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
 
 
+class Connections:
+    """The connections of one session, opened one after another. `current` is the last, `count` how many there were.
+
+    `budget` bounds the attempts at a connection, and how often one may be lost without a gain. `pause` is awaited
+    before each further attempt.
+    """
+
+    def __init__(
+        self, opened: Open, resumption: Resumption, reporter: Reporter, retries: int | None, pause: Pause | None
+    ) -> None:
+        self.first: Session
+        self.current: Session
+        self.count = 0
+        self.lifetime, self.budget = ConnectionLifetime(), ReconnectBudget(retries)
+        self._opened, self._resumption, self._reporter = opened, resumption, reporter
+        self._pause = pause or sleep_for_retry
+        self._stack = AsyncExitStack()
+        self._is_patient = False
+        self._gained_before = (0, 0)  # `Resumption.gained` when the current connection was opened
+
+    @property
+    def is_fruitful(self) -> bool:
+        """Whether the current connection has brought the session forward, or has at least lasted."""
+        now = asyncio.get_running_loop().time()
+        return self._resumption.gained > self._gained_before or self.lifetime.has_lasted(now)
+
+    async def open(self) -> None:
+        """Open the next connection. Raises as `open_session` does, once the retries are used up."""
+        await with_retries(self._resume_or_begin_anew, self.budget.most, self._reporter.retrying, self._pause)
+
+    async def close(self) -> None:
+        """Close the current connection."""
+        await self._stack.aclose()
+
+    def be_patient(self) -> None:
+        """As `Session.be_patient`, for every connection."""
+        self._is_patient = True
+        self.current.be_patient()
+
+    async def wait(self, retry: Retry) -> None:
+        """Wait before the next attempt. The reporter is told beforehand."""
+        self._reporter.retrying(retry)
+        await self._pause(retry)
+
+    async def _resume_or_begin_anew(self) -> None:
+        try:
+            await self._connect(self._resumption.setup())
+        except ServerError as error:
+            if error.retry != "never" or not self._resumption.forget_handle():
+                raise
+        else:
+            return
+        await self._connect(self._resumption.setup())
+
+    async def _connect(self, setup: events.Setup) -> None:
+        stack, began_at = AsyncExitStack(), self.first.opened_at if self.count else None
+        session = await stack.enter_async_context(self._opened(setup, began_at))
+        if self.count:
+            session.messages += self.current.messages
+        else:
+            self.first = session
+        self._stack, self.current = stack, session
+        self.count, self._gained_before = self.count + 1, self._resumption.gained
+        self.lifetime.begin(asyncio.get_running_loop().time())
+        if self._is_patient:
+            session.be_patient()
+
+
 @dataclass(frozen=True)
 class Checkpoint:
-    """Received from a session: all that came before stays, whatever becomes of the connection."""
+    """Everything received so far is final: a lost connection takes none of it back."""
 
 
 @dataclass(frozen=True)
 class Rewind:
-    """Received from a session over a new connection: what came since the last checkpoint will come again."""
+    """Everything received since the last Checkpoint is taken back, and comes again over the next connection.
+
+    What was sent since then is sent again once `receive` is called the next time: until then `Resumption.drop` can
+    leave out what is of no use any more.
+    """
 
 
 Received = events.Event | Checkpoint | Rewind
 
 
 class ResumableSession:
-    """Made by `client.open.open_line`. One task has to call `receive` all the time.
+    """Opened by `client.open.open_resumable`. One task has to call `receive` all the time.
 
-    That task learns of a lost connection after all that came over it, and opens the next one; `send` waits for that.
-    `first` is the first connection's session, `connections` how many there were, `life` how long they last. `moving`
-    is whether the next one is being opened, `moved_at` when that, or sending again, last made progress. `retries`
-    bounds the attempts at a connection, and how often one may be lost without any progress; None is no bound. `pause`
-    waits before each attempt. The tasks that the session needs are made with `start`.
+    That task learns of a lost connection, after everything that came over it, and opens the next one; `send` waits for
+    that. `moving` is whether the next one is being opened, and `moved_at` when that, or sending again what the service
+    does not have, last made progress. `retries` bounds the attempts at a connection, and how often one may be lost
+    without a gain; None is no bound. `pause` waits before each further attempt. `start` makes the task that sends again
+    what the service does not have.
 
-    It has more than twelve attributes because a session and the connection that is being replaced share one state.
+    It has more than twelve attributes because sending and receiving share what is known of a lost connection.
     """
 
     def __init__(
@@ -107,142 +180,157 @@ class ResumableSession:
         *,
         start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
     ) -> None:
-        self.resumption, self.connections = resumption, 0
-        self.first: Session
-        self._start = start
-        self._received: deque[Received] = deque()  # to be returned by `receive` before anything else
-        self._repeats = False  # from the next `receive` on, what the service does not know is sent again
-        self._session: Session
-        self.life = ConnectionLifetime()
-        self._clock = asyncio.get_running_loop().time
-        self._opened, self._reporter, self._pause = opened, reporter, pause or sleep_for_retry
-        self._stack = AsyncExitStack()
-        self._over = self._patient = self._cramped = False
-        self._gained, self.losses = (0, 0), ReconnectBudget(retries)  # how far it was when this connection began
-        self._failure: Exception | None = None
+        self.resumption = resumption
         self.moving, self.moved_at = False, 0.0
-        self._saying = asyncio.Lock()
-        self._caught_up = asyncio.Event()  # clear while the service is told again what was said before
+        self._connections = Connections(opened, resumption, reporter, retries, pause)
+        self._reporter, self._start = reporter, start
+        self._received: deque[Received] = deque()  # returned by `receive` before anything else
+        self._failure: Exception | None = None
+        self._is_settled = self._has_warned = False
+        self._sending = asyncio.Lock()
+        # Clear while a connection is replaced, until everything sent before has been sent again over the next one.
+        self._caught_up = asyncio.Event()
+        self._repeats = False  # whether the next `receive` begins to send again
         self._repeating: asyncio.Task[None] | None = None
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it is."""
-        return self._session.endpoint
+        """Where the session is."""
+        return self._connections.current.endpoint
+
+    @property
+    def first(self) -> Session:
+        """The first connection's session."""
+        return self._connections.first
+
+    @property
+    def connections(self) -> int:
+        """How many connections there were."""
+        return self._connections.count
+
+    @property
+    def lifetime(self) -> ConnectionLifetime:
+        """How long connections last."""
+        return self._connections.lifetime
 
     @property
     def messages(self) -> int:
         """Frames received, over all connections."""
-        return self._session.messages
+        return self._connections.current.messages
 
     @property
     def close_code(self) -> int | None:
         """The close code of the last connection, None while that is open."""
-        return self._session.close_code
+        return self._connections.current.close_code
 
     async def open(self) -> None:
-        """The first connection. Raises as `open_session` does, once the retries are used up."""
-        self.first = await with_retries(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
-        await self._repeat(self.first, self.resumption.begin())  # a conversation that there was before
+        """Open the first connection. Raises as `open_session` does, once the retries are used up."""
+        await self._connections.open()
+        # The history of a conversation that there was before is sent first.
+        await self._repeat(self.first, self.resumption.begin())
+
+    def retry_without_bound(self) -> None:
+        """From now on a connection is tried again for as long as it takes."""
+        self._connections.budget.most = None
 
     async def send(self, event: events.Event) -> None:
         """As `Session.send`; while the connection is lost it waits for the next one."""
         if not self.write((event,)):
             await self.send_all((event,))
 
-    def write(self, said: Sequence[events.Event]) -> bool:
-        """As `send_all`, where that need not wait; False, and nothing is said, where it has to."""
-        session = self._session
-        if self._failure is not None or not self._caught_up.is_set() or self._saying.locked() or not session.takes:
+    def write(self, outgoing: Sequence[events.Event]) -> bool:
+        """As `send_all`, where that need not wait. Returns False, having sent nothing, where it would have to."""
+        session = self._connections.current
+        is_direct = self._failure is None and self._caught_up.is_set() and not self._sending.locked()
+        if not is_direct or not session.takes:
             return False
-        frames = session.encode(said)
+        frames = session.encode(outgoing)
         session.write(frames)
-        # A reporter may raise. What was sent is noted by then.
-        self._note(said)
-        session.report(said, frames)
+        # A reporter may raise. What was sent is kept by then.
+        self._keep(outgoing)
+        session.report(outgoing, frames)
         return True
 
-    async def send_all(self, said: Sequence[events.Event]) -> None:
+    async def send_all(self, outgoing: Sequence[events.Event]) -> None:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""
         if self._failure is not None:
             raise self._failure
-        # The service counts messages in the order in which they are noted here.
-        async with self._saying:
-            session, direct = self._session, self._caught_up.is_set()
-            # An event that may not be sent now is refused before it is noted, also while there is no connection.
-            frames = session.encode(said)
-            self._note(said)
-            if direct:
+        # The service counts messages in the order in which they are kept here.
+        async with self._sending:
+            session, is_direct = self._connections.current, self._caught_up.is_set()
+            # An event that may not be sent now is refused before it is kept, also while there is no connection.
+            frames = session.encode(outgoing)
+            self._keep(outgoing)
+            if is_direct:
                 try:
                     await session.push(frames)
                 except LivecliError:
                     if session.close_code is None:
                         raise
-                    if session is self._session and self._failure is None:
+                    if session is self._connections.current and self._failure is None:
                         self._caught_up.clear()
                 else:
-                    session.report(said, frames)
+                    session.report(outgoing, frames)
                     return
         await self._caught_up.wait()
         if self._failure is not None:
             raise self._failure
 
-    def _note(self, said: Sequence[events.Event]) -> None:
-        if not self.resumption.say(said) and not self._cramped:
-            self._cramped = True
-            self._reporter.warning("no room to keep what is said: should the connection be lost, so is the session")
+    def _keep(self, outgoing: Sequence[events.Event]) -> None:
+        if not self.resumption.add(outgoing) and not self._has_warned:
+            self._has_warned = True
+            self._reporter.warning("no room to keep what is sent: if the connection is lost, so is the session")
 
     async def receive(self) -> Received:
-        """As `Session.receive`, with checkpoints and rewinds. Raises where the session cannot be resumed."""
-        while not self._received:
-            if self._repeats:
-                self._repeats = False
-                self._repeating = self._start(self._repeat_or_fail(self._session, self.resumption.begin()))
-            try:
-                event = await self._next(self._session)
-            except LivecliError as error:
-                await self._go_on(error)
-                continue
-            if event is not None:
-                self._follow(event)
-            if self.life.leaving and self.resumption.complete and self._fruitful and not self._over:
-                # An event that is not included in a handle comes again over the next connection.
-                try:
-                    await self._go_on(None)
-                except LivecliError:
-                    # A checkpoint that came while the old connection was left goes first: the next call raises.
-                    if not self._received:
-                        raise
-            elif event is not None:
-                if not self._received:
-                    return event
-                self._received.append(event)
-        return self._received.popleft()
+        """As `Session.receive`, with Checkpoint and Rewind among the events.
 
-    async def _next(self, session: Session) -> events.Event | None:
-        """None where it is time to leave the connection."""
-        if self.life.leave_at is None:
-            return await session.receive()
+        Raises only where the session cannot be resumed.
+        """
+        if self._repeats:
+            self._repeats = False
+            self._repeating = self._start(self._repeat_or_fail(self._connections.current, self.resumption.begin()))
+        while True:
+            received = self._received.popleft() if self._received else await self._receive()
+            if isinstance(received, Checkpoint | Rewind):
+                return received
+            if self.lifetime.leaving and self._may_leave:
+                # An event that no handle includes comes again over the next connection.
+                await self._reconnect(None)
+            elif received is not None:
+                return received
+
+    async def _receive(self) -> Received | None:
+        """What is received next, or None once it is time to leave the connection."""
+        session, lifetime = self._connections.current, self.lifetime
         try:
-            async with asyncio.timeout_at(self.life.leave_at):
-                return await session.receive()
+            if lifetime.leave_at is None:
+                event = await session.receive()
+            else:
+                async with asyncio.timeout_at(lifetime.leave_at):
+                    event = await session.receive()
         except TimeoutError:
-            self.life.leave()
+            lifetime.leave()
             return None
+        except LivecliError as error:
+            await self._reconnect(error)
+            return self._received.popleft()
+        if not self._follow(event):
+            return event
+        self._received.append(event)
+        return Checkpoint()
 
     def be_patient(self) -> None:
         """As `Session.be_patient`, for every connection."""
-        self._patient = True
-        self._session.be_patient()
+        self._connections.be_patient()
 
     def settle(self) -> None:
-        """All that was wanted is there: a connection that is lost from now on is not missed."""
-        self._over = True
+        """Everything is there that was asked for: a connection that is lost from now on is not replaced."""
+        self._is_settled = True
 
     async def leave(self) -> bool:
-        """As `close`, once no task receives any more. Whether the service gave a handle until it heard of the close."""
+        """As `close`, once no task receives any more. Returns whether the service gave a handle meanwhile."""
         self.settle()
-        await self._session.leave(self._follow)
+        await self._connections.current.leave(self._note_handle)
         return Checkpoint() in self._received
 
     async def close(self) -> None:
@@ -250,109 +338,107 @@ class ResumableSession:
         self.settle()
         try:
             await self._stop_repeating()
-            await self._stack.aclose()
+            await self._connections.close()
         finally:
             self.resumption.close()
+            self._fail(ServerError("the session is closed"))
 
-    def _follow(self, event: events.Event) -> None:
+    def _follow(self, event: events.Event) -> bool:
+        """Note what the service says of the session. Returns whether everything received so far is final."""
         if isinstance(event, events.GoAway):
-            self.life.warn(self._clock(), event.time_left_seconds)
+            self.lifetime.warn(asyncio.get_running_loop().time(), event.time_left_seconds)
         elif isinstance(event, events.ResumptionUpdate) and self.resumption.update(event):
+            if self.lifetime.leave_at is not None and not self.resumption.unconfirmed:
+                self.lifetime.leave()
+            return True
+        return False
+
+    def _note_handle(self, event: events.ResumptionUpdate) -> None:
+        if self._follow(event):
             self._received.append(Checkpoint())
-            if self.life.leave_at is not None and not self.resumption.unsaid:
-                self.life.leave()
 
     @property
-    def _fruitful(self) -> bool:
-        """Whether this connection has brought the session forward, or has at least lasted."""
-        return self.resumption.gained > self._gained or self.life.has_lasted(self._clock())
+    def _may_leave(self) -> bool:
+        """Whether another connection would go on where this one is."""
+        return self.resumption.complete and self._connections.is_fruitful and not self._is_settled
 
-    async def _go_on(self, error: LivecliError | None) -> None:
-        """Open the next connection: this one is lost because of `error`, or (None) given up in time."""
+    async def _reconnect(self, error: LivecliError | None) -> None:
+        """Open the next connection: this one is lost because of `error`, or (None) left in time.
+
+        Appends a Rewind to what `receive` returns, behind a Checkpoint for each handle that came while it was left.
+        """
         if self._failure is not None:
             raise self._failure
         self._caught_up.clear()
         self.moving = True
         try:
-            await self._reopen(error)
+            await self._replace_connection(error)
         except BaseException as failure:
-            self._failure = failure if isinstance(failure, LivecliError) else error
-            if self._failure is not None:
-                self._caught_up.set()
-            raise
+            known = failure if isinstance(failure, LivecliError) else error
+            if known is not None:
+                self._fail(known)
+            # The Checkpoint of a handle that came meanwhile is returned first; the next `receive` raises.
+            if not (self._received and isinstance(failure, LivecliError)):
+                raise
         finally:
-            self.moving, self.moved_at = False, self._clock()
-        # What is to be sent again may change while the rewind is dealt with, so sending begins after that.
-        self._repeats = True
+            self.moving, self.moved_at = False, asyncio.get_running_loop().time()
 
-    async def _reopen(self, error: LivecliError | None) -> None:
-        said = self.resumption.said
-        pause = self._pause_after(error) if error is not None else None
+    async def _replace_connection(self, error: LivecliError | None) -> None:
+        connections, resumption = self._connections, self.resumption
+        last = resumption.last
+        retry = self._retry_after(error) if error is not None else None
         await self._stop_repeating()
         if error is None:
-            await self._session.leave(self._follow)
-        await self._stack.aclose()  # the old one first: a handle does not open a second connection
-        again = self.resumption.unsaid - (self.resumption.said - said)
-        if pause is not None:
-            self._reporter.retrying(pause)
-            await self._pause(pause)
-        await with_retries(self._dial_on, self.losses.most, self._reporter.retrying, self._pause)
-        # Not before there is a next connection: without one, what came is all that there is.
+            await connections.current.leave(self._note_handle)
+        # The old connection is closed first: a handle does not open a second one.
+        await connections.close()
+        again = resumption.unconfirmed - (resumption.last - last)
+        if retry is not None:
+            await connections.wait(retry)
+        await connections.open()
+        # Not before there is another connection: without one, what came is all that there is.
         self._received.append(Rewind())
-        self._reporter.resumed(self.connections, error, again)
-        if error is not None and again and not self.resumption.transparent:
+        self._repeats = True
+        self._reporter.resumed(connections.count, error, again)
+        if error is not None and again and not resumption.transparent:
             self._reporter.remark("the connection was lost: what has no answer yet is sent again")
 
-    def _pause_after(self, error: LivecliError) -> Retry | None:
-        """As `Losses.after`. Raises `error` where the session cannot be gone on with."""
-        if self._over or error.retry == "never" or not self.resumption.possible:
+    def _retry_after(self, error: LivecliError) -> Retry | None:
+        """As `ReconnectBudget.after`. Raises `error` where the session cannot be resumed."""
+        if self._is_settled or error.retry == "never" or not self.resumption.possible:
             raise error
-        if error.close_code == 1011 and error.retry == "resume":  # it was too old, and nothing was said ahead
-            self.life.expire(self._clock())
-        return self.losses.after(error, fruitful=self._fruitful)
+        # The service closes so where a connection was too old, and no GoAway announced it.
+        if error.close_code == 1011 and error.retry == "resume":
+            self.lifetime.expire(asyncio.get_running_loop().time())
+        return self._connections.budget.after(error, fruitful=self._connections.is_fruitful)
 
-    async def _dial_on(self) -> Session:
-        try:
-            return await self._dial(self.resumption.setup())
-        except ServerError as error:
-            if error.retry != "never" or not self.resumption.forget_handle():
-                raise
-        return await self._dial(self.resumption.setup())
+    async def _repeat(self, session: Session, outgoing: Iterator[events.Event]) -> None:
+        """Send again what the service does not have. A connection that is lost meanwhile is left to `receive`.
 
-    async def _dial(self, setup: events.Setup) -> Session:
-        stack, began_at = AsyncExitStack(), self.first.opened_at if self.connections else None
-        session = await stack.enter_async_context(self._opened(setup, began_at))
-        session.messages += self.messages if self.connections else 0
-        self._stack, self._session = stack, session
-        self.connections, self._gained = self.connections + 1, self.resumption.gained
-        self.life.begin(self._clock())
-        if self._patient:
-            session.be_patient()
-        return session
-
-    async def _repeat(self, session: Session, said: Iterator[events.Event]) -> None:
-        """Say again what the session does not know. Where the connection is lost meanwhile, `receive` hears of it.
-
-        Raises what else there is in the way, such as a FileError of what is to be said.
+        Raises other errors, such as a FileError of the buffer.
         """
-        for event in said:
+        for event in outgoing:
             try:
                 await session.send(event)
             except LivecliError:
                 if session.close_code is None:
                     raise
                 return
-            self.moved_at = self._clock()
+            self.moved_at = asyncio.get_running_loop().time()
         self._caught_up.set()
 
-    async def _repeat_or_fail(self, session: Session, said: Iterator[events.Event]) -> None:
-        """As `_repeat`, in a task: what that raises, `send` and `receive` raise from now on."""
+    async def _repeat_or_fail(self, session: Session, outgoing: Iterator[events.Event]) -> None:
+        """As `_repeat`, in a task of its own: what that raises, `send` and `receive` raise from now on."""
         try:
-            await self._repeat(session, said)
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits
-            self._failure = self._failure or error
-            self._caught_up.set()
-            await session.close()  # which ends a `receive` that is under way
+            await self._repeat(session, outgoing)
+        except Exception as error:  # noqa: BLE001 - `send` and `receive` raise it
+            self._fail(error)
+            # This ends a `receive` that is under way.
+            await session.close()
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = self._failure or error
+        self._caught_up.set()
 
     async def _stop_repeating(self) -> None:
         if self._repeating is not None:

@@ -1,8 +1,8 @@
-"""From where a session can be gone on with, once its connection is lost: the last handle, or the conversation so far
-told anew; and all that was said since, to be said again. Pure but for the tail's file.
+"""Where a session can be resumed from: the last handle, or the conversation so far as its history; and what is sent
+again after that. No I/O but for the buffer's file.
 
-Vertex AI confirms with `transparent` which messages a handle includes. Elsewhere a handle that comes after an answer
-includes what that answered, and nothing that was said later (on trust: Google's pages do not say it in so many words).
+Vertex AI confirms with `transparent` which messages a handle includes. Elsewhere a handle that comes after an answer is
+taken to include what that answered, and nothing that was sent later: Google's pages do not say it in so many words.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from itertools import chain
 
 import msgspec
 
+from ..errors import FileError
 from ..protocol import events, messages
 from ..protocol.codec import setup_json
 from .retransmit import RetransmitBuffer
@@ -19,146 +20,164 @@ from .retransmit import RetransmitBuffer
 History = Callable[[], tuple[messages.Content, ...]]
 """The conversation so far, all of it answered."""
 
+# Spellings of the field in a setup of the user's own.
 KEYS = ("sessionResumption", "session_resumption")
-"""How the user may have spelled it in a setup of his own."""
+
+# The last quarter of a minute of audio is sent again where audio is live.
 LIVE_BYTES = 15 * 32_000
-"""A quarter of a minute."""
+
+# How much is kept while no handle has come: it may be that none ever does.
 UNCONFIRMED_BYTES = 4 * 1024 * 1024
-"""How much is kept while no handle has come: it may be that none ever does."""
 
 
 class Resumption:
-    """`handle` is the session's last; `ready` is whether the service would let it be used now: not while it answers.
+    """What a client knows of how its session can be resumed.
 
-    `said` counts what was said over all connections. `live`: what is said is heard now or never, and only the last of
-    it is said again. `expected`: there will be something to go on with. `transparent`: the service says what a handle
-    includes.
+    `handle` is the session's last one; `ready` is whether the service accepts it now, which it does not while it
+    answers. `live` is whether what is sent is of use only at once, so that no more than the last of it is sent again.
+    `expected` is whether the session can ever be resumed. `transparent` is whether the service confirms messages.
+    Messages are numbered from 1 over all connections.
     """
 
     def __init__(
         self, setup: events.Setup, model: str, history: History | None = None, handle: str | None = None
     ) -> None:
-        wanted = setup_json(setup).get("sessionResumption")
-        self.transparent = isinstance(wanted, dict) and bool(wanted.get("transparent"))
+        config = setup_json(setup).get("sessionResumption")
+        self.transparent = isinstance(config, dict) and bool(config.get("transparent"))
         self.handle = handle
         self.ready = False
         self._setup, self._model, self._history = setup, model, history
-        self._tail = RetransmitBuffer()
-        self.expected = isinstance(wanted, dict) or history is not None
+        self._buffer = RetransmitBuffer()
+        self.expected = isinstance(config, dict) or history is not None
         self.live = False
-        self._before = 0  # how many were said before this connection's first
-        self._answered = self._included = 0  # of what was said: in answers that came, in the handle
+        self._before = 0  # number of the last message before this connection's first
+        self._answered = self._included = 0  # number of the last message that was answered, that the handle includes
 
     @property
-    def said(self) -> int:
-        """The number of the last thing said."""
-        return self._tail.end - 1
+    def last(self) -> int:
+        """The number of the last message sent."""
+        return self._buffer.end - 1
 
     @property
-    def unsaid(self) -> int:
-        """How many messages a new connection has to be told again."""
-        return self._tail.end - self._tail.first
+    def unconfirmed(self) -> int:
+        """How many messages a new connection has to be sent again."""
+        return self._buffer.end - self._buffer.first
+
+    @property
+    def repeats_request(self) -> bool:
+        """Whether a new connection is sent anything again but what functions returned. Raises FileError."""
+        return any(not isinstance(event, events.ToolResponse) for event in self._buffer)
 
     @property
     def gained(self) -> tuple[int, int]:
-        """Grows with what need not be said again."""
-        return self._tail.first, self._answered
+        """Grows with what need not be sent again."""
+        return self._buffer.first, self._answered
 
     @property
     def possible(self) -> bool:
-        """Whether the session can be gone on with at all."""
+        """Whether the session can be resumed at all."""
         return self.handle is not None or self._history is not None
 
     @property
     def complete(self) -> bool:
-        """Whether leaving the connection now would lose nothing, and repeat nothing that an answer is under way to."""
-        return self.ready and (self.transparent or self.live or not self.unsaid)
+        """Whether leaving the connection now loses nothing, and repeats nothing that is being answered."""
+        return self.ready and (self.transparent or self.live or not self.unconfirmed)
 
     @property
     def outdated(self) -> bool:
         """Whether something was answered that the handle does not include, and would be answered once more."""
         return self.handle is not None and self._history is not None and self._included < self._answered
 
-    def say(self, said: Sequence[events.Event]) -> bool:
-        """Note what is about to be said. False where there is no room for it any more: what there was is given up."""
-        if not self.expected or (not self.possible and self._tail.held_bytes >= UNCONFIRMED_BYTES):
-            self._tail.pass_by(len(said))
+    def add(self, outgoing: Sequence[events.Event]) -> bool:
+        """Keep what is about to be sent. Returns False where there is no room for it: the buffer is given up then."""
+        if not self.expected or (not self.possible and self._buffer.held_bytes >= UNCONFIRMED_BYTES):
+            self._buffer.pass_by(len(outgoing))
             return True
         try:
-            self._tail.extend(said)
+            self._buffer.extend(outgoing)
         except OSError:
             self.handle, self._history, self.ready = None, None, False
-            self._tail.pass_by(len(said))
+            self._buffer.pass_by(len(outgoing))
             return False
-        while self.live and self._tail.held_bytes > LIVE_BYTES:
-            self._tail.forget(self._tail.first)
+        while self.live and self._buffer.held_bytes > LIVE_BYTES:
+            self._buffer.forget(self._buffer.first)
         return True
 
-    def drop(self, stale: Callable[[events.Event], bool]) -> None:
-        """Forget what is of no use over another connection. Whatever was said after it gets a lower number."""
-        self._tail.drop(stale)
+    def drop(self, is_stale: Callable[[events.Event], bool]) -> None:
+        """Forget what is of no use over another connection. Messages after it get lower numbers.
+
+        Raises FileError where the disk is full, or does not give back what it holds; nothing is forgotten then.
+        """
+        try:
+            self._buffer.drop(is_stale)
+        except OSError as error:
+            reason = error.strerror or error
+            raise FileError(f"what is to be sent again cannot be kept in a temporary file: {reason}") from error
 
     def answer(self, number: int) -> None:
-        """Everything up to that number was answered, and is part of the history."""
+        """Every message up to `number` was answered, and is part of the history."""
         self._answered = max(self._answered, number)
         if self.handle is None and self._history is not None:
-            self._tail.forget(self._answered)
+            self._buffer.forget(self._answered)
 
     def update(self, update: events.ResumptionUpdate) -> bool:
-        """Note the service's word; True where there is a new handle, which includes all that was received before it."""
+        """Take over what the service says. Returns whether there is a new handle: it includes all received so far."""
         self.ready = bool(update.handle and update.resumable)
         if not self.ready:
             return False
-        if update.last_consumed is None:  # not told, or 0, which JSON leaves out
+        # JSON leaves out 0, which is then the same as no confirmation.
+        if update.last_consumed is None:
             consumed = max(self._answered, self._before)
         else:
             consumed = self._before + update.last_consumed
-        if consumed + 1 < self._tail.first and not self.live:  # what came between is gone
+        # Messages after `consumed` that are no longer in the buffer would be missing.
+        if consumed + 1 < self._buffer.first and not self.live:
             self.ready = False
             return False
-        self._tail.forget(consumed)
+        self._buffer.forget(consumed)
         self.handle, self._included = update.handle, consumed
         return True
 
     def forget_handle(self) -> bool:
-        """The service does not take it any more. False where there was none, or is no history to begin anew with."""
+        """The service refuses the handle. Returns False where there is none, or no history to begin anew with."""
         if self.handle is None or self._history is None:
             return False
         self.handle, self.ready = None, False
-        self._tail.forget(self._answered)
+        self._buffer.forget(self._answered)
         return True
 
     def setup(self) -> events.Setup:
-        """What opens the next connection."""
+        """The setup of the next connection."""
         if self.outdated:
             self.forget_handle()
         if self.handle is None:
-            told = bool(self._told())
+            has_history = bool(self._contents())
             seeded = messages.HistoryConfig(initial_history_in_client_content=True)
-            config = seeded if told and self._seeds() else self._setup.body.history_config
+            config = seeded if has_history and self._seeds() else self._setup.body.history_config
             return events.Setup(msgspec.structs.replace(self._setup.body, history_config=config), self._setup.extra)
-        wanted = messages.SessionResumptionConfig(handle=self.handle, transparent=self.transparent or None)
+        resumption = messages.SessionResumptionConfig(handle=self.handle, transparent=self.transparent or None)
         extra = {key: value for key, value in self._setup.extra.items() if key not in KEYS}
-        return events.Setup(msgspec.structs.replace(self._setup.body, session_resumption=wanted), extra)
+        return events.Setup(msgspec.structs.replace(self._setup.body, session_resumption=resumption), extra)
 
     def begin(self) -> Iterator[events.Event]:
-        """A connection has been opened. What is to be said over it first, and what is added to that meanwhile."""
-        told = () if self.handle is not None else self._told()
-        seeding = [events.ClientTurns(told, turn_complete=self._seeds())] if told else []
-        self._before = self._tail.first - 1 - len(seeding)
-        self._answered = min(self._answered, self._tail.first - 1)  # an answer without a handle behind it comes again
+        """A connection was opened. Returns what is sent over it first, with what is added to that meanwhile."""
+        contents = () if self.handle is not None else self._contents()
+        seeding = [events.ClientTurns(contents, turn_complete=self._seeds())] if contents else []
+        self._before = self._buffer.first - 1 - len(seeding)
+        # An answer that no handle includes comes again.
+        self._answered = min(self._answered, self._buffer.first - 1)
         self.ready = False
-        return chain(seeding, self._tail)
+        return chain(seeding, self._buffer)
 
     def close(self) -> None:
-        """Give the file back."""
-        self._tail.close()
+        """Give memory and disk back."""
+        self._buffer.close()
 
     def _seeds(self) -> bool:
-        """Whether a history can be told so that the model does not answer it."""
+        """Whether the model takes a history without answering it."""
         from ..protocol.models import seeds_history
 
         return seeds_history(self._model)
 
-    def _told(self) -> tuple[messages.Content, ...]:
+    def _contents(self) -> tuple[messages.Content, ...]:
         return self._history() if self._history is not None else ()

@@ -262,12 +262,20 @@ class RetransmitBuffer:
             self._skipped -= count(forgotten)
             self._grow(-memory_bytes(forgotten))
 
-    def drop(self, stale: Callable[[events.Event], bool]) -> None:
-        """Leave out what is `stale`: what follows moves up."""
+    def drop(self, is_stale: Callable[[events.Event], bool]) -> None:
+        """Leave out events that are stale; those after them move up.
+
+        Raises OSError where the disk is full, FileError where it does not give back what it holds; nothing is left out
+        then.
+        """
         first, kept = self.first, RetransmitBuffer()
-        for event in self:
-            if not stale(event):
-                kept.extend((event,))
+        try:
+            for event in self:
+                if not is_stale(event):
+                    kept.extend((event,))
+        except BaseException:
+            kept.close()
+            raise
         self.close()
         self.first, self.end = first, first + kept.end - 1
         self._recent, self._recent_bytes = kept._recent, kept._recent_bytes

@@ -1,6 +1,6 @@
-"""What is asked over a line: audio in chunks, paced, and what stands around an utterance; or text.
+"""Sending one request: audio in paced chunks with what brackets an utterance, or a text turn.
 
-Out: source -> chunked -> Pacer -> Line.write. What comes back is `exchange`'s.
+Source -> chunks -> Pacer -> ResumableSession.write. What is received in reply is the business of `turn`.
 """
 
 from __future__ import annotations
@@ -8,47 +8,72 @@ from __future__ import annotations
 import asyncio
 import base64
 import math
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
-from ..errors import UsageError
+from ..errors import LivecliError, UsageError
 from ..media.pcm import SAMPLE_BYTES, AudioSource, chunked, is_silent
 from ..protocol import events, messages
+from ..protocol.messages import FunctionResponse
 from ..protocol.models import takes_realtime_text
 from ..protocol.setup import Activity
 from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from .pacing import Pacer, timer_wheel
 from .resumable import ResumableSession
-from .turn_end import TurnEnd
+from .turn_end import CallsPending, Phase, Responding, Step, TurnEnd, advance
 
-# A long input cut into utterances, each shorter than half a connection, so that a break can cost one of them only.
-#
-# For services that do not say which messages a handle includes: there an utterance that is hit is sent again whole.
-# Time is what sending takes, so it holds at every speed. Pure: time is an argument.
+# An utterance is cut at the first pause after the share EARLIEST of a connection's lifetime, and after the share LATEST
+# wherever it is.
 EARLIEST, LATEST = 0.25, 0.5
-"""Shares of a connection's life: from the first on an utterance is cut at a pause, at the latest anywhere."""
+
+# Silence that counts as a pause.
 PAUSE_SECONDS = 0.2
+
+# How long a handle is waited for between two utterances. It comes after the answer.
+HANDLE_SECONDS = 1.0
+
+# Most chunks in one write, where so many are due. More gain nothing.
+CHUNKS_AT_ONCE = 32
+
+# Writes without a pace after which other tasks run, so that what arrives is received meanwhile.
+WRITES_PER_BREATH = 4
 
 Chunks = list[bytes]
 
 
-class Utterances:
-    """`chunks` in utterances; `life_seconds()` is how long a connection lasts, None where nothing is to be cut.
+@dataclass(frozen=True)
+class SendOptions:
+    """How audio is sent: bytes of PCM in a chunk, and the speed as a multiple of real time (0: without a pace)."""
 
-    `ended` is whether `chunks` have.
+    chunk_bytes: int = 1024
+    speed: float = 3.2
+    trailing_silence_seconds: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.chunk_bytes % 2 or not 2 <= self.chunk_bytes <= 65_536:
+            raise UsageError(f"chunks of {self.chunk_bytes} bytes: their size is even, 2 to 65536")
+
+
+class Utterances:
+    """Cuts audio into utterances, so that a lost connection costs no more than one of them. Time is an argument.
+
+    For services that do not confirm messages: there the utterance that is under way is sent again from its start. Its
+    length is measured in the time that sending takes, so the cuts fit every speed. `lifetime_seconds()` is how long a
+    connection lasts, None where nothing is to be cut. `ended` is whether `chunks` have ended.
     """
 
     def __init__(
         self,
         chunks: AsyncIterator[Chunks],
         rate: int,
-        life_seconds: Callable[[], float | None],
+        lifetime_seconds: Callable[[], float | None],
         clock: Callable[[], float],
     ) -> None:
         self.ended = False
-        self._chunks, self._life_seconds, self._clock = chunks, life_seconds, clock
+        self._chunks, self._lifetime_seconds, self._clock = chunks, lifetime_seconds, clock
         self._pause_bytes = round(PAUSE_SECONDS * rate) * SAMPLE_BYTES
         self._rest: Chunks = []
         self._quiet_bytes = 0
@@ -72,11 +97,11 @@ class Utterances:
         self.ended = True
 
     def _cut(self, chunks: Chunks, seconds: float) -> int:
-        """How many of the chunks still belong to the utterance, which has been sent for so long."""
-        life = self._life_seconds()
-        if life is None or seconds < EARLIEST * life:
+        """How many of `chunks` still belong to the utterance, which has taken `seconds` so far."""
+        lifetime = self._lifetime_seconds()
+        if lifetime is None or seconds < EARLIEST * lifetime:
             return len(chunks)
-        if seconds >= LATEST * life:
+        if seconds >= LATEST * lifetime:
             return 0
         for at, chunk in enumerate(chunks):
             if self._quiet_bytes >= self._pause_bytes:
@@ -85,13 +110,12 @@ class Utterances:
         return len(chunks)
 
 
-# What a user writes, as the model takes it.
 def text_turn(
     model: str, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False
 ) -> list[events.Event]:
-    """A text turn, and what is shown with it: `realtimeInput` (3.x), or one `clientContent` before.
+    """A text turn with `pictures`: `realtimeInput` for models from 3.x on, one `clientContent` for earlier ones.
 
-    That one `interrupts` an answer that is under way; the other does not.
+    `clientContent` interrupts an answer that is under way, so with `interrupts` every model is sent that.
     """
     if takes_realtime_text(model) and not interrupts:
         return [*pictures, events.Text(text)]
@@ -103,201 +127,288 @@ def _blob(picture: events.Image) -> messages.Blob:
     return messages.Blob(mime_type=picture.mime_type, data=base64.b64encode(picture.data).decode())
 
 
-HANDLE_SECONDS = 1.0
-"""How long a handle is waited for between two utterances: it comes behind the answer."""
-CHUNKS_AT_ONCE = 32
-"""The most that one write takes where they are due: more gains nothing."""
-WRITES_PER_BREATH = 4
-"""Those after which the loop is let go, so that what arrives is received meanwhile."""
-
-
-@dataclass(frozen=True)
-class SendOptions:
-    """How audio is sent: bytes of PCM a chunk, times real time (0: as fast as the socket takes it)."""
-
-    chunk_bytes: int = 1024
-    speed: float = 3.2
-    trailing_silence_seconds: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.chunk_bytes % 2 or not 2 <= self.chunk_bytes <= 65_536:
-            raise UsageError(f"chunks of {self.chunk_bytes} bytes: their size is even, 2 to 65536")
-
-
 class IdleTimer:
-    """Since when something is due of the server: that it takes what is sent, or an answer. None: nothing is."""
+    """Idle timer: since when the service owes something, an answer or room for what is sent.
+
+    `since` is on the event loop's clock, None while nothing is due. While `is_paused`, no time counts.
+    """
 
     def __init__(self) -> None:
         self._clock = asyncio.get_running_loop().time
         self.since: float | None = None
+        self.is_paused = False
 
     def begin(self) -> None:
         """From now on something is due."""
         self.since = self._clock()
 
     def restart(self) -> None:
-        """What was due is due from now on."""
+        """Count from now on, if anything is due."""
         if self.since is not None:
             self.begin()
 
     def end(self) -> None:
-        """Nothing is."""
+        """Nothing is due any more."""
         self.since = None
 
 
-class Sender:
-    """`ending` is told what is asked, `stats` what is sent. `said` is the number of the last thing said.
+class TurnProgress:
+    """Present state of a turn's end, and ways to wait for the next one."""
 
-    `secured` is set by whoever hears of a handle that includes all of it. With `listens` somebody else speaks, and
-    what was said until the answer begins is what that answers.
+    def __init__(self) -> None:
+        self.state = TurnEnd()
+        self._clock = asyncio.get_running_loop().time
+        self._changed = asyncio.Event()
+        self._failure: LivecliError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the request is answered."""
+        return self.state.phase is Phase.OVER
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether an answer is waited for: to the whole request, or to what has been sent so far."""
+        return self.state.phase is not Phase.SENDING
+
+    def advance(self, event: events.Event | Step | Responding | CallsPending) -> None:
+        """Something was received, sent, or has happened otherwise."""
+        self.state, before = advance(self.state, event, self._clock()), self.state
+        if self.state is not before:
+            self._changed.set()
+
+    def ask(self) -> None:
+        """More of the request is about to be sent."""
+        if not self.state.owed:
+            self.advance(Step.ASK)
+
+    def restore(self, then: TurnEnd, *, asked: bool) -> None:
+        """Everything received since `then` was taken back; `asked` is whether any of the request is sent again."""
+        self.state = self.state.restored(then, asked=asked)
+        self._changed.set()
+
+    def fail(self, error: LivecliError) -> None:
+        """The session has ended: `until` raises `error`."""
+        self._failure = error
+        self._changed.set()
+
+    async def until(self, phase: Phase) -> None:
+        """Wait until the turn is in `phase`. Raises the error that it failed with."""
+        while self.state.phase is not phase:
+            if self._failure is not None:
+                raise self._failure
+            self._changed.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self.state.settles_at):
+                    await self._changed.wait()
+            self.advance(Step.TIME)
+
+
+class Sender:
+    """Sends one request over a session: audio at its pace, text, pictures, and what functions return.
+
+    `progress` and `stats` are told what is sent. `last` is the number of the last message sent. `secured` is set where
+    the service gives a handle. `activity` is how the end of speech is found, None for a request that is not spoken
+    here; where `listens`, the user speaks into a microphone, and a turn answers what was sent until it began.
+    `responses` are those sent since the session could last be resumed.
     """
 
     def __init__(
-        self, line: ResumableSession, stats: TransferStats, reporter: Reporter, ending: TurnEnd, silence: IdleTimer
+        self,
+        session: ResumableSession,
+        stats: TransferStats,
+        reporter: Reporter,
+        progress: TurnProgress,
+        idle: IdleTimer,
     ) -> None:
-        self.said = 0
-        self.listens = False
-        self._began_at: int | None = None  # the turn that is under way: what had been said then
+        self.last = 0
         self.secured = asyncio.Event()
-        self._line, self._stats, self._reporter = line, stats, reporter
-        self._ending, self.silence = ending, silence
-        self._clock = asyncio.get_running_loop().time
-        self._metronome = timer_wheel()
+        self.activity: Activity | None = None
+        self.listens = False
+        self.responses: list[FunctionResponse] = []
+        self._session, self._stats, self._reporter = session, stats, reporter
+        self._progress, self._idle = progress, idle
+        # Of the model's turn that is under way: the number of the last message before it, and whether it was sent
+        # a function's response.
+        self._began_after: int | None = None
+        self._has_responded = False
 
     async def speak(
-        self, source: AudioSource, how: SendOptions, activity: Activity, pictures: Sequence[events.Image] = ()
+        self, source: AudioSource, options: SendOptions, activity: Activity, pictures: Sequence[events.Image] = ()
     ) -> None:
-        """Send all of `source`, in chunks, paced; then what ends an utterance. `pictures` go before what is said.
+        """Send all of `source` in paced chunks, then what ends an utterance. `pictures` are sent before the audio.
 
         `activity` is what the session was set up with.
         """
-        life = self._cut_life_seconds if activity is Activity.MANUAL else lambda: None
-        utterances = Utterances(self._chunks(source, how, activity), source.rate, life, self._clock)
-        await self._utter(utterances.next(), source.rate, how, activity, pictures)
+        self.activity = activity
+        lifetime = self._cut_lifetime_seconds if activity is Activity.MANUAL else lambda: None
+        clock = asyncio.get_running_loop().time
+        utterances = Utterances(self._chunks(source, options), source.rate, lifetime, clock)
+        await self._utter(utterances.next(), source.rate, options, pictures)
         if not utterances.ended:
             self._reporter.remark("the input is longer than a connection may last: it is sent in several utterances")
         while not utterances.ended:
             await self._until_secured()
-            await self._utter(utterances.next(), source.rate, how, activity)
+            await self._utter(utterances.next(), source.rate, options)
 
     async def _utter(
         self,
         chunks: AsyncIterator[list[bytes]],
         rate: int,
-        how: SendOptions,
-        activity: Activity,
+        options: SendOptions,
         pictures: Sequence[events.Image] = (),
     ) -> None:
-        if activity is Activity.MANUAL:
-            await self.say(events.ActivityStart())
-        for picture in pictures:  # after that: a turn of activity only leaves out what came before
-            await self.say(picture)
-        await self._play(chunks, rate, Pacer(SAMPLE_BYTES * rate * how.speed, CHUNKS_AT_ONCE))
-        await self.say(events.ActivityEnd() if activity is Activity.MANUAL else events.AudioStreamEnd())
+        is_manual = self.activity is Activity.MANUAL
+        if is_manual:
+            await self.send(events.ActivityStart())
+        # Behind the start of the activity: a turn that includes only activity leaves out what came before it.
+        for picture in pictures:
+            await self.send(picture)
+        await self._play(chunks, rate, Pacer(SAMPLE_BYTES * rate * options.speed, CHUNKS_AT_ONCE))
+        await self.send(events.ActivityEnd() if is_manual else events.AudioStreamEnd())
 
-    async def _play(self, chunks: AsyncIterator[list[bytes]], rate: int, pace: Pacer) -> None:
+    async def _play(self, chunks: AsyncIterator[list[bytes]], rate: int, pacer: Pacer) -> None:
         """Send each chunk when it is due: from the timer itself, unless that has to wait for the socket."""
+        clock, wheel = asyncio.get_running_loop().time, timer_wheel()
         waiting: list[events.Event] = []
 
         def beat() -> float | None:
-            now = self._clock()
-            self._ending.ask()
-            due = [events.AudioChunk(pcm, rate) for pcm in pace.due(now)]
-            if not self._line.write(due):
+            now = clock()
+            self._progress.ask()
+            due = [events.AudioChunk(pcm, rate) for pcm in pacer.due(now)]
+            if not self._session.write(due):
                 waiting[:] = due
                 return None
-            self.said = self._line.resumption.said
+            self.last = self._session.resumption.last
             self._stats.sent.add_all(due, now)
-            return pace.at
+            return pacer.at
 
-        writes = 0  # since the loop was let go
+        writes = 0  # since other tasks could last run
         async for some in chunks:
-            pace.load(some)
-            while pace.at is not None:
-                if pace.at == -math.inf and writes < WRITES_PER_BREATH:
+            pacer.load(some)
+            while pacer.at is not None:
+                if pacer.at == -math.inf and writes < WRITES_PER_BREATH:
                     writes += 1
                     beat()
                 else:
                     writes = 0
-                    await self._metronome.play(pace.at, beat)
+                    await wheel.play(pacer.at, beat)
                 if waiting:
-                    await self.say(*waiting)
+                    await self.send(*waiting)
                     waiting.clear()
 
-    def _cut_life_seconds(self) -> float | None:
+    def _cut_lifetime_seconds(self) -> float | None:
         """How long a connection lasts, if losing one means that the whole utterance has to be sent again."""
-        resumption = self._line.resumption
-        return None if resumption.transparent or resumption.handle is None else self._line.life.seconds
+        resumption = self._session.resumption
+        return None if resumption.transparent or resumption.handle is None else self._session.lifetime.seconds
 
     async def _until_secured(self) -> None:
-        """The utterance is answered, and a handle includes it: nothing of it has to be sent again."""
-        self.silence.begin()
+        """Wait until the utterance is answered and, for HANDLE_SECONDS at most, until a handle includes it."""
+        self._idle.begin()
         self.secured.clear()
-        await self._ending.until_answered()
-        self.silence.end()
+        self._progress.advance(Step.PART_SENT)
+        await self._progress.until(Phase.SENDING)
+        self._idle.end()
         await soon(self.secured, HANDLE_SECONDS)
-        self._ending.ask()
+        self._progress.ask()
 
-    async def _chunks(self, source: AudioSource, how: SendOptions, activity: Activity) -> AsyncIterator[list[bytes]]:
-        async for chunks in chunked(aiter(source), how.chunk_bytes):
+    async def _chunks(self, source: AudioSource, options: SendOptions) -> AsyncIterator[list[bytes]]:
+        async for chunks in chunked(aiter(source), options.chunk_bytes):
             yield chunks
         self._stats.asked_at = self._stats.sent.last_at
-        self.asked()
-        if activity is Activity.AUTO:
-            async for silence in chunked(_silence(how.trailing_silence_seconds, source.rate), how.chunk_bytes):
+        self.finish()
+        if self.activity is Activity.AUTO:
+            async for silence in chunked(_silence(options.trailing_silence_seconds, source.rate), options.chunk_bytes):
                 yield silence
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
-        """Send a text turn, and what is shown with it, in the form that the model takes."""
+        """Send a text turn with `pictures`, in the form that the model takes."""
+        self._progress.ask()
+        for event in text_turn(self._session.endpoint.model, text, pictures, interrupts=interrupts):
+            await self.send(event)
+        self._stats.asked_at = asyncio.get_running_loop().time()
+        self.finish()
 
-        self._ending.ask()
-        for event in text_turn(self._line.endpoint.model, text, pictures, interrupts=interrupts):
-            await self.say(event)
-        self._stats.asked_at = self._clock()
-        self.asked()
+    async def respond(self, event: events.ToolResponse) -> None:
+        """Send what functions have returned."""
+        self.responses += event.responses
+        self._has_responded = True
+        await self.send(event)
 
-    async def say(self, *said: events.Event) -> None:
-        if not self._line.write(said):
-            if not self._ending.awaited:  # from then on it is the answer that is waited for, whatever else is sent
-                self.silence.begin()
-            self.said = self._line.resumption.said + len(said)  # before it is: an answer may be there at once
-            await self._line.send_all(said)
-            if not self._ending.awaited:
-                self.silence.end()
-        self.said = self._line.resumption.said
-        if chunks := [event for event in said if isinstance(event, events.AudioChunk)]:
-            self._stats.sent.add_all(chunks, self._clock())
+    async def send(self, *messages: events.Event) -> None:
+        """Send `messages` in order, and wait while the socket is full."""
+        resumption = self._session.resumption
+        if not self._session.write(messages):
+            # Once an answer is awaited, the idle timer is the answer's, whatever else is sent.
+            if not self._progress.is_awaited:
+                self._idle.begin()
+            # Counted beforehand, since the answer may arrive while this waits.
+            self.last = resumption.last + len(messages)
+            await self._session.send_all(messages)
+            if not self._progress.is_awaited:
+                self._idle.end()
+        self.last = resumption.last
+        if chunks := [message for message in messages if isinstance(message, events.AudioChunk)]:
+            self._stats.sent.add_all(chunks, asyncio.get_running_loop().time())
 
-    def follow(self, event: events.Event) -> None:
-        """Something was received."""
+    def finish(self) -> None:
+        """The whole request was sent: from now on an answer is due."""
+        self._idle.begin()
+        self._progress.advance(Step.ALL_SENT)
+
+    def note(self, event: events.Event) -> None:
+        """Note an event that was received: it may be the first of an answer."""
         if not event.begins_answer:
             return
-        if self.listens and not self.said:
-            self.said = self._line.resumption.said
-        if self._began_at is None:
-            self._began_at = self.said
+        if self.listens and not self.last:
+            self.last = self._session.resumption.last
+        if self._began_after is None:
+            self._began_after = self.last
 
-    def answered(self, *, detected: bool) -> int:
-        """A turn is complete. The number of the last thing said that it answers: where speech is `detected`, the user
-        has spoken on meanwhile.
+    def complete_turn(self) -> int:
+        """A turn of the model is complete. Returns the number of the last message that it answers.
+
+        Where the service detects the end of speech, the user may have spoken on since the turn began, but what
+        functions returned during the turn is part of it.
         """
-        began_at, self._began_at = self._began_at, None
-        return began_at if detected and began_at is not None else self.said
+        began_after, has_responded = self._began_after, self._has_responded
+        self._began_after, self._has_responded = None, False
+        is_detected = self.activity is Activity.AUTO and not has_responded
+        return began_after if is_detected and began_after is not None else self.last
 
-    def begin_again(self) -> None:
-        """What was received is taken back."""
-        self._began_at = None
+    def snapshot(self) -> bool:
+        """The session can be resumed from here. Returns what `restore` needs."""
+        self.responses = []
+        self.secured.set()
+        return self._has_responded
+
+    def restore(self, has_responded: bool, pending: Collection[str | None]) -> None:
+        """Everything received since the snapshot was taken back.
+
+        `pending` are the ids of the calls that had no response then. Other calls come again, so their responses are
+        not sent again.
+        """
+        kept = [response for response in self.responses if response.id in pending]
+        if len(kept) < len(self.responses):
+            resumption = self._session.resumption
+            resumption.drop(partial(_is_unasked, pending))
+            self.last = min(self.last, resumption.last)
+        self.responses = kept
+        self._has_responded = has_responded or bool(kept)
+        self._began_after = None
         if self.listens:
-            self.said = 0
+            self.last = 0
 
-    def asked(self) -> None:
-        """Everything was said: an answer is due."""
-        self.silence.begin()
-        self._ending.ask(all=True)
+
+def _is_unasked(pending: Collection[str | None], message: events.Event) -> bool:
+    """Whether `message` holds the response to a call other than `pending`."""
+    return isinstance(message, events.ToolResponse) and any(
+        response.id not in pending for response in message.responses
+    )
 
 
 async def soon(event: asyncio.Event, seconds: float) -> None:
-    """Wait for it, but no longer than that."""
+    """Wait for `event`, but no longer than that."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()

@@ -1,7 +1,7 @@
-"""The client's end of a session: LiveProtocol joined to a socket.
+"""One session over one connection: LiveProtocol joined to a socket, from the client's side.
 
-The socket itself is `connection`'s. What can go wrong before there is a session is told in `upgrade`; what ends one is
-told here.
+`connection` has the socket. `connect_errors` has the errors before there is a session, and this module those that end
+one.
 """
 
 from __future__ import annotations
@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from websockets.exceptions import ConnectionClosed
 
 from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
+from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
 from ..protocol.endpoint import Endpoint
@@ -27,27 +27,26 @@ if TYPE_CHECKING:
     from ..protocol.close_cause import CloseContext
 
 
-# What a peer quotes of what it was trusted with, and how that is left out. Pure.
-SHORTEST = 8
-"""What has fewer characters is no secret, and may stand anywhere."""
+# Shorter strings are not taken for secrets: they may stand in any text.
+SHORTEST_SECRET = 8
 
 
 def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
-    """The secrets in `text`, and the beginning of one with which it ends: a close reason is cut at 123 bytes."""
+    """The secrets that `text` quotes, and the start of one with which it ends: a close reason is cut at 123 bytes."""
     found = []
     for secret in secrets:
-        if len(secret) < SHORTEST:
+        if len(secret) < SHORTEST_SECRET:
             continue
         whole = [secret] if secret in text else []
-        starts = (secret[:end] for end in range(min(len(secret), len(text)), SHORTEST - 1, -1))
+        starts = (secret[:end] for end in range(min(len(secret), len(text)), SHORTEST_SECRET - 1, -1))
         found += whole or [start for start in starts if text.endswith(start)][:1]
     return found
 
 
 def without_secrets(frame: bytes, secrets: Iterable[str]) -> bytes:
-    """`frame`, of which what comes of it can be told to anybody."""
+    """`frame` with an ellipsis in place of each secret that it quotes."""
     for secret in secrets:
-        if len(secret) >= SHORTEST and (quoted_bytes := secret.encode()) in frame:
+        if len(secret) >= SHORTEST_SECRET and (quoted_bytes := secret.encode()) in frame:
             frame = frame.replace(quoted_bytes, "…".encode())
     return frame
 
@@ -61,10 +60,13 @@ class Timings:
 
 
 class Session:
-    """One open session. `send` says something, iterating yields what the service says; `close` ends it.
+    """One open session. `send` sends an event, iteration yields the events received, `close` ends the session.
 
-    `session_id` is the service's name for it (Vertex only); `opened_at` is on the event loop's clock; `messages` counts
-    the frames received. `secrets` are left out of all that the service says.
+    `session_id` is the service's name for it (Vertex AI only); `opened_at` is on the event loop's clock; `messages`
+    counts the frames received. `secrets` are removed from everything received.
+
+    It has more than twelve attributes: half of them are facts for its users, the others its parts, each of which is
+    used for every message.
     """
 
     def __init__(
@@ -86,58 +88,58 @@ class Session:
         self._is_watched = reporter.wants_events or reporter.wants_frames
 
     async def send(self, event: events.Event) -> None:
-        """Say `event`; waits while the server is slow to take it.
+        """Send `event`; waits while the server is slow to take it.
 
-        Raises ProtocolError where it may not be said now, ServerError and its kin where the session has ended.
+        Raises ProtocolError where it may not be sent now, ServerError and its subclasses where the session has ended.
         """
         await self.send_all((event,))
 
-    async def send_all(self, said: Sequence[events.Event]) -> None:
+    async def send_all(self, outgoing: Sequence[events.Event]) -> None:
         """As `send`, for several events in order: one message each, and a single write where the server keeps up."""
-        frames = self.encode(said)
+        frames = self.encode(outgoing)
         if self.takes:
             self.write(frames)
         else:
             await self.push(frames)
-        self.report(said, frames)
+        self.report(outgoing, frames)
 
     @property
     def takes(self) -> bool:
-        """Whether the server keeps up, so that `write` need not wait."""
+        """Whether the connection is open and its socket takes more, so that `write` need not wait."""
         return self._outlet.takes
 
-    def encode(self, said: Sequence[events.Event]) -> Sequence[bytes]:
-        """The frames of these events. Raises ProtocolError where one may not be sent now."""
-        return self._protocol.send_each(said)
+    def encode(self, outgoing: Sequence[events.Event]) -> Sequence[bytes]:
+        """The frames of these events. Raises ProtocolError where one of them may not be sent now."""
+        return self._protocol.send_each(outgoing)
 
     def write(self, frames: Sequence[bytes]) -> None:
         """Send frames at once. Only while the session `takes` them."""
         self._outlet.write(frames)
 
     async def push(self, frames: Sequence[bytes]) -> None:
-        """Send frames, and wait for the server where it is slow. Raises ServerError and its kin where it has closed."""
+        """Send frames, and wait while the server is slow. Raises ServerError and its subclasses where it has closed."""
         try:
             await self._connection.send_all(frames)
         except ConnectionClosed as closed:
             raise self._ended(closed) from closed
 
-    def report(self, said: Sequence[events.Event], frames: Sequence[bytes]) -> None:
-        """Report what was sent. Raises what the reporter raises."""
+    def report(self, outgoing: Sequence[events.Event], frames: Sequence[bytes]) -> None:
+        """Tell the reporter what was sent. Raises what the reporter raises."""
         if not self._is_watched:
             return
         reporter, at = self._reporter, self._clock() - self.opened_at
         if not reporter.wants_every:
-            said, frames = said[-1:], frames[-1:]
-        for event, frame in zip(said, frames, strict=True):
+            outgoing, frames = outgoing[-1:], frames[-1:]
+        for event, frame in zip(outgoing, frames, strict=True):
             if reporter.wants_frames:
                 reporter.frame("sent", frame, at)
             reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
-        """The next thing the service says.
+        """The next event that the service sends.
 
-        Raises ServerError, AuthError or QuotaError where it closes the session, ProtocolError where it says what
-        cannot be understood.
+        Raises ServerError, AuthError or QuotaError where it closes the session, ProtocolError where its message cannot
+        be understood.
         """
         while not self._received:
             try:
@@ -168,7 +170,7 @@ class Session:
             raise
 
     async def set_up(self, setup: events.Setup, timeout_seconds: float) -> None:
-        """Say `setup` and wait for SetupComplete. What else comes before it is kept for `receive`."""
+        """Send `setup` and wait for SetupComplete. Events that come before it are kept for `receive`."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         self._handle = handle_in(setup)
@@ -189,7 +191,7 @@ class Session:
         self.timings.setup = loop.time() - started
 
     def be_patient(self) -> None:
-        """Whoever takes what is received may be slow, and pongs come behind that: none is waited for any more."""
+        """Wait for no more pongs: they arrive behind events that a slow consumer has not taken yet."""
         self._connection.ping_timeout = None
 
     async def close(self) -> None:
@@ -203,15 +205,21 @@ class Session:
         self._note_close("sent")
 
     async def leave(self, take: Callable[[events.ResumptionUpdate], None]) -> None:
-        """As `close`. Until the service hears of it, it may give handles that include more: `take` has those."""
-        async with asyncio.TaskGroup() as tasks:
+        """As `close`. Handles that the service gives until it has received the close are passed to `take`.
+
+        A handle that comes after any other event would include that event, which is not delivered, so it is not passed
+        on.
+        """
+        async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.close())
-            with suppress(LivecliError):
+            try:
                 while isinstance(event := await self.receive(), events.ResumptionUpdate):
                     take(event)
-                # Any other event comes again over the next connection. The close is behind it.
+                # The close is behind the events that are still to be received.
                 while True:
                     await self.receive()
+            except LivecliError:
+                return
 
     def _note_close(self, direction: str) -> None:
         if self.close_code is None:
@@ -233,7 +241,7 @@ class Session:
         from ..protocol.close_table import explain
 
         code = closed.rcvd.code if closed.rcvd else 1006
-        error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._situation())
+        error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._close_context())
         for secret in self._quoted(closed.rcvd.reason if closed.rcvd else ""):
             error.elide(secret)
         return error
@@ -241,15 +249,16 @@ class Session:
     def _quoted(self, reason: str) -> list[str]:
         return secrets_in(reason, (*self._secrets, self._handle))
 
-    def _situation(self) -> CloseContext:
+    def _close_context(self) -> CloseContext:
         from ..protocol.close_cause import CloseContext
 
-        said, where = self._protocol, self.endpoint
-        return CloseContext(where.platform, where.model, where.location, said.setup, said.state is State.ACTIVE)
+        protocol, endpoint = self._protocol, self.endpoint
+        is_active = protocol.state is State.ACTIVE
+        return CloseContext(endpoint.platform, endpoint.model, endpoint.location, protocol.setup, is_active)
 
 
 def handle_in(setup: events.Setup) -> str:
-    """The handle with which `setup` goes on with a session; empty where it begins one."""
+    """The handle with which `setup` resumes a session; empty where it begins one."""
     match setup_json(setup):
         case {"sessionResumption": {"handle": str(handle)}}:
             return handle

@@ -1,12 +1,14 @@
-"""One question and its answer over a line: two tasks, no queue between them, and one that watches the silence.
+"""One turn: a request that is sent over a session, and the answer that is received for it.
 
-Out: `asking`. In: Line.receive -> sink. Backpressure is the socket's own. The only TaskGroup of the house is here.
+Out: Sender -> ResumableSession.write. In: ResumableSession.receive -> Answer. There is no queue in between, so
+backpressure is the socket's own. A third task watches for silence.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Coroutine, Sequence
+from dataclasses import dataclass
 
 from ..errors import LivecliError, ServerError
 from ..media.pcm import SILENCE_PEAK, AudioSink, AudioSource
@@ -18,104 +20,104 @@ from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
-from .resumable import Checkpoint, ResumableSession, Rewind
-from .sender import IdleTimer, Sender, SendOptions, soon
-from .turn_end import TurnEnd
+from .resumable import Checkpoint, Received, ResumableSession, Rewind
+from .sender import IdleTimer, Sender, SendOptions, TurnProgress, soon
+from .turn_end import CallsPending, Phase, Responding, Step, TurnEnd
 
-# What of an exchange is there to stay, and how the rest is taken back where the connection is lost before it is.
-#
-# What came since the session could last be gone on with will come again: the sound, the figures, the calls of
-# functions.
+# How long after its end a turn waits for late transcripts, usage and the like.
+LINGER_SECONDS = 0.25
+
+# Transcripts that come with an answer, of which each has a last piece.
+TRANSCRIPTS = (events.InputTranscript, events.OutputTranscript)
 
 
-class Keeping:
-    """Of one exchange, which tells it what it hears and what its functions return."""
+class Answer:
+    """The answer as it is received: its sound in `sink`, everything else in `stats`.
 
-    def __init__(
-        self,
-        line: ResumableSession,
-        sink: AudioSink,
-        stats: TransferStats,
-        reporter: Reporter,
-        asking: Sender,
-        ending: TurnEnd,
-        calls: Calls,
-    ) -> None:
-        self._line, self._sink, self._stats, self._reporter = line, sink, stats, reporter
-        self._asking, self._ending, self._calls = asking, ending, calls
-        self._responded: list[FunctionResponse] = []  # since the session could last be gone on with
-        self._taking_back = False
+    `is_cut` is whether the rest of its sound is dropped. `finished` are the types of transcripts that have ended.
+    """
 
-    def keep(self) -> None:
-        """Everything received so far is there to stay."""
-        if not self._taking_back:
-            self._kept = (self._sink.mark(), self._stats.copy())
-        self._kept_ending, self._kept_calls = self._ending.mark(), self._calls.ids
-        self._responded = []
-        self._asking.secured.set()
-
-    def take_back(self) -> None:
-        """What was received since then will come again; functions that were called since then will be called again."""
-        self._taking_back = True
-        self._calls.cancel(self._kept_calls)
-        self._forget_responses()
-        unsaid = self._line.resumption.unsaid > len(self._responded)
-        self._ending.begin_again(self._kept_ending, asked=unsaid)
-        self._note(self._responded)
-        self._asking.silence.restart()
-
-    def hear(self, event: events.Event) -> None:
-        """Something is received: if it does come again, and not before, what came the first time is of no use."""
-        if not self._taking_back or event.of_session:
-            return
-        self._taking_back = False
-        mark, stats = self._kept
-        if not self._sink.rewind(mark):
-            self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
-        self._stats.rewind(stats)
+    def __init__(self, sink: AudioSink, stats: TransferStats, reporter: Reporter, idle: IdleTimer) -> None:
+        self.stats = stats
+        self.is_cut = False
+        self.finished: frozenset[type[events.Event]] = frozenset()
+        self._sink, self._reporter, self._idle = sink, reporter, idle
+        self._mark = (sink.mark(), stats.copy())
+        self._is_rewound = False
 
     @property
-    def has_responded(self) -> bool:
-        """Whether functions have returned anything that is not there to stay yet."""
-        return bool(self._responded)
+    def is_complete(self) -> bool:
+        """Whether nothing more is to come after the end of the turn."""
+        return self.stats.usage is not None and len(self.finished) == len(TRANSCRIPTS)
 
-    def respond(self, responses: Iterable[FunctionResponse]) -> None:
-        """What functions returned is about to be sent."""
-        self._responded += responses
-        self._note(responses)
+    def snapshot(self) -> frozenset[type[events.Event]]:
+        """Everything received so far is final. Returns what `restore` needs."""
+        if not self._is_rewound:
+            self._mark = (self._sink.mark(), self.stats.copy())
+        return self.finished
 
-    def _note(self, responses: Iterable[FunctionResponse]) -> None:
-        for response in responses:
-            held = self._calls.toolbox.holds(response.name, self._line.endpoint.model)
-            self._ending.respond(held=held, silent=response.scheduling == "SILENT")
+    def restore(self, finished: frozenset[type[events.Event]]) -> None:
+        """Everything received since the snapshot comes again. Until any of it does, sound and statistics stay."""
+        self._is_rewound = True
+        self.finished = finished
 
-    def _forget_responses(self) -> None:
-        """Those that nobody will have asked for are not sent again."""
-        kept = [response for response in self._responded if response.id in self._kept_calls]
-        if len(kept) < len(self._responded):
-            self._line.resumption.drop(self._is_unasked)
-            self._asking.said = min(self._asking.said, self._line.resumption.said)
-        self._responded = kept
+    def take(self, event: events.Event, now: float) -> None:
+        """Add an event that was received at `now`. Sound goes to `take_audio`."""
+        if self._is_rewound and not event.of_session:
+            self._rewind()
+        self.stats.note(event, now)
+        if isinstance(event, TRANSCRIPTS) and event.finished:
+            self.finished |= {type(event)}
 
-    def _is_unasked(self, said: events.Event) -> bool:
-        return isinstance(said, events.ToolResponse) and any(
-            response.id not in self._kept_calls for response in said.responses
-        )
+    async def take_audio(self, chunk: events.AudioChunk, now: float) -> None:
+        """Add sound that was received at `now`. Raises what the sink raises."""
+        if self._is_rewound:
+            self._rewind()
+        if self.is_cut:
+            return
+        if self._sink.waits:
+            # In a thread: a slow reader of the reply holds up neither what is sent nor Ctrl-C. Messages of the service
+            # may wait unread meanwhile, so its silence does not count.
+            self._idle.is_paused = True
+            await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
+            self._idle.is_paused = False
+            self._idle.restart()
+        else:
+            self._sink.write(chunk.pcm, chunk.rate)
+        stats = self.stats
+        stats.received.add(chunk, now)
+        if stats.audio_at is None:
+            stats.audio_at = now
+        if stats.sound_at is None and stats.received.peak > SILENCE_PEAK:
+            stats.sound_at = now
+
+    def _rewind(self) -> None:
+        self._is_rewound = False
+        sink_mark, stats = self._mark
+        if not self._sink.rewind(sink_mark):
+            self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
+        self.stats.rewind(stats)
 
 
-LINGER_SECONDS = 0.25
-"""How long after the turn late transcripts, usage and the like are waited for."""
+@dataclass(frozen=True)
+class Snapshot:
+    """What a turn goes back to when a connection is lost: the snapshots of its parts, by their names in Turn."""
+
+    answer: frozenset[type[events.Event]]
+    progress: TurnEnd
+    sender: bool
+    pending_calls: frozenset[str | None]
 
 
 class Turn:
-    """One turn over `line`, from the first chunk out to the last reply in; `stats` says how it went.
+    """One turn over `session`, from the first chunk sent to the last event received; `stats` says how it went.
 
-    `toolbox` is what the model may call, `confirm` asks before it does.
+    `toolbox` has the functions that the model may call, `confirm` asks the user before each call.
     """
 
     def __init__(
         self,
-        line: ResumableSession,
+        session: ResumableSession,
         sink: AudioSink,
         stats: TransferStats,
         reporter: Reporter,
@@ -123,219 +125,198 @@ class Turn:
         toolbox: Toolbox | None = None,
         confirm: Confirm | None = None,
     ) -> None:
-        self._line = line
-        self._sink = sink
-        self._stats = stats
-        self._reporter = reporter
-        self._clock = asyncio.get_running_loop().time
-        self._toolbox = toolbox or Toolbox()
-        self._calls = Calls(self._toolbox, self._respond, reporter, confirm=confirm, settled=self._note_settled)
-        self._ending = TurnEnd(lambda: self._calls.pending)
-        self._silence = IdleTimer()
-        self._asking = Sender(line, stats, reporter, self._ending, self._silence)
-        self._activity: Activity | None = None  # of a spoken question
-        self._told: str | None = None  # the function whose response was the last that passed
+        self._session, self._reporter = session, reporter
+        self._calls = Calls(toolbox or Toolbox(), self._respond, reporter, confirm=confirm, settled=self._note_settled)
+        self._progress, self._idle = TurnProgress(), IdleTimer()
+        self._sender = Sender(session, stats, reporter, self._progress, self._idle)
+        self._answer = Answer(sink, stats, reporter, self._idle)
+        self._responded: str | None = None  # the function that returned last, if nothing was received since
         self._nothing_due = asyncio.Event()
-        self._held_up = False  # by whoever reads the reply: what the server has said meanwhile nobody knows
-        self._finished_transcripts: set[type[events.Event]] = set()
-        self._cut = False
-        self._messages_before = 0  # this turn, where it is one of many
-        self._lost = asyncio.Event()
-        self._keeping = Keeping(line, sink, stats, reporter, self._asking, self._ending, self._calls)
-        self._keeping.keep()
+        self._messages_before = 0
+        self._snapshot = self._take_snapshot()
 
-    async def run(self, asking: Coroutine[None, None, None], idle_timeout: float) -> None:
-        """Ask, and receive until the answer is over; then a little longer for what comes late.
+    async def run(self, request: Coroutine[None, None, None], idle_timeout: float) -> None:
+        """Send the request and receive until the answer is over; then wait a little for what comes late.
 
-        Raises whatever ends it early. Everything received until then is in the sink and the stats.
+        Raises what ends it early. Everything received until then is in the sink and the stats.
         """
         async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
-            doing = self._unless_ended(asking), self._watch_silence(idle_timeout), self._receive()
-            children = self._begin(tasks, *doing)
-            await self._ending.over.wait()
-            self._line.settle()
-            children[0].cancel()  # what is left of the trailing silence
-            await soon(self._nothing_due, LINGER_SECONDS)  # late is late
-            for child in children:
-                child.cancel()
+            self._calls.start = tasks.create_task
+            sending = tasks.create_task(self._until_ended(request))
+            others = [tasks.create_task(self._watch_silence(idle_timeout)), tasks.create_task(self._receive())]
+            await self._progress.until(Phase.OVER)
+            self._session.settle()
+            # Trailing silence may be left to send.
+            sending.cancel()
+            await soon(self._nothing_due, LINGER_SECONDS)
+            for task in others:
+                task.cancel()
             await self._calls.close()
 
-    async def converse(self, idle_timeout: float, asking: Coroutine[None, None, None] | None = None) -> None:
-        """As `run`, for one turn of many: somebody else receives, and hands over what belongs to this one (`take`)."""
-        self._messages_before = self._line.messages
+    async def converse(self, idle_timeout: float, request: Coroutine[None, None, None] | None = None) -> None:
+        """As `run`, for one turn of many: the caller receives, and hands over to `take` what belongs to this turn."""
+        self._messages_before = self._session.messages
         async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
-            begun = [self._unless_ended(asking)] if asking is not None else []
-            children = self._begin(tasks, *begun, self._watch_silence(idle_timeout), self._until_lost())
-            await self._ending.over.wait()
-            for child in children:
-                child.cancel()
+            self._calls.start = tasks.create_task
+            children = [] if request is None else [tasks.create_task(self._until_ended(request))]
+            children.append(tasks.create_task(self._watch_silence(idle_timeout)))
+            await self._progress.until(Phase.OVER)
+            for task in children:
+                task.cancel()
             await self._calls.close()
 
-    async def _until_lost(self) -> None:
-        await self._lost.wait()
-        raise ServerError("the session ended before the answer")
-
-    def _begin(self, tasks: asyncio.TaskGroup, *doing: Coroutine[None, None, None]) -> list[asyncio.Task[None]]:
-        self._calls.start = tasks.create_task
-        return [tasks.create_task(each) for each in doing]
+    async def wait_for_late_events(self) -> None:
+        """After `converse`, wait up to LINGER_SECONDS for what is missing of the answer."""
+        stats = self._answer.stats
+        if stats.usage is None or (self._sender.listens and not stats.heard):
+            await soon(self._nothing_due, LINGER_SECONDS)
 
     @property
     def is_over(self) -> bool:
-        """Answered."""
-        return self._ending.over.is_set()
+        """Whether the request is answered."""
+        return self._progress.is_over
 
     @property
     def speaks(self) -> bool:
         """Whether any of the answer has come that is heard or read: neither a thought nor a call of a function."""
-        return bool(self._stats.received.chunks) or any(self._stats.said_pieces)
+        stats = self._answer.stats
+        return bool(stats.received.chunks) or any(stats.said_pieces)
 
-    def fail(self) -> None:
-        """The session is over: whoever converses hears of it."""
-        if not self.is_over:
-            self._lost.set()
-
-    def cut(self) -> None:
-        """Nobody wants the rest of the answer: no more of its sound is kept, and no function is called for it."""
-        self._cut = True
-        self._calls.cancel()
-        self._ending.give_up()
+    # --- sending ---
 
     async def speak(
         self,
         source: AudioSource,
-        how: SendOptions,
+        options: SendOptions,
         pictures: Sequence[events.Image] = (),
         *,
         activity: Activity | None = Activity.MANUAL,
     ) -> None:
-        """What `run` is given to ask with audio. `activity` is what the session was set up with."""
-        self._activity = activity or Activity.MANUAL
-        await self._asking.speak(source, how, self._activity, pictures)
+        """A request for `run` and `converse`: audio. `activity` is what the session was set up with."""
+        await self._sender.speak(source, options, activity or Activity.MANUAL, pictures)
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
-        """What `run` is given to ask in writing; `interrupts` the answer that is under way."""
-        await self._asking.type(text, pictures, interrupts=interrupts)
+        """A request for `run` and `converse`: text, which `interrupts` an answer that is under way."""
+        await self._sender.type(text, pictures, interrupts=interrupts)
 
     def listen(self) -> None:
-        """Nothing is asked here: the user has spoken already, as the service's detection has heard."""
-        self._asking.listens = True
-        self._asking.asked()
-
-    async def settled(self) -> None:
-        """After `converse`: wait a little for what comes late, where something is missing."""
-        if self._stats.usage is None or (self._asking.listens and not self._stats.heard):
-            await soon(self._nothing_due, LINGER_SECONDS)
+        """Nothing is sent for this turn: the user has spoken already, as the service's detection has heard."""
+        self._sender.listens = True
+        self._sender.finish()
 
     async def _respond(self, event: events.ToolResponse) -> None:
-        self._told = event.responses[-1].name
-        self._keeping.respond(event.responses)
-        await self._unless_ended(self._asking.say(event))
+        self._responded = event.responses[-1].name
+        self._note_responses(event.responses)
+        await self._until_ended(self._sender.respond(event))
 
-    async def _unless_ended(self, saying: Awaitable[None]) -> None:
+    def _note_responses(self, responses: Sequence[FunctionResponse]) -> None:
+        for response in responses:
+            held = self._calls.toolbox.holds(response.name, self._session.endpoint.model)
+            self._progress.advance(Responding(held=held, silent=response.scheduling == "SILENT"))
+
+    async def _until_ended(self, sending: Awaitable[None]) -> None:
+        """Await `sending`. Its error is dropped where the session has ended: the task that receives learns why."""
         try:
-            await saying
+            await sending
         except LivecliError:
-            if self._line.close_code is None:
+            if self._session.close_code is None:
                 raise
-            # The session has ended: whoever receives still has frames to read, and then says why.
 
     def _note_settled(self) -> None:
-        """Nothing more is to be said, or one call less: it is the model's turn."""
-        if self._ending.awaited:
-            self._silence.begin()
-            self._ending.check()
+        """A call is over, answered or cancelled: what is due now is the model's."""
+        if self._progress.is_awaited:
+            self._idle.begin()
+        self._progress.advance(CallsPending(self._calls.pending))
 
-    # --- in ---
+    # --- receiving ---
 
     async def _receive(self) -> None:
         while True:
             try:
-                event = await self._line.receive()
+                received = await self._session.receive()
             except LivecliError:
-                if self._ending.over.is_set():
+                if self.is_over:
                     return self._nothing_due.set()
                 raise
-            match event:
-                case Checkpoint():
-                    self.keep()
-                case Rewind():
-                    self.take_back()
-                case _:
-                    await self.take(event)
+            await self.take(received)
             if self.is_over:
-                self._line.settle()
+                self._session.settle()
 
-    async def take(self, event: events.Event) -> None:
-        """Something was received that belongs to this turn."""
-        now = self._clock()
-        self._keeping.hear(event)
-        self._stats.messages = self._line.messages - self._messages_before
-        if self._ending.awaited:
-            self._silence.begin()
-            self._told = None
-        self._ending.follow(event)
-        self._asking.follow(event)
+    async def take(self, received: Received) -> None:
+        """Handle what was received for this turn."""
+        match received:
+            case Checkpoint():
+                self._snapshot = self._take_snapshot()
+            case Rewind():
+                self._rewind()
+            case _:
+                await self._take_event(received)
+
+    async def _take_event(self, event: events.Event) -> None:
+        now = asyncio.get_running_loop().time()
+        answer, progress = self._answer, self._progress
+        answer.stats.messages = self._session.messages - self._messages_before
+        if progress.is_awaited:
+            self._idle.begin()
+            self._responded = None
+        self._sender.note(event)
         if isinstance(event, events.AudioChunk):
-            await self._take_audio(event, now)
-        else:
-            self._stats.note(event, now)
-            self._follow(event)
-        self._ending.check()
-        if self._ending.over.is_set() and self._stats.usage is not None and len(self._finished_transcripts) == 2:
-            self._nothing_due.set()
-
-    async def _take_audio(self, chunk: events.AudioChunk, now: float) -> None:
-        stats = self._stats
-        if self._cut:
-            return
-        if self._sink.waits:  # a slow reader of the reply holds up neither what is sent nor Ctrl-C
-            self._held_up = True
-            await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
-            self._held_up = False
-            if self._ending.awaited:
-                self._silence.begin()
-        else:
-            self._sink.write(chunk.pcm, chunk.rate)
-        stats.received.add(chunk, now)
-        if stats.audio_at is None:
-            stats.audio_at = now
-        if stats.sound_at is None and stats.received.peak > SILENCE_PEAK:
-            stats.sound_at = now
-
-    def _follow(self, event: events.Event) -> None:
+            # First, since the sink may be slow, and a turn that speaks is not in doubt.
+            progress.advance(event)
+            return await answer.take_audio(event, now)
+        answer.take(event, now)
         match event:
-            case events.InputTranscript(finished=True) | events.OutputTranscript(finished=True):
-                self._finished_transcripts.add(type(event))
-            case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or self._cut):
+            case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or answer.is_cut):
                 self._calls.handle(event)
+                progress.advance(CallsPending(self._calls.pending))
             case events.TurnComplete():
-                detected = self._activity is Activity.AUTO and not self._keeping.has_responded
-                self._line.resumption.answer(self._asking.answered(detected=detected))
-            case events.GoAway(seconds) if not self._line.resumption.expected:
+                self._session.resumption.answer(self._sender.complete_turn())
+            case events.GoAway(seconds) if not self._session.resumption.expected:
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
             case events.Fault(code, message, status):
                 self._reporter.warning(f"the server reports an error: {code} {status} {message}")
+        progress.advance(event)
+        if progress.is_over and answer.is_complete:
+            self._nothing_due.set()
+        return None
 
-    def keep(self) -> None:
-        """Where to go on from, should the connection be lost: everything received so far is there to stay."""
-        self._keeping.keep()
+    def _take_snapshot(self) -> Snapshot:
+        """Everything received so far is final."""
+        return Snapshot(self._answer.snapshot(), self._progress.state, self._sender.snapshot(), self._calls.ids)
 
-    def take_back(self) -> None:
-        """What was received since then will come again; functions that were called since then will be called again."""
-        self._keeping.take_back()
-        self._asking.begin_again()
-        self._finished_transcripts.clear()
+    def _rewind(self) -> None:
+        """Everything received since the last snapshot comes again, calls of functions included."""
+        snapshot = self._snapshot
+        self._calls.cancel(snapshot.pending_calls)
+        self._sender.restore(snapshot.sender, snapshot.pending_calls)
+        self._answer.restore(snapshot.answer)
+        self._progress.restore(snapshot.progress, asked=self._session.resumption.repeats_request)
+        self._note_responses(self._sender.responses)
+        self._idle.restart()
+
+    def fail(self) -> None:
+        """The session has ended: `converse` raises ServerError, if the turn is not over."""
+        self._progress.fail(ServerError("the session ended before the answer"))
+
+    def cut(self) -> None:
+        """The rest of the answer is not wanted: no more of its sound is kept, and no function is called for it."""
+        self._answer.is_cut = True
+        self._calls.cancel()
+        self._progress.advance(Step.GIVE_UP)
 
     async def _watch_silence(self, idle_timeout: float) -> None:
-        """Raise once something has been due for so long. One timer, whatever the number of messages."""
-        while not self._ending.over.is_set():
-            since = self._silence.since
-            if self._held_up or self._line.moving or (self._ending.awaited and self._calls.pending):
+        """Raise once something has been due for `idle_timeout` seconds. One timer, whatever the number of messages."""
+        progress, session = self._progress, self._session
+        while not progress.is_over:
+            since, now = self._idle.since, asyncio.get_running_loop().time()
+            is_waiting_for_calls = progress.is_awaited and self._calls.pending
+            if self._idle.is_paused or session.moving or is_waiting_for_calls:
                 since = None
-            left = idle_timeout if since is None else max(since, self._line.moved_at) + idle_timeout - self._clock()
+            left = idle_timeout if since is None else max(since, session.moved_at) + idle_timeout - now
             if left <= 0:
                 from .diagnosis import StallContext, stall_error
 
-                waiting = StallContext(self._ending.awaited, self._activity, self._told, self._ending.status)
-                raise stall_error(idle_timeout, self._stats, waiting)
+                status, activity = progress.state.status, self._sender.activity
+                context = StallContext(progress.is_awaited, activity, self._responded, status)
+                raise stall_error(idle_timeout, self._answer.stats, context)
             await asyncio.sleep(left)

@@ -1,142 +1,172 @@
-"""When what was asked is answered, as the client can tell: from what is sent, what is received, and one timer."""
+"""The end of a turn: a table of states, and what leads from one to the next. No I/O, and time is an argument.
+
+    SENDING --PART_SENT--> PART_SENT --answered--> SENDING --ALL_SENT--> ALL_SENT --answered--> OVER
+
+A request is answered once the model owes no more turns, every function that it called has returned, and the service
+reports no interaction in progress.
+
+A function that the model does not wait for is called in one turn and spoken of in another, and its response may be sent
+while the first turn still ends, so the turns that the model owes are counted. One turn may speak of several responses:
+after it, the turns that are still owed are doubtful, and are waited for no longer than SETTLE_SECONDS.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
-from copy import copy
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import Any
 
 from ..protocol import events
 
-
-# Which turns of the model are still to come, once it calls functions. Pure.
-#
-# A function that the model does not wait for is called in one turn and spoken of in another, and its response may be
-# on its way while the first still ends: so turns are counted. What several responses bring may be said in one turn or
-# in several; after one, those that may have been said with it are `doubtful`.
-class OwedTurns:
-    """`turns` is how many TurnCompletes are still to come. While they are `doubtful` there may be none."""
-
-    def __init__(self) -> None:
-        self.turns = 0
-        self.doubtful = False
-        self._resumed = False  # nothing was said yet since the model was given what it waits for
-
-    def ask(self) -> None:
-        """The user says something: a turn answers that, whatever was answered before."""
-        self.turns = max(self.turns, 1)
-
-    def respond(self, *, held: bool, silent: bool) -> None:
-        """A function's response is sent. `held`: the model holds its turn open for it, if it still can."""
-        if held and self.turns:
-            self._resumed = True
-        elif not silent:
-            self.turns += 1
-        self.doubtful = False
-
-    def begin(self) -> None:
-        """The model says something, or calls a function: of that turn the end will come."""
-        self.doubtful = self._resumed = False
-
-    def complete(self) -> None:
-        """A turn is complete."""
-        if self._resumed:  # it may have been over before the response was there, which then has a turn of its own
-            self._resumed, self.doubtful = False, True
-            return
-        self.turns = max(0, self.turns - 1)
-        self.doubtful = self.turns > 0
-
-
+# How long a turn may take to begin of which it is doubtful whether it will come at all.
 SETTLE_SECONDS = 5.0
-"""How long a turn may take to begin of which it is doubtful whether there will be one."""
+
+# Interaction statuses after which the model adds nothing by itself. REQUIRES_ACTION is the deprecated name of IDLE.
+IDLE_STATUSES = ("IDLE", "REQUIRES_ACTION")
 
 
-class TurnEnd:
-    """Of one question; `over` is set once it is answered.
+class Phase(Enum):
+    """How far a request has come. In PART_SENT an answer to what has been sent is due before the rest is sent."""
 
-    That is at the first TurnComplete after the last of it was sent, with every function that the model calls answered
-    (`pending()` says how many are not) and that answer heard; where the service reports an interaction status, once
-    that is IDLE.
+    SENDING = auto()
+    PART_SENT = auto()
+    ALL_SENT = auto()
+    OVER = auto()
+
+
+class Step(Enum):
+    """What happens to a turn without an event of the session.
+
+    ASK: more of the request is about to be sent, which no turn that has ended answers. GIVE_UP: neither function calls
+    nor doubtful turns are waited for any more. TIME: some has passed.
     """
 
-    def __init__(self, pending: Callable[[], int]) -> None:
-        self.asked = False
-        self.over = asyncio.Event()
-        self._pending = pending
-        self._due = OwedTurns()
-        self._due.ask()
-        self.status = "IDLE"
-        """Of the interaction, as the service reports it last."""
-        self._settling: asyncio.TimerHandle | None = None
-        self._so_far: asyncio.Event | None = None
+    ASK = auto()
+    PART_SENT = auto()
+    ALL_SENT = auto()
+    GIVE_UP = auto()
+    TIME = auto()
 
-    @property
-    def awaited(self) -> bool:
-        """Whether an answer is waited for: to all of it, or to what was asked so far."""
-        return self.asked or self._so_far is not None
 
-    async def until_answered(self) -> None:
-        """Wait for the answer to what was asked so far; more is to come after it."""
-        self._so_far = asyncio.Event()
-        try:
-            self.check()
-            await self._so_far.wait()
-        finally:
-            self._so_far = None
+@dataclass(frozen=True)
+class Responding:
+    """A function's response is about to be sent.
 
-    def mark(self) -> tuple[OwedTurns, str]:
-        """How far it is, for `begin_again`."""
-        return copy(self._due), self.status
+    `held` is whether the model keeps its turn open for it, if that has not ended. A `silent` response is not spoken of.
+    """
 
-    def begin_again(self, mark: tuple[OwedTurns, str], *, asked: bool) -> None:
-        """Whatever was answered since then is taken back and comes again; `asked`: what was said is said again, too."""
-        self._stop_settling()
-        self._due, self.status = copy(mark[0]), mark[1]
-        if asked:
-            self._due.ask()
+    held: bool
+    silent: bool
 
-    def ask(self, *, all: bool = False) -> None:
-        """More of the question is about to be sent: no turn that ended before answers it. `all`: all of it was sent."""
-        if all:
-            self.asked = True
-            self.check()
-        elif not self.asked:
-            self._due.ask()
 
-    def give_up(self) -> None:
-        """Nobody waits for functions any more, nor for what is doubtful: it is over unless a turn is certain to end."""
-        if self.asked and (not self._due.turns or self._due.doubtful):
-            self.over.set()
+@dataclass(frozen=True)
+class CallsPending:
+    """The number of function calls without a response has changed to `count`."""
 
-    def respond(self, *, held: bool, silent: bool) -> None:
-        """The response of a function is about to be sent; see Due."""
-        self._due.respond(held=held, silent=silent)
+    count: int
 
-    def follow(self, event: events.Event) -> None:
-        """Something was received. `check` afterwards, once it is dealt with."""
-        self._stop_settling()
-        # A transcript may come after the end of the turn whose sound it is of, so it proves no new turn.
-        if event.begins_answer and not isinstance(event, events.OutputTranscript):
-            self._due.begin()
-        match event:
-            case events.TurnComplete():
-                self._due.complete()
-            case events.InteractionStatus(status):
-                self.status = status
 
-    def check(self) -> None:
-        """Whether it is answered now: after anything was received, and after a call is over."""
-        answered = self.over if self.asked else self._so_far
-        # REQUIRES_ACTION is the deprecated name of IDLE.
-        if answered is None or self._pending() or self.status not in ("IDLE", "REQUIRES_ACTION"):
-            return
-        if not self._due.turns:
-            answered.set()
-        elif self._due.doubtful:
-            self._stop_settling()
-            self._settling = asyncio.get_running_loop().call_later(SETTLE_SECONDS, answered.set)
+@dataclass(frozen=True)
+class TurnEnd:
+    """State of one turn.
 
-    def _stop_settling(self) -> None:
-        if self._settling is not None:
-            self._settling.cancel()
-            self._settling = None
+    `owed` is the number of TurnComplete events that are still to come; while it is `doubtful`, there may be none.
+    `is_open` is whether the model has said something since the last of them, so that another is certain.
+    `resumed` is whether the model has said nothing since it was sent the response that it waited for. `status` is the
+    interaction status that the service reported last. At `settles_at` (seconds) doubtful turns are no longer waited
+    for.
+    """
+
+    phase: Phase = Phase.SENDING
+    owed: int = 1
+    doubtful: bool = False
+    is_open: bool = False
+    resumed: bool = False
+    status: str = "IDLE"
+    pending: int = 0
+    settles_at: float | None = None
+
+    def restored(self, then: TurnEnd, *, asked: bool) -> TurnEnd:
+        """This turn after everything received since `then` was taken back.
+
+        `asked` is whether any of the request is sent again.
+        """
+        owed = max(then.owed, 1) if asked else then.owed
+        return replace(then, owed=owed, phase=self.phase, pending=self.pending, settles_at=None)
+
+
+def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPending, now: float) -> TurnEnd:
+    """The state after `event`, which was received, sent or otherwise happened at `now` (seconds).
+
+    Returns `state` itself where nothing changes, as for most events.
+    """
+    if state.phase is Phase.OVER:
+        return state
+    if event is Step.TIME:
+        return state if state.settles_at is None or now < state.settles_at else _answered(state)
+    transition = TRANSITIONS.get(event if isinstance(event, Step) else type(event))
+    if transition is not None:
+        state = transition(state, event)
+    # A transcript may come after the end of the turn whose sound it belongs to, so it proves no new turn.
+    elif isinstance(event, events.Event) and event.begins_answer and not isinstance(event, events.OutputTranscript):
+        # A call may follow the end of a turn and have no end of its own (extended thinking).
+        state = _begin(state, is_open=state.is_open or not isinstance(event, events.ToolCall))
+    return _judged(state, now)
+
+
+def _ask(state: TurnEnd, step: Step) -> TurnEnd:
+    return state if state.owed or state.phase is not Phase.SENDING else replace(state, owed=1)
+
+
+def _give_up(state: TurnEnd, step: Step) -> TurnEnd:
+    is_over = state.phase is Phase.ALL_SENT and not state.is_open and (not state.owed or state.doubtful)
+    return replace(state, phase=Phase.OVER) if is_over else state
+
+
+def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
+    if response.held and state.owed:
+        return replace(state, resumed=True, doubtful=False)
+    return replace(state, owed=state.owed + (not response.silent), doubtful=False)
+
+
+def _begin(state: TurnEnd, is_open: bool) -> TurnEnd:
+    """The model says something or calls a function, and the end of that turn will come."""
+    if is_open == state.is_open and not (state.doubtful or state.resumed):
+        return state
+    return replace(state, is_open=is_open, doubtful=False, resumed=False)
+
+
+def _complete(state: TurnEnd, event: events.TurnComplete) -> TurnEnd:
+    # The turn may have ended before the response arrived, which then has a turn of its own.
+    owed = state.owed if state.resumed else max(0, state.owed - 1)
+    return replace(state, owed=owed, doubtful=owed > 0, is_open=False, resumed=False)
+
+
+TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
+    Step.ASK: _ask,
+    Step.PART_SENT: lambda state, step: replace(state, phase=Phase.PART_SENT),
+    Step.ALL_SENT: lambda state, step: replace(state, phase=Phase.ALL_SENT),
+    Step.GIVE_UP: _give_up,
+    Responding: _respond,
+    CallsPending: lambda state, calls: replace(state, pending=calls.count),
+    events.TurnComplete: _complete,
+    events.InteractionStatus: lambda state, event: replace(state, status=event.status),
+}
+"""What changes, by step or type of event. Other events change nothing, but for those that begin an answer."""
+
+
+def _judged(state: TurnEnd, now: float) -> TurnEnd:
+    """`state`, moved on if the request is answered, else with the time at which doubt ends."""
+    if state.phase not in (Phase.PART_SENT, Phase.ALL_SENT):
+        return state
+    is_idle = not state.pending and state.status in IDLE_STATUSES
+    if is_idle and not state.owed and not state.is_open:
+        return _answered(state)
+    settles_at = now + SETTLE_SECONDS if is_idle and state.doubtful else None
+    return state if settles_at == state.settles_at else replace(state, settles_at=settles_at)
+
+
+def _answered(state: TurnEnd) -> TurnEnd:
+    phase = Phase.OVER if state.phase is Phase.ALL_SENT else Phase.SENDING
+    return replace(state, phase=phase, settles_at=None)

@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ..client.open import Resolve, Timeouts, open_line, resolved
+from ..client.open import Resolve, Timeouts, open_resumable, resolved
 from ..client.sender import SendOptions
 from ..client.turn import Turn
 from ..errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
@@ -141,13 +141,15 @@ async def _ask(question: Request, wanted: Target, summary: Summary, reporter: Re
         reporter.connecting(endpoint)
         if endpoint.is_cleartext and not endpoint.is_loopback and credential.elided_headers():
             reporter.warning(f"the credential goes to {endpoint.host} in the clear: wss:// would protect it")
-        line = await stack.enter_async_context(open_line(endpoint, credential, opening, question.timeouts, reporter))
+        session = await stack.enter_async_context(
+            open_resumable(endpoint, credential, opening, question.timeouts, reporter)
+        )
         if reply.waits:
-            line.be_patient()
-        summary.note_opened(line.first.session_id, line.first.timings.connect, line.first.timings.setup)
+            session.be_patient()
+        summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
         reporter.connected(summary)
         sink = Tee(*heard, reply)
-        exchange = Turn(line, sink, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
+        exchange = Turn(session, sink, summary.stats, reporter, toolbox=question.toolbox, confirm=question.confirm)
         if source is None:
             asking = exchange.type(question.text or "", pictures)
         else:

@@ -293,15 +293,8 @@ class Talk:
         try:
             while True:
                 received = await self._line.receive()
-                match received:
-                    case Checkpoint() | Rewind() if not self.turns:
-                        pass
-                    case Checkpoint():
-                        self.turns[-1].keep()
-                    case Rewind():
-                        self.turns[-1].take_back()
-                    case event if self.turns and not self.turns[-1].is_over:
-                        await self.turns[-1].take(event)
+                if self.turns and (isinstance(received, Checkpoint | Rewind) or not self.turns[-1].is_over):
+                    await self.turns[-1].take(received)
         except ServerError:
             self.turns[-1].fail()
 

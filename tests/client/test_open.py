@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from livecli.client.open import Timeouts, open_authorised, open_line, open_session, resolved
+from livecli.client.open import Timeouts, open_authorised, open_resumable, open_session, resolved
 from livecli.client.resumable import Checkpoint, Rewind
 from livecli.credentials import Credential, CredentialKind
 from livecli.embedded import reachable
@@ -98,7 +98,7 @@ class TestTimeouts:
         assert (timeouts.connect, timeouts.idle, timeouts.total, timeouts.retries) == (10.0, 30.0, None, 3)
         assert timeouts.pause is None
 
-    @pytest.mark.parametrize("opening", [open_authorised, open_line])
+    @pytest.mark.parametrize("opening", [open_authorised, open_resumable])
     async def test_connect_bounds_the_way_to_the_upgrade(self, opening: Any) -> None:
         timeouts = Timeouts(connect=0.2, idle=WAIT_SECONDS, retries=0)
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -108,7 +108,7 @@ class TestTimeouts:
                     pass
         assert raised.value.exit_status == 7
 
-    @pytest.mark.parametrize("opening", [open_authorised, open_line])
+    @pytest.mark.parametrize("opening", [open_authorised, open_resumable])
     async def test_idle_bounds_the_setup(self, opening: Any) -> None:
         timeouts = Timeouts(connect=WAIT_SECONDS, idle=0.2, retries=0)
         with live_server(Connection.drain) as server, pytest.raises(DeadlineError) as raised:
@@ -281,7 +281,7 @@ class TestOpenAuthorised:
 class TestOpenLine:
     async def test_it_is_open_and_closed_normally(self) -> None:
         with live_server(set_up) as server:
-            async with open_line(endpoint(server.url), TOKEN, RESUMABLE, Timeouts(), Reporter()) as line:
+            async with open_resumable(endpoint(server.url), TOKEN, RESUMABLE, Timeouts(), Reporter()) as line:
                 assert await line.receive() == events.SetupComplete()
                 assert (line.connections, line.close_code) == (1, None)
                 assert line.endpoint == endpoint(server.url)
@@ -297,7 +297,7 @@ class TestOpenLine:
         timeouts = Timeouts(retries=2, pause=pause)
         credential = Credential("a test", CredentialKind.ADC, tokens=Tokens())
         with live_server(set_up, status=lambda: statuses.pop(0)) as server:
-            async with open_line(endpoint(server.url), credential, SETUP, timeouts, witness) as line:
+            async with open_resumable(endpoint(server.url), credential, SETUP, timeouts, witness) as line:
                 assert line.connections == 1
         assert [retry.attempt for retry in paused] == [1, 2]
         assert witness.announced == paused
@@ -307,7 +307,7 @@ class TestOpenLine:
     async def test_the_retries_are_bounded(self) -> None:
         with live_server(set_up, status=503) as server, pytest.raises(QuotaError, match="503") as raised:
             timeouts = Timeouts(retries=1, pause=no_pause)
-            async with open_line(endpoint(server.url), TOKEN, SETUP, timeouts, Reporter()):
+            async with open_resumable(endpoint(server.url), TOKEN, SETUP, timeouts, Reporter()):
                 pass
         assert (raised.value.exit_status, len(server.requests)) == (8, 2)
 
@@ -320,7 +320,7 @@ class TestOpenLine:
 
         timeouts, witness = Timeouts(pause=no_pause), Witness()
         with live_server(once([], lose)) as server:
-            async with open_line(endpoint(server.url), TOKEN, RESUMABLE, timeouts, witness) as line:
+            async with open_resumable(endpoint(server.url), TOKEN, RESUMABLE, timeouts, witness) as line:
                 line.first.opened_at -= 1000
                 assert await line.receive() == events.SetupComplete()
                 await line.send(events.Text("one"))
@@ -340,7 +340,7 @@ class TestOpenLine:
     async def test_a_given_handle_is_resumed(self) -> None:
         with live_server(set_up) as server:
             where = endpoint(server.url)
-            async with open_line(where, TOKEN, RESUMABLE, Timeouts(), Reporter(), handle="kept") as line:
+            async with open_resumable(where, TOKEN, RESUMABLE, Timeouts(), Reporter(), handle="kept") as line:
                 assert line.connections == 1
         assert server.frames[0]["setup"]["sessionResumption"]["handle"] == "kept"
 
@@ -351,7 +351,7 @@ class TestOpenLine:
 
         with live_server(once([], refuse)) as server:
             where = endpoint(server.url)
-            async with open_line(where, TOKEN, RESUMABLE, Timeouts(), Reporter(), lambda: TOLD, "stale") as line:
+            async with open_resumable(where, TOKEN, RESUMABLE, Timeouts(), Reporter(), lambda: TOLD, "stale") as line:
                 assert await line.receive() == events.SetupComplete()
                 assert line.connections == 1
         first, second, told = server.frames
@@ -364,7 +364,7 @@ class TestOpenLine:
             taken.bind(("127.0.0.1", 0))
             where = endpoint(f"ws://127.0.0.1:{taken.getsockname()[1]}")
             with pytest.raises(ConnectError) as raised:
-                async with open_line(where, TOKEN, SETUP, Timeouts(retries=0), Reporter()):
+                async with open_resumable(where, TOKEN, SETUP, Timeouts(retries=0), Reporter()):
                     pass
         assert raised.value.exit_status == 5
         assert asyncio.all_tasks() == {asyncio.current_task()}

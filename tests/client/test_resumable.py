@@ -473,7 +473,7 @@ class TestResuming:
             run.service.last.ends(error)
             await idle()
             assert run.line.connections == 2
-            assert run.line.life.seconds == pytest.approx(480.0)
+            assert run.line.lifetime.seconds == pytest.approx(480.0)
 
 
 class TestRewinds:
@@ -732,7 +732,7 @@ class TestGoAway:
             await asyncio.sleep(100.0)
             run.service.last.says(events.GoAway(20.0))
             await idle()
-            assert run.line.life.seconds == pytest.approx(120.0)
+            assert run.line.lifetime.seconds == pytest.approx(120.0)
 
 
 class TestSettling:
@@ -766,7 +766,7 @@ class TestSettling:
             run.receiving.cancel()
             run.service.last.handles.append(handle("last", 1))
             await run.line.leave()
-            assert (run.line.resumption.handle, run.line.resumption.unsaid) == ("last", 0)
+            assert (run.line.resumption.handle, run.line.resumption.unconfirmed) == ("last", 0)
 
 
 class TestSending:
@@ -854,7 +854,7 @@ class TestSending:
         async with opened(service=service) as run:
             with pytest.raises(ProtocolError):
                 await run.line.send(events.AudioStreamEnd())
-            assert run.line.resumption.said == 0
+            assert run.line.resumption.last == 0
             service.on_open = lambda session: None
             service.last.says(handle(consumed=0))
             service.last.ends(lost())
@@ -909,7 +909,7 @@ class TestSending:
             with pytest.raises(AuthError) as raised:
                 await run.say("3")
             assert raised.value is refusal
-            assert run.line.resumption.said == 2
+            assert run.line.resumption.last == 2
             assert not run.line.write([events.Text("3")])
             with pytest.raises(AuthError) as raised:
                 await run.line.receive()
@@ -939,9 +939,9 @@ class TestClosing:
             run.service.last.says(handle(consumed=0))
             run.service.last.ends(lost())
             await idle()
-            assert run.line.resumption.unsaid == 1
+            assert run.line.resumption.unconfirmed == 1
         assert run.service.closed == run.service.sessions
-        assert run.line.resumption.unsaid == 0
+        assert run.line.resumption.unconfirmed == 0
 
     @in_virtual_time
     async def test_it_does_not_wait_for_a_peer_that_takes_nothing(self) -> None:

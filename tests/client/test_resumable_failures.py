@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from livecli.client.open import Timeouts, open_line
+from livecli.client.open import Timeouts, open_resumable
 from livecli.credentials import resolve
 from livecli.errors import FileError
 from livecli.protocol import events
@@ -42,7 +42,7 @@ async def test_what_was_written_is_said_again_though_its_report_failed() -> None
     with live_server(talk) as server:
         endpoint, credential = resolve(Target(base_url=server.url), {})
         opening = setup(endpoint, SetupOptions())
-        async with asyncio.timeout(20), open_line(endpoint, credential, opening, Timeouts(), FullDisk()) as line:
+        async with asyncio.timeout(20), open_resumable(endpoint, credential, opening, Timeouts(), FullDisk()) as line:
             while not isinstance(await line.receive(), events.ResumptionUpdate):
                 pass
             with pytest.raises(FileError, match="no space left"):

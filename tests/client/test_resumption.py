@@ -31,7 +31,7 @@ def opened():
 
 def speak(resumption: Resumption, first: int, last: int) -> None:
     for number in range(first, last + 1):
-        assert resumption.say((events.Text(str(number)),))
+        assert resumption.add((events.Text(str(number)),))
 
 
 def again(resumption: Resumption) -> list[str]:
@@ -53,7 +53,7 @@ class TestTransparent:
         assert again(session) == ["5", "6", "7"]
         assert session.update(handle(consumed=3))
         assert again(session) == []
-        assert session.unsaid == 0
+        assert session.unconfirmed == 0
 
     def test_an_index_of_zero_may_be_left_out(self, opened) -> None:
         session = opened(transparent=True)
@@ -77,7 +77,7 @@ class TestTransparent:
         session = opened(transparent=True)
         speak(session, 1, 2)
         assert session.update(handle("one", consumed))
-        assert session.unsaid == 0
+        assert session.unconfirmed == 0
         speak(session, 3, 3)
         assert again(session) == ["3"]
 
@@ -133,17 +133,17 @@ class TestOnTrust:
 def test_what_nobody_confirms_is_kept_up_to_a_bound_while_no_handle_has_come(opened) -> None:
     session = opened(transparent=True)
     for _ in range(UNCONFIRMED_BYTES // 60_000 + 2):
-        session.say((events.AudioChunk(bytes(60_000), 16_000),))
+        session.add((events.AudioChunk(bytes(60_000), 16_000),))
     assert not session.possible
-    assert session.unsaid <= 1
+    assert session.unconfirmed <= 1
     assert not session.update(handle(consumed=1)), "what came after is gone"
-    assert session.update(handle(consumed=session.said))
+    assert session.update(handle(consumed=session.last))
 
 
 def test_without_resumption_nothing_is_kept(opened) -> None:
     session = opened(resumption=False)
     speak(session, 1, 3)
-    assert (session.unsaid, session.possible, session.expected) == (0, False, False)
+    assert (session.unconfirmed, session.possible, session.expected) == (0, False, False)
 
 
 def test_a_full_disk_gives_up_what_was_kept_and_the_next_handle_begins_anew(opened, monkeypatch) -> None:
@@ -155,8 +155,8 @@ def test_a_full_disk_gives_up_what_was_kept_and_the_next_handle_begins_anew(open
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr(session._tail, "extend", full)
-        assert not session.say((events.Text("3"),))
+        patched.setattr(session._buffer, "extend", full)
+        assert not session.add((events.Text("3"),))
     assert not session.possible, "2 and 3 cannot be said again"
     assert not session.update(handle("two", 2))
     speak(session, 4, 5)

@@ -727,6 +727,6 @@ class TestOneTurnOfMany:
             talk = Talk(line)
             await talk.ask(typed())
             began = clock()
-            await talk.turns[0].settled()
+            await talk.turns[0].wait_for_late_events()
             assert clock() - began == pytest.approx(seconds)
             await talk.close()

@@ -5,15 +5,14 @@ A case is a line of steps; `is_over` says whether the turn is answered after the
 
 from __future__ import annotations
 
-import asyncio
 import re
+from typing import ClassVar
 
 import pytest
 
-from livecli.client.turn_end import SETTLE_SECONDS, TurnEnd
+from livecli.client.turn_end import SETTLE_SECONDS, CallsPending, Phase, Responding, Step, TurnEnd, advance
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
-from tests.virtual_time import in_virtual_time
 
 RECEIVED = {
     "audio": events.AudioChunk(b"\0\0", 24_000),
@@ -42,32 +41,44 @@ class Played:
     """One turn to which steps happen: `asks` more is sent, `asked` all of it, functions run and respond."""
 
     def __init__(self) -> None:
-        self.pending = 0
-        self.ending = TurnEnd(lambda: self.pending)
-        self._mark = self.ending.mark()
+        self.state = self._mark = TurnEnd()
+        self.now = 1000.0
 
     @property
     def is_over(self) -> bool:
-        return self.ending.over.is_set()
+        return self.state.phase is Phase.OVER
 
-    async def play(self, steps: str) -> Played:
+    def play(self, steps: str) -> Played:
         for step in steps.split(", "):
             if SECONDS.fullmatch(step):
-                await asyncio.sleep(float(step[:-1]))
+                self._wait(float(step[:-1]))
             elif step in RECEIVED:
-                self.pending += step == "call"
-                self.ending.follow(RECEIVED[step])
-                self.ending.check()
+                if step == "call":
+                    self._advance(CallsPending(self.state.pending + 1))
+                self._advance(RECEIVED[step])
             else:
                 self._act(step)
         return self
 
+    def _advance(self, event: events.Event | Step | Responding | CallsPending) -> None:
+        self.state = advance(self.state, event, self.now)
+
+    def _wait(self, seconds: float) -> None:
+        """As Turn waits: it looks at the state when that asks for it, and not before."""
+        ends_at = self.now + seconds
+        if self.state.settles_at is not None and self.state.settles_at <= ends_at:
+            self.now = self.state.settles_at
+            self._advance(Step.TIME)
+        self.now = ends_at
+
     def _act(self, step: str) -> None:
         match step:
             case "asks":
-                self.ending.ask()
+                self._advance(Step.ASK)
+            case "part":
+                self._advance(Step.PART_SENT)
             case "asked":
-                self.ending.ask(all=True)
+                self._advance(Step.ALL_SENT)
             case "responds":
                 self._respond(held=False)
             case "responds silently":
@@ -75,23 +86,21 @@ class Played:
             case "responds to a model that waits":
                 self._respond(held=True)
             case "stopped":  # a call is over without a response
-                self.pending -= 1
-                self.ending.check()
+                self._advance(CallsPending(self.state.pending - 1))
             case "gives up":
-                self.ending.give_up()
+                self._advance(Step.GIVE_UP)
             case "keeps":
-                self._mark = self.ending.mark()
+                self._mark = self.state
             case "begins again":
-                self.ending.begin_again(self._mark, asked=False)
+                self.state = self.state.restored(self._mark, asked=False)
             case "begins again and asks again":
-                self.ending.begin_again(self._mark, asked=True)
+                self.state = self.state.restored(self._mark, asked=True)
             case _:
                 raise AssertionError(f"no such step: {step}")
 
     def _respond(self, *, held: bool, silent: bool = False) -> None:
-        self.ending.respond(held=held, silent=silent)
-        self.pending -= 1
-        self.ending.check()
+        self._advance(Responding(held=held, silent=silent))
+        self._advance(CallsPending(self.state.pending - 1))
 
 
 OVER = [
@@ -192,25 +201,22 @@ STATUS_NOT_OVER = [
 
 
 @pytest.mark.parametrize("steps", [*OVER, *EMPTY_TURNS_OVER, *CALLS_OVER, *STATUS_OVER])
-@in_virtual_time
-async def test_it_is_over(steps):
+def test_it_is_over(steps):
     *before, last = steps.split(", ")
-    played = await Played().play(", ".join(before))
+    played = Played().play(", ".join(before))
     assert not played.is_over, "it was over before"
-    assert (await played.play(last)).is_over
+    assert played.play(last).is_over
 
 
 @pytest.mark.parametrize("steps", [*NOT_OVER, *CALLS_NOT_OVER, *STATUS_NOT_OVER])
-@in_virtual_time
-async def test_it_is_not_over(steps):
-    assert not (await Played().play(steps)).is_over
+def test_it_is_not_over(steps):
+    assert not Played().play(steps).is_over
 
 
-@in_virtual_time
-async def test_a_status_may_come_in_the_message_that_ends_the_last_turn():
-    played = await Played().play("asked, audio, IN_PROGRESS, complete, 300s, audio")
-    assert not played.is_over
-    assert (await played.play("IDLE, complete")).is_over
+def test_a_status_may_come_in_the_message_that_ends_the_last_turn():
+    played = Played().play("asked, audio, IN_PROGRESS, complete, 300s, audio, IDLE")
+    assert not played.is_over, "that turn has not ended"
+    assert played.play("complete").is_over
 
 
 DOUBTFUL = [
@@ -227,36 +233,31 @@ class TestDoubt:
         assert SETTLE_SECONDS == 5
 
     @pytest.mark.parametrize("steps", DOUBTFUL)
-    @in_virtual_time
-    async def test_it_is_over_once_nothing_has_come_for_a_while(self, steps):
-        played = await Played().play(f"{steps}, 4.9s")
+    def test_it_is_over_once_nothing_has_come_for_a_while(self, steps):
+        played = Played().play(f"{steps}, 4.9s")
         assert not played.is_over
-        assert (await played.play("0.2s")).is_over
+        assert played.play("0.2s").is_over
 
     @pytest.mark.parametrize("steps", DOUBTFUL)
     @pytest.mark.parametrize("sign", ["heard", "said", "usage", "handle", "going"])
-    @in_virtual_time
-    async def test_whatever_comes_starts_that_time_anew(self, steps, sign):
-        played = await Played().play(f"{steps}, 4s, {sign}, 4.9s")
+    def test_whatever_comes_starts_that_time_anew(self, steps, sign):
+        played = Played().play(f"{steps}, 4s, {sign}, 4.9s")
         assert not played.is_over
-        assert (await played.play("0.2s")).is_over
+        assert played.play("0.2s").is_over
 
     @pytest.mark.parametrize("steps", DOUBTFUL)
     @pytest.mark.parametrize("sign", ["audio", "text", "thought", "call"])
-    @in_virtual_time
-    async def test_a_turn_that_begins_is_waited_for(self, steps, sign):
-        played = await Played().play(f"{steps}, 4s, {sign}, 1000s")
+    def test_a_turn_that_begins_is_waited_for(self, steps, sign):
+        played = Played().play(f"{steps}, 4s, {sign}, 1000s")
         assert not played.is_over
 
     @pytest.mark.parametrize("steps", DOUBTFUL)
-    @in_virtual_time
-    async def test_a_turn_that_begins_ends_it(self, steps):
-        assert (await Played().play(f"{steps}, 4s, audio, 60s, complete")).is_over
+    def test_a_turn_that_begins_ends_it(self, steps):
+        assert Played().play(f"{steps}, 4s, audio, 60s, complete").is_over
 
     @pytest.mark.parametrize("steps", DOUBTFUL)
-    @in_virtual_time
-    async def test_a_session_that_is_gone_on_with_does_not_settle_meanwhile(self, steps):
-        played = await Played().play(f"{steps}, 4s, begins again, 1000s")
+    def test_a_session_that_is_gone_on_with_does_not_settle_meanwhile(self, steps):
+        played = Played().play(f"{steps}, 4s, begins again, 1000s")
         assert not played.is_over
 
 
@@ -269,11 +270,10 @@ class TestGivingUp:
             *DOUBTFUL,
         ],
     )
-    @in_virtual_time
-    async def test_it_is_over_where_no_turn_is_certain_to_end(self, steps):
-        played = await Played().play(steps)
+    def test_it_is_over_where_no_turn_is_certain_to_end(self, steps):
+        played = Played().play(steps)
         assert not played.is_over
-        assert (await played.play("gives up")).is_over
+        assert played.play("gives up").is_over
 
     @pytest.mark.parametrize(
         "steps",
@@ -286,13 +286,11 @@ class TestGivingUp:
             "asked, call, responds, complete, audio",
         ],
     )
-    @in_virtual_time
-    async def test_it_is_not_where_one_is(self, steps):
-        assert not (await Played().play(f"{steps}, gives up")).is_over
+    def test_it_is_not_where_one_is(self, steps):
+        assert not Played().play(f"{steps}, gives up").is_over
 
-    @in_virtual_time
-    async def test_that_turns_end_is_its_end_then(self):
-        assert (await Played().play("asked, audio, gives up, interrupted, complete")).is_over
+    def test_that_turns_end_is_its_end_then(self):
+        assert Played().play("asked, audio, gives up, interrupted, complete").is_over
 
 
 class TestBeginningAgain:
@@ -309,33 +307,23 @@ class TestBeginningAgain:
             ("asks, audio, complete, keeps, begins again and asks again, asked, audio", "complete"),
         ],
     )
-    @in_virtual_time
-    async def test_what_was_taken_back_is_waited_for_again(self, steps, rest):
-        played = await Played().play(steps)
+    def test_what_was_taken_back_is_waited_for_again(self, steps, rest):
+        played = Played().play(steps)
         assert not played.is_over
-        assert (await played.play(rest)).is_over
+        assert played.play(rest).is_over
 
-    @in_virtual_time
-    async def test_what_was_answered_and_kept_is_not(self):
-        assert (await Played().play("asks, audio, complete, keeps, begins again, asked")).is_over
+    def test_what_was_answered_and_kept_is_not(self):
+        assert Played().play("asks, audio, complete, keeps, begins again, asked").is_over
 
-    @in_virtual_time
-    async def test_it_may_begin_again_more_than_once(self):
+    def test_it_may_begin_again_more_than_once(self):
         steps = "asks, keeps, audio, complete, begins again, audio, complete, begins again, asked"
-        played = await Played().play(steps)
+        played = Played().play(steps)
         assert not played.is_over
-        assert (await played.play("audio, complete")).is_over
+        assert played.play("audio, complete").is_over
 
 
 class TestPartsOfAQuestion:
     """A long question is asked in parts: each is answered before the next."""
-
-    @staticmethod
-    async def waiting(steps: str) -> tuple[Played, asyncio.Task[None]]:
-        played = await Played().play(steps)
-        task = asyncio.create_task(played.ending.until_answered())
-        await asyncio.sleep(0)
-        return played, task
 
     @pytest.mark.parametrize(
         ("steps", "rest"),
@@ -348,41 +336,107 @@ class TestPartsOfAQuestion:
             ("asks, call, responds, complete", "5.1s"),
         ],
     )
-    @in_virtual_time
-    async def test_a_part_is_answered_like_the_whole(self, steps, rest):
-        played, task = await self.waiting(steps)
+    def test_a_part_is_answered_like_the_whole(self, steps, rest):
+        played = Played().play(f"{steps}, part")
         *before, last = rest.split(", ")
         if before:
-            await played.play(", ".join(before))
-            await asyncio.sleep(0)
-        assert not task.done()
-        await played.play(last)
-        await asyncio.wait_for(task, 0.01)
-        assert not played.is_over, "more of the question is to come"
+            played.play(", ".join(before))
+        assert played.state.phase is Phase.PART_SENT
+        played.play(last)
+        assert played.state.phase is Phase.SENDING, "more of the question is to come"
 
-    @in_virtual_time
-    async def test_a_part_that_is_answered_already(self):
-        played, task = await self.waiting("asks, audio, complete")
-        await asyncio.wait_for(task, 0.01)
+    def test_a_part_that_is_answered_already(self):
+        assert Played().play("asks, audio, complete, part").state.phase is Phase.SENDING
+
+    def test_the_last_part_ends_it(self):
+        played = Played().play("asks, part, audio, complete, asks, asked, audio")
         assert not played.is_over
+        assert played.play("complete").is_over
 
-    @in_virtual_time
-    async def test_the_last_part_ends_it(self):
-        played, task = await self.waiting("asks")
-        await played.play("audio, complete")
-        await asyncio.wait_for(task, 0.01)
-        await played.play("asks, asked, audio")
-        assert not played.is_over
-        assert (await played.play("complete")).is_over
 
-    @in_virtual_time
-    async def test_whether_an_answer_is_awaited(self):
-        played = await Played().play("asks")
-        assert not played.ending.awaited
-        task = asyncio.create_task(played.ending.until_answered())
-        await asyncio.sleep(0)
-        assert played.ending.awaited
-        await played.play("audio, complete")
-        await asyncio.wait_for(task, 0.01)
-        assert not played.ending.awaited
-        assert (await played.play("asks, asked")).ending.awaited
+class TestOwedTurns:
+    """Which turns are still to come, in every order in which a call, its response and the ends of turns can pass."""
+
+    STEPS: ClassVar = {
+        "asked": Step.ASK,
+        "says": events.ToolCall(()),
+        "over": events.TurnComplete(),
+        "responds": Responding(held=False, silent=False),
+        "responds silently": Responding(held=False, silent=True),
+        "resumes": Responding(held=True, silent=False),
+    }
+
+    @pytest.mark.parametrize(
+        ("steps", "owed", "doubtful"),
+        [
+            ("asked", 1, False),
+            ("asked, says, over", 0, False),
+            ("asked, over, asked, over", 0, False),
+            ("over, over, asked", 1, False),
+            # The model does not wait: one turn to call, one to speak of it.
+            ("asked, says, over, responds", 1, False),
+            ("asked, says, over, responds, says, over", 0, False),
+            ("asked, says, responds, over", 1, True),
+            ("asked, says, responds, over, says", 1, False),
+            ("asked, says, responds, over, says, over", 0, False),
+            ("asked, says, responds, responds, over, says, over", 1, True),
+            ("asked, says, responds, over, responds", 2, False),
+            ("asked, says, responds silently, over", 0, False),
+            ("asked, says, over, responds silently", 0, False),
+            # The model waits: one turn in all, unless it has lost its patience.
+            ("asked, says, resumes", 1, False),
+            ("asked, says, resumes, says, over", 0, False),
+            ("asked, says, resumes, over", 1, True),
+            ("asked, says, resumes, over, says, over", 0, False),
+            ("asked, says, over, resumes", 1, False),
+            ("asked, says, over, resumes, says, over", 0, False),
+        ],
+    )
+    def test_what_is_owed(self, steps, owed, doubtful):
+        state = TurnEnd(owed=0)
+        for step in steps.split(", "):
+            state = advance(state, self.STEPS[step], 0.0)
+        assert (state.owed, state.doubtful) == (owed, doubtful)
+
+
+class TestEveryKindOfEvent:
+    """All was asked, a function was called and its response sent, and the turn of the call has ended since."""
+
+    DOUBTFUL = "asked, call, responds to a model that waits, complete"
+
+    @pytest.mark.parametrize(
+        "first",
+        [
+            events.AudioChunk(b""),
+            events.ModelText("a"),
+            events.Thought("a"),
+            events.ModelCode({"executableCode": {}}),
+            events.ToolCall(()),
+        ],
+    )
+    def test_a_turn_that_begins_is_waited_for(self, first):
+        state = advance(Played().play(self.DOUBTFUL).state, first, 1001.0)
+        assert state.settles_at is None
+        assert advance(state, Step.TIME, 2000.0) is state
+        assert advance(state, events.TurnComplete(), 2000.0).phase is Phase.OVER
+
+    @pytest.mark.parametrize(
+        "other",
+        [
+            events.OutputTranscript("a"),
+            events.OutputTranscript("", finished=True),
+            events.InputTranscript("a"),
+            events.Usage({}),
+            events.Grounding({}),
+        ],
+    )
+    def test_what_comes_late_of_the_turn_before_begins_none(self, other):
+        state = advance(Played().play(self.DOUBTFUL).state, other, 1001.0)
+        assert state.settles_at == 1001.0 + SETTLE_SECONDS
+        assert advance(state, Step.TIME, 1001.0 + SETTLE_SECONDS).phase is Phase.OVER
+
+    def test_an_event_that_changes_nothing_leaves_the_same_state(self):
+        state = Played().play("asked, audio").state
+        for event in RECEIVED.values():
+            if event.begins_answer or event.of_session:
+                assert advance(state, event, 1001.0) is state
