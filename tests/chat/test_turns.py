@@ -87,6 +87,25 @@ async def test_what_was_heard_may_be_told_after_the_answer(chat):
             assert (summary.input, summary.stats.heard, summary.ok) == ("microphone", "what I said", True)
 
 
+@pytest.mark.parametrize("last", [bytes(480), None], ids=["a turn that says something", "an empty turn"])
+async def test_the_end_that_comes_with_the_last_status_belongs_to_its_turn(chat, last):
+    def handle(connection):
+        connection.set_up()
+        while True:
+            connection.receive()
+            connection.audio(bytes(480))
+            connection.content(turnComplete=True, interactionStatus="IN_PROGRESS")
+            if last is not None:
+                connection.audio(last)
+            connection.content(turnComplete=True, turnCompleteReason="MAX_TOKENS", interactionStatus="IDLE")
+
+    with live_server(handle) as server:
+        async with chat(server.url, timeouts=Timeouts(idle=5)) as typed:
+            assert (await typed.say("one")).stats.turn_reason == "MAX_TOKENS"
+            assert (await typed.say("two")).stats.turn_reason == "MAX_TOKENS"
+            assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
+
+
 # --- who interrupts whom ---
 
 

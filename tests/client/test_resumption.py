@@ -7,6 +7,7 @@ import errno
 import pytest
 
 from livecli.client.resumption import UNCONFIRMED_BYTES, Resumption
+from livecli.errors import FileError
 from livecli.protocol import events, messages
 from livecli.protocol.codec import setup_json
 
@@ -209,3 +210,17 @@ class TestHistory:
         session.begin()
         session.update(handle("one", 2))  # the history, and 1
         assert again(session) == ["2"]
+
+
+def test_a_full_disk_that_keeps_a_stale_message_from_being_dropped_is_an_error(opened, monkeypatch) -> None:
+    session = opened(transparent=True)
+    speak(session, 1, 2)
+    session.update(handle("one", 0))
+
+    def full(is_stale: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(session._buffer, "drop", full)
+    with pytest.raises(FileError, match="cannot be kept in a temporary file: No space left on device"):
+        session.drop(lambda event: True)
+    assert again(session) == ["1", "2"]

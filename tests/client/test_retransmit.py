@@ -243,6 +243,16 @@ class TestNumbers:
         tail.forget(forgotten + 1)
         assert list(tail) == [*kept, chunk(99)][1:]
 
+    def test_dropping_on_a_full_disk_leaves_everything_as_it_was(self, tail: RetransmitBuffer, disk: Disk) -> None:
+        for number in (1, 2, 3):
+            tail.extend((chunk(number),))
+        before = tail.held_bytes, TOGETHER.in_memory_bytes
+        disk.room = 0
+        with pytest.raises(OSError, match="No space left on device"):
+            tail.drop(lambda event: event == chunk(2))
+        assert (tail.first, tail.end, list(tail)) == (1, 4, chunks(1, 3))
+        assert (tail.held_bytes, TOGETHER.in_memory_bytes) == before
+
 
 @pytest.mark.usefixtures("on_disk")
 class TestFiles:

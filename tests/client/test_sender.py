@@ -293,6 +293,17 @@ class TestWhatATurnAnswers:
         assert again == [events.Text("two")]
 
     @in_virtual_time
+    async def test_what_functions_returned_before_a_handle_that_comes_in_the_middle_of_it(self, find):
+        """The user has spoken on, but a response is part of the turn that called for it: it is not sent twice."""
+        call = events.ToolCall((FunctionCall(name="f", id="c1"),))
+        first = [events.AudioStreamEnd, call, events.ToolResponse, handle("a"), *ANSWER, handle("b")]
+        first += [events.Text, lost()]
+        ask = spoken(LOUD_SECOND, activity=Activity.AUTO, trailing_silence_seconds=0)
+        endpoint = developer("gemini-3.1-flash-live-preview")
+        _, again = await two_turns(ask, typed("two"), first, [events.Text, *ANSWER], endpoint=endpoint, toolbox=find)
+        assert again == [events.Text("two")]
+
+    @in_virtual_time
     async def test_of_speech_that_is_detected_what_was_said_before_the_answer_began(self):
         chunks = [bytes([number, 64]) * 512 for number in range(10)]
         first = [events.AudioChunk, events.AudioChunk, events.AudioChunk, sound(1)]
