@@ -62,11 +62,9 @@ WIRE = "its attributes are the fields of a message on the wire"
 MORE_ATTRIBUTES = {
     "api.SessionOptions": "the keyword arguments of connect(), send() and ask()",
     "chat.chat.Chat": "what a chat is made of, made once",
-    "chat.turns.Conversation": "the state of a session and of its present turn",
     "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
     "client.resumable.ResumableSession": "the state of a session that outlives its connections",
     "client.session.Session": "the state of one connection",
-    "client.turn.Turn": "the state of a turn, which is copied and restored as one",
     "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
     "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",
     "errors.LivecliError": "everything that is shown of an error",
