@@ -1,4 +1,4 @@
-"""A bug of our own in a process that a test starts: a method that raises ZeroDivisionError."""
+"""Breaks a method in a process that a test starts: it raises ZeroDivisionError, as a bug in livecli would."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ module.{name} = broken
 
 
 def breaking(folder: Path, module: str, name: str) -> dict[str, str]:
-    """The environment in which the coroutine method `name` of `module` is broken: Python runs what is in `folder`."""
+    """The environment in which the coroutine method `name` of `module` fails, through a file in `folder`."""
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(BREAKING.format(module=module, name=name))
     return {"PYTHONPATH": f"{folder}:{ROOT}"}

@@ -1,4 +1,4 @@
-"""What every test starts from: an environment without anybody's credentials, and stand-ins for Google on loopback."""
+"""Fixtures of all tests: an environment without the user's credentials, and stand-ins for Google on loopback."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.terminal import terminal, tmux  # noqa: F401 - likewise
 
 @pytest.fixture(scope="session", autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """No key, token, proxy or folder of the user's; for what outlives a test, such as a terminal server, too."""
+    """Remove the user's keys, tokens, proxies and folders, also for processes that outlive a test."""
     with pytest.MonkeyPatch.context() as patched:
         for name in os.environ.keys() - cleaned(os.environ).keys():
             patched.delenv(name)
@@ -32,7 +32,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
 
 @pytest.fixture(autouse=True)
 def empty_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A home of the test's own, without gcloud, and a metadata server that refuses at once."""
+    """A home folder for the test, without gcloud, and a metadata server that refuses connections."""
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
@@ -42,7 +42,7 @@ def empty_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @dataclass
 class Asked:
-    """One request that a stand-in got."""
+    """A request that a stand-in received."""
 
     method: str
     path: str
@@ -96,14 +96,14 @@ def handler_for(stand_in: StandIn) -> type[BaseHTTPRequestHandler]:
         do_GET = do_POST
 
         def log_message(self, *_: Any) -> None:
-            """Says nothing on stderr."""
+            """Log nothing on standard error."""
 
     return Handler
 
 
 @pytest.fixture
 def stand_in() -> Iterator[StandIn]:
-    """A stand-in for a token endpoint or a metadata server, in the clear on a free port of loopback."""
+    """A stand-in for a token endpoint or a metadata server, without TLS, on a free port of loopback."""
     made = StandIn()
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(made))
     made.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -119,7 +119,7 @@ def stand_in() -> Iterator[StandIn]:
 
 @pytest.fixture(scope="session")
 def private_key() -> str:
-    """An RSA key as the JSON key of a service account carries it."""
+    """An RSA key in the format of a service account's JSON key."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import rsa
 
@@ -133,7 +133,7 @@ def private_key() -> str:
 def service_account(
     stand_in: StandIn, private_key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., Path]:
-    """Writes a service account's key whose tokens come from `stand_in`, and names it in the environment."""
+    """A function that writes a service account's key with tokens from `stand_in`, and sets it in the environment."""
 
     def write(**fields: Any) -> Path:
         info = {

@@ -1,4 +1,4 @@
-"""The environment of the tests: variables of the user's are left out, for they would change what the tests see."""
+"""The environment of the tests, without the variables of the user that would change their results."""
 
 from __future__ import annotations
 

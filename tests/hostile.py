@@ -1,6 +1,6 @@
-"""What a peer may put on the wire, for hypothesis: what the schema allows, nearly that, and what nothing allows.
+"""Hypothesis strategies for the frames of a peer: valid, nearly valid, and invalid ones.
 
-The strategies for structs are read off `protocol/messages.py` and `events.py`, so a new field is fuzzed from its birth.
+The strategies for structs are derived from `protocol/messages.py` and `events.py`, so a new field is fuzzed at once.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ CLOSER: dict[tuple[type, str], st.SearchStrategy[Any]] = {
         for kind in (messages.Blob, messages.ModelBlob)
     },
 }
-"""Fields of which the type says too little."""
+"""Strategies for fields whose type is too general."""
 
 
 def of(kind: inspect.Type) -> st.SearchStrategy[Any]:
-    """Whatever has this type."""
+    """Values of this type."""
     match kind:
         case inspect.StructType(cls=cls, fields=fields):
             return st.fixed_dictionaries(
@@ -110,18 +110,18 @@ def said_by(*kinds: type[events.Event]) -> st.SearchStrategy[Any]:
 
 
 def frame(opcode: Opcode, payload: bytes, *, fin: bool = True) -> bytes:
-    """A WebSocket frame of a server's."""
+    """A WebSocket frame from a server."""
     return Frame(opcode, payload, fin).serialize(mask=False)
 
 
 def audio(pcm: bytes, mime_type: str = "audio/pcm;rate=24000") -> bytes:
-    """A message of a server's with this sound."""
+    """A server message with this audio."""
     part = {"inlineData": {"mimeType": mime_type, "data": base64.b64encode(pcm).decode()}}
     return json.dumps({"serverContent": {"modelTurn": {"parts": [part]}}}).encode()
 
 
 def wild(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
-    """JSON of any shape, and a little beyond: NaN, numbers of any size, half a surrogate pair."""
+    """JSON of any shape, and values outside JSON: NaN, numbers of any size, half a surrogate pair."""
     odd = st.sampled_from([10**400, -(10**30), "\ud800", "\x1b[31m\r\n[/red]", "9" * 5_000, "", float("nan")])
     leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | odd
     return st.recursive(
@@ -130,7 +130,7 @@ def wild(keys: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:
 
 
 def names_in(*structs: type[msgspec.Struct]) -> list[str]:
-    """Every name that the schema below these knows, as on the wire."""
+    """Every field name in the schema of these structs, as on the wire."""
     found, left = set(), [inspect.type_info(struct) for struct in structs]
     while left:
         kind = left.pop()
@@ -143,7 +143,7 @@ def names_in(*structs: type[msgspec.Struct]) -> list[str]:
 
 
 def frames_of(struct: type[msgspec.Struct]) -> dict[str, st.SearchStrategy[bytes]]:
-    """Frames around this schema, by how far from it they are."""
+    """Frames for this schema, from valid ones to arbitrary bytes."""
     keys = st.sampled_from(names_in(struct)) | st.text(max_size=5)
     true = of(inspect.type_info(struct)).map(msgspec.json.encode)
     return {
@@ -164,7 +164,7 @@ def _spoil(frame: bytes, at: int, with_bytes: bytes) -> bytes:
 
 @st.composite
 def mutated(draw: st.DrawFn, frames: st.SearchStrategy[bytes], instead: st.SearchStrategy[Any]) -> bytes:
-    """A frame of which one value is something else, under its own name or another."""
+    """A frame in which one value is replaced, under its own name or another."""
     message = {"message": json.loads(draw(frames))}
     holder, key = draw(st.sampled_from(list(_places(message))))
     holder[key] = draw(instead)
@@ -203,4 +203,4 @@ ODD_FRAMES = [
     *(b'{"toolResponse":{"functionResponses":[{"response":%b}]}}' % nested(levels) for levels in range(900, 990, 7)),
     *(b'{"setup":{"labels":{},"avatarConfig":%b}}' % nested(levels) for levels in range(900, 1_000, 3)),
 ]
-"""Frames on which decoders are known to stumble."""
+"""Frames that are known to break decoders."""

@@ -1,4 +1,4 @@
-"""How alike two recordings of speech are, where a busy machine has put short silences into one of them."""
+"""The similarity of two recordings of speech, one of which may have short silences from a busy machine."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from tests.sound_server import RATE
 ALIKE = 0.85
 """Above this likeness two sounds are the same speech. Wrong replies stay below 0.8."""
 HOP = RATE // 200
-"""A spectrum each 5 ms."""
+"""Samples between two spectra: 5 ms."""
 WINDOW = 512
 BANDS = 24
 GAP_SAMPLES = RATE // 250
-"""A silence of 4 ms or more, which may be one that a sound server has put in."""
+"""The shortest silence that a sound server may have inserted: 4 ms."""
 GAP_PEAK = 60
-"""The samples of a silence are no larger, of 32,767."""
+"""The largest sample of a silence, of 32,767."""
 QUIET = 3e-4
-"""The power below which a spectrum is silence, as a part of what is loud in the expected sound: -35 dB."""
+"""The power below which a spectrum is silent, relative to the loud parts of the expected sound: -35 dB."""
 STRETCH = RATE // HOP // 4
 """Spectra in a quarter of a second."""
 
@@ -60,7 +60,7 @@ def _bands(samples: Any) -> Any:
 
 
 def _spectra(bands: Any, loud: float) -> Any:
-    """The shapes of those that are not silence, as vectors of length 1."""
+    """The shapes of the spectra that are not silent, as vectors of length 1."""
     heard = bands[bands.sum(axis=1) > QUIET * loud] / loud
     shapes = numpy.log(heard + 1e-3 / heard.shape[1])
     shapes -= shapes.mean(axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""A server that says what a test tells it to, on a real socket, in a thread of its own."""
+"""A server on a real socket, in a thread of its own, that sends what a test tells it to."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Handler = Callable[["Connection"], None]
 
 
 class Connection:
-    """The server's end of one connection, with words for what the Live API says."""
+    """The server's end of a connection, with methods for the messages of the Live API."""
 
     def __init__(self, socket: ServerConnection, kept: list[dict[str, Any]]) -> None:
         self.socket = socket
@@ -43,7 +43,7 @@ class Connection:
         return setup
 
     def hear(self, until: str = "activityEnd") -> bytes:
-        """The user's audio until a `realtimeInput` with the key `until`."""
+        """Read up to a `realtimeInput` with the key `until`. Returns the user's audio."""
         heard = b""
         while True:
             said = self.receive().get("realtimeInput", {})
@@ -58,7 +58,7 @@ class Connection:
         self.say({"serverContent": {"turnComplete": True}, "usageMetadata": {"promptTokenCount": 10}, **last})
 
     def drain(self) -> None:
-        """Read on until the client closes."""
+        """Read until the client closes."""
         try:
             while True:
                 self.receive()
@@ -70,7 +70,7 @@ class Connection:
 
 
 class LiveServer:
-    """`url`, the frames received and the requests seen."""
+    """The URL of the server, the frames it received and its upgrade requests."""
 
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
@@ -83,7 +83,7 @@ class LiveServer:
 def live_server(
     handler: Handler, status: int | Callable[[], int | None] | None = None, body: str = "", **options: Any
 ) -> Iterator[LiveServer]:
-    """Serve `handler` on loopback; with `status`, answer each upgrade with that, or what it returns, instead of 101."""
+    """Serve `handler` on loopback. `status`, a value or a function, replaces the 101 of each upgrade response."""
     state = LiveServer()
 
     def handle(socket: ServerConnection) -> None:

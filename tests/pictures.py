@@ -45,7 +45,7 @@ FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 
 def run(terminal: Terminal) -> str:
-    """A conversation; the screen as it is in the middle of the last answer."""
+    """Hold a conversation. Returns the screen in the middle of the last answer."""
     terminal.wait("ready  ")
     terminal.enter("Where is the nearest train station?")
     terminal.wait("どうぞ。", "ready  ")
@@ -61,7 +61,7 @@ def run(terminal: Terminal) -> str:
 
 
 def svg(screen: str) -> str:
-    """What a terminal shows, as a picture."""
+    """The screen of a terminal as an SVG picture."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
     for line in screen.splitlines():
         console.print(Text.from_ansi(line), soft_wrap=True)

@@ -1,4 +1,4 @@
-"""The emulator on a real socket, in a thread of its own, with whatever is to go wrong."""
+"""The emulator on a real socket, in a thread of its own, with faults."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import running
 
 LEFT_SECONDS = 5.0
-"""How long the emulator may take to be rid of a client that has gone."""
+"""The time that the emulator may take to end the session of a client that has disconnected."""
 
 
 @dataclass
 class Served:
-    """Where it listens, and what it has logged. `left` are the tasks that outlived their clients."""
+    """The URL and the log of the emulator. `left` are the tasks that outlived their clients."""
 
     url: str = ""
     log: list[str] = field(default_factory=list)
@@ -28,7 +28,7 @@ class Served:
 
 @contextmanager
 def serving(*faults: str, **options: Any) -> Iterator[Served]:
-    """Serve with `--fault` for each of `faults`; at the end, every client having left, nothing may still be running."""
+    """Serve with `--fault` for each of `faults`. At the end, fails if a task has outlived the clients."""
     served, open_, shut = Served(), threading.Event(), threading.Event()
     given = EmulatorOptions(faults=Faults(map(parse_fault, faults)), **options)
 

@@ -1,4 +1,4 @@
-"""A PulseAudio of a test's own: two sound cards that are none, `speaker` and `mouth`, heard through their monitors.
+"""A PulseAudio server for a test, with two virtual sound cards, `speaker` and `mouth`, and their monitors.
 
 What livecli plays on the default speaker can be recorded from `speaker.monitor`; what a test plays into `mouth` comes
 out of the default microphone, `mouth.monitor`.
@@ -24,7 +24,7 @@ from tests.environment import cleaned
 from tests.needs import needs
 
 RATE = 16_000
-"""Samples a second of what is recorded and played here: mono PCM16."""
+"""Sample rate of the recordings and of the audio that is played, in hertz: mono PCM16."""
 SECONDS_AT_MOST = 20.0
 
 # Without norewinds a sink that idles has up to two seconds of silence in front of what is played next.
@@ -38,7 +38,7 @@ set-default-source mouth.monitor
 
 
 class Recording:
-    """What `parec` hears, as it comes."""
+    """A recording by `parec`, while it lasts."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.pcm = bytearray()
@@ -48,7 +48,7 @@ class Recording:
 
     @property
     def samples(self) -> Any:
-        """So far."""
+        """The samples recorded so far."""
         import numpy
 
         pcm = bytes(self.pcm)
@@ -58,7 +58,7 @@ class Recording:
         until(lambda: abs(self.samples).max(initial=0) > peak, "nothing was heard")
 
     def wait_for_silence(self, seconds: float = 0.3) -> None:
-        """Until nothing but silence came for so long."""
+        """Wait until this long a silence was recorded."""
         last = round(seconds * RATE)
         until(lambda: len(self.samples) > last and not self.samples[-last:].any(), "it never fell silent")
 
@@ -70,7 +70,7 @@ class Recording:
 
 @dataclass
 class SoundServer:
-    """`env` is what points a program at it."""
+    """A running sound server. `env` are the variables that make a program use it."""
 
     folder: Path
     env: dict[str, str]
@@ -78,7 +78,7 @@ class SoundServer:
 
     @contextmanager
     def recorded(self, source: str = "speaker.monitor") -> Iterator[Recording]:
-        """What is heard there during the block."""
+        """Record from a source during the block."""
         words = [
             "parec",
             "--raw",
@@ -100,12 +100,12 @@ class SoundServer:
             process.communicate(timeout=SECONDS_AT_MOST)
 
     def say(self, pcm: bytes, sink: str = "mouth") -> None:
-        """Play PCM16 mono into a sink, and wait until it was said."""
+        """Play PCM16 mono into a sink, and wait until it was played."""
         words = ["pacat", "--raw", "--format=s16le", f"--rate={RATE}", "--channels=1", "--latency-msec=20", "-d", sink]
         subprocess.run(words, env=self.env, input=pcm, check=True, timeout=SECONDS_AT_MOST + len(pcm) / 2 / RATE)
 
     def unplug(self) -> None:
-        """Take all devices away."""
+        """Remove all devices."""
         subprocess.run(
             ["pactl", "unload-module", "module-null-sink"], env=self.env, check=True, timeout=SECONDS_AT_MOST
         )
@@ -117,7 +117,7 @@ class SoundServer:
 
 @contextmanager
 def running(program: str) -> Iterator[SoundServer]:
-    """Start a sound server in a folder of its own, which is short enough for a socket's name."""
+    """Start a sound server in a temporary folder, whose path is short enough for a socket."""
     with tempfile.TemporaryDirectory(prefix="sound") as name:
         folder = Path(name)
         address = folder / "native"
@@ -138,7 +138,7 @@ def running(program: str) -> Iterator[SoundServer]:
 
 @pytest.fixture
 def sound_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
-    """A sound server, to which this process and those it starts turn."""
+    """A sound server that this process and its children use."""
     needs("pactl"), needs("parec"), needs("pacat")
     with running(needs("pulseaudio")) as server:
         for name in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_SERVER"):
@@ -147,7 +147,7 @@ def sound_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
 
 
 def until(true: Any, complaint: Any) -> None:
-    """Wait until it is. Fails the test after a while."""
+    """Wait until `true()` is true. Fails the test with `complaint` after `SECONDS_AT_MOST`."""
     deadline = time.monotonic() + SECONDS_AT_MOST
     while not true():
         if time.monotonic() > deadline:
@@ -156,7 +156,7 @@ def until(true: Any, complaint: Any) -> None:
 
 
 def _answers(address: Path) -> bool:
-    """The socket is there before the devices are: `pactl` waits for both."""
+    """Whether the server has its devices, which appear later than its socket."""
     if not address.exists():
         return False
     with socket.socket(socket.AF_UNIX) as probe:

@@ -1,4 +1,4 @@
-"""A real terminal: tmux draws what a program prints, types keys, pastes, and changes its size."""
+"""A real terminal, in tmux: it shows the output of a program, types keys, pastes, and changes its size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Tmux:
-    """A server of its own: no configuration, terminal or environment of the user's."""
+    """A tmux server without the user's configuration, terminals and environment."""
 
     def __init__(self) -> None:
         # Every terminal has the environment that the server was started with.
@@ -45,7 +45,7 @@ class Tmux:
 
 
 class Terminal:
-    """One terminal, with a program in it, and a shell that says how it found and left the terminal."""
+    """A terminal with a program, and a shell that records the terminal's settings before and after the program."""
 
     def __init__(self, tmux: Tmux, folder: Path, words: list[str], **how: Any) -> None:
         self._tmux, self.folder, self.name = tmux, folder, uuid.uuid4().hex[:12]
@@ -60,21 +60,21 @@ class Terminal:
     # --- in ---
 
     def type(self, text: str) -> None:
-        """Keys that are letters."""
+        """Type text."""
         self._tmux("send-keys", "-t", self.name, "-l", text)
 
     def press(self, *keys: str) -> None:
-        """Keys by tmux's names: Enter, Tab, C-c, M-Enter."""
+        """Press keys, by their names in tmux: Enter, Tab, C-c, M-Enter."""
         self._tmux("send-keys", "-t", self.name, *keys)
 
     def enter(self, text: str) -> None:
-        """A line."""
+        """Type a line, wait until it is shown, and press Enter."""
         self.type(text)
         self.wait(f"> {text[-40:]}")
         self.press("Enter")
 
     def paste(self, text: str) -> None:
-        """As a terminal pastes: in brackets, for a program that has asked for them."""
+        """Paste text, as a bracketed paste where the program has enabled it."""
         self._tmux("set-buffer", "-b", self.name, text)
         self._tmux("paste-buffer", "-p", "-r", "-b", self.name, "-t", self.name)
 
@@ -84,12 +84,12 @@ class Terminal:
     # --- out ---
 
     def screen(self, *, colours: bool = False, history: bool = True) -> str:
-        """What can be read, and could before it was scrolled away."""
+        """The text of the screen, with `history` also that which has scrolled away."""
         options = [*(["-e"] if colours else []), *(["-S", "-"] if history else [])]
         return self._tmux("capture-pane", "-p", "-t", self.name, *options).rstrip("\n")
 
     def wait(self, *texts: str, without: str = "", until: Callable[[str], Any] | None = None) -> str:
-        """The screen, as soon as all of `texts` are on it, and `without` is not."""
+        """Wait until all of `texts` are on the screen, and `without` is not. Returns the screen."""
         limit = time.monotonic() + BOUND_SECONDS
         while True:
             screen = self.screen()
@@ -100,16 +100,16 @@ class Terminal:
             time.sleep(POLL_SECONDS)
 
     def wait_for_line(self, line: str, times: int = 1) -> str:
-        """The screen, as soon as `line` is so often a line of its own on it."""
+        """Wait until `line` is on the screen `times` times as a line of its own. Returns the screen."""
         return self.wait(until=lambda screen: [row.rstrip() for row in screen.splitlines()].count(line) >= times)
 
     def left(self) -> int:
-        """The exit status, once the program has left; the terminal must be as it was found."""
+        """Wait for the end of the program. Returns its exit status; fails if the terminal's settings have changed."""
         assert "Traceback" not in self.wait("[the end]")
         return self.failed()
 
     def failed(self) -> int:
-        """As `left`, for a program that may have told a traceback."""
+        """Like `left`, for a program that may have printed a traceback."""
         self.wait("[the end]")
         assert (self.folder / "after").read_text() == (self.folder / "before").read_text()
         flags = self._tmux("display-message", "-p", "-t", self.name, "#{cursor_flag} #{alternate_on} #{mouse_any_flag}")
@@ -118,7 +118,7 @@ class Terminal:
 
     @property
     def pid(self) -> int:
-        """Of the program."""
+        """The process id of the program."""
         shell = int(self._tmux("display-message", "-p", "-t", self.name, "#{pane_pid}"))
         return int(re.split(r"\s", Path(f"/proc/{shell}/task/{shell}/children").read_text())[0])
 
@@ -138,8 +138,9 @@ def tmux() -> Iterator[Tmux]:
 
 @pytest.fixture
 def terminal(tmux: Tmux, tmp_path: Path) -> Iterator[Terminals]:
-    """Opens a terminal with a command line of livecli in it: of so many `columns` and `lines`, with its `stdout` in a
-    file, and with variables of the environment.
+    """A function that opens a terminal and runs a command line of livecli in it.
+
+    It takes the size in `columns` and `lines`, a file for `stdout`, and variables of the environment.
     """
     opened: list[Terminal] = []
 

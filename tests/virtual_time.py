@@ -1,6 +1,6 @@
-"""An event loop whose clock moves only when nothing else is left to do.
+"""An event loop with a virtual clock, which advances only when no task can run.
 
-A wait of an hour takes no time, and two runs of a test see the same moments. What would wait for ever fails at once.
+A wait of an hour takes no time, and each run of a test sees the same times. A wait without end fails at once.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 STARTS_AT_SECONDS = 1000.0
 HORIZON_SECONDS = 100_000.0
-"""A test that runs for longer than this on the virtual clock waits for something that does not happen."""
+"""A test fails after this time on the virtual clock: it waits for an event that does not happen."""
 
 
 INSTANT_SECONDS = 1e-6
@@ -21,7 +21,7 @@ INSTANT_SECONDS = 1e-6
 
 
 class _Selector(selectors.SelectSelector):
-    """Instead of waiting for its timeout, it moves the clock."""
+    """A selector that advances the clock instead of waiting for its timeout."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,7 +40,7 @@ class _Selector(selectors.SelectSelector):
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
-    """`blocking_seconds` is the time that each call in an executor takes; it runs in this thread."""
+    """The event loop. A call in an executor runs in this thread, and takes `blocking_seconds` on the clock."""
 
     def __init__(self) -> None:
         self._virtual = _Selector()
@@ -59,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
 
 def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """A decorator: run an asynchronous test on a VirtualLoop."""
+    """Decorator that runs an asynchronous test on a VirtualLoop."""
 
     @functools.wraps(test)
     def run(*args: Any, **options: Any) -> None:
@@ -70,5 +70,5 @@ def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
 
 
 async def idle() -> None:
-    """Returns once no other task can run before a timer is due."""
+    """Wait until no other task can run before a timer is due."""
     await asyncio.sleep(INSTANT_SECONDS)

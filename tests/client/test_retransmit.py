@@ -488,12 +488,8 @@ def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
     model, held = [], RetransmitBuffer()
     with pytest.MonkeyPatch.context() as patch:
         if writes:
-            for place, name in (
-                (retransmit, "IN_MEMORY_BYTES"),
-                (retransmit, "LEAST_BYTES"),
-                (retransmit, "FILE_BYTES"),
-            ):
-                patch.setattr(place, name, 400)
+            for name in ("IN_MEMORY_BYTES", "LEAST_BYTES", "FILE_BYTES"):
+                patch.setattr(retransmit, name, 400)
         first = 1
         for step in steps:
             if isinstance(step, list):
