@@ -170,10 +170,6 @@ COVERED_BY = {
     "runs.resume_from": ["end_to_end/test_send_many.py"],
     "runs.shards": ["end_to_end/test_send_lists.py"],
     "toml_reader": ["emulator/core/test_script_file.py", "emulator/test_replay.py"],
-    "tools.calls": ["end_to_end/test_send_tools.py"],
-    "tools.command": ["end_to_end/test_send_tools.py"],
-    "tools.toolbox": ["end_to_end/test_send_tools.py", "client/test_turn.py"],
-    "tools.tools_file": ["end_to_end/test_send_tools.py"],
 }
 """Modules without a test file of their own name, and the files that test them."""
 

@@ -1,5 +1,4 @@
-"""Functions that the model may call, each a command of the user's: declared, run, and their results returned.
+"""Functions that the model may call, each answered by a command that the user named.
 
-`toolbox` and `table` say what there is, `command` runs one, `calls` goes from what the model asks to what it is told.
-Only what the user named on the command line is run.
+`toolbox` has the tools, `tools_file` reads them from TOML, `command` runs one, and `calls` connects them to a session.
 """

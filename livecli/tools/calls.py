@@ -1,7 +1,4 @@
-"""From what the model asks for to what it is told: calls become running commands, and those become responses.
-
-`send` and `chat` both hand it the events that they receive; it sends through them.
-"""
+"""Function calls of a session: runs the command of each call and sends its result to the model."""
 
 from __future__ import annotations
 
@@ -19,19 +16,24 @@ if TYPE_CHECKING:
     from .command import Outcome
 
 MAX_ROUNDS = 32
-"""How often a model may call functions for one question: one that never stops costs money."""
+"""The number of messages with function calls in one turn. A model that never stops calling functions costs money."""
+
 MAX_PENDING = 128
-RUNNING_AT_ONCE = 16
+"""The number of calls without a response."""
+
+MAX_RUNNING = 16
+"""The number of commands that run at the same time."""
 
 Confirm = Callable[[FunctionCall], Awaitable[bool]]
-"""Asks the user whether a call may run. It is asked one call at a time, and cancelled with the call."""
+"""Asks the user whether a call may run. Questions are asked one at a time, and cancelled with their call."""
 
 
 class Calls:
-    """The calls of one session. `toolbox` says what there is, `send` sends a ToolResponse, `confirm` asks before.
+    """The function calls of one turn.
 
-    `start` makes a task: whose TaskGroup it is hears of its errors. `settled` is called whenever a call is over,
-    answered or cancelled: `pending` is one less then.
+    `toolbox` has the tools, `send` sends a ToolResponse, and `confirm` asks the user before each call. `start` makes a
+    task of a coroutine; the owner sets it to the `create_task` of the TaskGroup that receives the errors. `settled` is
+    called each time a call was answered or cancelled, when `pending` has become one less.
     """
 
     def __init__(
@@ -48,88 +50,86 @@ class Calls:
         self.start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
         self._tasks: dict[asyncio.Task[None], str | None] = {}
         self._rounds = 0
-        self._asking = asyncio.Lock()
-        self._places = asyncio.Semaphore(RUNNING_AT_ONCE)
+        self._confirm_lock = asyncio.Lock()
+        self._running = asyncio.Semaphore(MAX_RUNNING)
 
     @property
     def pending(self) -> int:
-        """How many calls are without their response."""
+        """The number of calls without a response."""
         return len(self._tasks)
 
-    def begin(self) -> None:
-        """The user asks something new: the calls of what was asked before are not counted any more."""
-        self._rounds = 0
-
     def handle(self, event: events.Event) -> None:
-        """Begin what a ToolCall asks for, stop what a ToolCallCancellation names; other events are nothing to it.
+        """Start the calls of a ToolCall, and stop those that a ToolCallCancellation names. Ignores other events.
 
-        Raises CheckError where the model goes on calling without end, ProtocolError where it calls too much at once.
+        Raises CheckError after more than MAX_ROUNDS messages with calls, and ProtocolError for more than MAX_PENDING
+        calls without a response.
         """
         match event:
             case events.ToolCall(calls):
-                self._admit(len(calls))
+                self._check_limits(len(calls))
                 for call in calls:
                     task = self.start(self._answer(call))
                     self._tasks[task] = call.id
-                    task.add_done_callback(self._forget)
+                    task.add_done_callback(self._remove)
             case events.ToolCallCancellation(ids):
                 for task in [task for task, id in self._tasks.items() if id in ids]:
                     task.cancel()
 
     @property
     def ids(self) -> frozenset[str | None]:
-        """Of the calls that are without their response."""
+        """The ids of the calls without a response."""
         return frozenset(self._tasks.values())
 
-    def cancel(self, spared: Collection[str | None] = ()) -> None:
-        """Stop everything but the calls with these ids: nobody waits for it any more."""
+    def cancel(self, except_ids: Collection[str | None] = ()) -> None:
+        """Stop all calls except those with these ids. Does not wait until they have stopped."""
         for task, id in self._tasks.items():
-            if id not in spared and not task.cancelling():  # once: it may be seeing to its command's end
+            # A task that is cancelled already may be waiting for the end of its command.
+            if id not in except_ids and not task.cancelling():
                 task.cancel()
 
     async def close(self) -> None:
-        """Stop everything, and wait until it has stopped."""
+        """Stop all calls, and wait until they have stopped."""
         tasks = list(self._tasks)
         self.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _admit(self, number: int) -> None:
+    def _check_limits(self, number: int) -> None:
         self._rounds += 1
         if self._rounds > MAX_ROUNDS:
-            raise CheckError(f"the model has called functions {MAX_ROUNDS} times, and goes on calling them")
+            raise CheckError(f"the model called functions {MAX_ROUNDS} times in one turn, and calls them again")
         if self.pending + number > MAX_PENDING:
-            raise ProtocolError(f"the server calls more than {MAX_PENDING} functions at once")
+            raise ProtocolError(f"the model made more than {MAX_PENDING} function calls at once")
 
-    def _forget(self, task: asyncio.Task[None]) -> None:
+    def _remove(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         self._settled()
 
     async def _answer(self, call: FunctionCall) -> None:
         tool = self.toolbox.get(call.name)
-        outcome = await self._outcome(tool, call)
-        # A failure is spoken of, even of a tool whose results are not.
+        outcome = await self._run(tool, call)
+        # The model should mention a failure, also one of a tool whose results it does not mention.
         scheduling: Any = tool.scheduling if tool and not (outcome.failed and tool.scheduling == "SILENT") else None
         response = FunctionResponse(id=call.id, name=call.name, response=outcome.response, scheduling=scheduling)
         await self._send(events.ToolResponse((response,)))
 
-    async def _outcome(self, tool: Tool | None, call: FunctionCall) -> Outcome:
+    async def _run(self, tool: Tool | None, call: FunctionCall) -> Outcome:
         from .command import failure, run
 
         if tool is None:
-            tools = "no tool of that name" if self.toolbox else "nothing here answers tool calls"
-            self._reporter.warning(f"the model calls {call.name}; {tools}")
+            problem = "there is no tool of that name" if self.toolbox else "there are no tools"
+            self._reporter.warning(f"the model calls the function {call.name}, but {problem}")
             return failure(f"there is no function {call.name!r}")
-        if not await self._allowed(call):
+        if not await self._is_allowed(call):
             outcome = failure("the user did not allow this call")
         else:
             self._reporter.called(call)
-            async with self._places:
+            async with self._running:
                 outcome = await run(tool, call.args)
-        self._reporter.returned(call, outcome.response, failed=outcome.failed, noise=outcome.noise)
+        self._reporter.returned(call, outcome.response, failed=outcome.failed, noise=outcome.stderr)
         return outcome
 
-    async def _allowed(self, call: FunctionCall) -> bool:
+    async def _is_allowed(self, call: FunctionCall) -> bool:
         if self._confirm is None:
             return True
-        async with self._asking:
+        async with self._confirm_lock:
             return await self._confirm(call)

@@ -1,7 +1,7 @@
-"""The command of a tool, run for one call: the arguments are JSON on its standard input, what it prints is the result.
+"""Runs the command of a tool: the arguments are JSON on its standard input, its standard output is the result.
 
-No shell runs it. It has a session of its own, so that Ctrl-C and its end are ours to give, and everything that it has
-started can be killed with it.
+No shell is involved. The command has a process session of its own, so that Ctrl-C at the terminal does not reach it,
+and so that it can be killed together with all processes that it started.
 """
 
 from __future__ import annotations
@@ -20,58 +20,63 @@ from ..protocol.messages import Json
 from .toolbox import Tool
 
 MAX_OUTPUT_BYTES = 512 * 1024
-"""As much as a model's context of 128,000 tokens holds."""
-KEPT_STDERR_BYTES = 4096
-LEFT_OPEN_SECONDS = 0.25
-"""How long after its end output is read that a program in the background still holds open."""
-KILLED_SECONDS = 1.0
+"""The length of a result: about the 128,000 tokens of a model's context."""
 
-WITHHELD = ("LIVECLI_ACCESS_TOKEN", "GOOGLE_API_KEY", "GEMINI_API_KEY")
-"""What livecli authenticates with: a command that does what a model says must not be able to tell it."""
+MAX_STDERR_BYTES = 4096
+"""The length of the kept end of standard error."""
+
+OPEN_OUTPUT_SECONDS = 0.25
+"""How long output is read after the command has ended, when a process in the background still has it open."""
+
+KILL_SECONDS = 1.0
+"""How long a killed command is waited for."""
+
+CREDENTIAL_VARIABLES = ("LIVECLI_ACCESS_TOKEN", "GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""Environment variables that a command does not inherit, because it could reveal them to the model."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the model is told; whether that is a failure; and the last of what was said on standard error."""
+    """The result of a call. `response` is sent to the model, `stderr` is the end of the command's standard error."""
 
     response: Json
     failed: bool = False
-    noise: str = ""
+    stderr: str = ""
 
 
-def failure(reason: str, noise: str = "") -> Outcome:
-    """What went wrong, as the API wants it told."""
-    return Outcome({"error": reason}, failed=True, noise=noise)
+def failure(reason: str, stderr: str = "") -> Outcome:
+    """The outcome of a call that failed, with the response `{"error": reason}`."""
+    return Outcome({"error": reason}, failed=True, stderr=stderr)
 
 
 async def run(tool: Tool, args: Json) -> Outcome:
-    """Run the tool's command to its end, and at most for its timeout. When cancelled, the command is killed."""
-    program = _Program()
-    environment = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    """Run the tool's command. It is killed after the tool's timeout, and when this is cancelled."""
+    process = _Process()
+    environment = {name: value for name, value in os.environ.items() if name not in CREDENTIAL_VARIABLES}
     try:
         await asyncio.get_running_loop().subprocess_exec(
-            lambda: program, *tool.command, env=environment, start_new_session=True
+            lambda: process, *tool.command, env=environment, start_new_session=True
         )
     except OSError as error:
         return failure(f"cannot run {tool.command[0]}: {error.strerror}")
     try:
         async with asyncio.timeout(tool.timeout_seconds):
-            await program.answer(json.dumps(args).encode() + b"\n")
+            await process.communicate(json.dumps(args).encode() + b"\n")
     except TimeoutError:
-        return failure(f"not done after {tool.timeout_seconds:g} s, and killed", program.noise)
+        return failure(f"killed after {tool.timeout_seconds:g} s without a result", process.stderr)
     finally:
-        await program.end()
-    return program.outcome
+        await process.end()
+    return process.outcome
 
 
-class _Program(asyncio.SubprocessProtocol):
-    """One process: what it has said so far, and whether it is done."""
+class _Process(asyncio.SubprocessProtocol):
+    """A running command, with its output so far."""
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._output = bytearray()
-        self._errors = b""
-        self._listens = True  # standard input is open
+        self._stderr = b""
+        self._stdin_is_open = True
         self._exited = asyncio.Event()
         self._done = asyncio.Event()
 
@@ -81,40 +86,42 @@ class _Program(asyncio.SubprocessProtocol):
 
     def pipe_data_received(self, fd: int, data: bytes) -> None:
         if fd == 2:
-            self._errors = (self._errors + data)[-KEPT_STDERR_BYTES:]
-        elif not self._too_much:
+            self._stderr = (self._stderr + data)[-MAX_STDERR_BYTES:]
+        elif not self._is_too_long:
             self._output += data
-        if self._too_much:
+        if self._is_too_long:
             self._done.set()
 
     def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
-        self._listens = self._listens and fd != 0
+        self._stdin_is_open = self._stdin_is_open and fd != 0
 
     def process_exited(self) -> None:
         self._exited.set()
-        self._loop.call_later(LEFT_OPEN_SECONDS, self._done.set)
+        self._loop.call_later(OPEN_OUTPUT_SECONDS, self._done.set)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._done.set()
 
-    async def answer(self, data: bytes) -> None:
-        """Hand it `data`, and wait for its end: or for more output than is taken."""
+    async def communicate(self, data: bytes) -> None:
+        """Write `data` to standard input, and wait until the command has ended or its output is too long."""
         stdin: Any = self._transport.get_pipe_transport(0)
         stdin.write(data)
-        stdin.close()  # once that is written
+        # The pipe is closed after the data was written.
+        stdin.close()
         await self._done.wait()
 
     async def end(self) -> None:
-        """It, and whatever it has started, runs no longer, unless it came to its end by itself."""
+        """Kill the command, and all processes that it started, unless it has ended."""
         try:
             if not self._exited.is_set():
                 with suppress(ProcessLookupError, PermissionError):
                     self._kill()
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(KILLED_SECONDS):
+                    async with asyncio.timeout(KILL_SECONDS):
                         await self._exited.wait()
         finally:
-            if self._listens:  # whoever has inherited the other end may never read
+            # A process that inherited standard input may never read it, so the rest is discarded.
+            if self._stdin_is_open:
                 stdin: Any = self._transport.get_pipe_transport(0)
                 stdin.abort()
             self._transport.close()
@@ -126,25 +133,25 @@ class _Program(asyncio.SubprocessProtocol):
             os.killpg(self._transport.get_pid(), signal.SIGKILL)
 
     @property
-    def _too_much(self) -> bool:
+    def _is_too_long(self) -> bool:
         return len(self._output) > MAX_OUTPUT_BYTES
 
     @property
-    def noise(self) -> str:
-        """The last of what it said on standard error."""
-        return self._errors.decode(errors="replace")
+    def stderr(self) -> str:
+        """The end of the command's standard error."""
+        return self._stderr.decode(errors="replace")
 
     @property
     def outcome(self) -> Outcome:
-        """What came of it."""
-        if self._too_much:
-            return failure(f"more than {MAX_OUTPUT_BYTES // 1024} KiB of output, and killed", self.noise)
+        """The result of the command, which has ended or exceeded MAX_OUTPUT_BYTES."""
+        if self._is_too_long:
+            return failure(f"killed after more than {MAX_OUTPUT_BYTES // 1024} KiB of output", self.stderr)
         status = self._transport.get_returncode() or 0
         if status == 0:
-            return Outcome(_response(self._output.decode(errors="replace").strip()), noise=self.noise)
-        how = f"exit status {status}" if status > 0 else f"killed by {_signal_name(-status)}"
-        lines = self.noise.strip().splitlines()
-        return failure(f"{how}: {lines[-1].strip()}" if lines else how, self.noise)
+            return Outcome(_response(self._output.decode(errors="replace").strip()), stderr=self.stderr)
+        reason = f"exit status {status}" if status > 0 else f"killed by {_signal_name(-status)}"
+        lines = self.stderr.strip().splitlines()
+        return failure(f"{reason}: {lines[-1].strip()}" if lines else reason, self.stderr)
 
 
 def _signal_name(number: int) -> str:
@@ -155,7 +162,10 @@ def _signal_name(number: int) -> str:
 
 
 def _response(text: str) -> Json:
-    """An object as it is; anything else as `output`. It is never empty: the newest models must not get that."""
+    """A JSON object as it is, other output as `{"output": ...}`.
+
+    It is never empty, because the newest models refuse an empty response.
+    """
     value = _json(text)
     if isinstance(value, dict) and value:
         return value
@@ -163,7 +173,7 @@ def _response(text: str) -> Json:
 
 
 def _json(text: str) -> Any:
-    """What `text` says if it is JSON that can be passed on, else the text itself."""
+    """The value of `text` if it is JSON that can be sent to the service, else the text itself."""
     try:
         value = json.loads(text)
         sendable = json.dumps(value, ensure_ascii=False, allow_nan=False).encode()

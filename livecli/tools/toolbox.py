@@ -1,4 +1,4 @@
-"""What the model may call: a Tool each, all of them a Toolbox, and how they are declared to a model. Runs nothing."""
+"""The tools that a model may call, and their declarations in the setup. Runs nothing."""
 
 from __future__ import annotations
 
@@ -15,25 +15,33 @@ if TYPE_CHECKING:
     from ..protocol.models import Calling
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
-"""What the API takes as the name of a function."""
+"""The function names that the API accepts."""
 
 TIMEOUT_SECONDS = 30.0
-UNDESCRIBED = "The user gave no description of it: go by its name."
-ONE_TEXT = {"type": "object", "properties": {"input": {"type": "string", "description": "What it is about, in words."}}}
-"""The parameters where none are declared: a model has to put what it means somewhere."""
+"""The default time limit of a call."""
+
+DEFAULT_DESCRIPTION = "The user gave no description of it: go by its name."
+"""The description of a function that the user did not describe. The model reads it."""
+
+TEXT_PARAMETERS = {
+    "type": "object",
+    "properties": {"input": {"type": "string", "description": "What it is about, in words."}},
+}
+"""The parameters of a function declared with `--tool`: one text, in which the model says what it wants."""
 
 
 @dataclass(frozen=True)
 class Tool:
-    """A function, and the command that answers it. `parameters` is a JSON schema; None: it takes none.
+    """A function and the command that answers it.
 
-    `blocking` is whether the model waits for it, and `scheduling` when it speaks of the result (SILENT, WHEN_IDLE,
-    INTERRUPT): None leaves that to the model. `origin` is where the user wrote it down.
+    `parameters` is a JSON schema, or None for a function without parameters. `blocking` is whether the model waits for
+    the result, and `scheduling` when it mentions the result (SILENT, WHEN_IDLE, INTERRUPT); None leaves both to the
+    model. `origin` is the option, or the line of a file, that defines the tool.
     """
 
     name: str
     command: tuple[str, ...]
-    description: str = UNDESCRIBED
+    description: str = DEFAULT_DESCRIPTION
     parameters: Mapping[str, Any] | None = None
     timeout_seconds: float = TIMEOUT_SECONDS
     blocking: bool | None = None
@@ -42,21 +50,21 @@ class Tool:
 
     @property
     def calling(self) -> Calling | None:
-        """How it is declared, if anything was said of that."""
+        """The declared behaviour, None when the user did not set `blocking`."""
         from ..protocol.models import Calling
 
         return None if self.blocking is None else Calling.BLOCKING if self.blocking else Calling.NON_BLOCKING
 
 
 class Toolbox:
-    """Tools by their names. Raises UsageError where two have the same."""
+    """Tools by name. Raises UsageError for two tools of the same name."""
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
         self._tools: dict[str, Tool] = {}
         for tool in tools:
             if tool.name in self._tools:
                 origins = f"{self._tools[tool.name].origin} and {tool.origin}"
-                raise UsageError(f"two tools are called {tool.name}: {origins}", hint="rename one of them")
+                raise UsageError(f"two tools have the name {tool.name}: {origins}", hint="rename one of them")
             self._tools[tool.name] = tool
 
     def __len__(self) -> int:
@@ -66,25 +74,25 @@ class Toolbox:
         return iter(self._tools.values())
 
     def get(self, name: str) -> Tool | None:
-        """The tool of that name, if there is one."""
+        """The tool of that name, or None."""
         return self._tools.get(name)
 
     def declarations(self, model: str) -> tuple[FunctionDeclaration, ...]:
-        """As the setup has them. Raises UsageError where `model` does not take one as it is declared."""
+        """The declarations for the setup. Raises UsageError for a behaviour that `model` does not support."""
         if self:
             from ..protocol.models import MODELS
         for tool in self:
             known = MODELS.get(model)
             if known and tool.calling and tool.calling not in known.calling:
-                takes = " or ".join(known.calling)
+                supported = " or ".join(known.calling)
                 raise UsageError(
-                    f"{tool.origin}: {model} takes no {tool.calling} functions, as {tool.name} is declared",
-                    hint=f"it takes {takes}: leave out `blocking`, or ask another model",
+                    f"{tool.origin}: {model} does not support {tool.calling} functions, such as {tool.name}",
+                    hint=f"it supports {supported}: leave out `blocking`, or use another model",
                 )
         return tuple(_declaration(tool) for tool in self)
 
     def holds(self, name: str, model: str) -> bool:
-        """Whether `model` holds its turn open while it waits for the function `name`."""
+        """Whether `model` keeps its turn open until it has the result of the function `name`."""
         from ..protocol.models import DEFAULT_MODEL, MODELS, Calling
 
         tool = self.get(name)
@@ -104,9 +112,9 @@ def _declaration(tool: Tool) -> FunctionDeclaration:
 
 
 def parse_tool(word: str) -> Tool:
-    """`NAME=COMMAND`, COMMAND in words as a shell splits them.
+    """The tool of a word `NAME=COMMAND`. COMMAND is split into words as a shell does it.
 
-    Raises UsageError where it is not that, FileError where there is no such program.
+    Raises UsageError for a word of another form, FileError when there is no such program.
     """
     name, equals, command = word.partition("=")
     example = "as --tool 'find_station=./find_station.py --nearest'"
@@ -119,18 +127,18 @@ def parse_tool(word: str) -> Tool:
     except ValueError as error:
         raise UsageError(f"--tool {word}: {str(error).lower()}", hint=example) from error
     if not words:
-        raise UsageError(f"--tool {word}: there is no command in it", hint=example)
-    problem = why_not(words)
+        raise UsageError(f"--tool {word}: the command is missing", hint=example)
+    problem = command_problem(words)
     if problem:
         raise FileError(f"--tool {name}: {problem}")
-    return Tool(name, words, parameters=ONE_TEXT)
+    return Tool(name, words, parameters=TEXT_PARAMETERS)
 
 
-NAME_HINT = "a name begins with a letter or _, and goes on with those, digits, and any of . : - to 64 characters"
+NAME_HINT = "a name has up to 64 letters, digits and characters of _.:- and begins with a letter or _"
 
 
-def why_not(command: Sequence[str]) -> str | None:
-    """What is wrong with a command that cannot be run; None if nothing is known to be."""
+def command_problem(command: Sequence[str]) -> str | None:
+    """The reason why a command cannot be run, None if no reason is known."""
     if any("\0" in word for word in command):
-        return "there is a zero byte in the command"
-    return None if shutil.which(command[0]) else f"there is no program {command[0]!r} that can be run"
+        return "the command contains a zero byte"
+    return None if shutil.which(command[0]) else f"there is no executable program {command[0]!r}"

@@ -1,14 +1,14 @@
-"""Tools as a user writes them down, in TOML. Pure, but for asking whether a command is there: the text is handed in.
+"""Reader of `--tools` files, which define tools in TOML. No I/O, except that it looks for the programs.
 
 [[tool]]
 name = "find_station"
 description = "Finds the railway station that is nearest to a place."
-command = ["./find_station.py", "--nearest"]    # or one text, split as a shell splits it; no shell runs it
-timeout = 5                                     # seconds; 30 where nothing is said
-blocking = false                                # whether the model waits; where nothing is said it decides
-scheduling = "INTERRUPT"                        # when it speaks of the result: or SILENT, or WHEN_IDLE
+command = ["./find_station.py", "--nearest"]    # or one text, which is split as a shell does it; no shell runs it
+timeout = 5                                     # seconds; the default is 30
+blocking = false                                # whether the model waits for the result; by default the model decides
+scheduling = "INTERRUPT"                        # when the model mentions the result; also SILENT, WHEN_IDLE
 
-[tool.parameters]                               # a JSON schema; without one the function takes none
+[tool.parameters]                               # a JSON schema; without it the function has no parameters
 type = "object"
 properties.near = {type = "string"}
 required = ["near"]
@@ -22,7 +22,7 @@ from typing import Any
 
 from .. import toml_reader
 from ..toml_reader import LineError, Path
-from .toolbox import NAME, NAME_HINT, TIMEOUT_SECONDS, UNDESCRIBED, Tool, why_not
+from .toolbox import DEFAULT_DESCRIPTION, NAME, NAME_HINT, TIMEOUT_SECONDS, Tool, command_problem
 
 KEYS = ("name", "description", "parameters", "command", "timeout", "blocking", "scheduling")
 SCHEDULINGS = ("SILENT", "WHEN_IDLE", "INTERRUPT")
@@ -30,7 +30,7 @@ MAX_TIMEOUT_SECONDS = 3600
 
 
 def read_tools(text: str, file: str) -> tuple[Tool, ...]:
-    """The tools of a table; `file` is what the user calls it. Raises Mistake."""
+    """The tools that a file defines. `file` is its name in messages. Raises LineError."""
     return _Reader(text, file).tools(toml_reader.load(text))
 
 
@@ -47,7 +47,7 @@ class _Reader(toml_reader.Reader):
         if isinstance(tools, dict):
             self.wrong(["tool"], "a tool is written with two brackets: [[tool]]")
         if not tools:
-            raise LineError(1, "there is no [[tool]] in it", hint="write [[tool]], and under it a name and a command")
+            raise LineError(1, "the file has no [[tool]]", hint="write [[tool]], and below it a name and a command")
         return tuple(self._tool(tool, ["tool", n]) for n, tool in enumerate(self.expect(tools, list, ["tool"])))
 
     def _tool(self, value: Any, path: Path) -> Tool:
@@ -58,21 +58,23 @@ class _Reader(toml_reader.Reader):
         for key in ("name", "command"):
             if key not in table:
                 self.wrong(path, f"this tool has no {key}")
-        given = {key: (table[key], [*path, key]) for key in table}
+        values = {key: (table[key], [*path, key]) for key in table}
         return Tool(
-            self._name(*given["name"]),
-            self._command(*given["command"]),
-            self.words(*given["description"]) if "description" in given else UNDESCRIBED,
-            self._parameters(*given["parameters"]) if "parameters" in given else None,
-            self._timeout(*given["timeout"]) if "timeout" in given else TIMEOUT_SECONDS,
-            self.expect(table["blocking"], bool, [*path, "blocking"]) if "blocking" in given else None,
-            self._scheduling(*given["scheduling"]) if "scheduling" in given else None,
+            self._name(*values["name"]),
+            self._command(*values["command"]),
+            self.words(*values["description"]) if "description" in values else DEFAULT_DESCRIPTION,
+            self._parameters(*values["parameters"]) if "parameters" in values else None,
+            self._timeout(*values["timeout"]) if "timeout" in values else TIMEOUT_SECONDS,
+            self.expect(table["blocking"], bool, [*path, "blocking"]) if "blocking" in values else None,
+            self._scheduling(*values["scheduling"]) if "scheduling" in values else None,
             f"{self._file}:{toml_reader.line_of(self._text, path)}",
         )
 
     def _name(self, value: Any, path: Path) -> str:
         name = self.words(value, path)
-        return name if NAME.fullmatch(name) else self.wrong(path, f"{name!r} is no name of a function", hint=NAME_HINT)
+        return (
+            name if NAME.fullmatch(name) else self.wrong(path, f"{name!r} is not a valid function name", hint=NAME_HINT)
+        )
 
     def _command(self, value: Any, path: Path) -> tuple[str, ...]:
         words = value
@@ -80,25 +82,25 @@ class _Reader(toml_reader.Reader):
             try:
                 words = shlex.split(value)
             except ValueError as error:
-                self.wrong(path, f"{value!r} does not split into words: {str(error).lower()}")
+                self.wrong(path, f"{value!r} cannot be split into words: {str(error).lower()}")
         command = tuple(self.expect(word, str, [*path, n]) for n, word in enumerate(self.expect(words, list, path)))
-        problem = why_not(command) if command and command[0] else "the command is empty"
+        problem = command_problem(command) if command and command[0] else "the command is empty"
         return self.wrong(path, problem) if problem else command
 
     def _parameters(self, value: Any, path: Path) -> dict[str, Any]:
         schema = self.json(value, path)
         if schema.get("type", "object" if "properties" in schema else None) != "object":
-            hint = 'type = "object", and what the arguments are called under properties'
+            hint = 'write type = "object", and the parameters under properties'
             self.wrong(path, "parameters must be the JSON schema of an object", hint=hint)
         return {"type": "object", **schema}
 
     def _timeout(self, value: Any, path: Path) -> float:
-        number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
-        if not number or not 0 < value <= MAX_TIMEOUT_SECONDS:
+        is_number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+        if not is_number or not 0 < value <= MAX_TIMEOUT_SECONDS:
             self.wrong(path, f"timeout must be a number of seconds, more than 0 and up to {MAX_TIMEOUT_SECONDS}")
         return float(value)
 
     def _scheduling(self, value: Any, path: Path) -> str:
         if value in SCHEDULINGS:
             return str(value)
-        return self.wrong(path, f"scheduling is one of {', '.join(SCHEDULINGS)}")
+        return self.wrong(path, f"scheduling must be one of {', '.join(SCHEDULINGS)}")

@@ -151,21 +151,27 @@ MISTAKES = {
         "t.toml:7: there is no 'comand' here",
         "did you mean command?",
     ),
-    '[[tool]]\nname = "a b"\ncommand = "true"': ("t.toml:2: 'a b' is no name of a function", "begins with a letter"),
-    '[[tool]]\nname = "a"\ncommand = "no-such-program"': ("t.toml:3: there is no program 'no-such-program'", ""),
-    '[[tool]]\nname = "a"\ncommand = "true \'"': ('t.toml:3: "true \'" does not split into words', ""),
+    '[[tool]]\nname = "a b"\ncommand = "true"': (
+        "t.toml:2: 'a b' is not a valid function name",
+        "begins with a letter",
+    ),
+    '[[tool]]\nname = "a"\ncommand = "no-such-program"': (
+        "t.toml:3: there is no executable program 'no-such-program'",
+        "",
+    ),
+    '[[tool]]\nname = "a"\ncommand = "true \'"': ('t.toml:3: "true \'" cannot be split into words', ""),
     '[[tool]]\nname = "a"\ncommand = []': ("t.toml:3: the command is empty", ""),
     '[[tool]]\nname = "a"\ncommand = [1]': ("t.toml:3: a word must be a text, and is a number", ""),
-    '[[tool]]\nname = "a"\ncommand = ["true", "\\u0000"]': ("t.toml:3: there is a zero byte in the command", ""),
+    '[[tool]]\nname = "a"\ncommand = ["true", "\\u0000"]': ("t.toml:3: the command contains a zero byte", ""),
     '[[tool]]\nname = "a"': ("t.toml:1: this tool has no command", ""),
     '[tool]\nname = "a"': ("t.toml:1: a tool is written with two brackets: [[tool]]", ""),
-    "": ("t.toml:1: there is no [[tool]] in it", ""),
+    "": ("t.toml:1: the file has no [[tool]]", ""),
     '[[tools]]\nname = "a"': ("t.toml:1: there is no 'tools' here", "did you mean tool?"),
     "tool = [5]": ("t.toml:1: a tool must be a table, and is a number", ""),
     '[[tool]]\nname = "a"\ncommand = "true"\ntimeout = 0': ("t.toml:4: timeout must be a number of seconds", ""),
     '[[tool]]\nname = "a"\ncommand = "true"\ntimeout = inf': ("t.toml:4: timeout must be a number of seconds", ""),
     '[[tool]]\nname = "a"\ncommand = "true"\nblocking = 1': ("t.toml:4: blocking must be true or false", ""),
-    '[[tool]]\nname = "a"\ncommand = "true"\nscheduling = "NOW"': ("t.toml:4: scheduling is one of SILENT", ""),
+    '[[tool]]\nname = "a"\ncommand = "true"\nscheduling = "NOW"': ("t.toml:4: scheduling must be one of SILENT", ""),
     '[[tool]]\nname = "a"\ncommand = "true"\nparameters = {near = {type = "string"}}': (
         "t.toml:4: parameters must be the JSON schema of an object",
         "under properties",
@@ -195,11 +201,11 @@ def test_a_mistake_is_told_with_its_line_before_connecting(livecli, tmp_path, ta
         (["--tool", "true"], 2, "--tool true: NAME=COMMAND is expected"),
         (["--tool", "1a=true"], 2, "--tool 1a=true: NAME=COMMAND is expected"),
         (["--tool", f"{'a' * 65}=true"], 2, "NAME=COMMAND is expected"),
-        (["--tool", "a="], 2, "--tool a=: there is no command in it"),
+        (["--tool", "a="], 2, "--tool a=: the command is missing"),
         (["--tool", "a=true 'b"], 2, "--tool a=true 'b: no closing quotation"),
-        (["--tool", "a=no-such-program"], 3, "--tool a: there is no program 'no-such-program' that can be run"),
-        (["--tool", "a=true", "--tool", "a=false"], 2, "two tools are called a: --tool and --tool"),
-        (["--tool", "find=true", "--tools", "t.toml"], 2, "two tools are called find: --tool and t.toml:1"),
+        (["--tool", "a=no-such-program"], 3, "--tool a: there is no executable program 'no-such-program'"),
+        (["--tool", "a=true", "--tool", "a=false"], 2, "two tools have the name a: --tool and --tool"),
+        (["--tool", "find=true", "--tools", "t.toml"], 2, "two tools have the name find: --tool and t.toml:1"),
         (["--tools", "missing.toml"], 3, "cannot read missing.toml: No such file or directory"),
         (["--confirm"], 2, "--confirm asks before a tool runs, and there is none"),
         (["--tool", "a=true", "--setup", "s.json"], 2, "--setup has tools of its own"),
@@ -207,7 +213,7 @@ def test_a_mistake_is_told_with_its_line_before_connecting(livecli, tmp_path, ta
         (
             ["--tools", "t.toml", "--model", "gemini-3.1-flash-live-preview"],
             2,
-            "t.toml:1: gemini-3.1-flash-live-preview takes no NON_BLOCKING functions, as find is declared",
+            "t.toml:1: gemini-3.1-flash-live-preview does not support NON_BLOCKING functions, such as find",
         ),
     ],
 )
@@ -238,7 +244,7 @@ def test_what_cannot_be_meant_is_refused_before_connecting(livecli, tmp_path, wo
         ("""print("[" * 200 + "]" * 200)""", {"output": "[" * 200 + "]" * 200}),
         ("""print("[" * 100_000)""", {"output": "[" * 100_000}),
         ("sys.stdout.buffer.write(b'\\xff')", {"output": "\ufffd"}),
-        ("print('x' * 600_000)", {"error": "more than 512 KiB of output, and killed"}),
+        ("print('x' * 600_000)", {"error": "killed after more than 512 KiB of output"}),
         ("print('lost'); sys.exit('no\\nsuch station\\n')", {"error": "exit status 1: such station"}),
         ("sys.exit(3)", {"error": "exit status 3"}),
         ("os.kill(os.getpid(), 9)", {"error": "killed by SIGKILL"}),
@@ -275,7 +281,7 @@ def test_its_standard_error_is_for_verbose_runs(ask, tmp_path):
 
 
 def test_a_credential_is_not_for_commands(ask, tmp_path, monkeypatch):
-    for name in command.WITHHELD:
+    for name in command.CREDENTIAL_VARIABLES:
         monkeypatch.setenv(name, "a-secret-key")
     monkeypatch.setenv("OTHER", "inherited")
     with calling({"id": "c", "name": "f"}) as server:
@@ -324,8 +330,8 @@ def test_a_timeout_kills_what_it_has_started_too(ask, tmp_path):
     with calling({"id": "c", "name": "f"}) as server:
         ran = ask(server, "--tools", "t.toml", "-q")
     assert ran.status == 0
-    assert responses(server) == {"c": {"error": "not done after 1 s, and killed"}}
-    assert ran.err == "warning: f: not done after 1 s, and killed\n"
+    assert responses(server) == {"c": {"error": "killed after 1 s without a result"}}
+    assert ran.err == "warning: f: killed after 1 s without a result\n"
     assert gone(pids(tmp_path))
 
 
@@ -365,8 +371,8 @@ def test_what_nobody_answers_is_answered_with_an_error(ask, words):
         ran = ask(server, *words, "-q")
     assert ran.status == 0
     assert responses(server) == {"c": {"error": "there is no function '\\x1b[2J'"}}
-    why = "no tool of that name" if words else "nothing here answers tool calls"
-    assert ran.err == f"warning: the model calls \\x1b[2J; {why}\n"
+    problem = "there is no tool of that name" if words else "there are no tools"
+    assert ran.err == f"warning: the model calls the function \\x1b[2J, but {problem}\n"
 
 
 def test_long_arguments_and_results_are_cut_for_the_eye(ask, tmp_path):
@@ -518,7 +524,7 @@ def test_a_model_that_never_stops_calling(ask):
     with live_server(handle) as server:
         ran = ask(server, "--tool", "f=true", "-q")
     assert ran.status == 1
-    assert "the model has called functions 32 times, and goes on calling them" in ran.err
+    assert "the model called functions 32 times in one turn, and calls them again" in ran.err
     assert len(server.frames) == 2 + calls.MAX_ROUNDS
 
 
@@ -526,7 +532,7 @@ def test_a_server_that_calls_everything_at_once(ask):
     with calling(*({"id": str(n), "name": "f"} for n in range(1000))) as server:
         ran = ask(server, "--tool", "f=true", "-q")
     assert ran.status == 6
-    assert "the server calls more than 128 functions at once" in ran.err
+    assert "the model made more than 128 function calls at once" in ran.err
 
 
 def test_a_server_that_leaves_while_a_call_is_pending(ask, tmp_path):

@@ -163,7 +163,7 @@ class TestSetup:
     def test_a_function_that_the_model_does_not_take_is_refused(self):
         question = Request("q.wav", toolbox=Toolbox([Tool("find", ("find",), blocking=False)]))
         endpoint = build(Target(model="gemini-3.1-flash-live-preview"), {}, Platform.DEVELOPER)
-        with pytest.raises(UsageError, match="takes no NON_BLOCKING functions"):
+        with pytest.raises(UsageError, match="does not support NON_BLOCKING functions"):
             question.setup(endpoint)
 
 
