@@ -81,7 +81,7 @@ MORE_ATTRIBUTES = {
 """Classes with more attributes, and why."""
 
 SAME_NAME = {
-    "Fault": "the emulator's fault; the event of a fault in a recorded session",
+    "Fault": "a fault that the emulator injects; the event of an error message",
     "Interrupted": "the error after Ctrl-C; the event of a user who speaks over an answer",
     "Limits": "the limits of a run; the limits of an emulated session",
     "Tool": "a tool on the wire; a tool that is run here",
