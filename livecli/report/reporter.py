@@ -97,7 +97,7 @@ class Reporter:
         """A prompt takes over the terminal, or gives it back."""
 
     def remark(self, text: str) -> None:
-        """A detail of progress, shown with `--verbose`."""
+        """A detail of progress, which `--quiet` leaves out."""
 
     def warning(self, text: str) -> None:
         """A problem that does not end the run."""
