@@ -1,34 +1,42 @@
-"""Every error that livecli raises on purpose. Each class owns its exit status; nothing of ours is imported here.
+"""The errors that livecli raises, each with its exit status. Nothing else of livecli is imported here.
 
     LivecliError
-    ├── CheckError          1   it ran, and what was asked for did not hold
-    ├── UsageError          2   the words on the command line
+    ├── CheckError          1   the run completed without the result that was expected
+    ├── UsageError          2   the command line
     ├── FileError           3   a local file or audio device
-    │   ├── OutputClosed    3   ... whoever read the output has gone; ends quietly
-    │   └── CannotRun     127   ... the COMMAND is not there; 126 where it is, and cannot be run
-    ├── AuthError           4   no credential, or it was refused
+    │   ├── OutputClosed    3   ... standard output, whose reader has closed it; no message is printed
+    │   └── CannotRun     127   ... COMMAND, which does not exist; 126 if it exists and cannot be run
+    ├── AuthError           4   no credential, or a credential that was refused
     ├── ConnectError        5   DNS, TCP, TLS, proxy, the upgrade
     ├── ServerError         6   the server refused or ended the session
-    │   └── ProtocolError   6   ... or said what the protocol does not allow
+    │   └── ProtocolError   6   ... or sent a message that the protocol does not allow
     ├── DeadlineError       7   a timeout
-    ├── QuotaError          8   quota or overload, worth trying again later
+    ├── QuotaError          8   quota or overload; trying again later may help
     └── Interrupted       130   Ctrl-C; 143 for SIGTERM
 
 An exception outside this tree is a bug in livecli: status 70.
+
+An error is complete when it is raised: all that is known of it is an argument of its constructor. Code that learns more
+on the way raises `error.revised(...)`, or adds a note for programmers with `add_note`.
 """
 
 from __future__ import annotations
 
-TYPE_CHECKING = False  # type checkers know the name; importing `typing` would be a third of `--version`
+# Type checkers know the name. Importing `typing` would be a third of `--version`.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import ClassVar, Literal
+    from typing import Any, ClassVar, Literal, Self
 
     Retry = Literal["never", "resume", "later"]
 
 BUG_STATUS = 70
+
+# With several inputs the gravest status is the run's. The order is public interface.
 GRAVEST_FIRST = (4, 5, 6, 7, 8, 3, 1, 0)
-"""With several inputs the gravest status wins (the order is public interface)."""
+
+# A shorter text may stand anywhere by chance, so it is not taken for a secret.
+SHORTEST_SECRET = 8
 
 
 def gravest(statuses: Iterable[int]) -> int:
@@ -36,62 +44,114 @@ def gravest(statuses: Iterable[int]) -> int:
     return min(statuses, key=lambda status: GRAVEST_FIRST.index(status) if status in GRAVEST_FIRST else -1)
 
 
-class LivecliError(Exception):
-    """One line that says what is wrong, and where there is one a second that says what to do about it.
+class Advice:
+    """The long form of an error, which `--explain` shows: its cause, and remedies in the order in which to try them.
 
-    `close_code` and `close_reason` are those of the WebSocket close that caused the error, if one did. `retry` is what
-    may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a fresh one);
-    `retry_after_seconds` is the pause that the server asks for.
-    `cause` and `remedies` (in the order to try) are the longer version, `source` where that is known from; `blamed` are
-    the fields of the setup that a bisection found.
+    `source` is where the cause is known from.
+    """
+
+    __slots__ = ("cause", "remedies", "source")
+
+    def __init__(self, cause: str | None = None, remedies: Iterable[str] = (), source: str | None = None) -> None:
+        self.cause = cause
+        self.remedies = tuple(remedies)
+        self.source = source
+
+
+class LivecliError(Exception):
+    """An error: `message` is one line that says what is wrong, `hint` a second line that says what to do about it.
+
+    `retry` is what may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a
+    new session). `retry_after_seconds` is the pause that the server asks for. `close_code` and `close_reason` are those
+    of the WebSocket close that caused the error. `blamed` are the JSON paths of the setup's fields that a bisection
+    found. `status` is the class's exit status, `kind` its name in JSON.
     """
 
     status: ClassVar[int] = BUG_STATUS
     kind: ClassVar[str] = "bug"
-    retry: Retry = "never"
-    retry_after_seconds: float | None = None
-    cause: str | None = None
-    remedies: tuple[str, ...] = ()
-    source: str | None = None
-    blamed: tuple[str, ...] = ()
+    default_retry: ClassVar[Retry] = "never"
 
     def __init__(
-        self, message: str, *, hint: str | None = None, close_code: int | None = None, close_reason: str | None = None
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        advice: Advice | None = None,
+        retry: Retry | None = None,
+        retry_after_seconds: float | None = None,
+        close_code: int | None = None,
+        close_reason: str | None = None,
+        blamed: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.advice = advice or Advice()
+        self.retry = retry or self.default_retry
+        self.retry_after_seconds = retry_after_seconds
         self.close_code = close_code
         self.close_reason = close_reason
+        self.blamed = blamed
         self.secrets: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return self.message
 
     @property
     def exit_status(self) -> int:
         """The process's exit status when this error ends it."""
         return self.status
 
+    def revised(self, **changes: Any) -> Self:
+        """A copy with other values of the constructor's arguments, to be raised instead of this error.
+
+        It keeps the traceback, the cause, the notes and the exit status. Raises TypeError for an unknown argument.
+        """
+        if unknown := changes.keys() - vars(self).keys():
+            raise TypeError(f"{type(self).__name__} has no {', '.join(sorted(unknown))}")
+        copy = type(self).__new__(type(self))
+        vars(copy).update(vars(self) | changes)
+        copy.args = (copy.message,)
+        if notes := getattr(self, "__notes__", None):
+            copy.__notes__ = [*notes]
+        copy.__cause__, copy.__context__ = self.__cause__, self.__context__
+        copy.__suppress_context__ = self.__suppress_context__
+        return copy.with_traceback(self.__traceback__)
+
     def elide(self, secret: str) -> None:
-        """Leave `secret`, which a server may have quoted, out of all that is told. Under 8 characters it is none."""
-        if len(secret) >= 8:
-            self.secrets = (*self.secrets, secret)
-            self.message = self.without_secrets(self.message)
-            self.close_reason = self.close_reason and self.without_secrets(self.close_reason)
+        """Replace `secret`, which a server may have quoted, in every text of this error, its notes included.
+
+        Texts of under SHORTEST_SECRET characters are no secrets. The exceptions that this error was raised from are
+        unchanged: `without_secrets` cleans a traceback that shows them.
+        """
+        if len(secret) < SHORTEST_SECRET:
+            return
+        clean, advice = self.without_secrets, self.advice
+        self.secrets = (*self.secrets, secret)
+        self.message = clean(self.message)
+        self.args = (self.message,)
+        self.hint = self.hint and clean(self.hint)
+        self.close_reason = self.close_reason and clean(self.close_reason)
+        self.advice = Advice(advice.cause and clean(advice.cause), map(clean, advice.remedies), advice.source)
+        self.blamed = tuple(map(clean, self.blamed))
+        if notes := getattr(self, "__notes__", None):
+            self.__notes__ = [clean(note) for note in notes]
 
     def without_secrets(self, text: str) -> str:
-        """`text`, such as this error's traceback, without what was elided."""
+        """`text`, such as this error's traceback, without the elided secrets."""
         for secret in self.secrets:
             text = text.replace(secret, "…")
         return text
 
 
 class CheckError(LivecliError):
-    """It ran, and what was asked for did not hold: no reply audio from a model asked for audio."""
+    """The run completed, and its result is not the expected one: no reply audio from a model asked for audio."""
 
     status, kind = 1, "check"
 
 
 class UsageError(LivecliError):
-    """Usage: the options contradict one another or cannot be understood."""
+    """Usage: the options exclude one another or cannot be understood."""
 
     status, kind = 2, "usage"
 
@@ -103,11 +163,11 @@ class FileError(LivecliError):
 
 
 class OutputClosed(FileError):
-    """Whoever read the output has gone (`-o - | head -c 100`): there is nobody left to tell."""
+    """The reader of standard output has closed it (`-o - | head -c 100`). No message is printed."""
 
 
 class CannotRun(FileError):
-    """Of `serve -- COMMAND`: it is not there (127) or no program (126), as with `env` and every shell."""
+    """COMMAND of `serve -- COMMAND` does not exist (127) or cannot be run (126), as with `env` and every shell."""
 
     def __init__(self, message: str, *, exit_status: int) -> None:
         super().__init__(message)
@@ -119,7 +179,7 @@ class CannotRun(FileError):
 
 
 class AuthError(LivecliError):
-    """There is no credential, or the service refused the one there is."""
+    """There is no credential, or the service refused it."""
 
     status, kind = 4, "auth"
 
@@ -147,10 +207,10 @@ class DeadlineError(LivecliError):
 
 
 class QuotaError(LivecliError):
-    """Quota or overload: worth trying again later."""
+    """Quota or overload: trying again later may help."""
 
     status, kind = 8, "quota"
-    retry = "later"
+    default_retry = "later"
 
 
 class Interrupted(LivecliError):
@@ -168,7 +228,7 @@ class Interrupted(LivecliError):
 
 
 def statuses() -> list[tuple[str, str]]:
-    """Every exit status and what it means, in the words of the classes above."""
+    """Every exit status and its meaning, which is the first line of the class's docstring."""
     graded = (CheckError, UsageError, FileError, AuthError, ConnectError, ServerError, DeadlineError, QuotaError)
     return [
         ("0", "Done."),

@@ -127,12 +127,10 @@ async def _check(target: Target, credential: Credential, timeouts: Timeouts) -> 
 
 
 def _not_stored(error: LivecliError) -> LivecliError:
-    error.message += "; nothing was stored"
+    hint = error.hint
     if not isinstance(error, AuthError):
-        error.hint = (
-            f"{error.hint}; or store it unchecked with --no-check" if error.hint else "--no-check stores it unchecked"
-        )
-    return error
+        hint = f"{hint}; or store it unchecked with --no-check" if hint else "--no-check stores it unchecked"
+    return error.revised(message=f"{error.message}; nothing was stored", hint=hint)
 
 
 def _note_precedence() -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..credentials import Credential
-from ..errors import LivecliError, ServerError
+from ..errors import Advice, LivecliError, ServerError
 from ..protocol import events, messages
 from ..protocol.codec import setup_json
 from ..protocol.endpoint import Endpoint
@@ -217,11 +217,15 @@ class _Attempts:
             raise _Stopped(error.message) from error
 
 
-def put_blame(error: LivecliError, blame: Blame) -> None:
-    """Say in `error` what was found."""
-    error.blamed = tuple(path for together in blame.fields for path in together)
-    error.hint = verdict(blame)
-    error.remedies = (error.hint, *(text for text in error.remedies if "--bisect-setup" not in text))
+def with_blame(error: LivecliError, blame: Blame) -> LivecliError:
+    """`error` with the result of a bisection as its hint."""
+    advice, hint = error.advice, verdict(blame)
+    remedies = (hint, *(text for text in advice.remedies if "--bisect-setup" not in text))
+    return error.revised(
+        hint=hint,
+        advice=Advice(advice.cause, remedies, advice.source),
+        blamed=tuple(path for together in blame.fields for path in together),
+    )
 
 
 def verdict(blame: Blame) -> str:

@@ -6,7 +6,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..errors import DeadlineError
+from ..errors import Advice, DeadlineError
 from ..media.pcm import SILENCE_PEAK, dbfs
 from ..protocol.setup import Activity
 from ..report.summary import TransferStats
@@ -73,10 +73,11 @@ def stall_error(seconds: float, stats: TransferStats, waiting: StallContext) -> 
         )
     cause, remedy = next(filter(None, (see(stats, waiting) for see in CAUSES)), ("", ""))
     said = f"the server has been silent for {seconds:g} s while an answer was due"
-    error = DeadlineError(f"{said}: {cause}" if cause else said, hint=f"{remedy}; {LONGER}" if remedy else LONGER)
-    error.cause = cause or None
-    error.remedies = (remedy, LONGER) if remedy else (LONGER,)
-    return error
+    return DeadlineError(
+        f"{said}: {cause}" if cause else said,
+        hint=f"{remedy}; {LONGER}" if remedy else LONGER,
+        advice=Advice(cause or None, (remedy, LONGER) if remedy else (LONGER,)),
+    )
 
 
 Seen = tuple[str, str] | None

@@ -53,9 +53,9 @@ async def with_retries(
         except LivecliError as error:
             after = error.retry_after_seconds or 0.0
             if error.retry == "never" or (most is not None and number > most) or after > LONGEST_RETRY_AFTER_SECONDS:
-                if number > 1:
-                    error.message += f" ({number} attempts)"
-                raise
+                if number == 1:
+                    raise
+                raise error.revised(message=f"{error.message} ({number} attempts)") from error.__cause__
             retry = Retry(error, number, most, max(next(waits), after))
         told(retry)
         await pause_for(retry)

@@ -232,9 +232,8 @@ class Session:
         self._note_close("received" if closed.rcvd_then_sent or closed.sent is None else "sent")
         ours = closed.sent if closed.sent and not closed.rcvd_then_sent else None
         if ours and ours.code == 1011:
-            silent = DeadlineError(f"the server has not answered a ping for {PONG_SECONDS} s", hint="try again")
-            silent.retry = "resume"
-            return silent
+            message = f"the server has not answered a ping for {PONG_SECONDS} s"
+            return DeadlineError(message, hint="try again", retry="resume")
         if ours and ours.code in (1002, 1007, 1009):
             what = "a message over 16 MiB" if ours.code == 1009 else f"what WebSocket does not allow: {ours.reason}"
             return ProtocolError(f"the server sent {what}")

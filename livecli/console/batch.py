@@ -71,10 +71,9 @@ class BatchLines(Reporter):
         error = summary.error
         if error is None or isinstance(error, Interrupted | OutputClosed):
             return
-        hint, error.hint = error.hint, None if error.hint in self._hints else error.hint
-        self._hints.add(hint)
-        print_error(error, about=summary.input, debug=self.debug)
-        error.hint = hint
+        is_repeated = error.hint in self._hints
+        self._hints.add(error.hint)
+        print_error(error.revised(hint=None) if is_repeated else error, about=summary.input, debug=self.debug)
         if self._explain:
             write_stderr(explanation(error, summary.endpoint))
 

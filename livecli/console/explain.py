@@ -37,17 +37,17 @@ def explanation(error: LivecliError, endpoint: Endpoint | None) -> str:
 
 
 def _facts(error: LivecliError, endpoint: Endpoint | None) -> Iterator[tuple[str, str | None]]:
-    yield "cause", error.cause
+    yield "cause", error.advice.cause
     yield "seen", _symptom(error)
     if endpoint:
         yield "where", ", ".join(filter(None, (str(endpoint.platform), endpoint.model, endpoint.location)))
         yield "", endpoint.url
-    for place, remedy in enumerate(error.remedies or filter(None, [error.hint]), 1):
+    for place, remedy in enumerate(error.advice.remedies or filter(None, [error.hint]), 1):
         yield "try" if place == 1 else "", f"{place}. {remedy}"
     if error.close_code is not None or error.retry != "never":
         yield "retry", RETRY_ADVICE[error.retry]
     yield "status", f"{error.exit_status}: {dict(statuses()).get(str(error.exit_status), '')}".rstrip(": ")
-    yield "source", error.source
+    yield "source", error.advice.source
 
 
 def _symptom(error: LivecliError) -> str:

@@ -13,11 +13,11 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError
+from ..errors import AuthError, ConnectError, DeadlineError, LivecliError
+from ..protocol import http_errors
 from ..protocol.endpoint import Environment, Target, base_url, checked, is_loopback
 from ..protocol.models import Platform
 from . import stored_key
@@ -26,13 +26,10 @@ from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, CredentialKind, 
 VERSION = "v1alpha"
 """The one version that is known to make ephemeral tokens."""
 LONGEST_ANSWER_BYTES = 1 << 16
-STATUSES: dict[int, tuple[type[LivecliError], str]] = {
+STATUSES: dict[int, tuple[type[LivecliError], str]] = http_errors.STATUSES | {
     400: (AuthError, "is the key right, and the end of the token less than 20 hours away?"),
     401: (AuthError, "the key was refused: `livecli auth status` says which one is used"),
     403: (AuthError, "the key was refused: is the Gemini API enabled in its project?"),
-    404: (ConnectError, "is the URL the service's? --base-url and --api-version make it"),
-    429: (QuotaError, "wait, then try again"),
-    503: (QuotaError, "wait, then try again"),
 }
 
 
@@ -91,7 +88,8 @@ def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None)
             return _token_in(answer.read(LONGEST_ANSWER_BYTES), host)
     except urllib.error.HTTPError as refused:
         with refused:
-            error = _refusal(refused.code, refused.read(LONGEST_ANSWER_BYTES), host)
+            content = refused.read(LONGEST_ANSWER_BYTES)
+            error = http_errors.http_error(f"{host} gives no token", refused.code, content, statuses=STATUSES)
         for secret in key.headers().values():
             error.elide(secret)
         raise error from None
@@ -128,15 +126,6 @@ def _token_in(body: bytes, host: str) -> str:
     if not isinstance(name, str) or not re.fullmatch(rf"{EPHEMERAL_PREFIX}[!-~]+", name):
         raise ConnectError(f"{host} answered without a token", hint="is the URL the service's? see --base-url")
     return name
-
-
-def _refusal(status: int, body: bytes, host: str) -> LivecliError:
-    from ..protocol.http_errors import message_in
-
-    error, hint = STATUSES.get(status, (ConnectError, "the server failed: try again" if status >= 500 else None))
-    phrase = HTTPStatus(status).phrase if status in HTTPStatus._value2member_map_ else "unknown status"
-    said = message_in(body)
-    return error(f"{host} gives no token: {status} {phrase}{f': {said}' if said else ''}", hint=hint)
 
 
 def _unreachable(host: str, reason: object) -> LivecliError:

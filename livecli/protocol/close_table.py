@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import LivecliError, ServerError
+from ..errors import Advice, LivecliError, ServerError
 from .close_cause import DOCUMENTED, GUESSED, CloseCause, CloseContext, busy, denied, failed, lost, refused
 from .platform import Platform
 
@@ -20,17 +20,15 @@ def explain(code: int, reason: str, situation: CloseContext) -> LivecliError:
     found = re.search(answer.pattern, reason, re.IGNORECASE)
     facts = situation.facts() | (found.groupdict("") if found else {})
     what = "the connection was lost without a close" if code == 1006 else f"the server closed the session ({code})"
-    error = answer.error(
+    remedies = [text.format_map(facts) for text in (answer.remedy, *answer.more) if text]
+    return answer.error(
         f"{what}: {reason}" if reason else what,
         hint=answer.remedy and answer.remedy.format_map(facts),
+        advice=Advice(answer.cause.format_map(facts), filter(None, remedies), answer.source),
+        retry=answer.retry,
         close_code=code,
         close_reason=reason or None,
     )
-    error.retry, error.source = answer.retry, answer.source
-    error.cause = answer.cause.format_map(facts)
-    remedies = [text.format_map(facts) for text in (answer.remedy, *answer.more) if text]
-    error.remedies = tuple(filter(None, remedies))
-    return error
 
 
 def cause_of(code: int, reason: str, situation: CloseContext) -> CloseCause:

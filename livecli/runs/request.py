@@ -116,12 +116,13 @@ async def _ask_or_bisect(
     try:
         await _ask(question, wanted, summary, reporter, resolving)
     except ServerError as error:
-        from ..client.bisect import bisect, is_unspecific, put_blame
+        from ..client.bisect import bisect, is_unspecific, with_blame
 
         if question.bisects and summary.setup_seconds is None and is_unspecific(error):
             endpoint, credential = await resolving(wanted)
             opening = question.setup(endpoint)
-            put_blame(error, await bisect(opening, endpoint, credential, question.timeouts, reporter))
+            blame = await bisect(opening, endpoint, credential, question.timeouts, reporter)
+            raise with_blame(error, blame) from error.__cause__
         raise
 
 
@@ -199,7 +200,8 @@ def _kept(reply: ReplyWriter, summary: Summary) -> Iterator[ReplyWriter]:
 
 def _say_what_was_kept(summary: Summary) -> None:
     if summary.error and summary.output:
-        summary.error.message += f"; what came of the reply is in {summary.output}"
+        message = f"{summary.error.message}; what came of the reply is in {summary.output}"
+        summary.error = summary.error.revised(message=message)
 
 
 def _check_answer(opening: events.Setup, reply: ReplyWriter, summary: Summary, reporter: Reporter) -> None:

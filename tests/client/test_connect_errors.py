@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.http11 import Response
 
 from livecli.client.connect_errors import failures_as_errors, refused_upgrade
 from livecli.client.connection import dial
@@ -346,3 +349,37 @@ def test_success_and_errors_of_livecli_pass_through() -> None:
     with pytest.raises(AuthError) as raised, failures_as_errors(where, PATIENCE_SECONDS):
         raise error
     assert raised.value is error
+
+
+class OwnRefusal(ConnectionRefusedError):
+    """A class that the table does not have."""
+
+
+@pytest.mark.parametrize(
+    ("failure", "message"),
+    [
+        (OwnRefusal(111, "refused"), "cannot connect to live.test: connection refused"),
+        (ssl.SSLCertVerificationError("x"), "the certificate of live.test cannot be trusted"),
+        (ssl.SSLError(1, "x"), "no TLS with live.test"),
+        (socket.gaierror(-2, "unknown"), "cannot find live.test: unknown"),
+        (TimeoutError(), "no connection to live.test within 10 s"),
+        (InvalidStatus(Response(429, "", Headers())), "live.test refused the connection: 429"),
+        (InvalidMessage("x"), "live.test does not answer as a WebSocket server: x"),
+        (EOFError("x"), "live.test does not answer as a WebSocket server: x"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_the_most_specific_class_decides(failure: Exception, message: str) -> None:
+    if isinstance(failure, ssl.SSLError):
+        failure.reason, failure.verify_message = "x", "self-signed"  # type: ignore[attr-defined]
+    attempt = failures_as_errors(endpoint("wss://live.test/ws"), PATIENCE_SECONDS)
+    with pytest.raises(LivecliError, match=message) as raised, attempt:
+        raise failure
+    assert raised.value.__cause__ is failure
+
+
+@pytest.mark.parametrize("bug", [KeyError("x"), ValueError("x"), ImportError("no module named x"), TypeError("x")])
+def test_a_failure_that_nothing_explains_is_a_bug(bug: Exception) -> None:
+    with pytest.raises(type(bug)) as raised, failures_as_errors(endpoint("wss://live.test/ws"), PATIENCE_SECONDS):
+        raise bug
+    assert raised.value is bug

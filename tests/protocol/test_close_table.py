@@ -84,10 +84,10 @@ def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry)
     error = explain(code, reason, known)
     assert error.exit_status == status
     assert error.retry == retry
-    assert error.cause
-    assert error.remedies[0] == error.hint
-    assert error.source
-    assert not [text for text in (error.cause, *error.remedies) if "{" in text]
+    assert error.advice.cause
+    assert error.advice.remedies[0] == error.hint
+    assert error.advice.source
+    assert not [text for text in (error.advice.cause, *error.advice.remedies) if "{" in text]
 
 
 @pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
@@ -154,7 +154,7 @@ def test_what_is_certain_is_named_before_what_is_suspected():
     both = {"generationConfig": {"speechConfig": {"languageCode": "de"}, "thinkingConfig": {}}}
     error = explain(1007, INVALID, situation(VERTEX, **both))
     assert "thinkingConfig" in error.hint
-    assert "languageCode" in error.remedies[1]
+    assert "languageCode" in error.advice.remedies[1]
 
 
 def test_a_refusal_after_the_setup_is_not_blamed_on_it():
