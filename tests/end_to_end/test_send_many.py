@@ -191,7 +191,7 @@ def test_sessions_start_no_faster_than_the_rate(livecli, inputs):
 
 
 def test_a_pipe_is_told_where_they_stand_in_plain_lines(livecli, inputs, monkeypatch):
-    monkeypatch.setattr("livecli.console.batch.BatchLines.look_seconds", 0.02)
+    monkeypatch.setattr("livecli.console.batch.BatchLines.progress_seconds", 0.02)
     ran = livecli("send", *inputs, "--local", "--connect-rate", 500, "--jobs", 8, "--speed", 0.2)
     assert ran.status == 0
     progress = [line for line in ran.err.splitlines() if " running" in line]
