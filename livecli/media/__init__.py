@@ -1,1 +1,1 @@
-"""Sound: PCM arithmetic, resampling, files and devices."""
+"""Audio and pictures: PCM arithmetic, resampling, files, sound devices and images."""

@@ -1,6 +1,6 @@
-"""libsndfile as a stream: a file or a pipe whose head was read -> blocks of PCM16 mono at the stream's own rate.
+"""Audio decoder on libsndfile: a file, or a pipe whose header was read, to blocks of PCM16 mono at its own rate.
 
-The only owner of soundfile, which is loaded when something has to be decoded.
+The only module that imports soundfile, which is loaded when something has to be decoded.
 """
 
 from __future__ import annotations
@@ -22,10 +22,16 @@ from .wav import WavHead
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-_BLOCK_SECONDS, _PIPE_BLOCK_SECONDS = 1.0, 0.02
-_BLOCK_VALUES = 1 << 18  # 1 MB of float32, however many channels there are
-_FRAMES_UNKNOWN = 1 << 48  # the numbers by which libsndfile says so are all beyond it
+_BLOCK_SECONDS = 1.0
+"""Length of a block."""
+_PIPE_BLOCK_SECONDS = 0.02
+"""Length of a block where the end may be an error, which discards the block that it occurs in."""
+_BLOCK_VALUES = 1 << 18
+"""Values in a block at most, for any number of channels: 1 MB of float32."""
+_FRAMES_UNKNOWN = 1 << 48
+"""Lengths from here on are libsndfile's ways to say that it does not know the length."""
 _BEYOND_THE_END = 1 << 50
+"""Offset by which an _EndlessFile pretends to be longer than it is."""
 
 _NEEDS_SEEKING = (b"fLaC", b"caff", b"RF64", b"riff", b"Crea")
 _ENCODINGS = {
@@ -38,7 +44,7 @@ _CONVERT = "ffmpeg -i in -ar 16000 -ac 1 out.wav"
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """What libsndfile found: PCM16 mono blocks at `rate`, and what they were in the file."""
+    """A decoded stream: its PCM16 mono blocks at `rate`, and the format that it had in the file."""
 
     blocks: Iterator[bytes]
     rate: int
@@ -48,10 +54,10 @@ class Sound:
     seconds: float | None
 
 
-def decode(stream: io.FileIO, head: WavHead, size: int | None, shown: str, held: ExitStack) -> Sound:
-    """Decode a stream of which `head` has been read. `size` is that of a regular file, None for a pipe.
+def decode(stream: io.FileIO, head: WavHead, size: int | None, label: str, held: ExitStack) -> Sound:
+    """Decode a stream whose header `head` has been read. `size` is that of a regular file, None for a pipe.
 
-    What has to be closed in the end is put on `held`. Raises FileError, then and while the blocks are taken.
+    Files to be closed later are put on `held`. Raises FileError, also while the blocks are iterated.
     """
     if size is not None and head.data_bytes is not None:
         stream.seek(0)
@@ -60,17 +66,16 @@ def decode(stream: io.FileIO, head: WavHead, size: int | None, shown: str, held:
         file = held.enter_context(_spooled(head.finished(), stream))
     else:
         file = held.enter_context(_piped(head.finished(), stream))
-    sound = held.enter_context(_open(file, head.read, shown))
+    sound = held.enter_context(_open(file, head.read, label))
     seconds = None
     if sound.seekable() and sound.frames < _FRAMES_UNKNOWN:
         seconds = sound.frames / sound.samplerate
     elif size is not None and head.bytes_per_second:
         seconds = (size - len(head.read)) / head.bytes_per_second
-    # An error takes the block with it in which it occurs, so where the end may be one the blocks are short, too.
     block_seconds = _PIPE_BLOCK_SECONDS if seconds is None else _BLOCK_SECONDS
     container = "Opus" if sound.subtype == "OPUS" else _CONTAINERS.get(sound.format, sound.format)
     return Sound(
-        blocks=_blocks(sound, block_seconds, shown),
+        blocks=_blocks(sound, block_seconds, label),
         rate=sound.samplerate,
         channels=sound.channels,
         container=container,
@@ -79,25 +84,28 @@ def decode(stream: io.FileIO, head: WavHead, size: int | None, shown: str, held:
     )
 
 
-def _open(file: io.FileIO, head: bytes, shown: str) -> SoundFile:
+def _open(file: io.FileIO, head: bytes, label: str) -> SoundFile:
     import soundfile
 
-    # By descriptor libsndfile reads at its own speed, and pipes at all. Windows cannot hand one over.
+    # With a descriptor libsndfile reads without calling Python, and can read pipes. Windows has none to pass on.
     target = file if sys.platform == "win32" else file.fileno()
     if _is_mpeg(head) and not _says_its_length(file):
         target = _EndlessFile(file.fileno())
     try:
         return soundfile.SoundFile(target, closefd=False)
     except soundfile.SoundFileError as error:
-        raise _refused(head, shown, error) from error
+        raise _format_error(head, label, error) from error
 
 
-def _blocks(sound: SoundFile, block_seconds: float, shown: str) -> Iterator[bytes]:
-    """float32 and not int16 is asked for, because libsndfile scales only the former; 16-bit samples survive exactly."""
+def _blocks(sound: SoundFile, block_seconds: float, label: str) -> Iterator[bytes]:
+    """PCM16 mono blocks of `block_seconds`.
+
+    They are read as float32, because libsndfile does not scale other formats to int16. 16-bit samples stay the same.
+    """
     import numpy as np
     import soundfile
 
-    # soundfile seeks to where it is after every read, which a FLAC of unknown length refuses.
+    # soundfile seeks to its own position after every read, which fails for a FLAC of unknown length.
     sound.seekable = lambda: False
     frames = max(1, min(round(sound.samplerate * block_seconds), _BLOCK_VALUES // sound.channels))
     block = np.empty((frames, sound.channels), np.float32)
@@ -108,14 +116,14 @@ def _blocks(sound: SoundFile, block_seconds: float, shown: str) -> Iterator[byte
             yield np.clip(samples, -32768, 32767).astype("<i2").tobytes()
     except soundfile.SoundFileError as error:
         if not (isinstance(sound.name, _EndlessFile) and sound.name.is_at_end()):
-            raise FileError(f"cannot read {shown} to its end: {_said(error)}") from error
+            raise FileError(f"cannot read {label} to its end: {_error_text(error)}") from error
 
 
 class _EndlessFile(io.FileIO):
     """An MPEG file that pretends to be very long.
 
-    libsndfile guesses the length of one that does not say it from its size and its first frame's bit rate, and stops
-    there: in the middle of a recording whose beginning is louder than the rest.
+    If an MPEG file does not state its length, libsndfile computes one from the file's size and the bit rate of the
+    first frame, and stops there: too early for a recording whose first frame has a higher bit rate than the rest.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -130,7 +138,7 @@ class _EndlessFile(io.FileIO):
         return super().tell() + self._beyond
 
     def is_at_end(self) -> bool:
-        """Whether everything was read: the last frame is often cut short, and no reason to complain."""
+        """Whether everything was read. An error here is ignored, because the last frame is often cut short."""
         return super().tell() >= os.fstat(self.fileno()).st_size
 
 
@@ -147,7 +155,7 @@ def _says_its_length(file: io.FileIO) -> bool:
 
 @contextmanager
 def _spooled(head: bytes, stream: io.FileIO) -> Iterator[io.FileIO]:
-    """All of a pipe in a file that has no name, for formats in which libsndfile has to seek."""
+    """The whole of a pipe in a temporary file, for formats in which libsndfile has to seek."""
     with tempfile.TemporaryFile() as file:
         file.write(head)
         shutil.copyfileobj(stream, file)
@@ -159,9 +167,9 @@ def _spooled(head: bytes, stream: io.FileIO) -> Iterator[io.FileIO]:
 
 @contextmanager
 def _piped(head: bytes, stream: io.FileIO) -> Iterator[io.FileIO]:
-    """The head and what follows it as one pipe, since what was read cannot be put back."""
+    """A new pipe with the header and the bytes after it, because bytes that were read cannot be put back."""
     read_end, write_end = os.pipe()
-    # The thread has its own descriptor: it may be blocked reading when everyone else has gone.
+    # The thread has its own descriptor, because it may still be blocked in a read when the stream is closed.
     threading.Thread(target=_pump, args=(head, os.dup(stream.fileno()), write_end), daemon=True).start()
     with io.FileIO(read_end) as file:
         yield file
@@ -174,7 +182,7 @@ def _pump(head: bytes, source: int, target: int) -> None:
 
 
 def _is_mpeg(head: bytes) -> bool:
-    """An ID3 tag, or the sync word of an MPEG audio frame; layer 0 would be AAC."""
+    """Whether the file begins with an ID3 tag, or the sync word of an MPEG audio frame; layer 0 would be AAC."""
     return head[:3] == b"ID3" or (len(head) > 1 and head[0] == 0xFF and head[1] & 0xE0 == 0xE0 and head[1] & 0x06 != 0)
 
 
@@ -182,16 +190,16 @@ def _needs_seeking(head: bytes) -> bool:
     return head[:4] in _NEEDS_SEEKING or _is_mpeg(head)
 
 
-def _refused(head: bytes, shown: str, error: Exception) -> FileError:
-    if kind := _foreign(head):
-        return FileError(f"{shown} is {kind}, which livecli does not decode", hint=f"convert it first: {_CONVERT}")
+def _format_error(head: bytes, label: str, error: Exception) -> FileError:
+    if kind := _unsupported_format(head):
+        return FileError(f"{label} is {kind}, which livecli does not decode", hint=f"convert it first: {_CONVERT}")
     return FileError(
-        f"{shown} is not audio that livecli can read: {_said(error)}",
-        hint=f"convert it with {_CONVERT}, or say --raw RATE where it is bare 16-bit PCM",
+        f"{label} is not audio that livecli can read: {_error_text(error)}",
+        hint=f"convert it with {_CONVERT}, or add --raw RATE if it is bare 16-bit PCM",
     )
 
 
-def _foreign(head: bytes) -> str | None:
+def _unsupported_format(head: bytes) -> str | None:
     """The name of an audio format that libsndfile does not know."""
     if head[4:8] == b"ftyp":
         return "MP4 audio (m4a)"
@@ -202,6 +210,6 @@ def _foreign(head: bytes) -> str | None:
     return None
 
 
-def _said(error: Exception) -> str:
-    """libsndfile's own words, without the file name that soundfile puts before them."""
+def _error_text(error: Exception) -> str:
+    """libsndfile's message, without the file name that soundfile puts before it."""
     return str(getattr(error, "error_string", error)).removeprefix("Error : ").rstrip(".\n")

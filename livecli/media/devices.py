@@ -1,7 +1,8 @@
-"""The sound devices there are, and a stream of PCM16 mono to or from one. Owns miniaudio, the extra `livecli[audio]`.
+"""Sound devices: the list of them, and a stream of PCM16 mono to or from one.
 
-What a stream carries is not decided here: `playback` feeds one, `capture` takes from one. Every call may block for as
-long as the sound server pleases, so coroutines go through `stream`.
+The only module that imports miniaudio, the extra `livecli[audio]`. Every function may block for as long as the sound
+server does not answer, so coroutines use LiveStream, which opens and closes a stream in bounded time. A device that
+was unplugged and a sound server that ended report nothing; their streams just stop calling, so LiveStream counts.
 """
 
 from __future__ import annotations
@@ -17,30 +18,28 @@ from typing import Any
 from ..errors import FileError
 from .pcm import SAMPLE_BYTES
 
-# A device's stream as a coroutine sees it: opened and closed in bounded time, and known to be lost when it is silent.
-#
-# A device that was unplugged, and a sound server that ended, say nothing: they just call no more.
 OPEN_SECONDS = 5.0
-"""How long a sound server may take to give a device."""
+"""Time limit for opening a device."""
 CLOSE_SECONDS = 1.0
-"""How long to take it back: after that the thread that waits for it is left to itself."""
+"""Time limit for closing a device, after which the thread that closes it is abandoned."""
 LOOK_SECONDS = 0.5
+"""Interval of the checks whether a device still calls."""
 MISSED_LOOKS = 6
-"""Looks without a call in between, after which a device is lost. Counted: clocks run on while a process is stopped."""
+"""Checks in a row without a call, after which a device is lost. Counted, as clocks go on while a process is stopped."""
 
 
 class LiveStream:
-    """A stream whose device's thread `beat`s at each call; `lost` is called in the loop once it does no more."""
+    """A device's stream, for a coroutine. Its thread calls `beat`; when it stops, `on_lost` is called in the loop."""
 
-    def __init__(self, lost: Callable[[], None]) -> None:
-        self._lost = lost
+    def __init__(self, on_lost: Callable[[], None]) -> None:
+        self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._stream: Stream | None = None
         self._look: asyncio.TimerHandle | None = None
-        self._beats = self._seen = self._missed = 0
+        self._beats = self._seen_beats = self._missed_looks = 0
 
     async def open(self, start: Callable[[], Stream]) -> None:
-        """Raises FileError where there is no device, or the sound server does not answer."""
+        """Open the stream. Raises FileError where there is no device, or the sound server does not answer."""
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 self._stream = await asyncio.to_thread(start)
@@ -49,11 +48,11 @@ class LiveStream:
         self._watch()
 
     def beat(self) -> None:
-        """The device called."""
+        """Count a call of the device."""
         self._beats += 1
 
     async def close(self) -> None:
-        """The device's thread ends with it."""
+        """Close the stream, which ends the device's thread."""
         stream, self._stream = self._stream, None
         if self._look:
             self._look.cancel()
@@ -63,32 +62,34 @@ class LiveStream:
                     await asyncio.to_thread(stream.close)
 
     def _watch(self) -> None:
-        self._missed = self._missed + 1 if self._beats == self._seen else 0
-        self._seen = self._beats
-        if self._missed < MISSED_LOOKS:
+        self._missed_looks = self._missed_looks + 1 if self._beats == self._seen_beats else 0
+        self._seen_beats = self._beats
+        if self._missed_looks < MISSED_LOOKS:
             self._look = self._loop.call_later(LOOK_SECONDS, self._watch)
         else:
-            self._lost()
+            self._on_lost()
 
 
 DEVICE_RATE = 48_000
-"""Samples a second at which devices are opened, as nearly all of them run: miniaudio's own resampler is a poor one."""
+"""Samples a second at which devices are opened. Nearly all of them run at it; miniaudio's resampler is a poor one."""
 PERIOD_SECONDS = 0.02
-"""How often a device calls."""
+"""Interval of a device's calls."""
 PERIODS = 3
-"""How many of them a device holds: what it has taken can be taken back no more."""
+"""Periods that a device holds. Sound that it holds cannot be taken back."""
 
 
 class DeviceKind(StrEnum):
+    """The direction of a device."""
+
     PLAYBACK = "playback"
     CAPTURE = "capture"
 
 
 @dataclass(frozen=True)
 class Device:
-    """A device as the system knows it: `name` for people, `id` as the sound server calls it ("" where it has no text).
+    """A sound device: `name` is for people, `id` is the sound server's identifier, or "" where that is not text.
 
-    `index` counts the devices of both kinds together, from 0, and is good until one is plugged in or out.
+    `index` counts the devices of both kinds together, from 0, and is valid until a device is plugged in or out.
     """
 
     index: int
@@ -100,52 +101,51 @@ class Device:
 
 
 class Stream:
-    """A device that runs until it is closed."""
+    """A device that runs until it is closed. `callback` is run in the device's thread, once for each period."""
 
     def __init__(self, device: Any, callback: Generator[Any, Any, None]) -> None:
         self._device = device
         next(callback)
-        with _asking("the device does not start"):
+        with _device_errors("the device does not start"):
             device.start(callback)
 
     def close(self) -> None:
-        """Stop the device and its thread, and leave the sound server. Blocks while that does not answer."""
-        miniaudio = _miniaudio()
-        # Its own stop() takes the generator away while the device's thread may be about to use it.
-        miniaudio.lib.ma_device_stop(self._device._device)
-        self._device.running = False
+        """Stop the device and its thread, and disconnect. Blocks while the sound server does not answer."""
+        _stop(self._device)
         self._device.close()
-        miniaudio.lib.ma_context_uninit(self._device._context)  # nobody else does: each would leave a connection
+        _disconnect(self._device)
 
 
 def list_devices() -> list[Device]:
-    """Every device there is, speakers first. Raises FileError without miniaudio, or where no sound system answers."""
+    """All devices, speakers first. Raises FileError without miniaudio, or where no sound system answers."""
     miniaudio = _miniaudio()
-    with _asking("there is no sound system"):
+    with _device_errors("there is no sound system"):
         context = miniaudio.Devices(_backends(miniaudio))
-    found = list(_of_context(miniaudio, context))
+        found = list(_devices_of(miniaudio, context))
     return [Device(index, *fields) for index, fields in enumerate(found)]
 
 
 def start_playback(device: Device | None, feed: Callable[[int], bytes | bytearray]) -> Stream:
-    """Play what `feed` gives, to the default device where none is named.
+    """Play the bytes that `feed` returns on `device`, or on the default one for None. Raises FileError.
 
-    `feed` is called in the device's thread for a number of bytes, at DEVICE_RATE; what it gives less is silence. It
-    must neither raise nor wait. Raises FileError.
+    `feed(size)` is called in the device's thread. It returns at most `size` bytes at DEVICE_RATE, to which silence is
+    added, and must neither raise nor wait.
     """
-    return Stream(_open("PlaybackDevice", "output_format", device), _feeding(feed))
+    return Stream(_open("PlaybackDevice", "output_format", device), _playback_callback(feed))
 
 
 def start_capture(device: Device | None, take: Callable[[bytearray], None]) -> Stream:
-    """Hand `take` what is heard, at DEVICE_RATE, a copy of its own, in the device's thread. Raises FileError."""
-    return Stream(_open("CaptureDevice", "input_format", device), _taking(take))
+    """Pass the sound of `device`, or of the default one for None, to `take`. Raises FileError.
+
+    `take` is called in the device's thread with a new buffer at DEVICE_RATE, and must neither raise nor wait.
+    """
+    return Stream(_open("CaptureDevice", "input_format", device), _capture_callback(take))
 
 
 def _open(kind: str, format_name: str, device: Device | None) -> Any:
     miniaudio = _miniaudio()
-    with _asking(
-        f"cannot open the {'speaker' if kind == 'PlaybackDevice' else 'microphone'} {device.name if device else ''}"
-    ):
+    label = "speaker" if kind == "PlaybackDevice" else "microphone"
+    with _device_errors(f"cannot open the {label} {device.name if device else ''}".strip()):
         return getattr(miniaudio, kind)(
             **{format_name: miniaudio.SampleFormat.SIGNED16},
             nchannels=1,
@@ -158,29 +158,71 @@ def _open(kind: str, format_name: str, device: Device | None) -> Any:
         )
 
 
-def _feeding(feed: Callable[[int], bytes | bytearray]) -> Generator[bytes | bytearray, int, None]:
+def _playback_callback(feed: Callable[[int], bytes | bytearray]) -> Generator[bytes | bytearray, int, None]:
     frames = yield b""
     while True:
         frames = yield feed(frames * SAMPLE_BYTES)
 
 
-def _taking(take: Callable[[bytearray], None]) -> Generator[None, bytearray, None]:
+def _capture_callback(take: Callable[[bytearray], None]) -> Generator[None, bytearray, None]:
     while True:
         take((yield))
 
 
-def _of_context(miniaudio: Any, context: Any) -> Iterator[tuple[str, DeviceKind, bool, str, Any]]:
-    """Asked of the library beneath, because its Python face says neither which is the default nor what it is called."""
+def _stop(device: Any) -> None:
+    """Stop a device's thread before the device is closed.
+
+    `stop()` of miniaudio 1.71, which `close()` calls, removes the callback while the device's thread may be about to
+    use it. So the device is stopped by its native handle, which is private. Without it `close()` stops the device.
+    """
+    native = _native_device(device)
+    if native is not None:
+        _miniaudio().lib.ma_device_stop(native)
+        device.running = False
+
+
+def _disconnect(device: Any) -> None:
+    """End a closed device's connection to the sound server, which miniaudio 1.71 leaves open.
+
+    The native context is private. Without it the connection stays open until the process ends.
+    """
+    context = _native_context(device)
+    if context is not None:
+        _miniaudio().lib.ma_context_uninit(context)
+
+
+def _devices_of(miniaudio: Any, context: Any) -> Iterator[tuple[str, DeviceKind, bool, str, Any]]:
+    """Name, kind, default or not, identifier and handle of each device.
+
+    The public functions of miniaudio 1.71 tell neither the defaults nor the identifiers. So the C library is asked
+    with the native context, which is private. Without it no device is a default, and none has an identifier.
+    """
+    native = _native_context(context)
+    if native is None:
+        yield from ((info["name"], DeviceKind.PLAYBACK, False, "", info["id"]) for info in context.get_playbacks())
+        yield from ((info["name"], DeviceKind.CAPTURE, False, "", info["id"]) for info in context.get_captures())
+        return
     ffi, lib = miniaudio.ffi, miniaudio.lib
     lists = [(kind, ffi.new("ma_device_info **"), ffi.new("ma_uint32 *")) for kind in DeviceKind]
-    if lib.ma_context_get_devices(context._context, *(pointer for _, *pair in lists for pointer in pair)):
-        raise FileError("the sound system does not say what devices there are")
+    if lib.ma_context_get_devices(native, *(pointer for _, *pair in lists for pointer in pair)):
+        raise FileError("the sound system does not list its devices")
     for kind, infos, count in lists:
         for info in infos[0][0 : count[0]]:
             handle = ffi.new("ma_device_id *", info.id)
-            called = _text(bytes(ffi.buffer(handle))) if context.backend in ("PulseAudio", "ALSA") else ""
-            if called != "null":  # ALSA's, which plays to nobody
-                yield _text(ffi.string(info.name)), kind, bool(info.isDefault), called, handle
+            identifier = _text(bytes(ffi.buffer(handle))) if context.backend in ("PulseAudio", "ALSA") else ""
+            # "null" is ALSA's device that drops all sound.
+            if identifier != "null":
+                yield _text(ffi.string(info.name)), kind, bool(info.isDefault), identifier, handle
+
+
+def _native_device(device: Any) -> Any:
+    """The `ma_device *` of a device, private in miniaudio 1.71; None in a version that has no such attribute."""
+    return getattr(device, "_device", None)
+
+
+def _native_context(owner: Any) -> Any:
+    """The `ma_context *` of a device or a list of devices, private in miniaudio 1.71; None without the attribute."""
+    return getattr(owner, "_context", None)
 
 
 def _text(chars: bytes) -> str:
@@ -188,9 +230,9 @@ def _text(chars: bytes) -> str:
 
 
 def _backends(miniaudio: Any) -> list[Any]:
-    """All but the one that plays to nobody, in miniaudio's order of preference."""
-    unwanted = (miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM)
-    return sorted(miniaudio.get_enabled_backends().difference(unwanted), key=lambda backend: int(backend.value))
+    """All backends but those that drop all sound, in miniaudio's order of preference."""
+    without_sound = (miniaudio.Backend.NULL, miniaudio.Backend.CUSTOM)
+    return sorted(miniaudio.get_enabled_backends().difference(without_sound), key=lambda backend: int(backend.value))
 
 
 def _miniaudio() -> Any:
@@ -199,31 +241,34 @@ def _miniaudio() -> Any:
     except ImportError as error:
         hint = "pip install 'livecli[audio]'"
         raise FileError("sound devices need the package miniaudio, which is not installed", hint=hint) from error
-    _hush_alsa()
+    _silence_alsa()
     return miniaudio
 
 
 @contextmanager
-def _asking(complaint: str) -> Iterator[None]:
+def _device_errors(message: str) -> Iterator[None]:
+    """Raise miniaudio's errors as FileError with `message`."""
     import miniaudio
 
     try:
         yield
     except miniaudio.MiniaudioError as error:
-        hint = "livecli chat --list-devices shows what there is"
-        raise FileError(f"{complaint.strip()}: {error.args[0]}", hint=hint) from error
+        hint = "livecli chat --list-devices lists the devices"
+        raise FileError(f"{message}: {error.args[0]}", hint=hint) from error
 
 
-_quiet: list[Any] = []  # libasound calls what is kept here for as long as the process lives
+_alsa_handler: list[Any] = []
+"""The error handler that libasound calls, kept alive as long as the process lives."""
 
 
-def _hush_alsa() -> None:
-    """ALSA's library writes to standard error what it tries in vain, a screenful where there is no card."""
-    if _quiet or not sys.platform.startswith("linux"):
+def _silence_alsa() -> None:
+    """Stop ALSA's library from writing to standard error, which it does for each card that it does not find."""
+    if _alsa_handler or not sys.platform.startswith("linux"):
         return
     import ctypes
 
     handler = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p)
-    _quiet.append(handler(lambda *_: None))
-    with suppress(OSError, AttributeError):  # there is no ALSA
-        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_quiet[0])
+    _alsa_handler.append(handler(lambda *_: None))
+    # Without ALSA there is nothing to silence.
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(_alsa_handler[0])

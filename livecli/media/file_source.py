@@ -1,8 +1,8 @@
-"""Any audio file or pipe, read as 16 kHz mono PCM16 in constant memory.
+"""Audio source for files and pipes: any format, read as 16 kHz mono PCM16 in constant memory.
 
-A 16 kHz mono PCM16 WAV is copied, which loads neither numpy nor soundfile; `decoding` reads everything else. Of a
-regular file the first block is read at once, so that what is wrong with it is known before a connection is made. A
-pipe is first looked at when it is iterated, in a thread, because it may have nothing to say yet.
+A 16 kHz mono PCM16 WAV is copied, which loads neither numpy nor soundfile; `decoding` reads everything else. The first
+block of a regular file is read when it is opened, so that its errors are known before a connection is made. A pipe is
+read in a thread and only when it is iterated, because it may have no data yet.
 """
 
 from __future__ import annotations
@@ -27,21 +27,22 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 SEND_RATE = 16_000
-"""Samples a second of what the Live API is sent."""
+"""Samples a second of the audio that the Live API takes."""
 
 SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 """The bundled spoken question."""
 
 _CHANNELS = {1: "mono", 2: "stereo"}
-_BLOCK_BYTES = 32 * 1024  # about a second, in whole chunks of the usual size: none has to be put together
+_BLOCK_BYTES = 32 * 1024
+"""Bytes of a read: about a second, and a multiple of the usual chunk, so that no chunk is put together from two."""
 
 
 class FileSource:
-    """One input, to be iterated once: blocks of PCM16 mono at `rate`, of any size. Closing it gives back the file.
+    """An AudioSource to be iterated once: blocks of PCM16 mono at `rate`, of any size. Closing it closes the file.
 
-    `seconds` is its length where that is known, and `description` what is converted ("44.1 kHz stereo FLAC → 16 kHz
-    mono") where anything is; `recognised` is told that of a pipe, once there is something in it. Iterating raises
-    FileError where it cannot be read to the end.
+    `seconds` is its length, None where that is not known. `description` names the conversion ("44.1 kHz stereo FLAC →
+    16 kHz mono"), None where there is none; for a pipe `recognised` is called with it when the first data has arrived.
+    Iterating raises FileError where the source cannot be read to the end.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class FileSource:
         self.seconds: float | None = None
         self.description: str | None = None
         self.recognised: Callable[[str], None] = lambda description: None
-        self._shown = "standard input" if name == "-" else name
+        self._label = "standard input" if name == "-" else name
         self._waits, self._in_threads = waits, waits or in_threads
         self._in_use = threading.Lock()
         self._closed = False
@@ -78,13 +79,13 @@ class FileSource:
             yield block
 
     def blocks(self) -> Iterator[bytes]:
-        """As iterating, for who may wait for a file to be read."""
+        """As iterating, for callers that may block while the file is read."""
         yield self._first
         while block := self._next():
             yield block
 
     def close(self) -> None:
-        """Give back the file. Where a thread is still blocked reading a pipe, that thread does so when it returns."""
+        """Close the file. If a thread is blocked reading a pipe, that thread closes it when the read returns."""
         self._closed = True
         if self._in_use.acquire(blocking=False):
             try:
@@ -97,21 +98,21 @@ class FileSource:
             try:
                 block = next(self._blocks, b"")
             except OSError as error:
-                raise _unreadable(self._shown, error) from error
+                raise _read_error(self._label, error) from error
             if self._closed:
                 self._blocks.close()
             return block
 
     def _read(self, raw_rate: int | None) -> Generator[bytes, None, None]:
-        heard = False
+        has_samples = False
         with ExitStack() as held:
             stream = held.enter_context(_open(self.name))
             blocks, rate = self._recognise(stream, held) if raw_rate is None else self._raw(stream, raw_rate)
             for block in _resampled(blocks, rate, self.rate):
-                heard = True
+                has_samples = True
                 yield block
-        if not heard:
-            raise FileError(f"there is no sound in {self._shown}: it has no samples")
+        if not has_samples:
+            raise FileError(f"there is no sound in {self._label}: it has no samples")
 
     def _raw(self, stream: io.FileIO, rate: int) -> tuple[Iterator[bytes], int]:
         size = _size(stream)
@@ -121,34 +122,34 @@ class FileSource:
         return _samples(stream, None), rate
 
     def _recognise(self, stream: io.FileIO, held: ExitStack) -> tuple[Iterator[bytes], int]:
-        """What is in the stream: its blocks, still at its own rate, and that rate. `held` keeps what they need open."""
+        """The blocks of the stream, at its own rate, and that rate. Files to be closed later are put on `held`."""
         size = _size(stream)
         head = read_wav_head(partial(_read_exactly, stream))
         if not head.read:
-            raise FileError(f"{self._shown} is empty")
+            raise FileError(f"{self._label} is empty")
         if head.is_pcm16_mono(self.rate):
             if size is not None:
-                there = size - len(head.read)
-                data_bytes = there if head.data_bytes is None else min(head.data_bytes, there)
+                available = size - len(head.read)
+                data_bytes = available if head.data_bytes is None else min(head.data_bytes, available)
                 self.seconds = data_bytes // SAMPLE_BYTES / self.rate
             return _samples(stream, head.data_bytes), self.rate
         from .decoding import decode
 
-        sound = decode(stream, head, size, self._shown, held)
+        sound = decode(stream, head, size, self._label, held)
         self.seconds = sound.seconds
         self.description = _description(self.rate, sound.rate, sound.channels, sound.container, sound.encoding)
         return sound.blocks, sound.rate
 
 
 def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:
-    """Open an audio file, or with `-` standard input; with `raw_rate` it is bare PCM16 mono at that rate.
+    """Open an audio file, or standard input for `-`. With `raw_rate` it holds bare PCM16 mono at that rate.
 
-    Iterating a regular file reads it there and then, which is quickest; with `in_threads` a thread reads it, as a pipe:
-    for a loop with other sessions in it, which a slow file system or a second of FLAC (3 ms to decode) would hold up.
-    A thread costs 20 µs more for a second of audio.
+    Iterating a regular file reads it in the calling thread, which is fastest. With `in_threads` it is read in another
+    thread, as a pipe is: choose that for an event loop with several sessions, which a slow file system or a second of
+    FLAC (3 ms to decode) would delay. A thread costs 20 µs more for a second of audio.
 
-    Raises FileError at once where a regular file cannot be used, and UsageError where standard input is a terminal.
-    What is wrong with a pipe is known only when it is iterated.
+    Raises FileError where a regular file cannot be used, and UsageError where standard input is a terminal. Errors of
+    a pipe are raised when it is iterated.
     """
     if not path:
         raise FileError("the name of the input is empty")
@@ -160,14 +161,14 @@ def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = Fa
         except FileNotFoundError as error:
             raise FileError(f"there is no file {path}") from error
         except OSError as error:
-            raise _unreadable(path, error) from error
+            raise _read_error(path, error) from error
     if stat.S_ISDIR(mode):
         raise FileError(f"{'standard input' if path == '-' else path} is a folder, not an audio file")
     return FileSource(path, raw_rate=raw_rate, waits=not stat.S_ISREG(mode), in_threads=in_threads)
 
 
 async def open_source_async(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:
-    """As `open_source`, and opened in a thread, as a FIFO may take time; a regular file only with `in_threads`."""
+    """As `open_source`, in a thread: opening a FIFO may block. A regular file needs none, unless `in_threads`."""
     import asyncio
 
     if not in_threads and os.path.isfile(path):  # noqa: ASYNC240, PTH113 - as quick as opening it
@@ -182,7 +183,7 @@ def read_sound(path: str, rate: int) -> list[bytes]:
 
 
 def _description(to_rate: int, rate: int, channels: int, container: str, encoding: str = "") -> str | None:
-    """What is converted, for people; None where it is sent as it is, or decoded without being changed."""
+    """The conversion in words; None where the samples are sent unchanged."""
     if (rate, channels, encoding) == (to_rate, 1, ""):
         return None
     width = " 16-bit" if encoding else ""
@@ -191,33 +192,35 @@ def _description(to_rate: int, rate: int, channels: int, container: str, encodin
 
 
 def _standard_input() -> int:
-    """Its descriptor."""
+    """The descriptor of standard input."""
     try:
         if sys.stdin.isatty():
             raise UsageError("standard input is a terminal", hint="name a file, or pipe audio in: ... | livecli send -")
         return sys.stdin.fileno()
-    except (AttributeError, ValueError, io.UnsupportedOperation) as error:  # None, closed, or replaced by a program
+    except (AttributeError, ValueError, io.UnsupportedOperation) as error:
+        # It is None, closed, or an object without a descriptor.
         raise FileError("standard input is closed") from error
 
 
 def _open(name: str) -> io.FileIO:
-    """Unbuffered: a read gives what is there, and what follows the head stays for libsndfile."""
+    """Open a file or standard input unbuffered, so that the bytes after the header are left for libsndfile."""
     if name != "-":
         return io.FileIO(name)
     descriptor = _standard_input()
     if sys.platform != "win32":
-        os.set_blocking(descriptor, True)  # whoever shares the pipe may have set it otherwise
+        # Another process that shares the pipe may have made it non-blocking.
+        os.set_blocking(descriptor, True)
     return io.FileIO(descriptor, closefd=False)
 
 
 def _size(stream: io.FileIO) -> int | None:
-    """Bytes in a regular file that is at its beginning; None for what can only be read on."""
+    """Bytes in a regular file that is at its beginning; None for a stream that cannot be read from the beginning."""
     status = os.fstat(stream.fileno())
     return status.st_size if stat.S_ISREG(status.st_mode) and stream.tell() == 0 else None
 
 
 def _read_exactly(stream: io.FileIO, size: int) -> bytes:
-    """As many bytes, or what there is before the end: a pipe gives them bit by bit."""
+    """Read `size` bytes, or fewer at the end. A pipe may return them in several parts."""
     data = b""
     while len(data) < size and (more := stream.read(size - len(data))):
         data += more
@@ -225,14 +228,14 @@ def _read_exactly(stream: io.FileIO, size: int) -> bytes:
 
 
 def _samples(stream: io.FileIO, limit: int | None) -> Iterator[bytes]:
-    """Whole samples as they come, `limit` bytes at the most. Half a sample at the end is dropped."""
-    odd = b""
+    """Blocks of whole samples, `limit` bytes at most. Half a sample at the end is dropped."""
+    half_sample = b""
     left = limit
     while data := stream.read(_BLOCK_BYTES if left is None else min(left, _BLOCK_BYTES)):
         left = None if left is None else left - len(data)
-        data = odd + data
+        data = half_sample + data
         even = len(data) & ~1
-        odd = data[even:]
+        half_sample = data[even:]
         if even:
             yield data[:even]
 
@@ -246,5 +249,5 @@ def _resampled(blocks: Iterator[bytes], rate: int, to_rate: int) -> Iterator[byt
         yield tail
 
 
-def _unreadable(shown: str, error: OSError) -> FileError:
-    return FileError(f"cannot read {shown}: {error.strerror or error}")
+def _read_error(label: str, error: OSError) -> FileError:
+    return FileError(f"cannot read {label}: {error.strerror or error}")

@@ -1,5 +1,7 @@
-"""A picture in a file, as the API takes it. Owns Pillow, which is an extra: without it a picture that fits is sent as
-it is, and one that does not is refused.
+"""Image files, scaled and encoded as the Live API takes them.
+
+The only module that imports Pillow, which is an extra. Without it an image that is small enough is sent unchanged, and
+a larger one is refused.
 """
 
 from __future__ import annotations
@@ -19,35 +21,38 @@ if TYPE_CHECKING:
     from PIL.Image import Image as Opened
 
 SIDE = 768
-"""Pixels: the API makes no use of more, on either side."""
+"""Pixels of either side at most: the API makes no use of more."""
 MAX_BYTES = 700_000
-"""Of a picture as it is sent: in base64, with what is around it, it stays below 1 MB."""
+"""Bytes of an image that is sent at most: the message with it in base64 stays below 1 MB."""
 MAX_FILE_BYTES = 64 * 2**20
+"""Bytes of a file that is read at most."""
 MAX_PIXELS = 64_000_000
-"""What is unpacked at all: it takes 8 bytes of memory for each."""
+"""Pixels of an image that is decoded at most: each takes 8 bytes of memory."""
 QUALITIES = (90, 75, 50)
-SCALED = ("RGB", "RGBA", "L", "LA", "CMYK")
-"""The ways to say a pixel that can be scaled as they are."""
-ORIENTATION = 0x0112  # the EXIF tag
+"""JPEG qualities to try, until one gives at most MAX_BYTES."""
+SCALABLE_MODES = ("RGB", "RGBA", "L", "LA", "CMYK")
+"""Pillow's modes of images that can be scaled without conversion."""
+ORIENTATION = 0x0112
+"""EXIF tag of the orientation."""
 JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd7\xff])")
-"""A marker with a segment behind it, or the end: neither a stuffed byte of a scan, a restart, nor a byte that fills."""
-
+"""A JPEG marker that begins a segment, or the end marker: no stuffed byte, restart marker or fill byte."""
 KINDS = "JPEG, PNG or WebP"
+"""The supported formats, for messages."""
 
 
 def open_image(path: str) -> Image:
-    """The picture in the file `path`: JPEG, PNG or WebP, whatever its name; upright, and sized down to 768 pixels.
+    """The image in the file `path`: JPEG, PNG or WebP by its content, upright, and scaled down to 768 pixels a side.
 
-    Raises FileError where there is none, where it is damaged or too large, and where it does not fit and Pillow, which
-    would make it, is not installed.
+    Raises FileError where the file holds no such image, or one that is damaged or too large, and where the image has
+    to be scaled and Pillow is not installed.
     """
     data = _read(path)
     kind = kind_of(data)
     if kind is None:
-        raise FileError(f"{path} is not a picture that the API takes", hint=f"it takes {KINDS}")
+        raise FileError(f"{path} is not an image that the API takes", hint=f"it takes {KINDS}")
     size = size_of(data, kind)
     if size is None or not _is_whole(data, kind):
-        raise FileError(f"{path} is damaged, or not all of it is there")
+        raise FileError(f"{path} is damaged or incomplete")
     if size[0] * size[1] > MAX_PIXELS:
         raise FileError(f"{path} has {size[0]} × {size[1]} pixels, more than {MAX_PIXELS // 10**6} million")
     fits = max(size) <= SIDE and len(data) <= MAX_BYTES
@@ -71,17 +76,14 @@ def _read(path: str) -> bytes:
             data = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise FileError(f"cannot read {path or 'a picture without a name'}: {reason}") from error
+        raise FileError(f"cannot read {path or 'an image without a name'}: {reason}") from error
     if len(data) > MAX_FILE_BYTES:
         raise FileError(f"{path} has more than {MAX_FILE_BYTES // 2**20} MB")
     return data
 
 
-# --- what a file is, from its first bytes: of what these say Pillow need not be asked ---
-
-
 def kind_of(data: bytes) -> str | None:
-    """`jpeg`, `png` or `webp`, if it is one of these."""
+    """`jpeg`, `png` or `webp`, by the first bytes of the file; None for another format."""
     if data.startswith(b"\xff\xd8\xff"):
         return "jpeg"
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
@@ -90,7 +92,7 @@ def kind_of(data: bytes) -> str | None:
 
 
 def size_of(data: bytes, kind: str) -> tuple[int, int] | None:
-    """Width and height in pixels; None where the file does not say."""
+    """Width and height in pixels, without Pillow; None where the file does not state them."""
     try:
         width, height = {"jpeg": _jpeg_size, "png": _png_size, "webp": _webp_size}[kind](data)
     except (struct.error, IndexError, ValueError):
@@ -105,17 +107,18 @@ def _png_size(data: bytes) -> tuple[int, int]:
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
     for marker, at in _jpeg_segments(data):
-        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):  # a frame, and not a table
+        # Start of frame. The other three markers of this range begin tables.
+        if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
             height, width = struct.unpack_from(">HH", data, at + 3)
             return width, height
     raise ValueError("no frame")
 
 
 def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """The markers of a JPEG in order, the last of them 0xD9 where its end is there, each with the place behind it.
+    """The markers of a JPEG in order, each with the offset after it; the last is 0xD9 if the file is complete.
 
-    A segment is passed over whole by the length that it states: a thumbnail within one has markers of its own. What a
-    scan encodes follows its segment without a length; no marker but restarts can occur in it (ITU T.81, B.1.1).
+    A segment is skipped by the length that it states, because a thumbnail within it has markers of its own. The data
+    of a scan follows its segment without a length; it contains no markers but restarts (ITU T.81, B.1.1).
     """
     at = 2
     while found := JPEG_MARKER.search(data, at):
@@ -140,7 +143,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _is_whole(data: bytes, kind: str) -> bool:
-    """Whether its end is there."""
+    """Whether the end of the image is in the file."""
     if kind == "webp":
         return len(data) >= 8 + int.from_bytes(data[4:8], "little")
     if kind == "jpeg":
@@ -148,15 +151,13 @@ def _is_whole(data: bytes, kind: str) -> bool:
     return b"IEND" in data
 
 
-# --- what Pillow is needed for ---
-
-
 @contextmanager
 def _damage_as_errors(path: str) -> Iterator[None]:
     try:
         yield
-    except Exception as error:  # there is nothing that Pillow does not raise for some file
-        raise FileError(f"{path} is damaged, or not all of it is there: {error}") from error
+    except Exception as error:
+        # Pillow raises errors of nearly every class for damaged files.
+        raise FileError(f"{path} is damaged or incomplete: {error}") from error
 
 
 def _fitted(data: bytes, kind: str, *, fits: bool) -> Image:
@@ -165,15 +166,18 @@ def _fitted(data: bytes, kind: str, *, fits: bool) -> Image:
 
     with PIL.Image.open(io.BytesIO(data), formats=("JPEG", "PNG", "WEBP")) as opened:
         if fits and opened.getexif().get(ORIENTATION, 1) == 1:
-            opened.load()  # whether all of it is there
+            # This raises an error for an incomplete file.
+            opened.load()
             return Image(data, f"image/{kind}")
-        small = opened if opened.mode in SCALED else opened.convert("RGBA" if opened.has_transparency_data else "RGB")
-        small.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)  # first: what is large is copied no further
+        mode = "RGBA" if opened.has_transparency_data else "RGB"
+        small = opened if opened.mode in SCALABLE_MODES else opened.convert(mode)
+        # The image is scaled before anything else, so that no other step copies the large one.
+        small.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
         return Image(_jpeg(_opaque(ImageOps.exif_transpose(small))), "image/jpeg")
 
 
 def _opaque(picture: Opened) -> Opened:
-    """In red, green and blue, on white where it can be seen through."""
+    """The image in RGB; transparent parts become white."""
     import PIL.Image
 
     if not picture.has_transparency_data:

@@ -1,6 +1,6 @@
-"""PCM as a stream: the contracts of sources and sinks, chunks of one size, and pacing by absolute deadlines. Pure.
+"""PCM streams: the protocols AudioSource and AudioSink, chunking, and levels. No I/O.
 
-All audio here is signed 16-bit little-endian mono; a rate is samples a second.
+All audio is signed 16-bit little-endian mono. A rate is in samples a second.
 """
 
 from __future__ import annotations
@@ -11,55 +11,55 @@ from typing import Any, Protocol
 
 SAMPLE_BYTES = 2
 SILENCE_DBFS = -50.0
-"""What counts as silence, in what is sent and when the first sound of a reply is looked for."""
+"""Level up to which audio counts as silence, for the input and for the first sound of a reply."""
 SILENCE_PEAK = int(32768 * 10 ** (SILENCE_DBFS / 20))
-"""The same as a sample."""
+"""SILENCE_DBFS as the value of a sample."""
 
 FLOOR_DBFS = -96.0
-"""What is said of complete silence: the quietest that 16 bits hold."""
+"""Level that is reported for complete silence: that of the smallest 16-bit sample."""
 
 
 class AudioSource(Protocol):
-    """Blocks of PCM, of any size, at `rate`. Iterating raises FileError where it cannot be read."""
+    """A source of audio: iterating yields blocks of PCM of any size. Raises FileError where it cannot be read."""
 
     @property
     def name(self) -> str:
-        """What the user calls it: a path, `-`, or the sample's name."""
+        """The name that the user gave: a path, `-`, or the sample's name."""
 
     @property
     def rate(self) -> int:
-        """Samples a second of what iterating yields."""
+        """Samples a second of the blocks."""
 
     @property
     def seconds(self) -> float | None:
-        """Its whole length, or None where that is not known before the end (a pipe)."""
+        """Length of the whole source; None where it is not known before the end, as for a pipe."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
 
 Mark = Any
-"""A place in a sink: what its `mark` returns and its `rewind` takes, of no meaning to anything else."""
+"""A position in a sink, returned by its `mark` for its `rewind`. Its type is private to the sink."""
 
 
 class AudioSink(Protocol):
-    """Where a reply goes while it arrives."""
+    """A destination of a reply, written while the reply arrives."""
 
     @property
     def waits(self) -> bool:
-        """Whether `write` may wait for a reader (a pipe, a device), and so is called in a thread."""
+        """Whether `write` may block until a reader reads (a pipe, a device), so that it is called in a thread."""
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """Take the next samples. Raises FileError where they cannot be kept."""
+        """Append samples. Raises FileError where they cannot be written."""
 
     def mark(self) -> Mark:
-        """The place that it has come to, for `rewind`."""
+        """The present position, for `rewind`."""
 
     def rewind(self, mark: Mark) -> bool:
-        """Take back what was written since `mark`, as it will come again; False where that is out of reach."""
+        """Take back the samples written since `mark`, which will be written again. False where that is not possible."""
 
 
 async def chunked(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[list[bytes]]:
-    """The same bytes in chunks of exactly `size`, those of a block together; the very last one may be shorter."""
+    """The same bytes in chunks of exactly `size`, one list for each block; the last chunk may be shorter."""
     rest = b""
     async for block in blocks:
         data = rest + block if rest else block
@@ -72,15 +72,16 @@ async def chunked(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[list
 
 
 async def rechunk(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[bytes]:
-    """As `chunked`, chunk by chunk."""
+    """As `chunked`, one chunk at a time."""
     async for chunks in chunked(blocks, size):
         for chunk in chunks:
             yield chunk
 
 
 def peak(pcm: bytes) -> int:
-    """The largest sample of `pcm`, whatever its sign: 0 to 32768."""
-    if pcm.count(0) == len(pcm):  # the commonest silence, in a hundredth of the time
+    """The largest absolute value of a sample: 0 to 32768."""
+    # Digital silence is common, and this finds it in a hundredth of the time.
+    if pcm.count(0) == len(pcm):
         return 0
     samples = memoryview(pcm[: len(pcm) & ~1]).cast("h")
     loudest = max(samples, default=0)
@@ -88,7 +89,7 @@ def peak(pcm: bytes) -> int:
 
 
 def dbfs(peak: int) -> float:
-    """A peak in decibels of full scale; minus infinity for none."""
+    """A peak in decibels relative to full scale; minus infinity for 0."""
     return 20 * math.log10(peak / 32768) if peak else -math.inf
 
 
@@ -98,33 +99,33 @@ def is_silent(pcm: bytes) -> bool:
 
 
 def level_dbfs(pcm: bytes | bytearray) -> float:
-    """How loud it is on average, from FLOOR_DBFS to 0 for the loudest square wave."""
+    """Root mean square level, from FLOOR_DBFS to 0 dBFS for the loudest square wave."""
     samples = memoryview(pcm[: len(pcm) & ~1]).cast("h")
     power = sum(sample * sample for sample in samples) / len(samples) if samples else 0
     return max(FLOOR_DBFS, 10 * math.log10(power / 32_768**2)) if power else FLOOR_DBFS
 
 
 class Tee:
-    """A sink that tells several, those first that do not wait."""
+    """A sink that writes to several sinks, first to those that do not wait."""
 
     def __init__(self, *sinks: AudioSink) -> None:
         self._sinks = sorted(sinks, key=lambda sink: sink.waits)
 
     @property
     def waits(self) -> bool:
-        """Whether any of them may."""
+        """Whether any of the sinks may wait."""
         return any(sink.waits for sink in self._sinks)
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """Raises what the first of them does that fails."""
+        """Write to each sink. Raises the error of the first one that fails, without writing to those after it."""
         for sink in self._sinks:
             sink.write(pcm, rate)
 
     def mark(self) -> Mark:
-        """A place in each of them."""
+        """The positions of all sinks."""
         return [sink.mark() for sink in self._sinks]
 
     def rewind(self, mark: Mark) -> bool:
-        """False where the place is out of any one's reach; the others are there all the same."""
+        """Rewind each sink. Returns False where any of them cannot; the others are rewound all the same."""
         taken_back = [sink.rewind(place) for sink, place in zip(self._sinks, mark, strict=True)]
         return all(taken_back)

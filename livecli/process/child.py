@@ -1,4 +1,4 @@
-"""Somebody else's program, run to its end: it has our standard streams and gets our signals, and its status is ours."""
+"""Child process: a command that runs with the standard streams of this process, gets its signals, and ends it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,20 @@ from collections.abc import Mapping, Sequence
 
 from ..errors import CannotRun
 
-FORWARDED = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+FORWARDED_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 async def run_child(command: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run `command` and return its exit status, 128 + n where signal n ended it. Raises CannotRun where it is none.
+    """Run `command` and return its exit status, 128 + n where signal n ended it.
 
-    From its start on, signals are the child's: they do not end us, its end does.
+    From the start of the child on, signals are forwarded to it and do not end this process. Raises CannotRun where the
+    command cannot be started.
     """
     child = _start(command, environment)
-    _forward_signals_to(child)  # one that has just arrived, too: the loop has not looked at it yet
+    # The loop has not handled a signal that arrived during the start, so that one is forwarded, too.
+    _forward_signals_to(child)
     try:
-        # In a thread of ours: asyncio's own watcher and its send_signal can take the status from one another.
+        # The child is awaited in a thread: asyncio's child watcher and `send_signal` race for its status.
         status = await asyncio.get_running_loop().run_in_executor(None, child.wait)
     except asyncio.CancelledError:
         child.terminate()
@@ -42,17 +44,19 @@ def _forward_signals_to(child: subprocess.Popen[bytes]) -> None:
     loop = asyncio.get_running_loop()
 
     def forward(number: int) -> None:
-        if not (number == signal.SIGINT and _foreground()):
+        if not (number == signal.SIGINT and _is_in_foreground()):
             child.send_signal(number)
 
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):  # where `running.run` cannot either
-        for number in FORWARDED:
-            if signal.getsignal(number) is not signal.SIG_IGN:  # as under nohup, and the child ignores it likewise
+    # Windows' loop has no signal handlers, and only the main thread may set them.
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        for number in FORWARDED_SIGNALS:
+            # A signal that is ignored, as under nohup, is ignored by the child as well.
+            if signal.getsignal(number) is not signal.SIG_IGN:
                 loop.add_signal_handler(number, forward, number)
 
 
-def _foreground() -> bool:
-    """Whether Ctrl-C at a terminal reaches us: then it reaches the child as well, which must not get it twice."""
+def _is_in_foreground() -> bool:
+    """Whether Ctrl-C in the terminal reaches this process. It reaches the child, too, which must not get it twice."""
     try:
         terminal = os.open(os.ctermid(), os.O_RDONLY)
     except OSError:

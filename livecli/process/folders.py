@@ -1,4 +1,4 @@
-"""The folders where livecli keeps files between runs, and how it writes such a file. Owns platformdirs."""
+"""Folders for files that outlive a run, and atomic writes. The only module that imports platformdirs."""
 
 from __future__ import annotations
 
@@ -10,34 +10,35 @@ from ..errors import FileError
 
 
 def state_folder() -> Path:
-    """What can be made again, but should stay: certificates. It need not be there yet.
+    """Folder for files that livecli can make again, such as certificates and the history. It may not exist yet.
 
-    `$XDG_STATE_HOME/livecli`, else `~/.local/state/livecli` on Linux and its like elsewhere. Raises FileError for a
-    user without a home, who would find it in the current folder.
+    `$XDG_STATE_HOME/livecli`, else `~/.local/state/livecli` on Linux and its counterparts elsewhere. Raises FileError
+    for a user without a home folder.
     """
     return _folder("state", "XDG_STATE_HOME")
 
 
 def config_folder() -> Path:
-    """What the user gave us to keep: the API key. It need not be there yet.
+    """Folder for what the user has stored, such as the API key. It may not exist yet.
 
-    `$XDG_CONFIG_HOME/livecli`, else `~/.config/livecli` on Linux and its like elsewhere. Raises FileError as
-    `state_folder` does.
+    `$XDG_CONFIG_HOME/livecli`, else `~/.config/livecli` on Linux and its counterparts elsewhere. Raises FileError
+    for a user without a home folder.
     """
     return _folder("config", "XDG_CONFIG_HOME")
 
 
 def _folder(kind: str, variable: str) -> Path:
     try:
-        folder = _config_on_linux() if kind == "config" and sys.platform == "linux" else _platform_s(kind)
+        folder = _config_on_linux() if kind == "config" and sys.platform == "linux" else _by_platformdirs(kind)
     except RuntimeError:
         folder = Path()
-    if not folder.is_absolute():  # so do older versions of platformdirs tell it
-        raise FileError("there is no home folder to keep anything in", hint=f"set HOME, or {variable}")
+    # Older versions of platformdirs return a relative path where there is no home folder.
+    if not folder.is_absolute():
+        raise FileError("there is no home folder", hint=f"set HOME, or {variable}")
     return folder
 
 
-def _platform_s(kind: str) -> Path:
+def _by_platformdirs(kind: str) -> Path:
     import platformdirs
 
     folder: Path = getattr(platformdirs, f"user_{kind}_path")("livecli", appauthor=False)
@@ -45,9 +46,9 @@ def _platform_s(kind: str) -> Path:
 
 
 def _config_on_linux() -> Path:
-    """What platformdirs would say. A `send` may look here for a key, and loading that costs some milliseconds."""
-    named = Path(os.environ.get("XDG_CONFIG_HOME", "").strip())
-    return (named if named.is_absolute() else Path("~/.config").expanduser()) / "livecli"
+    """The folder of platformdirs, without loading it: `send` looks here for a key, and that would cost milliseconds."""
+    variable = Path(os.environ.get("XDG_CONFIG_HOME", "").strip())
+    return (variable if variable.is_absolute() else Path("~/.config").expanduser()) / "livecli"
 
 
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, keep_existing: bool = False) -> None:

@@ -1,4 +1,4 @@
-"""Running a coroutine from a command: signals become an orderly end, and no blocked thread holds up the exit."""
+"""Runner of a command's coroutine: signals cancel it in order, and no blocked thread delays the exit."""
 
 from __future__ import annotations
 
@@ -21,17 +21,14 @@ else:
     from asyncio import SelectorEventLoop as _SystemLoop
 
 
-MOST_THREADS = 128
-"""Calls that block at once; more wait for one of them to return. Where so many inputs are pipes that say nothing, those
-beyond wait too: asyncio's own limit is 32."""
+MAX_THREADS = 128
+"""Blocking calls that run at once, four times asyncio's limit; further calls wait. Each silent pipe takes one."""
+MAX_INTERRUPTS = 8
+"""Attempts to end the tasks that a second Ctrl-C has left. Fewer tasks than that wait for one another."""
 
 
-MOST_INTERRUPTS = 8
-"""How often it is tried to end what a second Ctrl-C has left: there are fewer tasks that wait for one another."""
-
-
-class _Threads:
-    """Daemon threads that run calls in order, each thread one after another, and none more than needed."""
+class _DaemonThreadPool:
+    """Daemon threads that run blocking calls in order. A thread is started only when no thread is idle."""
 
     def __init__(self) -> None:
         from queue import SimpleQueue
@@ -39,17 +36,18 @@ class _Threads:
         self._calls: SimpleQueue[Callable[[], Callable[[], None]] | None] = SimpleQueue()
         self._lock = threading.Lock()
         self._started = 0
-        self._idle = 0  # without the calls that are in the queue: below 0 where there are more of these
+        # Idle threads less queued calls: negative where more calls wait than threads are idle.
+        self._idle = 0
 
     def run(self, call: Callable[[], Callable[[], None]]) -> None:
-        """Run `call` in one of the threads, and then what it returns, which tells the result. Neither may raise.
+        """Run `call` in one of the threads, and then the function that it returns. Neither may raise.
 
-        The thread is free for the next call before the result is told.
+        `call` returns a function that delivers its result. The thread counts as idle before that function runs.
         """
         self._calls.put(call)
         with self._lock:
             self._idle -= 1
-            is_needed = self._idle < 0 and self._started < MOST_THREADS
+            is_needed = self._idle < 0 and self._started < MAX_THREADS
             if is_needed:
                 self._started += 1
                 self._idle += 1
@@ -57,29 +55,30 @@ class _Threads:
             threading.Thread(target=self._work, name="blocking call", daemon=True).start()
 
     def close(self) -> None:
-        """Threads that are idle end; each of the others does when its call returns, if it ever does."""
+        """End the idle threads, and each of the others when its call returns, if it ever does."""
         for _ in range(self._started):
             self._calls.put(None)
 
     def _work(self) -> None:
         while (call := self._calls.get()) is not None:
-            tell = call()
+            deliver = call()
             with self._lock:
                 self._idle += 1
-            tell()
-            del call, tell  # what they hold
+            deliver()
+            # The objects that they refer to must not stay alive until the next call.
+            del call, deliver
 
 
-class _Loop(_SystemLoop):
-    """Runs what blocks (name lookups, token refreshes, reads of a pipe) in daemon threads.
+class _EventLoop(_SystemLoop):
+    """The system's event loop, with blocking calls (name lookups, token refreshes, pipe reads) in daemon threads.
 
-    The default executor's threads are joined at exit: a lookup that hangs for a minute would hold a timeout of ten
-    seconds up for as long.
+    The threads of the default executor are joined at exit: a lookup that hangs for a minute would delay the end of a
+    run whose timeout is ten seconds.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self._threads = _Threads()
+        self._threads = _DaemonThreadPool()
 
     def close(self) -> None:
         self._end_tasks()
@@ -87,11 +86,11 @@ class _Loop(_SystemLoop):
         self._threads.close()
 
     def _end_tasks(self) -> None:
-        """A second Ctrl-C leaves the loop, and does so again from each task that waits for the one it was raised in.
+        """End the tasks that a second Ctrl-C has left, before the interpreter shuts down.
 
-        What would be left then is ended here, not by the interpreter while it shuts down.
+        The KeyboardInterrupt leaves the loop once for each task that waits for the task in which it was raised.
         """
-        for _ in range(MOST_INTERRUPTS):
+        for _ in range(MAX_INTERRUPTS):
             tasks = asyncio.all_tasks(self)
             if self.is_closed() or not tasks:
                 return
@@ -101,7 +100,8 @@ class _Loop(_SystemLoop):
                 self.run_until_complete(asyncio.wait(tasks))
             for task in tasks:
                 if task.done() and not task.cancelled():
-                    task.exception()  # the KeyboardInterrupt, which need not be told
+                    # Retrieving the KeyboardInterrupt keeps asyncio from logging it.
+                    task.exception()
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any
@@ -116,15 +116,16 @@ class _Loop(_SystemLoop):
             else:
                 future.set_exception(error)
 
-        def tell(result: Any, error: BaseException | None) -> None:
-            with suppress(RuntimeError):  # the loop has closed: nobody waits any more
+        def deliver(result: Any, error: BaseException | None) -> None:
+            # A RuntimeError says that the loop has closed, so that the future is not awaited any more.
+            with suppress(RuntimeError):
                 self.call_soon_threadsafe(settle, result, error)
 
         def work() -> Callable[[], None]:
             try:
-                return partial(tell, func(*args), None)
+                return partial(deliver, func(*args), None)
             except BaseException as error:  # noqa: BLE001 - it is raised where the future is awaited
-                return partial(tell, None, error)
+                return partial(deliver, None, error)
 
         self._threads.run(work)
         return future
@@ -136,7 +137,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can close its socket and keep its files; Interrupted is raised
     then, with the exit status for the signal. A second Ctrl-C does not wait.
     """
-    with asyncio.Runner(loop_factory=_Loop) as runner:
+    with asyncio.Runner(loop_factory=_EventLoop) as runner:
         try:
             return runner.run(_cancelled_by_signals(main))
         except asyncio.CancelledError as cancelled:
@@ -144,7 +145,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def interrupted_error(cancelled: asyncio.CancelledError) -> Interrupted:
-    """The error for a cancelled run: the signal's, if `run` cancelled it for one."""
+    """The error for a cancelled run, with the exit status of the signal for which `run` cancelled it."""
     match cancelled.args:
         case [signal.Signals() as signum, *_] if signum is not signal.SIGINT:
             return Interrupted("terminated", exit_status=128 + signum)
@@ -152,10 +153,12 @@ def interrupted_error(cancelled: asyncio.CancelledError) -> Interrupted:
 
 
 async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
+    """Await `main`, which signals cancel."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     signals = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # under nohup it is ignored
+    # Under nohup SIGHUP is ignored, and stays so.
+    if sys.platform != "win32" and signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:
         signals.append(signal.SIGHUP)
 
     def stop(signum: signal.Signals) -> None:
@@ -163,7 +166,7 @@ async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
             loop.remove_signal_handler(number)
         task.cancel(signum)
 
-    # Windows' loop has no signal handlers, and only the main thread may set them; the Runner's own Ctrl-C stays there.
+    # Windows' loop has no signal handlers, and only the main thread may set them. There the Runner handles Ctrl-C.
     with suppress(NotImplementedError, RuntimeError, ValueError):
         for number in signals:
             loop.add_signal_handler(number, stop, number)

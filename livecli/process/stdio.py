@@ -1,4 +1,4 @@
-"""How an error is told: one line that says what is wrong, and where there is one a second that says what to do."""
+"""Standard output and standard error: data, messages and errors, with control characters escaped."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ import sys
 
 from ..errors import FileError, LivecliError, OutputClosed
 
+RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
 
-# Data on standard output: whole and at once, or an error that says why not. Reply audio goes by `audio.reply`.
+
 def write_stdout(text: str) -> None:
-    """Write `text`. Raises OutputClosed where nobody reads it any more, FileError where it cannot be written."""
+    """Write `text` at once. Raises OutputClosed where its reader has gone, FileError where it cannot be written."""
     if sys.stdout is None:
         raise FileError("standard output is closed")
     try:
         try:
             sys.stdout.write(text)
-        except UnicodeEncodeError:  # a locale without the character; Python's other stream escapes it, too
+        except UnicodeEncodeError:
+            # The locale lacks the character. It is escaped, as Python escapes it on standard error.
             sys.stdout.write(text.encode(sys.stdout.encoding, "backslashreplace").decode(sys.stdout.encoding))
         sys.stdout.flush()
     except OSError as error:
@@ -24,21 +26,25 @@ def write_stdout(text: str) -> None:
 
 
 def cannot_write(error: OSError) -> FileError:
-    """The error for standard output that failed so. What Python still holds for it goes nowhere from now on."""
+    """The error for a failed write to standard output, which is redirected to the null device from now on.
+
+    Otherwise the text in Python's buffer would fail once more when the interpreter exits.
+    """
     try:  # noqa: SIM105 - importing contextlib would be a tenth of `--version`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it would fail once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError:
-        pass  # a stand-in for standard output, which has no descriptor
+        # Standard output was replaced by an object that has no descriptor.
+        pass
     if isinstance(error, BrokenPipeError):
-        return OutputClosed("whoever read standard output has gone")
+        return OutputClosed("standard output was closed by its reader")
     return FileError(f"cannot write standard output: {error.strerror}")
 
 
-RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
-
-
 def print_error(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
-    """Tell `error` on standard error, `about` an input if there are several; with `debug` the traceback before it."""
+    """Print `error` on standard error: one line with its message, and a second one with its hint if there is one.
+
+    `about` names the input that it belongs to; with `debug` the traceback comes first.
+    """
     if debug:
         print_traceback(error)
     red, cyan, plain = (RED, CYAN, PLAIN) if _in_colour() else ("", "", "")
@@ -50,7 +56,7 @@ def print_error(error: LivecliError, *, about: str | None = None, debug: bool = 
 
 
 def print_traceback(error: BaseException) -> None:
-    """On standard error. What was raised may hold what a peer sent."""
+    """Print the traceback on standard error, without secrets and control characters."""
     import traceback
 
     text = "".join(traceback.format_exception(error))
@@ -60,7 +66,7 @@ def print_traceback(error: BaseException) -> None:
 
 
 def write_stderr(text: str) -> None:
-    """`text` on standard error. Where it cannot be written it is lost: no run fails for that."""
+    """Write `text` to standard error. An error of writing is ignored: no run fails for lack of a message."""
     # Importing contextlib for `suppress` would be a tenth of `--version`.
     try:
         sys.stderr.write(text)

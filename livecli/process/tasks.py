@@ -1,4 +1,4 @@
-"""Of the errors that a TaskGroup gathers, the one that is told."""
+"""Exception groups of a TaskGroup, reduced to one error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ..errors import LivecliError
 
 @asynccontextmanager
 async def collapse_exception_group() -> AsyncIterator[None]:
-    """Around a TaskGroup: the first of its errors that is ours, else the first, is raised in place of them all."""
+    """Around a TaskGroup: raise one error in place of a group, the first LivecliError if any, else the first."""
     try:
         yield
     except BaseExceptionGroup as group:

@@ -197,9 +197,9 @@ def png(width: int, height: int) -> bytes:
 
 
 WRONG = {
-    "nothing in it": (b"", "is not a picture that the API takes"),
-    "text": (b"hello", "is not a picture that the API takes"),
-    "GIF": (picture(kind="GIF"), "is not a picture that the API takes"),
+    "nothing in it": (b"", "is not an image that the API takes"),
+    "text": (b"hello", "is not an image that the API takes"),
+    "GIF": (picture(kind="GIF"), "is not an image that the API takes"),
     "a bomb": (png(50_000, 50_000), "has 50000 × 50000 pixels, more than 64 million"),
     "the largest bomb": (png(2**31 - 1, 2**31 - 1), "has 2147483647 × 2147483647 pixels, more than 64 million"),
     "no size": (png(0, 5), "is damaged"),
@@ -232,7 +232,7 @@ def test_a_picture_whose_middle_is_missing(livecli, tmp_path):
     (tmp_path / "a.png").write_bytes(content[:1000] + content[300_000:])
     ran = livecli("send", "--text", "a", "--base-url", "ws://127.0.0.1:1", "--image", "a.png")
     assert ran.status == 3
-    assert ran.err.splitlines()[-1].startswith("error: a.png is damaged, or not all of it is there")
+    assert ran.err.splitlines()[-1].startswith("error: a.png is damaged or incomplete")
 
 
 @pytest.mark.parametrize(("path", "reason"), [("no.png", "No such file"), (".", "Is a directory"), ("", "name")])

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from livecli.process import run as running
-from livecli.process.run import MOST_THREADS, run
+from livecli.process.run import MAX_THREADS, run
 
 SECONDS_AT_MOST = 20
 
@@ -26,16 +26,16 @@ def test_many_calls_at_once_share_a_bounded_number_of_threads():
         return number
 
     async def main():
-        calls = [asyncio.create_task(asyncio.to_thread(block, number)) for number in range(5 * MOST_THREADS)]
+        calls = [asyncio.create_task(asyncio.to_thread(block, number)) for number in range(5 * MAX_THREADS)]
         async with asyncio.timeout(SECONDS_AT_MOST):
-            while len(counts) < MOST_THREADS:
+            while len(counts) < MAX_THREADS:
                 await asyncio.sleep(0.005)
-            assert threading.active_count() - before == MOST_THREADS
+            assert threading.active_count() - before == MAX_THREADS
             opened.set()
             return await asyncio.gather(*calls)
 
-    assert run(main()) == list(range(5 * MOST_THREADS))
-    assert max(counts) == MOST_THREADS
+    assert run(main()) == list(range(5 * MAX_THREADS))
+    assert max(counts) == MAX_THREADS
 
 
 def test_one_call_after_another_takes_one_thread():
@@ -59,7 +59,7 @@ def test_the_threads_end_with_the_loop():
 
 
 def test_a_call_that_nobody_waits_for_any_more_does_no_harm_to_the_next(monkeypatch):
-    monkeypatch.setattr(running, "MOST_THREADS", 1)
+    monkeypatch.setattr(running, "MAX_THREADS", 1)
 
     async def main():
         begun, opened = threading.Event(), threading.Event()
@@ -83,10 +83,10 @@ def test_a_call_that_nobody_waits_for_any_more_does_no_harm_to_the_next(monkeypa
 
 ENDS = """
 import asyncio, threading
-from livecli.process.run import MOST_THREADS, run
+from livecli.process.run import MAX_THREADS, run
 
 async def main():
-    for _ in range(2 * MOST_THREADS):
+    for _ in range(2 * MAX_THREADS):
         asyncio.create_task(asyncio.to_thread(threading.Event().wait))
     await asyncio.sleep(0)
 
