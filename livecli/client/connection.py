@@ -1,15 +1,19 @@
-"""The socket under a session: websockets' connection, dialled for this service, with a write for many messages at once.
+"""The socket under a session: a WebSocket connection of the library `websockets`, with one write for many messages.
 
-What is said over it is none of this module's business. A message costs the library's own `send` ten microseconds, more
-than making it does; what can be sent without waiting is therefore framed here and given to the transport in one piece,
-and whatever cannot (the peer is slow, the connection is ending) goes through `send`, which knows what to do then.
+The library's own `send` costs ten microseconds a message, more than encoding it. What can be sent without waiting is
+therefore framed here and given to the transport in one piece. Everything else (the peer is slow, the connection is
+ending) goes through `send`, which waits and raises as it should.
+
+Four things here use parts of the library that it does not document: `writes_plain_frames`, `_library_mask`,
+`Connection.be_patient` and `_Connect`. Each names the version that it was written for and what happens where the
+library has changed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -26,36 +30,62 @@ from ..protocol.endpoint import Endpoint
 if TYPE_CHECKING:
     import ssl
 
+# The largest message that is accepted. Messages of 1.5 MB are reported, and the library's default of 1 MiB would lose
+# the session.
 MAX_MESSAGE_BYTES = 16 * 2**20
-"""The largest message taken. Real ones of 1.5 MB are reported; the library's default of 1 MiB loses the session."""
+
+# Messages that are read ahead of `recv`.
 QUEUED_MESSAGES = 8
+
+# Pongs that took 30 s are reported of the service, so a peer is given up after 60 s of silence, and not after 20.
 PING_SECONDS, PONG_SECONDS = 20, 40
-"""Pongs that took 30 s are reported of the service: a peer is given up after 60 s of silence, not after 20."""
+
+# Bytes read at a time from a socket that asyncio has given up.
 READ_BYTES = 256 * 1024
+
+# Masks that are made at a time.
 KEYS_AT_ONCE = 64
-OPEN = State.OPEN  # to look a member up takes longer than to compare it
+
+# Looking up a member of an enum takes longer than comparing it.
+OPEN = State.OPEN
+
+# Bytes that may wait in the transport before a send waits with them.
 BUFFERED_BYTES = 32 * 1024
-"""What may wait in the transport before a send waits with it."""
+
+# The environment variables that OpenSSL reads.
 TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-"""What OpenSSL reads."""
+
+# How long the server may take to answer a close.
 CLOSE_SECONDS = 1.0
-"""How long the server may take to answer our close."""
+
+Mask = Callable[[BytesLike, "bytes | bytearray"], bytes]
+
+
+def writes_plain_frames(protocol: ClientProtocol) -> bool:
+    """Whether the library sends a text message as one frame without further state, so that it may be written past it.
+
+    So it is in websockets 17.4 where no extension was negotiated.
+    """
+    return getattr(protocol, "extensions", None) == []
 
 
 class Outlet:
-    """What is sent through without waiting. With slots: the library's connection has so many attributes that each is
-    looked up in a dictionary, which is far away while a thousand others are served.
+    """What sends messages without waiting.
+
+    It has slots: the library's connection has so many attributes that each is looked up in a dictionary, which is far
+    away in memory while a thousand other connections are served.
     """
 
-    __slots__ = ("is_full", "protocol", "transport")
+    __slots__ = ("is_full", "is_plain", "protocol", "transport")
 
     def __init__(self, transport: Any, protocol: ClientProtocol) -> None:
         self.transport, self.protocol, self.is_full = transport, protocol, False
+        self.is_plain = True
 
     @property
     def takes(self) -> bool:
-        """Whether `write` may be called: it would send, and not have to wait."""
-        return not self.is_full and self.protocol.state is OPEN and not self.transport.is_closing()
+        """Whether `write` may be called, and need not wait."""
+        return not self.is_full and self.protocol.state is OPEN and not self.transport.is_closing() and self.is_plain
 
     def write(self, messages: Sequence[bytes]) -> None:
         """Send text messages, in order, in a single write."""
@@ -63,7 +93,7 @@ class Outlet:
 
 
 class Connection(ClientConnection):
-    """A connection of the library's with an `outlet`, and `send_all`."""
+    """A connection of the library with an `outlet`, and `send_all`."""
 
     protocol: ClientProtocol
 
@@ -80,9 +110,9 @@ class Connection(ClientConnection):
         super().resume_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Where a write fails, asyncio gives up the socket with all that has arrived and is still to be read.
+        """Receive what is still in the socket: where a write fails, asyncio gives it up with all that has arrived.
 
-        That may be audio, and the close that says why. (Of a TLS connection it is out of reach.)
+        That may be audio, and the close that says why. (On a TLS connection it is out of reach.)
         """
         if isinstance(exc, OSError) and self.outlet.transport.get_extra_info("sslcontext") is None:
             for data in _left_in(self.outlet.transport.get_extra_info("socket")):
@@ -98,8 +128,16 @@ class Connection(ClientConnection):
             messages = messages[1:]
         return None
 
+    def be_patient(self) -> None:
+        """Wait for no more pongs.
+
+        The keepalive of websockets 17.4 reads this attribute before each ping. Where it no longer does, a pong is
+        waited for as long as before.
+        """
+        self.ping_timeout = None
+
     def abort(self) -> None:
-        """Drop the connection without a word."""
+        """Drop the connection without a close."""
         self.outlet.transport.abort()
 
 
@@ -112,7 +150,8 @@ def text_frames(messages: Sequence[bytes]) -> bytes:
             key = take()
         except IndexError:
             key = _made_key()
-        if len(message) != size:  # those of one write are nearly always alike
+        # The messages of one write nearly always have the same size.
+        if len(message) != size:
             size = len(message)
             head = _head(size)
         frames += head, key, mask(message, key)
@@ -124,23 +163,29 @@ _keys: list[bytes] = []
 
 
 def _made_key() -> bytes:
-    """A mask from the system's own source, which is asked for many at a time: asking is dearer than masking."""
+    """A mask from the system's random source, which makes many at a time: a call takes longer than masking."""
     made = os.urandom(4 * KEYS_AT_ONCE)
     _keys.extend([made[at : at + 4] for at in range(4, len(made), 4)])
     return made[:4]
 
 
 def mask_in_python(data: BytesLike, mask: bytes | bytearray) -> bytes:
-    """What the library's C does."""
+    """As the library's function in C, about fifty times slower."""
     repeated = mask * (len(data) // 4) + mask[: len(data) % 4]
     both = int.from_bytes(data, "little") ^ int.from_bytes(repeated, "little")
     return both.to_bytes(len(data), "little")
 
 
-try:
-    from websockets.speedups import apply_mask as mask
-except ImportError:  # it was built without its C, or has moved it
-    mask = mask_in_python
+def _library_mask() -> Mask:
+    """The library's function in C (websockets 17.4), else `mask_in_python`: it may be built without, or be moved."""
+    try:
+        from websockets.speedups import apply_mask
+    except ImportError:
+        return mask_in_python
+    return apply_mask
+
+
+mask = _library_mask()
 
 
 def _head(size: int) -> bytes:
@@ -157,28 +202,34 @@ def _left_in(given_up: Any) -> Iterator[bytes]:
 
 @lru_cache(1)
 def _trust(*named: str | None) -> ssl.SSLContext:
-    """Whom to trust, as the environment names them: reading them takes as long as a dozen handshakes."""
+    """The authorities that the environment names. Kept, since reading them takes as long as a dozen handshakes."""
     import ssl
 
     return ssl.create_default_context()
 
 
 class _Connect(websocket_connect):
-    """Follows no redirect: the headers hold a credential, and it is for one host."""
+    """Follows no redirect: the headers hold a credential, which is for one host.
+
+    `process_redirect` is the hook of websockets 17.4. Where it is not called, the library follows redirects, but sends
+    no credential to another host.
+    """
 
     def process_redirect(self, exc: Exception) -> Exception:
         return exc
 
 
 async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
-    """A connection to `endpoint`. Raises what `upgrade.failures_as_errors` knows."""
+    """Connect to `endpoint`. Raises the errors that `connect_errors` maps."""
     connection = await _Connect(
         endpoint.url,
         additional_headers=headers,
         user_agent_header=f"livecli/{__version__}",
-        compression=None,  # deflate makes 32 KB audio frames fifty times slower, and audio hardly smaller
+        # Deflate makes 32 KB audio frames fifty times slower, and audio hardly smaller.
+        compression=None,
         proxy=None if endpoint.is_loopback else True,
-        open_timeout=None,  # ours covers the name lookup and the proxy too
+        # The caller's own timeout covers the name lookup and the proxy too.
+        open_timeout=None,
         ping_interval=PING_SECONDS,
         ping_timeout=PONG_SECONDS,
         close_timeout=CLOSE_SECONDS,
@@ -189,4 +240,5 @@ async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
         ssl=None if endpoint.is_cleartext else _trust(*map(os.environ.get, TRUST_VARIABLES)),
     )
     assert isinstance(connection, Connection)
+    connection.outlet.is_plain = writes_plain_frames(connection.protocol)
     return connection

@@ -192,7 +192,7 @@ class Session:
 
     def be_patient(self) -> None:
         """Wait for no more pongs: they arrive behind events that a slow consumer has not taken yet."""
-        self._connection.ping_timeout = None
+        self._connection.be_patient()
 
     async def close(self) -> None:
         """End the session with a normal close (1000)."""

@@ -8,13 +8,19 @@ import sys
 import threading
 
 import pytest
+from websockets.client import ClientProtocol
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.uri import parse_uri
 
 import livecli
-from livecli.client.connection import mask, mask_in_python, text_frames
+from livecli.client import connection as module
+from livecli.client.connection import Connection as LibraryConnection
+from livecli.client.connection import mask, mask_in_python, text_frames, writes_plain_frames
 from tests.live_server import Connection, live_server
+from tests.virtual_time import in_virtual_time
 
 SIZES = [0, 1, 4, 5, 125, 126, 127, 1403, 65_535, 65_536, 200_000]
 
@@ -59,6 +65,70 @@ def test_a_send_without_the_librarys_c_masks_in_python(tmp_path):
     ran = subprocess.run([sys.executable, "-c", "\n".join(program)], capture_output=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "r.wav").stat().st_size > 1000
+
+
+def library(**options) -> ClientProtocol:
+    return ClientProtocol(parse_uri("ws://127.0.0.1/"), state=State.OPEN, **options)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_frame_is_the_librarys_but_for_its_mask(size):
+    message, protocol = bytes(index % 251 for index in range(size)), library()
+    assert writes_plain_frames(protocol)
+    protocol.send_text(message)
+    data = b"".join(protocol.data_to_send())
+    ours = text_frames([message])
+    head = len(data) - size - 4
+    assert (len(ours), ours[:head]) == (len(data), data[:head])
+    assert mask_in_python(data[head + 4 :], data[head : head + 4]) == message
+
+
+def test_nothing_is_written_past_an_extension():
+    protocol = library()
+    protocol.extensions = [PerMessageDeflate(False, False, 15, 15)]
+    assert not writes_plain_frames(protocol)
+
+
+def test_the_library_still_has_its_function_in_c():
+    from websockets import speedups
+
+    assert mask is speedups.apply_mask
+
+
+@in_virtual_time
+async def test_a_patient_connection_waits_for_no_pong():
+    async def pinged(self) -> asyncio.Future[float]:
+        self.pings += 1
+        return asyncio.get_running_loop().create_future()
+
+    made = type("Made", (LibraryConnection,), {"ping": pinged, "pings": 0})
+    connection = made(library(), ping_interval=1, ping_timeout=1)
+    connection.be_patient()
+    pong = asyncio.create_task(connection.keepalive())
+    await asyncio.sleep(100)
+    assert (pong.done(), connection.protocol.state) == (False, State.OPEN)
+    assert connection.pings > 90
+    pong.cancel()
+
+
+async def test_without_the_shortcut_every_message_goes_through_the_library(monkeypatch):
+    monkeypatch.setattr(module, "writes_plain_frames", lambda protocol: False)
+    heard: list[bytes] = []
+
+    def talk(connection: Connection) -> None:
+        connection.set_up()
+        heard.append(connection.hear())
+        connection.answer()
+        connection.drain()
+
+    with live_server(talk) as server:
+        async with asyncio.timeout(20), livecli.connect(base_url=server.url) as session:
+            assert not session.takes
+            chunks = [livecli.AudioChunk(bytes([number]) * 1024) for number in range(100)]
+            await session.send_all([livecli.ActivityStart(), *chunks, livecli.ActivityEnd()])
+            while not isinstance(await session.receive(), livecli.TurnComplete):
+                pass
+    assert heard == [b"".join(chunk.pcm for chunk in chunks)]
 
 
 async def test_a_peer_that_takes_nothing_holds_the_sender_up_and_then_gets_everything_in_order():

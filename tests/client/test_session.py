@@ -43,9 +43,12 @@ class ScriptedConnection:
         self.answers_close = True
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self.ping_timeout: float | None = 40.0
+        self.is_patient = False
         self._incoming: deque[bytes | ConnectionClosed] = deque()
         self._arrived = asyncio.Event()
+
+    def be_patient(self) -> None:
+        self.is_patient = True
 
     # --- what a test scripts ---
 
@@ -283,7 +286,7 @@ class TestReceiving:
     async def test_a_patient_session_waits_for_no_pong(self) -> None:
         connection, session = await set_up()
         session.be_patient()
-        assert connection.ping_timeout is None
+        assert connection.is_patient
 
 
 class TestSetUp:
