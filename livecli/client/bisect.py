@@ -1,6 +1,6 @@
-"""`--bisect-setup`: which field of a setup the service refuses without saying so, found by leaving parts of it out.
+"""`--bisect-setup`: searches for the field of a setup that the service refuses without naming it.
 
-Each attempt is a session that is set up and closed again; nothing is ever said in one.
+Each attempt is a session that is set up with some of the fields and closed again. Nothing else is sent in one.
 """
 
 from __future__ import annotations
@@ -19,17 +19,18 @@ from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from .open import Timeouts, open_authorised
 
-# A setup taken apart into the fields that it can do without, and put together again from some of them. Pure.
-#
-# What makes no sense in pieces (a system instruction, a function's declaration) is one leaf; the model is none.
 Path = tuple[str | int, ...]
-Leaf = tuple[Path, Any]
+"""Keys and list indices that lead to a field."""
 
+Leaf = tuple[Path, Any]
+"""A field that can be left out, and its value."""
+
+# What makes no sense in pieces is one leaf, as is a function's declaration.
 WHOLE = frozenset({"systemInstruction", "slidingWindow", "replicatedVoiceConfig", "customizedAvatar", "labels"})
 
 
 def leaves(setup: dict[str, Any]) -> list[Leaf]:
-    """Every field of `setup` but the model, by its path."""
+    """Every field of `setup` that can be left out: all but the model."""
     return [leaf for leaf in _leaves((), setup) if leaf[0] not in ((), ("model",))]
 
 
@@ -53,53 +54,57 @@ def _is_list_of_objects(value: Any) -> bool:
 
 
 def assemble(model: str, chosen: Iterable[Leaf]) -> dict[str, Any]:
-    """The setup for `model` that holds these leaves and no others; lists close up."""
+    """The setup for `model` with the `chosen` leaves and no others. Lists have no gaps."""
     tree: dict[Any, Any] = {}
     for path, value in sorted(chosen, key=lambda leaf: [(isinstance(key, int), key) for key in leaf[0]]):
         node = tree
         for key in path[:-1]:
             node = node.setdefault(key, {})
         node[path[-1]] = value
-    return {"model": model, **{key: _closed_up(inner) for key, inner in tree.items()}}
+    return {"model": model, **{key: _without_gaps(inner) for key, inner in tree.items()}}
 
 
-def _closed_up(value: Any) -> Any:
+def _without_gaps(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     if value and all(isinstance(key, int) for key in value):
-        return [_closed_up(inner) for inner in value.values()]
-    return {key: _closed_up(inner) for key, inner in value.items()}
+        return [_without_gaps(inner) for inner in value.values()]
+    return {key: _without_gaps(inner) for key, inner in value.items()}
 
 
 def json_path(path: Path) -> str:
-    """As people write it: `tools[0].functionDeclarations[2]`."""
+    """`path` as a JSON path: `tools[0].functionDeclarations[2]`."""
     return "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in path).lstrip(".")
 
 
 def under(leaf: Leaf, path: Path) -> bool:
-    """Whether this leaf is a part of what is at `path`."""
+    """Whether `leaf` is at `path`, or inside of it."""
     return leaf[0][: len(path)] == path
 
 
+# Sessions that one search may open.
 MOST_ATTEMPTS = 24
+
+# Fewer fields than this are reported by name.
 FEW = 4
-"""Fields that are still told by name."""
+
+# Pause between two attempts, so that the search does not meet a limit on the rate of sessions.
 PAUSE_SECONDS = 0.2
-"""Between attempts: a service that counts sessions should not be the next to refuse."""
 
 Refuses = Callable[[Sequence[Leaf]], Awaitable[bool]]
+"""Opens a session whose setup has these leaves, and returns whether it was refused as the whole setup was."""
 
 
 class _Stopped(Exception):
-    """No more can be found out, for this reason."""
+    """The search cannot go on; the message says why."""
 
 
 @dataclass
 class Blame:
-    """What was found. Each of `fields` is a JSON path that is refused, or several that are refused together.
+    """Result of a search. Each of `fields` is the JSON path of a refused field, or several refused only together.
 
-    `model_alone`: the model is refused with no field beside it. `stopped`: why the search ended before its time.
-    `otherwise`: what the service says of the setup without the fields, where it does not accept that either.
+    `model_alone` is whether the model is refused without any field. `stopped` is why the search ended early, if it did.
+    `otherwise` is the service's message where it refuses the setup without those fields for another reason.
     """
 
     fields: list[tuple[str, ...]] = field(default_factory=list)
@@ -109,7 +114,7 @@ class Blame:
 
 
 def is_unspecific(error: LivecliError) -> bool:
-    """Whether this is a 1007 that names nothing."""
+    """Whether `error` is a 1007 that names no field."""
     reason = error.close_reason or ""
     return error.close_code == 1007 and (not reason or re.search(r"invalid.argument\.?$", reason) is not None)
 
@@ -117,12 +122,12 @@ def is_unspecific(error: LivecliError) -> bool:
 async def bisect(
     setup: events.Setup, endpoint: Endpoint, credential: Credential, timeouts: Timeouts, reporter: Reporter
 ) -> Blame:
-    """Find the fields of `setup`, which was refused, that are to blame. At most MOST_ATTEMPTS sessions are opened."""
-    asked = setup_json(setup)
-    attempts = _Attempts(asked, endpoint, credential, timeouts, reporter)
+    """Find the fields for which `setup` was refused. At most MOST_ATTEMPTS sessions are opened."""
+    whole = setup_json(setup)
+    attempts = _Attempts(whole, endpoint, credential, timeouts, reporter)
     blame = Blame()
     try:
-        await _search(leaves(asked), attempts.refuses, blame)
+        await _search(leaves(whole), attempts.refuses, blame)
     except _Stopped as stopped:
         blame.stopped = str(stopped)
     blame.otherwise = attempts.otherwise
@@ -143,7 +148,7 @@ async def _search(rest: list[Leaf], refuses: Refuses, blame: Blame) -> None:
 
 
 async def _smallest(candidates: list[Leaf], refuses: Refuses) -> list[Leaf]:
-    """The fewest leaves that are refused together, by halving: one round finds the last leaf that it takes."""
+    """The fewest leaves that are refused together. Each round finds the last of them by halving."""
     chosen: list[Leaf] = []
     while not chosen or not await refuses(chosen):
         if not candidates:
@@ -161,33 +166,33 @@ async def _smallest(candidates: list[Leaf], refuses: Refuses) -> list[Leaf]:
 
 
 async def _widest(path: Path, refuses: Refuses) -> Path:
-    """The object around this field, if that is refused even with nothing in it."""
+    """The path of the outermost object around `path` that is refused even when it is empty, else `path`."""
     while len(path) > 1 and not any(isinstance(key, int) for key in path) and await refuses([(path[:-1], {})]):
         path = path[:-1]
     return path
 
 
 class _Attempts:
-    """Sessions opened one after another. `otherwise` is what the last that was refused in other words was told."""
+    """Sessions opened one after another. `otherwise` is the message of the last that was refused for another reason."""
 
     def __init__(
         self,
-        asked: dict[str, Any],
+        whole: dict[str, Any],
         endpoint: Endpoint,
         credential: Credential,
         timeouts: Timeouts,
         reporter: Reporter,
     ) -> None:
-        self._model = asked["model"]
-        self._fields = len(leaves(asked))
-        self._where = (endpoint, credential)
+        self._model = whole["model"]
+        self._fields = len(leaves(whole))
+        self._endpoint, self._credential = endpoint, credential
         self._timeouts = timeouts
         self._reporter = reporter
         self._known: dict[tuple[Path, ...], bool] = {}
         self.otherwise: str | None = None
 
     async def refuses(self, chosen: Sequence[Leaf]) -> bool:
-        """Whether a setup of these leaves alone is refused as the whole was."""
+        """Whether a setup of the `chosen` leaves alone is refused as the whole was."""
         paths = tuple(path for path, _ in chosen)
         if paths not in self._known:
             if len(self._known) == MOST_ATTEMPTS:
@@ -207,13 +212,14 @@ class _Attempts:
 
     async def _error(self, setup: events.Setup) -> LivecliError | None:
         try:
-            async with open_authorised(*self._where, setup, self._timeouts, Reporter()):
+            async with open_authorised(self._endpoint, self._credential, setup, self._timeouts, Reporter()):
                 return None
         except ServerError as error:
             if error.close_code in (1007, 1008):
                 return error
             raise _Stopped(error.message) from error
-        except LivecliError as error:  # quota, the network, a timeout: nothing about the setup
+        # Quota, the network, a timeout: nothing about the setup.
+        except LivecliError as error:
             raise _Stopped(error.message) from error
 
 
@@ -229,16 +235,16 @@ def with_blame(error: LivecliError, blame: Blame) -> LivecliError:
 
 
 def verdict(blame: Blame) -> str:
-    """What was found, in a sentence."""
+    """The result in a sentence."""
     if blame.model_alone:
         return "the model alone is refused too, so no field is to blame: try another --model, --location or --platform"
     *first, last = ["", *(" together with ".join(paths) for paths in blame.fields)]
     named = f"{', '.join(first[1:])} and {last}" if first[1:] else last
     if not named:
         return f"the field to blame was not found: {blame.stopped}"
-    said = f"{named} {'are each' if len(blame.fields) > 1 else 'is'} to blame"
+    found = f"{named} {'are each' if len(blame.fields) > 1 else 'is'} to blame"
     if blame.stopped:
-        return f"{said}, and perhaps more: {blame.stopped}"
+        return f"{found}, and perhaps more: {blame.stopped}"
     if blame.otherwise:
-        return f"{said}; without, {blame.otherwise}"
-    return f"{said}: the setup is accepted without"
+        return f"{found}; without, {blame.otherwise}"
+    return f"{found}: the setup is accepted without"

@@ -1,4 +1,4 @@
-"""From what is wanted to an open session: the emulator started if it is to be local, the credential fresh."""
+"""Opening sessions: the endpoint and credential resolved, the connection made, the setup completed."""
 
 from __future__ import annotations
 
@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds. `connect`: DNS to the finished upgrade; `idle`: silence while an answer is due; `total`: the run.
+    """Time limits in seconds, and retries.
 
-    `retries` is how often a connection is tried again where that may help; None is any number. `pause` is what is done
-    before each, None to sleep it out.
+    `connect` covers name lookup to finished upgrade, `idle` the service's silence while an answer is due, and `total`
+    the whole run. `retries` is how often a connection is tried again where that may help; None is any number. `pause`
+    waits before each retry; None sleeps.
     """
 
     connect: float = 10.0
@@ -41,12 +42,12 @@ class Timeouts:
 
 
 Resolve = Callable[[Target], Awaitable[tuple[Endpoint, Credential]]]
-"""Finds out where to connect and with what. Raises as `credentials.resolve` does."""
+"""Resolves a target to an endpoint and a credential. Raises as `credentials.resolve` does."""
 
 
-async def resolved(wanted: Target) -> tuple[Endpoint, Credential]:
-    """In a thread: it may have to ask a metadata server."""
-    return await asyncio.to_thread(resolve, wanted, os.environ)
+async def resolved(target: Target) -> tuple[Endpoint, Credential]:
+    """As `credentials.resolve`, in a thread, since a metadata server may have to be asked."""
+    return await asyncio.to_thread(resolve, target, os.environ)
 
 
 @asynccontextmanager
@@ -63,8 +64,8 @@ async def open_session(
 ) -> AsyncIterator[Session]:
     """A session that is set up, closed at the end of the block. Timeouts are in seconds; `secrets` are Session's.
 
-    `began_at` is when the session's first connection was opened, if this is a later one: what is told is timed from
-    then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where there is none to be had.
+    `began_at` is when the session's first connection was opened, if this is a later one: reported times count from
+    then. Raises ConnectError, AuthError, QuotaError, DeadlineError or ServerError where no session can be opened.
     """
     started = asyncio.get_running_loop().time()
     with failures_as_errors(endpoint, connect_timeout):
@@ -89,7 +90,7 @@ async def open_authorised(
     reporter: Reporter,
     began_at: float | None = None,
 ) -> AsyncIterator[Session]:
-    """A session opened with a fresh credential. What the server says of it in an error is left out of that."""
+    """A session opened with a fresh credential, which is removed from errors that quote it."""
     refreshes = credential.tokens is not None
     headers = await asyncio.to_thread(credential.headers) if refreshes else credential.headers()
     shown = credential.elided_headers()
@@ -107,10 +108,8 @@ async def open_authorised(
         ) as session:
             yield session
     except LivecliError as error:
-        for secret in (
-            *secrets,
-            *secrets_in(error.message, secrets),
-        ):  # an answer that is long is cut, perhaps within one
+        # A long message is cut, perhaps in the middle of a secret.
+        for secret in (*secrets, *secrets_in(error.message, secrets)):
             error.elide(secret)
         raise
 
@@ -125,9 +124,9 @@ async def open_resumable(
     history: History | None = None,
     handle: str | None = None,
 ) -> AsyncIterator[ResumableSession]:
-    """As `open_authorised`, but what is open is the session, whatever becomes of its connections.
+    """As `open_authorised`, for a session that outlives its connections. It owns the session's tasks.
 
-    `handle` goes on with one that there was before; where it is refused, the model is told `history`.
+    `handle` resumes an earlier session; where the service refuses it, the session begins with `history`.
     """
     from .resumable import ResumableSession
     from .resumption import Resumption

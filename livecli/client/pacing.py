@@ -1,7 +1,7 @@
-"""One timer for everybody who does something at its moment, however many they are.
+"""Pacing: when each chunk of audio is due, and one timer for all sessions that send.
 
-The loop keeps its timers in a heap that compares them in Python, and makes two handles for each: for a thousand
-sessions that sleep thirty times a second that is a third of what they do.
+The event loop keeps its timers in a heap that compares them in Python, and makes two handles for each. For a thousand
+sessions that sleep thirty times a second that is a third of their work.
 """
 
 from __future__ import annotations
@@ -12,41 +12,45 @@ from heapq import heappop, heappush
 from math import ceil, inf
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
+# Up to so many players are each called at their own time. More are called at whole ticks, many at a time.
 FEW = 32
-"""Players that are called at their moment each. More wait for one another:"""
+
+# Length of a tick. To be woken costs a process more than to send a chunk.
 TICK_SECONDS = 0.002
-"""as long at the most. To be woken costs a process more than to send a chunk, and here it is woken once for many."""
+
+# The timer is late when many players are called LATE_SECONDS after their time, and overloaded when it is late for
+# PERSISTENT_SECONDS without a break.
 LATE_SECONDS, PERSISTENT_SECONDS = 0.008, 0.1
-"""A crowd that is called so late, again and again for so long, is more than there is time for; once is a hitch. Then it
-does with half the calls, for a while:"""
-PATIENCE_SECONDS, PATIENT_SECONDS = 0.032, 30.0
-"""everybody is called so long after its moment, when a chunk of 1 KB at real time has another one to go with. What two
-of them take together is two thirds of what they take one by one.
-"""
+
+# For DELAYING_SECONDS after an overload, each player is called DELAY_SECONDS late. By then a chunk of 1 KB at real time
+# has another one to go with, and to send two together takes two thirds of the time.
+DELAY_SECONDS, DELAYING_SECONDS = 0.032, 30.0
+
 Beat = Callable[[], float | None]
-"""Does what is due, and says on the loop's clock when it is to be called next: None where that was all."""
+"""Does what is due, and returns when to call it next, on the loop's clock; None where that was all."""
+
 Player = tuple[Beat, "asyncio.Future[None]"]
 
 
 class TimerWheel:
-    """Of one loop. It calls whoever plays: to wake a task for that would cost as much again.
+    """One timer of an event loop for many players. It calls their functions, which costs half of waking their tasks.
 
-    Players are kept by the moment at which they are called; in a crowd that is a whole number of ticks, of which there
-    are few, so that nothing has to be sorted.
+    Players are kept by the time at which they are called. Where they are many, that is a whole number of ticks, so that
+    few times have to be sorted.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._clock, self._call_at, self._future = loop.time, loop.call_at, loop.create_future
         self._players: dict[float, list[Player]] = {}
-        self._moments: list[float] = []  # a heap
+        self._times: list[float] = []  # a heap
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
         self._rings_at = inf
-        self._patience, self._patient_until = 0.0, -inf
+        self._delay, self._delay_until = 0.0, -inf
         self._late_since = inf
 
     async def play(self, at: float, beat: Beat) -> None:
-        """Call `beat`, no earlier than `at`, then at each moment it says, until it says None. Raises as it does."""
+        """Call `beat`, no earlier than `at`, then at each time it returns, until that is None. Raises as it does."""
         over = self._future()
         self._count += 1
         try:
@@ -58,21 +62,21 @@ class TimerWheel:
 
     def _expect(self, player: Player, at: float, now: float) -> None:
         if self._count <= FEW:
-            moment = max(at, now)
+            called_at = max(at, now)
         else:
-            moment = ceil(max(at + self._patience, now) / TICK_SECONDS) * TICK_SECONDS
-        together = self._players.get(moment)
+            called_at = ceil(max(at + self._delay, now) / TICK_SECONDS) * TICK_SECONDS
+        together = self._players.get(called_at)
         if together is None:
-            self._players[moment] = [player]
-            heappush(self._moments, moment)
+            self._players[called_at] = [player]
+            heappush(self._times, called_at)
         else:
             together.append(player)
 
     def _wind(self) -> None:
-        if self._moments and self._moments[0] < self._rings_at:
+        if self._times and self._times[0] < self._rings_at:
             if self._timer is not None:
                 self._timer.cancel()
-            self._rings_at = self._moments[0]
+            self._rings_at = self._times[0]
             self._timer = self._call_at(self._rings_at, self._ring)
 
     def _ring(self) -> None:
@@ -80,19 +84,19 @@ class TimerWheel:
         late = now > self._rings_at + LATE_SECONDS and self._count > FEW
         self._late_since = min(self._late_since, now) if late else inf
         if now - self._late_since > PERSISTENT_SECONDS:
-            self._patient_until = now + PATIENT_SECONDS
-        self._patience = PATIENCE_SECONDS if now < self._patient_until else 0.0
+            self._delay_until = now + DELAYING_SECONDS
+        self._delay = DELAY_SECONDS if now < self._delay_until else 0.0
         self._rings_at, self._timer = inf, None
         due: list[Player] = []
-        while self._moments and self._moments[0] <= now:
-            due += self._players.pop(heappop(self._moments))
+        while self._times and self._times[0] <= now:
+            due += self._players.pop(heappop(self._times))
         for player in due:
             beat, over = player
-            if over.done():  # whoever played was cancelled
+            if over.done():  # its task was cancelled
                 continue
             try:
                 at = beat()
-            except Exception as error:  # noqa: BLE001 - it is whoever plays who hears of it
+            except Exception as error:  # noqa: BLE001 - `play` raises it
                 over.set_exception(error)
                 continue
             if at is None:
@@ -103,11 +107,11 @@ class TimerWheel:
 
 
 _OF: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[TimerWheel]] = WeakKeyDictionary()
-"""Weak both ways: a metronome refers to its loop, and would keep that for ever if it were kept here."""
+"""The wheel of each loop. Weak both ways: a wheel refers to its loop, and would keep it alive from here."""
 
 
 def timer_wheel() -> TimerWheel:
-    """The one of the running loop, for as long as it is used."""
+    """The wheel of the running loop, which lasts as long as it is used."""
     loop = asyncio.get_running_loop()
     reference = _OF.get(loop)
     found = reference() if reference is not None else None
@@ -118,10 +122,10 @@ def timer_wheel() -> TimerWheel:
 
 
 class Pacer:
-    """Chunks in order, each no earlier than its deadline, counted from the first: lateness does not add up.
+    """Gives chunks in order, each no earlier than its time, which counts from the first: delays do not add up.
 
-    `at` is the deadline of the next, on the caller's clock: the distant past where everything is due at once
-    (`bytes_per_second` of 0) or nothing has been yet, None where there is nothing left.
+    `at` is the time of the next one, on the caller's clock: -inf where everything is due at once (`bytes_per_second` of
+    0) or none was given yet, None where none is left. `most` is how many `due` gives at once.
     """
 
     __slots__ = ("_bytes_per_second", "_chunks", "_most", "_next", "_passed", "_started", "at")
@@ -135,12 +139,12 @@ class Pacer:
         self._next = 0
 
     def load(self, chunks: list[bytes]) -> None:
-        """The next ones, all of one size but for the last, once those before are gone."""
+        """Add chunks, all of one size but for the last, once those before are gone."""
         self._chunks, self._next = chunks, 0
         self._set()
 
     def due(self, now: float) -> list[bytes]:
-        """Those that are due, one unless somebody was late, and `most` at the most. It is not asked too early."""
+        """The chunks that are due: one, or several where the call is late. To be called no earlier than `at`."""
         first, due = self._chunks[self._next], self._most
         if self._bytes_per_second:
             if self._started is None:

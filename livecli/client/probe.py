@@ -1,4 +1,4 @@
-"""A session opened, set up and closed, to see whether it can be: what `auth status --online` and `auth login` ask."""
+"""Probe for `auth status --online` and `auth login`: opens a session and closes it, to see whether that works."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MISSING = re.compile(r"is not supported in the live api|is not found for API ve
 
 @dataclass(frozen=True)
 class Probe:
-    """What came of it. None is not known; latencies are in seconds."""
+    """Result of a probe. None is unknown; latencies are in seconds."""
 
     error: LivecliError | None = None
     connected: bool = False
@@ -34,13 +34,13 @@ class Probe:
 
     @property
     def accepted(self) -> bool | None:
-        """Whether the credential was."""
+        """Whether the credential was accepted."""
         known = ((type(None), True), (AuthError, False), (ServerError, True))
         return next((accepted for kind, accepted in known if isinstance(self.error, kind)), None)
 
     @property
     def model_available(self) -> bool | None:
-        """Whether the model is: not every refusal says so."""
+        """Whether the model is available. Not every refusal says so."""
         if self.error is None:
             return True
         return False if _MISSING.search(self.error.close_reason or "") else None
@@ -59,9 +59,9 @@ class Probe:
 
 
 async def probe(endpoint: Endpoint, credential: Credential, timeouts: Timeouts) -> Probe:
-    """Open a session, complete its setup, close it. Whatever goes wrong is the probe's `error`."""
+    """Open a session, complete its setup, close it. An error is the probe's `error`, and not raised."""
     watch = _Watch()
-    # As a text turn is set up: nothing that any model could refuse but itself.
+    # The setup of a text turn: it has nothing that a model could refuse but the model.
     opening = setup(endpoint, SetupOptions(transcripts=False, activity=None))
     try:
         async with open_authorised(endpoint, credential, opening, timeouts, watch) as session:
@@ -71,7 +71,7 @@ async def probe(endpoint: Endpoint, credential: Credential, timeouts: Timeouts) 
 
 
 class _Watch(Reporter):
-    """Notes that the connection stood, which the error for what came after does not say."""
+    """Notes that the connection was made, which a later error does not say."""
 
     def __init__(self) -> None:
         self.was_connected = False

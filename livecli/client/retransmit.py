@@ -1,7 +1,7 @@
-"""What a client has said since its session could last be resumed, in order: it is said again on the next connection.
+"""Retransmission buffer: events sent but not yet confirmed by the service, in order.
 
-Events are numbered from 1, over all connections. The last of them stay in memory; what nobody confirms for long goes to
-disk, many at a time, so that memory stays flat whatever the length. Pure but for that.
+Events are numbered from 1, over all connections. The last ones stay in memory, older ones go to disk, many at a time,
+so that memory stays flat whatever the length. No other I/O.
 """
 
 from __future__ import annotations
@@ -17,29 +17,43 @@ from typing import IO, NamedTuple
 from ..errors import FileError
 from ..protocol import events
 
-# Events on disk, many at a time, in temporary files that everybody here shares: a thousand sessions that each made
-# one of their own would wait for the file system.
+# A temporary file holds at least so much before the next one is made. All buffers of a thread share it: a thousand
+# sessions with files of their own would wait for the file system.
 FILE_BYTES = 8 * 1024 * 1024
-"""How much is in a file, at the least. It is given back once all of that is forgotten, whosever it was."""
+
+# Memory that an event takes beside its content.
 OBJECT_BYTES = 96
-"""What an event takes in memory that holds next to nothing."""
+
+# Fewer events than this are not joined to a run.
 FEW = 8
-"""Fewer events than that are kept as they are."""
+
 UNREADABLE = "a temporary file, which holds what is to be sent again, cannot be read"
-_HEAD = struct.Struct("<III")  # of a run its rate and the size of a chunk, else nothing; and the bytes that follow
+
+# Precedes each run on disk: its rate and the size of a chunk, both 0 for pickled events, and the number of bytes.
+_HEAD = struct.Struct("<III")
+
+# The most that one buffer holds in memory.
+IN_MEMORY_BYTES = 256 * 1024
+
+# The most that all buffers hold in memory. Above it, each holds less.
+ALL_IN_MEMORY_BYTES = 96 * 1024 * 1024
+
+# A buffer with no more than this in memory does not write, since writing is slow.
+LEAST_BYTES = 64 * 1024
 
 
 class SpoolFile:
-    """A temporary one, written from its start to its end."""
+    """Temporary file of blocks, written from its start to its end, and closed with its last block."""
 
     def __init__(self) -> None:
-        import tempfile  # here, since next to no run gets that far
+        # Imported here, since next to no run gets that far.
+        import tempfile
 
         self.on_disk: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its last block
         self.size = self.blocks = 0
 
     def write(self, parts: Iterable[bytes]) -> tuple[int, int]:
-        """Where they begin, and their size together. Raises OSError where the disk is full."""
+        """Write `parts` as a block. Returns where it begins, and its size. Raises OSError where the disk is full."""
         start = at = self.on_disk.seek(self.size)
         for part in parts:
             if self.on_disk.write(part) < len(part):
@@ -49,18 +63,19 @@ class SpoolFile:
         return start, at - start
 
     def forget(self) -> None:
-        """A block of it."""
+        """One block is of no use any more."""
         self.blocks -= 1
         if self.blocks:
             return
         if self is WRITING.file:
-            self.size = 0  # to write there once more costs the system a seventh of what new room does
+            # Writing there once more takes the system a seventh of the time that new room takes.
+            self.size = 0
         else:
             self.on_disk.close()
 
 
 class Writing(threading.local):
-    """The file that is written to: each thread has its own."""
+    """The file that is written to, of each thread."""
 
     file: SpoolFile | None = None
 
@@ -69,7 +84,7 @@ WRITING = Writing()
 
 
 class Run(NamedTuple):
-    """Many chunks of audio, all of `size` bytes but for the last: as objects they would be dearer to keep."""
+    """Chunks of audio in one piece, all of `size` bytes but for the last. As objects they would take more memory."""
 
     rate: int
     size: int
@@ -77,38 +92,38 @@ class Run(NamedTuple):
 
     @property
     def length(self) -> int:
-        """How many."""
+        """Number of chunks."""
         return -(-len(self.pcm) // self.size)
 
     def read(self) -> list[events.Event]:
-        """These."""
+        """The chunks."""
         return [
             events.AudioChunk(self.pcm[at : at + self.size], self.rate) for at in range(0, len(self.pcm), self.size)
         ]
 
 
 Held = Run | Sequence[events.Event]
-"""What was said at once."""
+"""Events that were sent at once."""
 
 
-def as_held(said: Sequence[events.Event]) -> Held:
-    """What was said at once, as it is best kept."""
-    chunks = events.only_audio(said) if len(said) >= FEW else ()
+def as_held(sent: Sequence[events.Event]) -> Held:
+    """Events that were sent at once, as a run if they are many chunks of one size."""
+    chunks = events.only_audio(sent) if len(sent) >= FEW else ()
     if not chunks:
-        return said
+        return sent
     pcm, rate, size, last = [chunk.pcm for chunk in chunks], chunks[0].rate, len(chunks[0].pcm), len(chunks[-1].pcm)
     if {chunk.rate for chunk in chunks} != {rate} or set(map(len, pcm[:-1])) != {size} or not 0 < last <= size:
-        return said
+        return sent
     return Run(rate, size, b"".join(pcm))
 
 
 def count(held: Held) -> int:
-    """How many."""
+    """Number of events."""
     return held.length if isinstance(held, Run) else len(held)
 
 
 def memory_bytes(held: Held) -> int:
-    """About what it takes in memory."""
+    """Approximate memory that `held` takes."""
     if isinstance(held, Run):
         return len(held.pcm)
     taken = 0
@@ -121,7 +136,7 @@ def memory_bytes(held: Held) -> int:
 
 
 class Block(NamedTuple):
-    """What was put away together. `size` is in bytes, `length` how many there are."""
+    """Events that were written together: where they are, their size in bytes, and their number."""
 
     file: SpoolFile
     at: int
@@ -129,7 +144,7 @@ class Block(NamedTuple):
     length: int
 
     def read(self) -> list[events.Event]:
-        """These. Raises FileError where the disk does not give them back."""
+        """Read the events. Raises FileError where the disk does not give them back."""
         packed, found, at = self._packed(), list[events.Event](), 0
         while at < self.size:
             rate, size, length = _HEAD.unpack_from(packed, at)
@@ -149,12 +164,12 @@ class Block(NamedTuple):
         return packed
 
     def release(self) -> None:
-        """Nobody wants it any more."""
+        """The block is of no use any more."""
         self.file.forget()
 
 
 def put_away(held: Iterable[Held]) -> Block:
-    """These, on disk. Raises OSError where that is full."""
+    """Write `held` to disk. Raises OSError where that is full."""
     together = list(_joined(held))
     file = WRITING.file
     if file is None or file.size >= FILE_BYTES:
@@ -168,7 +183,7 @@ def put_away(held: Iterable[Held]) -> Block:
 
 
 def tidy() -> None:
-    """Nothing more is put away for now: the file goes, if there is nothing in it."""
+    """Close the file that is written to, if it holds no block."""
     file = WRITING.file
     if file is not None and not file.blocks:
         WRITING.file = None
@@ -194,29 +209,23 @@ def _packed(held: Held) -> tuple[bytes, bytes]:
     return _HEAD.pack(rate, size, len(body)), body
 
 
-def _pickled(said: Sequence[events.Event]) -> bytes:
-    import pickle  # here, since what nearly every run says is audio
+def _pickled(sent: Sequence[events.Event]) -> bytes:
+    # Imported here, since nearly every run sends nothing but audio.
+    import pickle
 
-    return pickle.dumps(said)
+    return pickle.dumps(sent)
 
 
 def _unpickled(packed: bytes) -> list[events.Event]:
     import pickle
 
-    said: list[events.Event] = pickle.loads(packed)  # from a file of our own, which no one else can open
-    return said
-
-
-IN_MEMORY_BYTES = 256 * 1024
-"""The most that stays in memory."""
-ALL_IN_MEMORY_BYTES = 96 * 1024 * 1024
-"""Where there are many that hold more than this together, less of each stays there:"""
-LEAST_BYTES = 64 * 1024
-"""as much at the least, for to write is dear."""
+    # The file is temporary and was never linked, so no other process can have written it.
+    unpickled: list[events.Event] = pickle.loads(packed)
+    return unpickled
 
 
 class SharedMemory:
-    """What all tails hold in memory. Not an attribute of their class: to set one of those makes all the others slow."""
+    """What all buffers hold in memory. Setting an attribute of their own class would slow all of them down."""
 
     in_memory_bytes = 0
 
@@ -225,28 +234,31 @@ TOGETHER = SharedMemory()
 
 
 class RetransmitBuffer:
-    """`first` is the number of the oldest event that is held, `end` the number that the next one will have."""
+    """Events in the order in which they were sent: those in `_blocks` are on disk, later ones in `_recent`.
+
+    `first` is the number of the oldest event held, `end` the number that the next one will have.
+    """
 
     def __init__(self) -> None:
         self.first = self.end = 1
         self._blocks: deque[Block] = deque()
-        self._recent: deque[Held] = deque()  # after those
-        self._skipped = 0  # events of the very first of them that are forgotten
+        self._recent: deque[Held] = deque()
+        self._skipped = 0  # events of the first block, or of the first in memory, that are forgotten
         self._recent_bytes = self._on_disk_bytes = 0
 
-    def extend(self, said: Sequence[events.Event]) -> None:
-        """What is said next. Raises OSError, and does not hold it, where the disk is full."""
-        if not said:
+    def extend(self, sent: Sequence[events.Event]) -> None:
+        """Append events. Raises OSError, and does not hold them, where the disk is full."""
+        if not sent:
             return
         if self._recent_bytes > LEAST_BYTES and self._is_too_much:
             self._write()
-        held = as_held(said)
+        held = as_held(sent)
         self._recent.append(held)
         self._grow(memory_bytes(held))
-        self.end += len(said)
+        self.end += len(sent)
 
     def forget(self, number: int) -> None:
-        """Everything up to `number`, that one included, need not be said again."""
+        """Drop everything up to `number`, that one included."""
         number = min(number, self.end - 1)
         if number < self.first:
             return
@@ -282,19 +294,19 @@ class RetransmitBuffer:
         self._blocks, self._on_disk_bytes = kept._blocks, kept._on_disk_bytes
 
     def pass_by(self, count: int) -> None:
-        """What is said next is not held, and so nothing before it is of use either."""
+        """Number the next `count` events without holding them, and drop what is held: it is of no use without them."""
         self.forget(self.end - 1)
         self.end += count
         self.first = self.end
 
     @property
     def held_bytes(self) -> int:
-        """How much is held, in memory and on disk."""
+        """Bytes held, in memory and on disk."""
         return self._recent_bytes + self._on_disk_bytes - self._skipped_bytes
 
     @property
     def _skipped_bytes(self) -> int:
-        """About how much of it is forgotten, and goes with the rest of what it was said or written with."""
+        """Approximate bytes of what is forgotten, and is dropped with the rest of its block or run."""
         if not self._skipped:
             return 0
         if self._blocks:
@@ -302,7 +314,7 @@ class RetransmitBuffer:
         return memory_bytes(self._recent[0]) * self._skipped // count(self._recent[0])
 
     def __iter__(self) -> Iterator[events.Event]:
-        """All that is held, and what is appended meanwhile; not what is forgotten meanwhile. Raises FileError."""
+        """All events held, and those appended meanwhile; not those forgotten meanwhile. Raises FileError."""
         number = self.first
         while number < self.end:
             before = self.first - self._skipped

@@ -1,4 +1,4 @@
-"""Trying again: what is worth it, how often, and after which pause. Pure but for the pause."""
+"""Retries: which errors are worth another attempt, how many attempts, and the pauses between them."""
 
 from __future__ import annotations
 
@@ -11,23 +11,29 @@ from ..report.reporter import Retry
 
 T = TypeVar("T")
 
+# The first pause, before random shortening.
 FIRST_PAUSE_SECONDS = 0.3
+
+# Pauses double up to this.
 LONGEST_PAUSE_SECONDS = 30.0
+
+# A server that asks for a longer pause ends the attempts.
 LONGEST_RETRY_AFTER_SECONDS = 120.0
-"""What a server may ask for at the most: more than that is for the user to wait."""
 
 
 async def sleep_for_retry(retry: Retry) -> None:
-    """What is done before another attempt, by who is alone."""
+    """The pause before another attempt of a run that is not one of many."""
     await asyncio.sleep(retry.seconds)
 
 
 Pause = Callable[[Retry], Awaitable[None]]
+"""Waits before another attempt."""
 
 
 def pauses() -> Iterator[float]:
-    """Seconds before each next attempt: doubling, each cut by up to half at random so that a crowd spreads out."""
-    import random  # where an attempt has failed, and not at every start
+    """Seconds before each next attempt: doubling, each cut by up to half at random so that many runs spread out."""
+    # Imported where an attempt has failed, and not at every start.
+    import random
 
     longest = FIRST_PAUSE_SECONDS
     while True:
@@ -38,12 +44,12 @@ def pauses() -> Iterator[float]:
 async def with_retries(
     attempt: Callable[[], Awaitable[T]],
     most: int | None,
-    told: Callable[[Retry], None],
+    report: Callable[[Retry], None],
     pause_for: Pause = sleep_for_retry,
 ) -> T:
-    """What `attempt` returns, tried again up to `most` times where that may help; each time is told beforehand.
+    """Return what `attempt` returns, trying again up to `most` times (None: any number) where that may help.
 
-    Raises what the last attempt raised. A server's Retry-After is honoured.
+    `report` is called before each pause. A server's Retry-After is honoured. Raises what the last attempt raised.
     """
     waits, number = pauses(), 0
     while True:
@@ -57,21 +63,22 @@ async def with_retries(
                     raise
                 raise error.revised(message=f"{error.message} ({number} attempts)") from error.__cause__
             retry = Retry(error, number, most, max(next(waits), after))
-        told(retry)
+        report(retry)
         await pause_for(retry)
 
 
 class ReconnectBudget:
-    """How often in a row a connection was lost that was good for nothing; `most` (None: any number) bounds it."""
+    """Bounds how often in a row a connection may be lost that brought no gain; `most` None is no bound."""
 
     def __init__(self, most: int | None) -> None:
         self.most = most
         self._fruitless, self._pauses = 0, pauses()
 
     def after(self, error: LivecliError, *, fruitful: bool) -> Retry | None:
-        """None where the next one may be opened at once, else after a pause: longer each time.
+        """The pause before the next connection, longer each time; None where it may be opened at once.
 
-        Raises `error` where that has been tried often enough.
+        `fruitful` is whether the connection that was lost because of `error` brought a gain. Raises `error` where too
+        many in a row did not.
         """
         if fruitful:
             self._fruitless, self._pauses = 0, pauses()

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from livecli.client.pacing import FEW, PATIENCE_SECONDS, PATIENT_SECONDS, TICK_SECONDS, TimerWheel, timer_wheel
+from livecli.client.pacing import DELAY_SECONDS, DELAYING_SECONDS, FEW, TICK_SECONDS, TimerWheel, timer_wheel
 
 
 @pytest.fixture
@@ -138,13 +138,13 @@ async def test_a_crowd_for_which_there_is_no_time_is_called_half_as_often_and_la
 
     late, tasks = crowd(loop, cost)
     await asyncio.sleep(0)
-    loop.run(5 + PATIENT_SECONDS + 2)
+    loop.run(5 + DELAYING_SECONDS + 2)
     for task in tasks:
         task.cancel()
     hurried = [each for at, each in late if 1 < at < 5]
-    calm = [each for at, each in late if at > 5 + PATIENT_SECONDS + 1]
-    assert min(hurried) >= PATIENCE_SECONDS
-    assert max(hurried) < PATIENCE_SECONDS + interval
+    calm = [each for at, each in late if at > 5 + DELAYING_SECONDS + 1]
+    assert min(hurried) >= DELAY_SECONDS
+    assert max(hurried) < DELAY_SECONDS + interval
     assert max(calm) < interval / 2
     assert len(hurried) / 4 == pytest.approx(players / interval / 2, rel=0.2)
 
@@ -162,4 +162,4 @@ async def test_a_crowd_is_called_as_before_after_a_hitch():
     for task in tasks:
         task.cancel()
     assert max(each for _, each in late) > 0.05
-    assert max(each for at, each in late if at > 1.2) < PATIENCE_SECONDS / 2
+    assert max(each for at, each in late if at > 1.2) < DELAY_SECONDS / 2
