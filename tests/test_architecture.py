@@ -144,7 +144,6 @@ COVERED_BY = {
     "emulator.core.token_count": ["emulator/core/test_inbox.py", "emulator/core/test_response.py"],
     "emulator.core.turn": ["emulator/core/test_interruption.py"],
     "emulator.core.utterance": ["emulator/core/test_speech.py"],
-    "emulator.log": ["emulator/test_server.py"],
     "emulator.options": ["emulator/test_server.py"],
     "emulator.session": ["emulator/test_server.py"],
     "emulator.websocket": ["emulator/test_server.py", "emulator/test_hostile_clients.py"],

@@ -1,4 +1,4 @@
-"""What the emulator tells: a line for each connection and turn, and whatever goes wrong on its own side."""
+"""The emulator's log: one line for each connection and turn, and for each error on the emulator's own side."""
 
 from __future__ import annotations
 
@@ -6,32 +6,40 @@ import logging
 import traceback
 from collections.abc import Callable
 
+from ..process.stdio import one_line
+
 Log = Callable[[str], None]
-"""Takes a line, without its end."""
+"""Takes one line, without its line end."""
 
 MAX_LINE_CHARACTERS = 1_000
+"""The length at which lines are cut, because a peer may have sent most of one."""
 
 
-def silent(line: str) -> None:
-    """The log of whoever wants none."""
+def no_log(line: str) -> None:
+    """The log that discards its lines."""
 
 
-def printable(line: str) -> str:
-    """What the peer sent is hostile until escaped: no control character reaches a log."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line[:MAX_LINE_CHARACTERS])
+def safe_line(text: str) -> str:
+    """`text` as one line of limited length that a terminal can show: a peer may have sent any part of it."""
+    return one_line(text[:MAX_LINE_CHARACTERS])
 
 
-def errors_as_lines(log: Log) -> logging.Logger:
-    """websockets' complaints as lines of ours; with a traceback where the fault is on this side."""
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            error = record.exc_info[1] if record.exc_info else None
-            log(printable(f"{record.getMessage()}: {error!r}" if error else record.getMessage()))
-            if isinstance(error, BaseExceptionGroup):  # out of a session's tasks: nothing that a client did
-                for line in "".join(traceback.format_exception(error)).splitlines():
-                    log(printable(line))
-
+def library_logger(log: Log) -> logging.Logger:
+    """A logger for websockets that writes errors to `log`, with a traceback where the emulator itself failed."""
     logger = logging.Logger("livecli.emulator", logging.ERROR)
-    logger.addHandler(Lines())
+    logger.addHandler(_LogHandler(log))
     return logger
+
+
+class _LogHandler(logging.Handler):
+    def __init__(self, log: Log) -> None:
+        super().__init__()
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        self._log(safe_line(f"{record.getMessage()}: {error!r}" if error else record.getMessage()))
+        # Only the tasks of a session raise groups, and nothing that a client does leaves them as one: this is a bug.
+        if isinstance(error, BaseExceptionGroup):
+            for line in "".join(traceback.format_exception(error)).splitlines():
+                self._log(safe_line(line))

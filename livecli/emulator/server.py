@@ -25,7 +25,7 @@ from .access import asks_for_health, service_at
 from .core.handles import HandleStore
 from .ephemeral_tokens import TokenMint, mints_at
 from .fault_injector import at_upgrade
-from .log import Log, errors_as_lines, printable, silent
+from .log import Log, library_logger, no_log, safe_line
 from .options import AS_GOOGLE, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
 from .websocket import EmulatorConnection, InflateOnlyFactory, Transports
@@ -72,7 +72,7 @@ async def running(
     *,
     tls: Tls | None = None,
     options: EmulatorOptions = AS_GOOGLE,
-    log: Log = silent,
+    log: Log = no_log,
 ) -> AsyncIterator[RunningServer]:
     """An emulator that accepts connections; on leaving, every session is closed with 1001, within a second.
 
@@ -118,7 +118,7 @@ class _Doors:
                 ping_interval=None,  # clients answer pings late while they are busy, and would be cut off
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
                 close_timeout=CLOSE_SECONDS,
-                logger=errors_as_lines(self._log),
+                logger=library_logger(self._log),
                 create_connection=functools.partial(EmulatorConnection, self._transports),  # type: ignore[arg-type]
             )
         except OSError as error:
@@ -189,7 +189,7 @@ class _Doors:
         unwelcome = access.session_refusal(objection) if objection else None
 
         def log(line: str) -> None:
-            self._log(printable(f"[{number}] {line}"))
+            self._log(safe_line(f"[{number}] {line}"))
 
         await ServerSession(
             socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome, token=token

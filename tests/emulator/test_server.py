@@ -25,7 +25,6 @@ from livecli.emulator import session
 from livecli.emulator.certificates import Certificates, certificates
 from livecli.emulator.core.behaviour import Say, UserTurn, tones
 from livecli.emulator.core.lifetime import Limits
-from livecli.emulator.log import printable
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import RunningServer, Tls, running
 from livecli.errors import ConnectError
@@ -503,8 +502,7 @@ async def test_what_a_client_says_cannot_reach_the_terminal(emulator: RunningSer
         await say(ws, {"setup": {"model": "models/\x1b[31mred\nline"}})
         await closed(ws)
     assert all(line.isprintable() for line in log)
-    assert any(r"models/\x1b[31mred\nline" in line for line in log)
-    assert printable("a\x9b\u202eb") == r"a\x9b\u202eb"
+    assert any(r"models/\x1b[31mred line" in line for line in log)
 
 
 async def test_garbage_on_the_socket_is_nobody_elses_trouble(emulator: RunningServer, caplog) -> None:
