@@ -1,57 +1,122 @@
-"""What goes wrong on purpose: `WHAT@WHEN`, read strictly, and looked up when its moment comes. Pure.
+"""Faults that the emulator injects on purpose: the table of their kinds, and the parser of `WHAT@WHEN`. No I/O.
 
-Deterministic: every connection counts for itself, from 1, and meets the same faults at the same moments.
+Faults are deterministic: each connection counts its own messages, from 1, and gets the same faults at the same points.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
-Kind = Literal["close", "drop", "stall", "goaway", "garbage", "http", "slow", "truncate"]
 Place = Literal["connect", "setup", "audio", "reply", "turn", "time"]
-
-WHATS = """\
-close=CODE[:REASON]  close the session so (close=1011:Internal error encountered.)
-drop                 reset the TCP connection
-stall=SECONDS        neither read nor say anything for so long
-goaway=SECONDS       say goAway, and close so many seconds later
-garbage              say something that is not JSON
-http=STATUS          answer the upgrade with this HTTP status
-slow=BYTES           say no more than so many bytes a second from then on
-truncate             cut the answer off without turnComplete"""
-
-WHENS = """\
-connect              at the upgrade
-setup                when the setup has come, before it is completed
-audio:N              when the N-th chunk of audio has come from the client
-reply:N              before the N-th part of audio to it
-turn:N               before the N-th turn is completed
-5s                   so long after the connection was opened"""
-
-EXAMPLES = """\
-livecli serve --fault close=1011:overloaded@audio:100
-livecli serve --fault http=503@connect
-livecli serve --fault slow=4000@setup --fault drop@5s"""
-
-_CLOSE_CODES = {1000, 1001, 1002, 1003, *range(1007, 1015), *range(3000, 5000)}
 
 
 @dataclass(frozen=True)
 class Fault:
-    """`amount` is the close code, the status, seconds or bytes a second; `at` a count, or seconds for "time"."""
+    """One fault: `kind` is a key of FAULT_KINDS, and `place` and `at` say when it happens.
 
-    kind: Kind
+    `at` is a count, or seconds since the connection opened where `place` is "time". `amount` is the close code, the
+    HTTP status, a number of seconds or of bytes a second; `reason` is the close reason.
+    """
+
+    kind: str
     place: Place
     at: float = 1
     amount: float = 0
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class FaultKind:
+    """A row of FAULT_KINDS: how a kind of fault is written and described in the help, and how its argument is read.
+
+    `parse` takes the name of the kind and the text behind its `=`, returns the amount and the reason of the Fault, and
+    raises ValueError. `happens` says whether the kind belongs to the upgrade or to the session behind it.
+    """
+
+    usage: str
+    help: str
+    parse: Callable[[str, str], tuple[float, str]]
+    happens: Literal["at the upgrade", "in a session", "anywhere"] = "anywhere"
+
+
+def _close(kind: str, argument: str) -> tuple[float, str]:
+    from ..protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
+
+    code, _, reason = argument.partition(":")
+    if not code.isdecimal() or int(code) not in SENDABLE_CLOSE_CODES:
+        raise ValueError(f"close={argument} needs a close code that can be sent, such as 1011")
+    if len(reason.encode()) > CLOSE_REASON_BYTES:
+        raise ValueError(f"close={code} has a reason of more than {CLOSE_REASON_BYTES} bytes")
+    return int(code), reason
+
+
+def _status(kind: str, argument: str) -> tuple[float, str]:
+    if not re.fullmatch(r"[3-5]\d\d", argument):
+        raise ValueError(f"{kind}={argument} needs the status of an error, such as 503")
+    return int(argument), ""
+
+
+def _number(kind: str, argument: str) -> tuple[float, str]:
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", argument):
+        raise ValueError(f"{kind}={argument} needs a number, such as {kind}=5")
+    return float(argument), ""
+
+
+def _positive_number(kind: str, argument: str) -> tuple[float, str]:
+    amount, reason = _number(kind, argument)
+    if amount == 0:
+        raise ValueError(f"{kind}={argument} needs a number above zero")
+    return amount, reason
+
+
+def _nothing(kind: str, argument: str) -> tuple[float, str]:
+    if argument:
+        raise ValueError(f"{kind} takes no argument, and was given {argument!r}")
+    return 0, ""
+
+
+FAULT_KINDS = {
+    "close": FaultKind(
+        "close=CODE[:REASON]", "close the session with this code (close=1011:Internal error encountered.)", _close
+    ),
+    "drop": FaultKind("drop", "reset the TCP connection", _nothing),
+    "stall": FaultKind("stall=SECONDS", "neither read nor send anything for this time", _number),
+    "goaway": FaultKind("goaway=SECONDS", "send goAway, and close after this time", _number, "in a session"),
+    "garbage": FaultKind("garbage", "send a message that is not JSON", _nothing, "in a session"),
+    "http": FaultKind("http=STATUS", "answer the upgrade with this HTTP status", _status, "at the upgrade"),
+    "slow": FaultKind(
+        "slow=BYTES", "send at most this many bytes a second from then on", _positive_number, "in a session"
+    ),
+    "truncate": FaultKind(
+        "truncate", "leave out the rest of the answer and its turnComplete", _nothing, "in a session"
+    ),
+}
+"""Every kind of fault by its name, in the order of the help. What each does to a connection is in `fault_injector`."""
+
+WHATS = "\n".join(f"{kind.usage:20} {kind.help}" for kind in FAULT_KINDS.values())
+"""The faults as the help lists them."""
+
+WHENS = """\
+connect              at the upgrade
+setup                after the setup, before setupComplete
+audio:N              after the N-th chunk of audio from the client
+reply:N              before the N-th chunk of audio to the client
+turn:N               before the N-th turnComplete
+5s                   this long after the connection was opened"""
+"""The moments as the help lists them."""
+
+EXAMPLES = """\
+livecli serve --fault close=1011:overloaded@audio:100
+livecli serve --fault http=503@connect
+livecli serve --fault slow=4000@setup --fault drop@5s"""
+"""Commands that the help shows."""
+
+
 class Faults:
-    """All faults of an emulator, by their moment."""
+    """All faults of an emulator, looked up by the moment at which they happen."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._by_moment: dict[tuple[Place, float], list[Fault]] = {}
@@ -66,78 +131,40 @@ class Faults:
         return bool(self._by_moment or self.timed)
 
     def at(self, place: Place, count: int = 1) -> list[Fault]:
-        """The faults of the `count`-th time that `place` is reached."""
+        """The faults of the `count`-th time that a connection reaches `place`."""
         return self._by_moment.get((place, count), [])
 
     @property
     def stall_at_connect_seconds(self) -> float:
-        """How much longer an upgrade takes."""
+        """The time by which stalls prolong an upgrade."""
         return sum(fault.amount for fault in self.at("connect") if fault.kind == "stall")
 
 
 def parse_fault(text: str) -> Fault:
-    """One `WHAT@WHEN`. Raises ValueError saying what is wrong with it, in one line."""
+    """Parse one `WHAT@WHEN`. Raises ValueError with a message of one line."""
     what, at, when = text.rpartition("@")
     if not at:
         raise ValueError(f"{text!r} is not WHAT@WHEN, as in drop@audio:100")
-    place, count = _when(when)
-    kind, _, argument = what.partition("=")
-    if kind not in get_args(Kind):
-        raise ValueError(f"{kind!r} is no fault; there are {', '.join(get_args(Kind))}")
-    fault = _FAULTS[kind](argument, place, count)
-    if fault.kind == "http" and place != "connect":
-        raise ValueError(f"http is an answer to the upgrade: http={argument}@connect")
-    if fault.kind in ("slow", "truncate", "garbage", "goaway") and place == "connect":
-        raise ValueError(f"{kind} says something in a session, and at connect there is none yet")
-    return fault
+    place, count = _parse_moment(when)
+    name, _, argument = what.partition("=")
+    kind = FAULT_KINDS.get(name)
+    if kind is None:
+        raise ValueError(f"unknown fault {name!r}; the faults are {', '.join(FAULT_KINDS)}")
+    amount, reason = kind.parse(name, argument)
+    if kind.happens == "at the upgrade" and place != "connect":
+        raise ValueError(f"{name} answers the upgrade, so it happens at connect: {what}@connect")
+    if kind.happens == "in a session" and place == "connect":
+        raise ValueError(f"{name} needs a session, and at connect there is none yet")
+    return Fault(name, place, count, amount, reason)
 
 
-def _when(text: str) -> tuple[Place, float]:
+def _parse_moment(text: str) -> tuple[Place, float]:
     if text in ("connect", "setup"):
         return text, 1  # type: ignore[return-value]
     if found := re.fullmatch(r"(audio|reply|turn):([1-9]\d{0,8})", text):
         return found[1], int(found[2])  # type: ignore[return-value]
     if found := re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)s", text):
         return "time", float(found[1])
-    raise ValueError(f"{text!r} is no moment; there are connect, setup, audio:N, reply:N, turn:N and seconds as 5s")
-
-
-def _close(argument: str, place: Place, at: float) -> Fault:
-    code, _, reason = argument.partition(":")
-    if not code.isdecimal() or int(code) not in _CLOSE_CODES:
-        raise ValueError(f"close={argument} has no close code that may be sent, as 1011 is")
-    from ..protocol.close_reasons import CLOSE_REASON_BYTES
-
-    if len(reason.encode()) > CLOSE_REASON_BYTES:
-        raise ValueError(f"close={code} has a reason of more than {CLOSE_REASON_BYTES} bytes")
-    return Fault("close", place, at, int(code), reason)
-
-
-def _http(argument: str, place: Place, at: float) -> Fault:
-    if not re.fullmatch(r"[3-5]\d\d", argument):
-        raise ValueError(f"http={argument} has no status of an error, as 503 is")
-    return Fault("http", place, at, int(argument))
-
-
-def _measured(kind: Kind, argument: str, place: Place, at: float) -> Fault:
-    if not re.fullmatch(r"\d{1,9}(\.\d{1,6})?", argument) or (kind == "slow" and float(argument) == 0):
-        raise ValueError(f"{kind}={argument} has no number, as in {kind}=5")
-    return Fault(kind, place, at, float(argument))
-
-
-def _bare(kind: Kind, argument: str, place: Place, at: float) -> Fault:
-    if argument:
-        raise ValueError(f"{kind} takes nothing after it, not {argument!r}")
-    return Fault(kind, place, at)
-
-
-_FAULTS = {
-    "close": _close,
-    "http": _http,
-    "stall": lambda *words: _measured("stall", *words),
-    "goaway": lambda *words: _measured("goaway", *words),
-    "slow": lambda *words: _measured("slow", *words),
-    "drop": lambda *words: _bare("drop", *words),
-    "garbage": lambda *words: _bare("garbage", *words),
-    "truncate": lambda *words: _bare("truncate", *words),
-}
+    raise ValueError(
+        f"unknown moment {text!r}; the moments are connect, setup, audio:N, reply:N, turn:N, and seconds as in 5s"
+    )

@@ -19,6 +19,10 @@ DEADLINE_EXPIRED = "Deadline expired before operation could complete."
 INTERNAL_ERROR = "Internal error encountered."
 
 CLOSE_REASON_BYTES = 123
+"""The longest reason that a close frame can hold."""
+
+SENDABLE_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+"""Close codes that may be sent; the others stand for closes that never were (RFC 6455, 7.4)."""
 
 
 class Refusal(Exception):

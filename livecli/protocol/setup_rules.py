@@ -46,7 +46,7 @@ def matching_rules(setup: dict[str, Any], model: Model, platform: Platform) -> I
 
 
 def is_refused(setup: Setup, model: Model, platform: Platform) -> bool:
-    """Whether the service closes with INVALID_ARGUMENT for a part of the setup, tools apart."""
+    """Whether the service closes with INVALID_ARGUMENT for a part of the setup."""
     return any(suspect.certain and suspect.is_refused(setup, model, platform) for suspect in SUSPECTS)
 
 

@@ -1,8 +1,10 @@
 """`WHAT@WHEN`, read strictly."""
 
+import re
+
 import pytest
 
-from livecli.emulator.faults import Fault, Faults, parse_fault
+from livecli.emulator.faults import FAULT_KINDS, WHATS, Fault, Faults, parse_fault
 
 GOOD = {
     "close=1011@setup": Fault("close", "setup", 1, 1011),
@@ -63,3 +65,23 @@ def test_each_moment_has_its_faults():
     assert [fault.kind for fault in faults.at("audio", 2)] == ["drop", "stall"]
     assert faults.at("audio", 1) == faults.at("setup") == []
     assert [fault.kind for fault in faults.timed] == ["garbage"]
+
+
+def test_every_kind_is_listed_with_the_usage_that_is_parsed():
+    for name, kind in FAULT_KINDS.items():
+        assert re.match(rf"{name}(=|$)", kind.usage)
+        assert any(line.startswith(kind.usage) and line.endswith(kind.help) for line in WHATS.splitlines())
+
+
+@pytest.mark.parametrize("name", FAULT_KINDS)
+@pytest.mark.parametrize("moment", ["connect", "setup"])
+def test_each_kind_happens_at_the_upgrade_or_in_a_session(name, moment):
+    example = {"close": "close=1011", "http": "http=503"}.get(
+        name, f"{name}=1" if "=" in FAULT_KINDS[name].usage else name
+    )
+    excluded = "in a session" if moment == "connect" else "at the upgrade"
+    if FAULT_KINDS[name].happens == excluded:
+        with pytest.raises(ValueError, match=name):
+            parse_fault(f"{example}@{moment}")
+    else:
+        assert parse_fault(f"{example}@{moment}").kind == name

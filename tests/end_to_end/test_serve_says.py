@@ -286,7 +286,7 @@ def test_a_session_ends(spawn, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (["--fault", "explode@setup"], "--fault: 'explode' is no fault; there are close, drop, "),
+        (["--fault", "explode@setup"], "--fault: unknown fault 'explode'; the faults are close, drop, "),
         (["--fault", "drop@setup", "--fault", "drop"], "--fault: 'drop' is not WHAT@WHEN, as in drop@audio:100"),
         (["--fault", f"close=1011:{'x' * 124}@setup"], "more than 123 bytes"),
         (["--script", "a.toml", "--replay", "b.log"], "--script cannot be combined with --replay"),

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from ...protocol import close_reasons
 from ...protocol.close_reasons import Refusal
-from ...protocol.messages import GenerationConfig, Setup, Tool
+from ...protocol.messages import GenerationConfig, Setup
 from ...protocol.models import MODELS, Model, Platform
 from ...protocol.setup_rules import is_refused
 
@@ -23,18 +23,7 @@ def admit(setup: Setup, platform: Platform, version: str, models: Mapping[str, M
         raise Refusal(1007, close_reasons.UNKNOWN_FIELD.format(name="transparent", at=at))
     if is_refused(setup, model, platform):
         raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
-    admit_tools(setup.tools, model)
     return model
-
-
-def admit_tools(tools: Iterable[Tool], model: Model) -> None:
-    """Raises Refusal where the model has no such tools, or does not call functions in the way that is declared."""
-    for tool in tools:
-        if not model.code_tools and (tool.code_execution is not None or tool.url_context is not None):
-            raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
-        for declaration in tool.function_declarations:
-            if declaration.behavior not in (None, "UNSPECIFIED", *model.calling):
-                raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
 
 
 def speaks(setup: Setup) -> bool:

@@ -19,7 +19,7 @@ from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import Calling, Model, Platform
-from .admission import admit_tools
+from ...protocol.setup_rules import is_refused
 from .behaviour import UserTurn
 from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
@@ -208,8 +208,10 @@ class Dialogue:
         if event.body.system_instruction is not None:
             self.memory.tokens.heard_characters += len(text_of(event.body.system_instruction))
         if event.body.tools is not None:
-            admit_tools(event.body.tools.tools, self._model)
-            self.memory.tools.declare(event.body.tools.tools, self._model)
+            tools = event.body.tools.tools
+            if is_refused(Setup(tools=tools), self._model, self._manner.platform):
+                raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
+            self.memory.tools.declare(tools, self._model)
 
     def _interrupt(self, now: float) -> None:
         memory = self.memory

@@ -28,7 +28,7 @@ from typing import Any
 
 from ... import toml_reader
 from ...errors import LivecliError
-from ...protocol.close_reasons import CLOSE_REASON_BYTES
+from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
 from .behaviour import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
 from .script import Act, ScriptedTurn, Tones, TurnPattern
@@ -38,8 +38,6 @@ LoadAudio = Callable[[str], Iterable[bytes]]
 again. What it raises (LivecliError, OSError, ValueError) becomes a Mistake."""
 
 MAX_DELAY_MS = 3_600_000
-SENDABLE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
-"""Close codes that may go over the wire; the others are for what never did."""
 
 
 def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
@@ -151,7 +149,7 @@ class _Reader(toml_reader.Reader):
             if key not in ("code", "reason"):
                 self.unknown(key, ["code", "reason"], [*path, key])
         code = self.expect(close.get("code", 1000), int, [*path, "code"] if close is value else path)
-        if code not in SENDABLE_CODES:
+        if code not in SENDABLE_CLOSE_CODES:
             self.wrong(path, f"{code} is no close code that can be sent", hint="1000, 1007, 1008, 1011, 3000 to 4999")
         reason = self.expect(close.get("reason", ""), str, [*path, "reason"])
         if len(reason.encode()) > CLOSE_REASON_BYTES:
