@@ -112,7 +112,6 @@ COVERED_BY = {
     "cli.send": ["end_to_end/test_send_wire.py", "end_to_end/test_send_statuses.py"],
     "cli.serve": ["end_to_end/test_serve.py"],
     "cli.serve_files": ["end_to_end/test_serve_says.py"],
-    "cli.serve_options": ["end_to_end/test_serve.py", "end_to_end/test_serve_says.py"],
     "client.diagnosis": ["end_to_end/test_stalls.py", "end_to_end/test_truncation.py"],
     "client.probe": ["end_to_end/test_auth_online.py"],
     "console.batch": ["end_to_end/test_send_many.py"],

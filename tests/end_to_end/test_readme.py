@@ -58,6 +58,23 @@ def shell(commands):
     return ran.returncode, ran.stdout.splitlines()
 
 
+BACKGROUND = "livecli serve -q > "
+"""The one command of the README that listens on the default ports, as all others have a COMMAND or are refused."""
+
+
+def with_free_ports(commands):
+    """The same with ports that are free, so that another run of these tests, or an emulator, may have the default."""
+    if not any(BACKGROUND in command for command in commands):
+        return commands
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, tls_port = one.getsockname()[1], other.getsockname()[1]
+    listening = BACKGROUND.replace("-q", f"-q --port {port} --tls-port {tls_port}")
+    return [
+        command.replace(BACKGROUND, listening).replace("8765", str(port)).replace("8766", str(tls_port))
+        for command in commands
+    ]
+
+
 TOOLS = ["sox", "jq", "curl"]
 MAKE = [block for block in CONSOLE if "$ make " in block]
 
@@ -68,11 +85,7 @@ async def test_console(block, folder, monkeypatch):
         if re.search(rf"\b{tool} ", block):
             needs(tool)
     commands, shown = commands_and_output(block)
-    if "livecli serve" in block:
-        for port in (8765, 8766):
-            with socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", port))
+    commands = with_free_ports(commands)
     async with running() as emulator:  # stands in for Google, as the README's commands name no server
         if "auth status" not in block:
             monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)
