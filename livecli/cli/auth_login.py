@@ -61,7 +61,7 @@ def login(
 
     # A missing keyring is an error before the key is asked for.
     if keyring:
-        system_keyring.running()
+        system_keyring.backend_name()
     credential = pasted_key(_read_key())
     if not no_check:
         run(_check(where.target(), credential, limits.timeouts()))

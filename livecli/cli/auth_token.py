@@ -78,13 +78,13 @@ def token(
 
 
 def _mint_token(limits: EphemeralFlags, where: Where) -> str:
-    from ..credentials.ephemeral import in_the_clear, mint_url, minting_key
+    from ..credentials.ephemeral import is_cleartext, mint_url, minting_key
     from ..process.run import run
 
     terms = limits.terms()
     url = mint_url(where.target(), os.environ)
     key = minting_key(url, os.environ)
-    if in_the_clear(url) and key.elided_headers():
+    if is_cleartext(url) and key.elided_headers():
         write_stderr("warning: the key is sent unencrypted: https:// would protect it\n")
     return run(_mint(url, key, terms, limits.timeout))
 

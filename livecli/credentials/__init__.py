@@ -1,17 +1,17 @@
-"""Token or key -> headers: which credential there is, which one wins, and what of it goes into the handshake.
+"""Credentials: where they are found, which one is used, and the headers of the handshake that carry it.
 
-    credential.py      a credential as headers, and those the environment holds ready
+    credential.py      a credential and its headers, and the credentials that the environment holds
     adc.py             Application Default Credentials; the only file that imports google.auth
-    gcloud.py          where gcloud keeps its files, and the project it is set to
-    stored.py          the API key that `auth login` stored
-    system_keyring.py  ... in the system's keyring; the only file that imports keyring
-    minting.py         an ephemeral token for a key
-    reasons.py         why a token was not given, in words that are safe to print
-    decision.py        the whole decision, as data that `auth status` prints and `resolve` acts upon
-    notes.py           what in it contradicts itself, or will not work
+    gcloud.py          gcloud's credential file and project
+    stored_key.py      the API key that `auth login` stored
+    system_keyring.py  the same in the system's keyring; the only file that imports keyring
+    ephemeral.py       ephemeral tokens of the Developer API
+    token_errors.py    messages for a token that was refused, safe to print
+    decision.py        the choice of platform, credential and endpoint, which `auth status` prints
+    advice.py          notes on a decision: contradictions, and what will not work
 
-No secret leaves this folder but through `Credential.headers` and `Credential.bearer`, and for what `stored` keeps: not
-in a repr, not in an error.
+Secrets leave this package through `Credential.headers`, `Credential.bearer` and the key that `stored_key` writes, and
+in no other way: neither in a repr nor in an error.
 """
 
 from .credential import KEY_VARIABLES, Credential, CredentialKind, Source, pasted_key

@@ -1,9 +1,8 @@
-"""Application Default Credentials: a file that gcloud or GOOGLE_APPLICATION_CREDENTIALS names, or the metadata server
-of the machine this runs on. The only file that imports google.auth, and only inside functions.
+"""Application Default Credentials: a file of gcloud or GOOGLE_APPLICATION_CREDENTIALS, or the metadata server.
 
-`google.auth.default` is not called: it asks the metadata server three times over when there is nothing else (and
-gcloud, in a process of its own, for the project), and cannot be told not to. The same order is kept here with the
-public loaders, and each step is bounded in time. google-auth's exceptions become ours in `_translated`.
+The only module that imports google.auth, and only inside functions. `google.auth.default` is not called: without a file
+it always asks the metadata server three times, and runs gcloud for the project. The same order is followed here with
+the public loaders, and each step has a time limit. `_google_errors` maps google-auth's exceptions.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from ..errors import AuthError, ConnectError
 from ..protocol.endpoint import Environment, value
 from . import gcloud
 from .credential import Credential, CredentialKind, cleaned, quota_project
-from .token_errors import reason_in, unreachable
+from .token_errors import connection_error, error_description
 
 SOURCE = "application default credentials"
 FILE_VARIABLE = "GOOGLE_APPLICATION_CREDENTIALS"
@@ -32,9 +31,9 @@ GCLOUD_FILE = "gcloud's ADC file"
 METADATA_SERVER = "metadata server"
 SCOPES = ("https://www.googleapis.com/auth/cloud-platform",)
 REFRESH_SECONDS = 15.0
-"""For a refresh with all its attempts; google-auth alone would allow 120 s for each of three."""
+"""Time limit of a refresh with all its attempts. google-auth alone allows 120 s for each of three."""
 METADATA_SECONDS = 2.0
-"""A metadata server is one hop away and answers in milliseconds; anywhere else this is what the question costs."""
+"""Time limit of a request to the metadata server, which is one hop away and answers in milliseconds."""
 
 _REMEDIES = {
     "authorized_user": "run `gcloud auth application-default login` again",
@@ -44,34 +43,35 @@ _REMEDIES = {
 
 
 class GoogleTokens:
-    """A credential of google-auth's that is refreshed when its token is missing or about to expire."""
+    """Access tokens of a google-auth credential, refreshed when there is none or it is about to expire."""
 
     def __init__(self, credentials: Any, kind: str) -> None:
         self._credentials = credentials
         self._kind = kind
-        self._refreshing = threading.Lock()  # a crowd asks at once, and needs one token
+        # Many sessions may ask at once; the first one refreshes the token for all of them.
+        self._refreshing = threading.Lock()
 
     def token(self) -> str:
-        """A token good for some minutes at least. Blocks; raises AuthError or ConnectError."""
-        with self._refreshing, _translated(f"the {SOURCE}", hint=_REMEDIES.get(self._kind)):
+        """A token that is valid for some minutes at least. Blocks; raises AuthError or ConnectError."""
+        with self._refreshing, _google_errors(f"the {SOURCE}", hint=_REMEDIES.get(self._kind)):
             if not self._credentials.valid:
                 self._credentials.refresh(_bounded_request(REFRESH_SECONDS))
         return str(self._credentials.token)
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the token ends; before the first refresh nobody knows."""
-        known = self._credentials.expiry if self._credentials.token else None
-        return known.replace(tzinfo=UTC) if known else None
+        """When the token expires; None before the first refresh."""
+        expiry = self._credentials.expiry if self._credentials.token else None
+        return expiry.replace(tzinfo=UTC) if expiry else None
 
 
 def file_credential(environ: Environment) -> Credential | None:
-    """The credential in the file that GOOGLE_APPLICATION_CREDENTIALS names, else in gcloud's.
+    """The credential in the file that GOOGLE_APPLICATION_CREDENTIALS names, else in gcloud's file; None without either.
 
-    Raises AuthError for a file that is named and missing, and for one that holds no credential.
+    Raises AuthError where the variable names a missing file, and for a file that holds no credential.
     """
-    if named := value(environ, FILE_VARIABLE):
-        return _load(Path(named), FILE_VARIABLE, environ)
+    if name := value(environ, FILE_VARIABLE):
+        return _load(Path(name), FILE_VARIABLE, environ)
     path = gcloud.credentials_file(environ)
     return _load(path, GCLOUD_FILE, environ) if path.is_file() else None
 
@@ -81,14 +81,14 @@ def _load(path: Path, place: str, environ: Environment) -> Credential:
     from google.auth.credentials import with_scopes_if_required
 
     info = _read(path)
-    with _translated(f"the credential file {path}", hint="`gcloud auth application-default login` writes a new one"):
+    with _google_errors(f"the credential file {path}", hint="`gcloud auth application-default login` writes a new one"):
         with warnings.catch_warnings():
-            # That files must be trusted, that a quota project is missing: not worth two paragraphs on stderr.
+            # google-auth warns of untrusted files and of a missing quota project, at length.
             warnings.simplefilter("ignore")
             loaded, project = google.auth.load_credentials_from_dict(  # type: ignore[no-untyped-call]
                 info, quota_project_id=quota_project(environ), request=_bounded_request(REFRESH_SECONDS)
             )
-        # Scopes come after loading, since a user's credential must be refreshed without any.
+        # Scopes are added after loading, because a user's credential must be refreshed without any.
         loaded = with_scopes_if_required(loaded, SCOPES)  # type: ignore[no-untyped-call]
         quota = _fit_for_header(loaded.quota_project_id)
     if place == GCLOUD_FILE:
@@ -121,14 +121,17 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 class MetadataServer:
-    """The credential of the machine itself, on Google's clouds. `asked` says whether anyone had to wait for it."""
+    """The metadata server of a machine in Google's cloud, which has the machine's credential.
+
+    `asked` says whether a request was made, which takes METADATA_SECONDS where there is no such server.
+    """
 
     def __init__(self, environ: Environment) -> None:
         self._environ = environ
         self.asked = False
 
     def credential(self) -> Credential | None:
-        """Asks, within METADATA_SECONDS for each of connecting and answering; None where nobody answers."""
+        """The machine's credential; None where no server answers within METADATA_SECONDS."""
         if value(self._environ, "NO_GCE_CHECK") == "true":
             return None
         self.asked = True
@@ -145,7 +148,7 @@ class MetadataServer:
         )
 
     def _ask(self) -> tuple[bool, str | None]:
-        """Whether it is there, and its project: one question, since the header of any answer says the first."""
+        """Whether the server exists, and its project, in one request: a header of any answer identifies the server."""
         import http.client
 
         names = ("GCE_METADATA_HOST", "GCE_METADATA_ROOT", "GCE_METADATA_IP")
@@ -170,7 +173,7 @@ def _fit_for_header(project: str | None) -> str | None:
 
 
 def _bounded_request(seconds: float) -> Callable[..., Any]:
-    """google-auth's transport with one deadline for all attempts, and with an unreachable host as ConnectError."""
+    """google-auth's transport with one deadline for all attempts, which raises ConnectError for an unreachable host."""
     from google.auth.exceptions import TransportError
     from google.auth.transport.requests import Request
 
@@ -185,28 +188,31 @@ def _bounded_request(seconds: float) -> Callable[..., Any]:
         try:
             return transport(url, method, *args, timeout=min(left, timeout or left), **(_certificates() | rest))
         except (TransportError, OSError) as error:
-            raise unreachable(host, error) from error
+            raise connection_error(host, error) from error
 
     return request
 
 
 def _certificates() -> dict[str, str]:
-    """requests knows REQUESTS_CA_BUNDLE only; SSL_CERT_FILE is what the rest of livecli, and everybody else, reads."""
-    ours = os.environ.get("SSL_CERT_FILE")
-    theirs = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    return {"verify": ours} if ours and not theirs else {}
+    """SSL_CERT_FILE as an argument for requests, which ignores it. The variables that it reads take precedence."""
+    ssl_file = os.environ.get("SSL_CERT_FILE")
+    requests_file = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
+    return {"verify": ssl_file} if ssl_file and not requests_file else {}
 
 
 @contextmanager
-def _translated(what: str, hint: str | None) -> Iterator[None]:
-    """google-auth's exceptions as ours. A malformed file makes it raise nearly anything, hence the long last list."""
+def _google_errors(subject: str, hint: str | None) -> Iterator[None]:
+    """Raise google-auth's exceptions as AuthError or ConnectError.
+
+    For a malformed file google-auth raises many other exceptions, which the last clause lists.
+    """
     from google.auth import exceptions
 
     try:
         yield
     except exceptions.RefreshError as error:
         if error.retryable:
-            raise ConnectError(f"no token just now: {reason_in(error)}", hint="try again later") from error
-        raise AuthError(f"{what} were refused: {reason_in(error)}", hint=hint) from error
+            raise ConnectError(f"no token just now: {error_description(error)}", hint="try again later") from error
+        raise AuthError(f"{subject} were refused: {error_description(error)}", hint=hint) from error
     except (exceptions.GoogleAuthError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise AuthError(f"{what} cannot be used: {reason_in(error)}", hint=hint) from error
+        raise AuthError(f"{subject} cannot be used: {error_description(error)}", hint=hint) from error

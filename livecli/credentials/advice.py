@@ -1,5 +1,6 @@
-"""What `auth status` says about a decision beyond the decision: things that contradict one another, and which of them
-wins; things that will not work. Each note is a sentence; nothing here decides anything, and nothing secret is in it.
+"""Notes of `auth status` on a decision: settings that contradict each other, and settings that will not work.
+
+Each note is a sentence without secrets. Nothing is decided here.
 """
 
 from __future__ import annotations
@@ -13,24 +14,24 @@ from . import stored_key
 from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
 from .decision import Decision
 
-Note = Callable[[Decision, Target, Environment], Iterator[str]]
+NoteWriter = Callable[[Decision, Target, Environment], Iterator[str]]
 
 
-def notes(decision: Decision, wanted: Target, environ: Environment) -> list[str]:
-    """What there is to say, the gravest first."""
-    if wanted.local:
+def notes(decision: Decision, target: Target, environ: Environment) -> list[str]:
+    """The notes that apply to the decision, the gravest first."""
+    if target.local:
         return []
-    return [note for write in NOTES for note in write(decision, wanted, environ)]
+    return [note for write in NOTE_WRITERS for note in write(decision, target, environ)]
 
 
-def _expired(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
+def _expired(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
     ends = credential.expires_at if credential and credential.kind is CredentialKind.TOKEN else None
     if credential and ends and ends <= datetime.now(UTC):
         yield f"the token in {credential.source} expired at {ends.isoformat()}: it will be refused"
 
 
-def _in_the_clear(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
+def _in_the_clear(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     endpoint, credential = decision.endpoint, decision.credential
     if (
         endpoint
@@ -42,18 +43,18 @@ def _in_the_clear(decision: Decision, wanted: Target, environ: Environment) -> I
         yield f"the credential would go to {endpoint.host} in the clear: wss:// would protect it"
 
 
-def _account_without_project(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
+def _account_without_project(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
     if decision.platform is Platform.VERTEX and credential and credential.account and not credential.project:
         name, _, domain = credential.account.partition("@")
-        theirs, service, _ = domain.partition(".iam.gserviceaccount.com")
-        guess = f"; it was made in {theirs}" if service else ""
+        home, service, _ = domain.partition(".iam.gserviceaccount.com")
+        guess = f"; it was made in {home}" if service else ""
         used = f": {decision.endpoint.project} is used" if decision.endpoint else ""
         yield f"the file of the service account {credential.account or name} names no project{guess}{used}"
 
 
-def _key_and_project(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
-    key, project = _key_at_hand(environ), _named_project(wanted, environ)
+def _key_and_project(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
+    key, project = _key_source(environ), _named_project(target, environ)
     credential = decision.credential
     if not (key and project and credential):
         return
@@ -74,20 +75,20 @@ def _key_and_project(decision: Decision, wanted: Target, environ: Environment) -
         )
 
 
-def _several_keys(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
+def _several_keys(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     first, second = (value(environ, name) for name in KEY_VARIABLES)
     if first and second and first != second:
         yield f"{KEY_VARIABLES[0]} and {KEY_VARIABLES[1]} hold different keys: {KEY_VARIABLES[0]} wins"
 
 
-def _stored_key_unused(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
+def _stored_key_unused(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
     is_other = credential and credential.place != stored_key.PLACE
-    if credential and is_other and stored_key.is_there() and not _named_project(wanted, environ):
+    if credential and is_other and stored_key.exists() and not _named_project(target, environ):
         yield f"the stored key is not used: {credential.source} comes before it"
 
 
-def _other_payer(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
+def _other_payer(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     credential, endpoint = decision.credential, decision.endpoint
     quota = credential.quota_project if credential else None
     if endpoint and endpoint.project and quota and quota != endpoint.project:
@@ -97,8 +98,8 @@ def _other_payer(decision: Decision, wanted: Target, environ: Environment) -> It
         )
 
 
-def _unserved(decision: Decision, wanted: Target, environ: Environment) -> Iterator[str]:
-    """On trust: the tables may be older than the service."""
+def _unserved(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
+    """Models and locations that livecli's tables do not list; the tables may be older than the service."""
     endpoint = decision.endpoint
     if endpoint is None:
         return
@@ -114,7 +115,7 @@ def _unserved(decision: Decision, wanted: Target, environ: Environment) -> Itera
         )
 
 
-NOTES: tuple[Note, ...] = (
+NOTE_WRITERS: tuple[NoteWriter, ...] = (
     _expired,
     _in_the_clear,
     _account_without_project,
@@ -126,15 +127,15 @@ NOTES: tuple[Note, ...] = (
 )
 
 
-def _key_at_hand(environ: Environment) -> str | None:
+def _key_source(environ: Environment) -> str | None:
     named = next((name for name in KEY_VARIABLES if value(environ, name)), None)
-    if named is None and not value(environ, TOKEN_VARIABLE) and stored_key.is_there():
+    if named is None and not value(environ, TOKEN_VARIABLE) and stored_key.exists():
         return "the stored key"
     return named
 
 
-def _named_project(wanted: Target, environ: Environment) -> str | None:
-    if wanted.project:
-        return f"--project {wanted.project}"
+def _named_project(target: Target, environ: Environment) -> str | None:
+    if target.project:
+        return f"--project {target.project}"
     name = "GOOGLE_CLOUD_PROJECT"
     return f"{name}={found}" if (found := value(environ, name)) else None

@@ -1,6 +1,6 @@
-"""What a credential is, how it is spelled in headers, and which secrets the environment holds.
+"""A credential, its headers, and the credentials that environment variables hold.
 
-Nothing here knows a platform's preferences (that is `decision`) or google-auth (that is `adc`).
+The order of preference is in `decision`, and google-auth's credentials are in `adc`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 QUOTA_VARIABLE = "GOOGLE_CLOUD_QUOTA_PROJECT"
 EPHEMERAL_PREFIX = "auth_tokens/"
-NO_KEYS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer token"}
-"""What is pasted in place of a key, by its beginning."""
+OTHER_SECRETS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer token"}
+"""Secrets that are mistaken for a key, by their first characters."""
 ELIDED = "…"
-WAYS_OUT = (
+"""Replacement for a secret that is shown."""
+SETUP_HINT = (
     "set GOOGLE_API_KEY or GEMINI_API_KEY, or run `livecli auth login`; "
     "or run `gcloud auth application-default login`; or set LIVECLI_ACCESS_TOKEN "
     "and pass --project (--local needs none of them)"
@@ -28,7 +29,7 @@ WAYS_OUT = (
 
 
 class CredentialKind(StrEnum):
-    """What sort of credential it is."""
+    """The kind of a credential, which determines its headers."""
 
     TOKEN = "token"
     ADC = "adc"
@@ -37,7 +38,7 @@ class CredentialKind(StrEnum):
 
 
 class Tokens(Protocol):
-    """Something that has a fresh token when asked, and may block for it."""
+    """A source of access tokens. `token` returns a valid one, and blocks while it is refreshed."""
 
     def token(self) -> str: ...
 
@@ -47,10 +48,10 @@ class Tokens(Protocol):
 
 @dataclass(frozen=True)
 class Credential:
-    """What is sent to prove who asks. `source` is where it came from and `why` the reason it won.
+    """A credential: `source` is the place that it comes from in words, and `why` the reason that it is used.
 
-    `place` is the row of `auth status` it was found in. `project` is the credential's own, where it has one; `account`
-    is the service account's address.
+    `place` is the row of `auth status` that it belongs to. `project` is the credential's own project, `account` the
+    address of a service account, and `quota_project` the project that is billed; each is None where there is none.
     """
 
     source: str
@@ -66,18 +67,18 @@ class Credential:
     def headers(self) -> dict[str, str]:
         """The headers of the handshake. Blocks while a token is refreshed.
 
-        Raises AuthError where the credential is refused and ConnectError where nobody can be asked.
+        Raises AuthError where the credential is refused, and ConnectError where the token server cannot be reached.
         """
-        return self._spelled(self._current())
+        return self._headers_with(self._current_secret())
 
     def elided_headers(self) -> dict[str, str]:
-        """The same headers with the secrets left out; never refreshes."""
-        return self._spelled(ELIDED)
+        """The same headers without the secret. Does not refresh a token."""
+        return self._headers_with(ELIDED)
 
     def bearer(self) -> str:
         """The bearer token itself. Blocks and raises as `headers` does; an API key has none."""
         if self.kind in (CredentialKind.TOKEN, CredentialKind.ADC):
-            return self._current()
+            return self._current_secret()
         raise AuthError(
             "there is only an API key, and a key is no bearer token",
             hint="run `gcloud auth application-default login`, or set LIVECLI_ACCESS_TOKEN",
@@ -90,13 +91,13 @@ class Credential:
 
     @property
     def expires_at(self) -> datetime | None:
-        """When the token ends, in UTC; None before the first refresh and for what says no end."""
-        return self.tokens.expires_at if self.tokens else end_of_jwt(self.secret)
+        """When the token expires, in UTC; None before the first refresh, and where the expiry is not known."""
+        return self.tokens.expires_at if self.tokens else jwt_expiry(self.secret)
 
-    def _current(self) -> str:
+    def _current_secret(self) -> str:
         return cleaned(self.source, self.tokens.token()) if self.tokens else self.secret
 
-    def _spelled(self, secret: str) -> dict[str, str]:
+    def _headers_with(self, secret: str) -> dict[str, str]:
         if self.kind is CredentialKind.NONE:
             return {}
         if self.is_ephemeral:
@@ -109,7 +110,7 @@ class Credential:
 
 @dataclass(frozen=True)
 class Source:
-    """One place where a credential could be, what was found there (never the secret), and whether it won."""
+    """A place where a credential can be, what was found there without the secret, and whether it is used."""
 
     source: str
     found: bool
@@ -118,7 +119,7 @@ class Source:
 
 
 def ready_token(environ: Environment) -> Credential | None:
-    """The bearer token that the environment holds ready, for CI."""
+    """The bearer token in LIVECLI_ACCESS_TOKEN, for CI."""
     text = value(environ, TOKEN_VARIABLE)
     if text is None:
         return None
@@ -126,8 +127,8 @@ def ready_token(environ: Environment) -> Credential | None:
     return Credential(TOKEN_VARIABLE, CredentialKind.TOKEN, place=TOKEN_VARIABLE, quota_project=quota, secret=secret)
 
 
-def end_of_jwt(token: str) -> datetime | None:
-    """When a token ends that says so itself: a JWT does, in its `exp`. It is read, not verified."""
+def jwt_expiry(token: str) -> datetime | None:
+    """When a JWT expires, by its claim `exp`; None for another token. The JWT is not verified."""
     import base64
     import json
 
@@ -142,7 +143,7 @@ def end_of_jwt(token: str) -> datetime | None:
 
 
 def api_key(environ: Environment) -> Credential | None:
-    """The API key that the environment holds; GOOGLE_API_KEY wins, as in Google's SDKs."""
+    """The API key in the environment. GOOGLE_API_KEY takes precedence, as in Google's SDKs."""
     name = next((name for name in KEY_VARIABLES if value(environ, name)), None)
     if name is None:
         return None
@@ -150,24 +151,24 @@ def api_key(environ: Environment) -> Credential | None:
 
 
 def pasted_key(text: str) -> Credential:
-    """A key that somebody typed or piped in, to be kept. Raises AuthError for nothing, and for another thing."""
+    """A key that was typed or piped in. Raises AuthError for an empty text, and for another kind of secret."""
     if not text.strip():
         raise AuthError("no key was given", hint="paste it at the prompt, or: livecli auth login < key.txt")
     secret = cleaned("the key", text)
-    other = next((what for prefix, what in NO_KEYS.items() if secret.startswith(prefix)), None)
+    other = next((what for prefix, what in OTHER_SECRETS.items() if secret.startswith(prefix)), None)
     if other:
         raise AuthError(f"this is {other}, no API key", hint=f"it ends soon: set {TOKEN_VARIABLE} to it instead")
     return Credential("the key", CredentialKind.KEY, secret=secret)
 
 
 def quota_project(environ: Environment) -> str | None:
-    """The project that pays, if the environment names one, fit for a header."""
+    """The quota project that the environment names. Raises AuthError if it does not fit a header."""
     text = value(environ, QUOTA_VARIABLE)
     return cleaned(QUOTA_VARIABLE, text) if text else None
 
 
 def cleaned(name: str, text: str) -> str:
-    """A header value out of pasted text: blanks around it go; inside it none is tolerated, and nothing is quoted."""
+    """`text` without surrounding blanks. Raises AuthError, without quoting it, if it cannot be a header's value."""
     text = text.strip()
     if text and all("!" <= character <= "~" for character in text):
         return text

@@ -1,7 +1,7 @@
-"""The whole decision: which platform, which credential, which endpoint, and why. One function makes it (`decide`), so
-that `auth status` shows exactly what `resolve` acts upon.
+"""The choice of platform, credential and endpoint, with its reasons.
 
-Where credentials come from is `credential` and `adc`; how a URL is built is `endpoint`. Here is only the order.
+`resolve` and `auth status` use the same function, so that the status shows what a run does. Credentials are found by
+`credential`, `adc` and `stored_key`, and the URL is built by `protocol.endpoint`; this module has the order.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, fi
 from .credential import (
     EPHEMERAL_PREFIX,
     KEY_VARIABLES,
+    SETUP_HINT,
     TOKEN_VARIABLE,
-    WAYS_OUT,
     Credential,
     CredentialKind,
     Source,
@@ -31,15 +31,15 @@ Finder = Callable[[Environment], Credential | None]
 
 
 def stored_key(_: Environment) -> Credential | None:
-    """The key that `auth login` stored, whatever the environment says."""
+    """The key that `auth login` stored. It does not depend on the environment."""
     return stored.find()
 
 
-# The order on each platform. The metadata server comes after all of them, and only on Vertex AI.
 PREFERENCES: dict[Platform, tuple[Finder, ...]] = {
     Platform.VERTEX: (ready_token, file_credential, api_key, stored_key),
     Platform.DEVELOPER: (api_key, ready_token, stored_key),
 }
+"""The order on each platform. On Vertex AI the metadata server comes last."""
 REASONS = {
     (Platform.VERTEX, CredentialKind.TOKEN): "a ready token comes first on Vertex AI",
     (Platform.VERTEX, CredentialKind.ADC): "a bearer token beats an API key on Vertex AI",
@@ -56,7 +56,7 @@ NO_CREDENTIAL = Credential("none", CredentialKind.NONE)
 
 @dataclass(frozen=True)
 class Decision:
-    """What was decided and from what. Where `error` is set, `endpoint` is None, and `credential` may be."""
+    """The choice and what it is based on. If `error` is set, `endpoint` is None, and `credential` may be None."""
 
     platform: Platform
     platform_why: str
@@ -66,36 +66,36 @@ class Decision:
     error: LivecliError | None = None
 
 
-def resolve(wanted: Target, environ: Environment) -> tuple[Endpoint, Credential]:
-    """Where to connect and with what. Reads files, and may ask a metadata server: it blocks.
+def resolve(target: Target, environ: Environment) -> tuple[Endpoint, Credential]:
+    """The endpoint to connect to and its credential. Blocks: reads files, and may ask a metadata server.
 
-    Raises AuthError where there is no usable credential, and UsageError for words that cannot be meant.
+    Raises AuthError where there is no usable credential, and UsageError for a target that is contradictory.
     """
-    decision, _ = _decide(wanted, environ)
+    decision, _ = _decide(target, environ)
     if decision.endpoint is None or decision.credential is None:
-        raise decision.error or AuthError("no credential found", hint=WAYS_OUT)
+        raise decision.error or AuthError("no credential found", hint=SETUP_HINT)
     return decision.endpoint, decision.credential
 
 
-def decide(wanted: Target, environ: Environment) -> Decision:
-    """The decision with its reasons; an error is part of it instead of being raised. Blocks as `resolve` does."""
-    decision, metadata = _decide(wanted, environ)
+def decide(target: Target, environ: Environment) -> Decision:
+    """The decision with its reasons and sources. An error is part of it, not raised. Blocks as `resolve` does."""
+    decision, metadata = _decide(target, environ)
     return replace(decision, sources=_sources(environ, metadata, decision.credential))
 
 
-def _decide(wanted: Target, environ: Environment) -> tuple[Decision, MetadataServer]:
+def _decide(target: Target, environ: Environment) -> tuple[Decision, MetadataServer]:
     platform, platform_why = choose_platform(
-        wanted,
+        target,
         environ,
-        has_key=_has_key(wanted, environ),
+        has_key=_has_key(target, environ),
         has_ephemeral_token=(value(environ, TOKEN_VARIABLE) or "").startswith(EPHEMERAL_PREFIX),
     )
     metadata = MetadataServer(environ)
     credential = endpoint = error = None
     try:
-        credential = _pick(wanted, environ, platform, metadata)
+        credential = _find_credential(target, environ, platform, metadata)
         endpoint = build(
-            wanted,
+            target,
             environ,
             platform,
             own_project=credential.project,
@@ -107,51 +107,52 @@ def _decide(wanted: Target, environ: Environment) -> tuple[Decision, MetadataSer
     return Decision(platform, platform_why, (), endpoint, credential, error), metadata
 
 
-def _has_key(wanted: Target, environ: Environment) -> bool:
-    """Whether an API key helps to choose the platform: the environment's, else the stored one.
+def _has_key(target: Target, environ: Environment) -> bool:
+    """Whether there is an API key that counts in the choice of the platform.
 
-    What the environment holds beats what is stored: where it has another credential, all is as if none were stored.
+    The stored key does not count where the environment has another credential.
     """
     if any(value(environ, name) for name in KEY_VARIABLES):
         return True
     others = value(environ, TOKEN_VARIABLE) or value(environ, FILE_VARIABLE)
-    return not (wanted.local or wanted.platform or others) and stored.is_there()
+    return not (target.local or target.platform or others) and stored.exists()
 
 
 def bearer(environ: Environment) -> Credential:
     """The credential with a bearer token, whatever the platform: a ready token, a file, the metadata server.
 
-    Raises AuthError where there is none; where there is a key instead, without waiting for a metadata server.
+    Raises AuthError where there is no credential. An API key is returned where it is the only one; the metadata server
+    is then not asked.
     """
     found = ready_token(environ) or file_credential(environ) or api_key(environ) or stored_key(environ)
     found = found or MetadataServer(environ).credential()
     if found is None:
-        raise AuthError("no credential found", hint=WAYS_OUT)
+        raise AuthError("no credential found", hint=SETUP_HINT)
     return found
 
 
-def _pick(wanted: Target, environ: Environment, platform: Platform, metadata: MetadataServer) -> Credential:
-    if wanted.local:
+def _find_credential(target: Target, environ: Environment, platform: Platform, metadata: MetadataServer) -> Credential:
+    if target.local:
         return replace(NO_CREDENTIAL, why="the embedded emulator needs none")
-    base = base_url(wanted, environ, platform)
+    base = base_url(target, environ, platform)
     found = next(filter(None, (find(environ) for find in PREFERENCES[platform])), None)
     if found is None and base is not None and is_loopback(base.hostname):
         return replace(NO_CREDENTIAL, why="none is at hand, and a server on this machine needs none")
     if found is None and platform is Platform.VERTEX:
         found = metadata.credential()
     if found is None:
-        raise AuthError(MISSING[platform], hint=WAYS_OUT)
+        raise AuthError(MISSING[platform], hint=SETUP_HINT)
     return replace(found, why=REASONS[platform, found.kind])
 
 
 def _sources(environ: Environment, metadata: MetadataServer, credential: Credential | None) -> tuple[Source, ...]:
-    """Every place a credential could be, in the order `auth status` shows them, and what is there."""
+    """All places where a credential can be, in the order of `auth status`, and what was found there."""
     used = credential.place if credential else ""
     rows = [_variable(environ, name) for name in (TOKEN_VARIABLE, *KEY_VARIABLES)]
     rows += [_named_file(environ), stored.row(), _gcloud_file(environ)]
     answered = used == METADATA_SERVER
-    said = "answers" if answered else "no answer" if metadata.asked else "not asked"
-    rows.append(Source(METADATA_SERVER, answered, said))
+    detail = "answers" if answered else "no answer" if metadata.asked else "not asked"
+    rows.append(Source(METADATA_SERVER, answered, detail))
     return tuple(replace(row, used=row.source == used) for row in rows)
 
 
@@ -163,15 +164,15 @@ def _variable(environ: Environment, name: str) -> Source:
 def _named_file(environ: Environment) -> Source:
     from pathlib import Path
 
-    named = value(environ, FILE_VARIABLE)
-    if named is None:
+    name = value(environ, FILE_VARIABLE)
+    if name is None:
         return Source(FILE_VARIABLE, False, "not set")
-    there = Path(named).is_file()
-    return Source(FILE_VARIABLE, there, named if there else f"{named} does not exist")
+    exists = Path(name).is_file()
+    return Source(FILE_VARIABLE, exists, name if exists else f"{name} does not exist")
 
 
 def _gcloud_file(environ: Environment) -> Source:
     path = gcloud.credentials_file(environ)
-    there = path.is_file()
-    shown = stored.shortened(path)
-    return Source(GCLOUD_FILE, there, shown if there else f"{shown} does not exist")
+    exists = path.is_file()
+    name = stored.shortened(path)
+    return Source(GCLOUD_FILE, exists, name if exists else f"{name} does not exist")

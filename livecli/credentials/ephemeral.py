@@ -1,6 +1,6 @@
-"""An ephemeral token of the Developer API: a key is shown once, over HTTP, and what comes back opens a few sessions.
+"""Ephemeral tokens of the Developer API: an API key is exchanged over HTTP for a token that opens a few sessions.
 
-What is sent is what the official SDKs send: POST /v1alpha/auth_tokens, the key in its header, never in the URL.
+The request is that of the official SDKs: POST /v1alpha/auth_tokens, with the key in a header and not in the URL.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from ..protocol import http_errors
 from ..protocol.endpoint import Environment, Target, base_url, checked, is_loopback
 from ..protocol.models import Platform
 from . import stored_key
-from .credential import EPHEMERAL_PREFIX, WAYS_OUT, Credential, CredentialKind, api_key
+from .credential import EPHEMERAL_PREFIX, SETUP_HINT, Credential, CredentialKind, api_key
 
 VERSION = "v1alpha"
-"""The one version that is known to make ephemeral tokens."""
+"""The only version of the API that is known to make ephemeral tokens."""
 LONGEST_ANSWER_BYTES = 1 << 16
 STATUSES: dict[int, tuple[type[LivecliError], str]] = http_errors.STATUSES | {
     400: (AuthError, "is the key right, and the end of the token less than 20 hours away?"),
@@ -35,9 +35,9 @@ STATUSES: dict[int, tuple[type[LivecliError], str]] = http_errors.STATUSES | {
 
 @dataclass(frozen=True)
 class Terms:
-    """What the token is good for. `uses` are sessions; it opens none after `opens_for`, and ends after `lasts_for`.
+    """Limits of a token: it opens `uses` sessions, none of them after `opens_for`, and expires after `lasts_for`.
 
-    None leaves it to the service: a minute to open one. With a `model` it opens sessions with that alone.
+    Without `opens_for` the service allows a minute. With a `model` the token opens sessions with that model only.
     """
 
     uses: int = 1
@@ -56,29 +56,30 @@ class Terms:
         return body
 
 
-def mint_url(wanted: Target, environ: Environment) -> str:
-    """Where tokens are asked for: Google's host, or the base URL. Raises UsageError for one that cannot be meant.
+def mint_url(target: Target, environ: Environment) -> str:
+    """The URL of token requests, on Google's host or the base URL. Raises UsageError for an invalid base URL.
 
-    GOOGLE_GENAI_API_VERSION is about sessions, and its usual values make no tokens.
+    GOOGLE_GENAI_API_VERSION is ignored: it is for sessions, and its usual values make no tokens.
     """
-    base = base_url(wanted, environ, Platform.DEVELOPER) or urlsplit(f"wss://{Platform.DEVELOPER.facts.host}")
-    version = checked("version of the API", wanted.api_version or VERSION)
-    prefix = base.path.partition("/ws/google.")[0].rstrip("/")  # a base URL may have the service's full path
+    base = base_url(target, environ, Platform.DEVELOPER) or urlsplit(f"wss://{Platform.DEVELOPER.facts.host}")
+    version = checked("version of the API", target.api_version or VERSION)
+    # A base URL may contain the full path of the service.
+    prefix = base.path.partition("/ws/google.")[0].rstrip("/")
     return f"{'http' if base.scheme == 'ws' else 'https'}://{base.netloc}{prefix}/{version}/auth_tokens"
 
 
 def minting_key(url: str, environ: Environment) -> Credential:
-    """The key to show at `url`; a server on this machine may need none. Raises AuthError where there is none."""
+    """The API key for a request to `url`. Without one, raises AuthError unless the server is on this machine."""
     key = api_key(environ) or stored_key.find()
     if key and key.is_ephemeral:
         raise AuthError(f"{key.source} holds an ephemeral token, which mints no other", hint="an API key does")
     if key is None and not is_loopback(_host(url)):
-        raise AuthError("an ephemeral token needs an API key, and there is none", hint=WAYS_OUT)
+        raise AuthError("an ephemeral token needs an API key, and there is none", hint=SETUP_HINT)
     return key or Credential("none", CredentialKind.NONE)
 
 
 def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None) -> str:
-    """The token. Blocks; raises AuthError, QuotaError, ConnectError or DeadlineError."""
+    """Request a token and return it. Blocks; raises AuthError, QuotaError, ConnectError or DeadlineError."""
     host = _host(url)
     headers = {**key.headers(), "Content-Type": "application/json"}
     body = json.dumps(terms.as_json(datetime.now(UTC))).encode()
@@ -99,13 +100,13 @@ def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None)
         raise _unreachable(host, error) from error
 
 
-def in_the_clear(url: str) -> bool:
-    """Whether the key could be read on the way."""
+def is_cleartext(url: str) -> bool:
+    """Whether the key would be sent unencrypted to another machine."""
     return url.startswith("http://") and not is_loopback(_host(url))
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """The key is for one host: what points at another is an error."""
+    """Treats a redirection as an error, because the key is for one host only."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

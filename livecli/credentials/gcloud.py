@@ -1,6 +1,6 @@
-"""Where gcloud keeps its files, and the project it is set to. Reads files only: starting gcloud costs a second.
+"""gcloud's credential file and project, read from its files: starting gcloud takes a second.
 
-Nothing here opens a credential; that is `adc`.
+Credentials themselves are loaded by `adc`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from ..protocol.endpoint import Environment, value
 
 
 def credentials_file(environ: Environment) -> Path:
-    """Where `gcloud auth application-default login` writes, whether or not it has."""
+    """The file that `gcloud auth application-default login` writes. It may not exist."""
     return _folder(environ) / "application_default_credentials.json"
 
 
 def project(environ: Environment) -> str | None:
-    """gcloud's project, in gcloud's order: CLOUDSDK_CORE_PROJECT, then the active configuration's file."""
+    """gcloud's current project: CLOUDSDK_CORE_PROJECT, else that of the active configuration. None without either."""
     return value(environ, "CLOUDSDK_CORE_PROJECT") or _configured_project(environ)
 
 
@@ -35,8 +35,8 @@ def _configured_project(environ: Environment) -> str | None:
 
 
 def _folder(environ: Environment) -> Path:
-    if named := value(environ, "CLOUDSDK_CONFIG"):
-        return Path(named)
+    if folder := value(environ, "CLOUDSDK_CONFIG"):
+        return Path(folder)
     if os.name == "nt":
         return Path(value(environ, "APPDATA") or "C:/") / "gcloud"
     return Path("~/.config/gcloud").expanduser()

@@ -1,7 +1,7 @@
-"""The API key in the system's keyring, if the extra `[keyring]` is installed. Owns keyring.
+"""The API key in the system's keyring. The only module that imports keyring, the extra `livecli[keyring]`.
 
-It is imported only where the user asked for it, or the file of `stored` says that the key is there: finding a backend
-takes longer than opening a session.
+keyring is imported only where the user asked for it, or where the file of `stored_key` says that the key is there:
+finding a backend takes longer than opening a session.
 """
 
 from __future__ import annotations
@@ -15,36 +15,37 @@ from ..errors import AuthError, FileError, LivecliError
 SERVICE, USER = "livecli", "api-key"
 
 
-def running() -> str:
-    """The name of the keyring that would keep a key. Raises FileError where there is none that keeps anything."""
+def backend_name() -> str:
+    """The name of the keyring in use. Raises FileError where no keyring is running."""
     library = _library()
-    with _translated(FileError, "the system keyring cannot be opened"):
+    with _keyring_errors(FileError, "the system keyring cannot be opened"):
         backend = library.get_keyring()
-    if backend.priority < 1:  # those that keep nothing, or keep it in the clear
+    # Backends below this priority store nothing, or store it unencrypted.
+    if backend.priority < 1:
         raise FileError(
             "this system has no keyring that is running", hint="`livecli auth login` alone keeps the key in a file"
         )
     return str(backend.name)
 
 
-def keep(secret: str) -> str:
-    """Store the key; the keyring's name. Raises FileError as `running` does, and where it does not take the key."""
-    name = running()
-    with _translated(FileError, "the system keyring did not take the key"):
+def store(secret: str) -> str:
+    """Store the key and return the keyring's name. Raises FileError where no keyring is running, or it refuses."""
+    name = backend_name()
+    with _keyring_errors(FileError, "the system keyring did not take the key"):
         _library().set_password(SERVICE, USER, secret)
     return name
 
 
 def find() -> str | None:
-    """The key, or None where the keyring has lost it. May ask the user to unlock it. Raises AuthError."""
-    with _translated(AuthError, "the system keyring did not give the key"):
+    """The key; None where the keyring has none. The keyring may ask the user to unlock it. Raises AuthError."""
+    with _keyring_errors(AuthError, "the system keyring did not give the key"):
         found = _library().get_password(SERVICE, USER)
     return None if found is None else str(found)
 
 
 def forget() -> None:
-    """Delete the key, if it is there. Raises FileError where the keyring will not."""
-    with _translated(FileError, "the system keyring did not forget the key"):
+    """Delete the key, if there is one. Raises FileError where the keyring refuses."""
+    with _keyring_errors(FileError, "the system keyring did not forget the key"):
         library = _library()
         if library.get_password(SERVICE, USER) is not None:
             library.delete_password(SERVICE, USER)
@@ -62,12 +63,12 @@ def _library() -> Any:
 
 
 @contextmanager
-def _translated(error: type[LivecliError], what: str) -> Iterator[None]:
-    """Backends raise whatever their service does; the words may come from anywhere, so that only their kind is told."""
+def _keyring_errors(error: type[LivecliError], message: str) -> Iterator[None]:
+    """Raise any exception of a backend as `error`, with its class and without its text, which may hold anything."""
     try:
         yield
     except LivecliError as ours:
         raise error(ours.message, hint=ours.hint) from ours
     except Exception as caught:
         hint = "is it unlocked? `livecli auth login` alone keeps the key in a file"
-        raise error(f"{what}: {type(caught).__name__}", hint=hint) from caught
+        raise error(f"{message}: {type(caught).__name__}", hint=hint) from caught

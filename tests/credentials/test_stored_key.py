@@ -176,7 +176,7 @@ def test_without_a_home_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
         raise RuntimeError("could not determine the home")
 
     monkeypatch.setattr(Path, "expanduser", expanduser)
-    assert not stored_key.is_there()
+    assert not stored_key.exists()
     assert stored_key.row().detail == "none"
     with pytest.raises(FileError, match="no home folder"):
         stored_key.store(STORED, keyring=False)
@@ -226,7 +226,7 @@ def test_in_the_keyring(fake: Fake) -> None:
     assert (row.detail, row.used) == ("in the system keyring", True)
     assert stored_key.forget()
     assert not fake.kept
-    assert not stored_key.is_there()
+    assert not stored_key.exists()
 
 
 def test_storing_it_in_a_file_takes_it_out_of_the_keyring(fake: Fake) -> None:
@@ -257,7 +257,7 @@ def test_no_keyring_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(keyring.core, "_keyring_backend", keyring.backends.fail.Keyring())
     with pytest.raises(FileError, match="no keyring that is running"):
         stored_key.store(STORED, keyring=True)
-    assert not stored_key.is_there()
+    assert not stored_key.exists()
 
 
 def test_keyring_is_not_installed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -> None:
