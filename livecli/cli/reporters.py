@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ..report.reporter import Reporter
-    from ..runs.batch import TellOf
+    from ..runs.batch import ReporterOf
     from ..runs.request import Request
     from .options import OutputFlags
 
@@ -43,7 +43,7 @@ class RunReporters:
     """
 
     shared: Reporter
-    of: TellOf
+    of: ReporterOf
     watching: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext
 
 

@@ -83,10 +83,10 @@ def send(
         bisects=bisect_setup,
     )
     if several:
-        from ..runs.inputs import Choice, questions
+        from ..runs.inputs import Choice, expand
 
         choice = Choice(inputs, many.source, many.shard, many.resume_from, request.output)
-        requests = questions(choice, template, remarks(quiet=output.quiet), rehearsal=dry_run)
+        requests = expand(choice, template, remarks(quiet=output.quiet), dry_run=dry_run)
     else:
         requests = [replace(template, input=inputs[0] if inputs else None)]
     target = where.target()

@@ -1,7 +1,7 @@
-"""Many questions in one process and one loop: so many sessions at once, started at a rate that the service can bear.
+"""Batch: many requests in one event loop, several at once, started at a rate that the service accepts.
 
-Each is `question.ask`'s, and fails alone; what they have in common is here: the turn to start, the credential, and the
-end of all of them when the user interrupts.
+Each request is sent by `request.ask`, and fails alone. They share the rate of starts, the credential, and the end of
+all of them when the user interrupts.
 """
 
 from __future__ import annotations
@@ -19,110 +19,118 @@ from ..report.summary import Summary
 from .rate import AdaptiveRate, RateTicket
 from .request import Request, ask
 
-FILES_A_SESSION = 3
-"""Its socket, its input and its reply."""
-FILES_BESIDES = 64
+# A session has its socket, its input and its reply open.
+FILES_PER_SESSION = 3
 
-TellOf = Callable[[Request], Reporter]
-"""Who is told of this one."""
+# Files that the process has open beside those of its sessions.
+OTHER_FILES = 64
+
+ReporterOf = Callable[[Request], Reporter]
+"""The reporter of one request."""
 
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """`jobs` sessions at once, started at `connect_rate` a second at the most."""
+    """Limits of a batch: `jobs` is the most sessions at once, `connect_rate` the most starts a second."""
 
     jobs: int
     connect_rate: float
 
 
 def files_open(sessions: int) -> int:
-    """How many files a process with that many sessions has open at once, at the most."""
-    return FILES_A_SESSION * sessions + FILES_BESIDES
+    """The most files that a process with so many sessions has open at once."""
+    return FILES_PER_SESSION * sessions + OTHER_FILES
 
 
 async def ask_all(
-    questions: Sequence[Request], wanted: Target, told: Reporter, told_of: TellOf, pace: BatchLimits
+    requests: Sequence[Request], target: Target, reporter: Reporter, reporter_of: ReporterOf, limits: BatchLimits
 ) -> list[int]:
-    """Ask all of them; their exit statuses, in the order in which they ended. `told` hears what concerns them all.
+    """Send all requests. Returns their exit statuses, in the order in which they ended.
 
-    Raises UsageError where the options contradict one another. When the task is cancelled every question is told as
-    finished, those too that were not begun, and CancelledError goes on.
+    `reporter` is told what concerns all of them. Raises UsageError where the options contradict one another. When the
+    task is cancelled, every request is reported as finished, those too that were not begun, and CancelledError goes on.
     """
-    crowd = _Crowd(questions, wanted, told, told_of, pace)
-    members = [asyncio.create_task(crowd.work()) for _ in range(min(pace.jobs, len(questions)))]
+    batch = _Batch(requests, target, reporter, reporter_of, limits)
+    workers = [asyncio.create_task(batch.work()) for _ in range(min(limits.jobs, len(requests)))]
     try:
-        await asyncio.wait(members, return_when=asyncio.FIRST_EXCEPTION)
+        await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
     except asyncio.CancelledError as cancelled:
-        await _end(members, cancelled.args)
-        for unasked in crowd.left:
-            told_of(unasked).finished(Summary(unasked.name, error=interrupted_error(cancelled)))
+        await _end(workers, cancelled.args)
+        for request in batch.left:
+            reporter_of(request).finished(Summary(request.name, error=interrupted_error(cancelled)))
         raise
-    await _end(members)
-    for member in members:
-        if not member.cancelled() and (bug := member.exception()):
+    await _end(workers)
+    for worker in workers:
+        if not worker.cancelled() and (bug := worker.exception()):
             raise bug
-    return crowd.statuses
+    return batch.statuses
 
 
-async def _end(members: Sequence[asyncio.Task[None]], why: Sequence[object] = ()) -> None:
-    """`why` tells them which signal it was."""
-    for member in members:
-        member.cancel(*why)
-    await asyncio.wait(members)
+async def _end(workers: Sequence[asyncio.Task[None]], cause: Sequence[object] = ()) -> None:
+    """Cancel `workers` and wait for them. `cause` holds the signal that ends them, if one does."""
+    for worker in workers:
+        worker.cancel(*cause)
+    await asyncio.wait(workers)
 
 
-class _Crowd:
-    """`left` are the questions that nobody has taken yet, `statuses` those of the ones that are over."""
+class _Batch:
+    """Requests that several workers send. `left` are those not begun, `statuses` the exit statuses of the others."""
 
     def __init__(
-        self, questions: Sequence[Request], wanted: Target, told: Reporter, told_of: TellOf, pace: BatchLimits
+        self,
+        requests: Sequence[Request],
+        target: Target,
+        reporter: Reporter,
+        reporter_of: ReporterOf,
+        limits: BatchLimits,
     ) -> None:
-        self.left: Iterator[Request] = iter(questions)
+        self.left: Iterator[Request] = iter(requests)
         self.statuses: list[int] = []
-        self._wanted, self._told_of, self._at_once = wanted, told_of, pace.jobs > 1
-        self._starts = AdaptiveRate(pace.connect_rate, asyncio.get_running_loop().time, asyncio.sleep, told.remark)
-        self._resolved = SharedCredential()
+        self._target, self._reporter_of, self._at_once = target, reporter_of, limits.jobs > 1
+        clock = asyncio.get_running_loop().time
+        self._rate = AdaptiveRate(limits.connect_rate, clock, asyncio.sleep, reporter.remark)
+        self._resolve = SharedCredential()
 
     async def work(self) -> None:
-        """One question after another."""
-        for question in self.left:
-            entry = RateTicket(self._starts)
-            reporter = Reporters(_Door(entry), self._told_of(question))
+        """Send one request after another."""
+        for request in self.left:
+            ticket = RateTicket(self._rate)
+            reporter = Reporters(_TicketReporter(ticket), self._reporter_of(request))
             try:
-                await entry.admit()
+                await ticket.admit()
             except asyncio.CancelledError as cancelled:
-                reporter.finished(Summary(question.name, error=interrupted_error(cancelled)))
+                reporter.finished(Summary(request.name, error=interrupted_error(cancelled)))
                 raise
-            timeouts = replace(question.timeouts, pause=entry.pause)
-            paced = replace(question, timeouts=timeouts, at_once=self._at_once)
-            summary = await ask(paced, self._wanted, reporter, self._resolved)
+            timeouts = replace(request.timeouts, pause=ticket.pause)
+            paced = replace(request, timeouts=timeouts, at_once=self._at_once)
+            summary = await ask(paced, self._target, reporter, self._resolve)
             self.statuses.append(summary.exit_code)
 
 
-class _Door(Reporter):
-    """Lets the rate of the starts know how this one went."""
+class _TicketReporter(Reporter):
+    """Tells the rate of starts whether a session was opened."""
 
-    def __init__(self, entry: RateTicket) -> None:
-        self._entry = entry
+    def __init__(self, ticket: RateTicket) -> None:
+        self._ticket = ticket
 
     def connected(self, summary: Summary) -> None:
-        self._entry.opened()
+        self._ticket.opened()
 
     def finished(self, summary: Summary) -> None:
         if summary.error:
-            self._entry.failed(summary.error)
+            self._ticket.failed(summary.error)
 
 
 class SharedCredential:
-    """Where to connect and with what, found out once for all: a credential's token is then fetched once, too."""
+    """Endpoint and credential of all requests, resolved once, so that a token is fetched once."""
 
     def __init__(self) -> None:
         self._found: tuple[Endpoint, Credential] | None = None
-        self._asking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def __call__(self, wanted: Target) -> tuple[Endpoint, Credential]:
-        """Raises as `credentials.resolve` does, each time anew: an error belongs to one question."""
-        async with self._asking:
+    async def __call__(self, target: Target) -> tuple[Endpoint, Credential]:
+        """Raises as `credentials.resolve` does, and each time a new error, which belongs to one request."""
+        async with self._lock:
             if self._found is None:
-                self._found = await resolved(wanted)
+                self._found = await resolved(target)
         return self._found

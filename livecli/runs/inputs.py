@@ -1,4 +1,4 @@
-"""Which inputs are meant: words of the command line, folders, patterns, lists in files; and which of them are ours."""
+"""Inputs of `send`: words of the command line, folders, patterns and lists, expanded to one request each."""
 
 from __future__ import annotations
 
@@ -16,10 +16,19 @@ if TYPE_CHECKING:
     from .request import Request
 
 
-# Several inputs of `send`: which they are, where their replies go, and which of them are to be asked here and now.
+# Suffixes of the files that are taken from a folder. Any other file can be named.
+AUDIO = frozenset(
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"}
+    | {".w64", ".rf64", ".voc", ".sph", ".nist"}
+)
+
+# Ends of the stems of replies of earlier runs, which are not taken from a folder.
+REPLIES = (".reply", ".partial")
+
+
 @dataclass(frozen=True)
 class Choice:
-    """What the options say: words of the command line, `--from`, `--shard`, `--resume-from`, and `-o`."""
+    """The options that choose inputs: words of the command line, `--from`, `--shard`, `--resume-from`, and `-o`."""
 
     words: list[str]
     source: str | None
@@ -28,39 +37,39 @@ class Choice:
     folder: str | None
 
 
-def questions(choice: Choice, like: Request, remark: Callable[[str], None], *, rehearsal: bool) -> list[Request]:
-    """One for each input that is to be asked, else `like` that one. The folder for the replies is made.
+def expand(choice: Choice, template: Request, remark: Callable[[str], None], *, dry_run: bool) -> list[Request]:
+    """One request as `template` for each input that is chosen, or for the bundled sample where none is named.
 
-    That no two replies share a name is checked for all of the list, whatever the shard. Raises UsageError and FileError
-    for what cannot be.
+    The folder for the replies is made, unless it is a `dry_run`. Names of replies are checked over the whole list,
+    whatever the shard. Raises UsageError for options that do not fit together, FileError for files that do not.
     """
-    part = None
+    shard = None
     if choice.shard is not None:
         from .shards import parse_shard
 
-        part = parse_shard(choice.shard)
+        shard = parse_shard(choice.shard)
     names: list[str | None] = [*listed(choice.words, choice.source, remark)] or [None]
-    asked = [replace(like, input=name, output=_reply_in_folder(choice.folder, name, like)) for name in names]
-    check_replies(asked)
-    if part is not None:
-        asked = part.of(asked, remark)
+    chosen = [replace(template, input=name, output=_reply_in_folder(choice.folder, name, template)) for name in names]
+    check_replies(chosen)
+    if shard is not None:
+        chosen = shard.of(chosen, remark)
     if choice.resume_from is not None:
         from .resume_from import unanswered
 
-        asked = unanswered(asked, choice.resume_from, remark)
-    if choice.folder is not None and asked and not rehearsal:
+        chosen = unanswered(chosen, choice.resume_from, remark)
+    if choice.folder is not None and chosen and not dry_run:
         _make_folder(choice.folder)
-    return asked
+    return chosen
 
 
-def _reply_in_folder(folder: str | None, name: str | None, like: Request) -> str | None:
+def _reply_in_folder(folder: str | None, name: str | None, template: Request) -> str | None:
     """The reply of one of several inputs: NAME.reply.wav in the folder that -o names."""
     if folder is None:
         return None
     from .request import Request
 
-    own = Request(name, raw_output=like.raw_output).reply
-    return os.path.join(folder, own)  # noqa: PTH118 - "./x" stays as typed
+    reply = Request(name, raw_output=template.raw_output).reply
+    return os.path.join(folder, reply)  # noqa: PTH118 - "./x" stays as typed
 
 
 def _make_folder(folder: str) -> None:
@@ -70,20 +79,11 @@ def _make_folder(folder: str) -> None:
         raise FileError(f"-o {folder} cannot be a folder: {error.strerror}") from error
 
 
-AUDIO = frozenset(
-    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"}
-    | {".w64", ".rf64", ".voc", ".sph", ".nist"}
-)
-"""What is taken from a folder. Any other file can be named."""
-OURS = (".reply", ".partial")
-"""Replies of earlier runs: nobody means to ask them."""
-
-
 def listed(names: Sequence[str], source: str | None, remark: Callable[[str], None]) -> list[str]:
-    """All inputs in order: those of `names`, folders and patterns replaced by their files, then those of the list
-    `source`, a file or "-". `remark` is told what was passed over.
+    """All inputs in order: `names`, with folders and patterns replaced by their files, then the lines of `source`.
 
-    Raises FileError where a folder, a pattern or the list has nothing in it, or cannot be read.
+    `source` is a file, "-" or None. `remark` is told what was skipped. Raises FileError where a folder, a pattern or
+    the list is empty, or cannot be read, UsageError where standard input is both the list and an input.
     """
     if source == "-" and "-" in names:
         raise UsageError("--from - and the INPUT - both want standard input")
@@ -92,7 +92,7 @@ def listed(names: Sequence[str], source: str | None, remark: Callable[[str], Non
 
 
 def is_list(names: Sequence[str], source: str | None) -> bool:
-    """Whether more than one input may be meant, however many there are in the end."""
+    """Whether the options may name more than one input, however many there are in the end."""
     return len(names) > 1 or source is not None or any(_is_pattern(name) or _is_folder(name) for name in names)
 
 
@@ -103,28 +103,28 @@ def _files(name: str, remark: Callable[[str], None]) -> list[str]:
 
 
 def _is_folder(name: str) -> bool:
-    return name != "-" and os.path.isdir(name)  # noqa: PTH112 - a name that no file can have is none
+    return name != "-" and os.path.isdir(name)  # noqa: PTH112 - Path.is_dir raises for a name that no file can have
 
 
 def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
-    """Its audio files, sorted, those in its own folders left out as with every tool."""
+    """The audio files of `folder`, sorted by name. Its subfolders are skipped."""
     try:
         with os.scandir(folder) as entries:
             names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
     except OSError as error:
         raise FileError(f"cannot read the folder {folder}: {error.strerror}") from error
     audio = [name for name in names if Path(name).suffix.lower() in AUDIO]
-    taken = [name for name in audio if not Path(name).stem.endswith(OURS)]
+    taken = [name for name in audio if not Path(name).stem.endswith(REPLIES)]
     for count, what in ((len(names) - len(audio), "no audio files"), (len(audio) - len(taken), "replies")):
         if count:
-            remark(f"{folder}: {count} passed over that are {what}")
+            remark(f"{folder}: {count} skipped that are {what}")
     if not taken:
         raise FileError(f"there is no audio file in the folder {folder}", hint="its own folders are not looked into")
     return [os.path.join(folder, name) for name in taken]  # noqa: PTH118 - "./x" stays as typed
 
 
 def _is_pattern(name: str) -> bool:
-    """Whether it is for us to find what it means: it was quoted, or the shell found nothing."""
+    """Whether `name` is a pattern that the shell has not expanded: it was quoted, or matches nothing."""
     return any(character in name for character in "*?[") and not os.path.lexists(name)
 
 
@@ -138,7 +138,7 @@ def _matches(pattern: str) -> list[str]:
 
 
 def _lines(source: str) -> list[str]:
-    """A path a line, relative to the current folder; blank lines, and those that begin with #, are none."""
+    """The paths in a list, one a line, relative to the current folder. Blank lines and those with # are skipped."""
     if source == "-" and sys.stdin is None:
         raise FileError("standard input is closed")
     try:
@@ -152,15 +152,15 @@ def _lines(source: str) -> list[str]:
     return [f".{os.sep}-" if path == "-" else path for path in paths]
 
 
-def check_replies(questions: Sequence[Request]) -> None:
-    """Several replies must hit neither one another nor an input that is still to be sent."""
-    inputs = {os.path.realpath(question.name): question.name for question in questions}
-    replies = [question.reply for question in questions]
-    for question, reply in zip(questions, replies, strict=True):
+def check_replies(requests: Sequence[Request]) -> None:
+    """Check that no reply would replace an input or another reply. Raises FileError and UsageError."""
+    inputs = {os.path.realpath(request.name): request.name for request in requests}
+    replies = [request.reply for request in requests]
+    for request, reply in zip(requests, replies, strict=True):
         hit = inputs.get(os.path.realpath(reply))
         if hit is not None:
             raise FileError(
-                f"the reply to {question.name} would replace the input {hit}", hint="-o names another folder"
+                f"the reply to {request.name} would replace the input {hit}", hint="-o names another folder"
             )
     shared = [reply for reply, times in Counter(replies).items() if times > 1]
     if shared:

@@ -1,4 +1,4 @@
-"""`--resume-from`: what an earlier run's `--json` says is done already, so that an interrupted one goes on."""
+"""`--resume-from`: leaves out the requests that the `--json` of an earlier run reports as done."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ if TYPE_CHECKING:
     from .request import Request
 
 
-def unanswered(questions: Sequence[Request], path: str, remark: Callable[[str], None]) -> list[Request]:
-    """Those that have no line in `path` that says they succeeded, or whose reply is not where it was written.
+def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], None]) -> list[Request]:
+    """The requests without a line in `path` that reports success, and those whose reply is no longer there.
 
-    It is read as it is now: the lines of this run may be appended to it. Lines that are none, as of a run that was
-    killed while it wrote one, are passed over. Raises FileError where it cannot be read.
+    The file is read at once, so the lines of this run may be appended to it. Lines that are not JSON, as of a run that
+    was killed while it wrote one, are skipped. Raises FileError where the file cannot be read.
     """
     try:
         lines = Path(path).read_bytes().splitlines()
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
     answered = {name: output for name, output in map(_succeeded, lines) if name is not None}
-    left = [question for question in questions if not _is_there(question, answered)]
-    if len(left) < len(questions):
-        remark(f"{len(questions) - len(left)} of {len(questions)} are done already, as {path} says")
+    left = [request for request in requests if not _is_done(request, answered)]
+    if len(left) < len(requests):
+        remark(f"{len(requests) - len(left)} of {len(requests)} are done already, as {path} says")
     return left
 
 
 def _succeeded(line: bytes) -> tuple[str | None, str | None]:
-    """The input as an absolute path and its output, of a line that says so."""
+    """The input (absolute path) and the output of a line that reports success, else two None."""
     try:
-        said = json.loads(line)
+        summary = json.loads(line)
     except ValueError:
         return None, None
-    match said:
+    match summary:
         case {"ok": True, "input": str(name), "output": str() | None as output} if name != "-":
             return os.path.abspath(name), output  # noqa: PTH100 - Path.resolve would follow links
     return None, None
 
 
-def _is_there(question: Request, answered: dict[str, str | None]) -> bool:
-    name = os.path.abspath(question.name)  # noqa: PTH100
-    if question.name == "-" or name not in answered:
+def _is_done(request: Request, answered: dict[str, str | None]) -> bool:
+    name = os.path.abspath(request.name)  # noqa: PTH100
+    if request.name == "-" or name not in answered:
         return False
     output = answered[name]
     if output is None:
-        return True  # it was asked for no audio
-    same = os.path.abspath(output) == os.path.abspath(question.reply)  # noqa: PTH100
+        return True  # no audio was asked for
+    same = os.path.abspath(output) == os.path.abspath(request.reply)  # noqa: PTH100
     return same and Path(output).is_file()
