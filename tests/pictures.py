@@ -56,7 +56,7 @@ def run(terminal: Terminal) -> str:
     terminal.enter("In short, please")
     terminal.wait("then a square", "speaking")
     terminal.type("/vo")
-    terminal.wait("another voice")
+    terminal.wait("change the voice")
     return terminal.screen(colours=True, history=False)
 
 

@@ -61,7 +61,6 @@ MOST_ATTRIBUTES = 12
 WIRE = "its attributes are the fields of a message on the wire"
 MORE_ATTRIBUTES = {
     "api.SessionOptions": "the keyword arguments of connect(), send() and ask()",
-    "chat.chat.Chat": "what a chat is made of, made once",
     "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
     "client.resumable.ResumableSession": "the state of a session that outlives its connections",
     "client.session.Session": "the state of one connection",

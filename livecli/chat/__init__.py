@@ -1,4 +1,5 @@
-"""Turn after turn with the model, typed or spoken. To read it: `turn` and `conversation` (the turns of one session),
-`chatting` (a chat outlives its sessions), `record` and `remembered` (what was said, and what is kept of that for the
-next time), `sounding` and `takes` (what is heard), `slash` (what is said to the chat itself), `piped`.
+"""A chat with the model: typed or spoken turns over sessions that are opened again when necessary.
+
+`chat` is the whole, `turns` the turns of one session, `transcript` and `store` the text of the conversation and its
+copy on disk, `voice` and `recordings` the audio, `commands` the slash commands, `terminal` and `pipe` the two inputs.
 """

@@ -1,7 +1,7 @@
-"""A chat: a conversation that outlives its sessions, and whatever of its setup is changed while it lasts.
+"""A chat: a conversation that outlives its sessions, and whose setup may change meanwhile.
 
-What a session is told anew when it has to be opened again is the record. How it is typed, shown and heard is not known
-here: `commands.chat` has the words, `console` the terminal, `sounding` the devices.
+A new session is given the transcript. The chat knows neither the terminal nor the devices: those belong to `console`
+and `voice`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ..errors import LivecliError
 from ..media.file_source import open_source
 from ..media.images import open_image
 from ..media.pcm import AudioSource
+from ..process.tasks import cancel_and_wait
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.setup import Activity, setup
@@ -30,78 +31,71 @@ from .options import ChatOptions
 from .recordings import Recordings
 from .store import ChatStore
 from .transcript import Transcript, TranscriptEntry
-from .turns import Ask, Conversation, TurnOptions
+from .turns import Conversation, SendRequest, TurnOptions
 from .voice import Voice
 
-REMEMBERED_TURNS = 1000
-"""Of so many turns the figures are kept."""
+MAX_SUMMARIES = 1000
+"""The number of turns whose summaries are kept."""
 
 
 class Chat:
-    """Open it with `open_chat`. `turns` are the summaries of the last turns, `shown` the pictures for the next one.
+    """A chat, which `open_chat` opens.
 
-    Where the session ends for good, `failure` is why; the next thing that is said opens another one.
+    `turns` has the summaries of the last turns, and `pictures` what is sent with the next turn. When the session has
+    ended for good, `failure` is the reason; the next message opens a new session.
     """
 
-    def __init__(self, options: ChatOptions, sounding: Voice, takes: Recordings, reporter: Reporter) -> None:
-        self.record = Transcript()
-        self.remembered = ChatStore(self.record, reporter)
-        self.takes, self.sounding = takes, sounding
-        self.toolbox = options.toolbox
-        self.turns: deque[Summary] = deque(maxlen=REMEMBERED_TURNS)
-        self.shown: list[events.Image] = []
-        self.configuration = replace(options.configuration, endless=True)
+    def __init__(self, options: ChatOptions, voice: Voice, recordings: Recordings, reporter: Reporter) -> None:
+        self.options = replace(options, configuration=replace(options.configuration, endless=True))
+        self.voice, self.recordings = voice, recordings
+        self.transcript = Transcript()
+        self.store = ChatStore(self.transcript, reporter)
+        self.turns: deque[Summary] = deque(maxlen=MAX_SUMMARIES)
+        self.pictures: list[events.Image] = []
         self.failure: LivecliError | None = None
-        self._options, self._reporter = options, reporter
+        self._reporter = reporter
         self._session = AsyncExitStack()
         self._conversation: Conversation | None = None
-        self._opening = asyncio.Lock()
+        self._open_lock = asyncio.Lock()
 
     # --- the session ---
 
     async def conversation(self) -> Conversation:
-        """The one that is open, or a new one that is told the record. Raises as opening a session does."""
-        async with self._opening:
+        """The open conversation, or a new one that is given the transcript. Raises the errors of opening a session."""
+        async with self._open_lock:
             if self._conversation is None:
                 await self._session.aclose()
                 self._conversation = await self._open()
             return self._conversation
 
     async def _open(self) -> Conversation:
-        options, reporter = self._options, self._reporter
-        endpoint, credential = await asyncio.to_thread(resolve, options.wanted, os.environ)
-        wanted = replace(self.configuration, functions=self.toolbox.declarations(endpoint.model), pictures=True)
+        options, reporter = self.options, self._reporter
+        endpoint, credential = await asyncio.to_thread(resolve, options.target, os.environ)
+        declarations = options.toolbox.declarations(endpoint.model)
+        configuration = replace(options.configuration, functions=declarations, pictures=True)
         reporter.connecting(endpoint)
         stack = AsyncExitStack()
-        line = await stack.enter_async_context(
+        session = await stack.enter_async_context(
             open_resumable(
                 endpoint,
                 credential,
-                setup(endpoint, wanted),
+                setup(endpoint, configuration),
                 options.timeouts,
                 reporter,
-                self.record.contents,
-                self.remembered.take_handle(endpoint),
+                self.transcript.contents,
+                self.store.take_handle(endpoint),
             )
         )
-        manner = TurnOptions(
-            self.takes.sink,
-            self.toolbox,
-            options.confirm,
-            options.timeouts.idle,
-            hush=self.takes.hush,
-            finish=self.takes.finish,
-            write=self._write,
-            secured=lambda: self.remembered.secure(conversation.endpoint, conversation.handle),
-        )
-        conversation = Conversation(line, manner, reporter, self._note, self.record.amend)
+        turn_options = TurnOptions(self.recordings, options.toolbox, options.confirm, options.timeouts.idle)
+        conversation = Conversation(session, turn_options, reporter, self)
         listening = asyncio.create_task(self._listen(conversation))
-        stack.push_async_callback(conversation.leave)  # the handle that includes the last turn comes after that
-        stack.push_async_callback(_stopped, listening)
+        # The callbacks run in the opposite order. The handle that includes the last turn may come during `leave`.
+        stack.push_async_callback(conversation.leave)
+        stack.push_async_callback(cancel_and_wait, listening)
         self._session, self.failure = stack, None
-        first = Summary("", endpoint=endpoint)
-        first.note_opened(line.first.session_id, line.first.timings.connect, line.first.timings.setup)
-        reporter.connected(first)
+        summary = Summary("", endpoint=endpoint)
+        summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
+        reporter.connected(summary)
         return conversation
 
     async def _listen(self, conversation: Conversation) -> None:
@@ -111,137 +105,150 @@ class Chat:
             self.failure, self._conversation = error, None
             self._reporter.ended(error)
 
-    def _remember(self, how: Callable[[Endpoint, str | None], None]) -> None:
+    def _update_store(self, update: Callable[[Endpoint, str | None], None]) -> None:
         if self._conversation is not None:
-            how(self._conversation.endpoint, self._conversation.handle)
+            update(self._conversation.endpoint, self._conversation.handle)
 
-    def end(self) -> None:
-        """It is over: from now on its handle will not last long."""
+    def save(self) -> None:
+        """Save the conversation with the time of its end, from which the lifetime of its handle counts."""
         if self.turns:
-            self._remember(self.remembered.store)
+            self._update_store(self.store.save)
 
-    def be_persistent(self) -> None:
-        """From now on a connection is tried for as long as somebody waits."""
-        self._options = replace(self._options, timeouts=replace(self._options.timeouts, retries=None))
+    def retry_without_bound(self) -> None:
+        """From now on, try a lost connection again without limit."""
+        self.options = replace(self.options, timeouts=replace(self.options.timeouts, retries=None))
         if self._conversation is not None:
-            self._conversation.be_persistent()
+            self._conversation.retry_without_bound()
 
     async def close(self) -> None:
-        """End the session; what is said next opens another one."""
+        """End the session. The next message opens a new one."""
         self._conversation = None
         await self._session.aclose()
 
     async def reconfigure(self, **changes: Any) -> None:
-        """Change the setup. The session is opened again, and told what was said so far."""
-        self.configuration = replace(self.configuration, **changes)
+        """Change fields of the configuration, and open a new session that is given the transcript."""
+        self.options = replace(self.options, configuration=replace(self.options.configuration, **changes))
         await self.close()
         await self.conversation()
 
     async def reset(self) -> None:
-        """Forget everything that was said."""
-        self.record.clear()
-        self.remembered.forget()
+        """Delete the conversation, and end the session."""
+        self.transcript.clear()
+        self.store.delete()
         await self.close()
 
-    # --- what is said ---
+    # --- turns ---
 
-    async def say(self, text: str) -> Summary:
-        """A turn that is typed. It interrupts an answer that is under way."""
+    async def send_text(self, text: str) -> Summary:
+        """A typed turn. It interrupts an answer that has begun."""
         conversation = await self.conversation()
-        pictures, self.shown = self.shown, []
+        pictures, self.pictures = self.pictures, []
         interrupts = conversation.current is not None
         if interrupts:
             conversation.cut()
-        return await self._ask(text, lambda exchange: exchange.type(text, pictures, interrupts=interrupts))
+        return await self._take_turn(text, lambda turn: turn.type(text, pictures, interrupts=interrupts))
 
-    async def send(self, path: str) -> Summary:
-        """A turn that is a recording. Raises FileError where it cannot be read."""
-        with await asyncio.to_thread(open_source, path) as source, self.sounding.paused():
-            return await self.speak(source, self._options.sending)
+    async def send_recording(self, path: str) -> Summary:
+        """A turn that is a recording. Raises FileError when it cannot be read."""
+        with await asyncio.to_thread(open_source, path) as source, self.voice.paused():
+            return await self.send_speech(source, self.options.sending)
 
-    async def speak(self, source: AudioSource, how: SendOptions) -> Summary:
-        """A turn that is spoken, until the source ends."""
-        pictures, self.shown = self.shown, []
-        activity = self.configuration.activity
-        return await self._ask("", lambda exchange: exchange.speak(source, how, pictures, activity=activity))
+    async def send_speech(self, source: AudioSource, options: SendOptions) -> Summary:
+        """A spoken turn, which ends with the source."""
+        pictures, self.pictures = self.pictures, []
+        activity = self.options.configuration.activity
+        return await self._take_turn("", lambda turn: turn.speak(source, options, pictures, activity=activity))
 
-    async def _ask(self, asked: str, ask: Ask) -> Summary:
-        return await (await self.conversation()).ask(asked, ask)
+    async def _take_turn(self, question: str, send: SendRequest) -> Summary:
+        return await (await self.conversation()).take_turn(question, send)
 
-    async def hear(self, pcm: bytes, rate: int) -> None:
-        """The next of what is spoken into the microphone. Raises why the session ended for good, if it has."""
-        if self._conversation is None and self.failure is not None:
-            raise self.failure
-        await (await self.conversation()).hear(pcm, rate)
-
-    async def detect(self) -> None:
-        """From now on the service finds out when the user speaks."""
-        if self.configuration.activity is not Activity.AUTO:
-            await self.reconfigure(activity=Activity.AUTO)
-
-    async def rest(self) -> None:
-        """The microphone is off: the service need not listen any more."""
-        if self._conversation is not None:
-            await self._conversation.rest()
-
-    async def show(self, path: str) -> None:
-        """Show a picture: with the next question, or at once to a model that is spoken with."""
+    async def send_picture(self, path: str) -> None:
+        """Send a picture at once when the microphone is in use, otherwise with the next turn."""
         picture = await asyncio.to_thread(open_image, path)
         conversation = await self.conversation()
-        if conversation.hears_microphone:
-            await conversation.show([picture])
+        if conversation.uses_microphone:
+            await conversation.send_pictures([picture])
         else:
-            self.shown.append(picture)
+            self.pictures.append(picture)
 
     async def interrupt(self) -> bool:
-        """Stop the answer. False where none is under way."""
+        """Stop the answer. Returns False when no turn is going on."""
         conversation = self._conversation
         if conversation is None or conversation.current is None:
-            self.takes.hush()
+            self.recordings.flush()
             return False
         await conversation.interrupt()
         return True
 
     @property
-    def answering(self) -> bool | None:
-        """Whether the model speaks; None while nothing is asked."""
+    def in_turn(self) -> bool:
+        """Whether a turn is going on."""
+        return self._conversation is not None and self._conversation.current is not None
+
+    @property
+    def answering(self) -> bool:
+        """Whether the answer of the current turn has begun."""
         turn = self._conversation.current if self._conversation is not None else None
-        return None if turn is None else turn.exchange.speaks
+        return turn is not None and turn.exchange.speaks
 
-    def _note(self, summary: Summary, entry: TranscriptEntry) -> None:
+    # --- the microphone, for Voice ---
+
+    async def use_voice_detection(self) -> None:
+        """Have the service detect when the user speaks."""
+        if self.options.configuration.activity is not Activity.AUTO:
+            await self.reconfigure(activity=Activity.AUTO)
+
+    async def send_microphone(self, pcm: bytes, rate: int) -> None:
+        """Send audio from the microphone. Raises `failure` when the session has ended for good."""
+        if self._conversation is None and self.failure is not None:
+            raise self.failure
+        await (await self.conversation()).send_microphone(pcm, rate)
+
+    async def end_microphone(self) -> None:
+        """Tell the service that the microphone is off."""
+        if self._conversation is not None:
+            await self._conversation.end_microphone()
+
+    # --- the results of turns, from Conversation ---
+
+    def note_turn(self, summary: Summary, entry: TranscriptEntry) -> None:
+        """Add a turn that is over."""
         self.turns.append(summary)
-        self.record.add(entry)
-        self._remember(self.remembered.note)
+        self.transcript.add(entry)
+        self._update_store(self.store.note_turn)
 
-    def _write(self, entry: TranscriptEntry) -> None:
+    def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
+        """Replace an entry, after more of its text has arrived."""
+        self.transcript.replace(entry, corrected)
+
+    def note_text(self, entry: TranscriptEntry) -> None:
+        """Write the final text of a turn to the recordings. An error becomes a warning."""
         try:
-            self.takes.write(entry)
+            self.recordings.write_text(entry)
         except LivecliError as error:
             self._reporter.warning(error.message)
+
+    def note_handle(self, endpoint: Endpoint, handle: str | None) -> None:
+        """Save a handle that was received between turns."""
+        self.store.note_handle(endpoint, handle)
 
 
 @asynccontextmanager
 async def open_chat(
-    options: ChatOptions, sounding: Voice, takes: Recordings, reporter: Reporter
+    options: ChatOptions, voice: Voice, recordings: Recordings, reporter: Reporter
 ) -> AsyncIterator[Chat]:
-    """A chat whose first session is open, closed at the end of the block. Raises as opening a session does."""
-    chat = Chat(options, sounding, takes, reporter)
+    """A chat with an open session, which is closed at the end of the block. Raises the errors of opening a session."""
+    chat = Chat(options, voice, recordings, reporter)
     if options.resume:
-        chat.remembered.load()
+        chat.store.load()
     try:
         await chat.conversation()
-        sounding.hear, sounding.detect, sounding.rest = chat.hear, chat.detect, chat.rest
+        voice.receiver = chat
         yield chat
     finally:
-        chat.end()
+        chat.save()
         try:
-            await sounding.unhear()  # or what it hears would open another one
+            # Audio from the microphone would open a new session.
+            await voice.close_microphone()
         finally:
             await chat.close()
-
-
-async def _stopped(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled():
-        task.result()  # a bug is not to be hidden

@@ -1,4 +1,4 @@
-"""What can be said to a chat itself, as `/voice Kore`: one table. A command does its work and returns what to show."""
+"""The slash commands of a chat, such as `/voice Kore`: one row of a table each."""
 
 from __future__ import annotations
 
@@ -12,119 +12,126 @@ from ..protocol.models import VOICES, voice_named
 from ..report.summary import Summary, latencies
 from .chat import Chat
 
-Shown = list[str]
-"""Lines to be shown."""
+TABLE_TURNS = 20
+"""The number of turns in the tables of `/usage` and `/latency`."""
 
 
 class Quit(Exception):
-    """`/quit`."""
+    """Ends the chat."""
 
 
 @dataclass(frozen=True)
 class Command:
-    """`takes` is what follows the name, in brackets where it need not; `words` are those that can be completed."""
+    """A command, written `/name argument`.
+
+    An `argument` in brackets is optional, and `choices` are the values to complete. `run` carries the command out: it
+    returns the lines to show, or the summary of the turn that the command is (`is_turn`). A turn is interrupted by the
+    next line, and other commands are carried out one after another.
+    """
 
     name: str
     argument: str
     help: str
-    run: Callable[[Chat, str], Awaitable[Shown | None]]
+    run: Callable[[Chat, str], Awaitable[list[str] | Summary]]
     choices: tuple[str, ...] = ()
+    is_turn: bool = False
 
     @property
     def usage(self) -> str:
         return f"/{self.name} {self.argument}".rstrip()
 
 
-def parse(line: str) -> tuple[Command, str] | None:
-    """A line that is a command, and what follows its name; None for one that is to be said. `//` says a slash.
+def parse_command(line: str) -> tuple[Command, str] | None:
+    """The command in a line, and its argument; None for a message. A line that begins with `//` is a message.
 
-    Raises UsageError for a command that there is not, or that lacks what it takes.
+    Raises UsageError for a command that does not exist, or whose argument is missing.
     """
     if not line.startswith("/") or line.startswith("//"):
         return None
     name, _, argument = line[1:].partition(" ")
     command = COMMANDS.get(name)
     if command is None:
-        near = difflib.get_close_matches(name, COMMANDS, 1)
+        similar = difflib.get_close_matches(name, COMMANDS, 1)
         raise UsageError(
             f"there is no command /{name[:40]}",
-            hint=f"did you mean /{near[0]}?" if near else "/help lists what there is",
+            hint=f"did you mean /{similar[0]}?" if similar else "/help lists the commands",
         )
     argument = argument.strip()
     if not argument and command.argument and not command.argument.startswith("["):
-        raise UsageError(f"/{name} takes {command.argument}", hint=command.usage)
+        raise UsageError(f"/{name} needs {command.argument}", hint=command.usage)
     return command, argument
 
 
-def said(line: str) -> str:
-    """What a line that is no command says."""
+def message_text(line: str) -> str:
+    """The text of a line that is a message: of `//` at its beginning one slash is kept."""
     return line.removeprefix("/") if line.startswith("//") else line
 
 
-async def _send(chat: Chat, path: str) -> Shown | None:
-    await chat.send(_at_home(path))
-    return None
+async def _send(chat: Chat, path: str) -> Summary:
+    return await chat.send_recording(_expand_home(path))
 
 
-async def _image(chat: Chat, path: str) -> Shown | None:
-    await chat.show(_at_home(path))
-    return [f"{path} goes with what is said next"] if chat.shown else None
+async def _image(chat: Chat, path: str) -> list[str]:
+    await chat.send_picture(_expand_home(path))
+    return [f"{path} will be sent with the next message"] if chat.pictures else []
 
 
-def _at_home(path: str) -> str:
-    """`~` is the user's home, as no shell has said."""
+def _expand_home(path: str) -> str:
+    """The path with the user's home folder for `~`, which no shell has replaced."""
     try:
         return str(Path(path).expanduser())
     except RuntimeError:
         return path
 
 
-async def _say(chat: Chat, wanted: str) -> Shown | None:
-    on = await chat.sounding.speaker(_switch(wanted, chat.sounding.speaks))
+async def _say(chat: Chat, argument: str) -> list[str]:
+    on = await chat.voice.switch_speaker(_switch(argument, chat.voice.speaker_is_on))
     return [f"the speaker is {'on' if on else 'off'}"]
 
 
-async def _mic(chat: Chat, wanted: str) -> Shown | None:
-    on = await chat.sounding.microphone(_switch(wanted, chat.sounding.hears))
+async def _mic(chat: Chat, argument: str) -> list[str]:
+    on = await chat.voice.switch_microphone(_switch(argument, chat.voice.microphone_is_on))
     return [f"the microphone is {'on' if on else 'off'}"]
 
 
-def _switch(wanted: str, now: bool) -> bool:
-    if wanted not in ("", "on", "off"):
-        raise UsageError(f"it is on or off, not {wanted[:40]!r}")
-    return not now if not wanted else wanted == "on"
+def _switch(argument: str, is_on: bool) -> bool:
+    """The new state of a switch: as the argument says, or the opposite of its state."""
+    if argument not in ("", "on", "off"):
+        raise UsageError(f"on or off is expected, not {argument[:40]!r}")
+    return not is_on if not argument else argument == "on"
 
 
-async def _system(chat: Chat, text: str) -> Shown | None:
+async def _system(chat: Chat, text: str) -> list[str]:
     await chat.reconfigure(system=text)
-    return ["the model has new instructions, and was told what was said so far"]
+    return ["the model has new instructions, and was given the conversation so far"]
 
 
-async def _voice(chat: Chat, name: str) -> Shown | None:
+async def _voice(chat: Chat, name: str) -> list[str]:
     await chat.reconfigure(voice=name)
     return [f"the voice is {voice_named(name)}"]
 
 
-async def _tools(chat: Chat, _: str) -> Shown | None:
-    lines = [f"{tool.name:20} {tool.description or ''}".rstrip() for tool in chat.toolbox]
-    return lines or ["there are no tools: --tool and --tools name them"]
+async def _tools(chat: Chat, _: str) -> list[str]:
+    lines = [f"{tool.name:20} {tool.description or ''}".rstrip() for tool in chat.options.toolbox]
+    return lines or ["there are no tools: --tool and --tools define them"]
 
 
-async def _usage(chat: Chat, _: str) -> Shown | None:
+async def _usage(chat: Chat, _: str) -> list[str]:
     rows = [(str(number), _tokens(turn)) for number, turn in enumerate(chat.turns, 1)]
     names = list(dict.fromkeys(name for _, tokens in rows for name in tokens))
+    if not names:
+        return ["the service has not reported any tokens yet"]
     total = {name: sum(tokens.get(name, 0) for _, tokens in rows) for name in names}
-    header = "".join(f"{name:>18}" for name in names)
-    table = [f"{'turn':6}{header}"] if names else ["the service has counted no tokens yet"]
-    for label, tokens in [*rows[-20:], *([("sum", total)] if names else [])]:
+    table = [f"{'turn':6}" + "".join(f"{name:>18}" for name in names)]
+    for label, tokens in [*rows[-TABLE_TURNS:], ("total", total)]:
         table.append(f"{label:6}" + "".join(f"{tokens.get(name, 0):>18,}" for name in names))
-    return table if names else table[:1]
+    return table
 
 
 def _tokens(turn: Summary) -> dict[str, int]:
-    """By direction and modality, as far as the service tells."""
+    """The tokens of a turn that the service has reported, by modality and direction, such as "audio in"."""
     usage = turn.stats.usage or {}
-    counted: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for key, direction in (
         ("promptTokensDetails", "in"),
         ("responseTokensDetails", "out"),
@@ -135,46 +142,50 @@ def _tokens(turn: Summary) -> dict[str, int]:
             match detail:
                 case {"modality": str(modality), "tokenCount": int(count)}:
                     name = f"{modality.lower()[:10]} {direction}"
-                    counted[name] = counted.get(name, 0) + count
-    return counted
+                    counts[name] = counts.get(name, 0) + count
+    return counts
 
 
-async def _latency(chat: Chat, _: str) -> Shown | None:
+async def _latency(chat: Chat, _: str) -> list[str]:
+    if not chat.turns:
+        return ["there are no turns yet"]
     names = ("first_audio", "first_sound", "turn")
     table = ["turn  " + "".join(f"{name.replace('_', ' '):>14}" for name in names)]
-    for number, turn in list(enumerate(chat.turns, 1))[-20:]:
-        known = latencies(turn)
-        cells = ["–" if (value := known[name]) is None else f"{value:,.0f} ms" for name in names]
+    for number, turn in list(enumerate(chat.turns, 1))[-TABLE_TURNS:]:
+        values = latencies(turn)
+        cells = ["–" if (value := values[name]) is None else f"{value:,.0f} ms" for name in names]
         table.append(f"{number:<6}" + "".join(f"{cell:>14}" for cell in cells))
-    return table if chat.turns else ["nothing was said yet"]
+    return table
 
 
-async def _save(chat: Chat, folder: str) -> Shown | None:
+async def _save(chat: Chat, folder: str) -> list[str]:
     if folder:
-        chat.takes.keep_in(_at_home(folder))
-        for entry in chat.record.entries:
-            chat.takes.write(entry)
-    return [f"the conversation is kept in {chat.takes.folder}" if chat.takes.folder else "/save FOLDER keeps it there"]
+        chat.recordings.set_folder(_expand_home(folder))
+        for entry in chat.transcript.entries:
+            chat.recordings.write_text(entry)
+    if chat.recordings.folder is None:
+        return ["the conversation is not saved: /save FOLDER saves it"]
+    return [f"the conversation is saved in {chat.recordings.folder}"]
 
 
-async def _history(chat: Chat, _: str) -> Shown | None:
-    lines: Shown = []
-    for entry in chat.record.entries:
-        lines += [f"> {entry.asked}"] if entry.asked else []
-        lines += [entry.said] if entry.said else []
-    return lines or ["nothing was said yet"]
+async def _history(chat: Chat, _: str) -> list[str]:
+    lines: list[str] = []
+    for entry in chat.transcript.entries:
+        lines += [f"> {entry.question}"] if entry.question else []
+        lines += [entry.answer] if entry.answer else []
+    return lines or ["there are no turns yet"]
 
 
-async def _reset(chat: Chat, _: str) -> Shown | None:
+async def _reset(chat: Chat, _: str) -> list[str]:
     await chat.reset()
-    return ["everything is forgotten"]
+    return ["this is a new conversation"]
 
 
-async def _help(chat: Chat, _: str) -> Shown | None:
+async def _help(chat: Chat, _: str) -> list[str]:
     return [f"{command.usage:16} {command.help}" for command in COMMANDS.values()]
 
 
-async def _quit(chat: Chat, _: str) -> Shown | None:
+async def _quit(chat: Chat, _: str) -> list[str]:
     raise Quit
 
 
@@ -182,19 +193,19 @@ ON_OFF = ("on", "off")
 COMMANDS = {
     command.name: command
     for command in (
-        Command("send", "FILE", "ask with a recording", _send),
-        Command("image", "FILE", "show a picture: JPEG, PNG or WebP", _image),
-        Command("say", "[on|off]", "hear the answers", _say, ON_OFF),
-        Command("mic", "[on|off]", "speak into the microphone", _mic, ON_OFF),
-        Command("system", "TEXT", "instruct the model anew", _system),
-        Command("voice", "NAME", "another voice", _voice, tuple(sorted(VOICES))),
-        Command("tools", "", "what the model may call", _tools),
-        Command("usage", "", "tokens by modality, for each turn and in all", _usage),
-        Command("latency", "", "how long the answers took to begin and to end", _latency),
-        Command("save", "[FOLDER]", "keep the conversation: its text, and each answer's sound", _save),
-        Command("history", "", "what was said so far", _history),
-        Command("reset", "", "forget what was said", _reset),
-        Command("help", "", "this list", _help),
-        Command("quit", "", "leave", _quit),
+        Command("send", "FILE", "send a recording", _send, is_turn=True),
+        Command("image", "FILE", "send a picture with the next message: JPEG, PNG or WebP", _image),
+        Command("say", "[on|off]", "turn the speaker on or off", _say, ON_OFF),
+        Command("mic", "[on|off]", "turn the microphone on or off", _mic, ON_OFF),
+        Command("system", "TEXT", "change the system instruction", _system),
+        Command("voice", "NAME", "change the voice", _voice, tuple(sorted(VOICES))),
+        Command("tools", "", "list the tools that the model may call", _tools),
+        Command("usage", "", "show the tokens by modality, per turn and in total", _usage),
+        Command("latency", "", "show the latencies of the last turns", _latency),
+        Command("save", "[FOLDER]", "save the text of the conversation, and the audio of each answer", _save),
+        Command("history", "", "show the conversation so far", _history),
+        Command("reset", "", "start a new conversation", _reset),
+        Command("help", "", "list the commands", _help),
+        Command("quit", "", "end the chat", _quit),
     )
 }

@@ -1,4 +1,4 @@
-"""How a chat begins, as values."""
+"""The options of a chat."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from ..tools.toolbox import Toolbox
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """How it begins. `wanted` names the server; `resume` goes on with the last one; the rest is as in Question."""
+    """`target` names the server, `resume` continues the last conversation; the others are as in Request."""
 
-    wanted: Target
+    target: Target
     configuration: SetupOptions = field(default_factory=SetupOptions)
     sending: SendOptions = field(default_factory=SendOptions)
     timeouts: Timeouts = field(default_factory=Timeouts)

@@ -1,4 +1,4 @@
-"""A chat whose lines come from a pipe: one line a turn, each answered before the next is read."""
+"""The input of a chat through a pipe: each line is a turn, which is answered before the next line is read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from ..errors import FileError, LivecliError, UsageError
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .chat import Chat
-from .commands import Quit, parse, said
+from .commands import Quit, message_text, parse_command
 
-LONGEST_BYTES = 1024 * 1024
-"""No model has room for a longer line."""
+MAX_LINE_BYTES = 1024 * 1024
+"""The length of a line. No model has a context for a longer one."""
 
 
-async def typed_lines() -> AsyncIterator[str]:
-    """The lines of standard input, without what ends them. Raises FileError where it cannot be read."""
+async def read_lines() -> AsyncIterator[str]:
+    """The lines of standard input, without line ends. Raises FileError when it cannot be read."""
     if sys.stdin is None:
         raise FileError("standard input is closed")
     while line := await asyncio.to_thread(_read_line):
@@ -25,11 +25,11 @@ async def typed_lines() -> AsyncIterator[str]:
 
 
 def _read_line() -> bytes:
-    """Of a line that is too long its beginning, too long still."""
+    """The next line. Of a line longer than MAX_LINE_BYTES it returns one byte more than that, and skips the rest."""
     try:
-        line = read = sys.stdin.buffer.readline(LONGEST_BYTES + 1)
-        while len(read) > LONGEST_BYTES and not read.endswith(b"\n"):
-            read = sys.stdin.buffer.readline(LONGEST_BYTES + 1)
+        line = part = sys.stdin.buffer.readline(MAX_LINE_BYTES + 1)
+        while len(part) > MAX_LINE_BYTES and not part.endswith(b"\n"):
+            part = sys.stdin.buffer.readline(MAX_LINE_BYTES + 1)
         return line
     except (OSError, ValueError) as error:
         raise FileError(f"cannot read standard input: {getattr(error, 'strerror', None) or error}") from error
@@ -38,31 +38,34 @@ def _read_line() -> bytes:
 async def converse(
     chat: Chat, lines: AsyncIterator[str], reporter: Reporter, show: Callable[[Iterable[str]], None]
 ) -> list[int]:
-    """Say each line; returns the exit status of each turn. Ends where the session cannot be gone on with."""
+    """Process each line, and return the exit statuses of the turns. Ends early when the session has ended for good.
+
+    `show` prints the output of a command.
+    """
     statuses: list[int] = []
     async for line in lines:
         try:
-            summary = await _one(chat, line, show)
+            output = await _process(chat, line)
         except Quit:
             break
         except LivecliError as error:
-            summary = Summary(line, error=error)
-            reporter.finished(summary)
-        if summary is not None:
-            statuses.append(summary.exit_code)
+            output = Summary(line, error=error)
+            reporter.finished(output)
+        if isinstance(output, Summary):
+            statuses.append(output.exit_code)
+        else:
+            show(output)
         if chat.failure is not None:
             break
     return statuses
 
 
-async def _one(chat: Chat, line: str, show: Callable[[Iterable[str]], None]) -> Summary | None:
-    if len(line) > LONGEST_BYTES // 4 and len(line.encode()) > LONGEST_BYTES:
-        raise UsageError(f"a line of more than {LONGEST_BYTES:,} bytes is too long", hint="/send sends a recording")
-    command = parse(line)
-    if command is not None:
-        shown = await command[0].run(chat, command[1])
-        if isinstance(shown, Summary):
-            return shown
-        show(shown or ())
-        return None
-    return await chat.say(said(line)) if line.strip() else None
+async def _process(chat: Chat, line: str) -> Summary | list[str]:
+    """The summary of a turn, or the output of a command."""
+    if len(line) > MAX_LINE_BYTES // 4 and len(line.encode()) > MAX_LINE_BYTES:
+        raise UsageError(f"a line of more than {MAX_LINE_BYTES:,} bytes is too long", hint="/send sends a recording")
+    parsed = parse_command(line)
+    if parsed is not None:
+        command, argument = parsed
+        return await command.run(chat, argument)
+    return await chat.send_text(message_text(line)) if line.strip() else []

@@ -1,4 +1,4 @@
-"""Where the sound of a conversation goes, turn by turn: to the speaker, and into a folder with the text beside it."""
+"""The audio output of a chat: the speaker, and a folder with a WAV file per turn and the text of the conversation."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ from .transcript import TranscriptEntry
 if TYPE_CHECKING:
     from ..media.speaker_sink import SpeakerSink
 
-TEXT = "conversation.md"
+TEXT_NAME = "conversation.md"
+"""The file in the folder that has the text of the conversation."""
 
 
-class NoRecordings:
-    """A sink for what nobody wants to hear."""
+class NullSink:
+    """A sink that discards the audio."""
 
     waits = False
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """It is gone."""
+        """Discard the audio."""
 
     def mark(self) -> int:
         return 0
@@ -34,62 +35,63 @@ class NoRecordings:
 
 
 class Recordings:
-    """`folder` keeps a WAV for each turn (`turn-001.wav`) and `conversation.md`; None keeps nothing.
+    """The audio of each turn goes to the `speaker`, and to `turn-001.wav` and so on in the `folder`; both may be None.
 
-    `speaker` may be set and unset at any time; what is under way goes on as it began.
+    `speaker` may be set at any time, and applies to the turns that begin afterwards.
     """
 
     def __init__(self, folder: str | None = None, speaker: SpeakerSink | None = None) -> None:
         self.speaker = speaker
         self.folder: Path | None = None
-        self._number = 0
+        self._turn_number = 0
         if folder is not None:
-            self.keep_in(folder)
+            self.set_folder(folder)
 
-    def keep_in(self, folder: str) -> None:
-        """From now on. Raises FileError where it cannot be a folder that can be written to."""
+    def set_folder(self, folder: str) -> None:
+        """Save the following turns in `folder`, after those that it has. Raises FileError when that is impossible."""
         path = Path(folder)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            (path / TEXT).open("a", encoding="utf-8").close()
+            (path / TEXT_NAME).open("a", encoding="utf-8").close()
         except OSError as error:
-            raise FileError(f"cannot keep the conversation in {folder}: {error.strerror}") from error
-        taken = [int(stem) for name in path.glob("turn-*.wav") if (stem := name.stem.removeprefix("turn-")).isdecimal()]
-        self.folder, self._number = path, max(taken, default=0)  # beside what an earlier conversation left
+            raise FileError(f"cannot save the conversation in {folder}: {error.strerror}") from error
+        numbers = [file.stem.removeprefix("turn-") for file in path.glob("turn-*.wav")]
+        self.folder = path
+        self._turn_number = max((int(number) for number in numbers if number.isdecimal()), default=0)
 
-    def hush(self) -> None:
-        """The answer was interrupted: nothing more of it is heard."""
+    def flush(self) -> None:
+        """Stop the speaker at once, and drop the audio that waits for it."""
         if self.speaker is not None:
             self.speaker.flush()
 
     def finish(self) -> None:
-        """The last of an answer's sound has come."""
+        """Tell the speaker that the audio of an answer is complete."""
         if self.speaker is not None:
             self.speaker.finish()
 
     @contextmanager
     def sink(self) -> Iterator[AudioSink]:
-        """Where the sound of one turn goes."""
-        heard = [] if self.speaker is None else [self.speaker]
+        """The sink for the audio of one turn, during the block."""
+        speakers = [] if self.speaker is None else [self.speaker]
         if self.folder is None:
-            yield Tee(*heard, NoRecordings())
+            yield Tee(*speakers, NullSink())
             return
-        self._number += 1
-        reply: ReplyWriter = open_reply(str(self.folder / f"turn-{self._number:03}.wav"))
+        self._turn_number += 1
+        reply: ReplyWriter = open_reply(str(self.folder / f"turn-{self._turn_number:03}.wav"))
         try:
-            yield Tee(*heard, reply)
+            yield Tee(*speakers, reply)
             reply.commit()
         except BaseException:
             reply.abandon()
             raise
 
-    def write(self, entry: TranscriptEntry) -> None:
-        """Add a turn to the text. Raises FileError where it cannot be."""
+    def write_text(self, entry: TranscriptEntry) -> None:
+        """Append a turn to the text of the conversation. Raises FileError when it cannot be written."""
         if self.folder is None:
             return
-        lines = [f"**You:** {entry.asked}", ""] if entry.asked else []
-        lines += [f"**Model:** {entry.said}", ""] if entry.said else []
-        path = self.folder / TEXT
+        lines = [f"**You:** {entry.question}", ""] if entry.question else []
+        lines += [f"**Model:** {entry.answer}", ""] if entry.answer else []
+        path = self.folder / TEXT_NAME
         try:
             with path.open("a", encoding="utf-8") as file:
                 file.write("".join(f"{line}\n" for line in lines))

@@ -1,7 +1,7 @@
-"""The last conversation, kept for `chat --resume`: what was said, and the handle that opens its session once more.
+"""The last conversation on disk, for `chat --resume`: its transcript, and the handle that resumes its session.
 
-One file that only the user can read, complete before it has its name. It holds no credential. A handle is good for some
-time only, and for the service and model that gave it; without one the model is told what was said.
+It is one file, which only the user can read and which has no credential. A handle is valid for a limited time, and for
+the service and model that issued it. Without a valid handle, a new session is given the transcript.
 """
 
 from __future__ import annotations
@@ -20,81 +20,85 @@ from .transcript import Transcript, TranscriptEntry
 
 NAME = "conversation.json"
 SCHEMA = "livecli/conversation@1"
-MOST_BYTES = 16 * 1024 * 1024
+MAX_BYTES = 16 * 1024 * 1024
 
 
 class ChatStore:
-    """What `record` holds, on disk. That it cannot be kept is told once, and fails nothing."""
+    """Keeps `transcript` on disk. The first error in writing is reported, and nothing is written after it."""
 
-    def __init__(self, record: Transcript, reporter: Reporter) -> None:
-        self._record, self._reporter = record, reporter
-        self._kept: dict[str, Any] = {}
-        self._works, self._changed = True, False
+    def __init__(self, transcript: Transcript, reporter: Reporter) -> None:
+        self._transcript, self._reporter = transcript, reporter
+        self._loaded: dict[str, Any] = {}
+        self._is_writable = True
+        # Whether a turn is over whose handle has not been saved.
+        self._lacks_handle = False
 
     def load(self) -> None:
-        """Go on with what is kept; where there is nothing, with nothing."""
+        """Add the turns of the saved conversation to the transcript, if there is one."""
         try:
-            self._kept = _read(state_folder() / NAME)
+            self._loaded = _read(state_folder() / NAME)
         except FileError as error:
             self._reporter.warning(error.message)
-        entries = [TranscriptEntry(asked, said) for asked, said in self._kept.get("entries", ())]
+        entries = [TranscriptEntry(question, answer) for question, answer in self._loaded.get("entries", ())]
         for entry in entries:
-            self._record.add(entry)
+            self._transcript.add(entry)
         if entries:
             turns = "one turn" if len(entries) == 1 else f"{len(entries)} turns"
-            self._reporter.remark(f"going on with the conversation of {_when(self._kept['at'])}, which has {turns}")
+            self._reporter.remark(f"continuing the conversation of {_when(self._loaded['at'])}, which has {turns}")
         else:
-            self._reporter.remark("there is no conversation to go on with: this is a new one")
+            self._reporter.remark("there is no earlier conversation: this is a new one")
 
     def take_handle(self, endpoint: Endpoint) -> str | None:
-        """The handle to go on with, once, if it may be good for this session."""
-        kept, self._kept = self._kept, {}
-        handle = kept.get("handle")
-        if handle is None or time.time() - kept["at"] > endpoint.platform.facts.handle_seconds:
+        """The loaded handle if it may be valid for `endpoint`, else None. It is returned once."""
+        loaded, self._loaded = self._loaded, {}
+        handle = loaded.get("handle")
+        if handle is None or time.time() - loaded["at"] > endpoint.platform.facts.handle_seconds:
             return None
-        if kept.get("endpoint") == _identity(endpoint):
+        if loaded.get("endpoint") == _identity(endpoint):
             return str(handle)
-        self._reporter.remark("it is another service or model than before, which is told what was said")
+        self._reporter.remark("the service or the model has changed: it is given the text of the conversation")
         return None
 
-    def note(self, endpoint: Endpoint, handle: str | None) -> None:
-        """A turn is over."""
-        self._changed = True
-        self.store(endpoint, handle)
-        self._changed = handle is None
+    def note_turn(self, endpoint: Endpoint, handle: str | None) -> None:
+        """Save after a turn. A handle that comes later is saved by `note_handle`."""
+        self._lacks_handle = True
+        self.save(endpoint, handle)
+        self._lacks_handle = handle is None
 
-    def secure(self, endpoint: Endpoint, handle: str | None) -> None:
-        """There is a new handle: it may be the one that includes the last turn."""
-        if self._changed and handle is not None:
-            self.note(endpoint, handle)
+    def note_handle(self, endpoint: Endpoint, handle: str | None) -> None:
+        """Save a new handle, unless the one that includes the last turn is saved."""
+        if self._lacks_handle and handle is not None:
+            self.note_turn(endpoint, handle)
 
-    def store(self, endpoint: Endpoint, handle: str | None) -> None:
-        """Keep what was said, and the handle that includes all of it, if there is one."""
-        kept = {
+    def save(self, endpoint: Endpoint, handle: str | None) -> None:
+        """Write the transcript, and the handle that includes all of it, if there is one."""
+        saved = {
             "schema": SCHEMA,
             "at": time.time(),
             "endpoint": _identity(endpoint),
             "handle": handle,
-            "entries": [(entry.asked, entry.said) for entry in self._record.entries],
+            "entries": [(entry.question, entry.answer) for entry in self._transcript.entries],
         }
         try:
-            if self._works and self._record.entries:
-                _write(state_folder() / NAME, kept)
+            if self._is_writable and self._transcript.entries:
+                _write(state_folder() / NAME, saved)
         except FileError as error:
-            self._works = False
+            self._is_writable = False
             self._reporter.remark(error.message)
 
-    def forget(self) -> None:
-        """Nothing is kept any more."""
-        self._kept, self._changed = {}, False
+    def delete(self) -> None:
+        """Delete the saved conversation."""
+        self._loaded, self._lacks_handle = {}, False
         try:
             (state_folder() / NAME).unlink(missing_ok=True)
         except (OSError, FileError) as error:
-            self._reporter.warning(f"the conversation is still kept: {getattr(error, 'strerror', None) or error}")
+            self._reporter.warning(
+                f"the saved conversation cannot be deleted: {getattr(error, 'strerror', None) or error}"
+            )
 
 
 def _identity(endpoint: Endpoint) -> dict[str, str | None]:
-    """What a handle is good for."""
+    """The properties of an endpoint that a handle depends on."""
     return {
         "platform": str(endpoint.platform),
         "project": endpoint.project,
@@ -105,33 +109,33 @@ def _identity(endpoint: Endpoint) -> dict[str, str | None]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What is kept, checked; nothing where there is no file. Raises FileError for one that cannot be read."""
+    """The saved conversation, checked; empty without a file. Raises FileError for a file that cannot be read."""
     try:
         with path.open("rb") as file:
-            kept = json.loads(file.read(MOST_BYTES))
+            saved = json.loads(file.read(MAX_BYTES))
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise FileError(f"the last conversation cannot be read from {path}: {error.strerror}") from error
+        raise FileError(f"the saved conversation cannot be read from {path}: {error.strerror}") from error
     except (ValueError, RecursionError):
-        kept = None
-    match kept:
+        saved = None
+    match saved:
         case {"schema": "livecli/conversation@1", "at": float(), "handle": None | str(), "entries": list(entries)}:
             if all(_is_entry(entry) for entry in entries):
-                return dict(kept)
-    raise FileError(f"the last conversation cannot be read from {path}: it is damaged")
+                return dict(saved)
+    raise FileError(f"the saved conversation cannot be read from {path}: it is damaged")
 
 
 def _is_entry(entry: object) -> bool:
     return isinstance(entry, list) and len(entry) == 2 and all(isinstance(text, str) for text in entry)
 
 
-def _write(path: Path, kept: dict[str, Any]) -> None:
+def _write(path: Path, saved: dict[str, Any]) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(kept).encode())
+        write_atomically(path, json.dumps(saved).encode())
     except OSError as error:
-        raise FileError(f"the conversation cannot be kept in {path}: {error.strerror}") from error
+        raise FileError(f"the conversation cannot be saved in {path}: {error.strerror}") from error
 
 
 def _when(at: float) -> str:

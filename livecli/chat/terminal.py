@@ -1,31 +1,25 @@
-"""A chat whose lines are typed at a terminal: each is begun as soon as it is there, whether or not the one before it is
-answered.
-"""
+"""The input of a chat at a terminal: each line is processed at once, also while the previous one is being answered."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Self
 
 from ..client.sender import SendOptions
 from ..errors import LivecliError
 from .chat import Chat
-from .commands import Command, Quit, parse, said
+from .commands import Command, Quit, message_text, parse_command
 from .voice import SPEECH_DBFS, PushToTalk
-
-TURNS = ("send",)
-"""Commands that are turns: what is typed next interrupts them, and does not wait."""
 
 
 class TerminalInput:
-    """A block in which lines may be typed; at its end what is still under way is given up.
+    """Processes the lines and keys of a terminal, during an `async with` block. Its end cancels what is going on.
 
-    An error that is no LivecliError, a bug, ends the chat: `leave` is called, and the end of the block raises it.
-
-    `echo` takes each line, `show` what a command returns, `complain` what goes wrong. `cut` is called where an
-    answer is about to be interrupted, `leave` by `/quit`.
+    `echo` shows an entered line, `show` the output of a command, and `show_error` an error. `show_interruption` is
+    called when an answer is about to be interrupted, and `leave` by `/quit`. An error that is not a LivecliError is a
+    bug: it calls `leave`, and is raised at the end of the block.
     """
 
     def __init__(
@@ -34,143 +28,143 @@ class TerminalInput:
         *,
         echo: Callable[[str], None],
         show: Callable[[list[str]], None],
-        complain: Callable[[LivecliError], None],
-        cut: Callable[[], None],
+        show_error: Callable[[LivecliError], None],
+        show_interruption: Callable[[], None],
         leave: Callable[[], None],
     ) -> None:
         self._chat = chat
-        self._echo = echo
-        self._show, self._complain, self._cut, self._leave = show, complain, cut, leave
+        self._echo, self._show, self._show_error = echo, show, show_error
+        self._show_interruption, self._leave = show_interruption, leave
         self._tasks: set[asyncio.Task[None]] = set()
         self._bug: BaseException | None = None
-        self._order = asyncio.Lock()  # fair: a line is begun after the one before it, and after a command is done
+        # The lock is fair: a line is begun after the previous one has begun, and after a command is done.
+        self._order = asyncio.Lock()
         self._talking: PushToTalk | None = None
-        self._stopping: asyncio.Task[None] | None = None
+        self._interruption: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._chat.sounding.broken = self._leave
+        self._chat.voice.on_bug = self._leave
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
-        self._give_up()
+        self._cancel_all()
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._bug:
             raise self._bug
 
     def submit(self, line: str) -> None:
-        """A line, or a command."""
+        """Process a line: a message or a command."""
         try:
-            command = parse(line.strip())
+            parsed = parse_command(line.strip())
         except LivecliError as error:
             self._echo(line)
-            self._complain(error)
+            self._show_error(error)
             return
-        is_turn = command is None or command[0].name in TURNS
-        if is_turn:
-            self._hush()
+        if parsed is None or parsed[0].is_turn:
+            self._silence()
         self._echo(line)
-        if command is None:
-            self._start(self._say(said(line)))
-        elif is_turn:
-            self._start(self._obey(*command))
+        if parsed is None:
+            self._start(self._send_text(message_text(line)))
+        elif parsed[0].is_turn:
+            self._start(self._run_command(*parsed))
         else:
-            self._start(self._in_order(self._obey(*command)))
+            self._start(self._in_order(self._run_command(*parsed)))
 
     def interrupt(self) -> bool:
-        """Stop the answer, or what waits for a connection. False where nothing is under way."""
-        playing = self._chat.sounding.playing
-        if self._chat.answering is not None and (self._stopping is None or self._stopping.done()):
-            self._hush()
-            self._stopping = self._start(self._stop())
+        """Stop the answer, or what waits for a connection. Returns False when there is nothing to stop."""
+        was_playing = self._chat.voice.is_playing
+        if self._chat.in_turn and (self._interruption is None or self._interruption.done()):
+            self._silence()
+            self._interruption = self._start(self._interrupt())
             return True
-        waited = bool(self._tasks)
-        self._give_up()
-        self._chat.takes.hush()
-        return waited or playing
+        had_tasks = bool(self._tasks)
+        self._cancel_all()
+        self._chat.recordings.flush()
+        return had_tasks or was_playing
 
     @property
     def is_push_to_talk(self) -> bool:
-        """Whether what is spoken is begun and ended here."""
-        return self._chat.sounding.push_to_talk and self._chat.sounding.hears
+        """Whether `toggle_talking` begins and ends spoken turns."""
+        return self._chat.voice.push_to_talk and self._chat.voice.microphone_is_on
 
     def toggle_talking(self) -> None:
-        """Begin to speak, or end it."""
-        self._hush()
-        self._talking = self._chat.sounding.press()
+        """Begin a spoken turn, or end it."""
+        self._silence()
+        self._talking = self._chat.voice.press_key()
         if self._talking is not None:
-            self._start(self._speak(self._talking))
+            self._start(self._send_speech(self._talking))
 
     @property
     def activity(self) -> str:
-        """What goes on, in a word or a few."""
-        sounding, level = self._chat.sounding, self._chat.sounding.level_dbfs
+        """What goes on, as the toolbar shows it."""
+        voice, level = self._chat.voice, self._chat.voice.level_dbfs
         if self._talking is not None:
-            return "talking: space ends it"
-        if self._chat.answering or sounding.playing:
+            return "talking: press space to end"
+        if self._chat.answering or voice.is_playing:
             return "speaking"
-        if self._chat.answering is not None:
+        if self._chat.in_turn:
             return "thinking"
         if self._tasks:
             return "waiting"
         if level is None:
             return "ready"
-        if sounding.push_to_talk:
-            return "ready: space talks"
+        if voice.push_to_talk:
+            return "ready: press space to talk"
         return "hearing you" if level > SPEECH_DBFS else "listening"
 
-    def _start(self, deed: Awaitable[None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._do(deed))
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(self._handle_errors(work))
         self._tasks.add(task)
-        task.add_done_callback(self._finish)
+        task.add_done_callback(self._note_end)
         return task
 
-    def _finish(self, task: asyncio.Task[None]) -> None:
+    def _note_end(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (bug := task.exception()):
             self._bug = self._bug or bug
             self._leave()
 
-    async def _do(self, deed: Awaitable[None]) -> None:
+    async def _handle_errors(self, work: Coroutine[None, None, None]) -> None:
         try:
-            await deed
+            await work
         except LivecliError as error:
-            self._complain(error)
+            self._show_error(error)
         except Quit:
             self._leave()
 
-    async def _in_order(self, deed: Awaitable[None]) -> None:
+    async def _in_order(self, work: Coroutine[None, None, None]) -> None:
         async with self._order:
-            await deed
+            await work
 
-    async def _say(self, text: str) -> None:
+    async def _send_text(self, text: str) -> None:
         async with self._order:
             await self._chat.conversation()
-        await self._chat.say(text)
+        await self._chat.send_text(text)
 
-    async def _obey(self, command: Command, argument: str) -> None:
-        shown = await command.run(self._chat, argument)
-        if shown:
-            self._show(shown)
+    async def _run_command(self, command: Command, argument: str) -> None:
+        output = await command.run(self._chat, argument)
+        if isinstance(output, list) and output:
+            self._show(output)
 
-    async def _stop(self) -> None:
+    async def _interrupt(self) -> None:
         await self._chat.interrupt()
 
-    async def _speak(self, source: PushToTalk) -> None:
+    async def _send_speech(self, source: PushToTalk) -> None:
         try:
-            if self._chat.answering is not None:
+            if self._chat.in_turn:
                 await self._chat.interrupt()
-            await self._chat.speak(source, SendOptions(speed=0))
+            await self._chat.send_speech(source, SendOptions(speed=0))
         finally:
             if self._talking is source:
                 self._talking = None
 
-    def _hush(self) -> None:
-        """Whoever is speaking is about to be interrupted."""
+    def _silence(self) -> None:
+        """Stop the speaker, before the answer is interrupted."""
         if self._chat.answering:
-            self._cut()
-        self._chat.takes.hush()
+            self._show_interruption()
+        self._chat.recordings.flush()
 
-    def _give_up(self) -> None:
+    def _cancel_all(self) -> None:
         for task in self._tasks:
             task.cancel()

@@ -1,8 +1,7 @@
-"""Turn after turn over one line. Somebody asks, in writing or with a recording, or just speaks; whoever listens hands
-each thing that is received to the turn it belongs to.
+"""The turns of one session: typed, recorded, or spoken into a microphone, and the events that belong to each.
 
-An answer that is under way when something new is asked is interrupted: the service ends that turn, and what comes until
-it has belongs to it. The display is a Reporter's, the sound a sink's; nothing here prints or plays.
+A new turn interrupts an answer that has begun. The service then ends the older turn, and the events until that end
+belong to it.
 """
 
 from __future__ import annotations
@@ -10,13 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import Protocol
 
 from ..client.resumable import Checkpoint, Received, ResumableSession, Rewind
 from ..client.turn import Turn
 from ..errors import LivecliError
-from ..media.pcm import AudioSink
 from ..process.run import interrupted_error
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
@@ -25,25 +24,33 @@ from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
+from .recordings import Recordings
 from .transcript import TranscriptEntry
 
-# One turn of a conversation while it lasts, and for the moment after it in which more of it may come.
-LATE = (events.OutputTranscript, events.Usage, events.Grounding, events.TurnComplete)
+LATE_EVENTS = (events.OutputTranscript, events.Usage, events.Grounding, events.TurnComplete)
 """Events that may come after the turn that they belong to is over, as may the transcript of the user's speech.
 
 The last TurnComplete of an extended answer follows the status in the same message that ends it.
 """
+
 LATE_SECONDS = 1.0
+"""How long after the end of a turn such events belong to it."""
+
+MICROPHONE = "microphone"
+"""The summary's input for a turn that was spoken into a microphone."""
 
 
 @dataclass
 class ChatTurn:
-    """Under way, waiting for the one before it, or just over: then it has an `entry`."""
+    """A turn that is going on, waits for the one before it, or is over: then it has an `entry`.
 
-    asked: str
+    `resources` closes the audio output of the turn. `late_until` is a time of the loop's clock.
+    """
+
+    question: str
     exchange: Turn
     summary: Summary
-    keeping: ExitStack
+    resources: ExitStack
     is_spoken: bool = False
     entry: TranscriptEntry | None = None
     late_until: float = 0.0
@@ -51,171 +58,175 @@ class ChatTurn:
 
     @property
     def text(self) -> TranscriptEntry:
-        """As it is known by now."""
+        """The text of the turn that is known so far."""
         stats = self.summary.stats
-        return TranscriptEntry(self.asked or stats.heard, stats.said)
+        return TranscriptEntry(self.question or stats.heard, stats.said)
 
     def end(self, now: float) -> TranscriptEntry:
-        """It is over; what is known of it."""
+        """Mark the turn as over, and return its entry."""
         self.late_until, self.heard_in_time = now + LATE_SECONDS, bool(self.summary.stats.heard)
         self.entry = self.text
         return self.entry
 
     def claims(self, event: events.Event, now: float) -> bool:
-        """Whether this belongs to it, though it is over."""
+        """Whether an event belongs to this turn, which is over."""
         if now > self.late_until:
             return False
         if isinstance(event, events.InputTranscript):
             return self.is_spoken and not self.heard_in_time
-        return isinstance(event, LATE)
+        return isinstance(event, LATE_EVENTS)
 
 
-# What every turn of a conversation has, whoever begins it.
 @dataclass(frozen=True)
 class TurnOptions:
-    """What every turn has: where its sound goes, what the model may call, and how long a silence may last (seconds).
+    """The options of every turn. `idle_timeout` is in seconds."""
 
-    `hush` is called where the answer is interrupted, `finish` where the last of its sound has come, `write` with what
-    was said in a turn, once, `secured` where between two turns there is a new handle.
-    """
-
-    sink: Callable[[], AbstractContextManager[AudioSink]]
+    recordings: Recordings
     toolbox: Toolbox
     confirm: Confirm | None = None
     idle_timeout: float = 30.0
-    hush: Callable[[], None] = lambda: None
-    finish: Callable[[], None] = lambda: None
-    write: Callable[[TranscriptEntry], None] = lambda entry: None
-    secured: Callable[[], None] = lambda: None
 
 
-Ask = Callable[[Turn], Coroutine[None, None, None]]
-"""Asks with one of the exchange's own ways."""
+SendRequest = Callable[[Turn], Coroutine[None, None, None]]
+"""Sends the request of a turn with one of the turn's methods."""
 
-MICROPHONE = "microphone"
-"""The summary's input, where the question was spoken."""
 
-Over = Callable[[Summary, TranscriptEntry], None]
-Amend = Callable[[TranscriptEntry, TranscriptEntry], None]
+class ConversationObserver(Protocol):
+    """Receives the results of turns."""
+
+    def note_turn(self, summary: Summary, entry: TranscriptEntry) -> None:
+        """A turn is over. Called before the next event is received."""
+
+    def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
+        """More of the text of a turn has arrived after its end."""
+
+    def note_text(self, entry: TranscriptEntry) -> None:
+        """The text of a turn is final. Called once per turn."""
+
+    def note_handle(self, endpoint: Endpoint, handle: str | None) -> None:
+        """A handle was received between two turns."""
 
 
 class Conversation:
-    """`over` is called with each turn's summary and entry as soon as it is over, before anything else is received;
-    `amend` with that entry and what came late of it, once that is known.
-
-    `listen` has to run as long as there is a session; it raises what ends that.
-    """
+    """The turns of `session`. `listen` must run as long as the session is open."""
 
     def __init__(
-        self, line: ResumableSession, manner: TurnOptions, reporter: Reporter, over: Over, amend: Amend
+        self, session: ResumableSession, options: TurnOptions, reporter: Reporter, observer: ConversationObserver
     ) -> None:
-        self.hears_microphone = False
-        self._line, self._manner, self._reporter = line, manner, reporter
-        self._over, self._amend = over, amend
+        self.uses_microphone = False
+        self._session, self._options, self._reporter, self._observer = session, options, reporter, observer
         self._clock = asyncio.get_running_loop().time
         self._turns: deque[ChatTurn] = deque()
         self._last: ChatTurn | None = None
         self._failure: LivecliError | None = None
-        self._tasks: asyncio.TaskGroup  # of `listen`: the turns that no call of `ask` waits for
+        # The TaskGroup of `listen` has the turns that no call of `take_turn` waits for.
+        self._tasks: asyncio.TaskGroup
 
     @property
     def endpoint(self) -> Endpoint:
-        """Where it is."""
-        return self._line.endpoint
+        """The endpoint of the session."""
+        return self._session.endpoint
 
     @property
     def handle(self) -> str | None:
-        """The one that the session can be gone on with, if that includes all that was answered."""
-        return None if self._line.resumption.outdated else self._line.resumption.handle
+        """The handle to resume the session with, None when there is none that includes all answers."""
+        return None if self._session.resumption.outdated else self._session.resumption.handle
 
     @property
     def current(self) -> ChatTurn | None:
-        """The turn that is under way."""
+        """The turn that is going on."""
         return self._turns[0] if self._turns else None
 
-    def be_persistent(self) -> None:
-        """A connection that is lost is tried again without end."""
-        self._line.retry_without_bound()
+    def retry_without_bound(self) -> None:
+        """Try a lost connection again without limit."""
+        self._session.retry_without_bound()
 
-    async def ask(self, asked: str, ask: Ask) -> Summary:
-        """One turn, from the question to the end of the answer. What goes wrong with it is the summary's `error`.
+    async def take_turn(self, question: str, send: SendRequest) -> Summary:
+        """One turn, from the request to the end of the answer. Its errors become the summary's `error`.
 
-        Raises FileError where its sound cannot be kept.
+        Raises FileError when its audio cannot be saved.
         """
-        return await self._answered(self._begin(asked, asked), ask)
+        return await self._run(self._begin(question, question), send)
 
-    def _begin(self, asked: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
-        summary, first = Summary(name, endpoint=self._line.endpoint), self._line.first
+    def _begin(self, question: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
+        summary, first = Summary(name, endpoint=self._session.endpoint), self._session.first
         summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
-        keeping = ExitStack()
-        sink, manner = keeping.enter_context(self._manner.sink()), self._manner
-        exchange = Turn(self._line, sink, summary.stats, self._reporter, toolbox=manner.toolbox, confirm=manner.confirm)
-        turn = ChatTurn(asked, exchange, summary, keeping, is_spoken)
+        options, resources = self._options, ExitStack()
+        exchange = Turn(
+            self._session,
+            resources.enter_context(options.recordings.sink()),
+            summary.stats,
+            self._reporter,
+            toolbox=options.toolbox,
+            confirm=options.confirm,
+        )
+        turn = ChatTurn(question, exchange, summary, resources, is_spoken)
         self._turns.append(turn)
         return turn
 
-    async def _answered(self, turn: ChatTurn, ask: Ask | None) -> Summary:
+    async def _run(self, turn: ChatTurn, send: SendRequest | None) -> Summary:
         summary = turn.summary
         try:
-            with turn.keeping:
-                asking = ask(turn.exchange) if ask is not None else None
-                await turn.exchange.converse(self._manner.idle_timeout, asking)
-            self._finish(turn)
+            with turn.resources:
+                request = send(turn.exchange) if send is not None else None
+                await turn.exchange.converse(self._options.idle_timeout, request)
+            self._finish_if_over(turn)
             await turn.exchange.wait_for_late_events()
-            self._manner.write(turn.text)
+            self._observer.note_text(turn.text)
         except LivecliError as error:
             summary.error = self._failure or error
         except asyncio.CancelledError as cancelled:
             summary.error = interrupted_error(cancelled)
             raise
         finally:
-            if turn in self._turns:  # it failed: the session is over, or the service was silent
+            # A turn that has failed is still in the queue.
+            if turn in self._turns:
                 self._turns.remove(turn)
             self._reporter.finished(summary)
         return summary
 
     async def leave(self) -> None:
-        """End the session, once `listen` is cancelled. A handle that still comes is kept."""
-        if await self._line.leave():
-            await self._keep()
+        """End the session, after `listen` was cancelled. A handle that comes meanwhile is passed on."""
+        if await self._session.leave():
+            await self._take_checkpoint()
 
     async def interrupt(self) -> None:
-        """Nobody wants to hear the rest of the answer."""
+        """Stop the answer, without a new turn."""
         if self.current is not None:
             self.cut()
-            await self._line.send(events.ClientTurns((), turn_complete=False))
+            await self._session.send(events.ClientTurns((), turn_complete=False))
 
     def cut(self) -> None:
-        """What is still to come of the answers is dropped: something that interrupts them is about to be sent."""
+        """Drop the rest of the answers. The caller then sends something that interrupts them."""
         for turn in list(self._turns):
             turn.exchange.cut()
-            self._finish(turn)
-        self._manner.hush()
+            self._finish_if_over(turn)
+        self._options.recordings.flush()
 
-    async def hear(self, pcm: bytes, rate: int) -> None:
-        """Send the next of what is spoken into a microphone, for the service's detection to hear."""
-        self.hears_microphone = self._line.resumption.live = True
-        await self._line.send(events.AudioChunk(pcm, rate))
+    async def send_microphone(self, pcm: bytes, rate: int) -> None:
+        """Send audio in which the service detects speech."""
+        self.uses_microphone = self._session.resumption.live = True
+        await self._session.send(events.AudioChunk(pcm, rate))
 
-    async def rest(self) -> None:
-        """The microphone is off."""
-        if self.hears_microphone:
-            await self._line.send(events.AudioStreamEnd())
+    async def end_microphone(self) -> None:
+        """Tell the service that the microphone is off."""
+        if self.uses_microphone:
+            await self._session.send(events.AudioStreamEnd())
 
-    async def show(self, pictures: Sequence[events.Image]) -> None:
-        """Show pictures to a model that is spoken with."""
+    async def send_pictures(self, pictures: Sequence[events.Image]) -> None:
+        """Send pictures at once, without a turn."""
         for picture in pictures:
-            await self._line.send(picture)
+            await self._session.send(picture)
 
     async def listen(self) -> None:
-        """Receive until the session ends, and raise why.
+        """Receive until the session ends, and raise the reason.
 
-        Also raises what goes wrong in a turn that the user speaks into a microphone, such as a full disk.
+        Also raises the errors of a turn that was spoken into a microphone, such as a full disk.
         """
         async with collapse_exception_group(), asyncio.TaskGroup() as self._tasks:
             try:
                 while True:
-                    await self._take(await self._line.receive())
+                    await self._take(await self._session.receive())
             except LivecliError as error:
                 self._failure = error
             finally:
@@ -226,12 +237,18 @@ class Conversation:
     async def _take(self, received: Received) -> None:
         match received:
             case Checkpoint():
-                await self._keep()
+                await self._take_checkpoint()
             case Rewind():
                 for turn in reversed(self._turns):
                     await turn.exchange.take(received)
             case _:
                 await self._take_event(received)
+
+    async def _take_checkpoint(self) -> None:
+        if self.current is not None:
+            await self.current.exchange.take(Checkpoint())
+        else:
+            self._observer.note_handle(self.endpoint, self.handle)
 
     async def _take_event(self, event: events.Event) -> None:
         turn = self.current
@@ -240,45 +257,39 @@ class Conversation:
             await turn.exchange.take(event)
             self._correct(turn)
         else:
-            if turn is None and self._begins(event):
-                turn = self._begin_spoken()
+            if turn is None and self._begins_turn(event):
+                turn = self._begin_unasked()
             if turn is None:
                 return
             await turn.exchange.take(event)
         if isinstance(event, events.Interrupted):
-            self._manner.hush()
+            self._options.recordings.flush()
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
-            self._manner.finish()
-        self._finish(turn)
+            self._options.recordings.finish()
+        self._finish_if_over(turn)
 
-    def _finish(self, turn: ChatTurn) -> None:
-        """Let go of it once it is over, whoever notices first."""
+    def _finish_if_over(self, turn: ChatTurn) -> None:
+        """Remove a turn that is over from the queue, and report it, unless that is done."""
         if turn.exchange.is_over and turn in self._turns:
             self._turns.remove(turn)
             self._last = turn
-            self._over(turn.summary, turn.end(self._clock()))
+            self._observer.note_turn(turn.summary, turn.end(self._clock()))
 
     def _correct(self, turn: ChatTurn) -> None:
         if turn.entry is not None and turn.entry != turn.text:
-            before, turn.entry = turn.entry, turn.text
-            self._amend(before, turn.entry)
+            entry, turn.entry = turn.entry, turn.text
+            self._observer.note_correction(entry, turn.entry)
 
-    def _begins(self, event: events.Event) -> bool:
-        """A turn that nobody typed: the model says something, or the user into a microphone."""
+    def _begins_turn(self, event: events.Event) -> bool:
+        """Whether an event outside a turn begins one: with the user's speech, or an answer that was not asked for."""
         if isinstance(event, events.InputTranscript):
-            return self.hears_microphone and bool(event.text)
+            return self.uses_microphone and bool(event.text)
         return event.begins_answer
 
-    def _begin_spoken(self) -> ChatTurn:
-        """A turn that the user has begun by speaking, or the model by itself."""
-        spoken = self.hears_microphone
-        turn = self._begin("", MICROPHONE if spoken else "", is_spoken=spoken)
+    def _begin_unasked(self) -> ChatTurn:
+        """Begin a turn that was spoken into the microphone, or that the model has begun by itself."""
+        is_spoken = self.uses_microphone
+        turn = self._begin("", MICROPHONE if is_spoken else "", is_spoken=is_spoken)
         turn.exchange.listen()
-        self._tasks.create_task(self._answered(turn, None))
+        self._tasks.create_task(self._run(turn, None))
         return turn
-
-    async def _keep(self) -> None:
-        if self.current is not None:
-            await self.current.exchange.take(Checkpoint())
-        else:
-            self._manner.secured()

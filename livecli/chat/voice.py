@@ -1,237 +1,255 @@
-"""The devices of a chat: a speaker and a microphone, each of which may come and go while it lasts.
+"""The sound devices of a chat: a speaker and a microphone, each of which can be turned on and off meanwhile.
 
-The microphone is full duplex unless it would hear the speaker (`half_duplex`): then it is muted while that plays. With
-`push_to_talk` it is heard between two presses of a key only, and the service's voice detection has no say.
+The microphone is full duplex, unless it would pick up the speaker: then it is muted while the speaker plays. With push
+to talk, only the audio between two presses of a key is sent, and the service detects no speech.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import LivecliError
 from ..media.device_choice import find_device, needs_half_duplex
 from ..media.devices import DeviceKind
 from ..media.pcm import rechunk
 from ..media.speaker_sink import speaker_sink
+from ..process.tasks import cancel_and_wait
 from ..report.reporter import Reporter
 from .recordings import Recordings
 
 if TYPE_CHECKING:
     from ..media.microphone import Microphone
 
-MICROPHONE_BYTES = 1024
-"""32 ms of the user's voice in a message."""
-SPEECH_DBFS = -45.0
-"""From where on the meter says that the user is heard; the service has its own idea."""
-TAIL_SECONDS = 0.3
-"""How long the microphone stays muted after the last of an answer: rooms ring, and Bluetooth is late."""
-HELD_PIECES = 64
-"""Two seconds between the microphone and a session that is slow to take them."""
+CHUNK_BYTES = 1024
+"""The audio in one message: 32 ms at 16 kHz."""
 
-Hear = Callable[[bytes, int], Awaitable[None]]
-"""Takes the next of what is spoken: PCM16 and its rate."""
+SPEECH_DBFS = -45.0
+"""The level from which the display says that it hears the user. The service's own detection differs."""
+
+ECHO_SECONDS = 0.3
+"""How long the microphone stays muted after the speaker has stopped, for reverberation and the delay of Bluetooth."""
+
+QUEUED_CHUNKS = 64
+"""The chunks that wait for a slow session during push to talk: two seconds."""
 
 
 class PushToTalk:
-    """An AudioSource: what the microphone hears between two presses of the key."""
+    """An AudioSource with the audio of the microphone between two presses of the key."""
 
     def __init__(self, rate: int) -> None:
         self.name, self.rate, self.seconds = "the microphone", rate, None
-        self._pieces: asyncio.Queue[bytes | None] = asyncio.Queue(HELD_PIECES)
+        self._chunks: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUED_CHUNKS)
 
-    def hear(self, pcm: bytes | None) -> None:
-        """The next piece; None ends it. Where nobody takes them the oldest is dropped."""
-        if self._pieces.full():
-            self._pieces.get_nowait()
-        self._pieces.put_nowait(pcm)
+    def put(self, pcm: bytes | None) -> None:
+        """Add audio, or None for the end. When the queue is full, the oldest audio is dropped."""
+        if self._chunks.full():
+            self._chunks.get_nowait()
+        self._chunks.put_nowait(pcm)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while (pcm := await self._pieces.get()) is not None:
+        while (pcm := await self._chunks.get()) is not None:
             yield pcm
 
 
-class Voice:
-    """`devices` are the words of `--device`. `half_duplex` None decides by what the devices are.
+class EchoGate:
+    """Decides when a half-duplex microphone is muted. `clock` returns seconds."""
 
-    `hear` takes what is spoken, `detect` has the service find out when, and `rest` tells it that the microphone is off.
-    `ended` is done while that is off, with its error if that is why; with `tells` whoever waits for it tells the error.
-    An error that is no LivecliError, a bug, is not told but raised where the microphone is given back; `broken` is
-    called at once.
+    def __init__(self, is_playing: Callable[[], bool], clock: Callable[[], float]) -> None:
+        self._is_playing, self._clock = is_playing, clock
+        self._muted_until = 0.0
+
+    @property
+    def is_muted(self) -> bool:
+        """Whether the speaker plays, or has played until ECHO_SECONDS ago. To be read for each chunk."""
+        if self._is_playing():
+            self._muted_until = self._clock() + ECHO_SECONDS
+        return self._clock() < self._muted_until
+
+
+class MicrophoneReceiver(Protocol):
+    """Takes the audio of the microphone."""
+
+    async def use_voice_detection(self) -> None:
+        """The microphone is about to be turned on, without push to talk."""
+
+    async def send_microphone(self, pcm: bytes, rate: int) -> None:
+        """Take PCM16 audio of `rate` samples per second."""
+
+    async def end_microphone(self) -> None:
+        """The microphone was turned off."""
+
+
+class Voice:
+    """The speaker and the microphone of a chat.
+
+    `devices` are the words of `--device`. With `half_duplex` None, the devices decide whether the microphone is muted
+    while the speaker plays. Without a `receiver` the audio of the microphone is dropped.
+
+    A lost microphone is reported as a warning, or raised by `wait_until_off`. An error that is not a LivecliError is a
+    bug: it is raised when the microphone is closed, and `on_bug` is called at once.
     """
 
+    # There are many attributes because the two devices share one set of options, and because muting, pausing and push
+    # to talk all decide what happens to one chunk of the microphone.
     def __init__(
         self,
-        takes: Recordings,
+        recordings: Recordings,
         reporter: Reporter,
         devices: Sequence[str] = (),
         *,
         half_duplex: bool | None = None,
         push_to_talk: bool = False,
     ) -> None:
-        self.half_duplex, self.push_to_talk = half_duplex, push_to_talk
-        self.hear: Hear = _nobody
-        self.detect: Callable[[], Awaitable[None]] = _nothing
-        self.rest: Callable[[], Awaitable[None]] = _nothing
-        self.broken: Callable[[], None] = lambda: None
-        self.tells = False
-        self._clock = asyncio.get_running_loop().time
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.ended.set_result(None)
-        self._takes, self._reporter, self._words = takes, reporter, devices
-        self._speaker, self._microphone = AsyncExitStack(), AsyncExitStack()
-        self._heard: Microphone | None = None
-        self._pressed: PushToTalk | None = None
-        self._paused = False
-        self._deaf_until = 0.0
+        loop = asyncio.get_running_loop()
+        self.push_to_talk = push_to_talk
+        self.receiver: MicrophoneReceiver | None = None
+        self.on_bug: Callable[[], None] = lambda: None
+        self._recordings, self._reporter, self._devices = recordings, reporter, devices
+        self._half_duplex = half_duplex
+        self._gate = EchoGate(lambda: self.is_playing, loop.time)
+        self._speaker_stack, self._microphone_stack = AsyncExitStack(), AsyncExitStack()
+        self._microphone: Microphone | None = None
+        self._off: asyncio.Future[None] = loop.create_future()
+        self._off.set_result(None)
+        self._off_is_awaited = False
+        self._talking: PushToTalk | None = None
+        self._is_paused = False
 
     @property
-    def speaks(self) -> bool:
+    def speaker_is_on(self) -> bool:
         """Whether the speaker is on."""
-        return self._takes.speaker is not None
+        return self._recordings.speaker is not None
 
     @property
-    def hears(self) -> bool:
+    def microphone_is_on(self) -> bool:
         """Whether the microphone is on."""
-        return self._heard is not None
+        return self._microphone is not None
 
     @property
-    def playing(self) -> bool:
-        """Whether an answer can be heard right now."""
-        return self._takes.speaker is not None and self._takes.speaker.playing
+    def is_playing(self) -> bool:
+        """Whether the speaker plays an answer."""
+        return self._recordings.speaker is not None and self._recordings.speaker.playing
 
     @property
     def level_dbfs(self) -> float | None:
-        """How loud it is at the microphone; None while that is off."""
-        return None if self._heard is None else self._heard.level_dbfs
+        """The level at the microphone in dBFS; None while it is off."""
+        return None if self._microphone is None else self._microphone.level_dbfs
 
-    async def speaker(self, on: bool) -> bool:
-        """Turn the speaker on or off. Raises FileError where there is none."""
-        if on and not self.speaks:
-            device, _ = await find_device(DeviceKind.PLAYBACK, self._words)
-            self._takes.speaker = await self._speaker.enter_async_context(speaker_sink(device, self._reporter.warning))
-        elif not on and self._takes.speaker is not None:
-            self._takes.speaker.flush()
-            self._takes.speaker = None
-            await self._speaker.aclose()
+    async def switch_speaker(self, on: bool) -> bool:
+        """Turn the speaker on or off, and return the new state. Raises FileError when there is none."""
+        if on and not self.speaker_is_on:
+            device, _ = await find_device(DeviceKind.PLAYBACK, self._devices)
+            sink = await self._speaker_stack.enter_async_context(speaker_sink(device, self._reporter.warning))
+            self._recordings.speaker = sink
+        elif not on and self._recordings.speaker is not None:
+            self._recordings.speaker.flush()
+            self._recordings.speaker = None
+            await self._speaker_stack.aclose()
         return on
 
-    async def microphone(self, on: bool) -> bool:
-        """Turn the microphone on or off. Raises FileError where there is none."""
-        if on and not self.hears:
-            await self._microphone.aclose()  # one that was lost
+    async def switch_microphone(self, on: bool) -> bool:
+        """Turn the microphone on or off, and return the new state. Raises FileError when there is none."""
+        if on and not self.microphone_is_on:
+            # A microphone that was lost is still to be closed.
+            await self._microphone_stack.aclose()
             try:
-                await self._listen()
+                await self._open_microphone()
             except BaseException:
-                await self._microphone.aclose()
+                await self._microphone_stack.aclose()
                 raise
-        elif not on and self.hears:
-            await self.unhear()
-            await self.rest()
+        elif not on and self.microphone_is_on:
+            await self.close_microphone()
+            if self.receiver is not None:
+                await self.receiver.end_microphone()
         return on
 
-    async def _listen(self) -> None:
+    async def _open_microphone(self) -> None:
         from ..media.microphone import Microphone
 
-        if not self.push_to_talk:
-            await self.detect()
-        device, default = await find_device(DeviceKind.CAPTURE, self._words)
-        heard = await self._microphone.enter_async_context(Microphone(device))
-        if self.half_duplex is None:
-            speaker, default_speaker = await find_device(DeviceKind.PLAYBACK, self._words, strict=False)
-            self.half_duplex = needs_half_duplex(speaker or default_speaker, device or default)
-        self._heard, self.ended = heard, asyncio.get_running_loop().create_future()
-        forwarding = asyncio.create_task(self._forward(heard))
-        forwarding.add_done_callback(partial(self._finish, self.ended))
-        self._microphone.push_async_callback(_stopped, forwarding)
-        muted = ", muted while an answer is heard" if self.half_duplex else ""
-        self._reporter.remark(f"listening to {heard.name}{muted}")
+        if not self.push_to_talk and self.receiver is not None:
+            await self.receiver.use_voice_detection()
+        device, default = await find_device(DeviceKind.CAPTURE, self._devices)
+        microphone = await self._microphone_stack.enter_async_context(Microphone(device))
+        if self._half_duplex is None:
+            speaker, default_speaker = await find_device(DeviceKind.PLAYBACK, self._devices, strict=False)
+            self._half_duplex = needs_half_duplex(speaker or default_speaker, device or default)
+        self._microphone, self._off = microphone, asyncio.get_running_loop().create_future()
+        forwarding = asyncio.create_task(self._forward(microphone))
+        forwarding.add_done_callback(partial(self._note_end, self._off))
+        self._microphone_stack.push_async_callback(cancel_and_wait, forwarding, ignored=LivecliError)
+        muted = ", muted while an answer plays" if self._half_duplex else ""
+        self._reporter.remark(f"listening to {microphone.name}{muted}")
+
+    async def wait_until_off(self) -> None:
+        """Wait until the microphone is off. Raises its error when it was lost; no warning is reported then."""
+        self._off_is_awaited = True
+        await self._off
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Something else is heard in place of the microphone during the block."""
-        self._paused = True
+        """Do not send the audio of the microphone during the block."""
+        self._is_paused = True
         try:
             yield
         finally:
-            self._paused = False
+            self._is_paused = False
 
-    async def unhear(self) -> None:
-        """Give back the microphone, whose session ends."""
-        self._heard = None
-        if self._pressed is not None:
-            self.press()
-        await self._microphone.aclose()
-
-    def hush(self) -> None:
-        """Silence, at once."""
-        self._takes.hush()
-
-    def press(self) -> PushToTalk | None:
-        """The key: begins what is spoken, and returns it; or ends it, and returns None."""
-        pressed, self._pressed = self._pressed, None
-        if pressed is not None:
-            pressed.hear(None)
+    def press_key(self) -> PushToTalk | None:
+        """Begin a push-to-talk turn and return its audio, or end the one that was begun and return None."""
+        talking, self._talking = self._talking, None
+        if talking is not None:
+            talking.put(None)
             return None
-        if self._heard is not None:
-            self._pressed = PushToTalk(self._heard.rate)
-        return self._pressed
+        if self._microphone is not None:
+            self._talking = PushToTalk(self._microphone.rate)
+        return self._talking
 
-    async def close(self, *, heard: bool = True) -> None:
-        """Give the devices back; the speaker once all is `heard`, or at once."""
-        if not heard:
-            self.hush()
-        self._takes.speaker = None
+    async def close_microphone(self) -> None:
+        """Turn the microphone off, without telling the receiver."""
+        self._microphone = None
+        if self._talking is not None:
+            self.press_key()
+        await self._microphone_stack.aclose()
+
+    async def close(self, *, play_to_end: bool = True) -> None:
+        """Close the devices: the speaker after it has played all audio, or at once."""
+        if not play_to_end:
+            self._recordings.flush()
+        self._recordings.speaker = None
         try:
-            await self.unhear()
+            await self.close_microphone()
         finally:
-            await self._speaker.aclose()
+            await self._speaker_stack.aclose()
 
     async def _forward(self, microphone: Microphone) -> None:
-        async for pcm in rechunk(aiter(microphone), MICROPHONE_BYTES):
-            microphone.muted = self._is_deaf()
-            if self._pressed is not None:
-                self._pressed.hear(pcm)
-            elif not (self.push_to_talk or self._paused):
-                await self.hear(pcm, microphone.rate)
+        async for pcm in rechunk(aiter(microphone), CHUNK_BYTES):
+            microphone.muted = bool(self._half_duplex) and self._gate.is_muted
+            if self._talking is not None:
+                self._talking.put(pcm)
+            elif self.receiver is not None and not (self.push_to_talk or self._is_paused):
+                await self.receiver.send_microphone(pcm, microphone.rate)
 
-    def _is_deaf(self) -> bool:
-        if self.half_duplex and self.playing:
-            self._deaf_until = self._clock() + TAIL_SECONDS
-        return self._clock() < self._deaf_until
-
-    def _finish(self, ended: asyncio.Future[None], forwarding: asyncio.Task[None]) -> None:
+    def _note_end(self, off: asyncio.Future[None], forwarding: asyncio.Task[None]) -> None:
+        """Settle `off` with the end of the task that forwards the audio."""
         error = None if forwarding.cancelled() else forwarding.exception()
-        waited = not ended.cancelled()  # by a signal, which cancels what waits for it
+        # A signal cancels the task that waits for `off`, and with it `off`.
+        is_open = not off.cancelled()
         if error is None:
-            if waited:
-                ended.set_result(None)
+            if is_open:
+                off.set_result(None)
             return
-        self._heard = None
-        if self._pressed is not None:
-            self.press()
-        if waited:
-            ended.set_exception(error)
-            ended.exception()  # it is no oversight if nobody waits
+        self._microphone = None
+        if self._talking is not None:
+            self.press_key()
+        if is_open:
+            off.set_exception(error)
+            # Reading the exception prevents a warning of asyncio when no task waits for `off`.
+            off.exception()
         if not isinstance(error, LivecliError):
-            self.broken()
-        elif not self.tells:
+            self.on_bug()
+        elif not self._off_is_awaited:
             self._reporter.warning(f"the microphone is off: {error.message}")
-
-
-async def _stopped(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
-    if not task.cancelled() and not isinstance(task.exception(), LivecliError):
-        task.result()  # a bug is not to be hidden
-
-
-async def _nobody(pcm: bytes, rate: int) -> None:
-    pass
-
-
-async def _nothing() -> None:
-    pass

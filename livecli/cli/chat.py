@@ -46,7 +46,7 @@ def chat(
     options = setup.options(search=tools.search, activity=Activity.AUTO if server_detects else Activity.MANUAL)
     plan = Plan(
         ChatOptions(
-            wanted=where.target(),
+            target=where.target(),
             configuration=options,
             sending=sending.options(),
             timeouts=limits.timeouts(),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..chat.chat import Chat, open_chat
 from ..chat.options import ChatOptions
 from ..chat.pipe import converse as converse_piped
-from ..chat.pipe import typed_lines
+from ..chat.pipe import read_lines
 from ..chat.recordings import Recordings
 from ..chat.voice import Voice
 from ..console import is_interactive
@@ -62,7 +62,7 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
         status = error.exit_status
         reporter.finished(Summary("", error=error))
     finally:
-        await voice.close(heard=plays_to_the_end)
+        await voice.close(play_to_end=plays_to_the_end)
     return status
 
 
@@ -70,15 +70,15 @@ async def _open_and_run(
     plan: Plan, voice: Voice, recordings: Recordings, prompt: Prompt | None, display: Reporter, reporter: Reporter
 ) -> int:
     if plan.devices.play:
-        await voice.speaker(True)
+        await voice.switch_speaker(True)
     if plan.devices.mic:
-        await voice.microphone(True)
+        await voice.switch_microphone(True)
     async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(reachable(plan.options.wanted))
+        target = await stack.enter_async_context(reachable(plan.options.target))
         confirm: Confirm | None = None
         if plan.confirm:
             confirm = prompt.confirm if prompt else stack.enter_context(confirmer(reporter))
-        options = replace(plan.options, wanted=target, confirm=confirm)
+        options = replace(plan.options, target=target, confirm=confirm)
         async with open_chat(options, voice, recordings, reporter) as chat:
             try:
                 if prompt is not None:
@@ -86,7 +86,7 @@ async def _open_and_run(
                 return await _run_through_pipe(chat, display, reporter)
             except BaseException:
                 # The speaker stops before the session is closed, which takes a while.
-                voice.hush()
+                recordings.flush()
                 raise
 
 
@@ -97,10 +97,9 @@ async def _run_through_pipe(chat: Chat, display: Reporter, reporter: Reporter) -
         for line in lines:
             display.remark(line)
 
-    statuses = await converse_piped(chat, typed_lines(), reporter, show)
+    statuses = await converse_piped(chat, read_lines(), reporter, show)
     # After the end of the input a chat with a microphone goes on until that is off, or until a signal.
-    chat.sounding.tells = True
-    await chat.sounding.ended
+    await chat.voice.wait_until_off()
     return gravest(statuses or [0])
 
 
@@ -118,19 +117,19 @@ async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, deb
     from ..console.chat_terminal import ChatState, TerminalChat
 
     assert isinstance(display, TerminalChat)
-    chat.be_persistent()
+    chat.retry_without_bound()
     terminal = TerminalInput(
         chat,
         echo=prompt.echo,
         show=display.show_lines,
-        complain=lambda error: print_error(error, debug=debug),
-        cut=display.show_interruption,
+        show_error=lambda error: print_error(error, debug=debug),
+        show_interruption=display.show_interruption,
         leave=prompt.leave,
     )
-    voice = chat.sounding
+    voice = chat.voice
 
     def state() -> ChatState:
-        return ChatState(terminal.activity, voice.level_dbfs, voice.speaks)
+        return ChatState(terminal.activity, voice.level_dbfs, voice.speaker_is_on)
 
     async with terminal:
         await prompt.run(terminal, lambda: display.toolbar(state()))

@@ -39,7 +39,7 @@ class ChatState:
 
 def toolbar(state: ChatState, model: str, latency_ms: float | None, problem: str) -> StyleAndTextTuples:
     """The line below the prompt. `problem` is the connection's, and replaces the activity."""
-    kind = "trouble" if problem else state.activity.partition(" ")[0]
+    kind = "trouble" if problem else state.activity.partition(" ")[0].removesuffix(":")
     details = [
         one_line(model),
         formatting.milliseconds(latency_ms) if latency_ms is not None else "",

@@ -1,4 +1,4 @@
-"""Chats in the test's own loop: everything that a command line would set up, and what was told of them."""
+"""Chats in the test's own loop: the objects that a command line would make, and a reporter that keeps its reports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS_AT_MOST = 20
 
 
 class Told(Reporter):
-    """Keeps all that it is told, in order."""
+    """Keeps all reports, in order."""
 
     def __init__(self):
         self.received, self.sent, self.summaries, self.warnings, self.remarks, self.connections = [], [], [], [], [], 1
@@ -41,19 +41,19 @@ class Told(Reporter):
 
 @pytest.fixture
 def chat():
-    """Open a chat on a server's URL; its `told` is whoever watches."""
+    """Opens a chat on a server's URL. Its reporter is `told`, and `voice` has the options of its devices."""
 
     @asynccontextmanager
-    async def opened(url, *, told=None, folder=None, sounding=None, model=None, **options):
-        told, takes = told or Told(), Recordings(folder)
-        heard = Voice(takes, told, **(sounding or {}))
-        wanted = Target(base_url=url, model=model)
+    async def opened(url, *, told=None, folder=None, voice=None, model=None, **options):
+        told, recordings = told or Told(), Recordings(folder)
+        devices = Voice(recordings, told, **(voice or {}))
+        chat_options = ChatOptions(Target(base_url=url, model=model), **options)
         try:
-            async with asyncio.timeout(55), open_chat(ChatOptions(wanted, **options), heard, takes, told) as made:
+            async with asyncio.timeout(55), open_chat(chat_options, devices, recordings, told) as made:
                 made.told = told
                 yield made
         finally:
-            await heard.close(heard=False)
+            await devices.close(play_to_end=False)
 
     return opened
 

@@ -56,37 +56,37 @@ SPOKEN = SetupOptions(activity=Activity.AUTO)
 async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted(chat, sound_server, handed):
     with serving(behaviour=Talker, realtime=True) as server:
         told = Clocked()
-        async with chat(server.url, told=told, sounding={"half_duplex": False}, configuration=SPOKEN) as spoken:
-            await spoken.sounding.speaker(True)
-            await spoken.sounding.microphone(True)
+        async with chat(server.url, told=told, voice={"half_duplex": False}, configuration=SPOKEN) as spoken:
+            await spoken.voice.switch_speaker(True)
+            await spoken.voice.switch_microphone(True)
             await asyncio.to_thread(sound_server.say, tone(12_000))
-            await settled(lambda: spoken.sounding.playing and any(size for _, size in handed))
+            await settled(lambda: spoken.voice.is_playing and any(size for _, size in handed))
             assert spoken.answering
             saying = asyncio.create_task(asyncio.to_thread(sound_server.say, tone(12_000)))
             await settled(lambda: told.interrupted_at)
-            await settled(lambda: spoken.takes.speaker.last_flush_seconds is not None)
+            await settled(lambda: spoken.recordings.speaker.last_flush_seconds is not None)
             await settled(lambda: time.perf_counter() > told.interrupted_at + 2 * SILENT_SECONDS_AT_MOST)
             after = [(at - told.interrupted_at, size) for at, size in handed if at > told.interrupted_at]
-            assert spoken.takes.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
+            assert spoken.recordings.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
             assert not [size for late, size in after if late > SILENT_SECONDS_AT_MOST and size]
-            assert not spoken.sounding.playing  # what was queued is dropped
+            assert not spoken.voice.is_playing  # what was queued is dropped
             await saying
             await settled(lambda: told.summaries)
             assert told.summaries[0].stats.interrupted
-            await settled(lambda: spoken.sounding.playing)  # and the next answer is heard
+            await settled(lambda: spoken.voice.is_playing)  # and the next answer is heard
 
 
 async def test_typing_over_an_answer_falls_silent_before_anything_is_heard_of_it(chat, sound_server):
     with serving(behaviour=Talker, realtime=True) as server:
         async with chat(server.url) as typed:
-            await typed.sounding.speaker(True)
-            first = asyncio.create_task(typed.say("go"))
-            await settled(lambda: typed.sounding.playing)
-            second = asyncio.create_task(typed.say("stop"))
-            await settled(lambda: typed.takes.speaker.last_flush_seconds is not None)
-            assert typed.takes.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
+            await typed.voice.switch_speaker(True)
+            first = asyncio.create_task(typed.send_text("go"))
+            await settled(lambda: typed.voice.is_playing)
+            second = asyncio.create_task(typed.send_text("stop"))
+            await settled(lambda: typed.recordings.speaker.last_flush_seconds is not None)
+            assert typed.recordings.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
             assert (await first).stats.interrupted
             await typed.interrupt()
             assert (await second).stats.interrupted
-            await settled(lambda: not typed.sounding.playing, 0.5)
-        assert [entry.asked for entry in typed.record.entries] == ["go", "stop"]
+            await settled(lambda: not typed.voice.is_playing, 0.5)
+        assert [entry.question for entry in typed.transcript.entries] == ["go", "stop"]

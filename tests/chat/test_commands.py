@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from livecli.chat import commands
-from livecli.chat.commands import COMMANDS, parse, said
+from livecli.chat.commands import COMMANDS, message_text, parse_command
 from livecli.errors import UsageError
 
 
@@ -27,27 +27,27 @@ async def test_each_command_has_help_and_is_listed(command):
     ],
 )
 def test_a_command_and_what_follows_it(line, name, argument):
-    command, rest = parse(line)
+    command, rest = parse_command(line)
     assert (command.name, rest) == (name, argument)
 
 
 @pytest.mark.parametrize("line", ["hello", "", "//help", " /help", "1/2"])
 def test_what_is_to_be_said(line):
-    assert parse(line) is None
-    assert said(line) == ("/help" if line == "//help" else line)
+    assert parse_command(line) is None
+    assert message_text(line) == ("/help" if line == "//help" else line)
 
 
 @pytest.mark.parametrize(("line", "near"), [("/halp", "help"), ("/voce", "voice"), ("/histroy", "history")])
 def test_what_was_meant_is_asked(line, near):
     with pytest.raises(UsageError) as caught:
-        parse(line)
+        parse_command(line)
     assert caught.value.hint == f"did you mean /{near}?"
 
 
 @pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.argument[:1].isupper()])
 def test_what_a_command_takes_has_to_be_there(name):
-    with pytest.raises(UsageError, match=f"/{name} takes"):
-        parse(f"/{name} ")
+    with pytest.raises(UsageError, match=f"/{name} needs"):
+        parse_command(f"/{name} ")
 
 
 def test_quit_leaves():

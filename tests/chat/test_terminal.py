@@ -252,7 +252,7 @@ def test_commands_are_completed(chat):
     opened = chat()
     (opened.folder / "speech.wav").touch()
     opened.type("/vo")
-    opened.wait("/voice NAME", "another voice")
+    opened.wait("/voice NAME", "change the voice")
     opened.press("Tab")
     opened.wait("> /voice")
     opened.type("kor")
@@ -465,7 +465,7 @@ def test_answers_go_to_a_standard_output_that_is_no_terminal(chat):
 
 
 def test_a_bug_in_a_turn_ends_the_chat_with_a_traceback(chat, tmp_path):
-    opened = chat(**breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.say"))
+    opened = chat(**breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_text"))
     opened.enter("hello")
     screen = opened.wait("[the end]")
     assert "Traceback" in screen

@@ -23,13 +23,13 @@ def spoken(terminal, sound_server):
 
 def test_space_begins_and_ends_what_is_said_where_nothing_is_typed(spoken, sound_server):
     opened = spoken("--push-to-talk")
-    opened.wait("ready: space talks", "mic ▯")
+    opened.wait("ready: press space to talk", "mic ▯")
     opened.type(" ")
-    opened.wait("talking: space ends it")
+    opened.wait("talking: press space to end")
     sound_server.say(tone(RATE, RATE))
     opened.type(" ")
     opened.wait(until=lambda screen: re.search(r"^\[.*speech.*\]$", screen, re.MULTILINE))
-    opened.wait("ready: space talks")
+    opened.wait("ready: press space to talk")
     opened.type("a b")
     opened.wait("> a b")
     opened.press("C-u", "C-d")
@@ -51,7 +51,7 @@ def test_the_meter_moves_and_the_microphone_can_be_turned_off(spoken, sound_serv
 
 
 def test_a_bug_while_it_listens_ends_the_chat(spoken, tmp_path):
-    opened = spoken("--full-duplex", **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.hear"))
+    opened = spoken("--full-duplex", **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_microphone"))
     screen = opened.wait("[the end]")
     assert "ZeroDivisionError: a bug" in screen
     assert "the microphone is off" not in screen

@@ -36,7 +36,7 @@ async def speak(chat, *seconds, quiet=1.5, speed=20):
     """Say a tone of so many seconds, then nothing, at so many times real time."""
     for pcm in [*(tone(round(16_000 * length)) for length in seconds), bytes(round(32_000 * quiet))]:
         for at in range(0, len(pcm), 1024):
-            await chat.hear(pcm[at : at + 1024], 16_000)
+            await chat.send_microphone(pcm[at : at + 1024], 16_000)
             await asyncio.sleep(0.032 / speed)
 
 
@@ -61,10 +61,10 @@ async def test_what_comes_after_a_turn_belongs_to_it(chat, tmp_path):
     late = {"serverContent": {"outputTranscription": {"text": " and more"}}}, {"usageMetadata": {"totalTokenCount": 7}}
     with live_server(says_late(*late)) as server:
         async with chat(server.url, folder=str(tmp_path), timeouts=Timeouts(idle=1)) as typed:
-            assert (await typed.say("one")).stats.usage == {"totalTokenCount": 7}
-            assert [*typed.record.entries] == [TranscriptEntry("one", "<said> and more")]
-            await typed.say("two")
-            assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
+            assert (await typed.send_text("one")).stats.usage == {"totalTokenCount": 7}
+            assert [*typed.transcript.entries] == [TranscriptEntry("one", "<said> and more")]
+            await typed.send_text("two")
+            assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
             assert len(typed.told.summaries) == 2  # nothing that came late was taken for a turn
     assert (tmp_path / "conversation.md").read_text().count("<said> and more") == 2
 
@@ -80,8 +80,8 @@ async def test_what_was_heard_may_be_told_after_the_answer(chat):
 
     with live_server(handler) as server:
         async with chat(server.url, configuration=SPOKEN, timeouts=Timeouts(idle=0.5)) as spoken:
-            await spoken.hear(SILENCE, 16_000)
-            await settled(lambda: spoken.record.entries and spoken.record.entries[0].asked == "what I said")
+            await spoken.send_microphone(SILENCE, 16_000)
+            await settled(lambda: spoken.transcript.entries and spoken.transcript.entries[0].question == "what I said")
             await settled(lambda: spoken.told.summaries)
             [summary] = spoken.told.summaries
             assert (summary.input, summary.stats.heard, summary.ok) == ("microphone", "what I said", True)
@@ -101,9 +101,9 @@ async def test_the_end_that_comes_with_the_last_status_belongs_to_its_turn(chat,
 
     with live_server(handle) as server:
         async with chat(server.url, timeouts=Timeouts(idle=5)) as typed:
-            assert (await typed.say("one")).stats.turn_reason == "MAX_TOKENS"
-            assert (await typed.say("two")).stats.turn_reason == "MAX_TOKENS"
-            assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
+            assert (await typed.send_text("one")).stats.turn_reason == "MAX_TOKENS"
+            assert (await typed.send_text("two")).stats.turn_reason == "MAX_TOKENS"
+            assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
 
 
 # --- who interrupts whom ---
@@ -112,9 +112,9 @@ async def test_the_end_that_comes_with_the_last_status_belongs_to_its_turn(chat,
 async def test_what_is_typed_over_an_answer_interrupts_it(chat):
     with serving(behaviour=Talker, realtime=True) as server:
         async with chat(server.url) as typed:
-            first = asyncio.create_task(typed.say("one"))
+            first = asyncio.create_task(typed.send_text("one"))
             await settled(lambda: typed.answering)
-            second = asyncio.create_task(typed.say("two"))
+            second = asyncio.create_task(typed.send_text("two"))
             before = await first
             assert (before.stats.interrupted, before.ok) == (True, True)
             assert before.stats.received.audio_seconds < 9
@@ -122,21 +122,21 @@ async def test_what_is_typed_over_an_answer_interrupts_it(chat):
             assert await typed.interrupt()
             assert (await second).stats.interrupted
             assert not await typed.interrupt()
-            assert [entry.asked for entry in typed.record.entries] == ["one", "two"]
+            assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
 
 
 async def test_interrupting_at_every_moment_leaves_no_turn_behind(chat):
     with serving(behaviour=Talker, realtime=True) as server:
         async with chat(server.url, timeouts=Timeouts(idle=5)) as typed:
             for number in range(1, 12):
-                asking = asyncio.create_task(typed.say(f"turn {number}"))
+                asking = asyncio.create_task(typed.send_text(f"turn {number}"))
                 await asyncio.sleep(0.004 * number)
                 await typed.interrupt()
                 if not asking.done():
                     await typed.interrupt() if number % 2 else None
                 summary = await asyncio.wait_for(asyncio.shield(asking), 20)
                 assert summary.error is None, (number, summary.error)
-        assert [entry.asked for entry in typed.record.entries] == [f"turn {number}" for number in range(1, 12)]
+        assert [entry.question for entry in typed.transcript.entries] == [f"turn {number}" for number in range(1, 12)]
 
 
 async def test_an_interrupted_tool_is_stopped(chat, tmp_path):
@@ -144,9 +144,9 @@ async def test_an_interrupted_tool_is_stopped(chat, tmp_path):
     box = Toolbox([Tool("wait", (sys.executable, "-c", code))])
     with serving() as server:
         async with chat(server.url, toolbox=box) as typed:
-            first = asyncio.create_task(typed.say("call wait"))
+            first = asyncio.create_task(typed.send_text("call wait"))
             await settled((tmp_path / "ran").exists)
-            second = await typed.say("never mind")
+            second = await typed.send_text("never mind")
             assert second.stats.said == "never mind"
             assert (await first).ok
 
@@ -160,10 +160,10 @@ async def test_each_thing_that_is_spoken_is_a_turn(chat):
             for number in (1, 2, 3):
                 await speak(spoken, 0.6)
                 await settled(lambda number=number: len(spoken.told.summaries) == number)
-            typed = await spoken.say("and in writing")
+            typed = await spoken.send_text("and in writing")
             assert typed.stats.said == "and in writing"
             assert [summary.input for summary in spoken.told.summaries] == ["microphone"] * 3 + ["and in writing"]
-            assert all("s of speech" in entry.asked for entry in list(spoken.record.entries)[:3])
+            assert all("s of speech" in entry.question for entry in list(spoken.transcript.entries)[:3])
 
 
 @pytest.mark.parametrize("platform", ["vertex", "developer"])
@@ -177,10 +177,10 @@ async def test_a_lost_connection_answers_nothing_twice(chat, monkeypatch, platfo
                 await speak(spoken, 0.3 * number)
                 await settled(lambda number=number: len(spoken.told.summaries) >= number)
             await speak(spoken, quiet=3)
-            await spoken.say("done")
+            await spoken.send_text("done")
             assert spoken.told.connections > 1
             assert [summary.ok for summary in spoken.told.summaries] == [True] * 6
-            assert len(spoken.record.entries) == 6
+            assert len(spoken.transcript.entries) == 6
 
 
 async def test_at_most_a_quarter_of_a_minute_is_said_again(chat):
@@ -205,7 +205,7 @@ async def test_at_most_a_quarter_of_a_minute_is_said_again(chat):
             await settled(lambda: any(isinstance(event, events.ResumptionUpdate) for event in spoken.told.received))
             await speak(spoken, 20, quiet=0, speed=200)
             await settled(lambda: spoken.told.connections == 2)
-            await spoken.say("and?")
+            await spoken.send_text("and?")
     assert 14 * 32_000 < heard[1] <= 16 * 32_000
 
 
@@ -217,18 +217,18 @@ async def test_whoever_speaks_hears_of_a_session_that_is_over_for_good(chat):
 
     with live_server(handler) as server:
         async with chat(server.url, configuration=SPOKEN) as spoken:
-            await spoken.hear(SILENCE, 16_000)
+            await spoken.send_microphone(SILENCE, 16_000)
             await settled(lambda: spoken.failure)
             with pytest.raises(ServerError, match="policy"):
-                await spoken.hear(SILENCE, 16_000)
+                await spoken.send_microphone(SILENCE, 16_000)
 
 
 async def test_a_microphone_that_is_turned_off_is_told(chat):
     with live_server(says_late()) as server:
         async with chat(server.url, configuration=SPOKEN) as spoken:
-            await spoken.rest()  # nothing was said: nothing is told
-            await spoken.hear(SILENCE, 16_000)
-            await spoken.rest()
+            await spoken.end_microphone()  # nothing was said: nothing is told
+            await spoken.send_microphone(SILENCE, 16_000)
+            await spoken.end_microphone()
             assert [type(event) for event in spoken.told.sent] == [
                 events.Setup,
                 events.AudioChunk,
@@ -242,6 +242,6 @@ async def test_two_hundred_turns_over_connections_that_last_a_moment(chat):
     with serving(limits=Limits(connection_seconds=0.06, goaway_seconds=0.03)) as server:
         async with chat(server.url) as typed:
             for number in range(200):
-                assert (await typed.say(f"{number}")).stats.said == f"{number}"
+                assert (await typed.send_text(f"{number}")).stats.said == f"{number}"
             assert typed.told.connections > 2
-            assert [entry.said for entry in typed.record.entries] == [f"{number}" for number in range(200)]
+            assert [entry.answer for entry in typed.transcript.entries] == [f"{number}" for number in range(200)]

@@ -108,9 +108,9 @@ def test_help_lists_every_command_and_what_it_does(converse):
     ("typed", "told"),
     [
         ("/hlep", "error: there is no command /hlep\nhint: did you mean /help?\n"),
-        ("/zzz", "error: there is no command /zzz\nhint: /help lists what there is\n"),
-        ("/send", "error: /send takes FILE\nhint: /send FILE\n"),
-        ("/say loud", "error: it is on or off, not 'loud'\n"),
+        ("/zzz", "error: there is no command /zzz\nhint: /help lists the commands\n"),
+        ("/send", "error: /send needs FILE\nhint: /send FILE\n"),
+        ("/say loud", "error: on or off is expected, not 'loud'\n"),
         ("/\x1b[31m", "error: there is no command /\\x1b[31m\n"),
     ],
 )
@@ -142,7 +142,7 @@ def test_a_picture_goes_with_what_is_said_next(converse, tmp_path):
     Image.new("RGB", (32, 32), "red").save(tmp_path / "p.png")
     ran = converse("/image p.png\nwhat is it?\nand now?\n", "--local")
     assert (ran.status, ran.out) == (0, "what is it? [1 image]\nand now?\n")
-    assert "p.png goes with what is said next" in ran.err
+    assert "p.png will be sent with the next message" in ran.err
 
 
 def test_usage_latency_and_history_are_told_on_standard_error(converse):
@@ -153,7 +153,7 @@ def test_usage_latency_and_history_are_told_on_standard_error(converse):
     first, second, total = (
         [int(cell) for cell in row[1:]]
         for row in rows
-        if row and row[0] in ("1", "2", "sum") and len(row) == 3 and row[1].isdecimal()
+        if row and row[0] in ("1", "2", "total") and len(row) == 3 and row[1].isdecimal()
     )
     assert total == [a + b for a, b in zip(first, second, strict=True)]
     assert sum(row[-1] == "ms" and row[0] in "12" for row in rows if row) == 2
@@ -183,7 +183,7 @@ def test_where_nothing_can_be_kept_nothing_is_begun(converse, tmp_path):
     (tmp_path / "file").write_text("")
     ran = converse("hello\n", "--save", "file", "--base-url", "ws://127.0.0.1:1")
     assert (ran.status, ran.out) == (3, "")
-    assert "cannot keep the conversation in file" in ran.err
+    assert "cannot save the conversation in file" in ran.err
 
 
 # --- streams ---

@@ -33,7 +33,7 @@ def test_the_session_goes_on_with_its_handle(converse, kept):
         assert converse("one\ntwo\n", "--base-url", server.url).status == 0
         ran = converse("three\n/history\n", "--base-url", server.url, "--resume")
     assert (ran.status, ran.out) == (0, "<three>\n")
-    assert "going on with the conversation of 20" in ran.err and "which has 2 turns" in ran.err
+    assert "continuing the conversation of 20" in ran.err and "which has 2 turns" in ran.err
     assert model.setups[1]["sessionResumption"]["handle"] == "handle-2"
     assert model.told == []
     assert "> one\n<one>\n> two\n<two>\n> three\n<three>\n" in ran.err
@@ -80,7 +80,7 @@ def test_without_a_handle_that_is_good_the_model_is_told(converse, kept, why):
     assert (ran.status, ran.out) == (0, "<three>\n")
     assert [texts(turns) for turns in model.told] == [history("one", "two")]
     assert "handle" not in model.setups[-1]["sessionResumption"]
-    assert ("another service or model" in ran.err) == ("another" in why)
+    assert ("the service or the model has changed" in ran.err) == ("another" in why)
 
 
 def test_a_handle_of_the_developer_api_lasts_two_hours(converse, kept, monkeypatch):
@@ -101,7 +101,7 @@ def test_a_handle_of_the_developer_api_lasts_two_hours(converse, kept, monkeypat
 def test_without_a_conversation_it_is_a_new_one(converse):
     ran = converse("one\n", "--local", "--resume")
     assert (ran.status, ran.out) == (0, "one\n")
-    assert "there is no conversation to go on with" in ran.err
+    assert "there is no earlier conversation" in ran.err
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_damaged_one_is_a_warning_and_a_new_one(converse, kept, text):
     kept.write_text(text, encoding="latin-1")
     ran = converse("one\n", "--local", "--resume")
     assert (ran.status, ran.out) == (0, "one\n")
-    assert f"warning: the last conversation cannot be read from {kept}: it is damaged\n" in ran.err
+    assert f"warning: the saved conversation cannot be read from {kept}: it is damaged\n" in ran.err
     assert converse("two\n", "--local", "--resume").err.count("which has one turn") == 1
 
 
@@ -141,7 +141,7 @@ def test_where_nothing_can_be_kept_the_chat_goes_on(converse, kept, monkeypatch,
         kept.parent.write_text("")
     ran = converse("one\ntwo\n", "--local")
     assert (ran.status, ran.out) == (0, "one\ntwo\n")
-    assert ran.err.count("cannot be kept") + ran.err.count("no home folder") == 1
+    assert ran.err.count("cannot be saved") + ran.err.count("no home folder") == 1
 
 
 def test_what_was_said_survives_a_kill(spawn, converse, kept):

@@ -106,7 +106,7 @@ def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, quest
     said = numpy.frombuffer(question, "<i2").astype(float)
     with serving() as server:
         chat = chatting("--play", "--base-url", server.url, "--json", "--save", "kept")
-        assert b"muted while an answer is heard" in chat.err  # it is the default speaker
+        assert b"muted while an answer plays" in chat.err  # it is the default speaker
         with sound_server.recorded() as recording:
             sound_server.say(question)
             chat.until_turns(1)
@@ -125,7 +125,7 @@ def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, quest
 
 
 def test_a_bug_while_it_listens_is_no_lost_microphone(spawn, sound_server, monkeypatch, tmp_path):
-    for name, value in breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.hear").items():
+    for name, value in breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_microphone").items():
         monkeypatch.setenv(name, value)
     with serving() as server:
         process = spawn("chat", "--mic", "--base-url", server.url, stdin=subprocess.DEVNULL)

@@ -246,6 +246,18 @@ def test_no_answer_comes(converse):
     assert (ran.status, ran.summary["error"]["kind"]) == (7, "timeout")
 
 
+def test_a_recording_that_is_not_answered_is_a_failed_turn(converse, speech):
+    def leave(connection):
+        connection.set_up()
+        connection.receive()
+        connection.close(1008, "This is a policy violation.")
+
+    with live_server(leave) as server:
+        ran = converse("/send speech.wav\nhello\n", "--base-url", server.url, "--json")
+    assert (ran.status, ran.out.count("\n")) == (6, 1)
+    assert (ran.summary["ok"], ran.summary["error"]["close_code"]) == (False, 1008)
+
+
 def test_a_session_that_is_ended_for_good_fails_its_turn_and_the_rest(converse):
     def leave(connection):
         connection.set_up()
