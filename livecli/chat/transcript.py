@@ -6,8 +6,9 @@ from collections import deque
 from dataclasses import dataclass
 
 from ..protocol import messages
+from ..protocol.models import CONTEXT_TOKENS
 
-MAX_CHARACTERS = 128_000 * 3
+MAX_CHARACTERS = CONTEXT_TOKENS * 3
 """The length of a transcript: about the context of the models, at three to four characters per token."""
 
 

@@ -110,9 +110,9 @@ async def _check(target: Target, credential: Credential, timeouts: Timeouts) -> 
     """Open and close a session with the key. Raises the error with which the service refuses it."""
     from ..client.probe import probe
     from ..protocol.endpoint import build
-    from ..protocol.models import Platform
+    from ..protocol.platform import KEY_PLATFORM
 
-    platform = target.platform or Platform.DEVELOPER
+    platform = target.platform or KEY_PLATFORM
     endpoint = build(target, os.environ, platform, express=platform.facts.needs_project)
     if endpoint.is_cleartext and not endpoint.is_loopback:
         write_stderr(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")

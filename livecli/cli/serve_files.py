@@ -14,7 +14,7 @@ from ..emulator.replay import Play, arrange
 from ..emulator.wire_log import parse_recording
 from ..errors import FileError, UsageError
 from ..media.file_source import read_sound
-from ..protocol.codec import OUTPUT_RATE
+from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
 from .files import decode_text, parse_file
 

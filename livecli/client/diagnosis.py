@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..errors import Advice, DeadlineError
 from ..media.pcm import SILENCE_PEAK, dbfs
+from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.setup import Activity
 from ..report.summary import TransferStats
 
@@ -100,7 +101,7 @@ def _mid_turn(stats: TransferStats, context: StallContext) -> Cause:
     size = stats.open_turn_bytes
     if not size:
         return None
-    seconds = size / (2 * (stats.received.rate or 24_000))
+    seconds = size / (2 * (stats.received.rate or OUTPUT_RATE))
     return f"the reply stopped after {size:,} bytes ({seconds:.1f} s) in the middle of a turn", "ask again"
 
 

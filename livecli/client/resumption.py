@@ -14,6 +14,7 @@ import msgspec
 
 from ..errors import FileError
 from ..protocol import events, messages
+from ..protocol.audio_rates import INPUT_RATE
 from ..protocol.codec import setup_json
 from .retransmit import RetransmitBuffer
 
@@ -24,7 +25,7 @@ History = Callable[[], tuple[messages.Content, ...]]
 KEYS = ("sessionResumption", "session_resumption")
 
 # The last quarter of a minute of audio is sent again where audio is live.
-LIVE_BYTES = 15 * 32_000
+LIVE_BYTES = 15 * 2 * INPUT_RATE
 
 # How much is kept while no handle has come: it may be that none ever does.
 UNCONFIRMED_BYTES = 4 * 1024 * 1024

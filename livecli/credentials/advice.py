@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from ..protocol.endpoint import Environment, Target, value
-from ..protocol.models import LOCATIONS, MODELS, Platform
+from ..protocol.models import LOCATIONS, MODELS
 from . import stored_key
 from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
 from .decision import Decision
@@ -45,7 +45,7 @@ def _in_the_clear(decision: Decision, target: Target, environ: Environment) -> I
 
 def _account_without_project(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     credential = decision.credential
-    if decision.platform is Platform.VERTEX and credential and credential.account and not credential.project:
+    if decision.platform.facts.needs_project and credential and credential.account and not credential.project:
         name, _, domain = credential.account.partition("@")
         home, service, _ = domain.partition(".iam.gserviceaccount.com")
         guess = f"; it was made in {home}" if service else ""
@@ -58,7 +58,7 @@ def _key_and_project(decision: Decision, target: Target, environ: Environment) -
     credential = decision.credential
     if not (key and project and credential):
         return
-    if decision.platform is Platform.DEVELOPER:
+    if not decision.platform.facts.needs_project:
         yield (
             f"{key} and a project ({project}) are both there: the Developer API ({decision.platform_why}) takes the "
             "key, and the project plays no part"

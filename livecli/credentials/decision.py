@@ -138,7 +138,7 @@ def _find_credential(target: Target, environ: Environment, platform: Platform, m
     found = next(filter(None, (find(environ) for find in PREFERENCES[platform])), None)
     if found is None and base is not None and is_loopback(base.hostname):
         return replace(NO_CREDENTIAL, why="none is at hand, and a server on this machine needs none")
-    if found is None and platform is Platform.VERTEX:
+    if found is None and platform.facts.takes_google_credentials:
         found = metadata.credential()
     if found is None:
         raise AuthError(MISSING[platform], hint=SETUP_HINT)

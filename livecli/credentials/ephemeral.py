@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError
 from ..protocol import http_errors
 from ..protocol.endpoint import Environment, Target, base_url, checked, is_loopback
-from ..protocol.models import Platform
+from ..protocol.platform import KEY_PLATFORM
 from . import stored_key
 from .credential import EPHEMERAL_PREFIX, SETUP_HINT, Credential, CredentialKind, api_key
 
@@ -61,7 +61,7 @@ def mint_url(target: Target, environ: Environment) -> str:
 
     GOOGLE_GENAI_API_VERSION is ignored: it is for sessions, and its usual values make no tokens.
     """
-    base = base_url(target, environ, Platform.DEVELOPER) or urlsplit(f"wss://{Platform.DEVELOPER.facts.host}")
+    base = base_url(target, environ, KEY_PLATFORM) or urlsplit(f"wss://{KEY_PLATFORM.facts.host}")
     version = checked("version of the API", target.api_version or VERSION)
     # A base URL may contain the full path of the service.
     prefix = base.path.partition("/ws/google.")[0].rstrip("/")

@@ -23,7 +23,7 @@ from urllib.parse import parse_qs
 
 from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
-from ..protocol.models import Platform
+from ..protocol.platform import PROJECT_PLATFORM, Platform
 
 VERBATIM_PATH = "/"
 """Where the Python SDK connects on Vertex if no project is given in code: its base URL is then the whole address."""
@@ -45,7 +45,7 @@ def service_at(path: str) -> Service | None:
     for platform in Platform:
         if found := re.fullmatch(f"/ws/{platform.facts.path_pattern}", plain):
             return Service(platform, found[1])
-    return Service(Platform.VERTEX, "v1beta1") if plain == VERBATIM_PATH else None
+    return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
 
 
 def asks_for_health(path: str) -> bool:

@@ -19,15 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from ..errors import FileError, UsageError
+from ..protocol.audio_rates import INPUT_RATE
 from .pcm import SAMPLE_BYTES
 from .resample import Resampler
 from .wav import read_wav_head
 
 if TYPE_CHECKING:
     from collections.abc import Generator
-
-SEND_RATE = 16_000
-"""Samples a second of the audio that the Live API takes."""
 
 SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 """The bundled spoken question."""
@@ -46,7 +44,7 @@ class FileSource:
     """
 
     def __init__(
-        self, name: str, *, raw_rate: int | None, waits: bool, rate: int = SEND_RATE, in_threads: bool = False
+        self, name: str, *, raw_rate: int | None, waits: bool, rate: int = INPUT_RATE, in_threads: bool = False
     ) -> None:
         self.name = name
         self.rate = rate

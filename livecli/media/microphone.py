@@ -10,12 +10,11 @@ from functools import partial
 from typing import Self
 
 from ..errors import FileError
+from ..protocol.audio_rates import INPUT_RATE
 from .devices import DEVICE_RATE, PERIOD_SECONDS, Device, LiveStream, start_capture
 from .pcm import level_dbfs
 from .resample import Resampler, load
 
-SEND_RATE = 16_000
-"""Samples a second of the audio that the Live API takes."""
 QUEUE_SECONDS = 2.0
 """Sound that is kept for a reader that is late. Older sound is dropped."""
 
@@ -29,7 +28,7 @@ class Microphone:
 
     def __init__(self, device: Device | None = None, *, muted: bool = False) -> None:
         self.name = device.name if device else "the default microphone"
-        self.rate = SEND_RATE
+        self.rate = INPUT_RATE
         self.seconds = None
         self.muted = muted
         self._device = device

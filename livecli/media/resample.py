@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ..protocol.codec import INPUT_RATE
+from ..protocol.audio_rates import INPUT_RATE
 from ..protocol.events import AudioChunk
 from .pcm import SAMPLE_BYTES
 

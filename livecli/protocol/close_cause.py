@@ -1,4 +1,4 @@
-"""The shape of one answer to a close, a row of the table in `answers`, and a short name for each kind of row. Pure."""
+"""One row of the table of close causes (`close_table`), the context that rows look at, and constructors of rows."""
 
 from __future__ import annotations
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     from ..errors import Retry
 
 
-# What is known of a session that was closed: where it was, with which model, what it asked for. Pure.
 @dataclass(frozen=True)
 class CloseContext:
-    """`setup` is what the client said first, if it came to that; `active` whether the service had accepted it."""
+    """A session that was closed: its platform, model, location and setup.
+
+    `setup` is None if the client had sent none; `active` is whether the service had accepted it.
+    """
 
     platform: Platform
     model: str
@@ -32,15 +34,15 @@ class CloseContext:
     active: bool = False
 
     @cached_property
-    def asked(self) -> dict[str, Any]:
-        """The setup as it went over the wire."""
+    def setup_json(self) -> dict[str, Any]:
+        """The setup as it was sent."""
         return setup_json(self.setup) if self.setup else {}
 
     @cached_property
     def suspects(self) -> list[tuple[str, str]]:
-        """(path, why) of the setup's fields that may be to blame, the surest first; of an unknown model none."""
+        """(path, reason) of the setup's fields that may be to blame, the surest first; none for an unknown model."""
         model = MODELS.get(self.model)
-        return list(matching_rules(self.asked, model, self.platform)) if model else []
+        return list(matching_rules(self.setup_json, model, self.platform)) if model else []
 
     @property
     def is_served(self) -> bool:
@@ -48,9 +50,11 @@ class CloseContext:
         return self.model in current_models(self.platform)
 
     @property
-    def is_served_elsewhere(self) -> bool:
-        """Whether the model is a current one of the other platform, and not of this."""
-        return not self.is_served and any(self.model in current_models(platform) for platform in Platform)
+    def other_platform(self) -> Platform | None:
+        """The platform that serves the model, if this one does not."""
+        if self.is_served:
+            return None
+        return next((platform for platform in Platform if self.model in current_models(platform)), None)
 
     @property
     def in_global(self) -> bool:
@@ -59,24 +63,25 @@ class CloseContext:
 
     @property
     def resumes(self) -> bool:
-        """Whether the setup names a handle of a session before."""
-        match self.asked:
+        """Whether the setup has the handle of an earlier session."""
+        match self.setup_json:
             case {"sessionResumption": {"handle": str(handle)}}:
                 return bool(handle)
         return False
 
-    def facts(self) -> dict[str, str]:
-        """The words that a cause or a remedy may name."""
+    def placeholders(self) -> dict[str, str]:
+        """The values for the `{placeholders}` of a cause or a remedy."""
         current = current_models(self.platform)
         near = [] if self.model in MODELS else get_close_matches(self.model, current, n=1, cutoff=0.8)
-        blamed = [f"{why}: leave {path} out" for path, why in self.suspects]
+        blamed = [f"{reason}: leave {path} out" for path, reason in self.suspects]
         return {
             "model": self.model,
+            "platform": self.platform.facts.name,
             "location": self.location or "this location",
-            "other": str(next(platform for platform in Platform if platform is not self.platform)),
+            "other": str(self.other_platform or ""),
             "models": f"current models are {', '.join(current)}",
             "nearest": f"did you mean {near[0]}? " if near else "",
-            "suspects": "; ".join(why for _, why in self.suspects),
+            "suspects": "; ".join(reason for _, reason in self.suspects),
             "suspect": blamed[0] if blamed else "",
             "other_suspects": "; ".join(blamed[1:]),
         }
@@ -89,7 +94,12 @@ GUESSED = "the close code alone: nothing is known of this reason"
 
 @dataclass(frozen=True)
 class CloseCause:
-    """One row. `codes` empty: any; `when` looks at the setup; `remedy` is the hint, `more` what to try after it."""
+    """A row: which closes it explains, the error that they mean, and its texts.
+
+    It explains a close whose code is one of `codes` (any if there are none), whose reason contains `pattern` (a regular
+    expression, case ignored), and whose context `when` accepts. `remedy` is the error's hint, and `more` are further
+    remedies. `source` is where the row is known from.
+    """
 
     codes: frozenset[int]
     pattern: str
@@ -98,40 +108,38 @@ class CloseCause:
     cause: str
     remedy: str | None
     more: tuple[str, ...] = ()
-    platform: Platform | None = None
     when: Callable[[CloseContext], bool] | None = None
     source: str = REPORTED
 
-    def fits(self, code: int, reason: str, situation: CloseContext) -> bool:
-        """Whether this row answers the close."""
+    def matches(self, code: int, reason: str, context: CloseContext) -> bool:
+        """Whether this row explains the close."""
         return (
             (not self.codes or code in self.codes)
-            and self.platform in (None, situation.platform)
             and re.search(self.pattern, reason, re.IGNORECASE) is not None
-            and (self.when is None or self.when(situation))
+            and (self.when is None or self.when(context))
         )
 
 
 def refused(*codes: int, **row: Any) -> CloseCause:
-    """Something that was sent is not accepted: the same again would not be."""
+    """A row for something that the service does not accept: the same request fails again."""
     return CloseCause(frozenset(codes), **{"error": ServerError, "retry": "never", **row})
 
 
 def denied(**row: Any) -> CloseCause:
-    """The credential is refused."""
+    """A row for a refused credential."""
     return refused(**{"error": AuthError, **row})
 
 
 def busy(*codes: int, **row: Any) -> CloseCause:
-    """Quota or overload: a pause helps."""
+    """A row for quota or overload: trying again after a pause may help."""
     return refused(*codes, **{"error": QuotaError, "retry": "later", **row})
 
 
 def lost(*codes: int, **row: Any) -> CloseCause:
-    """The connection is over, and the session may go on with another."""
+    """A row for a connection that ended: the session may go on over another."""
     return refused(*codes, retry="resume", **row)
 
 
 def failed(*codes: int, **row: Any) -> CloseCause:
-    """The service failed: a pause may help."""
+    """A row for a failure of the service: trying again after a pause may help."""
     return refused(*codes, retry="later", **row)

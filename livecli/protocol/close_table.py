@@ -1,7 +1,8 @@
-"""Answers instead of codes: what a close means, one row for each reason that is known, and what may help.
+"""The table of close causes: what a WebSocket close of the service means, and what may help.
 
-The service documents no reason and cuts each at 123 bytes, so a pattern matches the beginning. The first row that fits
-counts: specific ones stand before those that take any reason. `{words}` are Situation.facts, or the pattern's own.
+Google documents no close reason and cuts each at 123 bytes, so a row matches the beginning of one. The first row that
+matches is used: specific rows stand before those that match any reason. The `{placeholders}` of a text are those of
+`CloseContext.placeholders`, and the named groups of the row's own pattern.
 """
 
 from __future__ import annotations
@@ -10,30 +11,28 @@ import re
 
 from ..errors import Advice, LivecliError, ServerError
 from .close_cause import DOCUMENTED, GUESSED, CloseCause, CloseContext, busy, denied, failed, lost, refused
-from .platform import Platform
 
 
-# From a close to the error it means: the first answer of the table that fits, with what is known filled in. Pure.
-def explain(code: int, reason: str, situation: CloseContext) -> LivecliError:
-    """The error that a close with `code` and `reason` means before the run's end."""
-    answer = cause_of(code, reason, situation)
-    found = re.search(answer.pattern, reason, re.IGNORECASE)
-    facts = situation.facts() | (found.groupdict("") if found else {})
+def explain(code: int, reason: str, context: CloseContext) -> LivecliError:
+    """The error that a close with `code` and `reason` means. 1006 stands for a connection lost without a close."""
+    row = cause_of(code, reason, context)
+    found = re.search(row.pattern, reason, re.IGNORECASE)
+    values = context.placeholders() | (found.groupdict("") if found else {})
     what = "the connection was lost without a close" if code == 1006 else f"the server closed the session ({code})"
-    remedies = [text.format_map(facts) for text in (answer.remedy, *answer.more) if text]
-    return answer.error(
+    remedies = [text.format_map(values) for text in (row.remedy, *row.more) if text]
+    return row.error(
         f"{what}: {reason}" if reason else what,
-        hint=answer.remedy and answer.remedy.format_map(facts),
-        advice=Advice(answer.cause.format_map(facts), filter(None, remedies), answer.source),
-        retry=answer.retry,
+        hint=row.remedy and row.remedy.format_map(values),
+        advice=Advice(row.cause.format_map(values), filter(None, remedies), row.source),
+        retry=row.retry,
         close_code=code,
         close_reason=reason or None,
     )
 
 
-def cause_of(code: int, reason: str, situation: CloseContext) -> CloseCause:
-    """The row of the table for this close; there is one for every close."""
-    return next(answer for answer in TABLE if answer.fits(code, reason, situation))
+def cause_of(code: int, reason: str, context: CloseContext) -> CloseCause:
+    """The row of the table for this close. The last row matches every close."""
+    return next(row for row in TABLE if row.matches(code, reason, context))
 
 
 WHICH_KEY = "check the key or token: `livecli auth status` says which one is used"
@@ -51,9 +50,9 @@ CREDENTIALS = (
     ),
     denied(
         pattern=r"api[ _-]?key",
-        platform=Platform.VERTEX,
-        cause="Vertex AI did not take the API key: it wants a bearer token where a project is named",
-        remedy="Vertex AI takes an API key in express mode only: `livecli auth status` says what is sent",
+        when=lambda context: context.platform.facts.needs_project,
+        cause="{platform} did not accept the API key: it needs a bearer token where a project is named",
+        remedy="{platform} takes an API key in express mode only: `livecli auth status` says what is sent",
         more=("a key of AI Studio goes with --platform developer",),
     ),
     denied(
@@ -85,17 +84,17 @@ CREDENTIALS = (
         remedy="the API has to be enabled in the credential's project: the reason names both",
         more=(
             "the Developer API is generativelanguage.googleapis.com, Vertex AI aiplatform.googleapis.com",
-            "what was enabled just now takes some minutes",
+            "an API that was just enabled takes some minutes",
         ),
     ),
     denied(
         pattern=r"denied access",
-        cause="Google has shut this project out, which no setting of the client changes",
-        remedy="the project itself is shut out: use a key of another project, or ask Google's support",
+        cause="Google denies this project access, which no setting of the client changes",
+        remedy="the project itself is denied access: use a key of another project, or ask Google's support",
     ),
     denied(
         pattern=r"permission",
-        platform=Platform.VERTEX,
+        when=lambda context: context.platform.facts.needs_project,
         cause="the credential may not use the model in this project",
         remedy="the credential needs the role Vertex AI User, and the API enabled in its project",
     ),
@@ -128,19 +127,19 @@ MODELS = (
     ),
     refused(
         pattern=NOT_FOUND,
-        when=lambda known: known.in_global,
+        when=lambda context: context.in_global,
         cause="location global serves no Live model that is known",
         remedy="location global serves no Live model that is known: try --location us-central1; {models}",
     ),
     refused(
         pattern=NOT_FOUND,
-        when=lambda known: known.is_served_elsewhere,
+        when=lambda context: context.other_platform is not None,
         cause="{model} is a model of the other platform",
         remedy="{model} is served with --platform {other}; here {models}",
     ),
     refused(
         pattern=r"Publisher Model",
-        when=lambda known: known.is_served,
+        when=lambda context: context.is_served,
         cause="{location} does not serve {model}, or the project has no access to it",
         remedy="is {model} served in {location}? try --location us-central1; {models}",
     ),
@@ -184,7 +183,7 @@ SETUPS = (
     refused(
         1007,
         pattern=r"invalid.argument",
-        when=lambda known: known.active,
+        when=lambda context: context.active,
         cause="the setup was accepted, and a message after it was not",
         remedy="the service did not accept a message that came after the setup: `--debug` shows the last one",
         more=("is the audio 16-bit PCM in audio/pcm?", "3.x models refuse realtimeInput.mediaChunks"),
@@ -192,7 +191,7 @@ SETUPS = (
     refused(
         1007,
         pattern=r"invalid.argument",
-        when=lambda known: bool(known.suspects),
+        when=lambda context: bool(context.suspects),
         cause="{suspects}",
         remedy="{suspect}",
         more=("{other_suspects}", BISECT),
@@ -206,21 +205,21 @@ SETUPS = (
     refused(
         1008,
         pattern=r"Operation is not implemented",
-        cause="the model does not do something that was asked of it; seen most with tools and models in preview",
-        remedy="{model} does not do something asked of it: leave tools out, or try another model; {models}",
+        cause="the model does not support a part of the request; seen most with tools and models in preview",
+        remedy="{model} does not support a part of the request: leave tools out, or try another model; {models}",
         more=("reported as coming and going on 2.5 native audio previews: the same again may pass",),
     ),
     refused(
         1008,
         pattern=r"Requested entity was not found",
-        when=lambda known: known.resumes and not known.active,
-        cause="the service does not know the session that was to be resumed: its handle has expired, or was another's",
-        remedy="the session cannot be resumed, its handle is not known any more: begin a new one",
+        when=lambda context: context.resumes and not context.active,
+        cause="the service does not know the session to resume: its handle has expired, or belongs to another session",
+        remedy="the session cannot be resumed, its handle is no longer known: begin a new one",
     ),
     refused(
         1008,
         pattern=r"Requested entity was not found",
-        cause="something that was named does not exist; reported after a toolResponse with an id that is not known",
+        cause="a resource that was named does not exist; reported after a toolResponse with an unknown id",
         remedy="a tool's answer must name the id of its call: `--debug` shows both",
     ),
 )
@@ -235,7 +234,7 @@ BREAKS = (
     failed(
         1011,
         pattern=r"Internal error",
-        when=lambda known: known.resumes,
+        when=lambda context: context.resumes,
         cause="the service failed; seen where a session is resumed while its old connection is still open",
         remedy="try again once the old connection is closed: one session has one connection",
     ),
@@ -243,8 +242,8 @@ BREAKS = (
     lost(
         1000,
         pattern=r"",
-        cause="the service ended the session by itself: its context is full, or the connection as old as it may be",
-        remedy="the session had run as long as it may: ask again, in shorter pieces",
+        cause="the service ended the session: its context is full, or the connection has reached its age limit",
+        remedy="the session had reached its age limit: ask again, in shorter pieces",
         more=("contextWindowCompression in --setup lets a session go on when its context is full",),
         source=DOCUMENTED,
     ),
@@ -252,11 +251,11 @@ BREAKS = (
         1006,
         1005,
         pattern=r"",
-        cause="the connection broke without a word: the network, a proxy on the way, or a full context",
+        cause="the connection broke without a close: the network, a proxy on the way, or a full context",
         remedy="try again",
         source=DOCUMENTED,
     ),
-    lost(1001, 1012, pattern=r"", cause="the server goes away or restarts", remedy="try again", source=GUESSED),
+    lost(1001, 1012, pattern=r"", cause="the server shuts down or restarts", remedy="try again", source=GUESSED),
 )
 
 ANY_REASON = (
@@ -271,6 +270,6 @@ ANY_REASON = (
     failed(1011, pattern=r"", cause="the service failed", remedy="try again: the service failed", source=GUESSED),
     refused(pattern=r"", cause="the service ended the session", remedy=None, source=GUESSED),
 )
-"""What remains: these tell no more than the code does."""
+"""Rows for a reason that is not known: their causes are those of the code alone."""
 
 TABLE: tuple[CloseCause, ...] = CREDENTIALS + LOAD + MODELS + SETUPS + BREAKS + ANY_REASON

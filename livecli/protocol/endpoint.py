@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import UsageError
-from .platform import DEFAULT_MODEL, Platform
+from .platform import DEFAULT_MODEL, DEFAULT_PLATFORM, KEY_PLATFORM, PROJECT_PLATFORM, Platform
 
 Environment = Mapping[str, str]
 
@@ -88,20 +88,20 @@ def choose_platform(
     if wanted.platform:
         return wanted.platform, "--platform"
     if wanted.local:
-        return Platform.VERTEX, "--local"
+        return DEFAULT_PLATFORM, "--local"
     for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"):
         if said := value(environ, name):
-            return Platform.VERTEX if said.lower() in ("true", "1") else Platform.DEVELOPER, f"{name}={said[:20]}"
+            return PROJECT_PLATFORM if said.lower() in ("true", "1") else KEY_PLATFORM, f"{name}={said[:20]}"
     for platform in Platform:
         if _names_service(platform, wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
             return platform, "the base URL names its service"
     if wanted.project or _part_of_resource("project", wanted, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
-        return Platform.VERTEX, "a project is named"
+        return PROJECT_PLATFORM, "a project is named"
     if has_key:
-        return Platform.DEVELOPER, "an API key is at hand and no project is named"
+        return KEY_PLATFORM, "an API key is at hand and no project is named"
     if has_ephemeral_token:
-        return Platform.DEVELOPER, "the token is an ephemeral one, which only the Developer API takes"
-    return Platform.VERTEX, "the default"
+        return KEY_PLATFORM, "the token is an ephemeral one, which only the Developer API takes"
+    return DEFAULT_PLATFORM, "the default"
 
 
 def base_url(wanted: Target, environ: Environment, platform: Platform) -> SplitResult | None:

@@ -12,6 +12,7 @@ from typing import ClassVar, cast
 import msgspec
 
 from . import messages
+from .audio_rates import INPUT_RATE
 from .messages import Content, FunctionCall, FunctionResponse, Json
 
 
@@ -36,7 +37,7 @@ class AudioChunk(Event, frozen=True, gc=False):
     log_name = "audio"
     begins_answer = True
     pcm: bytes
-    rate: int = 16_000
+    rate: int = INPUT_RATE
 
 
 # --- said by the client ---

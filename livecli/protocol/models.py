@@ -20,6 +20,10 @@ VERTEX = frozenset({Platform.VERTEX})
 DEVELOPER = frozenset({Platform.DEVELOPER})
 
 
+CONTEXT_TOKENS = 128_000
+"""Tokens that a model's context holds, as Google documents it for the native audio models."""
+
+
 class Thinking(StrEnum):
     """How a model is told to think: not at all (`thinkingConfig` is refused), in tokens, or by a level."""
 
@@ -69,7 +73,7 @@ class Model:
     seeds: bool = False
     code_tools: bool = True
     interaction_status: bool = False
-    context_tokens: int = 128_000
+    context_tokens: int = CONTEXT_TOKENS
 
 
 _V3: dict[str, Any] = {

@@ -39,6 +39,8 @@ class PlatformFacts:
     """Regular expression of `setup.model`; its group is the model's id."""
     needs_project: bool
     """Whether a model is named within a project and a location, unless an API key stands in for both."""
+    takes_google_credentials: bool
+    """Whether a bearer token of a Google account is a credential here, and so the metadata server is asked for one."""
     takes_ephemeral_tokens: bool
     """Whether short-lived tokens are minted here, and open a session."""
 
@@ -117,6 +119,7 @@ class Platform(StrEnum):
             # An express key sends the resource without a project.
             resource_pattern=r"(?:projects/[^/]+/locations/[^/]+/)?publishers/google/models/([^/]+)",
             needs_project=True,
+            takes_google_credentials=True,
             takes_ephemeral_tokens=False,
             refuses_upgrade=True,
             names_retired_models=True,
@@ -161,6 +164,7 @@ class Platform(StrEnum):
             host="generativelanguage.googleapis.com",
             resource_pattern=r"models/([^/]+)",
             needs_project=False,
+            takes_google_credentials=False,
             takes_ephemeral_tokens=True,
             refuses_upgrade=False,
             names_retired_models=False,
@@ -183,3 +187,13 @@ class Platform(StrEnum):
             takes_vad_signal=False,
         ),
     )
+
+
+DEFAULT_PLATFORM = Platform.VERTEX
+"""Where nothing else decides, and what the embedded emulator is addressed as."""
+
+PROJECT_PLATFORM = Platform.VERTEX
+"""The platform of a Google Cloud project."""
+
+KEY_PLATFORM = Platform.DEVELOPER
+"""The platform of an API key without a project, and of the ephemeral tokens that a key mints."""

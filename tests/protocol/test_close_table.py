@@ -106,7 +106,7 @@ def test_any_other_close_is_answered_too(code, reason):
 @pytest.mark.parametrize("answer", TABLE, ids=lambda answer: answer.pattern)
 def test_every_row_can_be_told(answer):
     assert issubclass(answer.error, (ServerError, AuthError, QuotaError))
-    facts = situation(answer.platform or VERTEX).facts() | {"field": "x"}
+    facts = situation(VERTEX).placeholders() | {"field": "x"}
     for text in (answer.cause, answer.remedy or "", *answer.more):
         text.format_map(facts)
 

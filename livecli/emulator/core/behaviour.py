@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ...media.resample import Resampler
-from ...protocol.codec import INPUT_RATE, OUTPUT_RATE
+from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from ...protocol.messages import FunctionResponse, Json
 from .utterance import Utterance
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 
 from ...media.resample import AtInputRate
 from ...protocol import close_reasons
+from ...protocol.audio_rates import INPUT_RATE
 from ...protocol.close_reasons import Refusal
-from ...protocol.codec import INPUT_RATE
 from ...protocol.codec.proto_json import audio_rate, base64_bytes
 from ...protocol.events import AudioChunk
 from ...protocol.messages import Blob, Content
+from ...protocol.models import CONTEXT_TOKENS
 from .token_count import CHARACTERS_PER_TOKEN, TokenCount
 from .utterance import OpenSpool, Utterance
 
-MAX_TEXT_CHARACTERS = 128_000 * CHARACTERS_PER_TOKEN
+MAX_TEXT_CHARACTERS = CONTEXT_TOKENS * CHARACTERS_PER_TOKEN
 """The models' context window: more text than that in one turn is refused."""
 
 _PCM_TYPES = ("audio/pcm", "audio/l16")

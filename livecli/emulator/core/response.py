@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from itertools import chain, groupby, islice
 
 from ...protocol import events
+from ...protocol.audio_rates import OUTPUT_RATE
 from ...protocol.close_reasons import Refusal
-from ...protocol.codec import OUTPUT_RATE
 from ...protocol.messages import Setup
 from ...protocol.models import Model, Platform, Thinking
 from .admission import speaks

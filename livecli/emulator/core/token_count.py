@@ -10,8 +10,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ...media.pcm import SAMPLE_BYTES
+from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from ...protocol.close_reasons import Refusal
-from ...protocol.codec import INPUT_RATE, OUTPUT_RATE
 from ...protocol.messages import ContextWindowCompressionConfig, Json
 
 AUDIO_TOKENS_PER_SECOND = 25

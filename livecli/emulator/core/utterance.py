@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterator
 from typing import IO
 
 from ...media.pcm import SAMPLE_BYTES
+from ...protocol.audio_rates import INPUT_RATE
 from ...protocol.close_reasons import Refusal
-from ...protocol.codec import INPUT_RATE
+from ...protocol.models import CONTEXT_TOKENS
 
 OpenSpool = Callable[[], IO[bytes]]
 """Opens a file that is gone once it is closed."""
@@ -20,7 +21,7 @@ BYTES_PER_SECOND = INPUT_RATE * SAMPLE_BYTES
 BLOCK_BYTES = BYTES_PER_SECOND // 4
 """How much is read at a time: a reply is made in constant memory, however long the utterance."""
 
-LONGEST_BYTES = 128_000 // 25 * BYTES_PER_SECOND
+LONGEST_BYTES = CONTEXT_TOKENS // 25 * BYTES_PER_SECOND
 """What fills the models' context window, at 25 tokens a second: 85 minutes."""
 
 

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 
 from ...media.pcm import SAMPLE_BYTES
-from ...protocol.codec import INPUT_RATE
+from ...protocol.audio_rates import INPUT_RATE
 from ...protocol.messages import AutomaticActivityDetection
 
 WINDOW_MS = 20

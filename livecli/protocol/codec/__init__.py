@@ -1,12 +1,10 @@
 """Frames <-> events: the only folder that knows camelCase and base64. One file for each side that speaks."""
 
 from .audio_fast_path import AudioShapes
-from .client import INPUT_RATE, decode_client, encode_client, encode_each, setup_json
-from .server import OUTPUT_RATE, decode_server, encode_server
+from .client import decode_client, encode_client, encode_each, setup_json
+from .server import decode_server, encode_server
 
 __all__ = [
-    "INPUT_RATE",
-    "OUTPUT_RATE",
     "AudioShapes",
     "decode_client",
     "decode_server",

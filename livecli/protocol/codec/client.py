@@ -17,11 +17,9 @@ import msgspec
 import pybase64
 
 from .. import close_reasons, events, messages
+from ..audio_rates import INPUT_RATE
 from ..close_reasons import Refusal
 from .proto_json import RATES, audio_rate, base64_bytes, camel, camel_keys, is_too_deep, snake_path
-
-INPUT_RATE = 16_000
-"""Samples a second of the user's audio, where its mime type names no rate."""
 
 _encoder = msgspec.json.Encoder()
 _BEFORE_AUDIO = b'{"realtimeInput":{"audio":{"data":"'

@@ -16,12 +16,10 @@ import pybase64
 
 from ...errors import ProtocolError
 from .. import events, messages
+from ..audio_rates import OUTPUT_RATE
 from ..platform import Platform
 from .audio_fast_path import AudioShapes
 from .proto_json import MAX_NESTING, audio_rate, base64_bytes, duration, int64, is_too_deep, seconds_of
-
-OUTPUT_RATE = 24_000
-"""Samples a second of the model's audio, where its mime type names no rate."""
 
 MESSAGE, CONTENT, PART = "", "serverContent", "serverContent.modelTurn.parts[]"
 """JSON paths of the objects whose fields are events."""
