@@ -1,4 +1,4 @@
-"""Files that are written as a whole, whatever happens meanwhile."""
+"""Folders for files that outlive a run, and files that are written as a whole, whatever happens meanwhile."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import stat
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
-from livecli.process.folders import temporary_files, write_atomically
+from livecli.errors import FileError
+from livecli.process import folders
+from livecli.process.folders import config_folder, state_folder, temporary_files, write_atomically
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 
@@ -98,3 +101,36 @@ def test_temporary_files_are_those_of_this_file_alone(path: Path) -> None:
     for name in (".file.json-k2j4", ".other.json-k2j4", "file.json-k2j4", "file.json"):
         (path.parent / name).touch()
     assert temporary_files(path) == [path.parent / ".file.json-k2j4"]
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the folders of Linux")
+FOLDERS = [(state_folder, "XDG_STATE_HOME", ".local/state"), (config_folder, "XDG_CONFIG_HOME", ".config")]
+
+
+@linux
+@pytest.mark.parametrize(("folder", "variable", "default"), FOLDERS)
+def test_the_folder_is_that_of_the_variable_or_in_the_home(folder, variable, default, monkeypatch, tmp_path) -> None:
+    assert folder() == Path.home() / default / "livecli"
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert folder() == tmp_path / "livecli"
+    assert not folder().exists()
+
+
+@linux
+@pytest.mark.parametrize("value", ["", " ", "relative", "/absolute"])
+def test_the_config_folder_is_that_of_platformdirs(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", value)
+    assert config_folder() == platformdirs.user_config_path("livecli", appauthor=False)
+
+
+@linux
+@pytest.mark.parametrize(("folder", "variable", "default"), FOLDERS)
+def test_a_user_without_a_home_is_told_which_variable_to_set(folder, variable, default, monkeypatch) -> None:
+    def no_home(self: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", no_home)
+    monkeypatch.setattr(folders, "_by_platformdirs", lambda kind: Path("~") / kind)
+    with pytest.raises(FileError, match="there is no home folder") as caught:
+        folder()
+    assert caught.value.hint == f"set HOME, or {variable}"
