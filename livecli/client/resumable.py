@@ -162,10 +162,10 @@ class ResumableSession:
     """Opened by `client.open.open_resumable`. One task has to call `receive` all the time.
 
     That task learns of a lost connection, after everything that came over it, and opens the next one; `send` waits for
-    that. `moving` is whether the next one is being opened, and `moved_at` when that, or sending again what the service
-    does not have, last made progress. `retries` bounds the attempts at a connection, and how often one may be lost
-    without a gain; None is no bound. `pause` waits before each further attempt. `start` makes the task that sends again
-    what the service does not have.
+    that. `lifetime` is how long connections last. `moving` is whether the next one is being opened, and `moved_at` when
+    that, or sending again what the service does not have, last made progress. `retries` bounds the attempts at a
+    connection, and how often one may be lost without a gain; None is no bound. `pause` waits before each further
+    attempt. `start` makes the task that sends again what the service does not have.
 
     It has more than twelve attributes because sending and receiving share what is known of a lost connection.
     """
@@ -183,6 +183,7 @@ class ResumableSession:
         self.resumption = resumption
         self.moving, self.moved_at = False, 0.0
         self._connections = Connections(opened, resumption, reporter, retries, pause)
+        self.lifetime = self._connections.lifetime
         self._reporter, self._start = reporter, start
         self._received: deque[Received] = deque()  # returned by `receive` before anything else
         self._failure: Exception | None = None
@@ -207,11 +208,6 @@ class ResumableSession:
     def connections(self) -> int:
         """How many connections there were."""
         return self._connections.count
-
-    @property
-    def lifetime(self) -> ConnectionLifetime:
-        """How long connections last."""
-        return self._connections.lifetime
 
     @property
     def messages(self) -> int:
@@ -291,10 +287,8 @@ class ResumableSession:
             self._repeating = self._start(self._repeat_or_fail(self._connections.current, self.resumption.begin()))
         while True:
             received = self._received.popleft() if self._received else await self._receive()
-            if isinstance(received, Checkpoint | Rewind):
-                return received
-            if self.lifetime.leaving and self._may_leave:
-                # An event that no handle includes comes again over the next connection.
+            # An event that no handle includes comes again over the next connection.
+            if self.lifetime.leaving and self._may_leave and (received is None or isinstance(received, events.Event)):
                 await self._reconnect(None)
             elif received is not None:
                 return received
@@ -314,7 +308,7 @@ class ResumableSession:
         except LivecliError as error:
             await self._reconnect(error)
             return self._received.popleft()
-        if not self._follow(event):
+        if not event.of_session or not self._follow(event):
             return event
         self._received.append(event)
         return Checkpoint()

@@ -244,15 +244,13 @@ class Turn:
 
     async def take(self, received: Received) -> None:
         """Handle what was received for this turn."""
-        match received:
-            case Checkpoint():
-                self._snapshot = self._take_snapshot()
-            case Rewind():
-                self._rewind()
-            case _:
-                await self._take_event(received)
-
-    async def _take_event(self, event: events.Event) -> None:
+        if isinstance(received, Checkpoint):
+            self._snapshot = self._take_snapshot()
+            return
+        if isinstance(received, Rewind):
+            self._rewind()
+            return
+        event = received
         now = asyncio.get_running_loop().time()
         answer, progress = self._answer, self._progress
         answer.stats.messages = self._session.messages - self._messages_before
@@ -263,7 +261,8 @@ class Turn:
         if isinstance(event, events.AudioChunk):
             # First, since the sink may be slow, and a turn that speaks is not in doubt.
             progress.advance(event)
-            return await answer.take_audio(event, now)
+            await answer.take_audio(event, now)
+            return
         answer.take(event, now)
         match event:
             case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or answer.is_cut):
@@ -278,7 +277,6 @@ class Turn:
         progress.advance(event)
         if progress.is_over and answer.is_complete:
             self._nothing_due.set()
-        return None
 
     def _take_snapshot(self) -> Snapshot:
         """Everything received so far is final."""

@@ -101,6 +101,9 @@ def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPendi
 
     Returns `state` itself where nothing changes, as for most events.
     """
+    # First and alone, since nearly every event is the next piece of an answer that has begun.
+    if state.is_open and not state.resumed and type(event) is events.AudioChunk:
+        return state
     if state.phase is Phase.OVER:
         return state
     if event is Step.TIME:
