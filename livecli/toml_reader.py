@@ -1,9 +1,8 @@
-"""TOML, where in the text a value stands, and a Reader of values that says so. Pure; where is slow to find, and asked
-only once something is wrong.
+"""A TOML reader whose errors have line numbers.
 
-tomllib tells no lines. But a text that ends just before a value begins does not have that value yet, and one that ends
-with the line where it begins has it, as soon as whatever is still open there is closed. So that line is found by
-parsing ever more of the text.
+tomllib does not report lines. The line of a value is found by parsing longer and longer beginnings of the text, with
+all that is open at their end closed: it is the last line of the first beginning that has the value. This is slow, and
+only done for an error.
 """
 
 from __future__ import annotations
@@ -17,11 +16,11 @@ from difflib import get_close_matches
 from typing import Any, NoReturn
 
 
-# What is wrong with a file that was given to us, a script, a recording or a table of tools, and where. Pure.
-#
-# Whoever has read the file knows its name; the readers know the line.
 class LineError(ValueError):
-    """`reason` says what is wrong in line `line` (from 1), `hint` what to do about it."""
+    """An error in line `line` (from 1) of a user's file: `reason` says what is wrong, `hint` what to do about it.
+
+    The caller, which has opened the file, adds its name.
+    """
 
     def __init__(self, line: int, reason: str, *, hint: str | None = None) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -31,68 +30,68 @@ class LineError(ValueError):
 
 
 Path = Sequence[str | int]
-"""Keys and indexes from the top: `("turn", 2, "steps", 0)`."""
+"""The keys and indexes that lead to a value: `("turn", 2, "steps", 0)`."""
 
 _STRINGS = ("", '"""', "'''")
 _BRACKETS = ["".join(some) for count in range(5) for some in itertools.product("]}", repeat=count)]
-CLOSINGS = tuple(string + brackets for string, brackets in itertools.product(_STRINGS, _BRACKETS))
-"""What can be open at the end of a line: a string of several lines, arrays, and inline tables around those."""
 
+# Texts that close what can be open at the end of a line: a multi-line string, arrays and inline tables.
+CLOSINGS = tuple(string + brackets for string, brackets in itertools.product(_STRINGS, _BRACKETS))
 
 _TYPES = {str: "a text", bool: "true or false", dict: "a table", list: "a list", int: "a number", float: "a number"}
 
 
 class Reader:
-    """Of one TOML text. Every value is read together with its path, to tell where it stands if it is wrong.
+    """Checks the values of one TOML text. Each value is passed with its path, from which an error gets its line.
 
-    `members` are what one of a list is called, by the name of the list; `item` is one of any other. All methods raise
-    Mistake.
+    Error messages call a member of the list NAME `members[NAME]`, and one of any other list `item`. All methods raise
+    LineError.
     """
 
     def __init__(self, text: str, item: str, **members: str) -> None:
         self._text = text
         self._item, self._members = item, members
 
-    def words(self, value: Any, path: Path) -> str:
-        """A text that is not empty."""
-        words: str = self.expect(value, str, path)
-        return words if words else self.wrong(path, f"{path[-1]} is empty")
+    def text(self, value: Any, path: Path) -> str:
+        """`value`, if it is a text that is not empty."""
+        text: str = self.expect(value, str, path)
+        return text if text else self.wrong(path, f"{path[-1]} is empty")
 
     def json(self, value: Any, path: Path) -> dict[str, Any]:
-        """A table that can be said in JSON."""
+        """`value`, if it is a table that JSON can represent."""
         table: dict[str, Any] = self.expect(value, dict, path)
         try:
             json.dumps(table, allow_nan=False)
         except (TypeError, ValueError):
-            self.wrong(path, "there is something in it that JSON has no word for", hint="write dates and nan as texts")
+            self.wrong(path, "it has a value that JSON cannot represent", hint="write dates and nan as texts")
         return table
 
-    def expect(self, value: Any, wanted: type, path: Path) -> Any:
-        """`value`, if it is a `wanted`."""
-        if isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
+    def expect(self, value: Any, kind: type, path: Path) -> Any:
+        """`value`, if it is of this type. A bool is no int."""
+        if isinstance(value, kind) and (kind is bool or not isinstance(value, bool)):
             return value
-        what = _TYPES.get(type(value), "a date")
-        return self.wrong(path, f"{self._name_at(path)} must be {_TYPES[wanted]}, and is {what}")
+        actual = _TYPES.get(type(value), "a date")
+        return self.wrong(path, f"{self._name_at(path)} must be {_TYPES[kind]}, and is {actual}")
 
     def unknown(self, key: str, known: Iterable[str], path: Path) -> NoReturn:
-        """Nothing is called `key` here."""
+        """Raise the error for an unknown key, with the known one that is most like it."""
         meant = get_close_matches(key, known := list(known), 1)
         hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
         self.wrong(path, f"there is no {key!r} here", hint=hint)
 
     def wrong(self, path: Path, reason: str, *, hint: str | None = None) -> NoReturn:
-        """What stands at `path` cannot be meant."""
+        """Raise LineError for the value at `path`."""
         raise LineError(line_of(self._text, path), reason, hint=hint)
 
     def _name_at(self, path: Path) -> str:
-        """What the value is called: `say`, or for one of a list `a step`."""
+        """The name of the value in an error message: its key, or for a member of a list as in `a step`."""
         return path[-1] if isinstance(path[-1], str) else self._members.get(str(path[-2]), self._item)
 
 
 def line_of(text: str, path: Path) -> int:
-    """The line, from 1, where the value at `path` begins; where it cannot be told, where the table around it does.
+    """The line (from 1) where the value at `path` begins, or else where the table around it begins.
 
-    `text` is valid TOML.
+    `text` must be valid TOML.
     """
     lines = text.split("\n")
     first, block = _block(lines, path)
@@ -105,32 +104,37 @@ def line_of(text: str, path: Path) -> int:
 
 
 def load(text: str) -> dict[str, Any]:
-    """The tables of a TOML text. Raises Mistake where it is none."""
+    """The tables of a TOML text. Raises LineError if it is not TOML."""
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         named = re.search(r" \(at line (\d+), ", str(error))
-        line = int(named[1]) if named else text.rstrip().count("\n") + 1  # without one it speaks of the end
-        complaint = re.sub(r" \(at .*\)$", "", str(error))
-        raise LineError(line, f"this is not TOML: {complaint}") from error
+        # An error without a line is one at the end of the text.
+        line = int(named[1]) if named else text.rstrip().count("\n") + 1
+        reason = re.sub(r" \(at .*\)$", "", str(error))
+        raise LineError(line, f"this is not TOML: {reason}") from error
     except RecursionError as error:
         raise LineError(1, "this is not TOML: there are too many brackets within brackets") from error
 
 
 def _block(lines: list[str], path: Path) -> tuple[int | None, list[str]]:
-    """For a path into an array of tables (`[[turn]]`) the lines of that table, and the number of lines before it."""
+    """The lines of the table in an array of tables (`[[turn]]`) that `path` leads into, and how many are before it.
+
+    All lines and None for any other path.
+    """
     if len(path) < 2:
         return None, lines
     header = re.compile(rf"\s*\[\[\s*{re.escape(str(path[0]))}\s*\]\]")
     starts = [0]
     for number, line in enumerate(lines):
-        # What looks like a header may stand within a string: then the text before it is not complete.
+        # A line like a header may be inside a string: then the text before it is incomplete.
         if header.match(line) and _parsed("\n".join(lines[starts[-1] : number])) is not None:
             starts.append(number)
     starts = [*starts[1:], len(lines)]
     nth = path[1]
     if not isinstance(nth, int) or nth + 1 >= len(starts):
-        return None, lines  # written as an inline array
+        # The array is written inline.
+        return None, lines
     return starts[nth], lines[starts[nth] : starts[nth + 1]]
 
 

@@ -160,7 +160,7 @@ def source_lines(citations: list[Citation]) -> list[str]:
     lines = []
     for number, citation in enumerate(citations, 1):
         lines.append(f"[{number}] {one_line(' '.join(filter(None, (citation.title, citation.uri))))}")
-        lines += [f'    "{one_line(words)}"' for words in citation.said]
+        lines += [f'    "{one_line(words)}"' for words in citation.passages]
     return lines
 
 

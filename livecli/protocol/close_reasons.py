@@ -1,6 +1,6 @@
-"""What a close says: the reasons Google gives, as users and SDK tests report them (the service documents none).
+"""Close reasons: the texts with which the service closes a session, as users and SDK tests report them.
 
-The emulator refuses with these texts. What they mean for whoever receives one is in `answers`.
+The service documents none. The emulator closes with these texts; `close_table` explains them.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ SENDABLE_CLOSE_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range
 
 
 class Refusal(Exception):
-    """The server ends the session: a close code, and a reason that is cut as the protocol requires."""
+    """The server closes the session with `code` and `reason`, which is cut to CLOSE_REASON_BYTES."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(f"{code} {reason}")

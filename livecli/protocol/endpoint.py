@@ -1,8 +1,7 @@
-"""From what was asked for to where it goes: platform, project, location and model become a URL and a resource name.
+"""Endpoints: the URL and the resource name for a platform, project, location and model.
 
-Everything here is pure: the environment is an argument, nothing is read from disk and nothing is connected to.
-Which credential is sent is decided in `credentials`; nothing secret may enter this module, so that nothing secret can
-end up in a URL. Facts: Google's URLs as the official SDKs build them, one table below for each.
+No I/O: the environment is an argument. Credentials are chosen in `credentials`, and no secret is passed to this module,
+so that none can end up in a URL. The URLs are those that the official SDKs build.
 """
 
 from __future__ import annotations
@@ -18,21 +17,30 @@ from .platform import DEFAULT_MODEL, DEFAULT_PLATFORM, KEY_PLATFORM, PROJECT_PLA
 Environment = Mapping[str, str]
 
 DEFAULT_LOCATION = "us-central1"
-"""Not the SDK's `global`, where no Live model of Vertex AI is known to be served."""
+"""The location if none is given. The SDKs' `global` is known to serve no Live model of Vertex AI."""
+
 LOCAL_PROJECT = "local"
+"""The project of a session with a server on this machine, if none is given."""
+
 LOCAL_BASE_URL = "ws://127.0.0.1:0"
-"""The embedded emulator before it has a port: what can be shown of `--local` without starting it."""
+"""The base URL of `--local` while the embedded emulator has no port, as `--dry-run` shows it."""
 
 CONSTRAINED = "Constrained"
-"""What the Developer API's method is called when an ephemeral token opens it."""
+"""The suffix of the Developer API's method for a session that an ephemeral token opens."""
+
+# The hosts of Vertex AI's multi-regional locations.
 HOSTS = {
     "us": "aiplatform.us.rep.googleapis.com",
     "eu": "aiplatform.eu.rep.googleapis.com",
 }
+
+# The WebSocket scheme for each scheme of a base URL.
 SCHEMES = {"ws": "ws", "wss": "wss", "http": "ws", "https": "wss"}
 
 _SEGMENT = r"[A-Za-z0-9][A-Za-z0-9._:@-]*"
-_SPELLINGS = {  # What a word may look like, so that none can bend a URL or a resource name.
+
+# The spelling of each name, so that no name can change the structure of a URL or a resource name.
+_SPELLINGS = {
     "project": _SEGMENT,
     "location": r"[a-z][a-z0-9-]*",
     "version of the API": r"v[0-9][a-z0-9]*",
@@ -43,7 +51,7 @@ _RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
 
 @dataclass(frozen=True)
 class Target:
-    """What the flags said; None is not said. With `local`, `base_url` is the embedded emulator's."""
+    """Options that choose an endpoint. None is not given. With `local`, `base_url` is the embedded emulator's."""
 
     platform: Platform | None = None
     project: str | None = None
@@ -56,7 +64,7 @@ class Target:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a session is opened. `model` is the bare id, `resource` what `setup.model` says on this platform."""
+    """Where a session is opened. `model` is the bare id, `resource` the value of `setup.model` on this platform."""
 
     platform: Platform
     url: str
@@ -72,30 +80,30 @@ class Endpoint:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this machine: localhost, 127.0.0.0/8 or ::1."""
+        """Whether the host is this machine: localhost, 127.0.0.0/8 or ::1."""
         return is_loopback(self.host)
 
     @property
     def is_cleartext(self) -> bool:
-        """Whether what is sent can be read on the way."""
+        """Whether the connection is unencrypted."""
         return self.url.startswith("ws://")
 
 
 def choose_platform(
-    wanted: Target, environ: Environment, *, has_key: bool, has_ephemeral_token: bool = False
+    target: Target, environ: Environment, *, has_key: bool, has_ephemeral_token: bool = False
 ) -> tuple[Platform, str]:
-    """The platform, and the reason in a few words."""
-    if wanted.platform:
-        return wanted.platform, "--platform"
-    if wanted.local:
+    """The platform, and the reason for it in a few words."""
+    if target.platform:
+        return target.platform, "--platform"
+    if target.local:
         return DEFAULT_PLATFORM, "--local"
     for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"):
-        if said := value(environ, name):
-            return PROJECT_PLATFORM if said.lower() in ("true", "1") else KEY_PLATFORM, f"{name}={said[:20]}"
+        if text := value(environ, name):
+            return PROJECT_PLATFORM if text.lower() in ("true", "1") else KEY_PLATFORM, f"{name}={text[:20]}"
     for platform in Platform:
-        if _names_service(platform, wanted.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
+        if _names_service(platform, target.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
             return platform, "the base URL names its service"
-    if wanted.project or _part_of_resource("project", wanted, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
+    if target.project or _part_of_resource("project", target, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
         return PROJECT_PLATFORM, "a project is named"
     if has_key:
         return KEY_PLATFORM, "an API key is at hand and no project is named"
@@ -104,10 +112,10 @@ def choose_platform(
     return DEFAULT_PLATFORM, "the default"
 
 
-def base_url(wanted: Target, environ: Environment, platform: Platform) -> SplitResult | None:
-    """The URL that stands in for Google's, checked, with its scheme made ws or wss; None where none is named."""
-    named = [("--base-url", wanted.base_url or (LOCAL_BASE_URL if wanted.local else None))]
-    if not wanted.local:
+def base_url(target: Target, environ: Environment, platform: Platform) -> SplitResult | None:
+    """The URL that replaces Google's, with the scheme ws or wss; None if none is given. Raises UsageError."""
+    named = [("--base-url", target.base_url or (LOCAL_BASE_URL if target.local else None))]
+    if not target.local:
         variables = ("LIVECLI_BASE_URL", platform.facts.base_url_variable)
         named += [(variable, value(environ, variable)) for variable in variables]
     return next((_parse(text, where) for where, text in named if text), None)
@@ -126,7 +134,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def build(
-    wanted: Target,
+    target: Target,
     environ: Environment,
     platform: Platform,
     *,
@@ -134,17 +142,19 @@ def build(
     express: bool = False,
     constrained: bool = False,
 ) -> Endpoint:
-    """The endpoint on `platform`. `own_project` is the credential's; `express` is Vertex with a key instead of a
-    project; `constrained` is what an ephemeral token opens. Raises UsageError for a word that cannot be meant.
+    """The endpoint on `platform`.
+
+    `own_project` is the credential's project; `express` is Vertex AI with an API key instead of a project, and
+    `constrained` a session that an ephemeral token opens. Raises UsageError for an invalid name or URL.
     """
-    base = base_url(wanted, environ, platform)
+    base = base_url(target, environ, platform)
     project = location = None
     if platform.facts.needs_project and not express:
-        project = _project(wanted, environ, own_project, local=base is not None and is_loopback(base.hostname))
-        location = _location(wanted, environ)
-    model = checked("model", wanted.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
+        project = _project(target, environ, own_project, local=base is not None and is_loopback(base.hostname))
+        location = _location(target, environ)
+    model = checked("model", target.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
     origin = base or urlsplit(f"wss://{_host(platform, location)}")
-    path = platform.facts.service_path.format(version=_version(wanted, environ, platform))
+    path = platform.facts.service_path.format(version=_version(target, environ, platform))
     return Endpoint(
         platform=platform,
         url=_url(origin, path + CONSTRAINED * constrained),
@@ -156,20 +166,20 @@ def build(
 
 
 def value(environ: Environment, name: str) -> str | None:
-    """A variable without the blanks around it; set to nothing is not set."""
+    """The value of a variable without surrounding blanks; None if it is unset or empty."""
     return environ.get(name, "").strip() or None
 
 
-def checked(what: str, text: str) -> str:
-    """`text` if it can be the name of a `what` (project, location, model …), so that it cannot bend a URL."""
-    if re.fullmatch(_SPELLINGS[what], text):
+def checked(kind: str, text: str) -> str:
+    """`text`, if it is a valid name of this kind (project, location, model …). Raises UsageError otherwise."""
+    if re.fullmatch(_SPELLINGS[kind], text):
         return text
-    raise UsageError(f"this cannot be the name of a {what}: {text[:60]!r}")
+    raise UsageError(f"this cannot be the name of a {kind}: {text[:60]!r}")
 
 
-def _project(wanted: Target, environ: Environment, own: str | None, *, local: bool) -> str:
-    named = wanted.project or _part_of_resource("project", wanted, environ)
-    if not wanted.local:
+def _project(target: Target, environ: Environment, own: str | None, *, local: bool) -> str:
+    named = target.project or _part_of_resource("project", target, environ)
+    if not target.local:
         named = named or value(environ, "GOOGLE_CLOUD_PROJECT") or own
     if named or local:
         return checked("project", named or LOCAL_PROJECT)
@@ -179,19 +189,19 @@ def _project(wanted: Target, environ: Environment, own: str | None, *, local: bo
     )
 
 
-def _location(wanted: Target, environ: Environment) -> str:
-    named = wanted.location or _part_of_resource("location", wanted, environ)
+def _location(target: Target, environ: Environment) -> str:
+    named = target.location or _part_of_resource("location", target, environ)
     return checked("location", named or value(environ, "GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION)
 
 
-def _part_of_resource(part: str, wanted: Target, environ: Environment) -> str | None:
-    """The project or location inside a model given as a full resource name, since only they can serve it."""
-    match = re.match(_RESOURCE, wanted.model or value(environ, "LIVECLI_MODEL") or "")
+def _part_of_resource(part: str, target: Target, environ: Environment) -> str | None:
+    """The project or location in a model that is given as a full resource name: no other can serve it."""
+    match = re.match(_RESOURCE, target.model or value(environ, "LIVECLI_MODEL") or "")
     return match[part] if match else None
 
 
-def _version(wanted: Target, environ: Environment, platform: Platform) -> str:
-    named = wanted.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or platform.facts.default_version
+def _version(target: Target, environ: Environment, platform: Platform) -> str:
+    named = target.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or platform.facts.default_version
     return platform.facts.beta_version if named == "beta" else checked("version of the API", named)
 
 
@@ -214,7 +224,7 @@ def _names_service(platform: Platform, url: str) -> bool:
 
 
 def _parse(text: str, where: str) -> SplitResult:
-    """Checks without ever quoting the URL: what is wrong with it may be that a secret is in it."""
+    """The parts of a valid base URL. Errors never quote the URL, which may contain a secret."""
     text = text.strip()
     if not text.isprintable() or re.search(r"[\s\\]", text):
         raise UsageError(f"the URL in {where} contains a blank, a backslash or a control character")
@@ -225,12 +235,13 @@ def _parse(text: str, where: str) -> SplitResult:
         )
     try:
         parts = urlsplit(text)
-        _ = parts.port  # is read only now, and may be none
+        # The port is parsed when it is read, and may be invalid.
+        _ = parts.port
         usable = parts.scheme in SCHEMES and bool(parts.hostname)
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"the URL in {where} is none that can be connected to", hint="such as ws://127.0.0.1:8765")
+        raise UsageError(f"the URL in {where} is not a valid base URL", hint="a valid one is ws://127.0.0.1:8765")
     return parts._replace(scheme=SCHEMES[parts.scheme])
 
 

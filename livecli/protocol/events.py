@@ -1,7 +1,7 @@
-"""Events: everything that either side of a session can say, as flat, frozen values.
+"""Events: everything that either side of a session can send, as flat, frozen values.
 
-The events that one side sends are the events that the other receives. Audio and pictures are bytes here, durations are
-seconds, and the JSON spelling of the service does not show (`codec` has that). Each class carries its own facts.
+One side sends the same events that the other receives. Audio and pictures are bytes, and durations are seconds: `codec`
+translates them to the service's JSON. Each class carries its own facts.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Event(msgspec.Struct, frozen=True):
     """Base class of all events.
 
     `log_name` is the event's `type` in `--events` and in logs. `begins_answer` is whether the event is a piece of an
-    answer, and so may be the first one. `of_session` is whether it belongs to the session rather than to a turn.
+    answer, and so can be its first. `of_session` is whether it belongs to the session rather than to a turn.
     """
 
     log_name: ClassVar[str] = ""
@@ -29,9 +29,9 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class AudioChunk(Event, frozen=True, gc=False):
-    """Signed 16-bit little-endian mono samples. Clients send 16,000 a second, the service 24,000.
+    """Signed 16-bit little-endian mono samples, at `rate` samples a second (INPUT_RATE or OUTPUT_RATE).
 
-    Not seen by the garbage collector: a thousand sessions hold a hundred thousand, and none refers to anything.
+    The garbage collector does not track chunks: a thousand sessions hold a hundred thousand, and none has references.
     """
 
     log_name = "audio"
@@ -40,11 +40,11 @@ class AudioChunk(Event, frozen=True, gc=False):
     rate: int = INPUT_RATE
 
 
-# --- said by the client ---
+# --- sent by the client ---
 
 
 class Setup(Event, frozen=True):
-    """The first message. `extra` is JSON in the wire's spelling, merged over `body` as it is, unknown keys included."""
+    """The first message. `extra` is JSON in the wire's spelling, merged over `body` with its unknown keys."""
 
     log_name = "setup"
     body: messages.Setup
@@ -52,25 +52,25 @@ class Setup(Event, frozen=True):
 
 
 class ActivityStart(Event, frozen=True):
-    """The user begins to speak (only when automatic detection is off)."""
+    """The user begins to speak. Only with automatic activity detection off."""
 
     log_name = "activity_start"
 
 
 class ActivityEnd(Event, frozen=True):
-    """The user has spoken (only when automatic detection is off)."""
+    """The user stops speaking. Only with automatic activity detection off."""
 
     log_name = "activity_end"
 
 
 class AudioStreamEnd(Event, frozen=True):
-    """The microphone is closed (only when automatic detection is on)."""
+    """The microphone is closed. Only with automatic activity detection on."""
 
     log_name = "audio_stream_end"
 
 
 class Text(Event, frozen=True):
-    """`realtimeInput.text`: a line typed by the user; does not interrupt the model."""
+    """`realtimeInput.text`: text typed by the user. It does not interrupt the model."""
 
     log_name = "text"
     text: str
@@ -85,14 +85,14 @@ class Image(Event, frozen=True):
 
 
 class MediaChunks(Event, frozen=True):
-    """`realtimeInput.mediaChunks`: the envelope of audio and pictures before 3.x, which refuses it."""
+    """`realtimeInput.mediaChunks`: audio or a picture, in the field that 3.x models refuse."""
 
     log_name = "media_chunks"
     media: AudioChunk | Image
 
 
 class ClientTurns(Event, frozen=True):
-    """`clientContent`: turns for the history; interrupts the model. It answers once `turn_complete` is true."""
+    """`clientContent`: turns for the history, which interrupt the model. It answers if `turn_complete` is true."""
 
     log_name = "client_content"
     turns: tuple[Content, ...] = ()
@@ -100,24 +100,24 @@ class ClientTurns(Event, frozen=True):
 
 
 class ToolResponse(Event, frozen=True):
-    """What the functions returned."""
+    """The results of functions that the model called."""
 
     log_name = "tool_response"
     responses: tuple[FunctionResponse, ...]
 
 
 class ContextUpdate(Event, frozen=True):
-    """New instructions or tools in the middle of a session."""
+    """New instructions or tools for a session that is open."""
 
     log_name = "context_update"
     body: messages.ContextUpdate
 
 
-# --- said by the server ---
+# --- sent by the server ---
 
 
 class SetupComplete(Event, frozen=True):
-    """The session is open. Only Vertex names it."""
+    """The session is open. Only Vertex AI sends an id."""
 
     log_name = "setup_complete"
     of_session = True
@@ -125,7 +125,7 @@ class SetupComplete(Event, frozen=True):
 
 
 class ModelText(Event, frozen=True):
-    """Text the model says (TEXT modality)."""
+    """Text of the answer (TEXT modality)."""
 
     log_name = "model_text"
     begins_answer = True
@@ -133,7 +133,7 @@ class ModelText(Event, frozen=True):
 
 
 class Thought(Event, frozen=True):
-    """Text the model thinks, when thoughts were asked for."""
+    """Text of the model's thoughts, if the setup includes them."""
 
     log_name = "thought"
     begins_answer = True
@@ -141,7 +141,7 @@ class Thought(Event, frozen=True):
 
 
 class ModelCode(Event, frozen=True):
-    """A part that is code: `executableCode` or `codeExecutionResult`, as it came."""
+    """Code that the model ran, or its result: `executableCode` or `codeExecutionResult` as received."""
 
     log_name = "model_code"
     begins_answer = True
@@ -149,7 +149,7 @@ class ModelCode(Event, frozen=True):
 
 
 class InputTranscript(Event, frozen=True):
-    """The next piece of what the user said; pieces are concatenated. Comes at any time, even after the turn."""
+    """The next piece of the user's transcript. Pieces are concatenated; they come at any time, even after the turn."""
 
     log_name = "input_transcript"
     text: str
@@ -157,14 +157,14 @@ class InputTranscript(Event, frozen=True):
 
 
 class InterimTranscript(Event, frozen=True):
-    """A guess at what the user is saying; replaces the guess before."""
+    """A guess at the user's words so far, which replaces the guess before."""
 
     log_name = "interim_transcript"
     text: str
 
 
 class OutputTranscript(Event, frozen=True):
-    """The next piece of what the model says; pieces are concatenated. One without text may come before or after all."""
+    """The next piece of the answer's transcript. Pieces are concatenated; an empty one may be the first or the last."""
 
     log_name = "output_transcript"
     text: str
@@ -176,7 +176,7 @@ class OutputTranscript(Event, frozen=True):
 
 
 class ToolCall(Event, frozen=True):
-    """The model asks for functions to be called."""
+    """The model calls functions."""
 
     log_name = "tool_call"
     begins_answer = True
@@ -184,26 +184,26 @@ class ToolCall(Event, frozen=True):
 
 
 class ToolCallCancellation(Event, frozen=True):
-    """These calls are no longer wanted."""
+    """The model no longer needs the results of these calls."""
 
     log_name = "tool_call_cancellation"
     ids: tuple[str, ...]
 
 
 class Interrupted(Event, frozen=True):
-    """The user spoke over the model: playback should stop. TurnComplete follows."""
+    """The user spoke over the model, so playback should stop. TurnComplete follows."""
 
     log_name = "interrupted"
 
 
 class GenerationComplete(Event, frozen=True):
-    """Everything was said; absent when interrupted."""
+    """The answer is complete. Absent from a turn that was interrupted."""
 
     log_name = "generation_complete"
 
 
 class InteractionStatus(Event, frozen=True):
-    """`IN_PROGRESS` or `IDLE`: whether more turns follow by themselves (extended thinking)."""
+    """`IN_PROGRESS` or `IDLE`: whether more turns follow without a question (extended thinking)."""
 
     log_name = "interaction_status"
     status: str
@@ -217,27 +217,27 @@ class TurnComplete(Event, frozen=True):
 
 
 class WaitingForInput(Event, frozen=True):
-    """The model keeps silent and expects more speech."""
+    """The model does not answer, and waits for more speech."""
 
     log_name = "waiting_for_input"
 
 
 class Grounding(Event, frozen=True):
-    """Where an answer comes from, as the API gives it."""
+    """The sources of an answer, as received."""
 
     log_name = "grounding"
     metadata: Json
 
 
 class Usage(Event, frozen=True):
-    """Tokens, as the server reports them: keys differ between the platforms."""
+    """Token counts, as received. Their keys differ between the platforms."""
 
     log_name = "usage"
     metadata: Json
 
 
 class GoAway(Event, frozen=True):
-    """The connection will be closed by the server in so many seconds."""
+    """The server will close the connection after `time_left_seconds`."""
 
     log_name = "go_away"
     of_session = True
@@ -245,7 +245,7 @@ class GoAway(Event, frozen=True):
 
 
 class ResumptionUpdate(Event, frozen=True):
-    """A handle to resume the session with. `last_consumed` counts client messages from 1, Vertex `transparent` only."""
+    """A handle that resumes the session. `last_consumed` counts client messages from 1 (Vertex AI, `transparent`)."""
 
     log_name = "resumption"
     of_session = True
@@ -255,7 +255,7 @@ class ResumptionUpdate(Event, frozen=True):
 
 
 class VoiceActivity(Event, frozen=True):
-    """`ACTIVITY_START` or `ACTIVITY_END`, as the server's detection hears it, at this offset in the audio."""
+    """`ACTIVITY_START` or `ACTIVITY_END` by the server's detection, at `offset_seconds` in the audio."""
 
     log_name = "voice_activity"
     type: str
@@ -263,7 +263,7 @@ class VoiceActivity(Event, frozen=True):
 
 
 class Fault(Event, frozen=True):
-    """An `error` message. Failures are normally told by the close."""
+    """An `error` message. The service normally reports failures in the close instead."""
 
     log_name = "error"
     code: int | str | None
@@ -272,12 +272,12 @@ class Fault(Event, frozen=True):
 
 
 class Unrecognised(Event, frozen=True):
-    """A message whose payload this version does not know."""
+    """A message without a field that this version knows. `keys` are its fields."""
 
     log_name = "unrecognised"
     keys: tuple[str, ...]
 
 
-def only_audio(said: Sequence[Event]) -> Sequence[AudioChunk]:
-    """The same, where all of them are chunks of audio; else nothing."""
-    return cast("Sequence[AudioChunk]", said) if set(map(type, said)) == {AudioChunk} else ()
+def only_audio(events: Sequence[Event]) -> Sequence[AudioChunk]:
+    """`events` if all of them are chunks of audio; otherwise an empty sequence."""
+    return cast("Sequence[AudioChunk]", events) if set(map(type, events)) == {AudioChunk} else ()

@@ -1,6 +1,6 @@
-"""Where an answer comes from: the web pages that `groundingMetadata` names. Pure; whatever it holds, nothing is raised.
+"""Citations: the web pages that `groundingMetadata` names as sources of an answer.
 
-Nothing here is made fit for a terminal: titles, addresses and words are the server's.
+Malformed metadata raises no error. Titles, addresses and passages are the server's, and are not escaped.
 """
 
 from __future__ import annotations
@@ -10,55 +10,57 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 MAX_CITATIONS = 100
+"""Citations of an answer, and passages of a citation, that are kept."""
+
 MAX_CHARACTERS = 2048
-"""Of a title, an address and a part of the answer each: what is longer is cut, an address left out."""
+"""Characters of a title or a passage that are kept. A page with a longer address is left out."""
 
 
 @dataclass(frozen=True)
 class Citation:
-    """One page, and the parts of the answer that rest on it, as the server words them."""
+    """A page, and the passages of the answer that rest on it."""
 
     title: str
     uri: str
-    said: tuple[str, ...] = ()
+    passages: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, str]:
-        """As `--json` has it."""
+        """The citation in the summary of `--json`."""
         return {"title": self.title, "uri": self.uri}
 
 
 def citations(metadata: Any) -> list[Citation]:
-    """The pages of `groundingMetadata`, each once, in the order in which they are named."""
+    """The pages of `groundingMetadata`, each once, in its order."""
     chunks = _list(metadata, "groundingChunks")
-    said: dict[int, list[str]] = {}
+    passages: dict[int, list[str]] = {}
     for support in _list(metadata, "groundingSupports"):
         text = _text(_get(_get(support, "segment"), "text"))
         for index in _list(support, "groundingChunkIndices"):
             if text and isinstance(index, int):
-                said.setdefault(index, []).append(text)
-    found = (_citation(_get(chunk, "web"), said.get(n, [])) for n, chunk in enumerate(chunks))
+                passages.setdefault(index, []).append(text)
+    found = (_citation(_get(chunk, "web"), passages.get(n, [])) for n, chunk in enumerate(chunks))
     return merged([], (citation for citation in found if citation))
 
 
 def merged(before: Iterable[Citation], more: Iterable[Citation]) -> list[Citation]:
-    """Both, each address once: of one that is named again the parts of the answer are added."""
+    """The citations of both, with one for each address, which has the passages of all."""
     by_uri: dict[str, Citation] = {}
     for citation in (*before, *more):
         known = by_uri.get(citation.uri)
         if known is None and len(by_uri) < MAX_CITATIONS:
             by_uri[citation.uri] = citation
         elif known is not None:
-            said = tuple(dict.fromkeys((*known.said, *citation.said)))[:MAX_CITATIONS]
-            by_uri[citation.uri] = replace(known, title=known.title or citation.title, said=said)
+            passages = tuple(dict.fromkeys((*known.passages, *citation.passages)))[:MAX_CITATIONS]
+            by_uri[citation.uri] = replace(known, title=known.title or citation.title, passages=passages)
     return list(by_uri.values())
 
 
-def _citation(web: Any, said: Iterable[str]) -> Citation | None:
+def _citation(web: Any, passages: Iterable[str]) -> Citation | None:
     uri = _get(web, "uri")
     if not isinstance(uri, str) or not uri or len(uri) > MAX_CHARACTERS:
         return None
     title = _text(_get(web, "title")) or _text(_get(web, "domain"))
-    return Citation(title, uri, tuple(dict.fromkeys(said))[:MAX_CITATIONS])
+    return Citation(title, uri, tuple(dict.fromkeys(passages))[:MAX_CITATIONS])
 
 
 def _text(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""What may be said when: one table, both sides. The client asks it before it sends, the emulator when it has received.
+"""The protocol's state machine: which events a client may send in which state. One class for both sides, without I/O.
 
-A session is OPENED by the socket, SETTING_UP once the client has said Setup, ACTIVE once the server has said
-SetupComplete. The server may say anything from then on, in any order: the service does.
+A session is OPENED by the socket, SETTING_UP once the client has sent Setup, and ACTIVE once the server has sent
+SetupComplete. From then on the server may send any event in any order, as the service does.
 """
 
 from __future__ import annotations
@@ -17,20 +17,21 @@ from .platform import Platform
 
 
 class Side(Enum):
-    """Which end of the socket this is."""
+    """The ends of the socket."""
 
     CLIENT = auto()
     SERVER = auto()
 
 
 class State(Enum):
-    """How far the session has come."""
+    """The states of a session."""
 
     OPENED = auto()
     SETTING_UP = auto()
     ACTIVE = auto()
 
 
+# Events that a client may send in an open session, whatever the mode of activity detection.
 ALWAYS: frozenset[type[events.Event]] = frozenset(
     {
         events.AudioChunk,
@@ -42,11 +43,13 @@ ALWAYS: frozenset[type[events.Event]] = frozenset(
         events.ContextUpdate,
     }
 )
+
+# Events for a session with automatic activity detection off, and for one with it on.
 MANUAL: frozenset[type[events.Event]] = frozenset({events.ActivityStart, events.ActivityEnd})
 AUTOMATIC: frozenset[type[events.Event]] = frozenset({events.AudioStreamEnd})
 
-CLIENT_MAY_SAY: dict[tuple[State, bool], frozenset[type[events.Event]]] = {
-    # (state, automatic detection is off)
+# The events that a client may send, by the state and by whether automatic activity detection is off.
+CLIENT_MAY_SEND: dict[tuple[State, bool], frozenset[type[events.Event]]] = {
     (State.OPENED, False): frozenset({events.Setup}),
     (State.SETTING_UP, False): frozenset(),
     (State.SETTING_UP, True): frozenset(),
@@ -56,9 +59,9 @@ CLIENT_MAY_SAY: dict[tuple[State, bool], frozenset[type[events.Event]]] = {
 
 
 class LiveProtocol:
-    """One end of one session: events in, frames out; frames in, events out. No I/O, no clock.
+    """One end of one session: it turns events into frames and frames into events, and refuses what the state forbids.
 
-    `setup` is what the client said first, None before that.
+    `setup` is the client's Setup, None before it.
     """
 
     def __init__(self, side: Side, platform: Platform) -> None:
@@ -68,35 +71,35 @@ class LiveProtocol:
         self.setup: events.Setup | None = None
         self._manual = False
         self._shapes = codec.AudioShapes()
-        self._sayable = CLIENT_MAY_SAY[self.state, self._manual]
+        self._allowed = CLIENT_MAY_SEND[self.state, self._manual]
 
-    def send(self, *said: events.Event) -> bytes:
-        """The frame that says these events: one from a client, several from a server.
+    def send(self, *sent: events.Event) -> bytes:
+        """The frame for these events: one from a client, several from a server.
 
-        Raises ProtocolError where a client may not say that now.
+        Raises ProtocolError for an event that a client may not send now.
         """
         if self.side is Side.SERVER:
-            self._note(*said)
-            return codec.encode_server(said, self.platform)
-        (event,) = said
-        if type(event) not in self._sayable:
+            self._note(*sent)
+            return codec.encode_server(sent, self.platform)
+        (event,) = sent
+        if type(event) not in self._allowed:
             raise ProtocolError(self._objection(event))
         frame = codec.encode_client(event)
         if isinstance(event, events.Setup):
             self._note(event)
         return frame
 
-    def send_each(self, said: Sequence[events.Event]) -> list[bytes]:
-        """As a client's `send`, one frame for each."""
-        if len(said) > 1 and self.state is State.ACTIVE and self._sayable.issuperset(map(type, said)):
-            return codec.encode_each(said)
-        return [self.send(event) for event in said]
+    def send_each(self, sent: Sequence[events.Event]) -> list[bytes]:
+        """The frames for a client's events, one each. Raises as `send` does."""
+        if len(sent) > 1 and self.state is State.ACTIVE and self._allowed.issuperset(map(type, sent)):
+            return codec.encode_each(sent)
+        return [self.send(event) for event in sent]
 
     def receive(self, frame: str | bytes) -> list[events.Event]:
-        """The events that `frame` says.
+        """The events of a frame.
 
-        Raises ProtocolError for a server's frame that cannot be understood, Refusal for a client's frame that the
-        service would refuse.
+        Raises ProtocolError for a server's frame that cannot be decoded, Refusal for a client's frame that the service
+        would refuse.
         """
         if self.side is Side.CLIENT:
             received = codec.decode_server(frame, self._shapes)
@@ -105,14 +108,14 @@ class LiveProtocol:
             return received
         received = codec.decode_client(frame)
         for event in received:
-            if type(event) not in self._sayable:
+            if type(event) not in self._allowed:
                 raise Refusal(1007, self._refusal_reason(event))
             if isinstance(event, events.Setup):
                 self._note(event)
         return received
 
-    def _note(self, *said: events.Event) -> None:
-        for event in said:
+    def _note(self, *passed: events.Event) -> None:
+        for event in passed:
             if isinstance(event, events.Setup):
                 self.setup = event
                 self._manual = _detection_is_off(codec.setup_json(event))
@@ -122,13 +125,14 @@ class LiveProtocol:
 
     def _enter(self, state: State) -> None:
         self.state = state
-        self._sayable = CLIENT_MAY_SAY[state, self._manual]
+        self._allowed = CLIENT_MAY_SEND[state, self._manual]
 
     def _objection(self, event: events.Event) -> str:
         name = type(event).__name__
         if self.state is State.ACTIVE and type(event) in MANUAL | AUTOMATIC:
-            return f"{name} does not go with automatic activity detection {'off' if self._manual else 'on'}"
-        return f"{name} cannot be said before the session is set up, nor by a client at all if it is the server's"
+            return f"{name} cannot be sent with automatic activity detection {'off' if self._manual else 'on'}"
+        when = "once" if self.state is State.ACTIVE else "before"
+        return f"a client cannot send {name} {when} the session is set up"
 
     def _refusal_reason(self, event: events.Event) -> str:
         about_activity = self.state is State.ACTIVE and type(event) in MANUAL | AUTOMATIC

@@ -1,8 +1,8 @@
-"""The wire, declared: one struct a message, one line a field. No logic lives here.
+"""Messages as they are on the wire: one struct for each message, one attribute for each field.
 
 Client messages are strict, since the emulator refuses what Google refuses; server messages are tolerant, since Google
-adds keys. Names become camelCase on the wire and defaults are omitted, as in Google's recordings. Fields are those of
-the public proto (`google.ai.generativelanguage.v1beta`), google-genai 3.4's `types.py` and the Vertex Live reference.
+adds keys. Names are camelCase on the wire, and defaults are omitted, as in Google's recordings. Fields are those of the
+public proto (`google.ai.generativelanguage.v1beta`), google-genai 3.4's `types.py` and the Vertex Live reference.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from typing import Any, Literal
 import msgspec
 
 Json = dict[str, Any]
-"""Passed on as it is: the API, or the user, owns what is inside."""
+"""A JSON object that is passed on unchanged."""
 
 
 class ClientStruct(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True, forbid_unknown_fields=True):
-    """Said by the client: an unknown field is refused."""
+    """Base class of client messages: an unknown field is an error."""
 
 
 class ServerStruct(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
-    """Said by the server: an unknown field is passed over."""
+    """Base class of server messages: an unknown field is ignored."""
 
 
 # --- content: strict from the client, tolerant from the server ---
@@ -268,7 +268,7 @@ class ContextUpdate(ClientStruct):
 
 
 class ClientMessage(ClientStruct):
-    """A oneof: exactly one of these."""
+    """One frame of a client. Exactly one of the fields is set."""
 
     setup: Setup | None = None
     client_content: ClientContent | None = None
@@ -342,13 +342,13 @@ class ServerFault(ServerStruct):
 
 
 class ServerMessage(ServerStruct):
-    """One payload, and `usageMetadata` beside it where there is any."""
+    """One frame of the server: one payload, and sometimes `usageMetadata` beside it."""
 
     setup_complete: SetupComplete | None = None
     server_content: ServerContent | None = None
     tool_call: ToolCall | None = None
     tool_call_cancellation: ToolCallCancellation | None = None
-    usage_metadata: Json | None = None  # Vertex AI spells two of its keys differently: platform.usage_names
+    usage_metadata: Json | None = None
     go_away: GoAway | None = None
     session_resumption_update: SessionResumptionUpdate | None = None
     voice_activity: VoiceActivity | None = None

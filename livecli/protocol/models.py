@@ -1,7 +1,6 @@
-"""The two platforms and the models they serve, as data (state of late 2026, from Google's model and deprecation pages
-and from users' reports). What a client may send to a model, and what the emulator must refuse, is read here.
+"""The models of the Live API, each a record of facts (late 2026: Google's model pages and users' reports).
 
-`load_models` extends the table with entries of the user's own.
+The client reads what it may send to a model, the emulator what it must refuse. `load_models` adds a user's own entries.
 """
 
 from __future__ import annotations
@@ -12,7 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from .platform import DEFAULT_MODEL as DEFAULT_MODEL  # noqa: PLC0414 - the emulator has them from here
+# The emulator and tests import these names from here.
+from .platform import DEFAULT_MODEL as DEFAULT_MODEL  # noqa: PLC0414
 from .platform import Platform as Platform  # noqa: PLC0414
 
 BOTH = frozenset(Platform)
@@ -25,7 +25,7 @@ CONTEXT_TOKENS = 128_000
 
 
 class Thinking(StrEnum):
-    """How a model is told to think: not at all (`thinkingConfig` is refused), in tokens, or by a level."""
+    """How a setup controls a model's thinking: not at all (`thinkingConfig` is refused), in tokens, or by a level."""
 
     NONE = "none"
     BUDGET = "budget"
@@ -33,7 +33,7 @@ class Thinking(StrEnum):
 
 
 class Proactivity(StrEnum):
-    """Whether a model may be told to speak or keep silent by itself; ALWAYS cannot be told not to."""
+    """Whether a model decides by itself to speak or to be silent: never, if the setup says so, or always."""
 
     NONE = "none"
     OPTIONAL = "optional"
@@ -41,7 +41,7 @@ class Proactivity(StrEnum):
 
 
 class Calling(StrEnum):
-    """Whether the model waits for a function that it calls."""
+    """Whether the model waits for the result of a function that it calls."""
 
     BLOCKING = "BLOCKING"
     NON_BLOCKING = "NON_BLOCKING"
@@ -49,12 +49,14 @@ class Calling(StrEnum):
 
 @dataclass(frozen=True)
 class Model:
-    """One model id, and what it takes.
+    """One model.
 
-    `text_out`: can answer in TEXT; `text_in`: text goes as `realtimeInput.text` by preference; `retired`: refused.
-    `calling` is how functions may be declared, the default first; `ends_turns_at_calls`: does not keep a turn open for
-    a function that takes long. `whole_input_transcript`: says in one message what it heard. `seeds`: takes the first
-    `clientContent` as history where it is told to, and answers nothing. `code_tools` are codeExecution and urlContext.
+    `text_out`: it can answer in TEXT. `text_in`: it takes text as `realtimeInput.text`, not only as `clientContent`.
+    `retired`: the service refuses it. `calling` are the behaviours that functions may be declared with, the default
+    first. `ends_turns_at_calls`: a turn ends at a function call instead of waiting for a slow function.
+    `whole_input_transcript`: the transcript of a question comes in one message. `seeds`: it takes the first
+    `clientContent` as history, without an answer, if the setup has `historyConfig`. `code_tools` are codeExecution and
+    urlContext. `interaction_status`: it sends `interactionStatus`.
     """
 
     name: str
@@ -137,7 +139,7 @@ LOCATIONS = {
         "europe-north1", "europe-southwest1", "europe-west1", "europe-west4", "europe-west8",
     ),
 }
-"""Where Vertex AI serves a model, as its page or users say: on trust, so that a warning may come of it, no refusal."""
+"""Where Vertex AI serves a model, by its page or by reports: enough for a warning, not for a refusal."""
 
 VOICES = frozenset({
     "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede",
@@ -146,39 +148,39 @@ VOICES = frozenset({
     "Achird", "Zubenelgenubi", "Vindemiatrix", "Sadachbia", "Sadaltager", "Sulafat",
 })
 # fmt: on
-"""The prebuilt voices; the case of their letters counts."""
+"""The prebuilt voices. Upper and lower case matter to the API."""
 
 
 def voice_named(name: str) -> str:
-    """The prebuilt voice of this name as the API spells it; a name of none is returned unchanged."""
+    """The prebuilt voice of this name as the API spells it; an unknown name is returned unchanged."""
     return next((voice for voice in VOICES if voice.casefold() == name.casefold()), name)
 
 
 def current_models(platform: Platform) -> list[str]:
-    """The models that `platform` serves today, the default first."""
+    """The names of the models that `platform` serves and has not retired, the default first."""
     return [model.name for model in MODELS.values() if platform in model.platforms and not model.retired]
 
 
 def takes_realtime_text(name: str) -> bool:
-    """Whether typed text goes as `realtimeInput.text` (3.x) or must go as `clientContent` (before).
+    """Whether typed text is sent as `realtimeInput.text` (3.x) or as `clientContent` (earlier models).
 
-    Of a model that is not in the table the name is asked: `gemini-2…` and `gemini-live-2…` are before 3.
+    The name of an unknown model tells: `gemini-2…` and `gemini-live-2…` are earlier.
     """
     known = MODELS.get(name)
     return known.text_in if known else not name.startswith(("gemini-2", "gemini-live-2"))
 
 
 def seeds_history(name: str) -> bool:
-    """Whether the model takes a conversation to begin with as `historyConfig` has it; before 3.x it is just said."""
+    """Whether the model takes an earlier conversation with `historyConfig`; models before 3.x take it without."""
     known = MODELS.get(name)
     return known.seeds if known else takes_realtime_text(name)
 
 
 def load_models(table: Mapping[str, Any]) -> dict[str, Model]:
-    """MODELS, changed and extended by a table of entries: a name, and the fields of Model that are different.
+    """MODELS with a user's entries: for each name, the fields of Model that differ.
 
-    A known name changes that model (`retired = false` brings one back); a new one begins as what `like` names, or as
-    the default model on both platforms. Raises ValueError, which names the entry, for anything else.
+    A known name changes that model (`retired = false` brings one back). A new model starts as a copy of the one that
+    `like` names, or of the default model on both platforms. Raises ValueError, which names the invalid entry.
     """
     models = dict(MODELS)
     for name, entry in table.items():
@@ -191,7 +193,7 @@ def load_models(table: Mapping[str, Any]) -> dict[str, Model]:
 def _entered(name: str, entry: dict[str, Any], models: Mapping[str, Model]) -> Model:
     like = entry.pop("like", name if name in models else DEFAULT_MODEL)
     if not isinstance(like, str) or like not in models:
-        raise ValueError(f"model {name!r}: like = {like!r} names no model that is known")
+        raise ValueError(f"model {name!r}: like = {like!r} is not a known model")
     base = dataclasses.replace(models[like], name=name, platforms=models[like].platforms if name in models else BOTH)
     return dataclasses.replace(base, **{field: _value(name, field, value) for field, value in entry.items()})
 
@@ -202,7 +204,8 @@ _FIELDS = {field.name: field.default for field in dataclasses.fields(Model) if f
 def _value(name: str, field: str, value: Any) -> Any:
     if field not in _FIELDS:
         hint = " (a name with a dot in it needs quotes)" if isinstance(value, Mapping) else ""
-        raise ValueError(f"model {name!r}: no field is called {field!r}{hint}; there are: like, {', '.join(_FIELDS)}")
+        known = ", ".join(_FIELDS)
+        raise ValueError(f"model {name!r}: there is no field {field!r}{hint}; the fields are like, {known}")
     try:
         return _converted(field, value)
     except (ValueError, TypeError) as error:

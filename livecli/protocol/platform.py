@@ -1,7 +1,7 @@
 """The two platforms that serve the Live API, each a record of facts.
 
 A third platform is one more member with its facts, an order of credentials (`credentials.decision`), and rows in the
-table of models. What the service calls things is recorded where no other source is named.
+table of models. Facts without a source are from recordings of the service.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class PlatformFacts:
     name: str
     """As error messages and hints name it."""
 
-    # --- where it is ---
+    # --- addresses ---
 
     service_path: str
     """URL path of the WebSocket, with the API's version as `{version}` (documented)."""
@@ -34,20 +34,20 @@ class PlatformFacts:
     base_url_variable: str
     """Environment variable with a URL that replaces Google's (the official SDKs')."""
     host: str
-    """Google's host; of a platform with locations, that of the location `global`."""
+    """Google's host. On a platform with locations it is the host of location `global`."""
     resource_pattern: str
     """Regular expression of `setup.model`; its group is the model's id."""
     needs_project: bool
-    """Whether a model is named within a project and a location, unless an API key stands in for both."""
+    """Whether a resource name has a project and a location, which an API key replaces."""
     takes_google_credentials: bool
     """Whether a bearer token of a Google account is a credential here, and so the metadata server is asked for one."""
     takes_ephemeral_tokens: bool
-    """Whether short-lived tokens are minted here, and open a session."""
+    """Whether ephemeral tokens are minted here, and open a session."""
 
-    # --- how a session is refused and resumed ---
+    # --- refusals and resumption ---
 
     refuses_upgrade: bool
-    """Whether a bad credential is answered with an HTTP status, and not with a close after the upgrade."""
+    """Whether a bad credential is refused with an HTTP status, and not with a close after the upgrade."""
     names_retired_models: bool
     """Whether a retired model is refused as such, and not as an unknown one."""
     model_unknown: str
@@ -57,7 +57,7 @@ class PlatformFacts:
     handle_seconds: float
     """How long a handle resumes a session after its last connection (documented)."""
 
-    # --- how messages are written ---
+    # --- messages ---
 
     model_role: str
     """`modelTurn.role`, empty where it is left out."""
@@ -70,18 +70,18 @@ class PlatformFacts:
     marks_transcripts: bool
     """Whether an output transcript begins with an empty one and ends with `finished`."""
 
-    # --- how functions are called ---
+    # --- function calls ---
 
     call_ids_are_uuids: bool
     """Whether a call's id is a UUID, and not `function-call-` with digits."""
     matches_calls_by_name: bool
     """Whether a response without an id answers the oldest call of that name."""
     answers_unknown_ids: bool
-    """Whether the model speaks of a response with an id that it did not ask for."""
+    """Whether the model answers a response whose id belongs to no call."""
     generates_before_call_ends: bool
-    """Whether `generationComplete` comes before a turn ends for its calls, and not when it does."""
+    """Whether `generationComplete` comes before a turn ends at its calls, and not with the end."""
 
-    # --- which setups it refuses ---
+    # --- setups ---
 
     must_stay_proactive: bool
     """Whether a model that is always proactive refuses `proactiveAudio: false`."""
@@ -92,9 +92,9 @@ class PlatformFacts:
 
 
 class Platform(StrEnum):
-    """Vertex AI (since renamed Gemini Enterprise Agent Platform) or the Gemini Developer API. `facts` are its record.
+    """Vertex AI (since renamed Gemini Enterprise Agent Platform) and the Gemini Developer API.
 
-    Its text is the name that options, JSON and logs use.
+    `facts` is the platform's record; its text is the name in options, JSON and logs.
     """
 
     facts: PlatformFacts
@@ -190,7 +190,7 @@ class Platform(StrEnum):
 
 
 DEFAULT_PLATFORM = Platform.VERTEX
-"""Where nothing else decides, and what the embedded emulator is addressed as."""
+"""The platform of the embedded emulator, and of a session for which nothing else decides."""
 
 PROJECT_PLATFORM = Platform.VERTEX
 """The platform of a Google Cloud project."""

@@ -1,4 +1,4 @@
-"""What a session is asked for, as values, and the setup message that says it. Pure."""
+"""The options of a session, and the setup message that they make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Activity(StrEnum):
-    """Who says when the user speaks: the client brackets it, or the server's voice detection hears it."""
+    """How a turn of the user begins and ends: by the client's messages, or by the server's activity detection."""
 
     MANUAL = "manual"
     AUTO = "auto"
@@ -23,10 +23,11 @@ class Activity(StrEnum):
 class SetupOptions:
     """The options of a session. None leaves the choice to the service.
 
-    `extra` is JSON in the wire's spelling that is merged over everything else. `activity` None says nothing about
-    detection: a text turn needs none. `search` lets the model look things up, `functions` call what is declared there;
-    `pictures` is whether it is shown any. `resumes`: the session can go on over another connection; `endless`: what the
-    model has no room for is forgotten, instead of the session ending there.
+    `transcripts` asks for those of the user and of the model. `activity` None leaves activity detection out, which a
+    text turn does not need. `extra` is JSON in the wire's spelling that is merged over everything else. `search` gives
+    the model Google Search, `functions` the functions that it may call. `pictures` is whether pictures will be sent.
+    `resumes` asks for handles, so that the session can go on over another connection. `endless` lets the service drop
+    the beginning of a full context, instead of ending the session.
     """
 
     voice: str | None = None
@@ -43,70 +44,71 @@ class SetupOptions:
     endless: bool = False
 
 
-def setup(endpoint: Endpoint, wanted: SetupOptions) -> events.Setup:
-    """The Setup event for `endpoint`'s model.
-
-    Turn coverage is said explicitly with manual activity: one default on the service leaves the audio out of the turn.
-    """
+def setup(endpoint: Endpoint, options: SetupOptions) -> events.Setup:
+    """The Setup event for `endpoint`'s model."""
     from . import events, messages
 
-    transcription = messages.AudioTranscriptionConfig() if wanted.transcripts else None
+    transcription = messages.AudioTranscriptionConfig() if options.transcripts else None
     body = messages.Setup(
         model=endpoint.resource,
         generation_config=messages.GenerationConfig(
-            response_modalities=["AUDIO"], temperature=wanted.temperature, speech_config=_speech(wanted)
+            response_modalities=["AUDIO"], temperature=options.temperature, speech_config=_speech(options)
         ),
         system_instruction=(
-            messages.Content(role="user", parts=[messages.Part(text=wanted.system)]) if wanted.system else None
+            messages.Content(role="user", parts=[messages.Part(text=options.system)]) if options.system else None
         ),
-        tools=_tools(wanted),
-        realtime_input_config=_realtime(wanted),
+        tools=_tools(options),
+        realtime_input_config=_realtime(options),
         input_audio_transcription=transcription,
         output_audio_transcription=transcription,
-        session_resumption=_resumption(endpoint) if wanted.resumes else None,
+        session_resumption=_resumption(endpoint) if options.resumes else None,
         context_window_compression=(
-            messages.ContextWindowCompressionConfig(sliding_window=messages.SlidingWindow()) if wanted.endless else None
+            messages.ContextWindowCompressionConfig(sliding_window=messages.SlidingWindow())
+            if options.endless
+            else None
         ),
     )
-    return events.Setup(body, dict(wanted.extra))
+    return events.Setup(body, dict(options.extra))
 
 
 def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
-    """Vertex AI says which messages a handle includes, if asked; the Developer API refuses to be asked."""
+    """Vertex AI confirms which messages a handle includes, on request; the Developer API refuses the request."""
     from . import messages
 
     return messages.SessionResumptionConfig(transparent=endpoint.platform.facts.confirms_messages or None)
 
 
-def _realtime(wanted: SetupOptions) -> messages.RealtimeInputConfig | None:
+def _realtime(options: SetupOptions) -> messages.RealtimeInputConfig | None:
     from . import messages
 
-    if wanted.activity is Activity.MANUAL:
+    if options.activity is Activity.MANUAL:
+        # Without a turn coverage, a default of the service leaves the audio out of the turn.
         return messages.RealtimeInputConfig(
             automatic_activity_detection=messages.AutomaticActivityDetection(disabled=True),
             turn_coverage="TURN_INCLUDES_ONLY_ACTIVITY",
         )
-    if wanted.activity is Activity.AUTO and wanted.pictures:  # one default leaves out what comes outside of speech
+    if options.activity is Activity.AUTO and options.pictures:
+        # Without a turn coverage, a default of the service leaves out pictures that come outside of speech.
         return messages.RealtimeInputConfig(turn_coverage="TURN_INCLUDES_ALL_INPUT")
     return None
 
 
-def _tools(wanted: SetupOptions) -> list[messages.Tool]:
+def _tools(options: SetupOptions) -> list[messages.Tool]:
     from . import messages
 
-    search = [messages.Tool(google_search={})] if wanted.search else []
-    functions = [messages.Tool(function_declarations=list(wanted.functions))] if wanted.functions else []
+    search = [messages.Tool(google_search={})] if options.search else []
+    functions = [messages.Tool(function_declarations=list(options.functions))] if options.functions else []
     return [*search, *functions]
 
 
-def _speech(wanted: SetupOptions) -> messages.SpeechConfig | None:
+def _speech(options: SetupOptions) -> messages.SpeechConfig | None:
     from . import messages
     from .models import voice_named
 
-    if not (wanted.voice or wanted.language):
+    if not (options.voice or options.language):
         return None
-    voice = messages.PrebuiltVoiceConfig(voice_name=voice_named(wanted.voice)) if wanted.voice else None
+    voice = messages.PrebuiltVoiceConfig(voice_name=voice_named(options.voice)) if options.voice else None
     return messages.SpeechConfig(
         voice_config=messages.VoiceConfig(prebuilt_voice_config=voice) if voice else None,
-        language_code=wanted.language,
+        language_code=options.language,
     )

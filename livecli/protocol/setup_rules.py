@@ -1,6 +1,6 @@
-"""Which fields of a setup a model is known, or thought, to refuse: where Google says no more than "invalid argument".
+"""Rules about setups: the fields that a model refuses, where Google's reason is only "invalid argument".
 
-What is known for certain the emulator refuses as well. Pure.
+The emulator refuses what a certain rule matches.
 """
 
 from __future__ import annotations
@@ -19,35 +19,35 @@ from .models import VOICES, Model, Platform, Proactivity, Thinking
 
 @dataclass(frozen=True)
 class SetupRule:
-    """`path` is the field in JSON, `why` what is wrong with it (`{model}` to be filled in).
+    """`path` is the field in JSON, `reason` says what is wrong with it (with `{model}` and `{platform}`).
 
-    `certain`: the service refuses it for sure, and so does the emulator.
+    `certain` is whether the service is known to refuse it, rather than suspected to.
     """
 
     path: str
-    why: str
+    reason: str
     is_refused: Callable[[Setup, Model, Platform], bool]
     certain: bool = True
 
 
 def matching_rules(setup: dict[str, Any], model: Model, platform: Platform) -> Iterator[tuple[str, str]]:
-    """(path, why) of the fields to blame, the surest first."""
+    """(path, reason) of the fields that may be refused, the surest first."""
     try:
-        asked = msgspec.convert(camel_keys(setup), Setup, strict=False)
+        parsed = msgspec.convert(camel_keys(setup), Setup, strict=False)
     except msgspec.ValidationError as error:
         if path := re.search(r"at `\$\.(.*)`$", str(error)):
             yield path[1], f"{path[1]} has a value that the API does not document"
         elif field := re.search(r"unknown field `(.*?)`", str(error)):
-            yield field[1], f"{field[1]} is no field of the setup"
+            yield field[1], f"the setup has no field {field[1]}"
         return
-    for suspect in sorted(SUSPECTS, key=lambda suspect: not suspect.certain):
-        if suspect.is_refused(asked, model, platform):
-            yield suspect.path, suspect.why.format(model=model.name)
+    for rule in sorted(RULES, key=lambda rule: not rule.certain):
+        if rule.is_refused(parsed, model, platform):
+            yield rule.path, rule.reason.format(model=model.name, platform=platform.facts.name)
 
 
 def is_refused(setup: Setup, model: Model, platform: Platform) -> bool:
-    """Whether the service closes with INVALID_ARGUMENT for a part of the setup."""
-    return any(suspect.certain and suspect.is_refused(setup, model, platform) for suspect in SUSPECTS)
+    """Whether the service closes with INVALID_ARGUMENT for a field of the setup."""
+    return any(rule.certain and rule.is_refused(setup, model, platform) for rule in RULES)
 
 
 def _generation(setup: Setup) -> GenerationConfig:
@@ -109,29 +109,31 @@ def _code_tools(setup: Setup, model: Model, platform: Platform) -> bool:
 
 
 def _behavior(setup: Setup, model: Model, platform: Platform) -> bool:
-    ways = [declared.behavior for tool in setup.tools for declared in tool.function_declarations]
-    return any(way not in (None, "UNSPECIFIED", *model.calling) for way in ways)
+    behaviors = [declared.behavior for tool in setup.tools for declared in tool.function_declarations]
+    return any(behavior not in (None, "UNSPECIFIED", *model.calling) for behavior in behaviors)
 
 
-SUSPECTS: tuple[SetupRule, ...] = (
+RULES: tuple[SetupRule, ...] = (
     SetupRule("generationConfig.thinkingConfig", "{model} takes no thinkingConfig", _any_thinking),
     SetupRule(
         "generationConfig.thinkingConfig.thinkingBudget", "{model} thinks by level, not by budget", _thinking_budget
     ),
-    SetupRule("generationConfig.thinkingConfig.thinkingLevel", "{model} knows no such thinkingLevel", _thinking_level),
+    SetupRule(
+        "generationConfig.thinkingConfig.thinkingLevel", "{model} does not have this thinkingLevel", _thinking_level
+    ),
     SetupRule(
         "generationConfig.speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName",
-        "no voice is called so (the case of its letters counts)",
+        "there is no voice of this name (upper and lower case matter)",
         _voice,
     ),
     SetupRule("generationConfig.enableAffectiveDialog", "{model} has no affective dialog", _affective_dialog),
-    SetupRule("proactivity", "{model} takes no such proactivity", _proactivity),
-    SetupRule("realtimeInputConfig.turnCoverage", "Vertex AI refuses this turnCoverage", _coverage),
-    SetupRule("tools", "{model} runs no code and reads no URL", _code_tools),
+    SetupRule("proactivity", "{model} does not take this proactivity", _proactivity),
+    SetupRule("realtimeInputConfig.turnCoverage", "{platform} refuses this turnCoverage", _coverage),
+    SetupRule("tools", "{model} does not run code or read URLs", _code_tools),
     SetupRule("tools", "{model} does not call functions with this behavior", _behavior),
     SetupRule(
         "generationConfig.responseModalities",
-        "one modality is the rule",
+        "models normally take one modality",
         lambda setup, model, platform: len(_generation(setup).response_modalities) > 1,
         certain=False,
     ),
@@ -143,7 +145,7 @@ SUSPECTS: tuple[SetupRule, ...] = (
     ),
     SetupRule(
         "explicitVadSignal",
-        "the Developer API is not known to take explicitVadSignal",
+        "{platform} is not known to take explicitVadSignal",
         lambda setup, model, platform: setup.explicit_vad_signal is not None and not platform.facts.takes_vad_signal,
         certain=False,
     ),

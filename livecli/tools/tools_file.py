@@ -62,7 +62,7 @@ class _Reader(toml_reader.Reader):
         return Tool(
             self._name(*values["name"]),
             self._command(*values["command"]),
-            self.words(*values["description"]) if "description" in values else DEFAULT_DESCRIPTION,
+            self.text(*values["description"]) if "description" in values else DEFAULT_DESCRIPTION,
             self._parameters(*values["parameters"]) if "parameters" in values else None,
             self._timeout(*values["timeout"]) if "timeout" in values else TIMEOUT_SECONDS,
             self.expect(table["blocking"], bool, [*path, "blocking"]) if "blocking" in values else None,
@@ -71,7 +71,7 @@ class _Reader(toml_reader.Reader):
         )
 
     def _name(self, value: Any, path: Path) -> str:
-        name = self.words(value, path)
+        name = self.text(value, path)
         return (
             name if NAME.fullmatch(name) else self.wrong(path, f"{name!r} is not a valid function name", hint=NAME_HINT)
         )

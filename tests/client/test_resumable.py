@@ -117,7 +117,7 @@ class ScriptedSession:
     def encode(self, said: Sequence[events.Event]) -> Sequence[events.Event]:
         """The events stand in for their frames."""
         if any(isinstance(event, events.AudioStreamEnd) for event in said):
-            raise ProtocolError("AudioStreamEnd does not go with automatic activity detection off")
+            raise ProtocolError("AudioStreamEnd cannot be sent with automatic activity detection off")
         return said
 
     @property

@@ -177,7 +177,7 @@ MISTAKES = {
         "under properties",
     ),
     '[[tool]]\nname = "a"\ncommand = "true"\nparameters = {type = "object", x = 2026-11-24}': (
-        "t.toml:4: there is something in it that JSON has no word for",
+        "t.toml:4: it has a value that JSON cannot represent",
         "",
     ),
     b"[[tool]]\nname = '\xff'": ("t.toml is not UTF-8 text", ""),

@@ -76,10 +76,10 @@ def test_an_entry_may_be_like_one_before_it() -> None:
     ("table", "said"),
     [
         ({"mine": 3}, "model 'mine': a table of fields is expected"),
-        ({"mine": {"colour": 1}}, "model 'mine': no field is called 'colour'"),
+        ({"mine": {"colour": 1}}, "model 'mine': there is no field 'colour'"),
         ({"gemini-2": {"0-flash": {}}}, "needs quotes"),
-        ({"mine": {"name": "other"}}, "no field is called 'name'"),
-        ({"mine": {"like": "nothing"}}, "like = 'nothing' names no model"),
+        ({"mine": {"name": "other"}}, "there is no field 'name'"),
+        ({"mine": {"like": "nothing"}}, "like = 'nothing' is not a known model"),
         ({"mine": {"like": 3}}, "like = 3"),
         ({"mine": {"retired": "no"}}, "retired = 'no': bool is expected"),
         ({"mine": {"context_tokens": True}}, "context_tokens = True: int is expected"),

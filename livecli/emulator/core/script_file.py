@@ -57,15 +57,15 @@ class _Reader(toml_reader.Reader):
         self._load = load_audio
         self._sounds: dict[str, Iterable[bytes]] = {}
         self._steps: dict[str, Callable[[Any, Path], list[Act]]] = {
-            "say": lambda value, path: [Say(words := self.words(value, path), Tones(words))],
-            "think": lambda value, path: [Think(self.words(value, path))],
+            "say": lambda value, path: [Say(words := self.text(value, path), Tones(words))],
+            "think": lambda value, path: [Think(self.text(value, path))],
             "call": self._calls,
             "delay_ms": lambda value, path: [Wait(self._delay_ms(value, path) / 1000)],
             "interrupt": lambda value, path: [Interrupt()] if self.expect(value, bool, path) else [],
             "close": self._close,
             "ground": lambda value, path: [Ground(self.json(value, path))],
             "code": lambda value, path: [
-                Code({"executableCode": {"language": "PYTHON", "code": self.words(value, path)}})
+                Code({"executableCode": {"language": "PYTHON", "code": self.text(value, path)}})
             ],
             "steps": self._sequence,
         }
@@ -141,7 +141,7 @@ class _Reader(toml_reader.Reader):
                 self.wrong([*path, key], f"a call has no {key!r}", hint="arguments go into args = {...}")
         if not call.get("name"):
             self.wrong(path, "a call needs the name of a function")
-        return [Call(self.words(call["name"], [*path, "name"]), self.json(call.get("args", {}), [*path, "args"]))]
+        return [Call(self.text(call["name"], [*path, "name"]), self.json(call.get("args", {}), [*path, "args"]))]
 
     def _close(self, value: Any, path: Path) -> list[Act]:
         close = value if isinstance(value, dict) else {"code": value}
@@ -157,7 +157,7 @@ class _Reader(toml_reader.Reader):
         return [Close(code, reason)]
 
     def _sound(self, value: Any, path: Path) -> Iterable[bytes]:
-        name = self.words(value, path)
+        name = self.text(value, path)
         if name not in self._sounds:
             try:
                 self._sounds[name] = self._load(name)

@@ -1,4 +1,4 @@
-"""Frames <-> events: the only folder that knows camelCase and base64. One file for each side that speaks."""
+"""Encoding and decoding of frames: the only code that knows camelCase and base64. One module for each side."""
 
 from .audio_fast_path import AudioShapes
 from .client import decode_client, encode_client, encode_each, setup_json

@@ -1,8 +1,7 @@
-"""What a client says. The client encodes it; the emulator decodes it, strictly, to refuse what Google refuses.
+"""The codec of a client's frames. The client encodes them; the emulator decodes them as strictly as Google does.
 
-Audio, which is nearly all there is, has a fast path: a constant prefix, base64, a constant suffix. What google-genai
-sends differently (snake_case at any depth, URL-safe base64, numbers as strings) is normalised on a slow path, taken
-only where the strict decoder has refused.
+Audio has a fast path: a constant prefix, base64, a constant suffix. The variants that google-genai sends (snake_case at
+any depth, URL-safe base64, numbers as strings) are normalised on a slow path, after the strict decoder has refused.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ _BEFORE_AUDIO = b'{"realtimeInput":{"audio":{"data":"'
 
 @cache
 def _strict_decoder() -> msgspec.json.Decoder[messages.ClientMessage]:
-    """Made when it is needed, which in a client is never: the whole setup makes it the slowest line of the start."""
+    """The decoder. A client never needs it, and making it is slow, since the setup has many fields."""
     return msgspec.json.Decoder(messages.ClientMessage)
 
 
 def encode_client(event: events.Event) -> bytes:
-    """One client message, compact JSON in UTF-8."""
+    """The frame of one event, as compact JSON in UTF-8. Raises TypeError for an event that only a server sends."""
     if type(event) is events.AudioChunk:
         return b"".join((_BEFORE_AUDIO, pybase64.b64encode(event.pcm), _after_audio(event.rate)))
     if isinstance(event, events.Setup):
@@ -40,11 +39,12 @@ def encode_client(event: events.Event) -> bytes:
     return _encoder.encode(_client_message(event))
 
 
-def encode_each(said: Sequence[events.Event]) -> list[bytes]:
-    """One message for each: a run of audio without a call a chunk, which would be a quarter of what it takes."""
-    chunks = events.only_audio(said)
+def encode_each(sent: Sequence[events.Event]) -> list[bytes]:
+    """The frames of several events, one each."""
+    # A run of audio is encoded without a call for each chunk, which would be a quarter of the cost.
+    chunks = events.only_audio(sent)
     if not chunks or any(chunk.rate != chunks[0].rate for chunk in chunks):
-        return [encode_client(event) for event in said]
+        return [encode_client(event) for event in sent]
     after = _after_audio(chunks[0].rate)
     return [b"".join((_BEFORE_AUDIO, pybase64.b64encode(chunk.pcm), after)) for chunk in chunks]
 
@@ -55,10 +55,7 @@ def _after_audio(rate: int) -> bytes:
 
 
 def setup_json(setup: events.Setup) -> dict[str, Any]:
-    """The setup as it goes over the wire: `extra` merged over `body`, key by key, lists replaced whole.
-
-    A key that is null there is left out.
-    """
+    """The setup as it is sent: `extra` merged over `body`, key by key. Lists are replaced whole, null removes a key."""
     body: dict[str, Any] = msgspec.to_builtins(setup.body)
     merged = _merge(body, camel_keys(setup.extra))
     _leave_out(merged, setup.extra)
@@ -107,7 +104,7 @@ def _client_message(event: events.Event) -> messages.ClientMessage:
             return messages.ClientMessage(tool_response=messages.ToolResponse(function_responses=list(responses)))
         case events.ContextUpdate(body):
             return messages.ClientMessage(context_update=body)
-    raise TypeError(f"a client does not say {type(event).__name__}")
+    raise TypeError(f"a client does not send {type(event).__name__}")
 
 
 def _blob(media: events.AudioChunk | events.Image) -> messages.Blob:
@@ -136,16 +133,16 @@ def decode_client(frame: str | bytes) -> list[events.Event]:
 
 @cache
 def _around_audio() -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """What stands before and after its base64. Compiled when they are needed, which in a client is never."""
+    """Patterns of the bytes before and after the base64 of a frame of audio. A client never needs them."""
     before = re.compile(rb'\{"realtime(?:Input|_input)": ?\{"audio": ?\{"data": ?"')
     return before, re.compile(rb'", ?"mime(?:Type|_type)": ?"audio/pcm;rate=(\d{1,9})"\}\}\}')
 
 
 def _audio_alone(frame: bytes) -> events.AudioChunk | None:
-    """The chunk of the frame that every client sends most, in either spelling; None for any other.
+    """The chunk of a frame that is audio alone, in either spelling; None for any other frame.
 
-    Thirty of these come every second from each session, and what google-genai sends (snake_case, URL-safe base64) costs
-    five times as much on the slow path.
+    Each session sends thirty of these a second, and the slow path for google-genai's (snake_case, URL-safe base64)
+    costs five times as much.
     """
     is_before, is_after = _around_audio()
     before = is_before.match(frame)
@@ -188,7 +185,8 @@ def _realtime_events(realtime: messages.RealtimeInput) -> Iterator[events.Event]
     for blob in (realtime.audio, realtime.video):
         if blob is not None:
             yield _media(blob)
-    for blob in realtime.media_chunks[:1]:  # the service uses the first only
+    # The service uses the first only.
+    for blob in realtime.media_chunks[:1]:
         yield events.MediaChunks(_media(blob))
     if realtime.text is not None:
         yield events.Text(realtime.text)
@@ -214,12 +212,12 @@ def _media(blob: messages.Blob) -> events.AudioChunk | events.Image:
 _TYPES = {"int": "TYPE_INT32", "float": "TYPE_FLOAT", "bool": "TYPE_BOOL", "str": "TYPE_STRING"}
 
 
-def _google_words(complaint: str) -> str:
-    """msgspec's complaint as Google's JSON parser words it."""
-    path = re.search(r"at `\$\.?(.*)`$", complaint)
+def _google_words(error: str) -> str:
+    """An error of msgspec in the words of Google's JSON parser."""
+    path = re.search(r"at `\$\.?(.*)`$", error)
     at = f" at '{snake_path(path[1])}'" if path and path[1] else ""
-    if unknown := re.search(r"unknown field `(.*?)`", complaint):
+    if unknown := re.search(r"unknown field `(.*?)`", error):
         return close_reasons.UNKNOWN_FIELD.format(name=unknown[1], at=at)
-    expected = re.search(r"Expected `(\w+)", complaint)
+    expected = re.search(r"Expected `(\w+)", error)
     of_type = _TYPES.get(expected[1] if expected else "", "type.googleapis.com")
     return close_reasons.INVALID_VALUE.format(at=at, type=of_type)

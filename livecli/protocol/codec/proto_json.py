@@ -1,4 +1,4 @@
-"""How values are spelled on the wire: names, base64, durations, rates. Nothing here knows a message."""
+"""The JSON of protocol buffers: names, base64, durations, 64-bit integers, sample rates and nesting."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ import msgspec
 import pybase64
 
 RATES = range(1_000, 384_001)
+"""Possible sample rates."""
+
 MAX_NESTING = 100
-"""Levels of objects and arrays in a message, as in Google's own JSON parser. The decoder bears ten times that, which
-whoever writes it out again may not."""
+"""Levels of objects and arrays in a message, as in Google's JSON parser. msgspec decodes more than it can encode."""
 
 
 def is_too_deep(frame: str | bytes) -> bool:
-    """Whether a message, which has been decoded, has more levels than MAX_NESTING."""
+    """Whether a message, which is valid JSON, has more levels than MAX_NESTING."""
     data = frame.encode() if isinstance(frame, str) else frame
     if data.count(b"{") + data.count(b"[") <= MAX_NESTING:
         return False
@@ -46,25 +47,26 @@ def base64_bytes(text: str) -> bytes:
 
 
 def audio_rate(mime_type: str, default: int) -> int | None:
-    """The rate that a mime type names, `default` where it names none, None where it is impossible."""
+    """The sample rate in a mime type; `default` if it has none, None if its rate is impossible."""
     named = re.search(r"rate=(\d{1,9})", mime_type)
     rate = int(named[1]) if named else default
     return rate if rate in RATES else None
 
 
 def seconds_of(duration: str | None) -> float | None:
-    """A protobuf Duration ("12.5s"); None where there is none or it is no number."""
+    """The seconds of a protobuf Duration ("12.5s"); None if it is absent or malformed."""
     match = re.fullmatch(r"(-?\d{1,12}(?:\.\d{1,9})?)s", duration or "")
     seconds = float(match[1]) if match else math.nan
     return seconds if math.isfinite(seconds) else None
 
 
 def int64(value: str | int | None) -> int | None:
-    """A protobuf int64, which is a string in JSON; None where there is none or it is no such number."""
+    """A protobuf int64, which is a string in JSON; None if it is absent or malformed."""
     return int(value) if value is not None and re.fullmatch(r"-?\d{1,19}", str(value)) else None
 
 
 def duration(seconds: float) -> str:
+    """The protobuf Duration of so many seconds."""
     return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
 
 
@@ -74,9 +76,10 @@ _ENUMS = _LIVE_ENUMS | {"responseModalities", "behavior", "scheduling", "mediaRe
 
 
 def camel_keys(value: Any) -> Any:
-    """Keys in camelCase at every depth, but for what belongs to the user (arguments, schemas, labels)."""
+    """`value` with keys in camelCase at every depth, except in the user's own objects (arguments, schemas, labels)."""
     if isinstance(value, dict):
-        camelled = {camel(key): inner for key, inner in value.items() if inner is not None}  # null says nothing
+        # A key that is null is the same as an absent one.
+        camelled = {camel(key): inner for key, inner in value.items() if inner is not None}
         return {key: inner if key in _OPAQUE else _upper_or_camel(key, inner) for key, inner in camelled.items()}
     if isinstance(value, list):
         return [camel_keys(inner) for inner in value]
@@ -84,7 +87,8 @@ def camel_keys(value: Any) -> Any:
 
 
 def _upper_or_camel(key: str, value: Any) -> Any:
-    if key in _ENUMS:  # Google's own samples write "audio" and "low"
+    # Google's own samples write "audio" and "low".
+    if key in _ENUMS:
         if isinstance(value, str):
             return value.upper()
         if isinstance(value, list):
@@ -93,8 +97,10 @@ def _upper_or_camel(key: str, value: Any) -> Any:
 
 
 def camel(key: str) -> str:
+    """A key of JSON in camelCase."""
     return re.sub(r"_([a-z0-9])", lambda match: match[1].upper(), key)
 
 
 def snake_path(path: str) -> str:
+    """A JSON path in snake_case."""
     return re.sub(r"(?<=[a-z0-9])([A-Z])", lambda match: "_" + match[1].lower(), path)

@@ -1,6 +1,6 @@
-"""What a server says. The client decodes it tolerantly, since Google adds keys; the emulator encodes it as Google does.
+"""The codec of a server's frames. The client decodes them tolerantly; the emulator encodes them as Google does.
 
-Audio has a fast path on the way out: a constant prefix, base64, a constant suffix.
+TABLE has a row for each event, which decodes and encodes it. Audio has a fast path in both directions.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _decoder = cache(lambda: msgspec.json.Decoder(messages.ServerMessage))
 def decode_server(frame: str | bytes, shapes: AudioShapes | None = None) -> list[events.Event]:
     """The events of one server message, in the order in which they are to be handled; none for an empty frame.
 
-    With `shapes`, those of the session, its frames of audio are read faster. Raises ProtocolError where it is not JSON
-    or a known field has the wrong type. Unknown keys are passed over.
+    With the session's `shapes` its audio is decoded faster. Unknown keys are ignored. Raises ProtocolError for a frame
+    that is not JSON, or has a known field of the wrong type.
     """
     if shapes is not None and isinstance(frame, bytes) and (alike := shapes.read(frame)) is not None:
         return [alike]
@@ -103,13 +103,16 @@ def _reply_audio(blob: messages.Blob) -> events.Event:
         raise ProtocolError(f"the server sent audio that is not base64: {error}") from error
 
 
-def encode_server(said: Sequence[events.Event], platform: Platform) -> bytes:
-    """One server message in the platform's dialect: two-space indent, false and empty omitted, a newline at the end."""
-    if len(said) == 1 and type(said[0]) is events.AudioChunk:
+def encode_server(sent: Sequence[events.Event], platform: Platform) -> bytes:
+    """One message with all the events, as the platform writes it: indented, without false or empty fields.
+
+    Raises TypeError for an event that a server does not send.
+    """
+    if len(sent) == 1 and type(sent[0]) is events.AudioChunk:
         before, after = _AUDIO_FRAME[platform]
-        return before(said[0].rate) + pybase64.b64encode(said[0].pcm) + after
+        return before(sent[0].rate) + pybase64.b64encode(sent[0].pcm) + after
     message = messages.ServerMessage()
-    for event in said:
+    for event in sent:
         _add(event, message, platform)
     return msgspec.json.format(_encoder.encode(message), indent=2) + b"\n"
 
@@ -146,7 +149,7 @@ def _audio_mime(rate: int, platform: Platform) -> str:
 
 
 def _audio_frame(platform: Platform) -> tuple[Callable[[int], bytes], bytes]:
-    """What stands before and after the base64 of a frame with one part of audio."""
+    """The bytes before (by the sample rate) and after the base64 of a frame that is audio alone."""
     role = [f'      "role": "{platform.facts.model_role}",'] if platform.facts.model_role else []
     opening = ["{", '  "serverContent": {', '    "modelTurn": {', *role, '      "parts": [', "        {"]
     opening += ['          "inlineData": {', '            "mimeType": "%s",', '            "data": "']
