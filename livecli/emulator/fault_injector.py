@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket as sockets
-import struct
 from collections import Counter
 from collections.abc import Iterable
-
-from websockets.asyncio.server import ServerConnection
 
 from ..protocol import events
 from ..protocol.close_reasons import DEADLINE_EXPIRED, Refusal
@@ -17,8 +13,11 @@ from ..protocol.machine import LiveProtocol
 from .core.response import Message
 from .faults import Fault, Faults, Place
 from .log import Log
+from .websocket import EmulatorConnection
 
 GARBAGE = b'{"serverContent": {"modelTurn": {"parts": ['
+RESET_FAILED = "The connection cannot be reset."
+"""The reason of the close instead, where the library has changed: see EmulatorConnection."""
 
 
 class FaultInjector:
@@ -27,7 +26,7 @@ class FaultInjector:
     `heard` and `before` raise Refusal where a fault closes the session.
     """
 
-    def __init__(self, faults: Faults, socket: ServerConnection, protocol: LiveProtocol, log: Log) -> None:
+    def __init__(self, faults: Faults, socket: EmulatorConnection, protocol: LiveProtocol, log: Log) -> None:
         self._faults = faults
         self._socket = socket
         self._protocol = protocol
@@ -95,7 +94,8 @@ class FaultInjector:
             case "close":
                 raise Refusal(int(fault.amount), fault.reason)
             case "drop":
-                reset(self._socket)
+                if not self._socket.reset():
+                    raise Refusal(1011, RESET_FAILED)
             case "stall":
                 self._still_until = asyncio.get_running_loop().time() + fault.amount
             case "goaway":
@@ -121,7 +121,7 @@ async def _refuse_after(seconds: float) -> None:
     raise Refusal(1011, DEADLINE_EXPIRED)
 
 
-async def at_upgrade(faults: Faults, connection: ServerConnection, log: Log) -> int | None:
+async def at_upgrade(faults: Faults, connection: EmulatorConnection, log: Log) -> int | None:
     """What goes wrong at the upgrade goes wrong now: the HTTP status to answer with instead, if there is one."""
     for fault in faults.at("connect"):
         if fault.kind != "close":  # that is for the session that follows
@@ -130,24 +130,17 @@ async def at_upgrade(faults: Faults, connection: ServerConnection, log: Log) -> 
             case "stall":
                 await _stall(connection, fault.amount)
             case "drop":
-                reset(connection)
+                if not connection.reset():
+                    return 500
                 await connection.wait_closed()
             case "http":
                 return int(fault.amount)
     return None
 
 
-async def _stall(connection: ServerConnection, seconds: float) -> None:
+async def _stall(connection: EmulatorConnection, seconds: float) -> None:
     """Whoever is seen to have gone is not waited for."""
     if seconds > 0:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await connection.wait_closed()
-
-
-def reset(connection: ServerConnection) -> None:
-    """End the TCP connection with a reset, as a crash or a middlebox does."""
-    raw = connection.transport.get_extra_info("socket")
-    if raw is not None:
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-    connection.transport.abort()

@@ -11,6 +11,7 @@ import contextlib
 import functools
 import itertools
 import ssl
+import weakref
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,7 +29,7 @@ from .fault_injector import at_upgrade
 from .log import Log, library_logger, no_log, safe_line
 from .options import AS_GOOGLE, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
-from .websocket import EmulatorConnection, InflateOnlyFactory, Transports
+from .websocket import EmulatorConnection, InflateOnlyFactory, abort_half_open
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 
@@ -99,7 +100,7 @@ class _Doors:
         self._sessions = HandleStore()
         self._mint = TokenMint(options.required)
         self._servers: list[Server] = []
-        self._transports = Transports()
+        self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
         self._warming: asyncio.Future[None] | None = None
 
     async def open(self, host: str, port: int, certificate: ssl.SSLContext | None = None) -> Server:
@@ -119,7 +120,7 @@ class _Doors:
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
                 close_timeout=CLOSE_SECONDS,
                 logger=library_logger(self._log),
-                create_connection=functools.partial(EmulatorConnection, self._transports),  # type: ignore[arg-type]
+                create_connection=functools.partial(EmulatorConnection, self._connections),  # type: ignore[arg-type]
             )
         except OSError as error:
             reason = error.strerror or str(error)
@@ -138,10 +139,10 @@ class _Doors:
         closing = [asyncio.ensure_future(server.wait_closed()) for server in self._servers]
         if await _left_of(closing, SHUTDOWN_SECONDS):
             # Who is left does not read, or has not finished its upgrade: it would hold us up until it gives up.
-            for transport in list(self._transports):
-                transport.abort()
+            for connection in list(self._connections):
+                connection.abort()
             for server in self._servers:
-                _abort_half_open(server)
+                abort_half_open(server)
             for waiting in await _left_of(closing, ABORT_SECONDS):
                 waiting.cancel()
         self._sessions.close()
@@ -151,9 +152,9 @@ class _Doors:
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """None lets the upgrade go on."""
         assert isinstance(connection, EmulatorConnection), "as it was created"
-        if connection.posted is not None:
+        if connection.post_body is not None:
             if mints_at(request.path):
-                return self._minted(connection, request, connection.posted)
+                return self._minted(connection, request, connection.post_body)
             return connection.respond(405, "Only ephemeral tokens are asked for with POST: /v1alpha/auth_tokens.\n")
         if asks_for_health(request.path) and "Upgrade" not in request.headers:
             return connection.respond(200, "livecli: a local Live API is listening.\n")
@@ -180,6 +181,7 @@ class _Doors:
 
     async def _greet(self, socket: ServerConnection) -> None:
         number = next(self._numbers)
+        assert isinstance(socket, EmulatorConnection), "as it was created"
         assert socket.request is not None, "the upgrade is done"
         path, headers = socket.request.path, list(socket.request.headers.raw_items())
         service = service_at(path)
@@ -205,13 +207,6 @@ def _json(connection: ServerConnection, status: int, body: str) -> Response:
 
 async def _left_of(waiting: Sequence[asyncio.Future[None]], seconds: float) -> set[asyncio.Future[None]]:
     return (await asyncio.wait(waiting, timeout=seconds))[1] if waiting else set()
-
-
-def _abort_half_open(server: Server) -> None:
-    """A client in the middle of its TLS handshake is known to asyncio alone, which can end it since Python 3.13."""
-    abort_clients = getattr(server.server, "abort_clients", None)
-    if abort_clients:
-        abort_clients()
 
 
 def _url(server: Server) -> str:

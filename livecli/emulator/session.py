@@ -15,7 +15,6 @@ import uuid
 from datetime import UTC, datetime
 from typing import IO
 
-from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
@@ -34,6 +33,7 @@ from .fault_injector import FaultInjector
 from .log import Log
 from .options import EmulatorOptions
 from .replay import Replay
+from .websocket import EmulatorConnection
 
 HELD_IN_MEMORY_BYTES = 20 * BYTES_PER_SECOND
 """Of an utterance; the rest goes into an unlinked temporary file."""
@@ -58,7 +58,7 @@ class ServerSession:
 
     def __init__(
         self,
-        socket: ServerConnection,
+        socket: EmulatorConnection,
         service: Service,
         options: EmulatorOptions,
         sessions: HandleStore,
@@ -182,7 +182,7 @@ class ServerSession:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._socket.close(code, reason)
-        self._socket.transport.abort()
+        self._socket.abort()
         await reading
 
     async def _read_away(self) -> None:

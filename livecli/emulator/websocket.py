@@ -1,126 +1,175 @@
-"""One connection of the emulator's, from its first byte on: what websockets itself does not do."""
+"""The emulator's end of a WebSocket connection: websockets' own, with requests by POST, cheap compression, and aborts.
+
+Two things here use parts of websockets that it does not document: `EmulatorConnection` and `abort_half_open`. Each
+names the version that it was written for and what happens where the library has changed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import re
+import socket
+import struct
 import weakref
 from collections.abc import Sequence
 from typing import Any, cast
 
-from websockets.asyncio.server import ServerConnection
-from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.asyncio.server import Server, ServerConnection
+from websockets.extensions import Extension, ServerExtensionFactory
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame
 from websockets.typing import ExtensionParameter
 
-# permessage-deflate, accepted where a client offers it, as most SDKs do: what it deflates is inflated, and what we
-# say goes out as it is, as the extension allows (RFC 7692, 6.1).
-#
-# Deflating a part of a reply (15 KB of base64) would cost 340 µs, more than everything else that is done for it, to
-# make it 28 % smaller on a loopback. Inflating costs 9 µs for a chunk of 1 KB, and is the client's choice.
 WINDOW_BITS = 12
-"""The client's window: what a session holds in memory for it is 4 KB, of 32."""
+"""The size of the client's compression window: 4 KB of memory for each session, instead of 32."""
+
+POST = b"POST "
+
+MAX_HEAD_BYTES = 64 * 1024
+"""The longest head of a POST that is read; a longer one is left to websockets, which refuses it."""
+
+MAX_BODY_BYTES = 64 * 1024
+"""The longest body of a POST that is read; a longer one is left to websockets, which refuses it."""
+
+MAX_UNREAD_BYTES = 4 * 1024 * 1024
+"""The output that may wait for a client that sends but does not read, before the connection is aborted.
+
+Answers stay far below that, because each waits until the one before has been sent. Pongs do not wait.
+"""
+
+RESET = struct.pack("ii", 1, 0)
+"""The socket option SO_LINGER with a time of zero: closing the socket resets the connection."""
+
+_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n|$)", re.IGNORECASE)
 
 
-class InflateOnly(PerMessageDeflate):
-    """Leaves every frame that is sent as it is."""
+class InflateOnly(Extension):
+    """permessage-deflate that decompresses what a client sends, and sends everything uncompressed (RFC 7692, 6.1).
+
+    Compressing a part of a reply (15 KB of base64) would cost 340 µs, more than everything else that is done for it, to
+    make it 28 % smaller on a loopback. Decompressing costs 9 µs for a chunk of 1 KB, and is the client's choice: most
+    SDKs offer the extension.
+    """
+
+    def __init__(self, deflate: Extension) -> None:
+        self.name = deflate.name
+        self._deflate = deflate
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        return self._deflate.decode(frame, max_size=max_size)
 
     def encode(self, frame: Frame) -> Frame:
         return frame
 
 
-class InflateOnlyFactory(ServerPerMessageDeflateFactory):
-    """Negotiates as websockets does. The server's context is never taken over, so there is none to keep."""
+class InflateOnlyFactory(ServerExtensionFactory):
+    """Negotiates permessage-deflate as websockets does, for InflateOnly.
+
+    The server promises to compress each message by itself, so websockets keeps no compressor for the session.
+    """
+
+    name = ServerPerMessageDeflateFactory.name
 
     def __init__(self) -> None:
-        super().__init__(server_no_context_takeover=True, client_max_window_bits=WINDOW_BITS)
-
-    def process_request_params(
-        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[object]
-    ) -> tuple[list[ExtensionParameter], PerMessageDeflate]:
-        answer, agreed = super().process_request_params(params, accepted_extensions)  # type: ignore[arg-type]
-        return answer, InflateOnly(
-            agreed.remote_no_context_takeover,
-            agreed.local_no_context_takeover,
-            agreed.remote_max_window_bits,
-            agreed.local_max_window_bits,
+        self._deflate = ServerPerMessageDeflateFactory(
+            server_no_context_takeover=True, client_max_window_bits=WINDOW_BITS
         )
 
-
-# A POST before websockets sees it: that reads requests without a body only, since an upgrade has none. Pure.
-#
-# The request is passed on as a GET without its body, so that whoever answers upgrades answers it, too.
-POST = b"POST "
-MAX_HEAD_BYTES = 64 * 1024
-MAX_BODY_BYTES = 64 * 1024
-
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,9})[ \t]*(?=\r\n|$)", re.IGNORECASE)
+    def process_request_params(
+        self, params: Sequence[ExtensionParameter], accepted_extensions: Sequence[Extension]
+    ) -> tuple[list[ExtensionParameter], Extension]:
+        answer, deflate = self._deflate.process_request_params(params, accepted_extensions)
+        return answer, InflateOnly(deflate)
 
 
-class RequestPeek:
-    """What arrives on one connection, until it is known whether it begins with a POST.
+class PostReader:
+    """The beginning of a connection, read until it is known whether it is a POST, and then until the POST is complete.
 
-    `body` is that of the POST; `over` is true once everything that comes is for websockets.
+    websockets reads requests without a body only, since an upgrade has none. A POST is passed on to it as a GET without
+    the body, so that the function that answers other requests answers this one too. `body` is the body of the POST,
+    None for any other request; `done` is true once everything that follows is for websockets. No I/O.
     """
 
     def __init__(self) -> None:
         self.body: bytes | None = None
-        self.over = False
-        self._held = b""
+        self.done = False
+        self._data = b""
 
     def feed(self, data: bytes) -> bytes:
-        """What websockets is to have of what has come so far, nothing while a POST is not whole."""
-        self._held += data
-        if not POST.startswith(self._held[: len(POST)]):
+        """Take bytes as they arrive, and return those that are for websockets: none while a POST is incomplete."""
+        self._data += data
+        if not POST.startswith(self._data[: len(POST)]):
             return self._pass_on()
-        head, blank, body = self._held.partition(b"\r\n\r\n")
-        if not blank:
+        head, blank_line, body = self._data.partition(b"\r\n\r\n")
+        if not blank_line:
             return self._pass_on() if len(head) > MAX_HEAD_BYTES else b""
-        length = _LENGTH.search(head)
-        wanted = int(length[1]) if length else 0
-        if wanted > MAX_BODY_BYTES:
+        length = _CONTENT_LENGTH.search(head)
+        body_bytes = int(length[1]) if length else 0
+        if body_bytes > MAX_BODY_BYTES:
             return self._pass_on()
-        if len(body) < wanted:
+        if len(body) < body_bytes:
             return b""
-        self.body = body[:wanted]
-        self._held = b"GET " + _LENGTH.sub(b"", head.removeprefix(POST)) + blank
+        self.body = body[:body_bytes]
+        self._data = b"GET " + _CONTENT_LENGTH.sub(b"", head.removeprefix(POST)) + blank_line
         return self._pass_on()
 
     def _pass_on(self) -> bytes:
-        """As it came, where it is not for us: what websockets cannot read it refuses."""
-        self.over = True
-        return self._held
-
-
-MAX_UNTAKEN_BYTES = 4 * 1024 * 1024
-"""What may wait to be read by a client that goes on sending. Answers stay far below, since each waits for the one
-before; pongs do not, and a client that pings without reading them would have us keep them all."""
-
-Transports = weakref.WeakSet[asyncio.Transport]
+        self.done = True
+        return self._data
 
 
 class EmulatorConnection(ServerConnection):
-    """Known to the server from its first byte, so that it can be ended in the middle of its upgrade.
+    """A connection that can be aborted at any time, even during its upgrade, and whose request may be a POST.
 
-    `posted` is the body of a POST, None where the request is none.
+    `post_body` is the body of a POST, None for any other request. The connection adds itself to `connections`.
+
+    In websockets 15.0 to 17.4 a ServerConnection is the asyncio.Protocol of its socket, which is not documented: the
+    event loop calls `connection_made` and `data_received`. Where that is no longer so, a POST is not answered,
+    clients that do not read are not aborted, and `abort` and `reset` return False.
     """
 
-    def __init__(self, transports: Transports, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, connections: weakref.WeakSet[EmulatorConnection], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.posted: bytes | None = None
-        self._transports = transports
-        self._peek: RequestPeek | None = RequestPeek()
+        self.post_body: bytes | None = None
+        self._connections = connections
+        self._post: PostReader | None = PostReader()
+        self._tcp: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transports.add(cast(asyncio.Transport, transport))
+        self._tcp = cast(asyncio.Transport, transport)
+        self._connections.add(self)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._peek is not None:
-            data = self._peek.feed(data)
-            if not self._peek.over:
+        if self._post is not None:
+            data = self._post.feed(data)
+            if not self._post.done:
                 return
-            self.posted, self._peek = self._peek.body, None
+            self.post_body, self._post = self._post.body, None
         super().data_received(data)
-        if self.transport.get_write_buffer_size() > MAX_UNTAKEN_BYTES:
-            self.transport.abort()
+        if self._tcp is not None and self._tcp.get_write_buffer_size() > MAX_UNREAD_BYTES:
+            self._tcp.abort()
+
+    def abort(self) -> bool:
+        """End the TCP connection without a close frame. False where that cannot be done."""
+        if self._tcp is not None:
+            self._tcp.abort()
+        return self._tcp is not None
+
+    def reset(self) -> bool:
+        """End the TCP connection with a reset, as a crash or a middlebox does. False where that cannot be done."""
+        raw = None if self._tcp is None else self._tcp.get_extra_info("socket")
+        if raw is not None:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        return self.abort()
+
+
+def abort_half_open(server: Server) -> None:
+    """End the connections that are in their TLS handshake, which only asyncio knows.
+
+    websockets 17.4 keeps asyncio's server in the attribute `server`, which is not documented, and asyncio can end its
+    clients since Python 3.13. Without either, a handshake ends at its own timeout, and the emulator does not wait.
+    """
+    abort_clients = getattr(getattr(server, "server", None), "abort_clients", None)
+    if abort_clients is not None:
+        abort_clients()

@@ -1,4 +1,4 @@
-"""Tokens that the emulator makes: the request in pieces, what is refused, and how long one is good for."""
+"""Tokens that the emulator makes: what is refused, and how long one is good for."""
 
 from __future__ import annotations
 
@@ -15,53 +15,11 @@ from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
 from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, mints_at
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import running
-from livecli.emulator.websocket import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestPeek
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/v1alpha/auth_tokens"
 SERVICE = "/ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContentConstrained"
 SETUP = {"setup": {"model": "models/gemini-3.8-live"}}
-POST = b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX: y\r\n\r\n{"a"'
-
-
-# --- a POST in front of websockets
-
-
-@pytest.mark.parametrize("size", [1, 2, 7, len(POST)])
-def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
-    peek, passed = RequestPeek(), b""
-    for start in range(0, len(POST), size):
-        assert not peek.over
-        passed += peek.feed(POST[start : start + size]) if not peek.over else b""
-        assert (passed == b"") is not peek.over
-    assert (peek.over, peek.body) == (True, b'{"a"')
-    assert passed == b"GET /x HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"
-
-
-@pytest.mark.parametrize(
-    "data",
-    [
-        b"GET / HTTP/1.1\r\n",
-        b"POSTER",
-        b"\x16\x03\x01",
-        b"PUT",
-        b"POST /" + b"x" * MAX_HEAD_BYTES,
-        b"POST / HTTP/1.1\r\nContent-Length: %d\r\n\r\n" % (MAX_BODY_BYTES + 1),
-    ],
-)
-def test_anything_else_passes_as_it_came(data: bytes) -> None:
-    peek = RequestPeek()
-    assert peek.feed(data) == data
-    assert (peek.over, peek.body) == (True, None)
-
-
-def test_a_post_without_a_body_has_an_empty_one() -> None:
-    peek = RequestPeek()
-    assert peek.feed(b"POST /x HTTP/1.1\r\n\r\n") == b"GET /x HTTP/1.1\r\n\r\n"
-    assert peek.body == b""
-
-
-# --- making and using
 
 
 def made(mint: TokenMint, said: Any = None, headers: Any = ()) -> tuple[Any, int]:
