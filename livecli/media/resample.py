@@ -6,45 +6,16 @@ filter is clipped to the 16-bit range. The length is exact: n samples become n *
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
-from ..protocol.audio_rates import INPUT_RATE
-from ..protocol.events import AudioChunk
 from .pcm import SAMPLE_BYTES
 
 QUALITY = "HQ"
 """soxr's 20-bit filter: 4,800 times real time, images 130 dB down."""
 RESAMPLED_BYTES = 64 * 1024
 """Bytes that are resampled at a time: a message of the largest size at the lowest rate would become gigabytes."""
-
-
-class AtInputRate:
-    """Chunks of any rate as one stream at INPUT_RATE. `passes`: they come at that rate, and nothing is held back."""
-
-    def __init__(self) -> None:
-        self._rate = INPUT_RATE
-        self._resampler: Resampler | None = None
-
-    @property
-    def passes(self) -> bool:
-        return self._resampler is None
-
-    def push(self, chunk: AudioChunk) -> Iterator[bytes]:
-        if chunk.rate != self._rate:
-            yield self.finish()
-            self._rate = chunk.rate
-            self._resampler = None if chunk.rate == INPUT_RATE else Resampler(chunk.rate, INPUT_RATE)
-        if self._resampler is None:
-            yield chunk.pcm
-        else:  # a frame of the largest size, said to be of the lowest rate, would become a gigabyte at once
-            for start in range(0, len(chunk.pcm), RESAMPLED_BYTES):
-                yield self._resampler.push(chunk.pcm[start : start + RESAMPLED_BYTES])
-
-    def finish(self) -> bytes:
-        tail = b"" if self._resampler is None else self._resampler.finish()
-        self._rate, self._resampler = INPUT_RATE, None
-        return tail
 
 
 class Resampler:
@@ -92,26 +63,35 @@ class VariableRateResampler:
 
     def __init__(self, rate: int) -> None:
         self._rate = self._input_rate = rate
-        self._resampler = Resampler(rate, rate)
         self._half_sample = b""
+        # None while no filter holds audio: before the first chunk, after `finish`, and where the rates are equal.
+        self._resampler: Resampler | None = None
 
     def push(self, pcm: bytes, rate: int) -> Iterator[bytes]:
         """The part of the output that is ready, in pieces, some of them empty."""
         if rate != self._input_rate:
             yield self.finish()
             self._input_rate, self._half_sample = rate, b""
+        if self._resampler is None and rate != self._rate:
             self._resampler = Resampler(rate, self._rate)
         pcm = self._half_sample + pcm
         even = len(pcm) & ~1
         pcm, self._half_sample = pcm[:even], pcm[even:]
+        if self._resampler is None:
+            yield pcm
+            return
         for start in range(0, even, RESAMPLED_BYTES):
             yield self._resampler.push(pcm[start : start + RESAMPLED_BYTES])
 
     def finish(self) -> bytes:
         """The rest of the filter. The stream may continue afterwards, and half a sample is kept for that."""
-        tail = self._resampler.finish()
-        self._resampler = Resampler(self._input_rate, self._rate)
-        return tail
+        rest = b"" if self._resampler is None else self._resampler.finish()
+        self._resampler = None
+        return rest
+
+    def fork(self) -> VariableRateResampler | None:
+        """A copy that continues by itself; None while a filter holds audio, since filters cannot be copied."""
+        return copy.copy(self) if self._resampler is None else None
 
 
 def load() -> None:

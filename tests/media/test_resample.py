@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 
-from livecli.media.resample import Resampler
+from livecli.media.resample import Resampler, VariableRateResampler
 
 
 def through(resampler: Resampler, pcm: bytes, block: int) -> bytes:
@@ -71,3 +71,44 @@ def test_overshoot_is_clipped_and_does_not_wrap() -> None:
 def test_importing_loads_neither_numpy_nor_soxr() -> None:
     code = "import sys, livecli.media.resample; print({'numpy', 'soxr'} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=30) == "set()\n"
+
+
+def test_a_rate_that_changes_is_one_stream() -> None:
+    resampler = VariableRateResampler(16_000)
+    pieces: list[bytes] = []
+    for rate in (16_000, 48_000, 8_000, 16_000):
+        pieces += resampler.push(sine(500, 0.25, rate, 10_000), rate)
+    assert len(b"".join([*pieces, resampler.finish()])) == 32_000
+
+
+def test_equal_rates_pass_whole_samples_through() -> None:
+    resampler = VariableRateResampler(16_000)
+    assert b"".join(resampler.push(b"\x01\x02\x03", 16_000)) == b"\x01\x02"
+    assert b"".join(resampler.push(b"\x04", 16_000)) == b"\x03\x04"
+    assert resampler.finish() == b""
+
+
+def test_half_a_sample_is_dropped_where_the_rate_changes() -> None:
+    resampler = VariableRateResampler(16_000)
+    assert b"".join(resampler.push(b"\x01\x02\x03", 16_000)) == b"\x01\x02"
+    rest = [*resampler.push(bytes(300), 8_000), resampler.finish()]
+    assert len(b"".join(rest)) == 600
+
+
+def test_the_stream_goes_on_after_its_end() -> None:
+    resampler = VariableRateResampler(24_000)
+    for _ in range(2):
+        assert len(b"".join([*resampler.push(bytes(3_200), 16_000), resampler.finish()])) == 4_800
+
+
+def test_a_fork_goes_on_by_itself_while_no_filter_holds_audio() -> None:
+    resampler = VariableRateResampler(16_000)
+    list(resampler.push(b"\x01\x02\x03", 16_000))
+    fork = resampler.fork()
+    assert fork is not None
+    assert b"".join(fork.push(b"\x04", 16_000)) == b"\x03\x04"
+    assert b"".join(resampler.push(b"\x05", 16_000)) == b"\x03\x05"
+    list(resampler.push(bytes(320), 48_000))
+    assert resampler.fork() is None
+    resampler.finish()
+    assert resampler.fork() is not None

@@ -25,7 +25,7 @@ from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
 from .inbox import fits_context, text_of
 from .response import Message, ResponseStyle, answer, completed, interruption
-from .speech import Sound, SpeechBegan, speech_input_for
+from .speech import SpeechEvent, SpeechStarted, speech_input_for
 from .token_count import ContextWindow
 from .turn import MAX_WAITING_TURNS, ModelTurn, OpenTurn
 from .utterance import OpenSpool, Utterance
@@ -52,7 +52,9 @@ class Dialogue:
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, memory.forgotten_tokens)
         self._model, self._resumption, self._manner = model, resumption, ResponseStyle.asked_by(setup, platform, model)
         self._open_spool, self._realtime, self._log, config = open_spool, realtime, log, setup.realtime_input_config
-        self._ear = memory.ear = speech_input_for(config, open_spool, endless=self.window.compresses, kept=memory.ear)
+        self._speech = memory.speech = speech_input_for(
+            config, open_spool, unlimited=self.window.compresses, resumed=memory.speech
+        )
         self._speech_interrupts = config is None or config.activity_handling != "NO_INTERRUPTION"
         self._reports_activity = bool(setup.explicit_vad_signal)
         self._waiting: deque[ModelTurn] = deque()
@@ -80,11 +82,11 @@ class Dialogue:
         match event:
             case events.AudioChunk(pcm, rate):
                 self._audio_seconds += len(pcm) / (rate * SAMPLE_BYTES)
-                self._follow(self._ear.hear(event), now)
+                self._follow(self._speech.push(event), now)
             case events.ActivityStart():
-                self._follow(self._ear.start(), now)
+                self._follow(self._speech.start(), now)
             case events.ActivityEnd() | events.AudioStreamEnd():
-                self._follow(self._ear.stop(), now)
+                self._follow(self._speech.stop(), now)
             case events.Text(text):
                 fits_context(len(text))
                 self._hear(now, text=text)
@@ -128,7 +130,7 @@ class Dialogue:
 
     def close(self) -> None:
         """Let go of every utterance."""
-        self._ear.close()
+        self._speech.close()
         self.memory.inbox.close()
         for turn in filter(None, (self._turn, *self._waiting)):
             turn.close()
@@ -136,20 +138,20 @@ class Dialogue:
         self._waiting.clear()
         self.outbox.clear()
 
-    def _follow(self, sounds: list[Sound], now: float) -> None:
+    def _follow(self, sounds: list[SpeechEvent], now: float) -> None:
         for sound in sounds:
-            began = isinstance(sound, SpeechBegan)
+            began = isinstance(sound, SpeechStarted)
             if self._reports_activity and sound.offset_seconds is not None:
                 kind = "ACTIVITY_START" if began else "ACTIVITY_END"
                 self.outbox.append([events.VoiceActivity(kind, sound.offset_seconds)])
-            if not isinstance(sound, SpeechBegan):
+            if not isinstance(sound, SpeechStarted):
                 self._hear(now, utterance=sound.utterance)
                 while self._until_silence:
                     self._queue(self._until_silence.popleft(), now)
             elif self._speech_interrupts and not self._outruns(sound, now):
                 self._interrupt(now)
 
-    def _outruns(self, began: SpeechBegan, now: float) -> bool:
+    def _outruns(self, began: SpeechStarted, now: float) -> bool:
         """Whether this is the next utterance of a file that is streamed faster than real time."""
         turn = self._turn if began.offset_seconds is not None and not self._realtime else None
         return turn is not None and turn.is_outrun(self._audio_seconds, now)
@@ -194,7 +196,7 @@ class Dialogue:
             turn = self._asked(UserTurn(responses=returned.responses), now)
             if returned.resumes:
                 self._waiting.appendleft(turn)
-            elif self._ear.speaking and len(self._until_silence) < MAX_WAITING_TURNS:
+            elif self._speech.speaking and len(self._until_silence) < MAX_WAITING_TURNS:
                 self._until_silence.append(turn)
             elif returned.interrupts and self._turn is not None:
                 self._interrupt(now)
@@ -246,6 +248,6 @@ class Dialogue:
         self.memory.turns_done += 1
         described = f"{turn.heard.description}, {how} in {now - turn.at:.3f} s" if turn else how
         self._log(f"turn {self.memory.turns_done}: {described}")
-        at_rest = not self._waiting and not self._ear.speaking
+        at_rest = not self._waiting and not self._speech.speaking
         consumed = self.consumed if at_rest or turn is None else turn.consumed
         self.outbox.extend(self._resumption.update(self.memory, consumed, None if self._waiting else self.consumed))

@@ -39,7 +39,7 @@ MAX_HELD_CHARACTERS = 16_000_000
 class SessionMemory:
     """All that a session is, but for its connection: what the next one goes on with.
 
-    `ear` is what is being heard. A handle keeps it where the client knows exactly what that includes (`transparent`).
+    `speech` is the speech input. A handle keeps it where the client knows which messages it includes (`transparent`).
     """
 
     tools: FunctionCalls
@@ -49,9 +49,9 @@ class SessionMemory:
     turns_done: int = 0
     forgotten_tokens: int = 0
     seconds: float = 0.0
-    ear: SpeechInput | None = None
+    speech: SpeechInput | None = None
 
-    def copy(self, *, ear: SpeechInput | None = None) -> SessionMemory:
+    def copy(self, *, speech: SpeechInput | None = None) -> SessionMemory:
         return SessionMemory(
             self.tools.copy(),
             copy.copy(self.behaviour),
@@ -60,22 +60,22 @@ class SessionMemory:
             self.turns_done,
             self.forgotten_tokens,
             self.seconds,
-            ear,
+            speech,
         )
 
     def fork(self) -> SessionMemory:
         """A copy that has heard the same."""
-        return self.copy(ear=self.ear and self.ear.fork())
+        return self.copy(speech=self.speech and self.speech.fork())
 
     @property
     def needs_sound(self) -> bool:
         """Whether it is of no use without what was being heard."""
-        return self.ear is not None and self.ear.speaking
+        return self.speech is not None and self.speech.speaking
 
     def forget_sound(self) -> None:
-        if self.ear is not None:
-            self.ear.close()
-            self.ear = None
+        if self.speech is not None:
+            self.speech.close()
+            self.speech = None
 
     @property
     def characters(self) -> int:
@@ -190,15 +190,15 @@ class SessionHandles:
         """
         if not self._wanted:
             return []
-        ear = None if heard is None else self._fork(memory)
-        return self._kept(memory.copy(ear=ear), consumed if ear is None or heard is None else heard)
+        speech = None if heard is None else self._fork(memory)
+        return self._kept(memory.copy(speech=speech), consumed if speech is None or heard is None else heard)
 
     def update_between(self, memory: SessionMemory, heard: int, now: float) -> list[Message]:
         """While the user speaks on, now and then. Google does not say how often it does that (on trust)."""
         if heard % MESSAGES_PER_HANDLE and now - self._kept_at < SECONDS_PER_HANDLE:
             return []
-        ear, self._kept_at = self._fork(memory), now
-        return [] if ear is None else self._kept(memory.copy(ear=ear), heard)
+        speech, self._kept_at = self._fork(memory), now
+        return [] if speech is None else self._kept(memory.copy(speech=speech), heard)
 
     def not_now(self) -> list[Message]:
         """The model is speaking: there is no handle for that."""
@@ -208,7 +208,7 @@ class SessionHandles:
         self._session.ended_at = now
 
     def _fork(self, memory: SessionMemory) -> SpeechInput | None:
-        return memory.ear.fork() if self._transparent and memory.ear is not None else None
+        return memory.speech.fork() if self._transparent and memory.speech is not None else None
 
     def _kept(self, memory: SessionMemory, consumed: int) -> list[Message]:
         handle = self._sessions.keep(memory, self._platform, self._session)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ...media.resample import AtInputRate
+from ...media.resample import VariableRateResampler
 from ...protocol import close_reasons
 from ...protocol.audio_rates import INPUT_RATE
 from ...protocol.close_reasons import Refusal
 from ...protocol.codec.proto_json import audio_rate, base64_bytes
-from ...protocol.events import AudioChunk
 from ...protocol.messages import Blob, Content
 from ...protocol.models import CONTEXT_TOKENS
 from .token_count import CHARACTERS_PER_TOKEN, TokenCount
@@ -85,16 +84,16 @@ class Inbox:
         if rate is None:
             raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
         try:
-            chunk = AudioChunk(base64_bytes(blob.data), rate)
+            pcm = base64_bytes(blob.data)
         except ValueError as error:
             reason = close_reasons.INVALID_VALUE.format(at=" at 'client_content'", type="TYPE_BYTES")
             raise Refusal(1007, reason) from error
         if self.utterance is None:
             self.utterance = Utterance(open_spool())
-        stream = AtInputRate()
-        for pcm in stream.push(chunk):
-            self.utterance.write(pcm)
-        self.utterance.write(stream.finish())
+        resampler = VariableRateResampler(INPUT_RATE)
+        for piece in resampler.push(pcm, rate):
+            self.utterance.write(piece)
+        self.utterance.write(resampler.finish())
 
     def seed(self, tokens: TokenCount) -> None:
         """The history ends here."""

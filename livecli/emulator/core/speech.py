@@ -1,8 +1,8 @@
-"""From the user's audio to utterances. One ear for each way of telling when somebody speaks: the client says so, or the
-service listens for it. Audio of any rate is heard at INPUT_RATE, the service's own.
+"""From the user's audio to utterances. There is one class for each way to find where speech starts and ends: the client
+marks it, or the service detects it. Audio of any rate is converted to INPUT_RATE, the rate of the service.
 
-An utterance is the speech itself, unless `turnCoverage` is TURN_INCLUDES_ALL_INPUT: then it holds the silence since the
-utterance before as well. Sources disagree about Vertex's default; here it is the speech on both platforms.
+An utterance is the speech alone. If `turnCoverage` is TURN_INCLUDES_ALL_INPUT, it includes the silence since the
+utterance before. Sources disagree about the default of Vertex AI; here it is the speech alone on both platforms.
 """
 
 from __future__ import annotations
@@ -13,125 +13,139 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...media.pcm import SAMPLE_BYTES
-from ...media.resample import AtInputRate
+from ...media.resample import VariableRateResampler
+from ...protocol.audio_rates import INPUT_RATE
 from ...protocol.events import AudioChunk
 from ...protocol.messages import AutomaticActivityDetection, RealtimeInputConfig
 from .utterance import BYTES_PER_SECOND, OpenSpool, Utterance
 from .voice_activity import Edge, SpeechStart, VoiceActivity
 
 PADDING_BYTES = BYTES_PER_SECOND // 10
-"""100 ms that a detected utterance keeps before and after speech, so that soft beginnings and endings are in it."""
+"""100 ms that a detected utterance keeps before and after the speech, so that soft beginnings and ends are in it."""
 
 LOOK_BACK_BYTES = 2 * BYTES_PER_SECOND
-"""How much of the past is kept to find an utterance's beginning and end in."""
+"""Audio that is held back to look for the beginning and the end of an utterance in it."""
 
 
 @dataclass(frozen=True)
-class SpeechBegan:
-    """The user begins to speak, at this offset in the session's audio if the service found out by itself."""
+class SpeechStarted:
+    """The user starts to speak. `offset_seconds` is where in the session's audio, if the service detected it."""
 
     offset_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class SpeechEnded:
-    """The user has spoken. The utterance is complete, and whoever gets it closes it."""
+    """The user has finished speaking. The receiver of this event closes the utterance."""
 
     utterance: Utterance
     offset_seconds: float | None = None
 
 
-Sound = SpeechBegan | SpeechEnded
+SpeechEvent = SpeechStarted | SpeechEnded
 
 
 class SpeechInput(Protocol):
-    """Hears one session's audio. `speaking` is whether an utterance has begun and not ended."""
+    """Turns the audio of one session into utterances. `speaking` is true from the start of one to its end."""
 
     speaking: bool
 
-    def start(self) -> list[Sound]:
-        """The client says that the user begins to speak."""
+    def start(self) -> list[SpeechEvent]:
+        """Handle activityStart: the user starts to speak."""
 
-    def hear(self, chunk: AudioChunk) -> list[Sound]:
-        """The next audio, and what became certain by it."""
+    def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
+        """Take the next audio, and return the events that it makes certain."""
 
-    def stop(self) -> list[Sound]:
-        """The client says that the user has spoken, or that the microphone is closed."""
+    def stop(self) -> list[SpeechEvent]:
+        """Handle activityEnd or audioStreamEnd: the user has finished, or the microphone is off."""
 
     def fork(self) -> SpeechInput | None:
-        """Another ear that has heard the same, to be closed for itself; None where it cannot be had right now."""
+        """A copy that has received the same audio, with a `close` of its own. None while it cannot be copied."""
 
     def close(self) -> None:
-        """Nobody listens any more."""
+        """Release the utterance in progress."""
 
 
 def speech_input_for(
-    config: RealtimeInputConfig | None, open_spool: OpenSpool, *, endless: bool = False, kept: SpeechInput | None = None
+    config: RealtimeInputConfig | None,
+    open_spool: OpenSpool,
+    *,
+    unlimited: bool = False,
+    resumed: SpeechInput | None = None,
 ) -> SpeechInput:
-    """The ear that the setup asks for: `kept`, if that is one. `endless`: an utterance may exceed the context."""
+    """The speech input that a setup asks for: `resumed`, from the session that is resumed, if it is of that kind.
+
+    `unlimited`: an utterance may exceed the context window.
+    """
     detection = config.automatic_activity_detection if config is not None else None
     all_input = config is not None and config.turn_coverage == "TURN_INCLUDES_ALL_INPUT"
     manual = detection is not None and detection.disabled
-    if kept is not None and isinstance(kept, ManualSpeech) == manual:
-        return kept
-    if kept is not None:
-        kept.close()
+    if resumed is not None and isinstance(resumed, ManualSpeech) == manual:
+        return resumed
+    if resumed is not None:
+        resumed.close()
     if manual:
-        return ManualSpeech(open_spool, all_input=all_input, endless=endless)
-    return DetectedSpeech(detection, open_spool, all_input=all_input, endless=endless)
+        return ManualSpeech(open_spool, all_input=all_input, unlimited=unlimited)
+    return DetectedSpeech(detection, open_spool, all_input=all_input, unlimited=unlimited)
 
 
 class ManualSpeech:
-    """The client brackets its speech with activityStart and activityEnd; audio outside of them is inactivity."""
+    """Speech input for clients that mark their speech with activityStart and activityEnd. Other audio is ignored."""
 
-    def __init__(self, open_spool: OpenSpool, *, all_input: bool = False, endless: bool = False) -> None:
-        self._open_spool, self._endless = open_spool, endless
+    def __init__(self, open_spool: OpenSpool, *, all_input: bool = False, unlimited: bool = False) -> None:
+        self._open_spool, self._unlimited = open_spool, unlimited
         self._all_input = all_input
-        self._stream = AtInputRate()
+        self._resampler = VariableRateResampler(INPUT_RATE)
         self._utterance: Utterance | None = None
         self.speaking = False
 
-    def start(self) -> list[Sound]:
+    def start(self) -> list[SpeechEvent]:
         if self.speaking:
             return []
         self.speaking = True
-        self._listen()
-        return [SpeechBegan()]
+        self._open_utterance()
+        return [SpeechStarted()]
 
-    def hear(self, chunk: AudioChunk) -> list[Sound]:
+    def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
         if self._all_input:
-            self._listen()
+            self._open_utterance()
         if self._utterance is not None:
-            for pcm in self._stream.push(chunk):
+            for pcm in self._resampler.push(chunk.pcm, chunk.rate):
                 self._utterance.write(pcm)
         return []
 
-    def stop(self) -> list[Sound]:
+    def stop(self) -> list[SpeechEvent]:
         if not self.speaking or self._utterance is None:
             return []
-        self._utterance.write(self._stream.finish())
-        heard, self._utterance, self.speaking = self._utterance, None, False
-        return [SpeechEnded(heard)]
+        self._utterance.write(self._resampler.finish())
+        self._resampler = VariableRateResampler(INPUT_RATE)
+        utterance, self._utterance, self.speaking = self._utterance, None, False
+        return [SpeechEnded(utterance)]
 
     def fork(self) -> ManualSpeech | None:
-        if not self._stream.passes:
+        resampler = self._resampler.fork()
+        if resampler is None:
             return None
-        other = copy.copy(self)
-        other._stream = AtInputRate()
-        other._utterance = self._utterance and self._utterance.share()
-        return other
+        fork = copy.copy(self)
+        fork._resampler = resampler
+        fork._utterance = self._utterance and self._utterance.fork()
+        return fork
 
     def close(self) -> None:
         if self._utterance is not None:
             self._utterance.close()
 
-    def _listen(self) -> None:
+    def _open_utterance(self) -> None:
         if self._utterance is None:
-            self._utterance = Utterance(self._open_spool(), endless=self._endless)
+            self._utterance = Utterance(self._open_spool(), unlimited=self._unlimited)
 
 
 class DetectedSpeech:
-    """Speech is detected. All audio passes through a look-back; what leaves it belongs to the utterance, or nobody."""
+    """Speech input with voice detection.
+
+    All audio passes through a look-back buffer. Audio that leaves the buffer is added to the utterance in progress, or
+    is dropped. Offsets are in bytes of the current stream; audioStreamEnd ends a stream, and the next audio begins one.
+    """
 
     def __init__(
         self,
@@ -139,89 +153,92 @@ class DetectedSpeech:
         open_spool: OpenSpool,
         *,
         all_input: bool = False,
-        endless: bool = False,
+        unlimited: bool = False,
     ) -> None:
-        self._open_spool, self._endless = open_spool, endless
+        self._open_spool, self._unlimited = open_spool, unlimited
         self._detection = detection
         self._all_input = all_input
         self._utterance: Utterance | None = None
-        self._began_at = 0
-        self._streams_bytes = 0  # of the streams that have ended
+        # Where in the stream the utterance begins: negative if it began in an earlier stream.
+        self._utterance_offset = 0
+        self._ended_streams_bytes = 0
         self.speaking = False
         self._begin_stream()
 
-    def start(self) -> list[Sound]:
-        """Never said while detection is on: the protocol refuses it."""
+    def start(self) -> list[SpeechEvent]:
+        """Do nothing: the protocol refuses activityStart while detection is on."""
         return []
 
-    def hear(self, chunk: AudioChunk) -> list[Sound]:
-        return [sound for pcm in self._stream.push(chunk) for sound in self._push(pcm)]
+    def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
+        return [event for pcm in self._resampler.push(chunk.pcm, chunk.rate) for event in self._detect(pcm)]
 
-    def stop(self) -> list[Sound]:
-        """Speech in progress ends at once; the stream begins anew with the next audio."""
-        heard = self._push(self._stream.finish()) + self._follow(self._voice.flush())
-        self._streams_bytes += self._passed_bytes + len(self._recent)
+    def stop(self) -> list[SpeechEvent]:
+        """End speech in progress at once. The next audio begins a new stream."""
+        found = self._detect(self._resampler.finish()) + self._handle_edges(self._voice_activity.flush())
+        self._ended_streams_bytes += self._buffer_offset + len(self._buffer)
         if self._all_input:
-            self._pass_on(self._passed_bytes + len(self._recent))
-        self._began_at -= self._passed_bytes  # counted in the next stream: that much lies before it
+            self._release(self._buffer_offset + len(self._buffer))
+        self._utterance_offset -= self._buffer_offset
         self._begin_stream()
-        return heard
+        return found
 
     def fork(self) -> DetectedSpeech | None:
-        if not self._stream.passes:
+        resampler = self._resampler.fork()
+        if resampler is None:
             return None
-        other = copy.copy(self)
-        other._stream = AtInputRate()
-        other._voice = copy.copy(self._voice)
-        other._recent = bytearray(self._recent)
-        other._utterance = self._utterance and self._utterance.share()
-        return other
+        fork = copy.copy(self)
+        fork._resampler = resampler
+        fork._voice_activity = copy.copy(self._voice_activity)
+        fork._buffer = bytearray(self._buffer)
+        fork._utterance = self._utterance and self._utterance.fork()
+        return fork
 
     def close(self) -> None:
         if self._utterance is not None:
             self._utterance.close()
 
     def _begin_stream(self) -> None:
-        self._stream = AtInputRate()
-        self._voice = VoiceActivity(self._detection)
-        self._recent = bytearray()
-        self._passed_bytes = 0  # where in the stream `_recent` begins
+        self._resampler = VariableRateResampler(INPUT_RATE)
+        self._voice_activity = VoiceActivity(self._detection)
+        self._buffer = bytearray()
+        # Where in the stream the buffer begins.
+        self._buffer_offset = 0
 
-    def _push(self, pcm: bytes) -> list[Sound]:
-        self._recent += pcm
-        heard = self._follow(self._voice.push(pcm))
-        self._pass_on(self._passed_bytes + len(self._recent) - LOOK_BACK_BYTES)
-        return heard
+    def _detect(self, pcm: bytes) -> list[SpeechEvent]:
+        self._buffer += pcm
+        found = self._handle_edges(self._voice_activity.push(pcm))
+        self._release(self._buffer_offset + len(self._buffer) - LOOK_BACK_BYTES)
+        return found
 
-    def _follow(self, edges: list[Edge]) -> list[Sound]:
-        return [sound for edge in edges for sound in self._edge(edge, edge.at_sample * SAMPLE_BYTES)]
+    def _handle_edges(self, edges: list[Edge]) -> list[SpeechEvent]:
+        return [event for edge in edges for event in self._handle_edge(edge, edge.at_sample * SAMPLE_BYTES)]
 
-    def _edge(self, edge: Edge, at_byte: int) -> Iterator[Sound]:
-        offset_seconds = (self._streams_bytes + at_byte) / BYTES_PER_SECOND
+    def _handle_edge(self, edge: Edge, offset: int) -> Iterator[SpeechEvent]:
+        offset_seconds = (self._ended_streams_bytes + offset) / BYTES_PER_SECOND
         if isinstance(edge, SpeechStart):
             self.speaking = True
-            self._pass_on(at_byte - PADDING_BYTES)
-            self._listen()
-            yield SpeechBegan(offset_seconds)
+            self._release(offset - PADDING_BYTES)
+            self._open_utterance()
+            yield SpeechStarted(offset_seconds)
         elif self._utterance is not None:
-            self._pass_on(at_byte + PADDING_BYTES)
-            self._utterance.cut(at_byte + PADDING_BYTES - self._began_at)
-            heard, self._utterance, self.speaking = self._utterance, None, False
-            yield SpeechEnded(heard, offset_seconds)
+            self._release(offset + PADDING_BYTES)
+            self._utterance.truncate(offset + PADDING_BYTES - self._utterance_offset)
+            utterance, self._utterance, self.speaking = self._utterance, None, False
+            yield SpeechEnded(utterance, offset_seconds)
 
-    def _listen(self) -> None:
+    def _open_utterance(self) -> None:
         if self._utterance is None:
-            self._utterance = Utterance(self._open_spool(), endless=self._endless)
-            self._began_at = self._passed_bytes
+            self._utterance = Utterance(self._open_spool(), unlimited=self._unlimited)
+            self._utterance_offset = self._buffer_offset
 
-    def _pass_on(self, until_byte: int) -> None:
-        """What lies before this point of the stream leaves the look-back, in whole samples."""
-        count = until_byte - self._passed_bytes
+    def _release(self, until: int) -> None:
+        """Take the audio before the offset `until` out of the buffer, in whole samples."""
+        count = until - self._buffer_offset
         if count >= SAMPLE_BYTES:
             if self._all_input:
-                self._listen()
-            piece = bytes(self._recent[: count - count % SAMPLE_BYTES])
-            del self._recent[: len(piece)]
-            self._passed_bytes += len(piece)
+                self._open_utterance()
+            pcm = bytes(self._buffer[: count - count % SAMPLE_BYTES])
+            del self._buffer[: len(pcm)]
+            self._buffer_offset += len(pcm)
             if self._utterance is not None:
-                self._utterance.write(piece)
+                self._utterance.write(pcm)

@@ -1,6 +1,7 @@
-"""What the user said in one go, as PCM: written while it is heard, read back once it is answered.
+"""An utterance: speech of the user from its start to its end, as PCM in a file. It is written as audio arrives, and
+read back while it is answered.
 
-It is kept in a spool that the caller opens, so that this room decides nothing about memory and disk.
+The caller opens the file, and so decides what is held in memory and what on disk.
 """
 
 from __future__ import annotations
@@ -13,58 +14,55 @@ from ...media.pcm import SAMPLE_BYTES
 from ...protocol.audio_rates import INPUT_RATE
 from ...protocol.close_reasons import Refusal
 from ...protocol.models import CONTEXT_TOKENS
+from .token_count import AUDIO_TOKENS_PER_SECOND
 
 OpenSpool = Callable[[], IO[bytes]]
-"""Opens a file that is gone once it is closed."""
+"""Opens a new file for reading and writing, which is deleted when it is closed."""
 
 BYTES_PER_SECOND = INPUT_RATE * SAMPLE_BYTES
+
 BLOCK_BYTES = BYTES_PER_SECOND // 4
-"""How much is read at a time: a reply is made in constant memory, however long the utterance."""
+"""Bytes that are read at a time, so that a reply takes the same memory however long the utterance is."""
 
-LONGEST_BYTES = CONTEXT_TOKENS // 25 * BYTES_PER_SECOND
-"""What fills the models' context window, at 25 tokens a second: 85 minutes."""
-
-
-class _Shared:
-    """A spool, how much is in it, and how many utterances are."""
-
-    def __init__(self, spool: IO[bytes]) -> None:
-        self.spool = spool
-        self.length_bytes = 0
-        self.holders = 1
+MAX_UTTERANCE_BYTES = CONTEXT_TOKENS // AUDIO_TOKENS_PER_SECOND * BYTES_PER_SECOND
+"""The audio that fills a model's context window: 85 minutes."""
 
 
 class Utterance:
-    """Mono PCM16 at INPUT_RATE. `close` it when it has been answered or is no longer wanted.
+    """Mono PCM16 at INPUT_RATE. The owner calls `close` when it has been answered or is no longer needed.
 
-    `endless`: the context does not get full, because its beginning is forgotten.
+    With `unlimited`, `write` takes more than the context window holds, because compression discards its beginning.
     """
 
-    def __init__(self, spool: IO[bytes], *, endless: bool = False) -> None:
-        self._shared = _Shared(spool)
-        self._endless = endless
+    def __init__(self, spool: IO[bytes], *, unlimited: bool = False) -> None:
+        self._file = _SharedFile(spool)
+        self._unlimited = unlimited
         self.length_bytes = 0
 
-    def share(self) -> Utterance:
-        """The same utterance as it is now, to be closed for itself. Whichever is written to first goes on."""
-        other = copy.copy(self)
-        self._shared.holders += 1
-        return other
+    def fork(self) -> Utterance:
+        """A copy that has the same audio so far, with a `close` of its own.
+
+        Both use one file, so audio that is written to one overwrites audio that was written to the other since then.
+        """
+        fork = copy.copy(self)
+        self._file.users += 1
+        return fork
 
     def write(self, pcm: bytes) -> None:
-        """Raises Refusal where there is no end to it."""
-        shared = self._shared
-        if shared.length_bytes != self.length_bytes:  # the other one went on from here, and is forgotten
-            shared.spool.seek(self.length_bytes)
-            shared.spool.truncate()
-        shared.spool.write(pcm)
+        """Append audio. Raises Refusal when the context window is full, with the documented close code."""
+        file = self._file
+        if file.length_bytes != self.length_bytes:
+            # The fork wrote its own audio behind the common beginning.
+            file.spool.seek(self.length_bytes)
+            file.spool.truncate()
+        file.spool.write(pcm)
         self.length_bytes += len(pcm)
-        shared.length_bytes = self.length_bytes
-        if self.length_bytes > LONGEST_BYTES and not self._endless:
-            raise Refusal(1000, "")  # as documented for a context that is full
+        file.length_bytes = self.length_bytes
+        if self.length_bytes > MAX_UTTERANCE_BYTES and not self._unlimited:
+            raise Refusal(1000, "")
 
-    def cut(self, length_bytes: int) -> None:
-        """End it at `length_bytes` where it is longer; what was written after that is never read."""
+    def truncate(self, length_bytes: int) -> None:
+        """Limit the utterance to its first `length_bytes`."""
         self.length_bytes = min(self.length_bytes, length_bytes)
 
     @property
@@ -73,19 +71,29 @@ class Utterance:
 
     @property
     def description(self) -> str:
-        """What stands in for a transcript: the emulator hears speech, but no words."""
+        """The transcript of this utterance: the emulator detects speech, but recognizes no words."""
         return f"[{self.seconds:.1f} s of speech]"
 
     def blocks(self) -> Iterator[bytes]:
-        """The whole of it from the start, in blocks of whole samples."""
-        spool = self._shared.spool
+        """The audio from its start, in blocks of whole samples. Half a sample at the end is left out."""
+        spool = self._file.spool
         spool.seek(0)
-        left = self.length_bytes - self.length_bytes % SAMPLE_BYTES
-        while left and (block := spool.read(min(left, BLOCK_BYTES))):
-            left -= len(block)
+        remaining_bytes = self.length_bytes - self.length_bytes % SAMPLE_BYTES
+        while remaining_bytes and (block := spool.read(min(remaining_bytes, BLOCK_BYTES))):
+            remaining_bytes -= len(block)
             yield block
 
     def close(self) -> None:
-        self._shared.holders -= 1
-        if not self._shared.holders:
-            self._shared.spool.close()
+        """Close the file, unless a fork still uses it."""
+        self._file.users -= 1
+        if not self._file.users:
+            self._file.spool.close()
+
+
+class _SharedFile:
+    """The file of an utterance and its forks: the bytes in it, and the number of utterances that use it."""
+
+    def __init__(self, spool: IO[bytes]) -> None:
+        self.spool = spool
+        self.length_bytes = 0
+        self.users = 1
