@@ -47,14 +47,14 @@ def audio_frame(pcm: bytes) -> bytes:
     return frame(TEXT, json.dumps(said, indent=2).encode() + b"\n")
 
 
-_REPLY = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(bytes(960)).decode()}}
+AUDIO_PART = {"inlineData": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(bytes(960)).decode()}}
 SET_UP = text_frame({"setupComplete": {"sessionId": "bench"}})
 # The answer has every field that a client might wait for after the turn.
 ANSWER = text_frame(
     {
         "serverContent": {
             "inputTranscription": {"text": "heard", "finished": True},
-            "modelTurn": {"role": "model", "parts": [_REPLY]},
+            "modelTurn": {"role": "model", "parts": [AUDIO_PART]},
             "outputTranscription": {"text": "said", "finished": True},
             "turnComplete": True,
         },
@@ -76,6 +76,8 @@ class Arrivals:
     """The arrival of each chunk."""
     answered: float = 0.0
     closed: float = 0.0
+    exited: float = 0.0
+    """The end of the client's process."""
 
     @property
     def answer_seconds(self) -> float:

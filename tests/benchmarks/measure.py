@@ -103,6 +103,7 @@ class Stage:
             except OSError as error:
                 raise child.failed(str(error)) from error
             child.finish()
+            arrivals.exited = time.monotonic()
             return child.started, arrivals
 
     def cpu_seconds(self, command: Sequence[str]) -> tuple[float, Arrivals]:
