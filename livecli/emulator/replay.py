@@ -129,7 +129,7 @@ class Replay:
     is there a LiveProtocol around it: what the client says is decoded, and may be said whenever it was said then.
     """
 
-    listening = speaks = True
+    accepts_input = has_output = True
 
     def __init__(self, play: Play, *, speed: float = 1.0, log: Callable[[str], None] = lambda line: None) -> None:
         self._play = play

@@ -115,9 +115,9 @@ class ServerSession:
             self._show_token(said)
             await self._troubles.heard(said)
             self._conversation.receive_message(said, time.monotonic())
-            if self._conversation.speaks:
+            if self._conversation.has_output:
                 self._heard.set()
-            while not self._conversation.listening:
+            while not self._conversation.accepts_input:
                 self._taken.clear()
                 await self._taken.wait()
 

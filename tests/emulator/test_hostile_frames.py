@@ -67,7 +67,7 @@ def test_every_frame_is_answered_or_refused(
         for frame in [json.dumps({"setup": setup}).encode(), *said]:
             for event in protocol.receive(frame):
                 conversation.receive(event, 0.0)
-            while (takes or not conversation.listening) and (message := conversation.next_message(0.0)):
+            while (takes or not conversation.accepts_input) and (message := conversation.next_message(0.0)):
                 assert json.loads(protocol.send(*message))
     except Refusal as refusal:
         assert refusal.code in (1007, 1008)

@@ -69,7 +69,7 @@ class Player:
     def to(self, *said: Event) -> list[str]:
         """What is said to this."""
         for event in said:
-            assert self.replay.listening
+            assert self.replay.accepts_input
             self.replay.receive(event, self.now)
         return self.says()
 

@@ -128,8 +128,8 @@ MISTAKES = {
     "[[turn]]\nsay = \n": ("s.toml:2: this is not TOML: ", ""),
     '[[turn]]\nsay = "a"\naudio = "missing.wav"\n': ("s.toml:3: ", "missing.wav"),
     '[[turn]]\nsay = "a"\naudio = "s.toml"\n': ("s.toml:3: ", "s.toml"),
-    '[[turn]]\nmatch = "("\nsay = "a"\n': ("s.toml:2: '(' is no regular expression", ""),
-    "": ("s.toml:1: there is no [[turn]] in it", 'say = "Hello"'),
+    '[[turn]]\nmatch = "("\nsay = "a"\n': ("s.toml:2: '(' is not a regular expression", ""),
+    "": ("s.toml:1: the script has no [[turn]]", 'say = "Hello"'),
     b"[[turn]]\nsay = '\xff'": ("s.toml is not UTF-8 text", ""),
 }
 

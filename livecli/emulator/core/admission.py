@@ -1,4 +1,4 @@
-"""May this session be? The setups that the service refuses, with its close codes and its words. Pure."""
+"""Checks of a setup: which ones the service refuses, with which close code and reason. No I/O."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from ...protocol.models import MODELS, Model, Platform
 from ...protocol.setup_rules import is_refused
 
 
-def admit(setup: Setup, platform: Platform, version: str, models: Mapping[str, Model] = MODELS) -> Model:
-    """The model that this setup asks for. Raises Refusal where the service would close the session."""
-    model = _named(setup, platform, version, models)
-    if not speaks(setup) and not model.text_out:
+def check_setup(setup: Setup, platform: Platform, version: str, models: Mapping[str, Model] = MODELS) -> Model:
+    """The model of a valid setup. Raises Refusal for a setup that the service refuses."""
+    model = _model_of(setup, platform, version, models)
+    if not answers_in_audio(setup) and not model.text_out:
         raise Refusal(1007, close_reasons.NOT_NATIVE_AUDIO)
     resumption = setup.session_resumption
     if resumption is not None and resumption.transparent and not platform.facts.confirms_messages:
@@ -26,32 +26,28 @@ def admit(setup: Setup, platform: Platform, version: str, models: Mapping[str, M
     return model
 
 
-def speaks(setup: Setup) -> bool:
-    """Whether the model is to answer in AUDIO, which is the default.
+def answers_in_audio(setup: Setup) -> bool:
+    """Whether the answer is spoken, which is the default.
 
-    One modality is the rule, but Google's own samples ask for `["audio", "text"]` where they mean AUDIO.
+    A setup should name one modality, but Google's own samples ask for `["audio", "text"]` and mean AUDIO.
     """
-    wanted = _generation(setup).response_modalities
-    return "AUDIO" in wanted or "TEXT" not in wanted
+    modalities = (setup.generation_config or GenerationConfig()).response_modalities
+    return "AUDIO" in modalities or "TEXT" not in modalities
 
 
-def _named(setup: Setup, platform: Platform, version: str, models: Mapping[str, Model]) -> Model:
-    named = re.fullmatch(platform.facts.resource_pattern, setup.model)
-    if not named:
+def _model_of(setup: Setup, platform: Platform, version: str, models: Mapping[str, Model]) -> Model:
+    resource = re.fullmatch(platform.facts.resource_pattern, setup.model)
+    if not resource:
         raise Refusal(1007, close_reasons.INVALID_RESOURCE)
-    model = models.get(named[1])
+    model = models.get(resource[1])
     if model is None or platform not in model.platforms:
-        raise _unknown(setup.model, platform, version)
+        raise _unknown_model(setup.model, platform, version)
     if model.retired:
         if platform.facts.names_retired_models:
             raise Refusal(1007, close_reasons.MODEL_RETIRED.format(model=model.name))
-        raise _unknown(setup.model, platform, version)
+        raise _unknown_model(setup.model, platform, version)
     return model
 
 
-def _unknown(resource: str, platform: Platform, version: str) -> Refusal:
+def _unknown_model(resource: str, platform: Platform, version: str) -> Refusal:
     return Refusal(1008, platform.facts.model_unknown.format(model=resource, version=version))
-
-
-def _generation(setup: Setup) -> GenerationConfig:
-    return setup.generation_config or GenerationConfig()

@@ -1,6 +1,7 @@
-"""What the model says. A behaviour turns what was heard into steps, lazily; `answer` turns steps into messages.
+"""Behaviours: what the emulated model does in a turn, as steps. The default one is `Echo`.
 
-Adding one is writing a class with `answer`. Pure: no sockets, no clock.
+A new behaviour is a class with the method `answer`, which makes steps when they are needed. `response` turns steps into
+messages. No I/O, and no clock.
 """
 
 from __future__ import annotations
@@ -21,18 +22,19 @@ from ...protocol.messages import FunctionResponse, Json
 from .utterance import Utterance
 
 TONE_SAMPLES = OUTPUT_RATE * 60 // 1000
-"""A character sounds for 60 ms."""
+"""Samples of the tone that stands for a character: 60 ms."""
 
 _TONE_PEAK = 8_000
-_FADE_SAMPLES = OUTPUT_RATE * 5 // 1000  # without a fade every tone begins and ends with a click
+# Each tone is faded in and out over 5 ms, so that it does not click.
+_FADE_SAMPLES = OUTPUT_RATE * 5 // 1000
 
 
 @dataclass(frozen=True)
 class UserTurn:
-    """What the user said: by voice, in writing, by what functions returned, or not at all (a turn without content).
+    """A turn of the user: an utterance, text, function responses, or none of them.
 
-    `images` counts what was shown since the last turn; `functions` are the names of what the model may call now, and
-    `search` is whether it may search the web.
+    `images` counts the pictures since the turn before. `functions` are the names of the functions that the model may
+    call, and `search` is whether it may search the web.
     """
 
     utterance: Utterance | None = None
@@ -44,7 +46,7 @@ class UserTurn:
 
     @property
     def description(self) -> str:
-        """For the log."""
+        """The turn in a few words, for the log."""
         if self.responses:
             return f"{len(self.responses)} function response{'s' if len(self.responses) > 1 else ''}"
         if self.utterance is None:
@@ -54,7 +56,7 @@ class UserTurn:
 
 @dataclass(frozen=True)
 class Say:
-    """The model says `words`; `speech` is their sound, made when it is taken: mono PCM16 at OUTPUT_RATE, any blocks."""
+    """The model says `words`. `speech` is their sound in blocks of any size, mono PCM16 at OUTPUT_RATE."""
 
     words: str
     speech: Iterable[bytes]
@@ -62,17 +64,17 @@ class Say:
 
 @dataclass(frozen=True)
 class Think:
-    """The model thinks; shown to whoever asked for thoughts, and counted where the model thinks at all."""
+    """A thought of the model. A model that thinks counts it; the client sees it if the setup includes thoughts."""
 
     words: str
 
 
 @dataclass(frozen=True)
 class Call:
-    """The model wants a function called. Calls in a row are one message; their ids are the conversation's to make.
+    """A function call. Successive calls are sent in one message, which gives them their ids.
 
-    The turn then stays open until the functions have returned, unless they are NON_BLOCKING. What they returned is a
-    turn of its own, with `Heard.responses`.
+    The turn stays open until the functions have returned, unless they are NON_BLOCKING. The behaviour answers the
+    responses as a turn of its own, with `UserTurn.responses`.
     """
 
     name: str
@@ -81,19 +83,19 @@ class Call:
 
 @dataclass(frozen=True)
 class Wait:
-    """Nothing happens for so long."""
+    """A pause of this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True)
 class Interrupt:
-    """The turn ends as if the user had spoken over it: no step after this one is taken."""
+    """An interruption of the turn, as if the user had spoken over it. Later steps are dropped."""
 
 
 @dataclass(frozen=True)
 class Close:
-    """The service closes the session."""
+    """The end of the session: the service closes it."""
 
     code: int
     reason: str = ""
@@ -101,23 +103,23 @@ class Close:
 
 @dataclass(frozen=True)
 class Ground:
-    """`groundingMetadata`, as the API gives it: where the answer comes from."""
+    """The sources of the answer: `groundingMetadata` as the API sends it."""
 
     metadata: Json
 
 
 @dataclass(frozen=True)
 class Code:
-    """A part that is code, as it goes over the wire: `{"executableCode": …}` or `{"codeExecutionResult": …}`."""
+    """A part with code, as the API sends it: `{"executableCode": …}` or `{"codeExecutionResult": …}`."""
 
     part: Json
 
 
 @dataclass(frozen=True)
 class EndTurn:
-    """The turn ends here, with this `turnCompleteReason`; where it is not `complete`, in mid-sentence: nothing says so.
+    """An end of the turn that differs from the usual one after the last step.
 
-    A turn that runs out of steps ends by itself: this is for ends that are not like that.
+    `reason` is the `turnCompleteReason`. If not `complete`, the turn stops without `turnComplete`.
     """
 
     reason: str | None = None
@@ -125,44 +127,44 @@ class EndTurn:
 
 
 Step = Say | Think | Call | Wait | Interrupt | Close | Ground | Code | EndTurn
-"""What a model may do in a turn."""
+"""One thing that a model does in a turn."""
 
 
 class Behaviour(Protocol):
-    """One way of being a model, in one session.
+    """The model of one session.
 
-    It may remember what was said before. A handle for resumption keeps a `copy.copy` of it, so what it remembers
-    should be plain values.
+    It may remember earlier turns. A resumption handle keeps a `copy.copy` of it, so its attributes should be values
+    that are replaced, not changed.
     """
 
-    def answer(self, heard: UserTurn) -> Iterator[Step]:
-        """The steps of one turn. `heard.utterance` can be read until the last step is taken."""
+    def answer(self, turn: UserTurn) -> Iterator[Step]:
+        """The steps that answer `turn`. Its utterance can be read until the last step is taken."""
 
 
 class Echo:
-    """Your own utterance back, at the model's rate; a text as a pattern of tones.
+    """Repeats each utterance of the user, and each text as a pattern of tones. Pictures are counted.
 
-    `call NAME` in a text calls a declared function, with the JSON object behind the name as its arguments, and what it
-    returns is said; `search` in a text is grounded where the setup has `googleSearch`. Images are acknowledged.
+    `call NAME` in a text calls a declared function, with the JSON object behind the name as its arguments; its result
+    is spoken. `search` in a text is grounded if the setup has `googleSearch`.
     """
 
-    def answer(self, heard: UserTurn) -> Iterator[Step]:
-        calls = list(_calls(heard))
+    def answer(self, turn: UserTurn) -> Iterator[Step]:
+        calls = list(_calls(turn))
         if calls:
             yield from calls
             return
-        spoken = heard.utterance is not None and heard.utterance.length_bytes
-        if spoken or heard.text or heard.images or heard.responses:
-            yield Think(f"I heard {heard.description}.")
-            yield from _say_back(heard)
-        if heard.search and re.search(r"\bsearch", heard.text, re.IGNORECASE):
-            yield Ground(_grounding(heard.text))
+        spoken = turn.utterance is not None and turn.utterance.length_bytes
+        if spoken or turn.text or turn.images or turn.responses:
+            yield Think(f"I heard {turn.description}.")
+            yield from _say_back(turn)
+        if turn.search and re.search(r"\bsearch", turn.text, re.IGNORECASE):
+            yield Ground(_grounding(turn.text))
 
 
-def _calls(heard: UserTurn) -> Iterator[Call]:
-    for named in re.finditer(r"\bcall\s+([\w.:-]*\w)\s*", heard.text):
-        if named[1] in heard.functions:
-            yield Call(named[1], _object_at(heard.text, named.end()))
+def _calls(turn: UserTurn) -> Iterator[Call]:
+    for named in re.finditer(r"\bcall\s+([\w.:-]*\w)\s*", turn.text):
+        if named[1] in turn.functions:
+            yield Call(named[1], _object_at(turn.text, named.end()))
 
 
 def _object_at(text: str, position: int) -> Json:
@@ -173,11 +175,11 @@ def _object_at(text: str, position: int) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _say_back(heard: UserTurn) -> Iterator[Say]:
-    words = " ".join([*filter(None, [heard.text]), *map(_returned, heard.responses)])
-    seen = f" [{heard.images} image{'s' if heard.images > 1 else ''}]" if heard.images else ""
-    if heard.utterance is not None and heard.utterance.length_bytes:
-        yield Say(heard.utterance.description + ("" if words else seen), _echo(heard.utterance))
+def _say_back(turn: UserTurn) -> Iterator[Say]:
+    words = " ".join([*filter(None, [turn.text]), *map(_result_text, turn.responses)])
+    seen = f" [{turn.images} image{'s' if turn.images > 1 else ''}]" if turn.images else ""
+    if turn.utterance is not None and turn.utterance.length_bytes:
+        yield Say(turn.utterance.description + ("" if words else seen), _echo(turn.utterance))
         words = words and f" {words}{seen}"
     else:
         words = (words + seen).strip() if seen else words
@@ -185,8 +187,8 @@ def _say_back(heard: UserTurn) -> Iterator[Say]:
         yield Say(words, tones(words))
 
 
-def _returned(response: FunctionResponse) -> str:
-    """What a function returned, as words: `{"output": "sunny"}` is how the API wants it, and is "sunny"."""
+def _result_text(response: FunctionResponse) -> str:
+    """The result of a function, as text: "sunny" for `{"output": "sunny"}`, the usual form."""
     value: object = response.response or {}
     if isinstance(value, dict) and len(value) == 1:
         (value,) = value.values()
@@ -210,14 +212,14 @@ def _echo(utterance: Utterance) -> Iterator[bytes]:
 
 
 def tones(text: str) -> Iterator[bytes]:
-    """TONE_SAMPLES for each character: the same character has the same pitch, and white space is silent."""
+    """A tone of TONE_SAMPLES for each character. The character decides the pitch; white space is silent."""
     for character in text:
         yield _tone(None if character.isspace() else ord(character) % 24)
 
 
 @functools.cache
 def _tone(semitone: int | None) -> bytes:
-    """A tone so many semitones above 220 Hz."""
+    """A tone this many semitones above 220 Hz; silence for None."""
     if semitone is None:
         return bytes(2 * TONE_SAMPLES)
     step = 2 * math.pi * 220 * 2 ** (semitone / 12) / OUTPUT_RATE

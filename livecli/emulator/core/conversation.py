@@ -1,11 +1,10 @@
-"""One session's life: what the client says goes in, what the model says comes out. Pure: no asyncio, no sockets; time
-is an argument.
+"""An emulated session: the client's messages go in, the server's messages come out. No I/O: time is an argument.
 
-`receive` takes what was said; `next_message` is asked for what to say next and makes it only then. Whoever has a slow
-socket therefore asks seldom, and nothing piles up here; a client that goes on asking without listening to the answers
-is not `listening`-ed to until they are taken.
+`receive_message` takes a message of the client, and `next_message` makes the next message of the server. The caller
+asks for one when the socket can take it, so nothing accumulates for a slow client. While too much waits to be taken,
+`accepts_input` is false and the caller stops reading.
 
-From its setup on, the session is a `Dialogue`; here is what stands around it: admission, resumption, and its end.
+This module holds the setup, resumption and the end of a session. The rest is its `Dialogue`.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ...protocol import events
 from ...protocol.messages import Setup
 from ...protocol.models import MODELS, Model, Platform
-from .admission import admit
+from .admission import check_setup
 from .behaviour import Behaviour
 from .dialogue import Dialogue
 from .function_calls import FunctionCalls
@@ -30,12 +29,12 @@ __all__ = ["MAX_TEXT_CHARACTERS", "MAX_WAITING_TURNS", "EmulatedSession"]
 
 
 class EmulatedSession:
-    """The model's side of one session.
+    """The server's side of one session, from its connection on.
 
-    `version` is the API version of the path that was asked for; `new_session_id` makes the id that Vertex gives,
-    `open_spool` the file that keeps an utterance, and `log` takes a line about each turn. `behaviour` is this session's
-    own; a resumed session goes on with the one that it had. `sessions` is shared by a whole server: without it no
-    handle outlives its connection. `realtime` lets a reply take as long as its sound.
+    `version` is the API version of the request path. `new_session_id` makes the id that Vertex AI sends, `open_spool`
+    the file of an utterance, and `log` takes a line for each turn. `behaviour` belongs to this session; a session that
+    is resumed keeps its own. `sessions` holds the handles of the whole server; without it, no handle outlives the
+    connection. With `realtime`, an answer takes as long as its audio.
     """
 
     def __init__(
@@ -60,58 +59,58 @@ class EmulatedSession:
         self._realtime = realtime
         self._models = models
         self._sessions = HandleStore() if sessions is None else sessions
-        self._alone = sessions is None
+        self._owns_sessions = sessions is None
         self._limits = limits
         self._dialogue: Dialogue | None = None
         self._resumption: SessionHandles | None = None
         self._lifetime = Lifetime(UNLIMITED, 0.0)
-        self._seen_at = 0.0
+        self._last_seen = 0.0
 
     @property
-    def listening(self) -> bool:
-        """Whether the client may say more now: not before setupComplete is taken, nor while many answers wait."""
-        return self._dialogue is None or self._dialogue.listening
+    def accepts_input(self) -> bool:
+        """Whether to read more of the client: not until setupComplete is taken, and not while many turns wait."""
+        return self._dialogue is None or self._dialogue.accepts_input
 
     @property
-    def speaks(self) -> bool:
-        """Whether `next_message` is to be asked because of what was received. Nearly all audio changes nothing."""
-        return self._dialogue is not None and self._dialogue.speaks
+    def has_output(self) -> bool:
+        """Whether `next_message` has a message because of the last input. Most audio brings none."""
+        return self._dialogue is not None and self._dialogue.has_output
 
     @property
     def wake_at(self) -> float | None:
-        """After `next_message` gave None: the time at which it is to be asked again, even if nothing is received.
+        """The time of the next call of `next_message` after it returned None, on the clock of `now`.
 
-        It is on the clock of `now`, absolute; None where only what is received can change anything.
+        None if only a message of the client can bring another one.
         """
-        moments = (self._lifetime.wake_at, self._dialogue.wake_at if self._dialogue is not None else None)
-        return min((at for at in moments if at is not None), default=None)
+        times = (self._lifetime.wake_at, self._dialogue.wake_at if self._dialogue is not None else None)
+        return min((at for at in times if at is not None), default=None)
 
     def receive(self, event: events.Event, now: float) -> None:
-        """A message of the client that says one thing; see `receive_message`."""
+        """Take a message of the client that is one event; see `receive_message`."""
         self.receive_message((event,), now)
 
-    def receive_message(self, said: Sequence[events.Event], now: float) -> None:
-        """One message of the client, at this time in seconds. Raises Refusal where the service closes the session."""
-        self._seen_at = now
-        for event in said:
+    def receive_message(self, message: Sequence[events.Event], now: float) -> None:
+        """Take a message of the client at this time in seconds. Raises Refusal if the service closes the session."""
+        self._last_seen = now
+        for event in message:
             if isinstance(event, events.Setup):
                 self._set_up(event.body, now)
                 return
         if self._dialogue is not None:
             self._dialogue.consumed += 1
             self._dialogue.memory.seconds = self._lifetime.session_seconds(now)
-            for event in said:
+            for event in message:
                 self._dialogue.receive(event, now)
             self._dialogue.offer_handle(now)
 
     def next_message(self, now: float) -> Message | None:
-        """What is to be said next, at this time in seconds; None while there is nothing: see `wake_at`.
+        """The server's next message at this time in seconds, None while there is none: see `wake_at`.
 
-        Raises Refusal when the session is over, with the code and reason to close it with.
+        Raises Refusal when the session has ended, with the code and the reason of the close.
         """
         if self._dialogue is None:
             return None
-        self._seen_at = now
+        self._last_seen = now
         ending = self._lifetime.due(now)
         if ending is not None:
             self._dialogue.outbox.append(ending)
@@ -119,21 +118,21 @@ class EmulatedSession:
         return self._dialogue.next_message(now)
 
     def close(self, now: float | None = None) -> None:
-        """The session's connection is over: let go of every utterance. From now on its handles can be used."""
-        ended_at = self._seen_at if now is None else now
+        """End the connection and release every utterance. From now on the session's handles can be used."""
+        ended_at = self._last_seen if now is None else now
         if self._dialogue is not None:
             self._dialogue.memory.seconds = self._lifetime.session_seconds(ended_at)
             self._dialogue.close()
         if self._resumption is not None:
             self._resumption.close(ended_at)
-        if self._alone:
+        if self._owns_sessions:
             self._sessions.close()
 
     def _set_up(self, setup: Setup, now: float) -> None:
-        model = admit(setup, self._platform, self._version, self._models)
+        model = check_setup(setup, self._platform, self._version, self._models)
         self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now)
         session_id = self._new_session_id()
-        memory = self._resumption.memory or self._begun(setup, model, session_id)
+        memory = self._resumption.memory or self._new_memory(setup, model, session_id)
         if setup.tools:
             memory.tools.declare(setup.tools, model)
         dialogue = self._dialogue = Dialogue(
@@ -149,13 +148,13 @@ class EmulatedSession:
         compresses = dialogue.window.compresses
         self._lifetime = Lifetime(self._limits, now, before_seconds=memory.seconds, compresses=compresses)
         dialogue.outbox.append([events.SetupComplete(session_id)])
-        dialogue.outbox.extend(self._resumption.update(memory, 0, heard=0))
+        dialogue.outbox.extend(self._resumption.update(memory, 0, received=0))
 
-    def _begun(self, setup: Setup, model: Model, session_id: str) -> SessionMemory:
-        """A session that nothing has been said in."""
+    def _new_memory(self, setup: Setup, model: Model, session_id: str) -> SessionMemory:
+        """The memory of a new session."""
         tools = FunctionCalls(self._platform, session_id, model.calling[0])
-        told = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
-        memory = SessionMemory(tools, self._behaviour, Inbox(seeding=told and model.seeds))
+        seeding = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
+        memory = SessionMemory(tools, self._behaviour, Inbox(seeding=seeding and model.seeds))
         if setup.system_instruction is not None:
-            memory.tokens.heard_characters += len(text_of(setup.system_instruction))
+            memory.tokens.prompt_characters += len(text_of(setup.system_instruction))
         return memory

@@ -1,8 +1,8 @@
-"""When the messages of a turn may be sent. Pure: time is an argument.
+"""Delivery: the times at which the messages of a turn are sent. No I/O: time is an argument.
 
-Without `realtime` a turn is delivered as fast as it is taken, but for its waiting. In real time it takes as long as its
-sound: a part is sent at most LEAD_SECONDS before it is played, and `turnComplete` when the last one has been played to
-its end, as the service estimates it. Playback begins with the first part; deadlines are absolute, so nothing drifts.
+Without `realtime`, messages are sent as fast as they are taken, except for the pauses of the behaviour. In real time a
+turn takes as long as its audio: each part is sent at most LEAD_SECONDS before it is played, and `turnComplete` at the
+end of playback. Playback begins with the first part. Deadlines are absolute, so that delays do not add up.
 """
 
 from __future__ import annotations
@@ -15,12 +15,15 @@ from .behaviour import Wait
 from .response import Message
 
 LEAD_SECONDS = 0.25
-"""How much sound a player may have in hand: enough for a late packet, little enough to be interrupted."""
+"""Audio that a player may hold: enough for a late packet, little enough for an interruption to take effect."""
 
 
 class Delivery:
-    """One turn. `done` once its last message was taken; until then, where there was none to take, `wake_at` says when
-    there will be. `interrupted` and `completed` are what it has said of itself."""
+    """The delivery of one turn. `done` is whether its last message was taken.
+
+    While no message is due, `wake_at` is the time of the next one. `interrupted` and `completed` are whether these
+    messages were sent.
+    """
 
     def __init__(self, answer: Iterator[Message | Wait], *, realtime: bool) -> None:
         self.done = self.interrupted = self.completed = False
@@ -32,7 +35,7 @@ class Delivery:
         self._played_until = float("-inf")
 
     def next_message(self, now: float) -> Message | None:
-        """What is to be said at this time in seconds, if anything."""
+        """The message that is due at `now`, if any."""
         while not self.done:
             if self._held is None:
                 self._hold(next(self._answer, None), now)
@@ -42,7 +45,7 @@ class Delivery:
             else:
                 held, self._held, self.wake_at = self._held, None, None
                 if not isinstance(held, Wait):
-                    self._say(held, now)
+                    self._note_sent(held, now)
                     return held
         return None
 
@@ -57,7 +60,7 @@ class Delivery:
         elif self._realtime and any(isinstance(event, events.TurnComplete) for event in message):
             self._due = self._played_until
 
-    def _say(self, message: Message, now: float) -> None:
+    def _note_sent(self, message: Message, now: float) -> None:
         for event in message:
             if isinstance(event, events.AudioChunk):
                 seconds = len(event.pcm) / (event.rate * SAMPLE_BYTES)

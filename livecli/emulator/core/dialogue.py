@@ -1,10 +1,10 @@
-"""Who speaks when, in a session that has been set up: turns of the user wait for their answers, and interrupt them.
+"""The dialogue of a session that is set up: it queues the user's turns, answers them in order and interrupts answers.
 
-A start of speech, and every `clientContent`, interrupts the turn that is being answered: what was not taken of the
-answer is dropped. Without `realtime` an answer takes no time, so only one that is still being taken can be interrupted;
-and who streams a file faster than real time does not interrupt the answer to what he said just before, since that would
-be a race with his own socket. Turns that wait are answered one after the other all the same. Pure: no sockets, and time
-is an argument.
+The start of speech and each `clientContent` interrupt the turn that is being answered: the rest of the answer is
+dropped. Without `realtime` an answer takes no time, so it can be interrupted only while its messages are being taken. A
+client that streams a file faster than real time does not interrupt the answer to its utterance before, because that
+would depend on the speed of its socket. Turns that wait are answered one after another in every case. No I/O: time is
+an argument.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from ...protocol.setup_rules import is_refused
 from .behaviour import UserTurn
 from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
-from .inbox import fits_context, text_of
-from .response import Message, ResponseStyle, answer, completed, interruption
+from .inbox import check_length, text_of
+from .response import Message, ResponseStyle, interruption, respond, turn_complete
 from .speech import SpeechEvent, SpeechStarted, speech_input_for
 from .token_count import ContextWindow
-from .turn import MAX_WAITING_TURNS, ModelTurn, OpenTurn
+from .turn import MAX_WAITING_TURNS, CallTimer, ModelTurn
 from .utterance import OpenSpool, Utterance
 
 
 class Dialogue:
-    """`consumed` is how many messages of the client have been heard; whoever hands them in counts them."""
+    """The dialogue of one connection. `consumed` is the number of the client's messages, which the caller counts."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class Dialogue:
         self.outbox: deque[Message] = deque()
         self.consumed, self._audio_seconds = 0, 0.0
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, memory.forgotten_tokens)
-        self._model, self._resumption, self._manner = model, resumption, ResponseStyle.asked_by(setup, platform, model)
+        self._model, self._resumption, self._style = model, resumption, ResponseStyle.of(setup, platform, model)
         self._open_spool, self._realtime, self._log, config = open_spool, realtime, log, setup.realtime_input_config
         self._speech = memory.speech = speech_input_for(
             config, open_spool, unlimited=self.window.compresses, resumed=memory.speech
@@ -58,78 +58,79 @@ class Dialogue:
         self._speech_interrupts = config is None or config.activity_handling != "NO_INTERRUPTION"
         self._reports_activity = bool(setup.explicit_vad_signal)
         self._waiting: deque[ModelTurn] = deque()
-        self._until_silence: deque[ModelTurn] = deque()  # what functions returned while the user was speaking
+        # Results of functions that returned while the user was speaking.
+        self._after_speech: deque[ModelTurn] = deque()
         self._turn: ModelTurn | None = None
         self._delivery: Delivery | None = None
-        self._open = OpenTurn(model, self._manner, memory, log)
+        self._call_timer = CallTimer(model, self._style, memory, log)
 
     @property
-    def listening(self) -> bool:
-        """Whether the client may say more now: not while there is much that it has not taken."""
+    def accepts_input(self) -> bool:
+        """Whether to read more of the client: not while it has many messages to take."""
         return not self.outbox and len(self._waiting) < MAX_WAITING_TURNS
 
     @property
-    def speaks(self) -> bool:
-        """Whether what was received is to be answered now; what is being delivered goes on at `wake_at` anyway."""
+    def has_output(self) -> bool:
+        """Whether the last input brought a message. An answer in delivery goes on at `wake_at` by itself."""
         return bool(self.outbox or (self._waiting and self._delivery is None))
 
     @property
     def wake_at(self) -> float | None:
-        return self._delivery.wake_at if self._delivery is not None else self._open.until
+        return self._delivery.wake_at if self._delivery is not None else self._call_timer.until
 
     def receive(self, event: events.Event, now: float) -> None:
-        """What the client says, after its setup. Raises Refusal where the service would close the session."""
+        """Take an event of the client, after its setup. Raises Refusal where the service closes the session."""
         match event:
             case events.AudioChunk(pcm, rate):
                 self._audio_seconds += len(pcm) / (rate * SAMPLE_BYTES)
-                self._follow(self._speech.push(event), now)
+                self._on_speech(self._speech.push(event), now)
             case events.ActivityStart():
-                self._follow(self._speech.start(), now)
+                self._on_speech(self._speech.start(), now)
             case events.ActivityEnd() | events.AudioStreamEnd():
-                self._follow(self._speech.stop(), now)
+                self._on_speech(self._speech.stop(), now)
             case events.Text(text):
-                fits_context(len(text))
-                self._hear(now, text=text)
+                check_length(len(text))
+                self._add_user_turn(now, text=text)
             case events.Image():
                 self.memory.inbox.images += 1
-                self.memory.tokens.seen_frames += 1
+                self.memory.tokens.video_frames += 1
             case events.MediaChunks(media):
                 if not self._model.media_chunks:
                     raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
                 self.receive(media, now)
             case events.ClientTurns():
-                self._read(event, now)
+                self._on_client_turns(event, now)
             case events.ToolResponse():
-                self._take(event, now)
+                self._on_tool_response(event, now)
             case events.ContextUpdate():
-                self._update(event)
+                self._on_context_update(event)
 
     def offer_handle(self, now: float) -> None:
-        """To be asked after each message: while nothing is answered the session may be gone on with elsewhere."""
+        """Queue a resumption handle if it is time for one. Called after each message of the client."""
         if not (self._turn or self._waiting or self.outbox or self.memory.tools.awaited):
-            self.outbox.extend(self._resumption.update_between(self.memory, self.consumed, now))
+            self.outbox.extend(self._resumption.update_during_speech(self.memory, self.consumed, now))
 
     def next_message(self, now: float) -> Message | None:
-        """What is to be said next; None while there is nothing."""
+        """The next message, None while there is none."""
         while True:
-            self.outbox.extend(self._open.due(now))
+            self.outbox.extend(self._call_timer.due(now))
             if self.outbox:
                 return self.outbox.popleft()
             if self._delivery is None:
                 if not self._waiting or self.memory.tools.awaited:
                     return None
-                self._begin(self._waiting.popleft())
+                self._begin_turn(self._waiting.popleft())
                 continue
             message = self._delivery.next_message(now)
             if self._delivery.done:
-                self._end(now, "answered")
+                self._end_turn(now, "answered")
             elif message is None:
                 return None
             if message is not None:
                 return message
 
     def close(self) -> None:
-        """Let go of every utterance."""
+        """Release every utterance."""
         self._speech.close()
         self.memory.inbox.close()
         for turn in filter(None, (self._turn, *self._waiting)):
@@ -138,116 +139,119 @@ class Dialogue:
         self._waiting.clear()
         self.outbox.clear()
 
-    def _follow(self, sounds: list[SpeechEvent], now: float) -> None:
-        for sound in sounds:
-            began = isinstance(sound, SpeechStarted)
-            if self._reports_activity and sound.offset_seconds is not None:
-                kind = "ACTIVITY_START" if began else "ACTIVITY_END"
-                self.outbox.append([events.VoiceActivity(kind, sound.offset_seconds)])
-            if not isinstance(sound, SpeechStarted):
-                self._hear(now, utterance=sound.utterance)
-                while self._until_silence:
-                    self._queue(self._until_silence.popleft(), now)
-            elif self._speech_interrupts and not self._outruns(sound, now):
+    def _on_speech(self, found: list[SpeechEvent], now: float) -> None:
+        for event in found:
+            starts = isinstance(event, SpeechStarted)
+            if self._reports_activity and event.offset_seconds is not None:
+                kind = "ACTIVITY_START" if starts else "ACTIVITY_END"
+                self.outbox.append([events.VoiceActivity(kind, event.offset_seconds)])
+            if not isinstance(event, SpeechStarted):
+                self._add_user_turn(now, utterance=event.utterance)
+                while self._after_speech:
+                    self._queue(self._after_speech.popleft(), now)
+            elif self._speech_interrupts and not self._is_file(event, now):
                 self._interrupt(now)
 
-    def _outruns(self, began: SpeechStarted, now: float) -> bool:
+    def _is_file(self, start: SpeechStarted, now: float) -> bool:
         """Whether this is the next utterance of a file that is streamed faster than real time."""
-        turn = self._turn if began.offset_seconds is not None and not self._realtime else None
+        turn = self._turn if start.offset_seconds is not None and not self._realtime else None
         return turn is not None and turn.is_outrun(self._audio_seconds, now)
 
-    def _read(self, content: events.ClientTurns, now: float) -> None:
+    def _on_client_turns(self, content: events.ClientTurns, now: float) -> None:
         inbox = self.memory.inbox
         self._interrupt(now)
-        inbox.note(content.turns, self.memory.tokens, self._open_spool)
+        inbox.add(content.turns, self.memory.tokens, self._open_spool)
         if not content.turn_complete:
             return
         if inbox.seeding:
-            inbox.seed(self.memory.tokens)
+            inbox.end_history(self.memory.tokens)
         else:
             utterance, inbox.utterance = inbox.utterance, None
-            self._hear(now, utterance=utterance, text=inbox.text)
-            inbox.forget_writing()
+            self._add_user_turn(now, utterance=utterance, text=inbox.text)
+            inbox.clear_content()
 
-    def _hear(self, now: float, *, utterance: Utterance | None = None, text: str = "") -> None:
-        """The user has said something that is to be answered."""
+    def _add_user_turn(self, now: float, *, utterance: Utterance | None = None, text: str = "") -> None:
+        """Queue a turn of the user. Input cancels functions that the model waits for although it need not."""
         tools, inbox = self.memory.tools, self.memory.inbox
-        if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:  # any input cancels what it waits for
+        if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:
             self._interrupt(now)
-        self._queue(self._asked(UserTurn(utterance, *inbox.take(text, aloud=utterance is not None)), now), now)
+        self._queue(self._model_turn(UserTurn(utterance, *inbox.take(text, spoken=utterance is not None)), now), now)
 
     def _queue(self, turn: ModelTurn, now: float) -> None:
-        """It waits to be answered. Where that is too much, the model does not wait for functions any more."""
+        """Queue a turn. When too many wait for functions to return, the functions are cancelled."""
         self._waiting.append(turn)
         if self.memory.tools.awaited and len(self._waiting) >= MAX_WAITING_TURNS:
             self._interrupt(now)
 
-    def _asked(self, heard: UserTurn, now: float) -> ModelTurn:
+    def _model_turn(self, user: UserTurn, now: float) -> ModelTurn:
         tools = self.memory.tools
-        able = dataclasses.replace(heard, functions=frozenset(tools.functions), search=tools.search)
-        return ModelTurn(able, now, self.consumed, self._audio_seconds)
+        complete = dataclasses.replace(user, functions=frozenset(tools.functions), search=tools.search)
+        return ModelTurn(complete, now, self.consumed, self._audio_seconds)
 
-    def _take(self, event: events.ToolResponse, now: float) -> None:
+    def _on_tool_response(self, event: events.ToolResponse, now: float) -> None:
         tools = self.memory.tools
-        expected = bool(tools.pending)
-        taken = tools.take(event.responses)
-        self.memory.tokens.heard_characters += sum(len(json.dumps(each.response)) for each in event.responses)
-        for returned in taken:
-            turn = self._asked(UserTurn(responses=returned.responses), now)
-            if returned.resumes:
+        had_pending = bool(tools.pending)
+        results = tools.receive(event.responses)
+        self.memory.tokens.prompt_characters += sum(len(json.dumps(each.response)) for each in event.responses)
+        for result in results:
+            turn = self._model_turn(UserTurn(responses=result.responses), now)
+            if result.resumes:
                 self._waiting.appendleft(turn)
-            elif self._speech.speaking and len(self._until_silence) < MAX_WAITING_TURNS:
-                self._until_silence.append(turn)
-            elif returned.interrupts and self._turn is not None:
+            elif self._speech.speaking and len(self._after_speech) < MAX_WAITING_TURNS:
+                self._after_speech.append(turn)
+            elif result.interrupts and self._turn is not None:
                 self._interrupt(now)
                 self._waiting.appendleft(turn)
             else:
                 self._queue(turn, now)
-        if self._manner.reports_status and not taken and expected and not tools.pending and self._turn is None:
-            self.outbox.append(completed(self._manner, self.memory.tokens, tools))  # else nobody says IDLE
+        all_silent = had_pending and not tools.pending and not results
+        if self._style.reports_status and all_silent and self._turn is None:
+            # No other message would report IDLE.
+            self.outbox.append(turn_complete(self._style, self.memory.tokens, tools))
 
-    def _update(self, event: events.ContextUpdate) -> None:
+    def _on_context_update(self, event: events.ContextUpdate) -> None:
         if event.body.system_instruction is not None:
-            self.memory.tokens.heard_characters += len(text_of(event.body.system_instruction))
+            self.memory.tokens.prompt_characters += len(text_of(event.body.system_instruction))
         if event.body.tools is not None:
             tools = event.body.tools.tools
-            if is_refused(Setup(tools=tools), self._model, self._manner.platform):
+            if is_refused(Setup(tools=tools), self._model, self._style.platform):
                 raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
             self.memory.tools.declare(tools, self._model)
 
     def _interrupt(self, now: float) -> None:
         memory = self.memory
         if self._delivery is not None and self._delivery.interrupted:
-            return  # by itself, and about to say so
-        if self._turn is None and memory.tools.awaited and self._open.ended:
+            return  # The behaviour has interrupted the turn itself, and its end is about to be sent.
+        if self._turn is None and memory.tools.awaited and self._call_timer.has_ended_turn:
             self.outbox.append([events.ToolCallCancellation(memory.tools.cancel())])
         elif self._turn is not None or memory.tools.awaited:
-            self.outbox.extend(interruption(self._manner, memory.tokens, memory.tools))
-            self._end(now, "interrupted")
+            self.outbox.extend(interruption(self._style, memory.tokens, memory.tools))
+            self._end_turn(now, "interrupted")
 
-    def _begin(self, turn: ModelTurn) -> None:
-        heard, tokens = turn.heard, self.memory.tokens
-        self._turn, self._open.until = turn, None
-        tokens.heard_characters += len(heard.text)
-        tokens.heard_audio_bytes += heard.utterance.length_bytes if heard.utterance else 0
+    def _begin_turn(self, turn: ModelTurn) -> None:
+        user, tokens = turn.user, self.memory.tokens
+        self._turn, self._call_timer.until = turn, None
+        tokens.prompt_characters += len(user.text)
+        tokens.prompt_audio_bytes += user.utterance.length_bytes if user.utterance else 0
         self.window.make_room(tokens.total, self._log)
         self.memory.forgotten_tokens = self.window.forgotten_tokens
-        steps = self.memory.behaviour.answer(heard)
-        answered = answer(heard, steps, self._manner, tokens, self.memory.tools)
-        self._delivery = Delivery(answered, realtime=self._realtime)
-        self.outbox.extend(self._resumption.not_now())
+        steps = self.memory.behaviour.answer(user)
+        messages = respond(user, steps, self._style, tokens, self.memory.tools)
+        self._delivery = Delivery(messages, realtime=self._realtime)
+        self.outbox.extend(self._resumption.unavailable())
 
-    def _end(self, now: float, how: str) -> None:
+    def _end_turn(self, now: float, outcome: str) -> None:
         turn, delivery = self._turn, self._delivery
-        self._turn = self._delivery = self._open.until = None
+        self._turn = self._delivery = self._call_timer.until = None
         if turn is not None:
             turn.close()
-        if how == "answered" and delivery is not None and not delivery.completed:
-            self._open.wait(now)
-            return  # the turn stays open until functions have returned, or it broke off
+        if outcome == "answered" and delivery is not None and not delivery.completed:
+            # The turn stays open until functions have returned, or it stopped without an end.
+            self._call_timer.start(now)
+            return
         self.memory.turns_done += 1
-        described = f"{turn.heard.description}, {how} in {now - turn.at:.3f} s" if turn else how
-        self._log(f"turn {self.memory.turns_done}: {described}")
+        description = f"{turn.user.description}, {outcome} in {now - turn.at:.3f} s" if turn else outcome
+        self._log(f"turn {self.memory.turns_done}: {description}")
         at_rest = not self._waiting and not self._speech.speaking
         consumed = self.consumed if at_rest or turn is None else turn.consumed
         self.outbox.extend(self._resumption.update(self.memory, consumed, None if self._waiting else self.consumed))

@@ -1,7 +1,7 @@
-"""The model's tools: what it may call, what it waits for, and what is to be done with what functions return. Pure.
+"""Function calls of a session: the declared functions, the calls in progress and their results. No I/O.
 
-A BLOCKING call holds the model's turn open until every one of them has returned, and is cancelled when the user
-interrupts. A NON_BLOCKING call lets the conversation go on; its response says when the model is to speak of it.
+A BLOCKING call holds the model's turn open until all of them have returned, and is cancelled when the user interrupts.
+A NON_BLOCKING call lets the conversation go on; its response says when the model is to speak about it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from ...protocol.models import Calling, Model, Platform
 from .behaviour import Call
 
 MAX_PENDING_CALLS = 128
-"""How many calls may be without a response: of more the oldest are forgotten."""
+"""Most calls in progress. The oldest is dropped for a new one."""
 
 
 @dataclass(frozen=True)
-class Returned:
-    """Functions have returned, and the model speaks of it: at once, or where it does not `interrupt`, when idle.
+class FunctionResult:
+    """Responses that the model answers together: at once, or when it is idle if not `interrupts`.
 
-    `resumes` is whether a turn was held open for it.
+    `resumes` is whether a turn was held open for them.
     """
 
     responses: tuple[FunctionResponse, ...]
@@ -34,115 +34,114 @@ class Returned:
 
 @dataclass
 class FunctionCalls:
-    """One session's. `declare` it what the setup or a contextUpdate brings."""
+    """The functions and calls of one session. Call `declare` with the tools of the setup or of a contextUpdate."""
 
     platform: Platform
     session_id: str = ""
-    """Where the ids of calls come from."""
+    """Seed of the ids of calls."""
 
     default: Calling = Calling.BLOCKING
     functions: dict[str, Calling] = field(default_factory=dict)
     search: bool = False
     calls_made: int = 0
     pending: dict[str, tuple[str, Calling]] = field(default_factory=dict)
-    """What was called, and how, by the call's id; in the order of the calls."""
+    """The name and the behavior of each call in progress, by its id, in the order of the calls."""
 
     cancelled: tuple[str, ...] = ()
     returned: list[FunctionResponse] = field(default_factory=list)
-    """Of the calls that hold the turn open: those that have returned already."""
+    """Responses to calls that hold the turn open, while others have not returned."""
 
     def declare(self, tools: Iterable[Tool], model: Model) -> None:
-        """These tools and no others from now on."""
+        """Replace the functions by those of `tools`."""
         self.default = model.calling[0]
         declarations = [declaration for tool in tools for declaration in tool.function_declarations]
-        self.functions = {named.name: self._calling(named.behavior) for named in declarations}
+        self.functions = {each.name: self._calling(each.behavior) for each in declarations}
         self.search = any(tool.google_search is not None for tool in tools)
 
     def _calling(self, behavior: str | None) -> Calling:
         return Calling(behavior) if behavior in list(Calling) else self.default
 
     def copy(self) -> FunctionCalls:
-        """What a resumption handle keeps: the functions that a client was asked to call may return afterwards."""
-        kept = dataclasses.replace(self, functions=dict(self.functions), pending=dict(self.pending))
-        kept.returned = list(self.returned)
-        return kept
+        """A copy for a resumption handle, with the calls in progress."""
+        copied = dataclasses.replace(self, functions=dict(self.functions), pending=dict(self.pending))
+        copied.returned = list(self.returned)
+        return copied
 
     @property
     def awaited(self) -> bool:
-        """Whether the model waits for a function, and says nothing until it has returned."""
+        """Whether the model waits for a function, and is silent until it has returned."""
         return any(calling is Calling.BLOCKING for _, calling in self.pending.values())
 
     def call(self, calls: Sequence[Call]) -> events.ToolCall:
-        """The message that asks for these calls."""
+        """The message with these calls, which are in progress from now on."""
         made = []
         for call in calls:
             self.calls_made += 1
-            made.append(FunctionCall(id=self._id(), name=call.name, args=call.args))
+            made.append(FunctionCall(id=self._new_id(), name=call.name, args=call.args))
         self.pending |= {str(call.id): (call.name, self.functions.get(call.name, self.default)) for call in made}
         for id in list(self.pending)[:-MAX_PENDING_CALLS]:
             del self.pending[id]
         return events.ToolCall(tuple(made))
 
-    def _id(self) -> str:
-        """As recorded: a UUID on Vertex, digits on the Developer API."""
+    def _new_id(self) -> str:
+        """As recorded: a UUID on Vertex AI, `function-call-` and digits on the Developer API."""
         made = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.session_id}/{self.calls_made}")
         if self.platform.facts.call_ids_are_uuids:
             return str(uuid.UUID(int=made.int, version=4))
         return f"function-call-{made.int % 10**19}"
 
     def cancel(self) -> tuple[str, ...]:
-        """The model does not wait any more. The ids of the calls that it waited for."""
+        """Cancel the calls that the model waits for, and return their ids."""
         ids = tuple(id for id, (_, calling) in self.pending.items() if calling is Calling.BLOCKING)
         self.cancelled = (*self.cancelled, *ids)[-MAX_PENDING_CALLS:]
         self.pending = {id: call for id, call in self.pending.items() if id not in ids}
         self.returned.clear()
         return ids
 
-    def take(self, responses: Iterable[FunctionResponse]) -> list[Returned]:
-        """What functions have returned, and which of it the model is to speak of.
+    def receive(self, responses: Iterable[FunctionResponse]) -> list[FunctionResult]:
+        """Note what functions have returned. Returns the results that the model is to answer.
 
-        Nobody asked for a response with an unknown id: Vertex speaks of it all the same, as recorded, and the Developer
-        API says nothing.
+        A response whose id belongs to no call is answered on Vertex AI, as recorded, and ignored on the Developer API.
         """
-        speaks: list[Returned] = []
+        results: list[FunctionResult] = []
         for response in responses:
-            id = self._answered_id(response)
+            id = self._call_id(response)
             if id is not None:
-                speaks += self._return(id, response)
-            elif self._speaks_of(response):
-                speaks.append(Returned((response,)))
-        return _together(speaks)
+                results += self._note_return(id, response)
+            elif self._answers_unknown(response):
+                results.append(FunctionResult((response,)))
+        return _joined(results)
 
-    def _speaks_of(self, unasked: FunctionResponse) -> bool:
-        cancelled = unasked.id in self.cancelled
-        return self.platform.facts.answers_unknown_ids and unasked.scheduling != "SILENT" and not cancelled
+    def _answers_unknown(self, response: FunctionResponse) -> bool:
+        cancelled = response.id in self.cancelled
+        return self.platform.facts.answers_unknown_ids and response.scheduling != "SILENT" and not cancelled
 
-    def _answered_id(self, response: FunctionResponse) -> str | None:
+    def _call_id(self, response: FunctionResponse) -> str | None:
         if response.id in self.pending:
             return response.id
         if not response.id and self.platform.facts.matches_calls_by_name:
             return next((id for id, (name, _) in self.pending.items() if name == response.name), None)
         return None
 
-    def _return(self, id: str, response: FunctionResponse) -> list[Returned]:
+    def _note_return(self, id: str, response: FunctionResponse) -> list[FunctionResult]:
         _, calling = self.pending[id]
         if not response.will_continue:
             del self.pending[id]
         if calling is Calling.NON_BLOCKING:
             if response.scheduling == "SILENT":
                 return []
-            return [Returned((response,), interrupts=response.scheduling == "INTERRUPT")]
+            return [FunctionResult((response,), interrupts=response.scheduling == "INTERRUPT")]
         self.returned.append(response)
         if self.awaited:
             return []
         returned, self.returned = tuple(self.returned), []
-        return [Returned(returned, resumes=True)]
+        return [FunctionResult(returned, resumes=True)]
 
 
-def _together(speaks: list[Returned]) -> list[Returned]:
-    """One turn for what came in one message."""
-    if len(speaks) < 2:
-        return speaks
-    responses = tuple(response for returned in speaks for response in returned.responses)
-    interrupts = any(returned.interrupts for returned in speaks)
-    return [Returned(responses, interrupts, resumes=any(returned.resumes for returned in speaks))]
+def _joined(results: list[FunctionResult]) -> list[FunctionResult]:
+    """One result for all responses of a message."""
+    if len(results) < 2:
+        return results
+    responses = tuple(response for result in results for response in result.responses)
+    interrupts = any(result.interrupts for result in results)
+    return [FunctionResult(responses, interrupts, resumes=any(result.resumes for result in results))]

@@ -1,7 +1,7 @@
-"""Sessions that outlive their connection: what a handle brings back, and the store that all connections share. Pure.
+"""Session resumption: the handles, and the store that all connections of a server share. No I/O: time is an argument.
 
-A handle keeps the session as it was when the handle was given, and can be used any number of times; it expires so long
-after the session's last connection has ended. While that is still open, a handle cannot be used.
+A handle holds a copy of the session at the time when it was sent, and can be used repeatedly. It cannot be used while
+the session has an open connection, and expires some time after the last one has ended.
 """
 
 from __future__ import annotations
@@ -24,22 +24,30 @@ from .response import Message
 from .speech import SpeechInput
 from .token_count import TokenCount
 
-MESSAGES_PER_HANDLE, SECONDS_PER_HANDLE = 64, 0.25
-"""With `transparent` and while the client speaks on: as soon as it said so much, or has spoken so long."""
+MESSAGES_PER_HANDLE = 64
+"""With `transparent`, messages of the client after which a new handle is sent while the user speaks (a guess)."""
+
+SECONDS_PER_HANDLE = 0.25
+"""With `transparent`, the time after which a new handle is sent while the user speaks (a guess)."""
+
 MAX_HANDLES = 10_000
+"""Most handles in a store. The oldest is dropped for a new one."""
+
 MAX_HANDLES_OF_A_SESSION = 16
-MAX_HANDLES_WITH_SOUND = 8
-"""A client may lose a connection before it hears of the handle that opened it. An older one is refused where it told
-the client not to say again what has been forgotten since."""
+"""Most handles of one session: more than one, because a client may lose a connection before it reads a new handle."""
+
+MAX_HANDLES_WITH_SPEECH = 8
+"""Most handles of one session that hold its speech input. An older one is dropped if it cannot do without."""
+
 MAX_HELD_CHARACTERS = 16_000_000
-"""Of what users wrote and has no answer yet. Beyond any of these the oldest handles are forgotten."""
+"""Most characters of unanswered text in a store. The oldest handles are dropped for a new one."""
 
 
 @dataclass
 class SessionMemory:
-    """All that a session is, but for its connection: what the next one goes on with.
+    """The state of a session apart from its connection, from which the next connection goes on.
 
-    `speech` is the speech input. A handle keeps it where the client knows which messages it includes (`transparent`).
+    `speech` is the speech input. A handle keeps it if the client knows which messages it includes (`transparent`).
     """
 
     tools: FunctionCalls
@@ -64,42 +72,45 @@ class SessionMemory:
         )
 
     def fork(self) -> SessionMemory:
-        """A copy that has heard the same."""
+        """A copy with a copy of the speech input."""
         return self.copy(speech=self.speech and self.speech.fork())
 
     @property
-    def needs_sound(self) -> bool:
-        """Whether it is of no use without what was being heard."""
+    def has_open_utterance(self) -> bool:
+        """Whether it holds an unfinished utterance, without which it cannot be resumed."""
         return self.speech is not None and self.speech.speaking
 
-    def forget_sound(self) -> None:
+    def drop_speech(self) -> None:
+        """Release the speech input."""
         if self.speech is not None:
             self.speech.close()
             self.speech = None
 
     @property
     def characters(self) -> int:
-        """How much room it takes, roughly."""
+        """Its size, roughly."""
         return self.inbox.characters + len(self.inbox.unanswered) + sum(map(len, self.tools.functions))
 
 
 @dataclass
 class _Session:
-    """What all handles of one session share. `ended_at` is None while a connection is open."""
+    """The state that all handles of one session share. `ended_at` is None while a connection is open."""
 
     handles: deque[str] = field(default_factory=deque)
     ended_at: float | None = None
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _Entry:
+    """The content of a handle."""
+
     platform: Platform
     memory: SessionMemory
     session: _Session
 
 
 class HandleStore:
-    """One server's. Handles expire after `expiry_seconds`, by default each platform's own."""
+    """The handles of one server. They expire after `expiry_seconds`, by default after the platform's own time."""
 
     def __init__(
         self,
@@ -109,67 +120,70 @@ class HandleStore:
     ) -> None:
         self._expiry_seconds = expiry_seconds
         self._new_handle = new_handle
-        self._kept: dict[str, _Kept] = {}  # the oldest first
+        # By handle, the oldest first.
+        self._entries: dict[str, _Entry] = {}
         self._held_characters = 0
 
     def connect(self, config: SessionResumptionConfig | None, platform: Platform, now: float) -> SessionHandles:
-        """This connection's, which has to be closed. Raises Refusal where its handle cannot be used."""
+        """The handles of a new connection, to be closed with it. Raises Refusal for a handle that cannot be used."""
         handle = config.handle if config is not None else None
         if not handle:
             return SessionHandles(self, config, platform, _Session(), now)
-        kept = self._kept.get(handle)
-        if kept is None or kept.platform is not platform or self._has_expired(kept, now):
+        entry = self._entries.get(handle)
+        if entry is None or entry.platform is not platform or self._is_expired(entry, now):
             raise Refusal(1008, close_reasons.ENTITY_NOT_FOUND)
-        if kept.session.ended_at is None:
+        if entry.session.ended_at is None:
             raise Refusal(1011, close_reasons.INTERNAL_ERROR)
-        kept.session.ended_at = None
-        return SessionHandles(self, config, platform, kept.session, now, kept.memory.fork())
+        entry.session.ended_at = None
+        return SessionHandles(self, config, platform, entry.session, now, entry.memory.fork())
 
-    def keep(self, memory: SessionMemory, platform: Platform, session: _Session) -> str:
-        """A new handle for `memory`, which is the store's from now on. Of older ones the sound is forgotten."""
+    def add(self, memory: SessionMemory, platform: Platform, session: _Session) -> str:
+        """Store `memory`, which the store owns from now on, and return its handle."""
         handle = self._new_handle()
-        if len(session.handles) >= MAX_HANDLES_WITH_SOUND:
-            self._forget_sound(session.handles[-MAX_HANDLES_WITH_SOUND])
-        self._kept[handle] = kept = _Kept(platform, memory, session)
-        self._held_characters += kept.memory.characters
+        if len(session.handles) >= MAX_HANDLES_WITH_SPEECH:
+            self._drop_speech(session.handles[-MAX_HANDLES_WITH_SPEECH])
+        self._entries[handle] = _Entry(platform, memory, session)
+        self._held_characters += memory.characters
         session.handles.append(handle)
         if len(session.handles) > MAX_HANDLES_OF_A_SESSION:
-            self._forget(session.handles[0])
-        while len(self._kept) > MAX_HANDLES or self._held_characters > MAX_HELD_CHARACTERS:
-            self._forget(next(iter(self._kept)))
+            self._drop(session.handles[0])
+        while len(self._entries) > MAX_HANDLES or self._held_characters > MAX_HELD_CHARACTERS:
+            self._drop(next(iter(self._entries)))
         return handle
 
-    def _forget_sound(self, handle: str) -> None:
-        if self._kept[handle].memory.needs_sound:
-            self._forget(handle)
+    def _drop_speech(self, handle: str) -> None:
+        memory = self._entries[handle].memory
+        if memory.has_open_utterance:
+            # The client sends the messages that this handle includes no more.
+            self._drop(handle)
         else:
-            self._kept[handle].memory.forget_sound()
+            memory.drop_speech()
 
-    def _forget(self, handle: str) -> None:
-        kept = self._kept.pop(handle)
-        kept.memory.forget_sound()
-        kept.session.handles.remove(handle)
-        self._held_characters -= kept.memory.characters
+    def _drop(self, handle: str) -> None:
+        entry = self._entries.pop(handle)
+        entry.memory.drop_speech()
+        entry.session.handles.remove(handle)
+        self._held_characters -= entry.memory.characters
 
     def close(self) -> None:
-        """Let go of everything."""
-        while self._kept:
-            self._forget(next(iter(self._kept)))
+        """Drop all handles."""
+        while self._entries:
+            self._drop(next(iter(self._entries)))
 
-    def _has_expired(self, kept: _Kept, now: float) -> bool:
-        ended_at = kept.session.ended_at
+    def _is_expired(self, entry: _Entry, now: float) -> bool:
+        ended_at = entry.session.ended_at
         if ended_at is None:
             return False
-        lasts = kept.platform.facts.handle_seconds if self._expiry_seconds is None else self._expiry_seconds
+        lasts = entry.platform.facts.handle_seconds if self._expiry_seconds is None else self._expiry_seconds
         return now - ended_at > lasts
 
 
 class SessionHandles:
-    """One connection's handles. `memory` is what it goes on with, None where it begins a session."""
+    """The handles that one connection sends. `memory` is the session that it resumes, None for a new one."""
 
     def __init__(
         self,
-        sessions: HandleStore,
+        store: HandleStore,
         config: SessionResumptionConfig | None,
         platform: Platform,
         session: _Session,
@@ -177,39 +191,42 @@ class SessionHandles:
         memory: SessionMemory | None = None,
     ) -> None:
         self.memory = memory
-        self._sessions, self._session = sessions, session
+        self._store, self._session = store, session
         self._platform = platform
-        self._wanted = config is not None
-        self._kept_at = now
+        self._requested = config is not None
+        self._sent_at = now
         self._transparent = config is not None and bool(config.transparent)
 
-    def update(self, memory: SessionMemory, consumed: int, heard: int | None = None) -> list[Message]:
-        """The session can be resumed now; `consumed` client messages of this connection are in what is kept.
+    def update(self, memory: SessionMemory, consumed: int, received: int | None = None) -> list[Message]:
+        """The message with a new handle, whose copy includes the first `consumed` messages of this connection.
 
-        With what is just being heard it is `heard` of them, if that is to be kept as well, and can be.
+        If `received` is given and the speech input can be copied, the copy has that too, and includes `received`
+        messages.
         """
-        if not self._wanted:
+        if not self._requested:
             return []
-        speech = None if heard is None else self._fork(memory)
-        return self._kept(memory.copy(speech=speech), consumed if speech is None or heard is None else heard)
+        speech = None if received is None else self._fork_speech(memory)
+        included = consumed if speech is None or received is None else received
+        return self._new_handle(memory.copy(speech=speech), included)
 
-    def update_between(self, memory: SessionMemory, heard: int, now: float) -> list[Message]:
-        """While the user speaks on, now and then. Google does not say how often it does that (on trust)."""
-        if heard % MESSAGES_PER_HANDLE and now - self._kept_at < SECONDS_PER_HANDLE:
+    def update_during_speech(self, memory: SessionMemory, received: int, now: float) -> list[Message]:
+        """The message with a new handle while the user speaks, if it is time for one."""
+        if received % MESSAGES_PER_HANDLE and now - self._sent_at < SECONDS_PER_HANDLE:
             return []
-        speech, self._kept_at = self._fork(memory), now
-        return [] if speech is None else self._kept(memory.copy(speech=speech), heard)
+        speech, self._sent_at = self._fork_speech(memory), now
+        return [] if speech is None else self._new_handle(memory.copy(speech=speech), received)
 
-    def not_now(self) -> list[Message]:
-        """The model is speaking: there is no handle for that."""
-        return [[events.ResumptionUpdate()]] if self._wanted else []
+    def unavailable(self) -> list[Message]:
+        """The message that the session cannot be resumed now, because the model is about to speak."""
+        return [[events.ResumptionUpdate()]] if self._requested else []
 
     def close(self, now: float) -> None:
+        """End the connection. From now on its handles can be used."""
         self._session.ended_at = now
 
-    def _fork(self, memory: SessionMemory) -> SpeechInput | None:
+    def _fork_speech(self, memory: SessionMemory) -> SpeechInput | None:
         return memory.speech.fork() if self._transparent and memory.speech is not None else None
 
-    def _kept(self, memory: SessionMemory, consumed: int) -> list[Message]:
-        handle = self._sessions.keep(memory, self._platform, self._session)
-        return [[events.ResumptionUpdate(handle, True, consumed if self._transparent else None)]]
+    def _new_handle(self, memory: SessionMemory, included: int) -> list[Message]:
+        handle = self._store.add(memory, self._platform, self._session)
+        return [[events.ResumptionUpdate(handle, True, included if self._transparent else None)]]

@@ -1,7 +1,7 @@
-"""What the user wrote and showed since the model last spoke: it waits here until a turn is made of it.
+"""The inbox: text, pictures and sound that the user sent and that no turn has taken yet.
 
-`clientContent` gathers until its `turnComplete`, pictures until the next turn of any kind. Pictures are counted and
-not kept; sound in a `clientContent` is an utterance, if it is PCM.
+The content of `clientContent` is gathered until its `turnComplete`, pictures until the next turn of any kind. Pictures
+are counted, not kept. PCM in a `clientContent` is an utterance.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from .token_count import CHARACTERS_PER_TOKEN, TokenCount
 from .utterance import OpenSpool, Utterance
 
 MAX_TEXT_CHARACTERS = CONTEXT_TOKENS * CHARACTERS_PER_TOKEN
-"""The models' context window: more text than that in one turn is refused."""
+"""The text that fills a model's context window. A longer text in one turn is refused."""
 
 _PCM_TYPES = ("audio/pcm", "audio/l16")
 
 
 @dataclass
 class Inbox:
-    """`seeding` is whether `clientContent` is still the history of before, which is not answered.
+    """The inbox of one session.
 
-    `unanswered` is what that history ended with, if the user said it: a blank text asks for the answer (pipecat's way).
+    `seeding` is whether the next `clientContent` is history, which is not answered. `unanswered` is the user's text at
+    the end of that history: a blank text after it asks for the answer, which is how pipecat begins a conversation.
     """
 
     seeding: bool = False
@@ -44,42 +45,42 @@ class Inbox:
         return " ".join(self.texts)
 
     def copy(self) -> Inbox:
-        """What a resumption handle keeps; sound is not in it."""
+        """A copy for a resumption handle, without the utterance."""
         return Inbox(self.seeding, self.unanswered, list(self.texts), self.characters, self.images)
 
-    def note(self, turns: Iterable[Content], tokens: TokenCount, open_spool: OpenSpool) -> None:
-        """Turns for the history. What the user wrote since the model last spoke is what will be answered.
+    def add(self, turns: Iterable[Content], tokens: TokenCount, open_spool: OpenSpool) -> None:
+        """Add turns of a `clientContent`. Only the user's content after the model's last turn is to be answered.
 
-        Raises Refusal where it is more than the context holds, or is no base64.
+        Raises Refusal for more text than the context window holds, and for data that is not base64.
         """
         for content in turns:
             if content.role == "model":
-                self.forget_writing()
+                self.clear_content()
             for part in content.parts:
                 if part.inline_data is not None and content.role != "model":
-                    self._see(part.inline_data, tokens, open_spool)
+                    self._add_blob(part.inline_data, tokens, open_spool)
             text = text_of(content)
             if content.role in ("model", "system"):
-                tokens.heard_characters += len(text)
+                tokens.prompt_characters += len(text)
             elif text:
-                self._write(text)
-        fits_context(self.characters)
+                self._add_text(text)
+        check_length(self.characters)
 
-    def _write(self, text: str) -> None:
+    def _add_text(self, text: str) -> None:
         self.texts.append(text)
         self.characters += len(text)
 
-    def _see(self, blob: Blob, tokens: TokenCount, open_spool: OpenSpool) -> None:
+    def _add_blob(self, blob: Blob, tokens: TokenCount, open_spool: OpenSpool) -> None:
         mime_type = blob.mime_type.lower()
         if mime_type.startswith("image/"):
             self.images += 1
-            tokens.seen_images += 1
+            tokens.images += 1
         elif mime_type.startswith(_PCM_TYPES):
-            self._hear(blob, open_spool)
+            self._add_audio(blob, open_spool)
         else:
-            self._write(f"[{blob.mime_type}, {len(blob.data) * 3 // 4} bytes]")
+            self._add_text(f"[{blob.mime_type}, {len(blob.data) * 3 // 4} bytes]")
 
-    def _hear(self, blob: Blob, open_spool: OpenSpool) -> None:
+    def _add_audio(self, blob: Blob, open_spool: OpenSpool) -> None:
         rate = audio_rate(blob.mime_type, INPUT_RATE)
         if rate is None:
             raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
@@ -95,34 +96,37 @@ class Inbox:
             self.utterance.write(piece)
         self.utterance.write(resampler.finish())
 
-    def seed(self, tokens: TokenCount) -> None:
-        """The history ends here."""
-        tokens.heard_characters += self.characters
+    def end_history(self, tokens: TokenCount) -> None:
+        """Take the content so far as history, which is not answered."""
+        tokens.prompt_characters += self.characters
         self.seeding, self.unanswered = False, self.text
-        self.forget_writing()
+        self.clear_content()
 
-    def take(self, text: str, *, aloud: bool) -> tuple[str, int]:
-        """What is asked with this text, by somebody who may have spoken besides, and how many pictures go with it."""
-        before, images = self.unanswered, self.images
+    def take(self, text: str, *, spoken: bool) -> tuple[str, int]:
+        """The text and the number of pictures of a turn with this `text`, which may be spoken besides."""
+        unanswered, images = self.unanswered, self.images
         self.unanswered, self.images = "", 0
-        return (text if aloud or text.strip() or not before else before), images
+        return (text if spoken or text.strip() or not unanswered else unanswered), images
 
-    def forget_writing(self) -> None:
-        """Only the pictures still wait."""
+    def clear_content(self) -> None:
+        """Drop text and sound. Pictures stay."""
         self.texts.clear()
         self.characters = 0
         self.close()
 
     def close(self) -> None:
+        """Release the utterance."""
         if self.utterance is not None:
             self.utterance.close()
             self.utterance = None
 
 
-def fits_context(characters: int) -> None:
+def check_length(characters: int) -> None:
+    """Raise Refusal for a text that is longer than the context window."""
     if characters > MAX_TEXT_CHARACTERS:
         raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
 
 
 def text_of(content: Content) -> str:
+    """The text of all parts."""
     return "".join(part.text for part in content.parts if part.text)

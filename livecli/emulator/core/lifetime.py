@@ -1,8 +1,8 @@
-"""How long a connection and a session last. Pure: time is an argument.
+"""Limits of a connection and of a session. No I/O: time is an argument.
 
-A connection ends with the 1011 that users report ten minutes in, a `goAway` ahead of it; Google's documentation speaks
-of 1000 there, but it is the nastier of the two that a client should have seen. A session without
-`contextWindowCompression` ends with the documented 1000, and nothing is said ahead.
+A connection is closed with 1011, as users report, some time after a `goAway`. Google's documentation says 1000, which a
+client handles more easily. A session without `contextWindowCompression` is closed with 1000 and without a `goAway`, as
+documented.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .response import Message
 
 @dataclass(frozen=True)
 class Limits:
-    """None is no limit. `goaway_seconds` is how far ahead of the connection's end it is announced."""
+    """Longest times, where None is no limit. `goaway_seconds` is the time from the `goAway` to the connection's end."""
 
     connection_seconds: float | None = None
     goaway_seconds: float = 60.0
@@ -27,7 +27,10 @@ UNLIMITED = Limits()
 
 
 class Lifetime:
-    """Of one connection, of a session that had lasted `before_seconds` already."""
+    """The limits of one connection, which began at `began_at`. Its session had lasted `before_seconds` before.
+
+    `wake_at` is the time at which `due` is to be called next, None for never.
+    """
 
     def __init__(
         self, limits: Limits, began_at: float, *, before_seconds: float = 0.0, compresses: bool = False
@@ -41,14 +44,13 @@ class Lifetime:
         )
         self._goaway_at = goaway_at
         self.wake_at = _first(goaway_at, self._session_ends)
-        """When `due` has something to say next."""
 
     def session_seconds(self, now: float) -> float:
-        """How long the session has lasted, over all its connections."""
+        """Duration of the session until `now`, over all its connections."""
         return self._before_seconds + now - self._began_at
 
     def due(self, now: float) -> Message | None:
-        """The `goAway`, once. Raises Refusal when the time is up."""
+        """The `goAway` if it is due, once. Raises Refusal when a limit is reached."""
         if self.wake_at is None or now < self.wake_at:
             return None
         if self._session_ends is not None and now >= self._session_ends:

@@ -1,9 +1,9 @@
-"""One turn of the model as messages: a behaviour's steps, said in the platform's manner. Each is made when it is taken.
+"""Responses: the steps of a behaviour as the messages of one turn. Each message is made when it is taken. No I/O.
 
-The order is the service's: what was heard, then sound with its transcript in between, `generationComplete`, and
-`turnComplete` with the usage in one message. On Vertex the first output transcription is an empty object, and the last
-of either kind says `finished`. A turn that waits for functions has no `turnComplete` yet, but on Vertex the
-`generationComplete` that was recorded.
+The order is the service's: the input transcript, audio with pieces of its transcript between, `generationComplete`, and
+`turnComplete` with the usage in one message. On Vertex AI the first output transcription is an empty object, and the
+last one of either kind has `finished`. A turn that waits for functions has no `turnComplete` yet, but on Vertex AI
+`generationComplete`, as recorded.
 """
 
 from __future__ import annotations
@@ -18,26 +18,30 @@ from ...protocol.audio_rates import OUTPUT_RATE
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import Model, Platform, Thinking
-from .admission import speaks
+from .admission import answers_in_audio
 from .behaviour import Call, Close, Code, EndTurn, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
 from .function_calls import FunctionCalls
 from .token_count import TokenCount
 
-FIRST_PART_BYTES, PART_BYTES = 9_600, 11_520
-"""200 ms and 240 ms of sound, as recorded on Vertex."""
+FIRST_PART_BYTES = 9_600
+"""The first part of audio: 200 ms, as recorded on Vertex AI."""
+
+PART_BYTES = 11_520
+"""Each other part of audio: 240 ms, as recorded on Vertex AI."""
 
 INCREMENT_CHARACTERS = 80
+"""Most characters in a piece of a transcript."""
 
 Message = list[events.Event]
-"""What one frame says."""
+"""The events of one frame."""
 
 
 @dataclass(frozen=True)
 class ResponseStyle:
-    """How this session is answered."""
+    """How the answers of one session are sent."""
 
     platform: Platform
-    speaks: bool
+    spoken: bool
     transcribes_input: bool
     transcribes_output: bool
     thinks: bool = False
@@ -46,15 +50,16 @@ class ResponseStyle:
     whole_input_transcript: bool = False
 
     @classmethod
-    def asked_by(cls, setup: Setup, platform: Platform, model: Model) -> ResponseStyle:
-        aloud = speaks(setup)
+    def of(cls, setup: Setup, platform: Platform, model: Model) -> ResponseStyle:
+        """The style of a setup, on this platform and with this model."""
+        spoken = answers_in_audio(setup)
         thinking = setup.generation_config.thinking_config if setup.generation_config else None
         thinks = model.thinking is not Thinking.NONE and not (thinking is not None and thinking.thinking_budget == 0)
         return cls(
             platform=platform,
-            speaks=aloud,
+            spoken=spoken,
             transcribes_input=setup.input_audio_transcription is not None,
-            transcribes_output=aloud and setup.output_audio_transcription is not None,
+            transcribes_output=spoken and setup.output_audio_transcription is not None,
             thinks=thinks,
             shows_thoughts=thinks and thinking is not None and bool(thinking.include_thoughts),
             reports_status=model.interaction_status,
@@ -63,52 +68,54 @@ class ResponseStyle:
 
     @property
     def marks_transcripts(self) -> bool:
-        """Whether transcripts have a beginning and an end."""
+        """Whether the first and the last piece of a transcript are marked."""
         return self.platform.facts.marks_transcripts
 
 
-def answer(
-    heard: UserTurn, steps: Iterator[Step], manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
+def respond(
+    turn: UserTurn, steps: Iterator[Step], style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
 ) -> Iterator[Message | Wait]:
-    """The messages of one turn, and the waiting between them; what they say is counted in `tokens`.
+    """The messages that answer a turn, and the pauses between them. Their content is counted in `tokens`.
 
     Raises Refusal where the service closes the session.
     """
-    return _Turn(heard, steps, manner, tokens, tools).messages()
+    return _Response(turn, steps, style, tokens, tools).messages()
 
 
-def completed(manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls, reason: str | None = None) -> Message:
-    """The turn is over. More follows by itself where a function has not returned yet."""
+def turn_complete(style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls, reason: str | None = None) -> Message:
+    """The message that ends a turn. Its status is IN_PROGRESS while a function is running."""
     status = "IN_PROGRESS" if tools.pending else "IDLE"
-    reported = [events.InteractionStatus(status)] if manner.reports_status else []
+    reported = [events.InteractionStatus(status)] if style.reports_status else []
     return [events.TurnComplete(reason), *reported, events.Usage(tokens.report())]
 
 
-def interruption(manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls) -> Iterator[Message]:
-    """The user has spoken over the model, or over the functions that it waited for."""
+def interruption(style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls) -> Iterator[Message]:
+    """The messages that interrupt a turn, and the functions that it waits for."""
     ids = tools.cancel()
     if ids:
         yield [events.ToolCallCancellation(ids)]
     yield [events.Interrupted()]
-    yield completed(manner, tokens, tools)
+    yield turn_complete(style, tokens, tools)
 
 
-class _Turn:
+class _Response:
+    """The response to one turn."""
+
     def __init__(
-        self, heard: UserTurn, steps: Iterator[Step], manner: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
+        self, turn: UserTurn, steps: Iterator[Step], style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
     ) -> None:
-        self._heard, self._steps = heard, steps
-        self._manner, self._tokens, self._tools = manner, tokens, tools
+        self._turn, self._steps = turn, steps
+        self._style, self._tokens, self._tools = style, tokens, tools
         self._transcript_begun = False
         self._stays_open = False
 
     def messages(self) -> Iterator[Message | Wait]:
-        utterance = self._heard.utterance
-        if self._manner.transcribes_input and utterance is not None and utterance.length_bytes:
-            yield from _heard_words(utterance.description, self._manner)
+        utterance = self._turn.utterance
+        if self._style.transcribes_input and utterance is not None and utterance.length_bytes:
+            yield from _input_transcript(utterance.description, self._style)
         first = next(self._steps, None)
         if first is None and utterance is not None and not utterance.length_bytes:
-            yield [events.WaitingForInput(), *completed(self._manner, self._tokens, self._tools)]
+            yield [events.WaitingForInput(), *turn_complete(self._style, self._tokens, self._tools)]
             return
         for kind, steps in groupby(chain([first] if first else [], self._steps), type):
             if kind is Call:
@@ -118,16 +125,16 @@ class _Turn:
                 if isinstance(step, Interrupt | EndTurn | Close):
                     yield from self._end_at(step)
                     return
-                yield from self._take(step)
+                yield from self._messages_of(step)
         yield from self._end()
 
-    def _take(self, step: Step) -> Iterator[Message | Wait]:
+    def _messages_of(self, step: Step) -> Iterator[Message | Wait]:
         match step:
             case Say():
                 yield from self._say(step)
-            case Think(words) if self._manner.thinks:
+            case Think(words) if self._style.thinks:
                 self._tokens.thought_characters += len(words)
-                if self._manner.shows_thoughts:
+                if self._style.shows_thoughts:
                     yield [events.Thought(words)]
             case Wait():
                 yield step
@@ -139,7 +146,7 @@ class _Turn:
     def _end_at(self, step: Interrupt | EndTurn | Close) -> Iterator[Message]:
         match step:
             case Interrupt():
-                yield from interruption(self._manner, self._tokens, self._tools)
+                yield from interruption(self._style, self._tokens, self._tools)
             case Close(code, reason):
                 raise Refusal(code, reason)
             case EndTurn(reason, complete=True):
@@ -150,46 +157,47 @@ class _Turn:
             yield [events.OutputTranscript("", finished=True)]
         if not self._stays_open:
             yield [events.GenerationComplete()]
-            yield completed(self._manner, self._tokens, self._tools, reason)
-        elif self._manner.platform.facts.generates_before_call_ends:
+            yield turn_complete(self._style, self._tokens, self._tools, reason)
+        elif self._style.platform.facts.generates_before_call_ends:
             yield [events.GenerationComplete()]
 
     def _call(self, calls: list[Call]) -> Message:
         message = self._tools.call(calls)
-        self._stays_open |= self._tools.awaited  # even if they return before the last message is taken
+        # Decided here, because functions may return before the last message is taken.
+        self._stays_open |= self._tools.awaited
         return [message]
 
     def _say(self, say: Say) -> Iterator[Message]:
-        if self._manner.transcribes_output and self._manner.marks_transcripts and not self._transcript_begun:
+        if self._style.transcribes_output and self._style.marks_transcripts and not self._transcript_begun:
             yield [events.OutputTranscript("")]
             self._transcript_begun = True
-        yield from self._spoken(say) if self._manner.speaks else self._written(say)
+        yield from self._audio(say) if self._style.spoken else self._text(say)
 
-    def _spoken(self, say: Say) -> Iterator[Message]:
-        words = increments(say.words) if self._manner.transcribes_output else iter(())
+    def _audio(self, say: Say) -> Iterator[Message]:
+        words = increments(say.words) if self._style.transcribes_output else iter(())
         for part in parts(say.speech):
             for piece in islice(words, 1):
                 yield [events.OutputTranscript(piece)]
-            self._tokens.said_audio_bytes += len(part)
+            self._tokens.response_audio_bytes += len(part)
             yield [events.AudioChunk(part, OUTPUT_RATE)]
         for piece in words:
             yield [events.OutputTranscript(piece)]
 
-    def _written(self, say: Say) -> Iterator[Message]:
+    def _text(self, say: Say) -> Iterator[Message]:
         for piece in increments(say.words):
-            self._tokens.said_characters += len(piece)
+            self._tokens.response_characters += len(piece)
             yield [events.ModelText(piece)]
 
 
-def _heard_words(words: str, manner: ResponseStyle) -> Iterator[Message]:
-    for piece in [words] if manner.whole_input_transcript else increments(words):
+def _input_transcript(words: str, style: ResponseStyle) -> Iterator[Message]:
+    for piece in [words] if style.whole_input_transcript else increments(words):
         yield [events.InputTranscript(piece)]
-    if manner.marks_transcripts:
+    if style.marks_transcripts:
         yield [events.InputTranscript("", finished=True)]
 
 
 def parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Sound in parts of the sizes that the service sends; the last one may be shorter."""
+    """Audio in parts of the sizes that the service sends. The last one may be shorter."""
     size, held = FIRST_PART_BYTES, bytearray()
     for block in blocks:
         held += block
@@ -202,7 +210,7 @@ def parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def increments(words: str) -> Iterator[str]:
-    """A text in the pieces in which the service sends one: a word, then up to 80 characters at a time."""
+    """A text in the pieces that the service sends: one word, then up to INCREMENT_CHARACTERS at a time."""
     pattern = (
         rf"\A\s*\S{{1,{INCREMENT_CHARACTERS}}}|.{{1,{INCREMENT_CHARACTERS}}}(?=\s|\Z)|.{{1,{INCREMENT_CHARACTERS}}}"
     )

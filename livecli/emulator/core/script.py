@@ -1,14 +1,14 @@
-"""A model that follows a script: `Scripted` is the behaviour, `ScriptedTurn` what `script_file` reads from TOML. Pure.
+"""A behaviour that follows a script. `script_file` reads its turns from TOML. No I/O.
 
-What the user says is answered by the first of these that there is:
+A turn of the user is answered by the first of these that exists:
 
-1. the first turn whose `match` is found in the user's text. Speech has no words here: it is an empty text, which `.*`
-   matches. Turns with the same `match` take turns, and the last of them goes on answering;
-2. the next turn without `match`: each is used once, in the order of the file;
+1. the first scripted turn whose `match` is found in the user's text. The text of speech is empty, which `.*` matches.
+   Turns with the same `match` are used one after another, and the last of them again and again;
+2. the next scripted turn without `match`. Each is used once, in the order of the file;
 3. the echo.
 
-What functions returned is answered by the `then` of their calls; where there is none, by the turns with
-`on = "response"` in the same way, their text being the function's name and its response as JSON; then by the echo.
+Function responses are answered by the `then` of their calls. Without one, the turns with `on = "response"` answer in
+the same way, where the text is the function's name and its response as JSON; then the echo.
 """
 
 from __future__ import annotations
@@ -21,24 +21,25 @@ from dataclasses import dataclass
 from ...protocol.messages import FunctionResponse
 from .behaviour import Behaviour, Echo, Step, UserTurn, tones
 
-MAX_ASKED = 64
-"""How many calls with a `then` are remembered: a client that never answers them must not make this grow."""
+MAX_FOLLOW_UPS = 64
+"""Most steps with a `then` that are remembered, so that a client that returns nothing takes no more memory."""
 
 
 @dataclass(frozen=True)
-class TurnPattern:
-    """Calls of these names come next; once all of them have returned, `then` is what follows."""
+class FollowUp:
+    """Acts that follow once the functions of these names have returned. It stands before their calls."""
 
     names: tuple[str, ...]
     then: tuple[Act, ...]
 
 
-Act = Step | TurnPattern
+Act = Step | FollowUp
+"""One thing that a scripted turn does."""
 
 
 @dataclass(frozen=True)
 class ScriptedTurn:
-    """One `[[turn]]`. Without `match` it is used once, in its place."""
+    """One `[[turn]]` of a script. Without `match` it is used once."""
 
     acts: tuple[Act, ...]
     match: re.Pattern[str] | None = None
@@ -47,7 +48,7 @@ class ScriptedTurn:
 
 @dataclass(frozen=True)
 class Tones:
-    """The sound of a text that nobody recorded. Unlike the generator it can be taken any number of times."""
+    """The tones of a text, as an iterable that can be used any number of times."""
 
     words: str
 
@@ -56,69 +57,71 @@ class Tones:
 
 
 class ScriptedBehaviour:
-    """Follows `turns` in one session; whatever they say nothing about is left to `otherwise`.
+    """Follows `turns` in one session, and leaves every other turn to `otherwise`.
 
-    What it remembers is replaced, never changed: a shallow copy of it goes on by itself.
+    Its attributes are replaced, never changed, so that a shallow copy goes on by itself.
     """
 
     def __init__(self, turns: Iterable[ScriptedTurn], otherwise: Behaviour | None = None) -> None:
         self._turns = tuple(turns)
         self._otherwise = otherwise or Echo()
-        self._used: dict[tuple[bool, str | None], int] = {}  # how often, of those with the same match
-        self._asked: tuple[TurnPattern, ...] = ()  # the names that have not returned yet
+        # The number of turns that were used, by `on_response` and `match`.
+        self._used: dict[tuple[bool, str | None], int] = {}
+        # The follow-ups whose functions have not all returned.
+        self._follow_ups: tuple[FollowUp, ...] = ()
 
-    def answer(self, heard: UserTurn) -> Iterator[Step]:
-        acts = self._after(heard.responses) if heard.responses else self._next(heard.text)
+    def answer(self, turn: UserTurn) -> Iterator[Step]:
+        acts = self._answer_responses(turn.responses) if turn.responses else self._next(turn.text)
         if acts is None:
-            yield from self._otherwise.answer(heard)
+            yield from self._otherwise.answer(turn)
             return
         for act in acts:
-            if isinstance(act, TurnPattern):
-                self._asked = (*self._asked, act)[-MAX_ASKED:]
+            if isinstance(act, FollowUp):
+                self._follow_ups = (*self._follow_ups, act)[-MAX_FOLLOW_UPS:]
             else:
                 yield act
 
     def _next(self, text: str, *, on_response: bool = False) -> tuple[Act, ...] | None:
-        """What the turn says whose turn it is; None where none is."""
+        """The acts of the next turn that matches `text`, None if there is none."""
         turns = [turn for turn in self._turns if turn.on_response is on_response]
         pattern = next((turn.match.pattern for turn in turns if turn.match and turn.match.search(text)), None)
-        alike = [turn for turn in turns if (turn.match and turn.match.pattern) == pattern]
+        same_match = [turn for turn in turns if (turn.match and turn.match.pattern) == pattern]
         used = self._used.get((on_response, pattern), 0)
         if pattern is not None:
-            used = min(used, len(alike) - 1)
-        if used >= len(alike):
+            used = min(used, len(same_match) - 1)
+        if used >= len(same_match):
             return None
         self._used = {**self._used, (on_response, pattern): used + 1}
-        return alike[used].acts
+        return same_match[used].acts
 
-    def _after(self, responses: tuple[FunctionResponse, ...]) -> tuple[Act, ...] | None:
-        """What follows upon these; nothing while others of the same `then` are awaited."""
+    def _answer_responses(self, responses: tuple[FunctionResponse, ...]) -> tuple[Act, ...] | None:
+        """The acts that follow these responses: none while other functions of the same follow-up are running."""
         acts: list[Act] = []
-        unasked = []
+        others = []
         for response in responses:
-            awaiting = next((asking for asking in reversed(self._asked) if _awaits(asking, response)), None)
-            if awaiting is None:
-                unasked.append(response)
+            follow_up = next((each for each in reversed(self._follow_ups) if _awaits(each, response)), None)
+            if follow_up is None:
+                others.append(response)
             elif not response.will_continue:
-                acts += self._returned(awaiting, response)
-        if not unasked:
+                acts += self._note_return(follow_up, response)
+        if not others:
             return tuple(acts)
-        followed = self._next("\n".join(map(_text_of, unasked)), on_response=True)
-        return (*acts, *followed) if followed is not None else tuple(acts) or None
+        answer = self._next("\n".join(map(_text_of, others)), on_response=True)
+        return (*acts, *answer) if answer is not None else tuple(acts) or None
 
-    def _returned(self, awaiting: TurnPattern, response: FunctionResponse) -> tuple[Act, ...]:
-        """One of the calls has: what follows, if it was the last."""
-        left = list(awaiting.names)
-        left.remove(response.name or left[0])
-        place = self._asked.index(awaiting)
-        still = (TurnPattern(tuple(left), awaiting.then),) if left else ()
-        self._asked = (*self._asked[:place], *still, *self._asked[place + 1 :])
-        return () if left else awaiting.then
+    def _note_return(self, follow_up: FollowUp, response: FunctionResponse) -> tuple[Act, ...]:
+        """Note that one function has returned. Returns the acts that follow if it was the last."""
+        names = list(follow_up.names)
+        names.remove(response.name or names[0])
+        place = self._follow_ups.index(follow_up)
+        rest = (FollowUp(tuple(names), follow_up.then),) if names else ()
+        self._follow_ups = (*self._follow_ups[:place], *rest, *self._follow_ups[place + 1 :])
+        return () if names else follow_up.then
 
 
-def _awaits(asking: TurnPattern, response: FunctionResponse) -> bool:
-    """Vertex lets a client leave out the name."""
-    return not response.name or response.name in asking.names
+def _awaits(follow_up: FollowUp, response: FunctionResponse) -> bool:
+    """Whether the response may be one that the follow-up waits for. On Vertex AI a client may leave out the name."""
+    return not response.name or response.name in follow_up.names
 
 
 def _text_of(response: FunctionResponse) -> str:

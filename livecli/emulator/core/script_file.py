@@ -1,22 +1,23 @@
-"""A script as its author writes it, TOML, read into turns. Pure: the text is handed in, and so is what loads a sound.
+"""Reader of script files: TOML becomes scripted turns. No I/O: the caller passes the text, and a function that loads
+sounds.
 
-    [[turn]]                                        # the first thing that is said, whatever it is
+    [[turn]]                                        # answers the first turn of the user
     say = "Hello! How can I help?"
 
     [[turn]]
     match = "weather in (paris|rome)"               # a regular expression, found anywhere, in any case
     think = "I need the forecast."
     call = {name = "get_weather", args = {city = "Paris"}}
-    then = [{delay_ms = 200}, "It is sunny."]       # once the function has returned
+    then = [{delay_ms = 200}, "It is sunny."]       # after the function has returned
 
     [[turn]]
     match = "goodbye"
     say = "Goodbye."
-    audio = "goodbye.wav"                           # this is how it sounds; without, each letter is a tone
+    audio = "goodbye.wav"                           # the sound of the words; without it, each character is a tone
     close = {code = 1000}
 
-What a turn does, it does in the order in which it is written. `steps` is a list of the same, for what happens more than
-once; a step that is only a text is said. Everything that is wrong is a Mistake with its line.
+The keys of a turn are its steps, in their order. `steps` is a list of tables with the same keys, for a step that is
+needed twice; a text in such a list is said. An error names its line.
 """
 
 from __future__ import annotations
@@ -31,26 +32,29 @@ from ...errors import LivecliError
 from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
 from .behaviour import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
-from .script import Act, ScriptedTurn, Tones, TurnPattern
+from .script import Act, FollowUp, ScriptedTurn, Tones
 
 LoadAudio = Callable[[str], Iterable[bytes]]
-"""The sound in a file, named as the script names it: mono PCM16 at OUTPUT_RATE, in blocks that can be taken again and
-again. What it raises (LivecliError, OSError, ValueError) becomes a Mistake."""
+"""Loads the sound file that a script names: blocks of mono PCM16 at OUTPUT_RATE, which can be iterated repeatedly.
+
+Its LivecliError, OSError and ValueError become errors of the script's line.
+"""
 
 MAX_DELAY_MS = 3_600_000
+"""The longest `delay_ms`: an hour."""
 
 
 def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
-    """The turns of a script. Raises Mistake, which is a ValueError.
+    """The turns of a script. Raises LineError, which is a ValueError.
 
-    Each sound is loaded once, so that a file that is missing is missed at the start and not in the middle of a session.
+    Each sound is loaded here, once, so that a missing file is an error at the start and not during a session.
     """
     script = toml_reader.load(text)
     return _Reader(text, load_audio).turns(script)
 
 
 class _Reader(toml_reader.Reader):
-    """Of one script."""
+    """The reader of one script."""
 
     def __init__(self, text: str, load_audio: LoadAudio) -> None:
         super().__init__(text, "a step", turn="a turn", call="a call")
@@ -78,52 +82,52 @@ class _Reader(toml_reader.Reader):
         if isinstance(turns, dict):
             self.wrong(["turn"], "a turn is written with two brackets: [[turn]]")
         if not turns:
-            raise LineError(1, "there is no [[turn]] in it", hint='write [[turn]], and under it say = "Hello"')
+            raise LineError(1, "the script has no [[turn]]", hint='write [[turn]], and under it say = "Hello"')
         return tuple(self._turn(turn, ["turn", n]) for n, turn in enumerate(self.expect(turns, list, ["turn"])))
 
     def _turn(self, turn: Any, path: Path) -> ScriptedTurn:
         table = dict(self.expect(turn, dict, path))
         match, on = table.pop("match", None), table.pop("on", None)
         if on not in (None, "response"):
-            self.wrong([*path, "on"], 'on can only be "response": what a function returned')
+            self.wrong([*path, "on"], 'on can only be "response", for a turn that answers function responses')
         if not table:
-            self.wrong(path, "this turn does nothing", hint=f"give it one of {', '.join(self._steps)}")
+            self.wrong(path, "this turn has no steps", hint=f"give it one of {', '.join(self._steps)}")
         pattern = None if match is None else self._pattern(match, [*path, "match"])
         return ScriptedTurn(tuple(self._acts(table, path, "match", "on")), pattern, on == "response")
 
     def _acts(self, table: dict[str, Any], path: Path, *more_keys: str) -> list[Act]:
-        """What a turn or a step does, in the order in which it is written."""
+        """The acts of a turn or of a step, in the order of the keys."""
         known = [*self._steps, "audio", "then", *more_keys]
         acts: list[Act] = []
         for key, value in table.items():
             if key not in known:
                 self.unknown(key, known, [*path, key])
             if acts and isinstance(acts[-1], Interrupt | Close) and key not in ("audio", "then"):
-                self.wrong([*path, key], "nothing can follow: the turn has ended")
+                self.wrong([*path, key], "no step can follow: the turn has ended")
             if key == "audio":
                 acts += [] if "say" in table else [Say("", self._sound(value, [*path, key]))]
             elif key in self._steps:
                 acts += self._steps[key](value, [*path, key])
                 if key == "say" and "audio" in table:
                     acts[-1] = Say(value, self._sound(table["audio"], [*path, "audio"]))
-        return self._followed(acts, table["then"], [*path, "then"]) if "then" in table else acts
+        return self._with_follow_up(acts, table["then"], [*path, "then"]) if "then" in table else acts
 
-    def _followed(self, acts: list[Act], then: Any, path: Path) -> list[Act]:
-        """`then` answers for those calls that have none of their own."""
+    def _with_follow_up(self, acts: list[Act], then: Any, path: Path) -> list[Act]:
+        """`acts` with `then` as the follow-up of those calls that have none of their own."""
         names = Counter(act.name for act in acts if isinstance(act, Call))
-        names.subtract(name for act in acts if isinstance(act, TurnPattern) for name in act.names)
+        names.subtract(name for act in acts if isinstance(act, FollowUp) for name in act.names)
         if not +names:
-            self.wrong(path, "`then` follows what a function returned, and there is no call before it")
-        return [TurnPattern(tuple(names.elements()), tuple(self._sequence(then, path))), *acts]
+            self.wrong(path, "`then` follows a function call, and there is none before it")
+        return [FollowUp(tuple(names.elements()), tuple(self._sequence(then, path))), *acts]
 
     def _sequence(self, value: Any, path: Path) -> list[Act]:
-        """Steps: a list of tables and texts, or only one of them."""
+        """The acts of a list of tables and texts, or of a single one."""
         if not isinstance(value, list):
             return self._step(value, path)
         acts: list[Act] = []
         for n, step in enumerate(value):
             if acts and isinstance(acts[-1], Interrupt | Close):
-                self.wrong([*path, n], "nothing can follow: the turn has ended")
+                self.wrong([*path, n], "no step can follow: the turn has ended")
             acts += self._step(step, [*path, n])
         return acts
 
@@ -150,7 +154,7 @@ class _Reader(toml_reader.Reader):
                 self.unknown(key, ["code", "reason"], [*path, key])
         code = self.expect(close.get("code", 1000), int, [*path, "code"] if close is value else path)
         if code not in SENDABLE_CLOSE_CODES:
-            self.wrong(path, f"{code} is no close code that can be sent", hint="1000, 1007, 1008, 1011, 3000 to 4999")
+            self.wrong(path, f"a server cannot close with {code}", hint="1000, 1007, 1008, 1011, 3000 to 4999")
         reason = self.expect(close.get("reason", ""), str, [*path, "reason"])
         if len(reason.encode()) > CLOSE_REASON_BYTES:
             self.wrong([*path, "reason"], f"the reason is longer than {CLOSE_REASON_BYTES} bytes")
@@ -169,7 +173,7 @@ class _Reader(toml_reader.Reader):
         try:
             return re.compile(self.expect(value, str, path), re.IGNORECASE | re.DOTALL)
         except re.error as error:
-            self.wrong(path, f"{value!r} is no regular expression: {error}")
+            self.wrong(path, f"{value!r} is not a regular expression: {error}")
 
     def _delay_ms(self, value: Any, path: Path) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_DELAY_MS:

@@ -1,7 +1,4 @@
-"""Tokens, counted as the service counts them, and how many of them the model's context window holds.
-
-A second of audio is 25, a still picture 258 (the documented second of video is one), about four characters of text one.
-"""
+"""Token counts as in `usageMetadata`, and the context window that they fill. No I/O."""
 
 from __future__ import annotations
 
@@ -15,27 +12,33 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.messages import ContextWindowCompressionConfig, Json
 
 AUDIO_TOKENS_PER_SECOND = 25
+
 IMAGE_TOKENS = 258
+"""Tokens of a still picture; video is documented as one picture a second."""
+
 CHARACTERS_PER_TOKEN = 4
 
-TRIGGER_SHARE, TARGET_SHARE = 0.8, 0.5
-"""Compression begins at 80 % of the window, and leaves half of what it began at, where the setup says nothing else."""
+TRIGGER_SHARE = 0.8
+"""The part of the context window at which compression begins, unless the setup has `triggerTokens`."""
+
+TARGET_SHARE = 0.5
+"""The part of the trigger that compression keeps, unless the setup has `targetTokens`."""
 
 
 @dataclass
 class TokenCount:
-    """One session's total: audio in bytes of PCM16 at INPUT_RATE (heard) and OUTPUT_RATE (said), text in characters."""
+    """The counts of one session. Audio is in bytes of PCM16 at INPUT_RATE (prompt) or OUTPUT_RATE (response)."""
 
-    heard_audio_bytes: int = 0
-    heard_characters: int = 0
-    seen_images: int = 0
-    seen_frames: int = 0
-    said_audio_bytes: int = 0
-    said_characters: int = 0
+    prompt_audio_bytes: int = 0
+    prompt_characters: int = 0
+    images: int = 0
+    video_frames: int = 0
+    response_audio_bytes: int = 0
+    response_characters: int = 0
     thought_characters: int = 0
 
     def report(self) -> Json:
-        """`usageMetadata` in the Developer API's spelling; what is zero is left out, as the service does."""
+        """`usageMetadata` with the names of the Developer API. Counts of zero are left out, as recorded."""
         prompt, response, thoughts = self._prompt(), self._response(), _text_tokens(self.thought_characters)
         counts = {
             "promptTokenCount": sum(prompt.values()),
@@ -53,16 +56,16 @@ class TokenCount:
 
     def _prompt(self) -> dict[str, int]:
         return {
-            "TEXT": _text_tokens(self.heard_characters),
-            "AUDIO": _audio_tokens(self.heard_audio_bytes, INPUT_RATE),
-            "IMAGE": self.seen_images * IMAGE_TOKENS,
-            "VIDEO": self.seen_frames * IMAGE_TOKENS,
+            "TEXT": _text_tokens(self.prompt_characters),
+            "AUDIO": _audio_tokens(self.prompt_audio_bytes, INPUT_RATE),
+            "IMAGE": self.images * IMAGE_TOKENS,
+            "VIDEO": self.video_frames * IMAGE_TOKENS,
         }
 
     def _response(self) -> dict[str, int]:
         return {
-            "TEXT": _text_tokens(self.said_characters),
-            "AUDIO": _audio_tokens(self.said_audio_bytes, OUTPUT_RATE),
+            "TEXT": _text_tokens(self.response_characters),
+            "AUDIO": _audio_tokens(self.response_audio_bytes, OUTPUT_RATE),
         }
 
 
@@ -79,10 +82,10 @@ def _details(tokens: dict[str, int]) -> list[Json]:
 
 
 class ContextWindow:
-    """How much of a session the model still has before it: everything, less what compression has cut away.
+    """The part of a session that the model still uses: all of it, less the beginning that compression discarded.
 
-    Compression acts where the setup has a `slidingWindow`; `forgotten_tokens` is what it had cut away before this
-    connection.
+    The setup turns compression on with a `slidingWindow`. `forgotten_tokens` are discarded already, at first those of
+    earlier connections of the session.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class ContextWindow:
         self._target = target if target is not None else int(self._trigger * TARGET_SHARE)
 
     def slide(self, total_tokens: int) -> int:
-        """Compress, if it is time. Returns what the window holds then: more than `size_tokens` is more than it can."""
+        """Compress if the trigger is reached. Returns the tokens in the window, which may exceed `size_tokens`."""
         held = total_tokens - self.forgotten_tokens
         if self.compresses and held > self._trigger:
             held = min(held, self._target)
@@ -106,7 +109,7 @@ class ContextWindow:
         return held
 
     def make_room(self, total_tokens: int, log: Callable[[str], None]) -> None:
-        """Raises Refusal where the context is full, with the code that is documented for it."""
+        """Compress if needed. Raises Refusal when the window is full, with the documented close code."""
         if self.slide(total_tokens) > self.size_tokens:
-            log(f"the context of {self.size_tokens} tokens is full")
+            log(f"the context window of {self.size_tokens} tokens is full")
             raise Refusal(1000, "")

@@ -1,8 +1,7 @@
-"""Voice detection: PCM in, the start and end of speech out. Pure; measured in audio time, never in arrival time.
+"""Voice activity detection: finds the start and the end of speech in PCM. No I/O; times are those of the audio.
 
-A window of 20 ms counts as speech when it is louder than a threshold. Speech has started once there were
-`prefixPaddingMs` of such windows, and has ended once `silenceDurationMs` went by without one. The service documents few
-of its defaults; those here are:
+A window of 20 ms counts as speech if it is louder than a threshold. Speech starts after `prefixPaddingMs` of such
+windows, and ends after `silenceDurationMs` without one. The service documents few of its defaults; those here are:
 
     startOfSpeechSensitivity   HIGH: louder than -50 dBFS; LOW: than -40 dBFS    default HIGH
     prefixPaddingMs            default 0: the first window of speech is its start
@@ -27,19 +26,19 @@ HIGH_END_SILENCE_MS, LOW_END_SILENCE_MS = 500, 800
 PREFIX_MS = 0
 
 _GAP_WINDOWS = 5
-"""Windows of silence that a beginning may contain: the stop before a "t" lasts up to 100 ms."""
+"""Windows of silence that the beginning of speech may contain: the stop before a "t" lasts up to 100 ms."""
 
 
 @dataclass(frozen=True)
 class SpeechStart:
-    """Speech began at this sample, counted from the first that was heard."""
+    """The start of speech, as the number of the sample in the stream."""
 
     at_sample: int
 
 
 @dataclass(frozen=True)
 class SpeechEnd:
-    """The last sample of speech lies before this one."""
+    """The end of speech, as the number of the sample after its last one."""
 
     at_sample: int
 
@@ -48,7 +47,7 @@ Edge = SpeechStart | SpeechEnd
 
 
 class VoiceActivity:
-    """One stream of mono PCM16 at INPUT_RATE, in pieces of any size. Configured by the setup's message, or defaults."""
+    """Detector for one stream of mono PCM16 at INPUT_RATE, in pieces of any size. Without `detection`, all defaults."""
 
     def __init__(self, detection: AutomaticActivityDetection | None = None) -> None:
         detection = detection or AutomaticActivityDetection()
@@ -60,14 +59,15 @@ class VoiceActivity:
             detection.silence_duration_ms, LOW_END_SILENCE_MS if low_end else HIGH_END_SILENCE_MS
         )
         self._rest = b""
-        self._heard_samples = 0
+        self._samples = 0
         self._speaking = False
-        self._loud_windows = 0  # since speech, or what may become speech, began
-        self._quiet_windows = 0  # since the last of those
+        # Loud windows since the start of speech, or of what may become speech; then quiet windows since the last one.
+        self._loud_windows = 0
+        self._quiet_windows = 0
         self._started_at = self._ended_at = 0
 
     def push(self, pcm: bytes) -> list[Edge]:
-        """The starts and ends of speech that are certain now that `pcm` is heard too."""
+        """Take the next audio, and return the starts and ends of speech that it makes certain."""
         data = self._rest + pcm
         whole = len(data) - len(data) % WINDOW_BYTES
         self._rest = data[whole:]
@@ -75,7 +75,7 @@ class VoiceActivity:
         return [edge for edge in edges if edge is not None]
 
     def flush(self) -> list[Edge]:
-        """The stream has ended: so has speech, wherever it was heard last."""
+        """End the stream, and with it the speech in progress."""
         samples = len(self._rest) // SAMPLE_BYTES
         rest, self._rest = self._rest[: samples * SAMPLE_BYTES], b""
         edges = [self._window(loud, samples) for loud in self._loud(rest, samples)]
@@ -84,19 +84,19 @@ class VoiceActivity:
         return [edge for edge in edges if edge is not None]
 
     def _loud(self, pcm: bytes, window_samples: int) -> list[bool]:
-        """For each window of `pcm` whether it counts as speech; all in one go, since a frame may hold minutes."""
+        """Whether each window of `pcm` counts as speech. One call for all windows, because a frame may hold minutes."""
         if not pcm:
             return []
         import numpy as np
 
         least = self._least_power * window_samples
         windows = np.frombuffer(pcm, "<i2").astype(np.float32).reshape(-1, window_samples)
-        # One by one: a chunk of 1 KB holds one or two, and for those that takes half as long as einsum.
+        # A chunk of 1 KB holds one or two windows, for which a loop takes half as long as einsum.
         return [bool(window.dot(window) >= least) for window in windows]
 
     def _window(self, loud: bool, samples: int) -> Edge | None:
-        begins_at = self._heard_samples
-        self._heard_samples += samples
+        begins_at = self._samples
+        self._samples += samples
         if loud:
             return self._speech(begins_at)
         self._quiet_windows += 1
@@ -111,7 +111,7 @@ class VoiceActivity:
             self._started_at = begins_at
         self._loud_windows += 1
         self._quiet_windows = 0
-        self._ended_at = self._heard_samples
+        self._ended_at = self._samples
         if self._speaking or self._loud_windows < self._prefix_windows:
             return None
         self._speaking = True
@@ -128,5 +128,5 @@ class VoiceActivity:
 
 
 def _windows(milliseconds: int | None, default: int) -> int:
-    """At least one: a window is the shortest time there is."""
+    """A time in whole windows, at least one."""
     return max(1, math.ceil((default if milliseconds is None else milliseconds) / WINDOW_MS))

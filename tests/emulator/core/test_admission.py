@@ -5,7 +5,7 @@ import json
 import pytest
 
 from livecli.emulator.access import asks_for_health, service_at
-from livecli.emulator.core.admission import admit
+from livecli.emulator.core.admission import check_setup
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client
@@ -27,7 +27,7 @@ IN_PROJECT = "projects/p/locations/us-central1/publishers/google/models/"
     ],
 )
 def test_admitted(platform: Platform, model: str) -> None:
-    assert model.endswith(admit(Setup(model=model), platform, "v1").name)
+    assert model.endswith(check_setup(Setup(model=model), platform, "v1").name)
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_admitted(platform: Platform, model: str) -> None:
 )
 def test_refused(platform: Platform, model: str, code: int, reason: str) -> None:
     with pytest.raises(Refusal) as refused:
-        admit(Setup(model=model), platform, "v1beta")
+        check_setup(Setup(model=model), platform, "v1beta")
     assert refused.value.code == code
     assert refused.value.reason.startswith(reason)
     assert len(refused.value.reason.encode()) <= 123
@@ -97,10 +97,10 @@ def test_refused(platform: Platform, model: str, code: int, reason: str) -> None
 def test_text_is_for_the_models_that_write(model: str, modalities: list, admitted: bool) -> None:
     setup = Setup(model=IN_PROJECT + model, generation_config=GenerationConfig(response_modalities=modalities))
     if admitted:
-        assert admit(setup, VERTEX, "v1").name == model
+        assert check_setup(setup, VERTEX, "v1").name == model
         return
     with pytest.raises(Refusal, match="1007 Cannot extract voices from a non-audio request"):
-        admit(setup, VERTEX, "v1")
+        check_setup(setup, VERTEX, "v1")
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def admits(platform: Platform, model: str, setup: dict) -> bool:
     (event,) = decode_client(json.dumps({"setup": {"model": resource, **setup}}))
     assert isinstance(event, events.Setup)
     try:
-        admit(event.body, platform, "v1beta")
+        check_setup(event.body, platform, "v1beta")
     except Refusal as refusal:
         assert (refusal.code, refusal.reason) == (1007, "Request contains an invalid argument.")
         return False
@@ -228,4 +228,4 @@ def test_what_each_model_takes(platform: Platform, model: str, setup: dict, admi
 
 def test_a_table_of_ones_own_counts() -> None:
     models = load_models({"gemini-2.0-flash-live-001": {"retired": False}})
-    assert admit(Setup(model="models/gemini-2.0-flash-live-001"), DEVELOPER, "v1beta", models).text_out
+    assert check_setup(Setup(model="models/gemini-2.0-flash-live-001"), DEVELOPER, "v1beta", models).text_out

@@ -36,16 +36,16 @@ def written(text: str, role: str = "user") -> Content:
 
 def test_nothing_is_said_before_the_setup(talk) -> None:
     fresh = talk()
-    assert fresh.conversation.listening
+    assert fresh.conversation.accepts_input
     assert fresh.answers() == []
 
 
 def test_the_client_is_not_listened_to_until_setup_complete_is_taken(talk, setup) -> None:
     fresh = talk()
     fresh.say(events.Setup(setup()))
-    assert not fresh.conversation.listening
+    assert not fresh.conversation.accepts_input
     assert len(fresh.answers()) == 1
-    assert fresh.conversation.listening
+    assert fresh.conversation.accepts_input
 
 
 def test_an_utterance_comes_back_at_24_khz(talk, setup, tone) -> None:
@@ -187,7 +187,7 @@ def test_a_reply_is_made_only_when_it_is_taken(talk, setup) -> None:
     made = []
 
     class Endless:
-        def answer(self, heard):
+        def answer(self, turn):
             def speech():
                 while True:
                     made.append(1)
@@ -206,11 +206,11 @@ def test_a_reply_is_made_only_when_it_is_taken(talk, setup) -> None:
 def test_answers_that_are_not_taken_stop_the_listening(talk, setup) -> None:
     session = talk(setup())
     for _ in range(MAX_WAITING_TURNS):
-        assert session.conversation.listening
+        assert session.conversation.accepts_input
         session.say(events.Text("more"))
-    assert not session.conversation.listening
+    assert not session.conversation.accepts_input
     session.conversation.next_message(0.0)
-    assert session.conversation.listening
+    assert session.conversation.accepts_input
 
 
 def test_a_text_longer_than_the_context_is_refused(talk, setup) -> None:

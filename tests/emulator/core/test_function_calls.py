@@ -67,7 +67,7 @@ class Acts:
     def __init__(self, *steps) -> None:
         self.steps = steps
 
-    def answer(self, heard):
+    def answer(self, turn):
         steps, self.steps = self.steps, ()
         yield from steps or (Say("well", [bytes(2)]),)
 
@@ -149,7 +149,7 @@ class TestBlocking:
         session.say(events.Text("call f"))
         session.answers()
         for _ in range(100):
-            assert session.conversation.listening
+            assert session.conversation.accepts_input
             session.say(events.Text("hello?"))
             session.answers()
         assert session.log
@@ -171,7 +171,7 @@ class TestBlocking:
         session.say(events.Text("call f"))
         session.answers()
         for _ in range(40):
-            assert session.conversation.listening
+            assert session.conversation.accepts_input
             session.say(TestUnasked.RESPONSE)
             session.answers()
 

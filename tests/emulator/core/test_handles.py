@@ -53,7 +53,7 @@ class Counting:
 
     turns = 0
 
-    def answer(self, heard):
+    def answer(self, turn):
         self.turns += 1
         yield Say(f"turn {self.turns}", [bytes(2)])
 
@@ -244,8 +244,8 @@ def test_handles_are_bounded(line) -> None:
     for _ in range(MAX_HANDLES_OF_A_SESSION):
         first.say(events.Text("hi"))
         first.answers()
-    assert len(server.sessions._kept) == MAX_HANDLES_OF_A_SESSION
-    assert handle not in server.sessions._kept
+    assert len(server.sessions._entries) == MAX_HANDLES_OF_A_SESSION
+    assert handle not in server.sessions._entries
 
 
 class TestTransparent:

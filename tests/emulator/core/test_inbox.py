@@ -139,8 +139,8 @@ def test_a_behaviour_knows_what_it_may_do(talk, setup) -> None:
     heard_all = []
 
     class Curious:
-        def answer(self, heard):
-            heard_all.append(heard)
+        def answer(self, turn):
+            heard_all.append(turn)
             yield Say("so", [])
 
     tools = [Tool(function_declarations=[FunctionDeclaration(name="f")]), Tool(google_search={})]
@@ -152,7 +152,7 @@ def test_a_behaviour_knows_what_it_may_do(talk, setup) -> None:
 
 
 def test_thoughts_are_part_of_the_total() -> None:
-    report = TokenCount(heard_characters=4, said_characters=8, thought_characters=40).report()
+    report = TokenCount(prompt_characters=4, response_characters=8, thought_characters=40).report()
     assert (report["thoughtsTokenCount"], report["totalTokenCount"]) == (10, 13)
 
 

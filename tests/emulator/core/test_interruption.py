@@ -25,7 +25,7 @@ FIVE_SECONDS = 2 * 24_000 * 5
 class Talker:
     """Says five seconds of silence to everything."""
 
-    def answer(self, heard):
+    def answer(self, turn):
         yield Say("on and on", [bytes(FIVE_SECONDS)])
 
 
@@ -146,7 +146,7 @@ def test_interrupted_turns_let_go_of_their_files(talk, setup, tone) -> None:
 
 def test_a_model_may_act_as_if_it_were_interrupted(talk, setup) -> None:
     class Startled:
-        def answer(self, heard):
+        def answer(self, turn):
             yield Say("So", [bytes(2)])
             yield Interrupt()
             yield Say("never", [bytes(2)])
@@ -215,7 +215,7 @@ class TestRealtime:
 
 def test_waiting_takes_its_time_even_where_nothing_else_does(talk, setup) -> None:
     class Slow:
-        def answer(self, heard):
+        def answer(self, turn):
             yield Say("One", [bytes(2)])
             yield Wait(1.5)
             yield Say("two", [bytes(2)])

@@ -28,7 +28,7 @@ class Whimsical:
     def __init__(self, chance: random.Random) -> None:
         self._chance = chance
 
-    def answer(self, heard: behaviour.UserTurn) -> Iterator[Step]:
+    def answer(self, turn: behaviour.UserTurn) -> Iterator[Step]:
         for _ in range(self._chance.randrange(5)):
             yield self._chance.choice(
                 [
@@ -87,7 +87,7 @@ def test_the_order_holds(talk, setup, seed: int) -> None:
     try:
         for _ in range(120):
             now += chance.random() * 0.2
-            if session.conversation.listening:
+            if session.conversation.accepts_input:
                 session.say(said_by_client(chance, manual, ids), now=now)
             for _ in range(chance.randrange(12)):
                 if (message := session.conversation.next_message(now)) is None:

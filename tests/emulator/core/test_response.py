@@ -8,20 +8,20 @@ import pytest
 
 from livecli.emulator.core.behaviour import Say, UserTurn, tones
 from livecli.emulator.core.function_calls import FunctionCalls
-from livecli.emulator.core.response import ResponseStyle, answer, increments, parts
+from livecli.emulator.core.response import ResponseStyle, increments, parts, respond
 from livecli.emulator.core.token_count import TokenCount
 from livecli.protocol import codec
 from livecli.protocol.models import Platform
 
 
-def manner(platform: Platform, *, speaks: bool = True, transcribes: bool = True) -> ResponseStyle:
+def style(platform: Platform, *, spoken: bool = True, transcribes: bool = True) -> ResponseStyle:
     return ResponseStyle(
-        platform, speaks=speaks, transcribes_input=transcribes, transcribes_output=speaks and transcribes
+        platform, spoken=spoken, transcribes_input=transcribes, transcribes_output=spoken and transcribes
     )
 
 
 def frames(steps: list[Say], how: ResponseStyle) -> list[bytes]:
-    said = answer(UserTurn(text="x"), iter(steps), how, TokenCount(), FunctionCalls(how.platform))
+    said = respond(UserTurn(text="x"), iter(steps), how, TokenCount(), FunctionCalls(how.platform))
     return [codec.encode_server(message, how.platform) for message in said]
 
 
@@ -63,7 +63,7 @@ def test_increments_lose_nothing_and_break_between_words() -> None:
 
 
 def test_vertex_frames_begin_and_finish_the_transcript() -> None:
-    first, second, audio, third, *rest = frames([Say("We could", [bytes(4)])], manner(Platform.VERTEX))
+    first, second, audio, third, *rest = frames([Say("We could", [bytes(4)])], style(Platform.VERTEX))
     assert first == b'{\n  "serverContent": {\n    "outputTranscription": {}\n  }\n}\n'
     assert len(first) == 59  # as recorded
     assert second == b'{\n  "serverContent": {\n    "outputTranscription": {\n      "text": "We"\n    }\n  }\n}\n'
@@ -78,7 +78,7 @@ def test_vertex_frames_begin_and_finish_the_transcript() -> None:
 
 
 def test_developer_frames_do_not() -> None:
-    first, audio, second, *rest = frames([Say("We could", [bytes(4)])], manner(Platform.DEVELOPER))
+    first, audio, second, *rest = frames([Say("We could", [bytes(4)])], style(Platform.DEVELOPER))
     assert len(first) == 83  # as recorded
     assert b'"role"' not in audio
     assert b'"mimeType": "audio/pcm;rate=24000",' in audio
@@ -87,7 +87,7 @@ def test_developer_frames_do_not() -> None:
 
 
 def test_a_part_has_the_size_that_was_recorded_on_vertex() -> None:
-    spoken = frames([Say("", [bytes(9_600 + 11_520)])], manner(Platform.VERTEX, transcribes=False))
+    spoken = frames([Say("", [bytes(9_600 + 11_520)])], style(Platform.VERTEX, transcribes=False))
     assert [len(frame) for frame in spoken[:2]] == [13_020, 15_580]
 
 
@@ -96,20 +96,20 @@ def test_text_is_written_where_the_model_does_not_speak() -> None:
         raise AssertionError("nobody listens to this")
         yield b""
 
-    first, second, *rest = frames([Say("Yeah, I can", never())], manner(Platform.DEVELOPER, speaks=False))
+    first, second, *rest = frames([Say("Yeah, I can", never())], style(Platform.DEVELOPER, spoken=False))
     assert b'"text": "Yeah,"' in first
     assert b'"text": " I can"' in second
     assert len(rest) == 2
 
 
 def test_a_turn_without_content_has_no_transcript() -> None:
-    assert len(frames([], manner(Platform.VERTEX))) == 2
+    assert len(frames([], style(Platform.VERTEX))) == 2
 
 
 def test_the_last_frame_is_the_one_that_was_recorded() -> None:
-    tokens = TokenCount(heard_characters=515 * 4)
-    how = manner(Platform.DEVELOPER, speaks=False)
-    said = answer(UserTurn(text="x"), iter([Say("y" * 152, [])]), how, tokens, FunctionCalls(how.platform))
+    tokens = TokenCount(prompt_characters=515 * 4)
+    how = style(Platform.DEVELOPER, spoken=False)
+    said = respond(UserTurn(text="x"), iter([Say("y" * 152, [])]), how, tokens, FunctionCalls(how.platform))
     frame = codec.encode_server(list(said)[-1], Platform.DEVELOPER)
     assert len(frame) == 379  # as recorded
     assert frame.startswith(b'{\n  "serverContent": {\n    "turnComplete": true\n  },\n  "usageMetadata": {\n')
@@ -117,7 +117,7 @@ def test_the_last_frame_is_the_one_that_was_recorded() -> None:
 
 
 def test_audio_is_25_tokens_a_second_each_way() -> None:
-    report = TokenCount(heard_audio_bytes=3 * 32_000, said_audio_bytes=2 * 48_000).report()
+    report = TokenCount(prompt_audio_bytes=3 * 32_000, response_audio_bytes=2 * 48_000).report()
     assert report == {
         "promptTokenCount": 75,
         "responseTokenCount": 50,
@@ -128,7 +128,7 @@ def test_audio_is_25_tokens_a_second_each_way() -> None:
 
 
 def test_text_is_a_token_for_four_characters() -> None:
-    report = TokenCount(heard_characters=9, heard_audio_bytes=2).report()
+    report = TokenCount(prompt_characters=9, prompt_audio_bytes=2).report()
     assert report["promptTokensDetails"] == [
         {"modality": "TEXT", "tokenCount": 3},
         {"modality": "AUDIO", "tokenCount": 1},

@@ -76,7 +76,7 @@ def test_a_sound_is_loaded_once_whoever_says_it() -> None:
 def test_the_example_is_a_script() -> None:
     """The one that stands at the top of the file."""
     assert script_file.__doc__ is not None
-    example = textwrap.dedent(script_file.__doc__.split("\n\n", 1)[1].rsplit("\n\nWhat", 1)[0])
+    example = textwrap.dedent(script_file.__doc__.split("\n\n", 1)[1].rsplit("\n\nThe keys", 1)[0])
     scripted = ScriptedBehaviour(read_script(example, load))
     first, weather, goodbye = (
         list(scripted.answer(UserTurn(text=text))) for text in ("hi", "Weather in Rome?", "goodbye")
@@ -88,8 +88,8 @@ def test_the_example_is_a_script() -> None:
 
 MISTAKES = [
     # what is written, the line that is named, what is said of it
-    ("", 1, "there is no [[turn]]"),
-    ("# nothing yet\n", 1, "there is no [[turn]]"),
+    ("", 1, "the script has no [[turn]]"),
+    ("# nothing yet\n", 1, "the script has no [[turn]]"),
     ('[turn]\nsay = "a"', 1, "two brackets"),
     ('\n[[turns]]\nsay = "a"', 2, "there is no 'turns' here; did you mean turn?"),
     ("turn = 5", 1, "turn must be a list, and is a number"),
@@ -97,8 +97,8 @@ MISTAKES = [
     ('[[turn]]\nsay = "a', 2, "this is not TOML"),
     ('[[turn]]\nsay = "a"\nsay = "b"', 3, "this is not TOML"),
     ("[[turn]]\nsay = [", 2, "this is not TOML"),
-    ('[[turn]]\nsay = "a"\n\n[[turn]]\nmatch = "b"', 4, "this turn does nothing"),
-    ('[[turn]]\nsay = "a"\n[[turn]]\n# first\nmatch = "("\nsay = "b"', 5, "no regular expression: missing )"),
+    ('[[turn]]\nsay = "a"\n\n[[turn]]\nmatch = "b"', 4, "this turn has no steps"),
+    ('[[turn]]\nsay = "a"\n[[turn]]\n# first\nmatch = "("\nsay = "b"', 5, "not a regular expression: missing )"),
     ('[[turn]]\nmatch = 5\nsay = "b"', 2, "match must be a text, and is a number"),
     ('[[turn]]\nsay = "a"\non = "reply"', 3, 'on can only be "response"'),
     ("[[turn]]\nsay = 5", 2, "say must be a text, and is a number"),
@@ -110,7 +110,7 @@ MISTAKES = [
     ('[[turn]]\nsteps = [\n  "a", {on = "response"}]', 3, "there is no 'on' here"),
     ('[[turn]]\nsteps = [\n  "a",\n  5,\n  "b"]', 4, "a step must be a table, and is a number"),
     ('[[turn]]\nsteps = [\n  {call = "x", then = [\n    "a",\n    {say = ""}]},\n  "b"]', 5, "say is empty"),
-    ('[[turn]]\nsay = """\na\n"""\nthen = "b"', 5, "there is no call before it"),
+    ('[[turn]]\nsay = """\na\n"""\nthen = "b"', 5, "there is none before it"),
     ('[[turn]]\ncall = "f"\nthen = ""', 3, "then is empty"),
     ("[[turn]]\ncall = {args = {a = 1}}", 2, "a call needs the name of a function"),
     ('[[turn]]\ncall = {name = "f", city = "Paris"}', 2, "a call has no 'city'; arguments go into args = {...}"),
@@ -122,9 +122,9 @@ MISTAKES = [
     ("[[turn]]\ndelay_ms = inf", 2, "delay_ms must be a number of milliseconds"),
     ("[[turn]]\ndelay_ms = true", 2, "delay_ms must be a number of milliseconds"),
     ("[[turn]]\ninterrupt = 1", 2, "interrupt must be true or false, and is a number"),
-    ('[[turn]]\nclose = 1011\nsay = "bye"', 3, "nothing can follow: the turn has ended"),
-    ('[[turn]]\nsteps = [\n  {interrupt = true},\n  "a"]', 4, "nothing can follow: the turn has ended"),
-    ("[[turn]]\nclose = 1006", 2, "1006 is no close code that can be sent"),
+    ('[[turn]]\nclose = 1011\nsay = "bye"', 3, "no step can follow: the turn has ended"),
+    ('[[turn]]\nsteps = [\n  {interrupt = true},\n  "a"]', 4, "no step can follow: the turn has ended"),
+    ("[[turn]]\nclose = 1006", 2, "a server cannot close with 1006"),
     ('[[turn]]\nclose = "now"', 2, "close must be a number, and is a text"),
     ("[[turn]]\nclose = {code = true}", 2, "code must be a number, and is true or false"),
     ("[[turn]]\nclose = {resaon = 'x'}", 2, "there is no 'resaon' here; did you mean reason?"),
@@ -132,7 +132,7 @@ MISTAKES = [
     ('[[turn]]\nsay = "a"\naudio = "missing.wav"', 3, "cannot read missing.wav: no such file"),
     ('[[turn]]\nsay = """\n[[turn]]\n"""\n[[turn]]\nsay = 1', 6, "say must be a text"),
     ('turn = [\n  {say = "a"},\n  {say = 1},\n]', 3, "say must be a text"),
-    ('[[turn]]\r\nsay = "a"\r\nclose = 1\r\n', 3, "1 is no close code"),
+    ('[[turn]]\r\nsay = "a"\r\nclose = 1\r\n', 3, "a server cannot close with 1"),
 ]
 
 
