@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import UsageError
 from ..protocol.models import VOICES, voice_named
 from ..report.summary import Summary, latencies
+from ..report.usage import billed_tokens
 from .chat import Chat
 
 TABLE_TURNS = 20
@@ -117,7 +118,7 @@ async def _tools(chat: Chat, _: str) -> list[str]:
 
 
 async def _usage(chat: Chat, _: str) -> list[str]:
-    rows = [(str(number), _tokens(turn)) for number, turn in enumerate(chat.turns, 1)]
+    rows = [(str(number), billed_tokens(turn.stats.usage or {})) for number, turn in enumerate(chat.turns, 1)]
     names = list(dict.fromkeys(name for _, tokens in rows for name in tokens))
     if not names:
         return ["the service has not reported any tokens yet"]
@@ -126,24 +127,6 @@ async def _usage(chat: Chat, _: str) -> list[str]:
     for label, tokens in [*rows[-TABLE_TURNS:], ("total", total)]:
         table.append(f"{label:6}" + "".join(f"{tokens.get(name, 0):>18,}" for name in names))
     return table
-
-
-def _tokens(turn: Summary) -> dict[str, int]:
-    """The tokens of a turn that the service has reported, by modality and direction, such as "audio in"."""
-    usage = turn.stats.usage or {}
-    counts: dict[str, int] = {}
-    for key, direction in (
-        ("promptTokensDetails", "in"),
-        ("responseTokensDetails", "out"),
-        ("candidatesTokensDetails", "out"),
-    ):
-        details = usage.get(key)
-        for detail in details if isinstance(details, list) else []:
-            match detail:
-                case {"modality": str(modality), "tokenCount": int(count)}:
-                    name = f"{modality.lower()[:10]} {direction}"
-                    counts[name] = counts.get(name, 0) + count
-    return counts
 
 
 async def _latency(chat: Chat, _: str) -> list[str]:

@@ -10,6 +10,7 @@ from ..protocol.messages import Json
 from ..report.batch_stats import BatchStats, percentile
 from ..report.stats import FlowStats
 from ..report.summary import Summary, latencies
+from ..report.usage import billed_tokens
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 """The names of the percentiles in a table, and their fractions."""
@@ -186,11 +187,9 @@ def function_result(response: Json) -> str:
 
 
 def _usage(summary: Summary) -> str:
-    usage = summary.stats.usage or {}
-    counts = {name: number for name, number in usage.items() if isinstance(number, int) and name.endswith("TokenCount")}
-    return " · ".join(
-        f"{one_line(name.removesuffix('TokenCount'))} {count(number)}" for name, number in counts.items()
-    ) + (" tokens" if counts else "")
+    tokens = billed_tokens(summary.stats.usage or {})
+    counts = " · ".join(f"{one_line(name)} {count(number)}" for name, number in tokens.items())
+    return f"{counts} tokens" if counts else ""
 
 
 def transfer_progress(summary: Summary, total_seconds: float | None) -> tuple[str, str]:

@@ -37,6 +37,7 @@ class TransferStats:
     heard_pieces: list[str] = field(default_factory=list)
     said_pieces: list[str] = field(default_factory=list)
     usage: dict[str, Any] | None = None
+    """The sum over the turns so far. A turn that is taken back by `rewind`, and then repeated, counts once."""
     citations: list[Citation] = field(default_factory=list)
     wrote: bool = False
     """Whether the model sent text of its own, not only the transcript of its audio."""
@@ -62,7 +63,9 @@ class TransferStats:
                 self.cut_turns += self.open_turn_bytes > 0 and not self._turn_ended_well
                 self._closed_bytes, self._turn_ended_well = self.received.bytes, False
             case events.Usage(metadata):
-                self.usage = metadata
+                from .usage import added
+
+                self.usage = added(self.usage or {}, metadata)
             case events.Grounding(metadata):
                 from ..protocol.grounding import citations, merged
 

@@ -171,9 +171,14 @@ class TestWhatTheServiceSays:
         assert (stats.turn_complete, stats.turn_reason, stats.turn_at) == (True, "MAX_TOKENS", 1.0)
         assert stats.usage == {"a": 1}
 
-    def test_the_last_turn_and_usage_count(self):
-        stats = noted(events.TurnComplete("A"), events.Usage({"a": 1}), events.TurnComplete(), events.Usage({"a": 2}))
-        assert (stats.turn_reason, stats.turn_at, stats.usage) == (None, 2.0, {"a": 2})
+    def test_the_last_turn_counts(self):
+        stats = noted(events.TurnComplete("A"), events.TurnComplete())
+        assert (stats.turn_reason, stats.turn_at) == (None, 1.0)
+
+    def test_usage_adds_up_the_turns(self):
+        turns = [{"promptTokenCount": 10, "trafficType": "A"}, {}, {"promptTokenCount": 12, "thoughtsTokenCount": 3}]
+        stats = noted(*map(events.Usage, turns))
+        assert stats.usage == {"promptTokenCount": 22, "trafficType": "A", "thoughtsTokenCount": 3}
 
     def test_an_interruption(self):
         assert noted(events.Interrupted()).interrupted
@@ -274,6 +279,14 @@ class TestTakingBack:
         assert (stats.received.chunks, stats.received.bytes, stats.received.last_at) == (1, 200, 2.0)
         assert (stats.audio_at, stats.sound_at, stats.turn_at, stats.usage) == (None,) * 4
         assert (stats.turn_complete, stats.turn_reason, stats.interrupted, stats.citations) == (False, None, False, [])
+
+    def test_the_usage_of_a_turn_that_is_repeated_counts_once(self):
+        stats = noted(events.Usage({"promptTokenCount": 10}))
+        then = stats.copy()
+        for count in (1, 2):
+            stats.rewind(then)
+            stats.note(events.Usage({"promptTokenCount": 5, "responseTokenCount": count}), 10.0)
+        assert stats.usage == {"promptTokenCount": 15, "responseTokenCount": 2}
 
     def test_what_was_sent_was_sent(self):
         stats = TransferStats()
