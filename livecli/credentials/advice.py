@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from ..protocol.endpoint import Environment, Target, value
-from ..protocol.models import LOCATIONS, MODELS
+from ..protocol.models import MODELS
 from . import stored_key
 from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
 from .decision import Decision
@@ -107,11 +107,11 @@ def _unserved(decision: Decision, target: Target, environ: Environment) -> Itera
     if model and (model.retired or endpoint.platform not in model.platforms):
         what = "is retired" if model.retired else f"is not served on {endpoint.platform}"
         yield f"{endpoint.model} {what}, as far as is known here; --online asks the service"
-    served = LOCATIONS.get(endpoint.model)
-    if endpoint.location and served and endpoint.location not in served:
+    served = model.locations.names if model else ()
+    if model and endpoint.location and served and endpoint.location not in served:
         yield (
             f"{endpoint.model} is not known to be served in {endpoint.location}, but in {', '.join(served)} "
-            "(taken on trust from Google's pages; --online asks the service)"
+            f"({model.locations.evidence}; --online asks the service)"
         )
 
 

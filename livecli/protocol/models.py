@@ -1,15 +1,17 @@
-"""The models of the Live API, each a record of facts (late 2026: Google's model pages and users' reports).
+"""The models of the Live API, each a record of facts with the evidence for them (late 2026).
 
-The client reads what it may send to a model, the emulator what it must refuse. `load_models` adds a user's own entries.
+The client reads what it may send to a model and how an answer ends, the emulator what it must refuse and what the
+model's frames look like. `load_models` adds a user's own entries. A fact of a model that both platforms serve is the
+Developer API's; what differs by platform alone is in `platform`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 # The emulator and tests import these names from here.
 from .platform import DEFAULT_MODEL as DEFAULT_MODEL  # noqa: PLC0414
@@ -25,7 +27,7 @@ CONTEXT_TOKENS = 128_000
 
 
 class Thinking(StrEnum):
-    """How a setup controls a model's thinking: not at all (`thinkingConfig` is refused), in tokens, or by a level."""
+    """How a setup controls a model's thinking: not at all (`thinkingLevel` is refused), in tokens, or by a level."""
 
     NONE = "none"
     BUDGET = "budget"
@@ -47,100 +49,605 @@ class Calling(StrEnum):
     NON_BLOCKING = "NON_BLOCKING"
 
 
-@dataclass(frozen=True)
-class Model:
-    """One model.
+class AnswerEnd(StrEnum):
+    """Which frame ends an answer: `turnComplete`, the end of the user's activity, or none."""
 
-    `text_out`: it can answer in TEXT. `text_in`: it takes text as `realtimeInput.text`, not only as `clientContent`.
-    `retired`: the service refuses it. `calling` are the behaviours that functions may be declared with, the default
-    first. `ends_turns_at_calls`: a turn ends at a function call instead of waiting for a slow function.
-    `whole_input_transcript`: the transcript of a question comes in one message. `seeds`: it takes the first
-    `clientContent` as history, without an answer, if the setup has `historyConfig`. `code_tools` are codeExecution and
-    urlContext. `interaction_status`: it sends `interactionStatus`.
+    TURN = "turn"
+    ACTIVITY = "activity"
+    NEVER = "never"
+
+
+class Thoughts(StrEnum):
+    """What a setup without `thinkingConfig` gets of the model's thoughts: nothing, a token count, or their text too."""
+
+    NONE = "none"
+    COUNTED = "counted"
+    SHOWN = "shown"
+
+
+class HandleTime(StrEnum):
+    """When handles for resumption are sent: never, if the setup asks, or unasked after the frame that is named."""
+
+    NEVER = "never"
+    ASKED = "asked"
+    AFTER_SETUP = "after-setup"
+    AFTER_TOOL_RESPONSE = "after-tool-response"
+
+
+class TranscriptPlace(StrEnum):
+    """Where the output transcript stands: in the frames of the audio, between them, or before all of them."""
+
+    BESIDE_AUDIO = "beside-audio"
+    OWN_FRAMES = "own-frames"
+    BEFORE_AUDIO = "before-audio"
+
+
+class Role(StrEnum):
+    """Whether `modelTurn` has `role`, and on which side of `parts`."""
+
+    NONE = "none"
+    BEFORE_PARTS = "before-parts"
+    AFTER_PARTS = "after-parts"
+
+
+class CallTurn(StrEnum):
+    """How a function call divides turns.
+
+    ONE_TURN: call, response and answer are one turn. Otherwise the answer is a turn of its own, and the call's turn
+    ends: before the call; at the call, whether or not responses have come; with an empty `turnComplete` right after
+    the response; or, held open after `generationComplete`, as an interrupted one when the response comes.
     """
 
+    ONE_TURN = "one-turn"
+    CLOSED_BEFORE_CALL = "closed-before-call"
+    CLOSED_AT_CALL = "closed-at-call"
+    CLOSED_AFTER_RESPONSE = "closed-after-response"
+    HELD_OPEN = "held-open"
+
+
+class CallIdForm(StrEnum):
+    """How a call's id is spelled. `n` is 18 to 20 digits."""
+
+    FUNCTION_CALL = "function-call-n"
+    FC = "fc_n"
+    CALL_FC = "call_n_fc_i_j"
+    UUID = "uuid"
+
+
+class EvidenceKind(StrEnum):
+    """Where a fact is from, the best first: of two that contradict each other, the better one is in the table.
+
+    RECORDED: frames of a session with the service. PROBED: tried against the service, and written down. DOCUMENTED:
+    Google's pages and SDKs. REPORTED: users. ASSUMED: concluded from a similar model.
+    """
+
+    RECORDED = "recorded"
+    PROBED = "probed"
+    DOCUMENTED = "documented"
+    REPORTED = "reported"
+    ASSUMED = "assumed"
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of the records in the table of models."""
+
+
+class Evidence(Facts, frozen=True):
+    """Where facts are from: the kind, the date (ISO, empty if unknown) and the source."""
+
+    kind: EvidenceKind = EvidenceKind.ASSUMED
+    date: str = ""
+    source: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}{' ' if self.date else ''}{self.date}{': ' if self.source else ''}{self.source}"
+
+
+class TurnFacts(Facts, frozen=True):
+    """How turns begin and end."""
+
+    ends_at: AnswerEnd = AnswerEnd.TURN
+    """What ends an answer."""
+    stops_on_empty_content: bool = False
+    """Whether an empty `clientContent` with `turnComplete` stops an answer that is being spoken."""
+    splits_at_pauses: bool = False
+    """Whether, under automatic detection, a pause in a question ends an empty, interrupted turn."""
+    interaction_status: bool = False
+    """Whether `serverContent` has `interactionStatus`: the run is over at `IDLE`."""
+    evidence: Evidence = Evidence()
+
+
+class UnaskedFacts(Facts, frozen=True):
+    """What is sent although the setup does not ask for it."""
+
+    handle: HandleTime = HandleTime.ASKED
+    input_transcript: bool = False
+    output_transcript: bool = False
+    voice_activity: bool = False
+    """Whether `voiceActivity` is sent without `explicitVadSignal`."""
+    empty_frames: bool = False
+    """Whether frames `{}` stand between the others."""
+    thoughts: Thoughts = Thoughts.NONE
+    evidence: Evidence = Evidence()
+
+
+class FrameFacts(Facts, frozen=True):
+    """What the frames of an answer look like."""
+
+    transcript: TranscriptPlace = TranscriptPlace.OWN_FRAMES
+    whole_input_transcript: bool = False
+    """Whether the transcript of a question comes in one message."""
+    role: Role = Role.NONE
+    shortest_ms: int = 200
+    """The shortest usual length of an audio frame, in milliseconds; the last of an answer may be shorter."""
+    longest_ms: int = 240
+    """The longest usual length of an audio frame, in milliseconds."""
+    opens_with_empty_content: bool = False
+    """Whether an empty `serverContent` comes before an answer begins."""
+    activity_with_content: bool = False
+    """Whether `voiceActivity` shares its frame with an empty `serverContent`."""
+    evidence: Evidence = Evidence()
+
+
+class CallFacts(Facts, frozen=True):
+    """What function calls do."""
+
+    blocking: CallTurn = CallTurn.ONE_TURN
+    """What a BLOCKING call does to its turn."""
+    non_blocking: CallTurn = CallTurn.ONE_TURN
+    """What a NON_BLOCKING call does to its turn."""
+    id_form: CallIdForm = CallIdForm.FUNCTION_CALL
+    """How ids are spelled on the Developer API, or on Vertex AI if only that serves the model."""
+    takes_scheduling: bool = True
+    """Whether a response may have `scheduling`; else the service closes the session."""
+    evidence: Evidence = Evidence()
+
+
+class ImageFacts(Facts, frozen=True):
+    """What the model sees."""
+
+    seen_before_typed_text: bool = False
+    """Whether a typed turn sees an image sent as `realtimeInput` before it, and not only one in its own `parts`."""
+    tokens: int = 258
+    evidence: Evidence = Evidence()
+
+
+class PromptFacts(Facts, frozen=True):
+    """What the prompt of a first turn counts before anything was said, in tokens: the least of those recorded."""
+
+    text_tokens: int = 0
+    audio_tokens: int = 0
+    details_add_up: bool = True
+    """Whether the counts by modality add up to the whole."""
+    evidence: Evidence = Evidence()
+
+
+class LocationFacts(Facts, frozen=True):
+    """Where Vertex AI serves a model: enough for a warning, not for a refusal. No names: unknown."""
+
+    names: tuple[str, ...] = ()
+    evidence: Evidence = Evidence()
+    disputed: tuple[str, ...] = ()
+    """Those of `names` that another source contradicts."""
+    contradicted_by: Evidence | None = None
+
+
+class ConnectionLimits(Facts, frozen=True):
+    """How long a connection lasts, in seconds."""
+
+    connection_seconds: float = 600.0
+    go_away_seconds: float | None = None
+    """How long before that `goAway` comes, if known."""
+    reported_seconds: float | None = None
+    """What users measured, if it differs."""
+    evidence: Evidence = Evidence()
+
+
+class Prices(Facts, frozen=True):
+    """US dollars for a million tokens of each kind; None: not known. Thoughts are billed as output, in text."""
+
+    text_in: float | None = None
+    audio_in: float | None = None
+    image_in: float | None = None
+    text_out: float | None = None
+    audio_out: float | None = None
+    evidence: Evidence = Evidence()
+
+    @property
+    def date(self) -> str:
+        """The date of these prices, ISO."""
+        return self.evidence.date
+
+    @property
+    def source(self) -> str:
+        """Where these prices are from."""
+        return self.evidence.source
+
+
+class Model(Facts, frozen=True):
+    """One model. The fields before `evidence` say what a setup may ask for; the groups after it have their own."""
+
     name: str
-    platforms: frozenset[Platform]
-    text_out: bool = False
-    text_in: bool = False
+    platforms: Annotated[frozenset[Platform], msgspec.Meta(min_length=1)]
     retired: bool = False
+    """Whether the service refuses it."""
+    audio_out: bool = True
+    """Whether it can answer in AUDIO."""
+    text_out: bool = False
+    """Whether it can answer in TEXT."""
+    text_in: bool = False
+    """Whether it takes text as `realtimeInput.text`, and not only as `clientContent`."""
     thinking: Thinking = Thinking.NONE
     thinking_levels: frozenset[str] = frozenset()
+    """The levels that it takes."""
+    level_required: bool = False
+    """Whether a setup without `thinkingLevel` is refused."""
+    default_level: str = ""
+    """The level that the client asks for where it must name one; of a model that has a documented default, that."""
     affective_dialog: bool = False
     proactivity: Proactivity = Proactivity.NONE
     media_chunks: bool = True
-    calling: tuple[Calling, ...] = (Calling.BLOCKING, Calling.NON_BLOCKING)
-    ends_turns_at_calls: bool = True
-    whole_input_transcript: bool = False
+    """Whether it takes `realtimeInput.mediaChunks`."""
+    calling: Annotated[tuple[Calling, ...], msgspec.Meta(min_length=1)] = (Calling.BLOCKING, Calling.NON_BLOCKING)
+    """The behaviours that functions may be declared with, the default first."""
     seeds: bool = False
+    """Whether it takes the first `clientContent` as history, without an answer, if the setup has `historyConfig`."""
     code_tools: bool = True
-    interaction_status: bool = False
+    """Whether it takes the tools codeExecution and urlContext."""
     context_tokens: int = CONTEXT_TOKENS
+    evidence: Evidence = Evidence()
+
+    turns: TurnFacts = TurnFacts()
+    unasked: UnaskedFacts = UnaskedFacts()
+    frames: FrameFacts = FrameFacts()
+    calls: CallFacts = CallFacts()
+    images: ImageFacts = ImageFacts()
+    prompt: PromptFacts = PromptFacts()
+    locations: LocationFacts = LocationFacts()
+    limits: ConnectionLimits = ConnectionLimits()
+    prices: Prices = Prices()
+
+    @property
+    def whole_input_transcript(self) -> bool:
+        """Whether the transcript of a question comes in one message."""
+        return self.frames.whole_input_transcript
+
+    @property
+    def interaction_status(self) -> bool:
+        """Whether it sends `interactionStatus`."""
+        return self.turns.interaction_status
+
+    @property
+    def ends_turns_at_calls(self) -> bool:
+        """Whether a turn ends at a blocking call instead of waiting for a slow function."""
+        return self.calls.blocking is CallTurn.CLOSED_AT_CALL
 
 
-_V3: dict[str, Any] = {
-    "text_in": True,
-    "media_chunks": False,
-    "ends_turns_at_calls": False,
-    "seeds": True,
-    "code_tools": False,
-}
+def _recorded(date: str, source: str = "pydantic-ai's recordings") -> Evidence:
+    return Evidence(kind=EvidenceKind.RECORDED, date=date, source=source)
+
+
+def _probed(date: str, source: str) -> Evidence:
+    return Evidence(kind=EvidenceKind.PROBED, date=date, source=source)
+
+
+def _documented(date: str, source: str) -> Evidence:
+    return Evidence(kind=EvidenceKind.DOCUMENTED, date=date, source=source)
+
+
+def _reported(date: str, source: str) -> Evidence:
+    return Evidence(kind=EvidenceKind.REPORTED, date=date, source=source)
+
+
+def _like(name: str) -> Evidence:
+    return Evidence(source=f"like {name}")
+
+
+_PYDANTIC_PROBES = "pydantic-ai's notes on its live tests"
+_MODEL_PAGE = "Google's page of the model"
+
+# --- limits ---
+
+_TEN_MINUTES = ConnectionLimits(evidence=_documented("2026-11", "Google's guide to Live sessions"))
+_FIFTY_EIGHT_MINUTES = ConnectionLimits(
+    reported_seconds=3480.0,
+    evidence=_documented("2026-11", "Google's guide to Live sessions; 58 minutes: Google's forum, 3 sessions"),
+)
+_TRANSCRIBE_LIMITS = ConnectionLimits(
+    connection_seconds=590.0, go_away_seconds=50.0, evidence=_probed("2026-09-10", "probes of transcribe-live, n = 2")
+)
+
+# --- prices ---
+
+_V3_8_PRICES = Prices(
+    text_in=0.75,
+    audio_in=3.00,
+    image_in=1.00,
+    text_out=4.50,
+    audio_out=12.00,
+    evidence=_reported("2026-09-18", "the tables of two open-source gateways (one-api, vortex)"),
+)
+_V3_1_PRICES = Prices(text_in=0.75, text_out=4.50, evidence=_reported("2026-09", "the table of one gateway"))
+_NATIVE_PRICES = Prices(
+    text_in=0.50,
+    audio_in=3.00,
+    text_out=2.00,
+    audio_out=12.00,
+    evidence=_reported("2026-09-28", "litellm's table; agrees with pydantic's genai-prices"),
+)
+_TRANSLATE_PRICES = Prices(audio_in=3.50, audio_out=21.00, evidence=_reported("2026-09", "the table of one gateway"))
+
+# --- 3.8 ---
+
+_V3: dict[str, Any] = {"text_in": True, "media_chunks": False, "seeds": True, "code_tools": False}
 _V3_8: dict[str, Any] = _V3 | {
     "proactivity": Proactivity.ALWAYS,
-    "whole_input_transcript": True,
     "calling": (Calling.NON_BLOCKING, Calling.BLOCKING),
+    "evidence": _probed("2026-09-19", "a probe with google-genai 2.23; pydantic-ai's notes"),
+    "turns": TurnFacts(
+        stops_on_empty_content=True, evidence=_probed("2026-10-03", "an avatar application on Vertex AI")
+    ),
+    "unasked": UnaskedFacts(
+        handle=HandleTime.AFTER_SETUP,
+        input_transcript=True,
+        output_transcript=True,
+        voice_activity=True,
+        empty_frames=True,
+        thoughts=Thoughts.COUNTED,
+        evidence=_recorded("2026-09-29", "pydantic-ai's recordings; output transcript: Google's forum"),
+    ),
+    "frames": FrameFacts(
+        transcript=TranscriptPlace.BESIDE_AUDIO,
+        whole_input_transcript=True,
+        role=Role.AFTER_PARTS,
+        shortest_ms=180,
+        longest_ms=350,
+        opens_with_empty_content=True,
+        evidence=_recorded("2026-09-29"),
+    ),
+    "calls": CallFacts(
+        non_blocking=CallTurn.CLOSED_AFTER_RESPONSE,
+        id_form=CallIdForm.FC,
+        evidence=_probed(
+            "2026-10-02",
+            "pipecat's tests with Home Assistant; ids as of 3.1; one probe of three: scheduling is refused",
+        ),
+    ),
+    "images": ImageFacts(tokens=272, evidence=_recorded("2026-09-29", f"pydantic-ai's recordings; {_PYDANTIC_PROBES}")),
+    "prompt": PromptFacts(text_tokens=312, audio_tokens=165, details_add_up=False, evidence=_recorded("2026-09-29")),
+    "locations": LocationFacts(
+        names=("us-central1", "us", "eu"),
+        evidence=_documented("2026-11", f"{_MODEL_PAGE}; us-central1 probed on 2026-10-03"),
+    ),
+    "limits": _FIFTY_EIGHT_MINUTES,
+    "prices": _V3_8_PRICES,
 }
 _EXTENDED: dict[str, Any] = _V3_8 | {
     "thinking": Thinking.LEVEL,
     "thinking_levels": frozenset({"LOW", "MEDIUM", "HIGH"}),
+    "level_required": True,
+    "default_level": "LOW",
     "calling": (Calling.NON_BLOCKING,),
-    "interaction_status": True,
+    "turns": TurnFacts(
+        stops_on_empty_content=True,
+        interaction_status=True,
+        evidence=_probed("2026-09-19", "a probe with google-genai 2.23"),
+    ),
+    "unasked": msgspec.structs.replace(
+        _V3_8["unasked"],
+        evidence=_probed("2026-09-23", "a Deno client's tests; output transcript: like gemini-3.8-live"),
+    ),
+    "frames": msgspec.structs.replace(_V3_8["frames"], evidence=_like("gemini-3.8-live")),
+    "calls": CallFacts(
+        non_blocking=CallTurn.CLOSED_BEFORE_CALL,
+        id_form=CallIdForm.CALL_FC,
+        takes_scheduling=False,
+        evidence=_probed("2026-09-19", "a probe with google-genai 2.23; a snapshot in pydantic-ai's tests"),
+    ),
+    "images": ImageFacts(tokens=272, evidence=_probed("2026-10", f"{_PYDANTIC_PROBES}; tokens: like gemini-3.8-live")),
+    "prompt": msgspec.structs.replace(_V3_8["prompt"], evidence=_like("gemini-3.8-live")),
+    "locations": LocationFacts(),
+    "limits": msgspec.structs.replace(_FIFTY_EIGHT_MINUTES, reported_seconds=None),
 }
+
+# --- 3.1 ---
+
 _V3_1: dict[str, Any] = _V3 | {
     "thinking": Thinking.LEVEL,
     "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
-    "whole_input_transcript": True,
+    "default_level": "MINIMAL",
     "calling": (Calling.BLOCKING,),
+    "evidence": _documented("2026-11", f"{_MODEL_PAGE}; {_PYDANTIC_PROBES}"),
+    "turns": TurnFacts(evidence=_recorded("2026-09")),
+    "unasked": UnaskedFacts(
+        handle=HandleTime.AFTER_TOOL_RESPONSE,
+        input_transcript=True,
+        voice_activity=True,
+        evidence=_recorded("2026-09", f"pydantic-ai's recordings; input transcript: {_PYDANTIC_PROBES}"),
+    ),
+    "frames": FrameFacts(
+        transcript=TranscriptPlace.BESIDE_AUDIO,
+        whole_input_transcript=True,
+        shortest_ms=180,
+        longest_ms=210,
+        opens_with_empty_content=True,
+        activity_with_content=True,
+        evidence=_recorded("2026-09"),
+    ),
+    "calls": CallFacts(id_form=CallIdForm.FC, evidence=_recorded("2026-09")),
+    "images": ImageFacts(evidence=_probed("2026-10", f"{_PYDANTIC_PROBES}; tokens: as documented for 2.5")),
+    "prompt": PromptFacts(text_tokens=154, details_add_up=False, evidence=_recorded("2026-09")),
+    "limits": _TEN_MINUTES,
+    "prices": _V3_1_PRICES,
 }
+
+# --- 2.5 native audio ---
+
 _NATIVE: dict[str, Any] = {
     "thinking": Thinking.BUDGET,
+    "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
     "affective_dialog": True,
     "proactivity": Proactivity.OPTIONAL,
+    "limits": _TEN_MINUTES,
+    "prices": _NATIVE_PRICES,
 }
+_NATIVE_DEVELOPER: dict[str, Any] = _NATIVE | {
+    "evidence": _probed("2026-10", _PYDANTIC_PROBES),
+    "turns": TurnFacts(splits_at_pauses=True, evidence=_recorded("2026-09")),
+    "unasked": UnaskedFacts(thoughts=Thoughts.SHOWN, evidence=_recorded("2026-09")),
+    "frames": FrameFacts(shortest_ms=50, longest_ms=60, evidence=_recorded("2026-09")),
+    "calls": CallFacts(non_blocking=CallTurn.HELD_OPEN, evidence=_recorded("2026-09")),
+    "images": ImageFacts(evidence=_recorded("2026-09", f"pydantic-ai's recordings; {_PYDANTIC_PROBES}")),
+    "prompt": PromptFacts(text_tokens=417, evidence=_recorded("2026-09")),
+}
+_EARLIER_PROMPT: dict[str, Any] = {"prompt": PromptFacts(text_tokens=1130, evidence=_recorded("2026-09"))}
+_VERTEX_FRAMES = FrameFacts(
+    role=Role.BEFORE_PARTS, evidence=_recorded("2025", "js-genai's recordings, of models since retired")
+)
+_VERTEX_CALLS = CallFacts(
+    blocking=CallTurn.CLOSED_AT_CALL,
+    non_blocking=CallTurn.CLOSED_AT_CALL,
+    id_form=CallIdForm.UUID,
+    evidence=_recorded("2025", "js-genai's recordings, of models since retired"),
+)
+# fmt: off
+_NATIVE_LOCATIONS = (
+    "us-central1", "us-east1", "us-east4", "us-east5", "us-south1", "us-west1", "us-west4", "europe-central2",
+    "europe-north1", "europe-southwest1", "europe-west1", "europe-west4", "europe-west8",
+)
+# fmt: on
+_NATIVE_VERTEX: dict[str, Any] = _NATIVE | {
+    "evidence": _documented("2026-11", _MODEL_PAGE),
+    "turns": TurnFacts(evidence=_like("gemini-live-2.5-flash")),
+    "unasked": UnaskedFacts(thoughts=Thoughts.COUNTED, evidence=_like("gemini-live-2.5-flash; it thinks by default")),
+    "frames": msgspec.structs.replace(_VERTEX_FRAMES, evidence=_like("gemini-live-2.5-flash")),
+    "calls": msgspec.structs.replace(_VERTEX_CALLS, evidence=_like("gemini-live-2.5-flash")),
+    "images": ImageFacts(evidence=_probed("2026-10", _PYDANTIC_PROBES)),
+    "prompt": PromptFacts(text_tokens=12, evidence=_like("gemini-live-2.5-flash")),
+    "locations": LocationFacts(
+        names=_NATIVE_LOCATIONS,
+        evidence=_documented("2026-11", _MODEL_PAGE),
+    ),
+}
+
+# --- 2.5 flash on Vertex AI ---
+
+_FLASH_VERTEX: dict[str, Any] = {
+    "text_out": True,
+    "thinking": Thinking.BUDGET,
+    "evidence": _probed("2026-10", _PYDANTIC_PROBES),
+    "turns": TurnFacts(evidence=_recorded("2026-09")),
+    "unasked": UnaskedFacts(evidence=_recorded("2026-09")),
+    "frames": FrameFacts(
+        transcript=TranscriptPlace.BEFORE_AUDIO, role=Role.BEFORE_PARTS, evidence=_recorded("2026-09")
+    ),
+    "calls": msgspec.structs.replace(_VERTEX_CALLS, evidence=_recorded("2026-09")),
+    "images": ImageFacts(evidence=_probed("2026-10", _PYDANTIC_PROBES)),
+    "prompt": PromptFacts(text_tokens=12, evidence=_recorded("2026-09")),
+    "locations": LocationFacts(
+        names=("us-central1", "global"),
+        evidence=_documented("2026-10", "pydantic-ai: it needs global, where it was recorded"),
+        disputed=("global",),
+        contradicted_by=_documented("2026", "Firebase: Live models are not in global; us-central1 is its default"),
+    ),
+    "limits": _TEN_MINUTES,
+}
+
+# --- 3.5 transcribe and translate, robotics ---
+
+_TRANSCRIBE: dict[str, Any] = _V3 | {
+    "audio_out": False,
+    "text_out": True,
+    "evidence": _probed("2026-09-10", "probes of transcribe-live"),
+    "turns": TurnFacts(ends_at=AnswerEnd.ACTIVITY, evidence=_probed("2026-09-10", "probes of transcribe-live")),
+    "unasked": UnaskedFacts(
+        handle=HandleTime.NEVER, voice_activity=True, evidence=_probed("2026-09-10", "probes of transcribe-live")
+    ),
+    "frames": FrameFacts(
+        activity_with_content=True, evidence=_probed("2026-09-10", "probes of transcribe-live, 1,542 frames")
+    ),
+    "calls": CallFacts(evidence=Evidence(source="it calls no functions")),
+    "images": ImageFacts(evidence=Evidence(source="it sees no images")),
+    "prompt": PromptFacts(evidence=Evidence(source="it reports no usage")),
+    "limits": _TRANSCRIBE_LIMITS,
+}
+_TRANSLATE: dict[str, Any] = _V3 | {
+    "evidence": _documented("2026-11", _MODEL_PAGE),
+    "turns": TurnFacts(ends_at=AnswerEnd.NEVER, evidence=_reported("2026", "users of translation clients (sokuji)")),
+    "unasked": UnaskedFacts(evidence=Evidence(source="not recorded")),
+    "frames": FrameFacts(evidence=Evidence(source="not recorded")),
+    "calls": CallFacts(evidence=Evidence(source="it calls no functions")),
+    "images": ImageFacts(evidence=Evidence(source="it sees no images")),
+    "prompt": PromptFacts(evidence=Evidence(source="not recorded")),
+    "limits": _TEN_MINUTES,
+    "prices": _TRANSLATE_PRICES,
+}
+_ROBOTICS: dict[str, Any] = _V3 | {
+    "audio_out": False,
+    "text_out": True,
+    "context_tokens": 131_072,
+    "evidence": _documented("2026-07", f"{_MODEL_PAGE}; in the list of models of 2026-09-13"),
+    "turns": TurnFacts(evidence=_like("gemini-3.1-flash-live-preview")),
+    "unasked": UnaskedFacts(evidence=Evidence(source="not recorded")),
+    "frames": FrameFacts(evidence=Evidence(source="not recorded")),
+    "calls": CallFacts(id_form=CallIdForm.FC, evidence=_like("gemini-3.1-flash-live-preview")),
+    "images": ImageFacts(evidence=_like("gemini-3.1-flash-live-preview")),
+    "prompt": PromptFacts(evidence=Evidence(source="not recorded")),
+    "limits": _TEN_MINUTES,
+}
+
+# --- retired ---
+
+_OLD: dict[str, Any] = {
+    "text_out": True,
+    "retired": True,
+    "evidence": _documented("2026-11", "Google's list of deprecations"),
+    "calls": CallFacts(blocking=CallTurn.CLOSED_AT_CALL, non_blocking=CallTurn.CLOSED_AT_CALL),
+}
+_OLD_VERTEX: dict[str, Any] = _OLD | {"frames": _VERTEX_FRAMES, "calls": _VERTEX_CALLS}
 
 MODELS = {
     model.name: model
     for model in (
-        Model("gemini-3.8-live", BOTH, **_V3_8),
-        Model("gemini-3.8-live-extended-thinking", DEVELOPER, **_EXTENDED),
-        Model("gemini-live-2.5-flash-native-audio", VERTEX, **_NATIVE),
-        Model("gemini-live-2.5-flash", VERTEX, text_out=True, thinking=Thinking.BUDGET),
-        Model("gemini-3.1-flash-live-preview", DEVELOPER, **_V3_1),
-        Model("gemini-2.5-flash-native-audio-preview-12-2025", DEVELOPER, **_NATIVE),
-        Model("gemini-2.5-flash-native-audio-latest", DEVELOPER, **_NATIVE),
-        Model("gemini-2.5-flash-native-audio-preview-09-2025", DEVELOPER, **_NATIVE),
-        Model("gemini-3.5-live-translate-preview", BOTH, **_V3),
-        Model("gemini-3.5-transcribe-live", DEVELOPER, text_out=True, **_V3),
-        Model("gemini-3.5-transcribe-live-preview", VERTEX, text_out=True, **_V3),
-        Model("gemini-live-2.5-flash-preview-native-audio-09-2025", VERTEX, retired=True, **_NATIVE),
-        Model("gemini-live-2.5-flash-preview-native-audio", VERTEX, retired=True, **_NATIVE),
-        Model("gemini-2.0-flash-live-001", DEVELOPER, text_out=True, retired=True),
-        Model("gemini-live-2.5-flash-preview", DEVELOPER, text_out=True, retired=True),
-        Model("gemini-2.0-flash-live-preview-04-09", VERTEX, text_out=True, retired=True),
-        Model("gemini-2.0-flash-exp", BOTH, text_out=True, retired=True),
+        Model(name="gemini-3.8-live", platforms=BOTH, **_V3_8),
+        Model(name="gemini-3.8-live-extended-thinking", platforms=DEVELOPER, **_EXTENDED),
+        Model(name="gemini-live-2.5-flash-native-audio", platforms=VERTEX, **_NATIVE_VERTEX),
+        Model(name="gemini-live-2.5-flash", platforms=VERTEX, **_FLASH_VERTEX),
+        Model(name="gemini-3.1-flash-live-preview", platforms=DEVELOPER, **_V3_1),
+        Model(name="gemini-2.5-flash-native-audio-preview-12-2025", platforms=DEVELOPER, **_NATIVE_DEVELOPER),
+        Model(name="gemini-2.5-flash-native-audio-latest", platforms=DEVELOPER, **_NATIVE_DEVELOPER),
+        Model(
+            name="gemini-2.5-flash-native-audio-preview-09-2025",
+            platforms=DEVELOPER,
+            **_NATIVE_DEVELOPER | _EARLIER_PROMPT,
+        ),
+        Model(name="gemini-3.5-live-translate-preview", platforms=BOTH, **_TRANSLATE),
+        Model(name="gemini-3.5-transcribe-live", platforms=DEVELOPER, **_TRANSCRIBE),
+        Model(
+            name="gemini-3.5-transcribe-live-preview",
+            platforms=VERTEX,
+            locations=LocationFacts(
+                names=("global",), evidence=_probed("2026-10-03", "an avatar application on Vertex AI")
+            ),
+            **_TRANSCRIBE,
+        ),
+        Model(name="gemini-robotics-er-2-streaming-preview", platforms=DEVELOPER, **_ROBOTICS),
+        Model(
+            name="gemini-live-2.5-flash-preview-native-audio-09-2025",
+            platforms=VERTEX,
+            **_NATIVE_VERTEX | {"retired": True},
+        ),
+        Model(
+            name="gemini-live-2.5-flash-preview-native-audio", platforms=VERTEX, **_NATIVE_VERTEX | {"retired": True}
+        ),
+        Model(name="gemini-2.0-flash-live-001", platforms=DEVELOPER, **_OLD),
+        Model(name="gemini-live-2.5-flash-preview", platforms=DEVELOPER, **_OLD),
+        Model(name="gemini-2.0-flash-live-preview-04-09", platforms=VERTEX, **_OLD_VERTEX),
+        Model(name="gemini-2.0-flash-exp", platforms=BOTH, **_OLD_VERTEX),
     )
 }
 
 # fmt: off
-LOCATIONS = {
-    "gemini-3.8-live": ("us-central1", "us", "eu"),
-    "gemini-live-2.5-flash-native-audio": (
-        "us-central1", "us-east1", "us-east4", "us-east5", "us-south1", "us-west1", "us-west4", "europe-central2",
-        "europe-north1", "europe-southwest1", "europe-west1", "europe-west4", "europe-west8",
-    ),
-}
-"""Where Vertex AI serves a model, by its page or by reports: enough for a warning, not for a refusal."""
-
 VOICES = frozenset({
     "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede",
     "Callirrhoe", "Autonoe", "Enceladus", "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome",
@@ -177,7 +684,7 @@ def seeds_history(name: str) -> bool:
 
 
 def load_models(table: Mapping[str, Any]) -> dict[str, Model]:
-    """MODELS with a user's entries: for each name, the fields of Model that differ.
+    """MODELS with a user's entries: for each name, the fields of Model that differ, groups as tables of theirs.
 
     A known name changes that model (`retired = false` brings one back). A new model starts as a copy of the one that
     `like` names, or of the default model on both platforms. Raises ValueError, which names the invalid entry.
@@ -194,41 +701,28 @@ def _entered(name: str, entry: dict[str, Any], models: Mapping[str, Model]) -> M
     like = entry.pop("like", name if name in models else DEFAULT_MODEL)
     if not isinstance(like, str) or like not in models:
         raise ValueError(f"model {name!r}: like = {like!r} is not a known model")
-    base = dataclasses.replace(models[like], name=name, platforms=models[like].platforms if name in models else BOTH)
-    return dataclasses.replace(base, **{field: _value(name, field, value) for field, value in entry.items()})
-
-
-_FIELDS = {field.name: field.default for field in dataclasses.fields(Model) if field.name != "name"}
-
-
-def _value(name: str, field: str, value: Any) -> Any:
-    if field not in _FIELDS:
-        hint = " (a name with a dot in it needs quotes)" if isinstance(value, Mapping) else ""
-        known = ", ".join(_FIELDS)
-        raise ValueError(f"model {name!r}: there is no field {field!r}{hint}; the fields are like, {known}")
+    base = models[like] if name in models else msgspec.structs.replace(models[like], platforms=BOTH)
+    known = [field for field in Model.__struct_fields__ if field != "name"]
+    for field, value in entry.items():
+        if field not in known:
+            hint = " (a name with a dot in it needs quotes)" if isinstance(value, Mapping) else ""
+            raise ValueError(
+                f"model {name!r}: there is no field {field!r}{hint}; the fields are like, {', '.join(known)}"
+            )
     try:
-        return _converted(field, value)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"model {name!r}: {field} = {value!r}: {error}") from error
+        model = msgspec.convert(_merged(msgspec.to_builtins(base), entry) | {"name": name}, Model)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).replace("`", "").partition(" - at $.")
+        where = f"{path} = {entry[path]!r}" if path in entry else path
+        raise ValueError(f"model {name!r}: {where}: {message[0].lower()}{message[1:]}") from error
+    levels = frozenset(level.upper() for level in model.thinking_levels)
+    return msgspec.structs.replace(model, thinking_levels=levels, default_level=model.default_level.upper())
 
 
-def _converted(field: str, value: Any) -> Any:
-    if field == "platforms":
-        # mypy takes the look-up of a member for the call of its constructor.
-        return frozenset(Platform(text) for text in _texts(value))  # type: ignore[call-arg]
-    if field == "thinking_levels":
-        return frozenset(text.upper() for text in _texts(value))
-    if field == "calling":
-        return tuple(map(Calling, _texts(value)))
-    default = _FIELDS[field]
-    if isinstance(default, StrEnum):
-        return type(default)(value)
-    if type(value) is not type(default):
-        raise ValueError(f"{type(default).__name__} is expected")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list) or not value or not all(isinstance(item, str) for item in value):
-        raise ValueError("a list of words is expected")
-    return value
+def _merged(base: dict[str, Any], entry: Mapping[str, Any]) -> dict[str, Any]:
+    return base | {
+        field: _merged(base[field], value)
+        if isinstance(value, Mapping) and isinstance(base.get(field), dict)
+        else value
+        for field, value in entry.items()
+    }

@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
@@ -120,7 +121,7 @@ def exchanges(name: str) -> list[Exchange]:
 def living_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """The recorded models are retired; here they are not."""
     for name in ("gemini-live-2.5-flash-preview", "gemini-2.0-flash-live-preview-04-09"):
-        monkeypatch.setitem(models.MODELS, name, dataclasses.replace(models.MODELS[name], retired=False))
+        monkeypatch.setitem(models.MODELS, name, msgspec.structs.replace(models.MODELS[name], retired=False))
 
 
 def no_audio(name: str) -> list[bytes]:

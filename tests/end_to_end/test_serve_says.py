@@ -221,7 +221,7 @@ def test_a_table_of_models_brings_one_back(spawn, tmp_path):
     ("table", "says"),
     [
         ("[gemini-2.0-flash-exp]\nretired = false", "(a name with a dot in it needs quotes)"),
-        ('["gemini-9"]\nretired = "no"', "model 'gemini-9': retired = 'no': bool is expected"),
+        ('["gemini-9"]\nretired = "no"', "model 'gemini-9': retired = 'no': expected bool, got str"),
         ('["gemini-9"]\nlike = "gemini-8"', "like = 'gemini-8' is not a known model"),
         ('["gemini-9"]\nretired = \n', "models.toml:2: this is not TOML: "),
         ("a = " + 50_000 * "[", "models.toml:1: this is not TOML: "),

@@ -368,9 +368,9 @@ class TestLifetime:
 
 class TestContext:
     def small(self) -> dict:
-        import dataclasses
+        import msgspec
 
-        return {**MODELS, "gemini-3.8-live": dataclasses.replace(MODELS["gemini-3.8-live"], context_tokens=1_000)}
+        return {**MODELS, "gemini-3.8-live": msgspec.structs.replace(MODELS["gemini-3.8-live"], context_tokens=1_000)}
 
     def fill(self, session) -> None:
         session.say(events.Text("x" * 2_000))  # 500 tokens, and their sound
