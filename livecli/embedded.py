@@ -15,7 +15,7 @@ async def reachable(target: Target) -> AsyncIterator[Target]:
     if not target.local:
         yield target
         return
-    from .emulator.server import running
+    from .emulator.server import run_emulator
 
-    async with running() as emulator:
+    async with run_emulator() as emulator:
         yield replace(target, base_url=emulator.url)

@@ -11,7 +11,7 @@ from typing import Any
 
 from livecli.emulator.faults import Faults, parse_fault
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 
 LEFT_SECONDS = 5.0
 """The time that the emulator may take to end the session of a client that has disconnected."""
@@ -33,7 +33,7 @@ def serving(*faults: str, **options: Any) -> Iterator[Served]:
     given = EmulatorOptions(faults=Faults(map(parse_fault, faults)), **options)
 
     async def serve() -> None:
-        async with running(options=given, log=served.log.append) as emulator:
+        async with run_emulator(options=given, log=served.log.append) as emulator:
             served.url = emulator.url
             open_.set()
             await asyncio.to_thread(shut.wait, 60)

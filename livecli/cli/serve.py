@@ -18,7 +18,7 @@ from .serve_options import EmulatorFlags, ListenFlags
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.options import EmulatorOptions
-    from ..emulator.server import RunningServer
+    from ..emulator.server import EmulatorAddress
 
 FAULTS = f"""\b
 --fault WHAT@WHEN, where WHAT is one of
@@ -82,11 +82,11 @@ async def _serve(
     import asyncio
     import os
 
-    from ..emulator.server import Tls, running
+    from ..emulator.server import Tls, run_emulator
     from ..process.child import run_child
 
     tls = Tls(certificates.context, address.tls_port)
-    async with running(address.host, address.port, tls=tls, options=options, log=log) as emulator:
+    async with run_emulator(address.host, address.port, tls=tls, options=options, log=log) as emulator:
         exports = _exports(emulator, _host_to_name(address.host), certificates)
         if command:
             return await run_child(command, {**os.environ, **exports})
@@ -101,7 +101,7 @@ def _host_to_name(host: str) -> str:
     return {"": "localhost", "127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)
 
 
-def _exports(emulator: RunningServer, host: str, certificates: Certificates) -> dict[str, str]:
+def _exports(emulator: EmulatorAddress, host: str, certificates: Certificates) -> dict[str, str]:
     """The variables that point programs at the emulator: livecli without TLS, the SDKs, which require it, with."""
     encrypted = f"https://{f'[{host}]' if ':' in host else host}:{emulator.tls_port}"
     return {

@@ -1,11 +1,9 @@
-"""The other side of the same protocol: a local Live API. `server.running` is the way in.
+"""A local Live API: the server side of the protocol. `server.run_emulator` starts one.
 
-Read `conversation` first (one session's life, without sockets or clocks), then what it is made of: `admission` (may
-this session be), `resumption` and `lifetime` (has it been before, when does it end), and `dialogue` (who speaks when).
+`server` listens and answers HTTP, with `access` and `ephemeral_tokens` for credentials, `certificates` for TLS and
+`websocket` for connections. `session` runs one session on a connection: it joins a conversation to the socket, and
+`fault_injector` does what `faults` describes. Instead of a conversation, a session can be the `replay` of a recording
+that `wire_log` has parsed. `options` are the options that all sessions share.
 
-A dialogue has `hearing` on `voice_activity` and `utterance`, and an `inbox` (what the user said), `behaviours` (what
-the model says to it), `answer` with `tools` and `usage` (how the platform says that), and `delivery` (when).
-
-`session` joins a conversation to a socket. `server` listens, and lets clients in by `paths` and `handshake`, on TLS
-with `certificates`. `options` is what all sessions share.
+`core` is the conversation itself, without I/O. Read `core.conversation` first, then `core.dialogue`.
 """

@@ -1,6 +1,6 @@
-"""Who may come in: the credential that a client shows at the upgrade, and how the service refuses one. Pure.
+"""The credential of a request: where clients put it, and how each platform refuses a missing or wrong one. No I/O.
 
-Clients show it in five places, each taken on either platform:
+Clients put it in one of five places, and either platform accepts each of them:
 
     Authorization: Bearer TOKEN          every Vertex client
     Authorization: Token auth_tokens/…   an ephemeral token; the Python SDK repeats it in x-goog-api-key
@@ -8,7 +8,7 @@ Clients show it in five places, each taken on either platform:
     ?key=KEY                             the JavaScript SDK, and Google's samples
     ?access_token=TOKEN                  an ephemeral token from JavaScript; a bearer token from a browser
 
-Vertex refuses the upgrade itself. The Developer API lets everybody in, and closes the session.
+Vertex AI refuses the upgrade. The Developer API completes it, and closes the session.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from ..protocol.close_reasons import Refusal
 from ..protocol.platform import PROJECT_PLATFORM, Platform
 
 VERBATIM_PATH = "/"
-"""Where the Python SDK connects on Vertex if no project is given in code: its base URL is then the whole address."""
+"""The path that the Python SDK requests on Vertex AI without a project in code: its base URL is then the whole URL."""
 
 HEALTH_PATHS = frozenset({"/", "/healthz"})
 
 
 @dataclass(frozen=True)
 class Service:
-    """Which API, and which version of it (`v1beta`)."""
+    """A platform, and the version of its API (`v1beta`)."""
 
     platform: Platform
     version: str
 
 
 def service_at(path: str) -> Service | None:
-    """The service that this path names, if any. SDKs double the slash, and put keys into the query."""
+    """The service at `path`, None for any other path. SDKs double slashes, and put keys into the query."""
     plain = re.sub(r"/{2,}", "/", path.partition("?")[0])
     for platform in Platform:
         if found := re.fullmatch(f"/ws/{platform.facts.path_pattern}", plain):
@@ -48,8 +48,8 @@ def service_at(path: str) -> Service | None:
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
 
 
-def asks_for_health(path: str) -> bool:
-    """Whether somebody waits for the emulator to be up."""
+def is_health_check(path: str) -> bool:
+    """Whether `path` is requested by programs that wait until the emulator listens."""
     return path.partition("?")[0] in HEALTH_PATHS
 
 
@@ -63,8 +63,8 @@ MISSING_CREDENTIAL = "Request is missing required authentication credential." + 
 INVALID_CREDENTIAL = "Request had invalid authentication credentials." + _EXPECTED
 
 
-class Objection(Enum):
-    """What the service has against the credential that was shown."""
+class CredentialError(Enum):
+    """What is wrong with the credential of a request."""
 
     MISSING = auto()
     WRONG_KEY = auto()
@@ -73,7 +73,7 @@ class Objection(Enum):
 
 @dataclass(frozen=True)
 class UpgradeRefusal:
-    """An HTTP status instead of the upgrade, with the body that Google's front end writes."""
+    """An HTTP error instead of an upgrade, with the JSON body that Google's front end writes."""
 
     code: int
     status: str
@@ -87,49 +87,49 @@ class UpgradeRefusal:
 
 
 UPGRADE_REFUSALS = {
-    Objection.MISSING: UpgradeRefusal(401, "UNAUTHENTICATED", MISSING_CREDENTIAL),
-    Objection.WRONG_TOKEN: UpgradeRefusal(401, "UNAUTHENTICATED", INVALID_CREDENTIAL),
-    # Nobody has reported what Vertex answers here. 401 asks for another proof of who calls; a key proves nothing about
-    # that, it names a project that may call or may not. So a client's tests get to see both statuses.
-    Objection.WRONG_KEY: UpgradeRefusal(403, "PERMISSION_DENIED", close_reasons.KEY_INVALID),
+    CredentialError.MISSING: UpgradeRefusal(401, "UNAUTHENTICATED", MISSING_CREDENTIAL),
+    CredentialError.WRONG_TOKEN: UpgradeRefusal(401, "UNAUTHENTICATED", INVALID_CREDENTIAL),
+    # A guess: no report of what Vertex AI answers to a wrong key was found. A key does not prove who calls, it names a
+    # project that may or may not call, so the status is 403 and not 401.
+    CredentialError.WRONG_KEY: UpgradeRefusal(403, "PERMISSION_DENIED", close_reasons.KEY_INVALID),
 }
-"""On Vertex."""
+"""The refusals of Vertex AI."""
 
 SESSION_REFUSALS = {
-    Objection.MISSING: (1007, close_reasons.KEY_MISSING),
-    Objection.WRONG_KEY: (1007, close_reasons.KEY_INVALID),
-    Objection.WRONG_TOKEN: (1007, INVALID_CREDENTIAL),  # not reported by anybody: the code that keys get
+    CredentialError.MISSING: (1007, close_reasons.KEY_MISSING),
+    CredentialError.WRONG_KEY: (1007, close_reasons.KEY_INVALID),
+    CredentialError.WRONG_TOKEN: (1007, INVALID_CREDENTIAL),  # a guess: the code that wrong keys get
 }
-"""On the Developer API: close codes and reasons."""
+"""The refusals of the Developer API: close codes and reasons."""
 
 
-def session_refusal(objection: Objection) -> Refusal:
-    """The close of a session with the Developer API."""
-    return Refusal(*SESSION_REFUSALS[objection])
+def session_refusal(error: CredentialError) -> Refusal:
+    """The close with which the Developer API refuses a session."""
+    return Refusal(*SESSION_REFUSALS[error])
 
 
 @dataclass(frozen=True)
 class Required:
-    """The credential without which nobody gets in; where both are named, either will do. None asks for nothing."""
+    """The credentials that the emulator accepts. Where both are None, it requires none."""
 
     key: str | None = None
     token: str | None = None
 
-    def objection_to(self, path: str, headers: Iterable[tuple[str, str]]) -> Objection | None:
-        """What there is against a request for this path, query included; None if it may come in."""
+    def check(self, path: str, headers: Iterable[tuple[str, str]]) -> CredentialError | None:
+        """What is wrong with the credential of a request for `path`, query included; None where it is accepted."""
         if self.key is None and self.token is None:
             return None
-        keys, tokens = shown(path, headers)
-        if _among(self.key, keys) or _among(self.token, tokens):
+        keys, tokens = credentials_in(path, headers)
+        if _contains(keys, self.key) or _contains(tokens, self.token):
             return None
-        return Objection.WRONG_TOKEN if tokens else Objection.WRONG_KEY if keys else Objection.MISSING
+        return CredentialError.WRONG_TOKEN if tokens else CredentialError.WRONG_KEY if keys else CredentialError.MISSING
 
 
 NOTHING_REQUIRED = Required()
 
 
-def shown(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
-    """The keys and the tokens that a client shows, wherever it does."""
+def credentials_in(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:
+    """The API keys and the tokens of a request for `path`, query included."""
     query = parse_qs(path.partition("?")[2])
     keys, tokens = query.get("key", []), query.get("access_token", [])
     for name, value in headers:
@@ -143,8 +143,8 @@ def shown(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[str], lis
     return [key for key in keys if key not in ephemeral], tokens + ephemeral
 
 
-def _among(required: str | None, shown: list[str]) -> bool:
+def _contains(credentials: list[str], required: str | None) -> bool:
     if required is None:
         return False
     wanted = required.encode(errors="surrogateescape")
-    return any(hmac.compare_digest(wanted, credential.encode(errors="surrogateescape")) for credential in shown)
+    return any(hmac.compare_digest(wanted, credential.encode(errors="surrogateescape")) for credential in credentials)

@@ -1,13 +1,12 @@
-"""The emulator's certificate, and the authorities that its clients trust: made on first use, kept in a folder, renewed
-before they expire. Owns trustme and certifi.
+"""The emulator's certificate and its certificate authority: created on first use, kept in a folder, and renewed.
 
-    authority.pem    0600   our authority: certificate and key
-    localhost.pem    0600   what the emulator shows, signed by that: key, certificate, and the authority's
-    ca.pem                  the authority's certificate, for programs that add it to those they trust
-    ca-bundle.pem           the system's authorities and ours, for programs that trust one file and no other
+    authority.pem    0600   the authority: certificate and key
+    localhost.pem    0600   the emulator's certificate, the leaf: key, certificate, and the authority's certificate
+    ca.pem                  the authority's certificate, for programs that add it to those that they trust
+    ca-bundle.pem           the system's authorities and this one, for programs that trust the authorities in one file
 
-Any number of processes may start at once, without a lock: every file appears whole, the first authority stays, and a
-leaf that another process has just replaced is as good as its successor. Where everything is in place nothing is
+Any number of processes may start at once, without a lock: files are replaced atomically, the first authority is kept,
+and a leaf that another process has just replaced is as valid as its successor. Where all files are valid nothing is
 written, and trustme, which takes as long to load as the rest of the emulator, is not loaded.
 """
 
@@ -28,20 +27,20 @@ from ..process.folders import write_atomically
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 LEAF_DAYS = 365
-"""Some systems trust no leaf that is valid for more than 398 days."""
+"""The validity of a leaf. Some systems trust none that is valid for more than 398 days."""
 
 RENEWED_DAYS = 30
-"""How long before its end a certificate is renewed: no emulator runs for longer."""
+"""How long before its end a certificate is renewed, and so the longest time that an emulator may run."""
 
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----\s+", re.DOTALL)
 HEAD = re.compile(rb"Renew after: ([\d-]+)\n(?:Names: ([!-~ ]+)\n)?")
-"""Stands before the key, where OpenSSL reads over it: the standard library does not tell when a leaf ends, nor whom it
-names. Without the names they are NAMES."""
+"""The text before the key in `localhost.pem`, which OpenSSL ignores. The standard library cannot read a certificate's
+end or names from a file. Without the second line the names are NAMES."""
 
 
 @dataclass(frozen=True)
 class Certificates:
-    """What the emulator shows, and the two files that make clients trust it."""
+    """The TLS context of the emulator, and the two files that make clients trust it."""
 
     context: ssl.SSLContext
     authority: Path
@@ -59,7 +58,7 @@ def certificates(folder: Path, host: str = "localhost") -> Certificates:
         context = _leaf(folder / "localhost.pem", authority, host)
         ours = _certificate(authority)
         _keep(folder / "ca.pem", ours)
-        # Whoever runs in a shell that has our exports finds our own bundle here, with ours in it already.
+        # In a shell with the emulator's exports, the system's authorities are its bundle, which contains `ours`.
         _keep(folder / "ca-bundle.pem", _system_authorities().replace(ours, b"") + ours)
     except OSError as error:
         message = f"cannot keep certificates in {folder}: {error.strerror or error}"
@@ -68,7 +67,7 @@ def certificates(folder: Path, host: str = "localhost") -> Certificates:
 
 
 def _authority(path: Path) -> bytes:
-    """Our authority's certificate and key. Of several processes that make the first one, all get the same."""
+    """The authority's certificate and key. Processes that create the first one at the same time get the same one."""
     kept = _read(path)
     if kept is not None and _lasts(_certificate(kept)):
         return kept
@@ -80,7 +79,7 @@ def _authority(path: Path) -> bytes:
 
 
 def _lasts(certificate: bytes) -> bool:
-    """Whether this authority outlives a leaf that is made today."""
+    """Whether this authority is valid for longer than a leaf that is created today."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(cadata=certificate.decode())
@@ -92,21 +91,22 @@ def _lasts(certificate: bytes) -> bool:
 
 
 def _leaf(path: Path, authority: bytes, host: str) -> ssl.SSLContext:
-    """What the emulator shows: a certificate for every host that it has ever listened on, so that it need not change
-    where these take turns."""
+    """The context with the leaf, which also names the hosts of earlier calls, so that it need not alternate."""
     kept = _read(path)
     renewal, names = _head(kept or b"")
     if kept is not None and _certificate(authority) in kept and _today() < renewal and host in names:
         with contextlib.suppress(ssl.SSLError):  # it is damaged
-            return _shown(kept)
+            return _context(kept)
     issued = _issued(authority, path.parent, names if host in names else [*names, host])
     write_atomically(path, issued)
-    return _shown(issued)
+    return _context(issued)
 
 
-def _shown(leaf: bytes) -> ssl.SSLContext:
-    """From a copy that nobody else knows: OpenSSL opens the file for the certificate and again for the key, and another
-    process may replace it in between."""
+def _context(leaf: bytes) -> ssl.SSLContext:
+    """The TLS context with this leaf, loaded from a private copy.
+
+    OpenSSL opens the file once for the certificate and once for the key, and another process may replace it in between.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     descriptor, name = tempfile.mkstemp()
     try:
@@ -124,13 +124,13 @@ def _issued(authority: bytes, folder: Path, names: list[str]) -> bytes:
     try:
         signer = trustme.CA.from_pem(_certificate(authority), authority)
     except ValueError as error:
-        raise FileError(f"{folder / 'authority.pem'} is damaged", hint="remove it: another one is made then") from error
+        raise FileError(f"{folder / 'authority.pem'} is damaged", hint="remove it: livecli creates another") from error
     now = datetime.datetime.now(datetime.UTC)
     try:
         made = signer.issue_cert(
             *names,
             organization_name="livecli",
-            not_before=now - datetime.timedelta(days=1),  # some clock may be behind
+            not_before=now - datetime.timedelta(days=1),  # a client's clock may be slow
             not_after=now + datetime.timedelta(days=LEAF_DAYS),
         )
     except ValueError as error:
@@ -142,7 +142,7 @@ def _issued(authority: bytes, folder: Path, names: list[str]) -> bytes:
 
 
 def _head(leaf: bytes) -> tuple[datetime.date, list[str]]:
-    """From when on it is to be renewed, and whom it names."""
+    """The day from which a leaf is renewed, and the hosts that it names."""
     found = HEAD.match(leaf)
     if found is None:
         return datetime.date.min, [*NAMES]
@@ -158,13 +158,13 @@ def _today() -> datetime.date:
 
 
 def _certificate(pem: bytes) -> bytes:
-    """The first certificate in it."""
+    """The first certificate in `pem`, empty where there is none."""
     found = CERTIFICATE.search(pem)
     return found[0] if found else b""
 
 
 def _system_authorities() -> bytes:
-    """Whom this system's programs trust, SSL_CERT_FILE and SSL_CERT_DIR considered; else whom Mozilla does."""
+    """The authorities that the system trusts, or SSL_CERT_FILE or SSL_CERT_DIR instead; else Mozilla's."""
     paths = ssl.get_default_verify_paths()
     files = [Path(paths.cafile)] if paths.cafile else sorted(Path(paths.capath or os.devnull).glob("*.[0-9]"))
     if not files:
@@ -182,6 +182,6 @@ def _read(path: Path) -> bytes | None:
 
 
 def _keep(path: Path, content: bytes) -> None:
-    """For everybody to read."""
+    """Write a file that every user may read, unless it has this content."""
     if _read(path) != content:
         write_atomically(path, content, mode=0o644)

@@ -1,7 +1,7 @@
-"""Ephemeral tokens of the Developer API: POST /v1alpha/auth_tokens makes one, and it opens some sessions. Pure.
+"""Ephemeral tokens of the Developer API, which POST /v1alpha/auth_tokens creates. No I/O.
 
-How many and until when is kept; what else may be said in a request (a setup that is locked) is taken and not kept, and
-a session that is open outlives its token. Going on with a session that was cut off is no further use.
+A token opens a number of sessions until it expires; resuming a session does not count, and an open session outlives its
+token. The setup that a request locks is accepted and not enforced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from ..protocol import close_reasons
-from .access import EPHEMERAL, UPGRADE_REFUSALS, Objection, Required, UpgradeRefusal, shown
+from .access import EPHEMERAL, UPGRADE_REFUSALS, CredentialError, Required, UpgradeRefusal, credentials_in
 
 MINT_PATH = re.compile(r"/v\d+(?:(?:alpha|beta)\d*)?/auth_tokens")
 FIELDS = {
@@ -27,59 +27,66 @@ FIELDS = {
     "bidi_generate_content_setup": "bidiGenerateContentSetup",
     "field_mask": "fieldMask",
 }
-LASTS, OPENS, LONGEST = timedelta(minutes=30), timedelta(minutes=1), timedelta(hours=20)
-"""By default a token lasts so long and opens sessions so long; the most that can be asked for."""
+EXPIRY = timedelta(minutes=30)
+"""The lifetime of a token where the request names none."""
+
+NEW_SESSION_EXPIRY = timedelta(minutes=1)
+"""How long a token opens sessions where the request does not say."""
+
+MAX_EXPIRY = timedelta(hours=20)
+"""The limit of either time in a request."""
+
 MAX_TOKENS = 10_000
-"""Beyond that the oldest are forgotten."""
+"""The number of tokens that an emulator keeps; beyond it, the oldest are forgotten."""
 
 REFUSALS = {
     **UPGRADE_REFUSALS,
-    Objection.MISSING: UpgradeRefusal(
+    CredentialError.MISSING: UpgradeRefusal(
         403,
         "PERMISSION_DENIED",
         "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
         "form of API consumer identity to call this API.",
     ),
-    Objection.WRONG_KEY: UpgradeRefusal(400, "INVALID_ARGUMENT", close_reasons.KEY_INVALID),
+    CredentialError.WRONG_KEY: UpgradeRefusal(400, "INVALID_ARGUMENT", close_reasons.KEY_INVALID),
 }
 
 
 @dataclass
 class EphemeralToken:
-    """What is left of it. `uses` counts down; None is any number."""
+    """A token: `uses` is the number of sessions that it still opens, None for any number."""
 
     uses: int | None
     expires_at: datetime
     opens_until: datetime
 
-    def objection_to(self, now: datetime, *, resumes: bool) -> Objection | None:
-        """What there is against opening a session with it, or going on with one. Without any, a use is gone."""
+    def use(self, now: datetime, *, resumes: bool) -> CredentialError | None:
+        """Open a session, which counts as a use, or resume one. Returns what is wrong with that, if anything."""
         if now >= self.expires_at:
-            return Objection.WRONG_TOKEN
+            return CredentialError.WRONG_TOKEN
         if resumes:
             return None
         if now >= self.opens_until or self.uses == 0:
-            return Objection.WRONG_TOKEN
+            return CredentialError.WRONG_TOKEN
         if self.uses is not None:
             self.uses -= 1
         return None
 
 
 class TokenMint:
-    """All tokens of one emulator."""
+    """The tokens of one emulator."""
 
     def __init__(self, required: Required) -> None:
         self._required = required
         self._tokens: dict[str, EphemeralToken] = {}
 
-    def answer(
+    def create(
         self, path: str, headers: Iterable[tuple[str, str]], body: bytes, now: datetime
     ) -> tuple[str, UpgradeRefusal | None]:
-        """The body of the answer to a request for a token, and the refusal that it is, if it is one."""
-        if objection := self._required.objection_to(path, headers):
-            return _refused(REFUSALS[objection])
+        """Create a token. Returns the body of the response, and the refusal where it is one."""
+        if credential_error := self._required.check(path, headers):
+            return _refused(REFUSALS[credential_error])
         try:
-            token = _asked_for(body, now)
+            token = _parse_request(body, now)
         except ValueError as error:
             return _refused(UpgradeRefusal(400, "INVALID_ARGUMENT", str(error)))
         name = EPHEMERAL + secrets.token_hex(32)
@@ -89,12 +96,12 @@ class TokenMint:
         return json.dumps({"name": name}, indent=2) + "\n", None
 
     def token_in(self, path: str, headers: Iterable[tuple[str, str]]) -> EphemeralToken | None:
-        """The token made here that a client shows, if it shows one."""
-        return next((self._tokens[name] for name in shown(path, headers)[1] if name in self._tokens), None)
+        """The token of this emulator that a request holds, if it holds one."""
+        return next((self._tokens[name] for name in credentials_in(path, headers)[1] if name in self._tokens), None)
 
 
-def mints_at(path: str) -> bool:
-    """Whether tokens are made on that path. SDKs double the slash."""
+def is_mint_path(path: str) -> bool:
+    """Whether a POST to `path` creates a token. SDKs double slashes."""
     return MINT_PATH.fullmatch(re.sub(r"/{2,}", "/", path.partition("?")[0])) is not None
 
 
@@ -102,40 +109,40 @@ def _refused(refusal: UpgradeRefusal) -> tuple[str, UpgradeRefusal]:
     return refusal.body, refusal
 
 
-def _asked_for(body: bytes, now: datetime) -> EphemeralToken:
-    """Raises ValueError with the service's words."""
+def _parse_request(body: bytes, now: datetime) -> EphemeralToken:
+    """The token that the body of a request describes. Raises ValueError with the message of the service."""
     try:
-        said = json.loads(body or b"{}")
+        request = json.loads(body or b"{}")
     except (ValueError, RecursionError) as error:
         raise ValueError("Invalid JSON payload received.") from error
-    if not isinstance(said, dict):
+    if not isinstance(request, dict):
         raise ValueError("Invalid JSON payload received.")
-    for name in said:
+    for name in request:
         if name not in FIELDS:
             raise ValueError(close_reasons.UNKNOWN_FIELD.format(name=name, at=""))
-    wanted = {FIELDS[name]: value for name, value in said.items()}
-    expires_at = _time("expire_time", wanted.get("expireTime"), now, LASTS)
-    opens_until = _time("new_session_expire_time", wanted.get("newSessionExpireTime"), now, OPENS)
-    return EphemeralToken(_uses(wanted.get("uses")), expires_at, opens_until)
+    fields = {FIELDS[name]: value for name, value in request.items()}
+    expires_at = _time("expire_time", fields.get("expireTime"), now, EXPIRY)
+    opens_until = _time("new_session_expire_time", fields.get("newSessionExpireTime"), now, NEW_SESSION_EXPIRY)
+    return EphemeralToken(_uses(fields.get("uses")), expires_at, opens_until)
 
 
-def _uses(said: Any) -> int | None:
-    """One where nothing is said; 0 is any number."""
-    if said is None:
+def _uses(value: Any) -> int | None:
+    """The number of sessions, one where there is no value; 0 is any number."""
+    if value is None:
         return 1
-    if isinstance(said, bool) or not re.fullmatch(r"\d{1,9}", str(said)):
+    if isinstance(value, bool) or not re.fullmatch(r"\d{1,9}", str(value)):
         raise ValueError(close_reasons.INVALID_VALUE.format(at=" at 'uses'", type="TYPE_INT32"))
-    return int(said) or None
+    return int(value) or None
 
 
-def _time(field: str, said: Any, now: datetime, usual: timedelta) -> datetime:
-    if said is None:
-        return now + usual
+def _time(field: str, value: Any, now: datetime, default: timedelta) -> datetime:
+    if value is None:
+        return now + default
     try:
-        moment = datetime.fromisoformat(said)
+        moment = datetime.fromisoformat(value)
         ahead = moment - now
     except (TypeError, ValueError) as error:
         raise ValueError(close_reasons.INVALID_VALUE.format(at=f" at '{field}'", type="Timestamp")) from error
-    if not timedelta(0) < ahead < LONGEST:
+    if not timedelta(0) < ahead < MAX_EXPIRY:
         raise ValueError(f"{field} must be in the future, and less than 20 hours ahead.")
     return moment

@@ -1,4 +1,4 @@
-"""The faults of one connection, as they happen: what `faults` describes is done to the socket here."""
+"""The injection of faults into one connection: does to the socket what `faults` describes."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .websocket import EmulatorConnection
 
 GARBAGE = b'{"serverContent": {"modelTurn": {"parts": ['
 RESET_FAILED = "The connection cannot be reset."
-"""The reason of the close instead, where the library has changed: see EmulatorConnection."""
+"""The reason of the close that replaces a reset where websockets has changed: see EmulatorConnection."""
 
 
 class FaultInjector:
-    """Counts what passes, and does what is to go wrong at that moment. Without faults it does nothing at all.
+    """Counts the messages of a connection, and injects the faults that are due at them.
 
-    `heard` and `before` raise Refusal where a fault closes the session.
+    `received` and `before` raise Refusal where a fault closes the session.
     """
 
     def __init__(self, faults: Faults, socket: EmulatorConnection, protocol: LiveProtocol, log: Log) -> None:
@@ -32,63 +32,63 @@ class FaultInjector:
         self._protocol = protocol
         self._log = log
         self._counts: Counter[Place] = Counter()
-        self._still_until = 0.0
+        self._stalled_until = 0.0
         self._bytes_per_second: float | None = None
-        self._cutting = False
+        self._truncating = False
         self._tasks: asyncio.TaskGroup | None = None
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
-        """The connection is open: from now on time counts."""
+        """Start the faults that are due at the beginning of the session, or after a time."""
         self._tasks = tasks
         for fault in self._faults.timed:
             tasks.create_task(self._later(fault))
         for fault in self._faults.at("connect"):
-            if fault.kind == "close":  # the others have happened on the upgrade
-                tasks.create_task(self._happen(fault))
+            if fault.kind == "close":  # the other kinds happened at the upgrade
+                tasks.create_task(self._inject(fault))
 
-    async def heard(self, said: Iterable[events.Event]) -> None:
-        """The client has said this."""
+    async def received(self, message: Iterable[events.Event]) -> None:
+        """Inject the faults that are due after this message of the client."""
         if not self._faults:
             return
-        for event in said:
+        for event in message:
             if isinstance(event.media if isinstance(event, events.MediaChunks) else event, events.AudioChunk):
                 await self._reach("audio")
             elif isinstance(event, events.Setup):
                 await self._reach("setup")
-        await self._keep_still()
+        await self._stall()
 
     async def before(self, message: Message) -> bool:
-        """This is about to be said: whether it still is to be."""
+        """Inject the faults that are due before this message is sent. Returns whether to send it."""
         if not self._faults:
             return True
         if any(event.of_session for event in message):
-            await self._keep_still()
+            await self._stall()
             return True
         ends = any(isinstance(event, events.TurnComplete) for event in message)
         if any(isinstance(event, events.AudioChunk) for event in message):
             await self._reach("reply")
         if ends:
             await self._reach("turn")
-        await self._keep_still()
-        cut, self._cutting = self._cutting, self._cutting and not ends
-        return not cut
+        await self._stall()
+        truncating, self._truncating = self._truncating, self._truncating and not ends
+        return not truncating
 
     async def after(self, frame: bytes) -> None:
-        """This was said."""
+        """Wait as long as this frame takes at the bandwidth that a fault has set."""
         if self._bytes_per_second:
             await asyncio.sleep(len(frame) / self._bytes_per_second)
 
     async def _reach(self, place: Place) -> None:
         self._counts[place] += 1
         for fault in self._faults.at(place, self._counts[place]):
-            await self._happen(fault)
-            await self._keep_still()  # before what else goes wrong at this moment
+            await self._inject(fault)
+            await self._stall()  # a stall also delays the faults after it
 
     async def _later(self, fault: Fault) -> None:
         await asyncio.sleep(fault.at)
-        await self._happen(fault)
+        await self._inject(fault)
 
-    async def _happen(self, fault: Fault) -> None:
+    async def _inject(self, fault: Fault) -> None:
         self._log(f"fault: {fault.kind} at {fault.place}")
         match fault.kind:
             case "close":
@@ -97,7 +97,7 @@ class FaultInjector:
                 if not self._socket.reset():
                     raise Refusal(1011, RESET_FAILED)
             case "stall":
-                self._still_until = asyncio.get_running_loop().time() + fault.amount
+                self._stalled_until = asyncio.get_running_loop().time() + fault.amount
             case "goaway":
                 await self._go_away(fault.amount)
             case "garbage":
@@ -105,15 +105,15 @@ class FaultInjector:
             case "slow":
                 self._bytes_per_second = fault.amount
             case "truncate":
-                self._cutting = True
+                self._truncating = True
 
     async def _go_away(self, seconds: float) -> None:
         await self._socket.send(self._protocol.send(events.GoAway(seconds)))
-        assert self._tasks is not None, "a session has begun before anything is said in it"
+        assert self._tasks is not None, "`begin` was called"
         self._tasks.create_task(_refuse_after(seconds))
 
-    async def _keep_still(self) -> None:
-        await _stall(self._socket, self._still_until - asyncio.get_running_loop().time())
+    async def _stall(self) -> None:
+        await _stall(self._socket, self._stalled_until - asyncio.get_running_loop().time())
 
 
 async def _refuse_after(seconds: float) -> None:
@@ -122,9 +122,9 @@ async def _refuse_after(seconds: float) -> None:
 
 
 async def at_upgrade(faults: Faults, connection: EmulatorConnection, log: Log) -> int | None:
-    """What goes wrong at the upgrade goes wrong now: the HTTP status to answer with instead, if there is one."""
+    """Inject the faults that are due at the upgrade. Returns the HTTP status of the response, None for the upgrade."""
     for fault in faults.at("connect"):
-        if fault.kind != "close":  # that is for the session that follows
+        if fault.kind != "close":  # a close happens in the session after the upgrade
             log(f"fault: {fault.kind} at {fault.place}")
         match fault.kind:
             case "stall":
@@ -139,7 +139,7 @@ async def at_upgrade(faults: Faults, connection: EmulatorConnection, log: Log) -
 
 
 async def _stall(connection: EmulatorConnection, seconds: float) -> None:
-    """Whoever is seen to have gone is not waited for."""
+    """Wait, but no longer than the connection is open."""
     if seconds > 0:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):

@@ -1,4 +1,4 @@
-"""What every session of one emulator shares: decided once, where it is started, and handed in. Pure."""
+"""The options of an emulator, which all of its sessions share. No I/O."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from .replay import Play
 
 @dataclass(frozen=True)
 class EmulatorOptions:
-    """`behaviour` makes what one session's model says; `required` is the credential without which nobody gets in.
+    """Options of an emulator.
 
-    `models` are those that there are, by name; `limits` how long connections and sessions last; `realtime` lets a reply
-    take as long as its sound. `faults` go wrong on every connection. With a `play` no model speaks at all: a recorded
-    session is said again, at `play_speed` times its own pace (0: as fast as it is taken).
+    `behaviour` creates the model of a session; `required` are the credentials that clients need; `models` are the known
+    models by name; `limits` bound connections and sessions; `realtime` sends a reply at the speed of its speech.
+    `faults` happen on every connection. With a `play`, a recorded session is replayed instead of a model, at
+    `play_speed` times its own speed (0: as fast as the client receives it).
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -32,4 +33,5 @@ class EmulatorOptions:
     play_speed: float = 1.0
 
 
-AS_GOOGLE = EmulatorOptions()
+DEFAULT_OPTIONS = EmulatorOptions()
+"""An emulator that echoes, requires no credential and has no limits."""

@@ -1,14 +1,14 @@
-"""A recorded session played back: what the service said then is said again, byte by byte, whoever asks. Pure.
+"""Replay of a recorded session: sends the server's recorded frames, byte for byte, to any client. No I/O.
 
-What the client says is matched by kind, never by content. Each frame that the client sent then is a cue: the server's
-frames behind it are said once the client has sent something of that kind again, as long after it as they came then.
+A client's messages are matched by kind, never by content. Each recorded frame of the client is a cue: the server's
+frames after it are sent once a message of the same kind has been received, with the recorded delay.
 
-Audio is a kind of its own sort, since nobody cuts it as it was cut then. An utterance is one cue, however many chunks
-it has: it has been heard when the client marks its end (activityEnd and audioStreamEnd are the same here), or says
-something else. What the server said in the middle of it comes as soon as the client has sent as much audio as then.
+Audio is matched by length, because no client cuts it into the recorded chunks. An utterance is one cue, however many
+chunks it has: it ends when the client marks its end (activityEnd and audioStreamEnd are the same here), or sends a
+message of another kind. Frames that the server sent during an utterance are due once as much audio has been received.
 
-A message that the recording does not go on with is passed over and logged. After the last frame the session stays open
-and silent: it is for the client to leave.
+A message that does not match the next cue is skipped and logged. After the last frame the session stays open until the
+client closes it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .wire_log import Direction, RecordedFrame
 
 
 class CueKind(StrEnum):
-    """What a client's message is matched by."""
+    """The kind of a client's message, by which it is matched."""
 
     SETUP = "setup"
     TURNS = "clientContent"
@@ -43,7 +43,7 @@ class CueKind(StrEnum):
 KINDS: dict[type[events.Event], CueKind] = {
     events.Setup: CueKind.SETUP,
     events.ClientTurns: CueKind.TURNS,
-    events.ActivityStart: CueKind.AUDIO,  # the first of it, with nothing in it yet
+    events.ActivityStart: CueKind.AUDIO,  # audio of no length
     events.AudioChunk: CueKind.AUDIO,
     events.ActivityEnd: CueKind.AUDIO_END,
     events.AudioStreamEnd: CueKind.AUDIO_END,
@@ -56,7 +56,7 @@ KINDS: dict[type[events.Event], CueKind] = {
 
 @dataclass(frozen=True)
 class Cue:
-    """The client is to say something of this kind; of audio, so many seconds since the cue before."""
+    """A wait for a message of this kind; for audio, until this many seconds have come since the cue before."""
 
     kind: CueKind
     audio_seconds: float = 0.0
@@ -64,21 +64,21 @@ class Cue:
 
 @dataclass(frozen=True)
 class ReplayLine:
-    """The server says this, so long after the cue before it."""
+    """A frame of the server, and its delay after the cue before it."""
 
     frame: bytes
     after_seconds: float = 0.0
 
 
 Play = tuple[Cue | ReplayLine, ...]
-"""A recorded session, ready to be played any number of times."""
+"""A recorded session as cues and lines, which any number of sessions can replay."""
 
 _SLACK_SECONDS = 0.001
-"""What adding up many chunks may lose."""
+"""The rounding error of a sum over many chunks."""
 
 
 def arrange(recorded: Iterable[RecordedFrame]) -> Play:
-    """The cues and the lines of a recording. Raises Mistake where it cannot be played."""
+    """The cues and the lines of a recording. Raises LineError where it cannot be replayed."""
     play: list[Cue | ReplayLine] = []
     cue_at: float | None = None
     for one in recorded:
@@ -88,7 +88,7 @@ def arrange(recorded: Iterable[RecordedFrame]) -> Play:
             cue_at = one.at_seconds
         elif not play:
             raise LineError(
-                one.line, "the service does not speak first", hint="a session begins with the client's setup"
+                one.line, "the server sends the first frame", hint="a session begins with the client's setup"
             )
         else:
             known = one.at_seconds is not None and cue_at is not None
@@ -98,10 +98,10 @@ def arrange(recorded: Iterable[RecordedFrame]) -> Play:
 
 def _cues(recorded: RecordedFrame) -> Iterator[Cue]:
     try:
-        said = decode_client(recorded.frame)
+        message = decode_client(recorded.frame)
     except Refusal as refusal:
-        raise LineError(recorded.line, f"no client says this: {refusal.reason}") from refusal
-    for event in map(_unwrapped, said):
+        raise LineError(recorded.line, f"not a message of a client: {refusal.reason}") from refusal
+    for event in map(_unwrapped, message):
         yield Cue(KINDS[type(event)], _audio_seconds(event))
 
 
@@ -114,7 +114,7 @@ def _audio_seconds(event: events.Event) -> float:
 
 
 def _append(cue: Cue, play: list[Cue | ReplayLine]) -> None:
-    """Chunks that nothing was said between are one cue."""
+    """Add a cue to the play. Adjacent chunks of audio become one cue."""
     before = play[-1] if play else None
     if cue.kind is CueKind.AUDIO and isinstance(before, Cue) and before.kind is CueKind.AUDIO:
         play[-1] = Cue(CueKind.AUDIO, before.audio_seconds + cue.audio_seconds)
@@ -123,10 +123,10 @@ def _append(cue: Cue, play: list[Cue | ReplayLine]) -> None:
 
 
 class Replay:
-    """One session of a play. `speed` is times the recorded time, 0 as fast as the client takes it.
+    """One session of a replay. `speed` is a multiple of the recorded speed, 0 as fast as the client receives.
 
-    It stands where a Conversation does, but what it says are whole frames: `next_frame` instead of `next_message`. Nor
-    is there a LiveProtocol around it: what the client says is decoded, and may be said whenever it was said then.
+    It takes the place of an EmulatedSession, with two differences: it returns whole frames (`next_frame`), and there is
+    no LiveProtocol around it, so a client may send a message whenever the recorded client did.
     """
 
     accepts_input = has_output = True
@@ -135,15 +135,15 @@ class Replay:
         self._play = play
         self._speed = speed
         self._log = log
-        self._heard = 0  # what lies before this was said by the client, or need not be any more
-        self._said = 0  # what lies before this was said by the server
-        self._met_at: deque[float] = deque()  # of the cues between `_said` and `_heard`
-        self._cue_at = 0.0  # of the last cue before `_said`
-        self._audio_seconds = 0.0  # heard since the last cue of audio
+        self._next_cue = 0  # the index from which cues have not been met
+        self._next_part = 0  # the index from which lines have not been sent
+        self._met_at: deque[float] = deque()  # the times of the cues between `_next_part` and `_next_cue`
+        self._cue_at = 0.0  # the time of the last cue before `_next_part`
+        self._audio_seconds = 0.0  # received since the last cue of audio
 
-    def receive_message(self, said: Sequence[events.Event], now: float) -> None:
-        """One message of the client, at this time in seconds."""
-        for event in said:
+    def receive_message(self, message: Sequence[events.Event], now: float) -> None:
+        """Take one message of the client at the time `now`, in seconds."""
+        for event in message:
             self.receive(event, now)
 
     def receive(self, event: events.Event, now: float) -> None:
@@ -152,7 +152,7 @@ class Replay:
         self._audio_seconds += _audio_seconds(event)
         place = self._place_of(kind)
         if place is None and kind is not CueKind.AUDIO:
-            self._log(f"replay: passed over {kind}: {self._expected()}")
+            self._log(f"replay: skipped {kind}: {self._expected()}")
         while place is not None:
             self._meet(place, now)
             place = (
@@ -162,60 +162,60 @@ class Replay:
             self._audio_seconds = 0.0
 
     def next_frame(self, now: float) -> bytes | None:
-        """What is to be said next, at this time in seconds; None while there is nothing, or nothing yet."""
+        """The next frame to send at the time `now`, in seconds; None where none is due."""
         line = self._next_line()
         if line is None or self._due(line) > now:
             return None
-        self._said += 1
-        if self._said == len(self._play):
+        self._next_part += 1
+        if self._next_part == len(self._play):
             self._log("replay: the recording ends here")
         return line.frame
 
     @property
     def wake_at(self) -> float | None:
-        """When `next_frame` has something to say even if the client says nothing before; None: it waits for that."""
+        """When the next frame is due without another message of the client; None where it needs one."""
         line = self._next_line()
         return None if line is None else self._due(line)
 
     def close(self, now: float | None = None) -> None:
-        """The session is over: nothing is held."""
+        """Do nothing: a replay holds no resources."""
 
     def _place_of(self, kind: CueKind) -> int | None:
-        """The cue that a message of this kind meets, if any. Only audio that went on then may be left out for it."""
+        """The index of the cue that a message of this kind meets, if any. It may skip cues of audio, and no others."""
         ahead = list(itertools.islice(self._cues_ahead(), 1))
         if kind is CueKind.AUDIO:
             return next((place for place, cue in ahead if self._is_enough_for(cue)), None)
         not_audio = next(((place, cue) for place, cue in self._cues_ahead() if cue.kind is not CueKind.AUDIO), None)
         if not_audio and not_audio[1].kind is kind:
             return not_audio[0]
-        # The end of an utterance is also that of one whose end was not said then.
+        # The end of an utterance also meets the cue of an utterance whose end is not in the recording.
         return next((place for place, cue in ahead if cue.kind is CueKind.AUDIO and kind is CueKind.AUDIO_END), None)
 
     def _is_enough_for(self, cue: Cue) -> bool:
         return cue.kind is CueKind.AUDIO and self._audio_seconds >= cue.audio_seconds - _SLACK_SECONDS
 
     def _cues_ahead(self) -> Iterator[tuple[int, Cue]]:
-        for place in range(self._heard, len(self._play)):
+        for place in range(self._next_cue, len(self._play)):
             part = self._play[place]
             if isinstance(part, Cue):
                 yield place, part
 
     def _meet(self, place: int, now: float) -> None:
-        met = [part for part in self._play[self._heard : place + 1] if isinstance(part, Cue)]
+        met = [part for part in self._play[self._next_cue : place + 1] if isinstance(part, Cue)]
         self._met_at.extend(itertools.repeat(now, len(met)))
         more_audio = met[-1].kind is CueKind.AUDIO
         self._audio_seconds = max(0.0, self._audio_seconds - met[-1].audio_seconds) if more_audio else 0.0
-        self._heard = place + 1
+        self._next_cue = place + 1
 
     def _next_line(self) -> ReplayLine | None:
-        while self._said < len(self._play):
-            part = self._play[self._said]
+        while self._next_part < len(self._play):
+            part = self._play[self._next_part]
             if isinstance(part, ReplayLine):
                 return part
             if not self._met_at:
                 return None
             self._cue_at = self._met_at.popleft()
-            self._said += 1
+            self._next_part += 1
         return None
 
     def _due(self, line: ReplayLine) -> float:

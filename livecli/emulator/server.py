@@ -1,7 +1,6 @@
-"""The emulator's doors: `running` listens, answers plain HTTP, and gives every connection a session of its own.
+"""The emulator as a server: `run_emulator` listens, answers plain HTTP requests, and runs a session on each connection.
 
-In the clear always, and on TLS beside that where it is given a certificate; both are one emulator, which ends as one.
-What is said on a connection is `session`'s. Owns websockets on this side, together with that.
+It listens without TLS, and with TLS too where it is given a certificate. Messages are `session`'s concern.
 """
 
 from __future__ import annotations
@@ -22,44 +21,48 @@ from websockets.http11 import Request, Response
 from ..errors import ConnectError
 from ..media import resample
 from . import access
-from .access import asks_for_health, service_at
+from .access import is_health_check, service_at
 from .core.handles import HandleStore
-from .ephemeral_tokens import TokenMint, mints_at
+from .ephemeral_tokens import TokenMint, is_mint_path
 from .fault_injector import at_upgrade
 from .log import Log, library_logger, no_log, safe_line
-from .options import AS_GOOGLE, EmulatorOptions
+from .options import DEFAULT_OPTIONS, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
 from .websocket import EmulatorConnection, InflateOnlyFactory, abort_half_open
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""The longest message of a client; a longer one closes the connection with 1009."""
 
 OPEN_SECONDS = 10.0
-"""How long an upgrade may take, and how long a TLS handshake."""
+"""The time limit of an upgrade, and of a TLS handshake."""
 
 BACKLOG = 1024
-"""How many may knock at once: with asyncio's own 100, who comes with a crowd tries again after a second."""
+"""The number of connections that may wait to be accepted.
+
+With asyncio's default of 100, the others of a crowd of clients try again after a second.
+"""
 
 SHUTDOWN_SECONDS = 0.5
-"""How long a client may take to answer a close where the emulator itself ends."""
+"""The time that clients have to answer the close when the emulator stops."""
 
 ABORT_SECONDS = 0.2
-"""How long it may take to be rid of those who did not."""
+"""The time that it may take to abort the connections of the clients that did not answer."""
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-"""Addresses that stand for all of a machine's, and one that can be connected to."""
+"""Addresses that mean every address of the machine, each with one to which clients can connect."""
 
 
 @dataclass(frozen=True)
 class Tls:
-    """Listen on TLS, too. Port 0 is a free one."""
+    """The certificate and the port for connections with TLS. Port 0 is a free one."""
 
     certificate: ssl.SSLContext
     port: int = 0
 
 
 @dataclass(frozen=True)
-class RunningServer:
-    """The emulator is listening: `url` is its base URL (`ws://127.0.0.1:41234`), `tls_port` None without TLS."""
+class EmulatorAddress:
+    """Where an emulator listens: `url` is its base URL (`ws://127.0.0.1:41234`); `tls_port` is None without TLS."""
 
     url: str
     port: int
@@ -67,31 +70,31 @@ class RunningServer:
 
 
 @contextlib.asynccontextmanager
-async def running(
+async def run_emulator(
     host: str = "127.0.0.1",
     port: int = 0,
     *,
     tls: Tls | None = None,
-    options: EmulatorOptions = AS_GOOGLE,
+    options: EmulatorOptions = DEFAULT_OPTIONS,
     log: Log = no_log,
-) -> AsyncIterator[RunningServer]:
-    """An emulator that accepts connections; on leaving, every session is closed with 1001, within a second.
+) -> AsyncIterator[EmulatorAddress]:
+    """Run an emulator; at the end of the context, every session is closed with 1001, within a second.
 
     Port 0 is a free one. `log` takes a line for each connection and turn. Raises ConnectError where it cannot listen.
     """
-    doors = _Doors(options, log)
+    server = _EmulatorServer(options, log)
     try:
-        # TLS first: whoever waits for the port in the clear finds both open.
-        encrypted = await doors.open(host, tls.port, tls.certificate) if tls else None
-        clear = await doors.open(host, port)
-        doors.warm_up()
-        yield RunningServer(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
+        # The port with TLS comes first, so that a client that can connect to the other one can connect to both.
+        encrypted = await server.open(host, tls.port, tls.certificate) if tls else None
+        clear = await server.open(host, port)
+        server.warm_up()
+        yield EmulatorAddress(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
     finally:
-        await doors.shut()
+        await server.close()
 
 
-class _Doors:
-    """What one emulator listens on, and everybody who came in."""
+class _EmulatorServer:
+    """The listening sockets of one emulator, its connections, and the handles and tokens that they share."""
 
     def __init__(self, options: EmulatorOptions, log: Log) -> None:
         self._options = options
@@ -106,7 +109,7 @@ class _Doors:
     async def open(self, host: str, port: int, certificate: ssl.SSLContext | None = None) -> Server:
         try:
             server = await serve(
-                self._greet,
+                self._run_session,
                 host,
                 port,
                 ssl=certificate,
@@ -130,56 +133,56 @@ class _Doors:
         return server
 
     def warm_up(self) -> None:
-        """In a thread, so that the first answer does not wait for soxr to be loaded, nor a client for that."""
+        """Load soxr in a thread, so that neither the first answer nor a connection waits for that."""
         self._warming = asyncio.get_running_loop().run_in_executor(None, resample.load)
 
-    async def shut(self) -> None:
+    async def close(self) -> None:
         for server in self._servers:
             server.close()  # sends 1001 to every session
         closing = [asyncio.ensure_future(server.wait_closed()) for server in self._servers]
-        if await _left_of(closing, SHUTDOWN_SECONDS):
-            # Who is left does not read, or has not finished its upgrade: it would hold us up until it gives up.
+        if await _still_waiting(closing, SHUTDOWN_SECONDS):
+            # The clients that are left do not read, or have not finished their upgrade.
             for connection in list(self._connections):
                 connection.abort()
             for server in self._servers:
                 abort_half_open(server)
-            for waiting in await _left_of(closing, ABORT_SECONDS):
+            for waiting in await _still_waiting(closing, ABORT_SECONDS):
                 waiting.cancel()
         self._sessions.close()
         if self._warming:
-            await asyncio.wait([self._warming])  # a thread inside a C library must not see the interpreter go
+            await asyncio.wait([self._warming])  # the interpreter must not end while a thread is in a C library
 
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
-        """None lets the upgrade go on."""
+        """The response to an HTTP request; None continues with the upgrade."""
         assert isinstance(connection, EmulatorConnection), "as it was created"
         if connection.post_body is not None:
-            if mints_at(request.path):
-                return self._minted(connection, request, connection.post_body)
-            return connection.respond(405, "Only ephemeral tokens are asked for with POST: /v1alpha/auth_tokens.\n")
-        if asks_for_health(request.path) and "Upgrade" not in request.headers:
+            if is_mint_path(request.path):
+                return self._mint_token(connection, request, connection.post_body)
+            return connection.respond(405, "Only /v1alpha/auth_tokens, which makes ephemeral tokens, takes POST.\n")
+        if is_health_check(request.path) and "Upgrade" not in request.headers:
             return connection.respond(200, "livecli: a local Live API is listening.\n")
         service = service_at(request.path)
         if service is not None and (status := await at_upgrade(self._options.faults, connection, self._log)):
             return connection.respond(status, "as --fault asked for\n")
         if service is None:
-            return connection.respond(404, "Not found: the Live API is at /ws/google.…, on either platform's path.\n")
-        objection = self._objection_to(request)
-        if objection is None or not service.platform.facts.refuses_upgrade:
+            return connection.respond(404, "Not found: the Live API is at /ws/google.…, the path of either platform.\n")
+        error = self._credential_error(request)
+        if error is None or not service.platform.facts.refuses_upgrade:
             return None
-        refusal = access.UPGRADE_REFUSALS[objection]
+        refusal = access.UPGRADE_REFUSALS[error]
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
         return _json(connection, refusal.code, refusal.body)
 
-    def _minted(self, connection: EmulatorConnection, request: Request, posted: bytes) -> Response:
+    def _mint_token(self, connection: EmulatorConnection, request: Request, posted: bytes) -> Response:
         headers = list(request.headers.raw_items())
-        body, refusal = self._mint.answer(request.path, headers, posted, datetime.now(UTC))
+        body, refusal = self._mint.create(request.path, headers, posted, datetime.now(UTC))
         self._log(f"refused a token: {refusal.code} {refusal.status}" if refusal else "made an ephemeral token")
         return _json(connection, refusal.code if refusal else 200, body)
 
-    def _objection_to(self, request: Request) -> access.Objection | None:
-        return self._options.required.objection_to(request.path, request.headers.raw_items())
+    def _credential_error(self, request: Request) -> access.CredentialError | None:
+        return self._options.required.check(request.path, request.headers.raw_items())
 
-    async def _greet(self, socket: ServerConnection) -> None:
+    async def _run_session(self, socket: ServerConnection) -> None:
         number = next(self._numbers)
         assert isinstance(socket, EmulatorConnection), "as it was created"
         assert socket.request is not None, "the upgrade is done"
@@ -187,15 +190,13 @@ class _Doors:
         service = service_at(path)
         assert service is not None, "other paths are answered with 404"
         token = self._mint.token_in(path, headers) if service.platform.facts.takes_ephemeral_tokens else None
-        objection = None if token else self._objection_to(socket.request)
-        unwelcome = access.session_refusal(objection) if objection else None
+        error = None if token else self._credential_error(socket.request)
+        refusal = access.session_refusal(error) if error else None
 
         def log(line: str) -> None:
             self._log(safe_line(f"[{number}] {line}"))
 
-        await ServerSession(
-            socket, service, self._options, self._sessions, log=log, unwelcome=unwelcome, token=token
-        ).run()
+        await ServerSession(socket, service, self._options, self._sessions, log=log, refusal=refusal, token=token).run()
 
 
 def _json(connection: ServerConnection, status: int, body: str) -> Response:
@@ -205,7 +206,7 @@ def _json(connection: ServerConnection, status: int, body: str) -> Response:
     return response
 
 
-async def _left_of(waiting: Sequence[asyncio.Future[None]], seconds: float) -> set[asyncio.Future[None]]:
+async def _still_waiting(waiting: Sequence[asyncio.Future[None]], seconds: float) -> set[asyncio.Future[None]]:
     return (await asyncio.wait(waiting, timeout=seconds))[1] if waiting else set()
 
 

@@ -1,8 +1,7 @@
-"""One connection: a conversation joined to a socket, with the clock and the files that it needs.
+"""A session on a connection: joins a conversation, which has no I/O, to a socket, the clock and files.
 
-Two tasks stand around one `LiveProtocol(Side.SERVER)`: one reads, one asks the conversation what to say and sends it,
-so a slow reader slows its own answers down and nothing else. Everything that a client can do wrong ends in the close of
-its connection.
+One task receives, another one takes the next message from the conversation and sends it, so a client that reads slowly
+delays its own answers and nothing else. Every error of a client ends in the close of its connection.
 """
 
 from __future__ import annotations
@@ -35,25 +34,25 @@ from .options import EmulatorOptions
 from .replay import Replay
 from .websocket import EmulatorConnection
 
-HELD_IN_MEMORY_BYTES = 20 * BYTES_PER_SECOND
-"""Of an utterance; the rest goes into an unlinked temporary file."""
+UTTERANCE_MEMORY_BYTES = 20 * BYTES_PER_SECOND
+"""The size from which an utterance is kept in an unlinked temporary file."""
 
 CLOSE_SECONDS = 5.0
-"""How long a client may take to answer a close: on a busy machine it is late, and would miss the reason."""
+"""The time that a client has to answer a close: a client that is cut off earlier may not see the reason."""
 
 INTERNAL_ERROR = "Internal error encountered."
 
 
-class _Left(Exception):
-    """The client has closed, and is not spoken to any more."""
+class _ClientClosed(Exception):
+    """The client has sent a close frame, so nothing more is sent."""
 
 
 class ServerSession:
-    """`sessions` are what all of an emulator's connections can resume.
+    """One session of the emulator, from the end of the upgrade to the close.
 
-    `unwelcome` is why the service will not talk to this client, if it will not. It is told once the client has said
-    something: one that is still sending its setup would see a lost connection instead of the reason. So it is with the
-    ephemeral `token` that the client shows, if it shows one.
+    `sessions` holds what the emulator's connections can resume. `refusal` closes the session because of its credential;
+    it is sent after the client's first message, as a client that is still sending its setup would see a lost connection
+    instead of the reason. The ephemeral `token` of the upgrade request is used at the setup for the same reason.
     """
 
     def __init__(
@@ -64,12 +63,12 @@ class ServerSession:
         sessions: HandleStore,
         *,
         log: Log,
-        unwelcome: Refusal | None = None,
+        refusal: Refusal | None = None,
         token: EphemeralToken | None = None,
     ) -> None:
         self._socket = socket
         self._log = log
-        self._unwelcome = unwelcome
+        self._refusal = refusal
         self._token = token
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
         self._conversation: EmulatedSession | Replay
@@ -77,19 +76,19 @@ class ServerSession:
             self._conversation = _conversation(service, options, sessions, log)
         else:
             self._conversation = Replay(options.play, speed=options.play_speed, log=log)
-        self._troubles = FaultInjector(options.faults, socket, self._protocol, log)
-        self._heard = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._faults = FaultInjector(options.faults, socket, self._protocol, log)
+        self._received = asyncio.Event()
+        self._sent = asyncio.Event()
         log(f"connected: {service.platform} {service.version}")
 
     async def run(self) -> None:
-        """Until either side closes."""
+        """Run the session until either side closes."""
         try:
-            await self._talk()
-        except* (ConnectionClosed, _Left):
+            await self._run_tasks()
+        except* (ConnectionClosed, _ClientClosed):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
-                    await self._read_away()  # the end of the connection is behind what was said over it
+                    await self._discard_input()  # the end of the connection comes after the frames that were not read
             self._log(f"closed: {self._socket.close_code} {self._socket.close_reason or ''}".rstrip())
         except* Refusal as refusals:
             await self._refuse(refusals)
@@ -97,78 +96,80 @@ class ServerSession:
             self._log(f"failed: {errors.exceptions[0]}")
             await self._close(1011, INTERNAL_ERROR)
 
-    async def _talk(self) -> None:
+    async def _run_tasks(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                self._troubles.begin(tasks)
+                self._faults.begin(tasks)
                 tasks.create_task(self._read())
                 tasks.create_task(self._write())
         finally:
-            self._conversation.close(time.monotonic())  # before the client hears of it: it may resume at once
+            # This comes before the close frame, because the client may resume the session as soon as it receives that.
+            self._conversation.close(time.monotonic())
 
     async def _read(self) -> None:
         while True:
             frame = await self._socket.recv(decode=False)
-            if self._unwelcome is not None:
-                raise self._unwelcome
-            said = self._understood(frame)
-            self._show_token(said)
-            await self._troubles.heard(said)
-            self._conversation.receive_message(said, time.monotonic())
+            if self._refusal is not None:
+                raise self._refusal
+            message = self._decode(frame)
+            self._use_token(message)
+            await self._faults.received(message)
+            self._conversation.receive_message(message, time.monotonic())
             if self._conversation.has_output:
-                self._heard.set()
+                self._received.set()
             while not self._conversation.accepts_input:
-                self._taken.clear()
-                await self._taken.wait()
+                self._sent.clear()
+                await self._sent.wait()
 
     async def _write(self) -> None:
         while True:
             frame = await self._next_frame()
-            self._taken.set()
+            self._sent.set()
             if frame is None:
-                await self._until_there_may_be_more()
+                await self._wait_for_more()
             elif frame:
+                # websockets' `send` would wait for the end of the connection, and `_read` may not be reading.
                 if self._socket.state is State.CLOSING:
-                    raise _Left  # the library's `send` would wait for the rest to be read, and whoever reads for us
+                    raise _ClientClosed
                 await self._socket.send(frame)
-                await self._troubles.after(frame)
-                await asyncio.sleep(0)  # a socket with room never waits: let the others run
+                await self._faults.after(frame)
+                await asyncio.sleep(0)  # `send` does not yield while the socket takes more, and other tasks have to run
 
-    def _show_token(self, said: list[events.Event]) -> None:
-        """Once, to open the session; to go on with one takes no further use of it."""
-        match said:
+    def _use_token(self, message: list[events.Event]) -> None:
+        """Open the session with the ephemeral token, if `message` is the setup and there is a token."""
+        match message:
             case [events.Setup(body), *_] if self._token is not None:
                 resumption = body.session_resumption
                 resumes = resumption is not None and bool(resumption.handle)
-                objection = self._token.objection_to(datetime.now(UTC), resumes=resumes)
+                error = self._token.use(datetime.now(UTC), resumes=resumes)
                 self._token = None
-                if objection:
-                    raise session_refusal(objection)
+                if error:
+                    raise session_refusal(error)
 
-    def _understood(self, frame: bytes) -> list[events.Event]:
-        # What a recording says passes no protocol of ours, so that does not know how far the session has come.
+    def _decode(self, frame: bytes) -> list[events.Event]:
+        # A recording's frames are not sent through the LiveProtocol, so it does not know the state of the session.
         return decode_client(frame) if isinstance(self._conversation, Replay) else self._protocol.receive(frame)
 
     async def _next_frame(self) -> bytes | None:
-        """What goes over the wire next; None where there is nothing, nothing at all where a fault swallows it."""
+        """The frame to send next; None where there is none, empty where a fault drops it."""
         if isinstance(self._conversation, Replay):
             frame = self._conversation.next_frame(time.monotonic())
-            return frame and (frame if await self._troubles.before(_message_in(frame)) else b"")
+            return frame and (frame if await self._faults.before(_server_message(frame)) else b"")
         message = self._conversation.next_message(time.monotonic())
         if message is None:
             return None
-        return self._protocol.send(*message) if await self._troubles.before(message) else b""
+        return self._protocol.send(*message) if await self._faults.before(message) else b""
 
-    async def _until_there_may_be_more(self) -> None:
-        """The client has said something, or it is time for what was put off."""
-        self._heard.clear()
+    async def _wait_for_more(self) -> None:
+        """Wait until a message of the client, or the time, may have made another frame due."""
+        self._received.clear()
         at = self._conversation.wake_at
         if at is None:
-            await self._heard.wait()
+            await self._received.wait()
             return
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(at - time.monotonic()):
-                await self._heard.wait()
+                await self._received.wait()
 
     async def _refuse(self, refusals: BaseExceptionGroup[Refusal]) -> None:
         refusal = refusals.exceptions[0]
@@ -177,22 +178,22 @@ class ServerSession:
         await self._close(refusal.code, refusal.reason)
 
     async def _close(self, code: int, reason: str) -> None:
-        """Close, and read away what the client still sends: its own close comes behind that."""
-        reading = asyncio.create_task(self._read_away())
+        """Close, and discard what the client still sends, because its own close comes after that."""
+        reading = asyncio.create_task(self._discard_input())
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_SECONDS):
                 await self._socket.close(code, reason)
         self._socket.abort()
         await reading
 
-    async def _read_away(self) -> None:
+    async def _discard_input(self) -> None:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._socket.recv(decode=False)
 
 
-def _message_in(frame: bytes) -> Message:
-    """What a recorded frame says, as far as we understand it: the service may have said anything."""
+def _server_message(frame: bytes) -> Message:
+    """The message in a recorded frame, empty where livecli does not know it."""
     try:
         return decode_server(frame)
     except ProtocolError:
@@ -200,7 +201,7 @@ def _message_in(frame: bytes) -> Message:
 
 
 def _conversation(service: Service, options: EmulatorOptions, sessions: HandleStore, log: Log) -> EmulatedSession:
-    """What the emulator was told about all sessions, for this one."""
+    """A conversation with the emulator's options."""
     return EmulatedSession(
         service.platform,
         service.version,
@@ -216,4 +217,4 @@ def _conversation(service: Service, options: EmulatorOptions, sessions: HandleSt
 
 
 def _spool() -> IO[bytes]:
-    return tempfile.SpooledTemporaryFile(max_size=HELD_IN_MEMORY_BYTES)
+    return tempfile.SpooledTemporaryFile(max_size=UTTERANCE_MEMORY_BYTES)

@@ -1,15 +1,15 @@
-"""A session recorded on the wire, read. Pure: the file's bytes go in, frames come out.
+"""The parser of recorded sessions: takes the bytes of a file and returns frames. No I/O.
 
 The format is that of js-genai's recorded sessions. A frame begins a line:
 
-    >181 {"setup": ...}         what the client said
-    <27 {                       what the server said, pretty-printed as it was
+    >181 {"setup": ...}         a frame of the client
+    <27 {                       a frame of the server, with its line breaks
       "setupComplete": {}
     }
     <61 @0.052 {...}            livecli's addition: seconds since the connection opened
 
-The number is the frame's length in bytes and one more. It is not relied on: no line within JSON begins like this, so
-the next such line ends a frame, and a recording can be edited by hand.
+The number is the frame's length in bytes plus one. It is ignored: no line within JSON begins like this, so the next
+such line ends a frame, and a recording can be edited by hand.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class Direction(StrEnum):
-    """Who said it."""
+    """The side that sent a frame."""
 
     CLIENT = ">"
     SERVER = "<"
@@ -36,7 +36,7 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True)
 class RecordedFrame:
-    """One frame, byte by byte, where it begins, and the seconds since the connection opened if they are known."""
+    """One frame, the line of the file where it begins, and the seconds since the connection opened, if known."""
 
     direction: Direction
     frame: bytes
@@ -45,7 +45,7 @@ class RecordedFrame:
 
 
 def parse_recording(data: bytes) -> list[RecordedFrame]:
-    """The frames in their order. Raises Mistake, which is a ValueError, with the line that cannot be understood."""
+    """The frames of a recording, in order. Raises LineError, which names the line, where it is malformed."""
     recorded = list(_frames(data.removeprefix(_BYTE_ORDER_MARK)))
     times = [one for one in recorded if one.at_seconds is not None]
     for before, after in itertools.pairwise(times):
@@ -62,7 +62,7 @@ def _frames(data: bytes) -> Iterator[RecordedFrame]:
     ends = [header.start() for header in headers[1:]] + [len(data)]
     line = 1 + before.count(b"\n")
     for header, end in zip(headers, ends, strict=True):
-        frame = data[header.end() : end].removesuffix(b"\n")  # the log's own
+        frame = data[header.end() : end].removesuffix(b"\n")  # the line end of the log
         _check(frame, line)
         at_seconds = float(header[2]) if header[2] else None
         yield RecordedFrame(Direction(header[1].decode()), frame, line, at_seconds)
@@ -74,7 +74,7 @@ def _blank_lines(data: bytes) -> int:
 
 
 def _check(frame: bytes, line: int) -> None:
-    """Every message is one JSON object."""
+    """Raises LineError unless the frame is one JSON object."""
     try:
         message = json.loads(frame)
     except json.JSONDecodeError as error:

@@ -18,7 +18,7 @@ import pytest
 
 from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 from tests.breaking import breaking
 from tests.serving import Served, serving
 from tests.terminal import Terminal, Terminals
@@ -346,7 +346,7 @@ def emulating(port: int = 0) -> Iterator[Served]:
     served, up, down = Served(), threading.Event(), threading.Event()
 
     async def emulate() -> None:
-        async with running(port=port) as emulator:
+        async with run_emulator(port=port) as emulator:
             served.url = emulator.url
             up.set()
             await asyncio.to_thread(down.wait, 60)

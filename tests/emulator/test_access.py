@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
+from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, Required
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import RunningServer, running
+from livecli.emulator.server import EmulatorAddress, run_emulator
 
 KEY, TOKEN, EPHEMERAL = "the-key-of-somebody", "ya29.the-token", "auth_tokens/the-token"
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -25,7 +25,7 @@ EITHER = Required(KEY, TOKEN)
 
 
 @pytest.mark.parametrize(
-    ("required", "query", "headers", "objection"),
+    ("required", "query", "headers", "error"),
     [
         (NOTHING_REQUIRED, "", {}, None),
         (NOTHING_REQUIRED, "?key=anything", {"Authorization": "Basic eDp5"}, None),
@@ -40,19 +40,21 @@ EITHER = Required(KEY, TOKEN)
         (Required(token=EPHEMERAL), "", {"x-goog-api-key": EPHEMERAL}, None),
         (EITHER, f"?key={KEY}", {"Authorization": "Bearer other"}, None),
         (EITHER, "", {"Authorization": f"Bearer {TOKEN}", "x-goog-api-key": "other"}, None),
-        (EITHER, "", {}, Objection.MISSING),
-        (EITHER, "?alt=ws", {"Authorization": "Basic eDp5"}, Objection.MISSING),
-        (Required(key=KEY), "?key=", {}, Objection.MISSING),
-        (Required(key=KEY), f"?key={KEY}x", {}, Objection.WRONG_KEY),
-        (Required(key=KEY), "", {"x-goog-api-key": "\udcff"}, Objection.WRONG_KEY),
-        (Required(key=KEY), f"?access_token={KEY}", {}, Objection.WRONG_TOKEN),
-        (Required(token=TOKEN), f"?key={TOKEN}", {}, Objection.WRONG_KEY),
-        (Required(token=TOKEN), "", {"Authorization": "Bearer other"}, Objection.WRONG_TOKEN),
-        (Required(key=KEY), "", {"x-goog-api-key": EPHEMERAL}, Objection.WRONG_TOKEN),
+        (EITHER, "", {}, CredentialError.MISSING),
+        (EITHER, "?alt=ws", {"Authorization": "Basic eDp5"}, CredentialError.MISSING),
+        (Required(key=KEY), "?key=", {}, CredentialError.MISSING),
+        (Required(key=KEY), f"?key={KEY}x", {}, CredentialError.WRONG_KEY),
+        (Required(key=KEY), "", {"x-goog-api-key": "\udcff"}, CredentialError.WRONG_KEY),
+        (Required(key=KEY), f"?access_token={KEY}", {}, CredentialError.WRONG_TOKEN),
+        (Required(token=TOKEN), f"?key={TOKEN}", {}, CredentialError.WRONG_KEY),
+        (Required(token=TOKEN), "", {"Authorization": "Bearer other"}, CredentialError.WRONG_TOKEN),
+        (Required(key=KEY), "", {"x-goog-api-key": EPHEMERAL}, CredentialError.WRONG_TOKEN),
     ],
 )
-def test_objections(required: Required, query: str, headers: dict[str, str], objection: Objection | None) -> None:
-    assert required.objection_to("/path" + query, headers.items()) is objection
+def test_what_is_wrong_with_a_credential(
+    required: Required, query: str, headers: dict[str, str], error: CredentialError | None
+) -> None:
+    assert required.check("/path" + query, headers.items()) is error
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def log() -> list[str]:
 
 
 @pytest.fixture
-async def emulator(log: list[str]) -> AsyncIterator[RunningServer]:
-    async with asyncio.timeout(60), running(options=EmulatorOptions(required=EITHER), log=log.append) as made:
+async def emulator(log: list[str]) -> AsyncIterator[EmulatorAddress]:
+    async with asyncio.timeout(60), run_emulator(options=EmulatorOptions(required=EITHER), log=log.append) as made:
         yield made
 
 
@@ -71,7 +73,7 @@ async def emulator(log: list[str]) -> AsyncIterator[RunningServer]:
     ("query", "headers"),
     [(f"?key={KEY}", {}), ("", {"x-goog-api-key": KEY}), ("", {"Authorization": f"Bearer {TOKEN}"})],
 )
-async def test_the_right_credential(emulator: RunningServer, path: str, query: str, headers: dict[str, str]) -> None:
+async def test_the_right_credential(emulator: EmulatorAddress, path: str, query: str, headers: dict[str, str]) -> None:
     async with connect(emulator.url + path + query, additional_headers=headers) as ws:
         await ws.send(SETUP[path])
         assert "setupComplete" in json.loads(await ws.recv())
@@ -86,7 +88,7 @@ async def test_the_right_credential(emulator: RunningServer, path: str, query: s
     ],
 )
 async def test_vertex_refuses_the_upgrade(
-    emulator: RunningServer, log: list[str], query: str, headers: dict[str, str], code: int, status: str, message: str
+    emulator: EmulatorAddress, log: list[str], query: str, headers: dict[str, str], code: int, status: str, message: str
 ) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(emulator.url + VERTEX + query, additional_headers=headers)
@@ -111,7 +113,7 @@ async def test_vertex_refuses_the_upgrade(
     ],
 )
 async def test_the_developer_api_closes_the_session(
-    emulator: RunningServer, log: list[str], query: str, headers: dict[str, str], reason: str
+    emulator: EmulatorAddress, log: list[str], query: str, headers: dict[str, str], reason: str
 ) -> None:
     async with connect(emulator.url + DEVELOPER + query, additional_headers=headers) as ws:
         await ws.send(SETUP[DEVELOPER])
@@ -123,7 +125,7 @@ async def test_the_developer_api_closes_the_session(
     assert log[1].startswith(f"[1] refused: 1007 {reason}")
 
 
-async def test_no_credential_is_told_to_anybody(emulator: RunningServer, log: list[str]) -> None:
+async def test_no_credential_is_told_to_anybody(emulator: EmulatorAddress, log: list[str]) -> None:
     for path in (VERTEX, DEVELOPER):
         shown = {"Authorization": "Bearer wrong-token", "x-goog-api-key": "wrong-header"}
         try:
@@ -136,7 +138,7 @@ async def test_no_credential_is_told_to_anybody(emulator: RunningServer, log: li
     assert not [line for line in log for secret in ("wrong-", KEY, TOKEN) if secret in line]
 
 
-async def test_the_doors_for_everybody_ask_for_nothing(emulator: RunningServer) -> None:
+async def test_the_doors_for_everybody_ask_for_nothing(emulator: EmulatorAddress) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 200 ")

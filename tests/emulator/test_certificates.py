@@ -16,7 +16,7 @@ from cryptography import x509
 
 from livecli.emulator import certificates as module
 from livecli.emulator.certificates import certificates
-from livecli.emulator.server import Tls, running
+from livecli.emulator.server import Tls, run_emulator
 from livecli.errors import FileError
 from livecli.process import folders
 
@@ -96,14 +96,14 @@ def test_the_leaf_names_every_host_that_was_listened_on(folder: Path, monkeypatc
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_who_trusts_either_file_is_connected(folder: Path, trusted: str, host: str) -> None:
     made = certificates(folder)
-    async with running(tls=Tls(made.context)) as emulator:
+    async with run_emulator(tls=Tls(made.context)) as emulator:
         assert emulator.tls_port
         assert (await answer(host, emulator.tls_port, folder / trusted)).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_who_trusts_neither_is_not(folder: Path, tmp_path: Path, system: bytes) -> None:
     made = certificates(folder)
-    async with running(tls=Tls(made.context)) as emulator:
+    async with run_emulator(tls=Tls(made.context)) as emulator:
         assert emulator.tls_port
         with pytest.raises(ssl.SSLCertVerificationError):
             await answer("localhost", emulator.tls_port, tmp_path / "system.pem")
@@ -188,7 +188,7 @@ async def test_what_is_damaged_is_made_again(folder: Path, name: str, damage: st
     path = folder / name
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
     made = certificates(folder)
-    async with running(tls=Tls(made.context)) as emulator:
+    async with run_emulator(tls=Tls(made.context)) as emulator:
         assert emulator.tls_port
         assert (await answer("localhost", emulator.tls_port, made.bundle)).startswith(b"HTTP/1.1 200 ")
 
@@ -246,7 +246,7 @@ async def test_several_processes_may_use_it_first(folder: Path, system: bytes) -
     assert {path.name for path in folder.iterdir()} == set(FILES)
     made = certificates(folder)
     assert made.bundle.read_bytes() == system + made.authority.read_bytes()
-    async with running(tls=Tls(made.context)) as emulator:
+    async with run_emulator(tls=Tls(made.context)) as emulator:
         assert emulator.tls_port
         assert await answer("localhost", emulator.tls_port, made.bundle)
 

@@ -24,7 +24,7 @@ from livecli.emulator.core.behaviour import Behaviour
 from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.protocol import models
 from tests.emulator.recorded import NAMES, recorded_log
@@ -171,7 +171,7 @@ def same_layout(frames: list[bytes]) -> None:
 async def test_the_emulator_answers_as_the_service_did(name: str) -> None:
     path = PATHS[name.partition("_")[0]]
     options = EmulatorOptions(behaviour=lambda: scripted(name))
-    async with asyncio.timeout(60), running(options=options) as emulator, connect(emulator.url + path) as socket:
+    async with asyncio.timeout(60), run_emulator(options=options) as emulator, connect(emulator.url + path) as socket:
         for exchange in exchanges(name):
             said = await answer(socket, exchange)
             same_messages(said, exchange.answered)

@@ -11,10 +11,10 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from livecli.emulator.access import NOTHING_REQUIRED, Objection, Required
-from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, mints_at
+from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, Required
+from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, is_mint_path
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/v1alpha/auth_tokens"
@@ -24,7 +24,7 @@ SETUP = {"setup": {"model": "models/gemini-3.8-live"}}
 
 def made(mint: TokenMint, said: Any = None, headers: Any = ()) -> tuple[Any, int]:
     body = b"" if said is None else said if isinstance(said, bytes) else json.dumps(said).encode()
-    answer, refusal = mint.answer(PATH, headers, body, NOW)
+    answer, refusal = mint.create(PATH, headers, body, NOW)
     return json.loads(answer), refusal.code if refusal else 200
 
 
@@ -51,22 +51,22 @@ def after(**length: float) -> datetime:
 )
 def test_until_when_it_opens_a_session(said: Any, opens_at: Any, refused_at: Any) -> None:
     mint = TokenMint(NOTHING_REQUIRED)
-    assert token_of(mint, **said).objection_to(after(**opens_at), resumes=False) is None
-    assert token_of(mint, **said).objection_to(after(**refused_at), resumes=False) is Objection.WRONG_TOKEN
+    assert token_of(mint, **said).use(after(**opens_at), resumes=False) is None
+    assert token_of(mint, **said).use(after(**refused_at), resumes=False) is CredentialError.WRONG_TOKEN
 
 
 @pytest.mark.parametrize(("said", "uses"), [({}, 1), ({"uses": 2}, 2), ({"uses": "3"}, 3)])
 def test_how_many_sessions_it_opens(said: Any, uses: int) -> None:
     token = token_of(TokenMint(NOTHING_REQUIRED), **said)
-    assert [token.objection_to(NOW, resumes=False) for _ in range(uses)] == [None] * uses
-    assert token.objection_to(NOW, resumes=False) is Objection.WRONG_TOKEN
-    assert token.objection_to(after(minutes=29), resumes=True) is None, "going on with a session is no use of it"
-    assert token.objection_to(after(minutes=30), resumes=True) is Objection.WRONG_TOKEN
+    assert [token.use(NOW, resumes=False) for _ in range(uses)] == [None] * uses
+    assert token.use(NOW, resumes=False) is CredentialError.WRONG_TOKEN
+    assert token.use(after(minutes=29), resumes=True) is None, "going on with a session is no use of it"
+    assert token.use(after(minutes=30), resumes=True) is CredentialError.WRONG_TOKEN
 
 
 def test_any_number_of_uses() -> None:
     token = token_of(TokenMint(NOTHING_REQUIRED), uses=0)
-    assert {token.objection_to(NOW, resumes=False) for _ in range(100)} == {None}
+    assert {token.use(NOW, resumes=False) for _ in range(100)} == {None}
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_the_oldest_are_forgotten() -> None:
     mint = TokenMint(NOTHING_REQUIRED)
     first = made(mint)[0]["name"]
     for _ in range(MAX_TOKENS):
-        mint.answer(PATH, [], b"", NOW)
+        mint.create(PATH, [], b"", NOW)
     assert mint.token_in(SERVICE, [("x-goog-api-key", first)]) is None
 
 
@@ -126,7 +126,7 @@ def test_the_oldest_are_forgotten() -> None:
     [(PATH, True), ("//v1beta//auth_tokens?alt=json", True), ("/v1/auth_tokens", True), ("/auth_tokens", False)],
 )
 def test_where(path: str, there: bool) -> None:
-    assert mints_at(path) is there
+    assert is_mint_path(path) is there
 
 
 # --- on a socket
@@ -154,7 +154,7 @@ async def test_a_token_is_made_and_opens_one_session(pieces: int) -> None:
     log: list[str] = []
     async with (
         asyncio.timeout(30),
-        running(options=EmulatorOptions(required=Required("k")), log=log.append) as emulator,
+        run_emulator(options=EmulatorOptions(required=Required("k")), log=log.append) as emulator,
     ):
         status, text = await posted(emulator.url, PATH, b'{"uses": 1}', pieces=pieces, head="x-goog-api-key: k\r\n")
         assert status == 200
@@ -176,7 +176,7 @@ async def test_a_token_is_made_and_opens_one_session(pieces: int) -> None:
 
 
 async def test_a_session_that_was_cut_off_goes_on_with_a_token_for_one() -> None:
-    async with asyncio.timeout(30), running() as emulator:
+    async with asyncio.timeout(30), run_emulator() as emulator:
         _, text = await posted(emulator.url, PATH, b"")
         url = f"{emulator.url}{SERVICE}?access_token={json.loads(text)['name']}"
         resuming: dict[str, Any] = {"setup": {**SETUP["setup"], "sessionResumption": {}}}
@@ -194,5 +194,5 @@ async def test_a_session_that_was_cut_off_goes_on_with_a_token_for_one() -> None
 @pytest.mark.parametrize("path", ["/elsewhere", SERVICE, "/"])
 async def test_a_post_elsewhere(path: str) -> None:
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-    async with asyncio.timeout(30), running() as emulator:
+    async with asyncio.timeout(30), run_emulator() as emulator:
         assert (await posted(emulator.url, path, b"{}", head=upgrade))[0] == 405

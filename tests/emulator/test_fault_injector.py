@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from livecli.emulator import server
 from livecli.emulator.faults import Faults, parse_fault
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import Tls, running
+from livecli.emulator.server import Tls, run_emulator
 from tests.serving import serving
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -53,20 +53,23 @@ async def test_a_drop_is_a_reset(when, encrypted):
                 # Told by the kernel: on TLS, reading would call it an ordinary end.
                 assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNRESET
 
-    async with asyncio.timeout(BOUND_SECONDS), running(tls=Tls(context), options=wrong(f"drop@{when}")) as emulator:
+    async with (
+        asyncio.timeout(BOUND_SECONDS),
+        run_emulator(tls=Tls(context), options=wrong(f"drop@{when}")) as emulator,
+    ):
         await asyncio.to_thread(meet, emulator.tls_port if encrypted else emulator.port)
 
 
 async def test_a_stall_at_the_upgrade_is_as_long_as_it_says(monkeypatch):
     monkeypatch.setattr(server, "OPEN_SECONDS", 0.3)
-    async with asyncio.timeout(BOUND_SECONDS), running(options=wrong("stall=0.6@connect")) as emulator:
+    async with asyncio.timeout(BOUND_SECONDS), run_emulator(options=wrong("stall=0.6@connect")) as emulator:
         started = time.monotonic()
         async with connect(emulator.url + PATH):
             assert time.monotonic() - started >= 0.6
 
 
 async def test_a_stall_holds_nobody_else_up():
-    async with asyncio.timeout(BOUND_SECONDS), running(options=wrong("stall=600@connect")) as emulator:
+    async with asyncio.timeout(BOUND_SECONDS), run_emulator(options=wrong("stall=600@connect")) as emulator:
         held = asyncio.create_task(connect(emulator.url + PATH, open_timeout=None).__aenter__())
         url = emulator.url.replace("ws", "http", 1) + "/healthz"
         page = await asyncio.to_thread(lambda: urllib.request.urlopen(url, timeout=10).read())
@@ -80,7 +83,11 @@ async def test_a_stall_holds_nobody_else_up():
 async def test_the_audio_of_old_models_is_counted():
     media = '{"realtimeInput":{"mediaChunks":[{"mimeType":"audio/pcm;rate=16000","data":"AAAA"}]}}'
     options = wrong("close=4002@audio:3")
-    async with asyncio.timeout(BOUND_SECONDS), running(options=options) as emulator, connect(emulator.url + PATH) as ws:
+    async with (
+        asyncio.timeout(BOUND_SECONDS),
+        run_emulator(options=options) as emulator,
+        connect(emulator.url + PATH) as ws,
+    ):
         await ws.send(json.dumps({"setup": {"model": OLD, "generationConfig": {"responseModalities": ["AUDIO"]}}}))
         assert b"setupComplete" in await ws.recv()
         for _ in range(3):

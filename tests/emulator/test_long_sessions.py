@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.core.lifetime import Limits
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
@@ -55,7 +55,7 @@ async def close_of(ws: ClientConnection) -> tuple[int | None, str | None]:
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_barge_in_while_the_reply_is_played(path: str) -> None:
-    async with running(options=EmulatorOptions(realtime=True)) as emulator, connect(emulator.url + path) as ws:
+    async with run_emulator(options=EmulatorOptions(realtime=True)) as emulator, connect(emulator.url + path) as ws:
         await set_up(ws, path, **MANUAL)
         await say(ws, realtimeInput={"text": "a long story, which takes its time to be told"})
         await until(ws, "modelTurn")
@@ -68,7 +68,10 @@ async def test_barge_in_while_the_reply_is_played(path: str) -> None:
 
 
 async def test_a_reply_takes_as_long_as_its_sound_in_real_time() -> None:
-    async with running(options=EmulatorOptions(realtime=True)) as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with (
+        run_emulator(options=EmulatorOptions(realtime=True)) as emulator,
+        connect(emulator.url + DEVELOPER) as ws,
+    ):
         await set_up(ws, DEVELOPER)
         await hear(ws)
         started = time.monotonic()
@@ -86,7 +89,7 @@ def _parts(message: dict) -> list[dict]:
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_a_function_is_called_and_returns(path: str) -> None:
     tools = [{"functionDeclarations": [{"name": "get_weather", "behavior": "BLOCKING"}]}]
-    async with running() as emulator, connect(emulator.url + path) as ws:
+    async with run_emulator() as emulator, connect(emulator.url + path) as ws:
         await set_up(ws, path, tools=tools, outputAudioTranscription={})
         await hear(ws)
         await say(ws, realtimeInput={"text": 'call get_weather {"place": "x"}'})
@@ -101,7 +104,7 @@ async def test_a_function_is_called_and_returns(path: str) -> None:
 
 async def test_a_session_is_resumed_after_its_connection() -> None:
     tools = [{"functionDeclarations": [{"name": "f"}]}]
-    async with running() as emulator:
+    async with run_emulator() as emulator:
         async with connect(emulator.url + VERTEX) as ws:
             await set_up(ws, VERTEX, tools=tools, sessionResumption={"transparent": True})
             await until(ws, "newHandle")
@@ -122,14 +125,17 @@ async def test_a_session_is_resumed_after_its_connection() -> None:
 
 
 async def test_an_unknown_handle_closes_the_session() -> None:
-    async with running() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, sessionResumption={"handle": "h1"})
         assert await close_of(ws) == (1008, "Requested entity was not found.")
 
 
 async def test_go_away_and_the_end_of_the_connection() -> None:
     limits = Limits(connection_seconds=0.3, goaway_seconds=0.2)
-    async with running(options=EmulatorOptions(limits=limits)) as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with (
+        run_emulator(options=EmulatorOptions(limits=limits)) as emulator,
+        connect(emulator.url + DEVELOPER) as ws,
+    ):
         started = time.monotonic()
         await set_up(ws, DEVELOPER)
         assert await hear(ws) == {"setupComplete": {}}
@@ -148,13 +154,13 @@ async def test_go_away_and_the_end_of_the_connection() -> None:
     ],
 )
 async def test_what_the_model_does_not_take_closes_before_setup_complete(fields: dict) -> None:
-    async with running() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, **fields)
         assert await close_of(ws) == (1007, "Request contains an invalid argument.")
 
 
 async def test_media_chunks_are_of_the_past() -> None:
-    async with running() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER)
         await hear(ws)
         await say(ws, realtimeInput={"mediaChunks": [{"mimeType": "audio/pcm", "data": "AAAA"}]})

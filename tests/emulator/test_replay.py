@@ -224,9 +224,9 @@ class TestArranging:
     @pytest.mark.parametrize(
         ("log", "line", "reason"),
         [
-            (b"<9 {}\n", 1, "the service does not speak first"),
-            (b'>9 {"setup":{}}\n>9 {"setups":{}}\n', 2, "no client says this: .*setups"),
-            (b'>9 {"setup":{}}\n<9 {}\n>9 {"realtimeInput":{"audio":{"data":"?"}}}\n', 3, "no client says this"),
+            (b"<9 {}\n", 1, "the server sends the first frame"),
+            (b'>9 {"setup":{}}\n>9 {"setups":{}}\n', 2, "not a message of a client: .*setups"),
+            (b'>9 {"setup":{}}\n<9 {}\n>9 {"realtimeInput":{"audio":{"data":"?"}}}\n', 3, "not a message of a client"),
         ],
     )
     def test_what_cannot_be_played_is_refused_with_its_line(self, log: bytes, line: int, reason: str) -> None:

@@ -11,7 +11,7 @@ import json
 import pytest
 from websockets.asyncio.client import connect
 
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 
 DEVELOPER = "//ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
 VERTEX = "//ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
@@ -82,7 +82,7 @@ def transcript(said: list[dict], kind: str) -> str:
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_every_frame_of_the_sdk_is_understood(path: str) -> None:
-    async with running() as emulator, connect(emulator.url + path) as ws:
+    async with run_emulator() as emulator, connect(emulator.url + path) as ws:
         await ws.send(setup(path, manual=False))
         assert "setupComplete" in json.loads(await asyncio.wait_for(ws.recv(), 10))
         for frame in SILENT:
@@ -97,7 +97,7 @@ async def test_every_frame_of_the_sdk_is_understood(path: str) -> None:
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_a_manual_turn_of_the_sdk(path: str) -> None:
-    async with running() as emulator, connect(emulator.url + path) as ws:
+    async with run_emulator() as emulator, connect(emulator.url + path) as ws:
         await ws.send(setup(path, manual=True))
         await ws.recv()
         await ws.send('{"realtime_input":{"activityStart":{}}}')

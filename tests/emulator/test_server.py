@@ -26,7 +26,7 @@ from livecli.emulator.certificates import Certificates, certificates
 from livecli.emulator.core.behaviour import Say, UserTurn, tones
 from livecli.emulator.core.lifetime import Limits
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import RunningServer, Tls, running
+from livecli.emulator.server import EmulatorAddress, Tls, run_emulator
 from livecli.errors import ConnectError
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -44,9 +44,9 @@ def log() -> list[str]:
 
 
 @pytest.fixture
-async def emulator(log: list[str]) -> AsyncIterator[RunningServer]:
+async def emulator(log: list[str]) -> AsyncIterator[EmulatorAddress]:
     tasks = asyncio.all_tasks()
-    async with running(log=log.append) as made:
+    async with run_emulator(log=log.append) as made:
         yield made
     assert asyncio.all_tasks() <= tasks | {asyncio.current_task()}
 
@@ -100,7 +100,7 @@ async def closed(ws: ClientConnection) -> tuple[int | None, str | None]:
 
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
-async def test_a_spoken_turn(emulator: RunningServer, tone, path: str) -> None:
+async def test_a_spoken_turn(emulator: EmulatorAddress, tone, path: str) -> None:
     pcm = tone(1.0, hz=1_000)
     async with connect(emulator.url + path) as ws:
         await set_up(ws, path, **MANUAL, inputAudioTranscription={}, outputAudioTranscription={})
@@ -133,7 +133,7 @@ async def test_a_spoken_turn(emulator: RunningServer, tone, path: str) -> None:
         assert pieces[-1].get("finished", False) is (path is VERTEX)
 
 
-async def test_setup_complete_in_each_dialect(emulator: RunningServer) -> None:
+async def test_setup_complete_in_each_dialect(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url + DEVELOPER) as ws:
         await say(ws, {"setup": SETUP[DEVELOPER]})
         assert await ws.recv() == b'{\n  "setupComplete": {}\n}\n'
@@ -144,7 +144,7 @@ async def test_setup_complete_in_each_dialect(emulator: RunningServer) -> None:
         assert re.fullmatch(rb'\{\n  "setupComplete": \{\n    "sessionId": "' + uuid + rb'"\n  \}\n\}\n', frame)
 
 
-async def test_detected_speech_gives_turns(emulator: RunningServer, tone, silence) -> None:
+async def test_detected_speech_gives_turns(emulator: EmulatorAddress, tone, silence) -> None:
     async with connect(emulator.url + DEVELOPER) as ws:
         detection = {"automaticActivityDetection": {"silenceDurationMs": 200, "prefixPaddingMs": 40}}
         await set_up(ws, DEVELOPER, realtimeInputConfig=detection)
@@ -159,7 +159,7 @@ async def test_detected_speech_gives_turns(emulator: RunningServer, tone, silenc
         assert len(sound(await turn(ws))) == 48_000 * 6 // 10
 
 
-async def test_text_both_ways_and_what_may_be_sent_at_once(emulator: RunningServer) -> None:
+async def test_text_both_ways_and_what_may_be_sent_at_once(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url + DEVELOPER) as ws:
         # Everything in one go: what follows the setup is not read before setupComplete is said.
         await say(ws, {"setup": {**SETUP[DEVELOPER], "outputAudioTranscription": {}}})
@@ -175,7 +175,7 @@ async def test_text_both_ways_and_what_may_be_sent_at_once(emulator: RunningServ
             assert "".join(pieces) == text
 
 
-async def test_binary_frames_are_understood(emulator: RunningServer) -> None:
+async def test_binary_frames_are_understood(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url + DEVELOPER) as ws:
         await say(ws, {"setup": SETUP[DEVELOPER]}, binary=True)
         await hear(ws)
@@ -192,27 +192,27 @@ async def test_binary_frames_are_understood(emulator: RunningServer) -> None:
         DEVELOPER.replace("v1beta", "v1alpha") + "Constrained?access_token=auth_tokens/abc",
     ],
 )
-async def test_every_path_of_the_service(emulator: RunningServer, path: str) -> None:
+async def test_every_path_of_the_service(emulator: EmulatorAddress, path: str) -> None:
     async with connect(emulator.url + path) as ws:
         await say(ws, {"setup": SETUP[VERTEX if "aiplatform" in path else DEVELOPER]})
         assert "setupComplete" in await hear(ws)
 
 
-async def test_a_base_url_that_is_the_whole_address(emulator: RunningServer) -> None:
+async def test_a_base_url_that_is_the_whole_address(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url) as ws:  # the Python SDK on Vertex, where no project is given in code
         await say(ws, {"setup": {**SETUP[VERTEX], "model": "publishers/google/models/gemini-3.8-live"}})
         assert "sessionId" in (await hear(ws))["setupComplete"]
 
 
 @pytest.mark.parametrize("path", ["/ws", "/ws/other", VERTEX + "/more"])
-async def test_no_upgrade_elsewhere(emulator: RunningServer, path: str) -> None:
+async def test_no_upgrade_elsewhere(emulator: EmulatorAddress, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(emulator.url + path)
     assert refused.value.response.status_code == 404
     assert refused.value.response.headers["Content-Type"].startswith("text/plain")
 
 
-async def http(emulator: RunningServer, request: str) -> str:
+async def http(emulator: EmulatorAddress, request: str) -> str:
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(request.encode())
     answer = await asyncio.wait_for(reader.read(), SOON)
@@ -222,7 +222,7 @@ async def http(emulator: RunningServer, request: str) -> str:
 
 
 @pytest.mark.parametrize(("path", "status"), [("/", 200), ("/healthz", 200), ("/nowhere", 404), (VERTEX, 426)])
-async def test_plain_http(emulator: RunningServer, path: str, status: int) -> None:
+async def test_plain_http(emulator: EmulatorAddress, path: str, status: int) -> None:
     answer = await http(emulator, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(f"HTTP/1.1 {status} ")
 
@@ -288,7 +288,7 @@ UNKNOWN = 'Invalid JSON payload received. Unknown name "nonsense" at '
     ],
 )
 async def test_refusals(
-    emulator: RunningServer, log: list[str], path: str, frames: list, code: int, reason: str
+    emulator: EmulatorAddress, log: list[str], path: str, frames: list, code: int, reason: str
 ) -> None:
     async with connect(emulator.url + path) as ws:
         for frame in frames:
@@ -301,7 +301,7 @@ async def test_refusals(
     assert f"[1] refused: {code} {got_reason}" in log
 
 
-async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: RunningServer) -> None:
+async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url + DEVELOPER, compression=None) as ws:  # deflated, they never fill a buffer
         frames = 0
         with pytest.raises(ConnectionClosed):
@@ -312,7 +312,7 @@ async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: Running
 
 
 async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(
-    emulator: RunningServer, monkeypatch
+    emulator: EmulatorAddress, monkeypatch
 ) -> None:
     spools = []
     monkeypatch.setattr(session, "_spool", lambda make=session._spool: spools.append(make()) or spools[-1])
@@ -335,14 +335,14 @@ async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(
 
 def test_the_rest_of_an_utterance_is_in_a_file_without_a_name() -> None:
     with session._spool() as spool:
-        spool.write(bytes(session.HELD_IN_MEMORY_BYTES))
+        spool.write(bytes(session.UTTERANCE_MEMORY_BYTES))
         assert not spool._rolled
         spool.write(bytes(2))
         assert spool._rolled
         assert os.fstat(spool.fileno()).st_nlink == 0
 
 
-async def test_a_client_that_does_not_read_grows_nothing(emulator: RunningServer, monkeypatch, silence) -> None:
+async def test_a_client_that_does_not_read_grows_nothing(emulator: EmulatorAddress, monkeypatch, silence) -> None:
     sent = []
     encode = session.LiveProtocol.send
     monkeypatch.setattr(session.LiveProtocol, "send", lambda self, *said: sent.append(1) or encode(self, *said))
@@ -363,7 +363,7 @@ async def test_a_client_that_does_not_read_grows_nothing(emulator: RunningServer
         ws.transport.abort()
 
 
-async def test_flooding_turns_without_reading_is_held_back(emulator: RunningServer) -> None:
+async def test_flooding_turns_without_reading_is_held_back(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
         await set_up(ws, DEVELOPER)
         count = 300
@@ -378,7 +378,7 @@ async def _flood(ws: ClientConnection, count: int) -> None:
         await say(ws, {"realtimeInput": {"text": "x"}})
 
 
-async def test_a_client_that_vanishes_leaves_nothing_behind(emulator: RunningServer, log: list[str], tone) -> None:
+async def test_a_client_that_vanishes_leaves_nothing_behind(emulator: EmulatorAddress, log: list[str], tone) -> None:
     idle = asyncio.all_tasks()
     ws = await connect(emulator.url + DEVELOPER)
     await set_up(ws, DEVELOPER, **MANUAL)
@@ -391,7 +391,7 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(emulator: RunningSer
     assert log[-1] == "[1] closed: 1006"
 
 
-async def test_others_are_not_held_up_by_a_flood(emulator: RunningServer, tone) -> None:
+async def test_others_are_not_held_up_by_a_flood(emulator: EmulatorAddress, tone) -> None:
     """Client and emulator share one event loop, as in `send --local`; another session goes on beside a flood."""
     block = json.dumps(audio(bytes(1_024)))
 
@@ -414,7 +414,7 @@ async def test_others_are_not_held_up_by_a_flood(emulator: RunningServer, tone) 
 
 
 async def test_leaving_closes_every_session_with_1001_at_once(log: list[str]) -> None:
-    async with running(log=log.append) as emulator:
+    async with run_emulator(log=log.append) as emulator:
         sockets = [await connect(emulator.url + DEVELOPER) for _ in range(3)]
         await set_up(sockets[0], DEVELOPER)
         started = time.monotonic()
@@ -423,7 +423,7 @@ async def test_leaving_closes_every_session_with_1001_at_once(log: list[str]) ->
 
 
 async def test_leaving_does_not_wait_for_those_who_do_not_answer(silence) -> None:
-    async with running() as emulator:
+    async with run_emulator() as emulator:
         half_upgraded = socket.create_connection(("127.0.0.1", emulator.port))
         half_upgraded.sendall(b"GET /ws")
         ws = await connect(emulator.url + DEVELOPER, max_queue=1)
@@ -440,9 +440,9 @@ async def test_leaving_does_not_wait_for_those_who_do_not_answer(silence) -> Non
     await ws.wait_closed()
 
 
-async def test_a_port_that_is_taken_is_an_error_with_a_remedy(emulator: RunningServer) -> None:
+async def test_a_port_that_is_taken_is_an_error_with_a_remedy(emulator: EmulatorAddress) -> None:
     with pytest.raises(ConnectError, match=rf"cannot listen on 127\.0\.0\.1:{emulator.port}: ") as failed:
-        async with running(port=emulator.port):
+        async with run_emulator(port=emulator.port):
             pass
     assert failed.value.exit_status == 5
     assert failed.value.hint
@@ -450,19 +450,21 @@ async def test_a_port_that_is_taken_is_an_error_with_a_remedy(emulator: RunningS
 
 async def test_a_host_without_an_address_is_an_error() -> None:
     with pytest.raises(ConnectError, match="cannot listen on"):
-        async with running("nowhere.invalid"):
+        async with run_emulator("nowhere.invalid"):
             pass
 
 
 async def test_the_url_can_be_connected_to_wherever_it_listens() -> None:
-    async with running("0.0.0.0") as everywhere:
+    async with run_emulator("0.0.0.0") as everywhere:
         assert everywhere.url == f"ws://127.0.0.1:{everywhere.port}"
     if socket.has_ipv6 and Path("/proc/net/if_inet6").exists():
-        async with running("::1") as six:
+        async with run_emulator("::1") as six:
             assert six.url == f"ws://[::1]:{six.port}"
 
 
-async def test_a_full_disk_ends_the_session_and_no_other(emulator: RunningServer, monkeypatch, log: list[str]) -> None:
+async def test_a_full_disk_ends_the_session_and_no_other(
+    emulator: EmulatorAddress, monkeypatch, log: list[str]
+) -> None:
     def full() -> Any:
         raise OSError(28, "No space left on device")
 
@@ -474,7 +476,7 @@ async def test_a_full_disk_ends_the_session_and_no_other(emulator: RunningServer
     assert "[1] failed: [Errno 28] No space left on device" in log
 
 
-async def test_a_bug_is_told_with_its_traceback(emulator: RunningServer, monkeypatch, log: list[str]) -> None:
+async def test_a_bug_is_told_with_its_traceback(emulator: EmulatorAddress, monkeypatch, log: list[str]) -> None:
     monkeypatch.setattr(session.EmulatedSession, "next_message", lambda self, now: 1 / 0)
     async with connect(emulator.url + DEVELOPER) as ws:
         assert (await closed(ws))[0] == 1011
@@ -484,7 +486,7 @@ async def test_a_bug_is_told_with_its_traceback(emulator: RunningServer, monkeyp
     assert any("next_message" in line for line in log)
 
 
-async def test_the_log_has_a_line_for_each_connection_and_turn(emulator: RunningServer, log: list[str]) -> None:
+async def test_the_log_has_a_line_for_each_connection_and_turn(emulator: EmulatorAddress, log: list[str]) -> None:
     async with connect(emulator.url + VERTEX) as ws:
         await set_up(ws, VERTEX)
         await say(ws, {"realtimeInput": {"text": "hello"}})
@@ -497,7 +499,7 @@ async def test_the_log_has_a_line_for_each_connection_and_turn(emulator: Running
     assert log[2] == "[1] closed: 1000"
 
 
-async def test_what_a_client_says_cannot_reach_the_terminal(emulator: RunningServer, log: list[str]) -> None:
+async def test_what_a_client_says_cannot_reach_the_terminal(emulator: EmulatorAddress, log: list[str]) -> None:
     async with connect(emulator.url + DEVELOPER) as ws:
         await say(ws, {"setup": {"model": "models/\x1b[31mred\nline"}})
         await closed(ws)
@@ -505,7 +507,7 @@ async def test_what_a_client_says_cannot_reach_the_terminal(emulator: RunningSer
     assert any(r"models/\x1b[31mred line" in line for line in log)
 
 
-async def test_garbage_on_the_socket_is_nobody_elses_trouble(emulator: RunningServer, caplog) -> None:
+async def test_garbage_on_the_socket_is_nobody_elses_trouble(emulator: EmulatorAddress, caplog) -> None:
     with caplog.at_level(logging.DEBUG):
         answer = await http(emulator, "\x16\x03\x01 garbage\r\n\r\n")
         assert not answer.startswith("HTTP/1.1 101")
@@ -513,7 +515,7 @@ async def test_garbage_on_the_socket_is_nobody_elses_trouble(emulator: RunningSe
             assert await set_up(ws, DEVELOPER) == {"setupComplete": {}}
 
 
-async def test_a_message_beyond_16_mib_is_refused_by_its_size(emulator: RunningServer, log: list[str]) -> None:
+async def test_a_message_beyond_16_mib_is_refused_by_its_size(emulator: EmulatorAddress, log: list[str]) -> None:
     header = b"\x81\xff" + (16 * 1024 * 1024 + 1).to_bytes(8) + bytes(4)
     ws = await connect(emulator.url + DEVELOPER)
     await set_up(ws, DEVELOPER)
@@ -529,17 +531,17 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 
 
 @pytest.fixture
-async def both(shown: Certificates, log: list[str]) -> AsyncIterator[RunningServer]:
-    async with running(tls=Tls(shown.context), log=log.append) as made:
+async def both(shown: Certificates, log: list[str]) -> AsyncIterator[EmulatorAddress]:
+    async with run_emulator(tls=Tls(shown.context), log=log.append) as made:
         yield made
 
 
-def on_tls(shown: Certificates, emulator: RunningServer, path: str) -> connect:
+def on_tls(shown: Certificates, emulator: EmulatorAddress, path: str) -> connect:
     trusted = ssl.create_default_context(cafile=str(shown.authority))
     return connect(f"wss://localhost:{emulator.tls_port}{path}", ssl=trusted)
 
 
-async def test_in_the_clear_and_on_tls_at_once(both: RunningServer, shown: Certificates, log: list[str]) -> None:
+async def test_in_the_clear_and_on_tls_at_once(both: EmulatorAddress, shown: Certificates, log: list[str]) -> None:
     async with connect(both.url + DEVELOPER) as clear, on_tls(shown, both, VERTEX) as encrypted:
         await set_up(clear, DEVELOPER)
         await set_up(encrypted, VERTEX)
@@ -549,7 +551,7 @@ async def test_in_the_clear_and_on_tls_at_once(both: RunningServer, shown: Certi
     assert {"[1] connected: developer v1beta", "[2] connected: vertex v1"} <= set(log)  # numbered as one
 
 
-async def test_the_answers_on_tls_are_the_same(both: RunningServer, shown: Certificates) -> None:
+async def test_the_answers_on_tls_are_the_same(both: EmulatorAddress, shown: Certificates) -> None:
     async with on_tls(shown, both, DEVELOPER) as ws:
         await say(ws, {"setup": {"model": "models/gone"}})
         assert (await closed(ws))[0] == 1008
@@ -559,7 +561,7 @@ async def test_the_answers_on_tls_are_the_same(both: RunningServer, shown: Certi
 
 
 async def test_who_speaks_no_tls_is_nobody_elses_trouble(
-    both: RunningServer, shown: Certificates, log: list[str]
+    both: EmulatorAddress, shown: Certificates, log: list[str]
 ) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", both.tls_port)
     writer.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
@@ -572,23 +574,23 @@ async def test_who_speaks_no_tls_is_nobody_elses_trouble(
 
 
 async def test_leaving_closes_both_with_1001_at_once(shown: Certificates) -> None:
-    async with running(tls=Tls(shown.context)) as emulator:
+    async with run_emulator(tls=Tls(shown.context)) as emulator:
         sockets = [await connect(emulator.url + DEVELOPER), await on_tls(shown, emulator, DEVELOPER)]
         started = time.monotonic()
     assert time.monotonic() - started < 1.0
     assert [(await closed(ws))[0] for ws in sockets] == [1001] * 2
 
 
-async def test_a_port_that_is_taken_leaves_nothing_open(emulator: RunningServer, shown: Certificates) -> None:
+async def test_a_port_that_is_taken_leaves_nothing_open(emulator: EmulatorAddress, shown: Certificates) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         free = probe.getsockname()[1]
     with pytest.raises(ConnectError, match=f":{emulator.port}: ") as failed:
-        async with running(port=emulator.port, tls=Tls(shown.context, free)):
+        async with run_emulator(port=emulator.port, tls=Tls(shown.context, free)):
             pass
     assert "--port" in str(failed.value.hint)
     with pytest.raises(ConnectError) as failed:
-        async with running(port=free, tls=Tls(shown.context, emulator.port)):
+        async with run_emulator(port=free, tls=Tls(shown.context, emulator.port)):
             pass
     assert "--tls-port" in str(failed.value.hint)
     with socket.socket() as probe:
@@ -596,7 +598,9 @@ async def test_a_port_that_is_taken_leaves_nothing_open(emulator: RunningServer,
         probe.bind(("127.0.0.1", free))
 
 
-async def test_deflate_is_accepted_where_it_is_offered_and_costs_nothing_to_send(emulator: RunningServer, tone) -> None:
+async def test_deflate_is_accepted_where_it_is_offered_and_costs_nothing_to_send(
+    emulator: EmulatorAddress, tone
+) -> None:
     async with connect(emulator.url + DEVELOPER, compression="deflate") as ws:
         assert ws.response is not None
         assert "client_max_window_bits=12" in ws.response.headers["Sec-WebSocket-Extensions"]
@@ -617,7 +621,7 @@ async def test_deflate_is_accepted_where_it_is_offered_and_costs_nothing_to_send
         assert await set_up(ws, DEVELOPER) == {"setupComplete": {}}
 
 
-async def test_a_deflated_bomb_is_refused_by_its_size(emulator: RunningServer) -> None:
+async def test_a_deflated_bomb_is_refused_by_its_size(emulator: EmulatorAddress) -> None:
     async with connect(emulator.url + DEVELOPER, compression="deflate") as ws:
         await ws.send(bytes(64 * 1024 * 1024))
         assert (await closed(ws))[0] == 1009
@@ -634,7 +638,7 @@ async def test_every_session_has_a_behaviour_of_its_own() -> None:
         def answer(self, heard: UserTurn) -> Any:
             yield Say(self.words, tones("x"))
 
-    async with running(options=EmulatorOptions(behaviour=Counts)) as emulator:
+    async with run_emulator(options=EmulatorOptions(behaviour=Counts)) as emulator:
         for number in (1, 2):
             async with connect(emulator.url + DEVELOPER) as ws:
                 await set_up(ws, DEVELOPER, outputAudioTranscription={})
@@ -646,13 +650,16 @@ async def test_every_session_has_a_behaviour_of_its_own() -> None:
 
 async def test_what_is_due_is_said_though_nobody_says_anything() -> None:
     limits = Limits(connection_seconds=0.2, goaway_seconds=0.1)
-    async with running(options=EmulatorOptions(limits=limits)) as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with (
+        run_emulator(options=EmulatorOptions(limits=limits)) as emulator,
+        connect(emulator.url + DEVELOPER) as ws,
+    ):
         await set_up(ws, DEVELOPER)
         assert "goAway" in await hear(ws)
         assert (await closed(ws))[0] == 1011
 
 
-async def test_a_session_is_resumed_as_soon_as_its_end_is_heard_of(emulator: RunningServer) -> None:
+async def test_a_session_is_resumed_as_soon_as_its_end_is_heard_of(emulator: EmulatorAddress) -> None:
     resumption: dict[str, str] = {}
     for _ in range(3):
         async with connect(emulator.url + DEVELOPER) as ws:

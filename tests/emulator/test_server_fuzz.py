@@ -12,7 +12,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Frame, Opcode
 
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 from livecli.protocol import messages
 from tests.hostile import frames_of
 
@@ -49,7 +49,7 @@ def test_whatever_a_client_writes(sets_up: bool, frames: list[bytes]) -> None:
 async def play(frames: list[bytes], log: list[str]) -> None:
     async with (
         asyncio.timeout(10),
-        running(log=log.append) as emulator,
+        run_emulator(log=log.append) as emulator,
         connect(emulator.url + PATH) as other,
         connect(emulator.url + PATH) as client,
     ):

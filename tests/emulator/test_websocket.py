@@ -18,7 +18,7 @@ from websockets.frames import Frame, Opcode
 
 from livecli.emulator.faults import Faults, parse_fault
 from livecli.emulator.options import EmulatorOptions
-from livecli.emulator.server import RunningServer, running
+from livecli.emulator.server import EmulatorAddress, run_emulator
 from livecli.emulator.websocket import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
@@ -98,7 +98,7 @@ def test_the_agreement_is_the_libraries() -> None:
 # --- what websockets does not document
 
 
-async def turn(emulator: RunningServer) -> None:
+async def turn(emulator: EmulatorAddress) -> None:
     """A text is answered."""
     async with connect(emulator.url + PATH) as ws:
         await ws.send(SETUP)
@@ -107,7 +107,7 @@ async def turn(emulator: RunningServer) -> None:
             pass
 
 
-async def post(emulator: RunningServer) -> int | None:
+async def post(emulator: EmulatorAddress) -> int | None:
     """The status of a request for a token, None if the connection ends without an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(f"POST {TOKENS} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{{}}".encode())
@@ -167,14 +167,14 @@ def unknown_transport(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_a_post_is_answered() -> None:
-    async with asyncio.timeout(BOUND_SECONDS), running() as emulator:
+    async with asyncio.timeout(BOUND_SECONDS), run_emulator() as emulator:
         assert await post(emulator) == 200
 
 
 @pytest.mark.usefixtures("unknown_transport")
 async def test_without_the_transport_sessions_are_served_and_a_post_is_not() -> None:
     async with asyncio.timeout(BOUND_SECONDS):
-        async with running() as emulator:
+        async with run_emulator() as emulator:
             await turn(emulator)
             assert await post(emulator) is None
             ws = await connect(emulator.url + PATH)
@@ -187,7 +187,11 @@ async def test_without_the_transport_sessions_are_served_and_a_post_is_not() -> 
 @pytest.mark.usefixtures("unknown_transport")
 async def test_without_the_transport_a_drop_is_an_error_of_the_server() -> None:
     options = faults("drop@setup")
-    async with asyncio.timeout(BOUND_SECONDS), running(options=options) as emulator, connect(emulator.url + PATH) as ws:
+    async with (
+        asyncio.timeout(BOUND_SECONDS),
+        run_emulator(options=options) as emulator,
+        connect(emulator.url + PATH) as ws,
+    ):
         await ws.send(SETUP)
         with pytest.raises(ConnectionClosed):
             await ws.recv()
@@ -196,7 +200,7 @@ async def test_without_the_transport_a_drop_is_an_error_of_the_server() -> None:
 
 @pytest.mark.usefixtures("unknown_transport")
 async def test_without_the_transport_a_drop_at_the_upgrade_is_an_error_of_the_server() -> None:
-    async with asyncio.timeout(BOUND_SECONDS), running(options=faults("drop@connect")) as emulator:
+    async with asyncio.timeout(BOUND_SECONDS), run_emulator(options=faults("drop@connect")) as emulator:
         with pytest.raises(InvalidStatus) as refused:
             await connect(emulator.url + PATH)
         assert refused.value.response.status_code == 500

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 from livecli.media.file_source import SAMPLE
 from tests.needs import needs
 
@@ -86,7 +86,7 @@ async def test_console(block, folder, monkeypatch):
             needs(tool)
     commands, shown = commands_and_output(block)
     commands = with_free_ports(commands)
-    async with running() as emulator:  # stands in for Google, as the README's commands name no server
+    async with run_emulator() as emulator:  # stands in for Google, as the README's commands name no server
         if "auth status" not in block:
             monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)
         if "PROJECT" in block:

@@ -23,7 +23,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from livecli.emulator.server import running
+from livecli.emulator.server import run_emulator
 from tests.needs import needs
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
@@ -187,7 +187,7 @@ def test_commands_run_side_by_side(spawn: Spawn) -> None:
 
 
 async def test_a_command_gets_the_port_that_was_asked_for(spawn: Spawn) -> None:
-    async with running() as other:
+    async with run_emulator() as other:
         process = spawn("serve", "--port", other.port, "true")
         status, out, err = await asyncio.to_thread(finish, process)
         assert (status, out) == (5, "")

@@ -192,8 +192,8 @@ def test_faults_meet_a_recording_too(spawn, tmp_path):
     [
         ("hello", "session.log:1: a frame begins with > or <"),
         ('>1 {"setup": {"model": "m"}}\n<1 {"setup', "session.log:2: the frame is not JSON"),
-        ('<1 {"setupComplete": {}}', "session.log:1: the service does not speak first"),
-        ('>1 {"setup": {"model": "m"}}\n>1 {"nonsense": 1}', "session.log:2: no client says this"),
+        ('<1 {"setupComplete": {}}', "session.log:1: the server sends the first frame"),
+        ('>1 {"setup": {"model": "m"}}\n>1 {"nonsense": 1}', "session.log:2: not a message of a client"),
     ],
 )
 def test_a_recording_that_is_none(livecli, tmp_path, log, says):
