@@ -69,6 +69,8 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
 async def _open_and_run(
     plan: Plan, voice: Voice, recordings: Recordings, prompt: Prompt | None, display: Reporter, reporter: Reporter
 ) -> int:
+    for warning in plan.options.toolbox.warnings:
+        reporter.warning(warning)
     if plan.devices.play:
         await voice.switch_speaker(True)
     if plan.devices.mic:

@@ -101,6 +101,8 @@ def send(
             reporters = stack.enter_context(send_reporters(output, several=several))
         else:
             reporters = stack.enter_context(batch_reporters(output, len(requests)))
+        for warning in template.toolbox.warnings:
+            reporters.shared.warning(warning)
         if tools.confirm:
             confirm = stack.enter_context(confirmer(reporters.shared))
             requests = [replace(request, confirm=confirm) for request in requests]

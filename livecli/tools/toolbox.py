@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import FileError, UsageError
 
 if TYPE_CHECKING:
-    from ..protocol.messages import FunctionDeclaration
+    from ..protocol.messages import FunctionDeclaration, Json
     from ..protocol.models import Calling
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
@@ -24,8 +24,8 @@ DEFAULT_DESCRIPTION = "The user gave no description of it: go by its name."
 """The description of a function that the user did not describe. The model reads it."""
 
 TEXT_PARAMETERS = {
-    "type": "object",
-    "properties": {"input": {"type": "string", "description": "What it is about, in words."}},
+    "type": "OBJECT",
+    "properties": {"input": {"type": "STRING", "description": "What it is about, in words."}},
 }
 """The parameters of a function declared with `--tool`: one text, in which the model says what it wants."""
 
@@ -34,9 +34,9 @@ TEXT_PARAMETERS = {
 class Tool:
     """A function and the command that answers it.
 
-    `parameters` is a JSON schema, or None for a function without parameters. `blocking` is whether the model waits for
-    the result, and `scheduling` when it mentions the result (SILENT, WHEN_IDLE, INTERRUPT); None leaves both to the
-    model. `origin` is the option, or the line of a file, that defines the tool.
+    `parameters` is a JSON Schema, or a schema in the API's form; None for a function without parameters. `blocking` is
+    whether the model waits for the result, and `scheduling` when it mentions the result (SILENT, WHEN_IDLE, INTERRUPT);
+    None leaves both to the model. `origin` is the option, or the line of a file, that defines the tool.
     """
 
     name: str
@@ -57,15 +57,21 @@ class Tool:
 
 
 class Toolbox:
-    """Tools by name. Raises UsageError for two tools of the same name."""
+    """Tools by name. Raises UsageError for two tools of the same name, and for parameters that are no JSON Schema.
+
+    `warnings` has a text for each tool whose parameters the API cannot express wholly.
+    """
 
     def __init__(self, tools: Iterable[Tool] = ()) -> None:
+        self.warnings: list[str] = []
         self._tools: dict[str, Tool] = {}
+        self._parameters: dict[str, Json | None] = {}
         for tool in tools:
             if tool.name in self._tools:
                 origins = f"{self._tools[tool.name].origin} and {tool.origin}"
                 raise UsageError(f"two tools have the name {tool.name}: {origins}", hint="rename one of them")
             self._tools[tool.name] = tool
+            self._parameters[tool.name] = self._translated(tool)
 
     def __len__(self) -> int:
         return len(self._tools)
@@ -89,7 +95,7 @@ class Toolbox:
                     f"{tool.origin}: {model} does not support {tool.calling} functions, such as {tool.name}",
                     hint=f"it supports {supported}: leave out `blocking`, or use another model",
                 )
-        return tuple(_declaration(tool) for tool in self)
+        return tuple(self._declaration(tool) for tool in self)
 
     def holds(self, name: str, model: str) -> bool:
         """Whether `model` keeps its turn open until it has the result of the function `name`."""
@@ -99,16 +105,30 @@ class Toolbox:
         default = MODELS.get(model, MODELS[DEFAULT_MODEL]).calling[0]
         return ((tool and tool.calling) or default) is Calling.BLOCKING
 
+    def _declaration(self, tool: Tool) -> FunctionDeclaration:
+        from ..protocol.messages import FunctionDeclaration
 
-def _declaration(tool: Tool) -> FunctionDeclaration:
-    from ..protocol.messages import FunctionDeclaration
+        return FunctionDeclaration(
+            name=tool.name,
+            description=tool.description,
+            parameters=self._parameters[tool.name],
+            behavior=tool.calling.value if tool.calling else None,
+        )
 
-    return FunctionDeclaration(
-        name=tool.name,
-        description=tool.description,
-        parameters_json_schema=None if tool.parameters is None else dict(tool.parameters),
-        behavior=tool.calling.value if tool.calling else None,
-    )
+    def _translated(self, tool: Tool) -> Json | None:
+        """The tool's parameters in the API's form."""
+        if tool.parameters is None:
+            return None
+        from .schema import SchemaError, translate
+
+        try:
+            parameters, losses = translate(tool.parameters)
+        except SchemaError as error:
+            raise UsageError(f"{tool.origin}: the parameters of {tool.name}: {error}") from error
+        if losses:
+            problem = f"the API cannot declare all of the parameters of {tool.name}"
+            self.warnings.append(f"{tool.origin}: {problem}. Left out: {', '.join(losses)}")
+        return parameters
 
 
 def parse_tool(word: str) -> Tool:

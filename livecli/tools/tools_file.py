@@ -8,7 +8,7 @@ timeout = 5                                     # seconds; the default is 30
 blocking = false                                # whether the model waits for the result; by default the model decides
 scheduling = "INTERRUPT"                        # when the model mentions the result; also SILENT, WHEN_IDLE
 
-[tool.parameters]                               # a JSON schema; without it the function has no parameters
+[tool.parameters]                               # a JSON Schema, or the API's form; without it there are none
 type = "object"
 properties.near = {type = "string"}
 required = ["near"]
@@ -22,6 +22,7 @@ from typing import Any
 
 from .. import toml_reader
 from ..toml_reader import LineError, Path
+from .schema import SchemaError, translate
 from .toolbox import DEFAULT_DESCRIPTION, NAME, NAME_HINT, TIMEOUT_SECONDS, Tool, command_problem
 
 KEYS = ("name", "description", "parameters", "command", "timeout", "blocking", "scheduling")
@@ -88,11 +89,12 @@ class _Reader(toml_reader.Reader):
         return self.wrong(path, problem) if problem else command
 
     def _parameters(self, value: Any, path: Path) -> dict[str, Any]:
-        schema = self.json(value, path)
-        if schema.get("type", "object" if "properties" in schema else None) != "object":
-            hint = 'write type = "object", and the parameters under properties'
-            self.wrong(path, "parameters must be the JSON schema of an object", hint=hint)
-        return {"type": "object", **schema}
+        parameters = self.json(value, path)
+        try:
+            translate(parameters)
+        except SchemaError as error:
+            self.wrong(path, str(error), hint='write type = "object", and the parameters under properties')
+        return parameters
 
     def _timeout(self, value: Any, path: Path) -> float:
         is_number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
@@ -91,10 +92,11 @@ def test_a_tool_is_declared_called_and_answered(ask, tmp_path):
     assert search == {"googleSearch": {}}
     [declared] = functions["functionDeclarations"]
     assert declared["name"] == "find_station"
-    assert declared["parametersJsonSchema"]["properties"] == {
-        "input": {"type": "string", "description": "What it is about, in words."}
+    assert declared["parameters"] == {
+        "type": "OBJECT",
+        "properties": {"input": {"type": "STRING", "description": "What it is about, in words."}},
     }
-    assert not {"behavior", "parameters"} & declared.keys()
+    assert not {"behavior", "parametersJsonSchema"} & declared.keys()
     response = {"id": "c1", "name": "find_station", "response": {"name": "Central"}}
     assert server.frames[2] == {"toolResponse": {"functionResponses": [response]}}
     assert json.loads((tmp_path / "got").read_text()) == {"near": "me", "ö": [1, None]}
@@ -132,11 +134,7 @@ def test_a_table_declares_everything(ask, tmp_path, monkeypatch):
         {
             "name": "find_station",
             "description": "Finds a station.",
-            "parametersJsonSchema": {
-                "type": "object",
-                "properties": {"near": {"type": "string"}},
-                "required": ["near"],
-            },
+            "parameters": {"type": "OBJECT", "properties": {"near": {"type": "STRING"}}, "required": ["near"]},
             "behavior": "NON_BLOCKING",
         },
         {"name": "light.on", "description": "The user gave no description of it: go by its name."},
@@ -144,6 +142,65 @@ def test_a_table_declares_everything(ask, tmp_path, monkeypatch):
     [response] = server.frames[2]["toolResponse"]["functionResponses"]
     assert response["scheduling"] == "INTERRUPT"
     assert response["response"] == {"output": "(nothing)"}
+
+
+# The schema that pydantic makes of a model with a reference, an optional and a literal field.
+JSON_SCHEMA = """
+[tool.parameters]
+"$schema" = "https://json-schema.org/draft/2020-12/schema"
+type = "object"
+additionalProperties = false
+required = ["place"]
+properties.place = {"$ref" = "#/$defs/Place"}
+properties.limit = {anyOf = [{type = "integer", minimum = 1, multipleOf = 5}, {type = "null"}], title = "Limit"}
+properties.kind = {const = "station"}
+properties.near = {type = ["string", "null"], format = "uri"}
+"$defs".Place = {type = "object", properties = {name = {type = "string"}}, additionalProperties = false}
+"""
+API_SCHEMA = """
+[tool.parameters]
+type = "OBJECT"
+required = ["place"]
+properties.place = {type = "OBJECT", properties = {name = {type = "STRING"}}}
+properties.limit = {type = "INTEGER", minimum = 1, title = "Limit", nullable = true}
+properties.kind = {type = "STRING", enum = ["station"]}
+properties.near = {type = "STRING", description = "(format: uri)", nullable = true}
+"""
+DECLARED = {
+    "type": "OBJECT",
+    "required": ["place"],
+    "properties": {
+        "place": {"type": "OBJECT", "properties": {"name": {"type": "STRING"}}},
+        "limit": {"type": "INTEGER", "minimum": 1, "title": "Limit", "nullable": True},
+        "kind": {"type": "STRING", "enum": ["station"]},
+        "near": {"type": "STRING", "description": "(format: uri)", "nullable": True},
+    },
+}
+LOSS = "tools.toml:1: the API cannot declare all of the parameters of f. Left out: additionalProperties, multipleOf"
+
+
+@pytest.mark.parametrize(
+    ("schema", "losses"), [(JSON_SCHEMA, [LOSS]), (API_SCHEMA, [])], ids=["JSON Schema", "the API's form"]
+)
+def test_parameters_are_declared_in_the_form_that_the_service_reads(ask, tmp_path, schema, losses):
+    (tmp_path / "tools.toml").write_text(f'[[tool]]\nname = "f"\ncommand = "true"\n{schema}')
+    with calling({"id": "c", "name": "f"}) as server:
+        ran = ask(server, "--tools", "tools.toml", "-q")
+    assert ran.status == 0, ran.err
+    [declared] = server.frames[0]["setup"]["tools"][0]["functionDeclarations"]
+    assert declared["parameters"] == DECLARED
+    assert "parametersJsonSchema" not in declared
+    assert ran.err == "".join(f"warning: {loss}\n" for loss in losses)
+    assert ran.summary["warnings"] == losses
+
+
+def test_a_loss_is_told_once_for_many_inputs_and_in_a_chat(livecli, converse, tmp_path, speech):
+    (tmp_path / "tools.toml").write_text(f'[[tool]]\nname = "f"\ncommand = "true"\n{JSON_SCHEMA}')
+    other = shutil.copy(speech, tmp_path / "other.wav")
+    ran = livecli("send", speech, other, "--local", "--speed", 0, "--tools", "tools.toml", "--jobs", 2)
+    assert (ran.status, ran.err.count(LOSS)) == (0, 1), ran.err
+    chatted = converse("hello\n/reset\nhello\n", "--local", "--tools", "tools.toml")
+    assert (chatted.status, chatted.err.count(LOSS)) == (0, 1), chatted.err
 
 
 MISTAKES = {
@@ -174,6 +231,10 @@ MISTAKES = {
     '[[tool]]\nname = "a"\ncommand = "true"\nscheduling = "NOW"': ("t.toml:4: scheduling must be one of SILENT", ""),
     '[[tool]]\nname = "a"\ncommand = "true"\nparameters = {near = {type = "string"}}': (
         "t.toml:4: parameters must be the JSON schema of an object",
+        "under properties",
+    ),
+    '[[tool]]\nname = "a"\ncommand = "true"\nparameters = {type = "object", properties = {a = {type = "text"}}}': (
+        't.toml:4: there is no type "text": there are string, number',
         "under properties",
     ),
     '[[tool]]\nname = "a"\ncommand = "true"\nparameters = {type = "object", x = 2026-11-24}': (

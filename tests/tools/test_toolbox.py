@@ -80,9 +80,24 @@ class TestToolbox:
             ]
         )
         found, now = box.declarations(NON_BLOCKING_FIRST)
-        assert (found.name, found.description, found.parameters_json_schema) == ("find", "Finds.", schema)
+        assert (found.name, found.description) == ("find", "Finds.")
+        assert found.parameters == {"type": "OBJECT", "properties": {"near": {"type": "STRING"}}}
         assert (found.behavior, now.behavior) == ("NON_BLOCKING", "BLOCKING")
-        assert (now.description, now.parameters_json_schema) == (DEFAULT_DESCRIPTION, None)
+        assert (now.description, now.parameters) == (DEFAULT_DESCRIPTION, None)
+        assert (found.parameters_json_schema, now.parameters_json_schema) == (None, None)
+        assert box.warnings == []
+
+    def test_a_warning_names_what_the_api_cannot_express(self):
+        schema = {"properties": {"near": {"type": "string"}}, "additionalProperties": False}
+        box = Toolbox([Tool("find", ("true",), parameters=schema, origin="t.toml:1")])
+        assert box.warnings == [
+            "t.toml:1: the API cannot declare all of the parameters of find. Left out: additionalProperties"
+        ]
+
+    def test_parameters_that_are_no_json_schema_are_refused(self):
+        with pytest.raises(UsageError) as caught:
+            Toolbox([Tool("find", ("true",), parameters={"type": "objekt"}, origin="t.toml:1")])
+        assert caught.value.message.startswith('t.toml:1: the parameters of find: there is no type "objekt"')
 
     def test_without_a_wish_the_behaviour_is_left_to_the_model(self):
         [declared] = Toolbox([Tool("find", ("true",))]).declarations(BLOCKING_ONLY)

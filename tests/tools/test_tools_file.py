@@ -25,7 +25,7 @@ scheduling = "INTERRUPT"
 properties.near = {type = "string"}
 required = ["near"]
 """
-    schema = {"type": "object", "properties": {"near": {"type": "string"}}, "required": ["near"]}
+    schema = {"properties": {"near": {"type": "string"}}, "required": ["near"]}
     assert read_tools(text, "t.toml") == (
         Tool("find", ("true", "--near"), "Finds.", schema, 5.0, False, "INTERRUPT", "t.toml:2"),
     )
