@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..client.resumable import Checkpoint, Received, ResumableSession, Rewind
@@ -44,7 +44,8 @@ MICROPHONE = "microphone"
 class ChatTurn:
     """A turn that is going on, waits for the one before it, or is over: then it has an `entry`.
 
-    `resources` closes the audio output of the turn. `late_until` is a time of the loop's clock.
+    `resources` closes the audio output of the turn. `late_until` is a time of the loop's clock. `reported` is set once
+    the reporter has its summary.
     """
 
     question: str
@@ -55,6 +56,7 @@ class ChatTurn:
     entry: TranscriptEntry | None = None
     late_until: float = 0.0
     heard_in_time: bool = False
+    reported: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def text(self) -> TranscriptEntry:
@@ -167,6 +169,7 @@ class Conversation:
     async def _run(self, turn: ChatTurn, send: SendRequest | None) -> Summary:
         summary = turn.summary
         try:
+            await self._wait_until_last_is_reported()
             with turn.resources:
                 request = send(turn.exchange) if send is not None else None
                 await turn.exchange.converse(self._options.idle_timeout, request)
@@ -182,8 +185,15 @@ class Conversation:
             # A turn that has failed is still in the queue.
             if turn in self._turns:
                 self._turns.remove(turn)
+            turn.reported.set()
             self._reporter.finished(summary)
         return summary
+
+    async def _wait_until_last_is_reported(self) -> None:
+        """Before anything of the current turn is sent or received: no more events belong to the last one."""
+        if self._last is not None and not self._last.reported.is_set():
+            self._last.exchange.stop_waiting()
+            await self._last.reported.wait()
 
     async def leave(self) -> None:
         """End the session, after `listen` was cancelled. A handle that comes meanwhile is passed on."""
@@ -227,6 +237,8 @@ class Conversation:
             try:
                 while True:
                     await self._take(await self._session.receive())
+                    if self.current is not None:
+                        await self._wait_until_last_is_reported()
             except LivecliError as error:
                 self._failure = error
             finally:

@@ -171,6 +171,10 @@ class Turn:
         if stats.usage is None or (self._sender.listens and not stats.heard):
             await soon(self._nothing_due, LINGER_SECONDS)
 
+    def stop_waiting(self) -> None:
+        """End `wait_for_late_events`: what comes now belongs to another turn."""
+        self._nothing_due.set()
+
     @property
     def is_over(self) -> bool:
         """Whether the request is answered."""

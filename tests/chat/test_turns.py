@@ -15,7 +15,7 @@ from livecli.errors import ServerError
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
 from livecli.tools.toolbox import Tool, Toolbox
-from tests.chat.conftest import settled
+from tests.chat.conftest import Told, settled
 from tests.end_to_end.conftest import tone
 from tests.live_server import live_server
 from tests.serving import serving
@@ -67,6 +67,58 @@ async def test_what_comes_after_a_turn_belongs_to_it(chat, tmp_path):
             assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
             assert len(typed.told.summaries) == 2  # nothing that came late was taken for a turn
     assert (tmp_path / "conversation.md").read_text().count("<said> and more") == 2
+
+
+class Order(Told):
+    """Lists the texts of answers and the ends of turns, in order."""
+
+    def __init__(self):
+        super().__init__()
+        self.order = []
+
+    def event(self, direction, event, at):
+        super().event(direction, event, at)
+        if isinstance(event, events.OutputTranscript):
+            self.order.append(event.text)
+
+    def finished(self, summary):
+        super().finished(summary)
+        self.order.append(f"end of {summary.input}")
+
+
+async def test_a_turn_is_reported_before_anything_of_the_next(chat):
+    with live_server(says_late()) as server:
+        async with chat(server.url, told=Order()) as typed:
+            first = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.transcript.entries)
+            await typed.send_text("two")
+            assert typed.told.order == ["<said>", "end of one", "<said>", "end of two"]
+            await first
+
+
+async def test_an_interrupted_turn_is_reported_before_anything_of_the_next(chat):
+    def handler(connection):
+        connection.set_up()
+        connection.receive()
+        connection.content(outputTranscription={"text": "first"})
+        connection.receive()
+        for content in (
+            {"interrupted": True},
+            {"turnComplete": True},
+            {"outputTranscription": {"text": "sec"}},
+            {"outputTranscription": {"text": "ond"}},
+            {"turnComplete": True},
+        ):
+            connection.content(**content)
+        connection.drain()
+
+    with live_server(handler) as server:
+        async with chat(server.url, told=Order()) as typed:
+            first = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            await typed.send_text("two")
+            assert typed.told.order == ["first", "end of one", "sec", "ond", "end of two"]
+            await first
 
 
 async def test_what_was_heard_may_be_told_after_the_answer(chat):
