@@ -1,7 +1,7 @@
 """The README's picture of a chat, from a real run: `make pictures`.
 
-A terminal is driven as in the tests, what it shows is read back with its colours, and rich makes an SVG of it. That
-names no font of anybody's server.
+A terminal is driven as in the tests, what it shows is read back with its colours, and rich makes an SVG of it. It
+loads no font from a server.
 """
 
 from __future__ import annotations

@@ -75,7 +75,7 @@ def batch_reporters(flags: OutputFlags, total: int) -> Iterator[RunReporters]:
         def of(request: Request) -> Reporter:
             return Reporters(*display.item_reporters(request.name), *(make() for make in outputs))
 
-        yield RunReporters(display, of, display.progress_shown)
+        yield RunReporters(display, of, display.progress_reports)
 
 
 @contextmanager

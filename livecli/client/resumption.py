@@ -140,7 +140,7 @@ class Resumption:
         return True
 
     def forget_handle(self) -> bool:
-        """The service refuses the handle. Returns False where there is none, or no history to begin anew with."""
+        """Drop a handle that the service refuses. Returns False without a handle, or without a history to send."""
         if self.handle is None or self._history is None:
             return False
         self.handle, self.ready = None, False

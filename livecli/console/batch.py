@@ -38,7 +38,7 @@ class BatchLines(Reporter):
         return [PrefixedLines(self, name), item] if self.verbose and not self.quiet else [item]
 
     @asynccontextmanager
-    async def progress_shown(self) -> AsyncIterator[None]:
+    async def progress_reports(self) -> AsyncIterator[None]:
         """Show the progress during the block, and the totals at its end, also when it raises."""
         progress = asyncio.create_task(self._show_progress_repeatedly())
         try:

@@ -41,9 +41,9 @@ class LiveBatch(BatchLines):
         self._is_displayed = False
 
     @asynccontextmanager
-    async def progress_shown(self) -> AsyncIterator[None]:
+    async def progress_reports(self) -> AsyncIterator[None]:
         self._set_displayed(True)
-        async with super().progress_shown():
+        async with super().progress_reports():
             yield
 
     def _set_displayed(self, displayed: bool) -> None:

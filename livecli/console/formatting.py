@@ -171,7 +171,7 @@ def function_call(name: str, args: Json) -> str:
 
 
 def shortened(text: str) -> str:
-    """The first line of `text`, cut to MAX_CHARACTERS, with the full length where something is left out."""
+    """The first line of `text`, cut to MAX_CHARACTERS, and the full length if something is left out."""
     first, *more = text.strip().splitlines() or [""]
     if len(first) > MAX_CHARACTERS:
         return f"{one_line(first[:MAX_CHARACTERS])}… ({count(len(text))} characters)"

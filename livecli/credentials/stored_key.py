@@ -19,7 +19,7 @@ from .credential import Credential, CredentialKind, Source, cleaned
 
 PLACE = "stored key"
 NAME = "api-key.json"
-LOGIN_AGAIN = "`livecli auth login` stores it anew"
+LOGIN_AGAIN = "`livecli auth login` stores it again"
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 """Permission bits of group and others, of which the file has none."""
 
@@ -142,7 +142,7 @@ def _refuse_if_others_can_read(mode: int, path: Path) -> None:
     if os.name != "nt" and mode & OTHERS:
         raise AuthError(
             f"the stored key is not used from {path}: others can read it",
-            hint=f"chmod 600 {path} (and replace the key, if anybody else uses this machine)",
+            hint=f"chmod 600 {path} (and replace the key, if others use this machine)",
         )
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _BLOCK_SECONDS = 1.0
 """Length of a block."""
 _PIPE_BLOCK_SECONDS = 0.02
-"""Length of a block where the end may be an error, which discards the block that it occurs in."""
+"""Length of a block when the end may be an error, which discards the block that it occurs in."""
 _BLOCK_VALUES = 1 << 18
 """Values in a block at most, for any number of channels: 1 MB of float32."""
 _FRAMES_UNKNOWN = 1 << 48

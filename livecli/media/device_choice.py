@@ -18,8 +18,8 @@ async def find_device(
 ) -> tuple[Device | None, Device | None]:
     """A pair of which one is None: the device of `kind` that `words` name, or the system's default if none.
 
-    Both are None where the default is not known. Words may name devices of the other kind. Raises UsageError for a
-    word that names no device of either kind; where there is no device of `kind`, raises FileError if `strict`, and
+    Both are None if the default is not known. Words may name devices of the other kind. Raises UsageError for a
+    word that names no device of either kind; if there is no device of `kind`, raises FileError if `strict`, and
     otherwise returns (None, None).
     """
     devices = await asyncio.to_thread(system.list_devices)
@@ -44,7 +44,7 @@ def choose(words: Sequence[str], kinds: Sequence[DeviceKind], devices: Sequence[
     """One device for each of `kinds`: the one that a word names, else the system's default, None if that is not known.
 
     A word is an index, a name, or a part of a name in any case. It may name a speaker and a microphone at once, as a
-    headset's name does. Raises UsageError for a word that names no device, or several of a kind, and FileError where
+    headset's name does. Raises UsageError for a word that names no device, or several of a kind, and FileError if
     there is no device of a kind.
     """
     chosen: dict[DeviceKind, Device] = {}

@@ -22,9 +22,9 @@ OPEN_SECONDS = 5.0
 """Time limit for opening a device."""
 CLOSE_SECONDS = 1.0
 """Time limit for closing a device, after which the thread that closes it is abandoned."""
-LOOK_SECONDS = 0.5
+CHECK_SECONDS = 0.5
 """Interval of the checks whether a device still calls."""
-MISSED_LOOKS = 6
+MISSED_CHECKS = 6
 """Checks in a row without a call, after which a device is lost. Counted, as clocks go on while a process is stopped."""
 
 
@@ -35,11 +35,11 @@ class LiveStream:
         self._on_lost = on_lost
         self._loop = asyncio.get_running_loop()
         self._stream: Stream | None = None
-        self._look: asyncio.TimerHandle | None = None
-        self._beats = self._seen_beats = self._missed_looks = 0
+        self._next_check: asyncio.TimerHandle | None = None
+        self._beats = self._seen_beats = self._missed_checks = 0
 
     async def open(self, start: Callable[[], Stream]) -> None:
-        """Open the stream. Raises FileError where there is no device, or the sound server does not answer."""
+        """Open the stream. Raises FileError if there is no device, or the sound server does not answer."""
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 self._stream = await asyncio.to_thread(start)
@@ -54,18 +54,18 @@ class LiveStream:
     async def close(self) -> None:
         """Close the stream, which ends the device's thread."""
         stream, self._stream = self._stream, None
-        if self._look:
-            self._look.cancel()
+        if self._next_check:
+            self._next_check.cancel()
         if stream:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await asyncio.to_thread(stream.close)
 
     def _watch(self) -> None:
-        self._missed_looks = self._missed_looks + 1 if self._beats == self._seen_beats else 0
+        self._missed_checks = self._missed_checks + 1 if self._beats == self._seen_beats else 0
         self._seen_beats = self._beats
-        if self._missed_looks < MISSED_LOOKS:
-            self._look = self._loop.call_later(LOOK_SECONDS, self._watch)
+        if self._missed_checks < MISSED_CHECKS:
+            self._next_check = self._loop.call_later(CHECK_SECONDS, self._watch)
         else:
             self._on_lost()
 
@@ -87,7 +87,7 @@ class DeviceKind(StrEnum):
 
 @dataclass(frozen=True)
 class Device:
-    """A sound device: `name` is for people, `id` is the sound server's identifier, or "" where that is not text.
+    """A sound device: `name` is for people, `id` is the sound server's identifier, or "" if that is not text.
 
     `index` counts the devices of both kinds together, from 0, and is valid until a device is plugged in or out.
     """
@@ -117,7 +117,7 @@ class Stream:
 
 
 def list_devices() -> list[Device]:
-    """All devices, speakers first. Raises FileError without miniaudio, or where no sound system answers."""
+    """All devices, speakers first. Raises FileError without miniaudio, or if no sound system answers."""
     miniaudio = _miniaudio()
     with _device_errors("there is no sound system"):
         context = miniaudio.Devices(_backends(miniaudio))

@@ -38,9 +38,9 @@ _BLOCK_BYTES = 32 * 1024
 class FileSource:
     """An AudioSource to be iterated once: blocks of PCM16 mono at `rate`, of any size. Closing it closes the file.
 
-    `seconds` is its length, None where that is not known. `description` names the conversion ("44.1 kHz stereo FLAC →
-    16 kHz mono"), None where there is none; for a pipe `recognised` is called with it when the first data has arrived.
-    Iterating raises FileError where the source cannot be read to the end.
+    `seconds` is its length, None if it is not known. `description` names the conversion ("44.1 kHz stereo FLAC →
+    16 kHz mono"), None without a conversion; for a pipe `recognised` is called with it when the first data has arrived.
+    Iterating raises FileError if the source cannot be read to the end.
     """
 
     def __init__(
@@ -146,7 +146,7 @@ def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = Fa
     thread, as a pipe is: choose that for an event loop with several sessions, which a slow file system or a second of
     FLAC (3 ms to decode) would delay. A thread costs 20 µs more for a second of audio.
 
-    Raises FileError where a regular file cannot be used, and UsageError where standard input is a terminal. Errors of
+    Raises FileError if a regular file cannot be used, and UsageError if standard input is a terminal. Errors of
     a pipe are raised when it is iterated.
     """
     if not path:
@@ -181,7 +181,7 @@ def read_sound(path: str, rate: int) -> list[bytes]:
 
 
 def _description(to_rate: int, rate: int, channels: int, container: str, encoding: str = "") -> str | None:
-    """The conversion in words; None where the samples are sent unchanged."""
+    """The conversion in words; None if the samples are sent unchanged."""
     if (rate, channels, encoding) == (to_rate, 1, ""):
         return None
     width = " 16-bit" if encoding else ""

@@ -43,7 +43,7 @@ KINDS = "JPEG, PNG or WebP"
 def open_image(path: str) -> Image:
     """The image in the file `path`: JPEG, PNG or WebP by its content, upright, and scaled down to 768 pixels a side.
 
-    Raises FileError where the file holds no such image, or one that is damaged or too large, and where the image has
+    Raises FileError if the file holds no such image, or one that is damaged or too large, and if the image has
     to be scaled and Pillow is not installed.
     """
     data = _read(path)
@@ -92,7 +92,7 @@ def kind_of(data: bytes) -> str | None:
 
 
 def size_of(data: bytes, kind: str) -> tuple[int, int] | None:
-    """Width and height in pixels, without Pillow; None where the file does not state them."""
+    """Width and height in pixels, without Pillow; None if the file does not state them."""
     try:
         width, height = {"jpeg": _jpeg_size, "png": _png_size, "webp": _webp_size}[kind](data)
     except (struct.error, IndexError, ValueError):

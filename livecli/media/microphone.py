@@ -23,7 +23,7 @@ class Microphone:
     """Blocks of about 20 ms from `device`, or the system's default. An async context manager, to be iterated once.
 
     While `muted` is true, silence of the same length replaces the sound: the service's voice detection counts time in
-    samples. Iterating raises FileError where the device is lost.
+    samples. Iterating raises FileError if the device is lost.
     """
 
     def __init__(self, device: Device | None = None, *, muted: bool = False) -> None:

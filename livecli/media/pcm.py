@@ -20,7 +20,7 @@ FLOOR_DBFS = -96.0
 
 
 class AudioSource(Protocol):
-    """A source of audio: iterating yields blocks of PCM of any size. Raises FileError where it cannot be read."""
+    """A source of audio: iterating yields blocks of PCM of any size. Raises FileError if it cannot be read."""
 
     @property
     def name(self) -> str:
@@ -32,7 +32,7 @@ class AudioSource(Protocol):
 
     @property
     def seconds(self) -> float | None:
-        """Length of the whole source; None where it is not known before the end, as for a pipe."""
+        """Length of the whole source; None if it is not known before the end, as for a pipe."""
 
     def __aiter__(self) -> AsyncIterator[bytes]: ...
 
@@ -49,13 +49,13 @@ class AudioSink(Protocol):
         """Whether `write` may block until a reader reads (a pipe, a device), so that it is called in a thread."""
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """Append samples. Raises FileError where they cannot be written."""
+        """Append samples. Raises FileError if they cannot be written."""
 
     def mark(self) -> Mark:
         """The present position, for `rewind`."""
 
     def rewind(self, mark: Mark) -> bool:
-        """Take back the samples written since `mark`, which will be written again. False where that is not possible."""
+        """Take back the samples written since `mark`, which will be written again. False if that is not possible."""
 
 
 async def chunked(blocks: AsyncIterator[bytes], size: int) -> AsyncIterator[list[bytes]]:
@@ -126,6 +126,6 @@ class Tee:
         return [sink.mark() for sink in self._sinks]
 
     def rewind(self, mark: Mark) -> bool:
-        """Rewind each sink. Returns False where any of them cannot; the others are rewound all the same."""
+        """Rewind each sink. Returns False if any of them cannot; the others are rewound all the same."""
         taken_back = [sink.rewind(place) for sink, place in zip(self._sinks, mark, strict=True)]
         return all(taken_back)

@@ -68,7 +68,7 @@ class JitterBuffer:
             self._is_complete, self._ran_dry, self._is_playing, self._waited_bytes = True, False, False, 0
 
     def take(self, size: int) -> bytes | bytearray:
-        """The next `size` bytes, or fewer where there are fewer; the caller plays silence for the rest."""
+        """The next `size` bytes, or all that there are; the caller plays silence for the rest."""
         with self._lock:
             if not self._is_playing and not self._may_start(size):
                 return b""
@@ -88,7 +88,7 @@ class JitterBuffer:
 
 
 class PlaybackQueue:
-    """First-in, first-out queue of PCM, each run at its own rate. Raises OSError where the disk is full."""
+    """First-in, first-out queue of PCM, each run at its own rate. Raises OSError if the disk is full."""
 
     def __init__(self) -> None:
         self._runs: deque[tuple[int, int]] = deque()  # (rate, bytes left) of each run
@@ -170,7 +170,7 @@ class PlaybackBuffer:
         self._ready = JitterBuffer(self._bytes(START_SECONDS))
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """Append to the reply. Raises OSError where the disk is full."""
+        """Append to the reply. Raises OSError if the disk is full."""
         with self._writing:
             self._queue.put(pcm, rate)
             self._written_bytes += len(pcm)
@@ -182,7 +182,7 @@ class PlaybackBuffer:
         return self._written_bytes
 
     def rewind(self, mark: int) -> bool:
-        """Take back the bytes written since `mark`. Returns False where some are resampled or played already."""
+        """Take back the bytes written since `mark`. Returns False if some are resampled or played already."""
         with self._writing:
             taken_back = self._queue.cut(max(0, self._written_bytes - mark))
             self._written_bytes = min(self._written_bytes, mark)
@@ -203,12 +203,12 @@ class PlaybackBuffer:
             self._ready.clear()
 
     def refill(self) -> None:
-        """Resample more of the queue. Raises OSError where the temporary file cannot be read."""
+        """Resample more of the queue. Raises OSError if the temporary file cannot be read."""
         with self._writing:
             self._move()
 
     def take(self, size: int) -> bytes | bytearray:
-        """The next `size` bytes, or fewer where there are fewer; the caller plays silence for the rest."""
+        """The next `size` bytes, or all that there are; the caller plays silence for the rest."""
         return self._ready.take(size)
 
     @property

@@ -25,7 +25,7 @@ class ReplyWriter:
     """An AudioSink: the first chunk's rate is the file's, and later chunks of another rate are resampled to it.
 
     `waits` says that `write` may block until a reader reads, `has_audio` that a sample was written. Every method but
-    `abandon` raises FileError where it cannot write, and OutputClosed where the reader of the output has gone.
+    `abandon` raises FileError if it cannot write, and OutputClosed if the reader of the output has gone.
     """
 
     def __init__(self, path: str, output: _PartialFile | _Stream) -> None:
@@ -83,7 +83,7 @@ class ReplyWriter:
 def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
     """Open `path` for a reply, `-` being standard output; `raw` leaves the header out.
 
-    Raises FileError where it cannot be written, leaving no file behind, and UsageError where audio would be written to
+    Raises FileError if it cannot be written, leaving no file behind, and UsageError if audio would be written to
     a terminal.
     """
     if path == "-":

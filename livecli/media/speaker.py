@@ -57,7 +57,7 @@ class Speaker:
         await self._stream.close()
 
     def write(self, pcm: bytes, rate: int) -> None:
-        """Append to the reply. Raises FileError where the device is lost, or the disk cannot hold the queued sound."""
+        """Append to the reply. Raises FileError if the device is lost, or the disk cannot hold the queued sound."""
         self._check()
         try:
             self._buffer.write(pcm, rate)
@@ -69,7 +69,7 @@ class Speaker:
         return self._buffer.mark()
 
     def rewind(self, mark: int) -> bool:
-        """Take back the bytes written since `mark`. Returns False where some are about to be played, or were played."""
+        """Take back the bytes written since `mark`. Returns False if some are about to be played, or were played."""
         return self._buffer.rewind(mark)
 
     def finish(self) -> None:
@@ -86,7 +86,7 @@ class Speaker:
         self.last_flush_seconds, self._flushed_at = None, began
 
     async def drained(self) -> None:
-        """Finish, and wait until all that was written has been played. Raises FileError where the device is lost."""
+        """Finish, and wait until all that was written has been played. Raises FileError if the device is lost."""
         self.finish()
         while self.playing:
             self._check()

@@ -18,7 +18,7 @@ async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> Asy
     """A sink that plays on the device that words of `--device` name, or on the default one.
 
     Leaving the block waits until everything has been played; leaving it with an exception falls silent at once. Raises
-    FileError where there is no device, and UsageError where no device matches. `warn` gets the message of a device
+    FileError if there is no device, and UsageError if no device matches. `warn` gets the message of a device
     that fails later.
     """
     device = None

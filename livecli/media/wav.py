@@ -27,7 +27,7 @@ _PCM = 1
 class WavHead:
     """The bytes before the first sample, and the format that they state; all zeros if they are no readable WAV header.
 
-    `data_bytes` is None where the header was never finished: the samples then continue until the end.
+    `data_bytes` is None if the header was never finished: the samples then continue until the end.
     """
 
     read: bytes

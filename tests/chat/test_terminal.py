@@ -1,4 +1,4 @@
-"""`livecli chat` as somebody uses it: in a terminal, with keys, while the model answers."""
+"""`livecli chat` in a terminal, with keys that are pressed while the model answers."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_is_typed_during_an_answer_stays_below_it(chat):
     leave(opened)
 
 
-def test_enter_interrupts_and_asks_anew(chat):
+def test_enter_interrupts_and_asks_again(chat):
     opened = chat()
     opened.enter("tell me a story")
     opened.wait("Once upon", "speaking")
@@ -342,7 +342,7 @@ def test_a_dumb_terminal_gets_plain_lines(terminal, emulator):
 
 @contextmanager
 def emulating(port: int = 0) -> Iterator[Served]:
-    """An emulator that goes down with whoever is connected to it."""
+    """An emulator that is stopped at the end of the block, with its connections."""
     served, up, down = Served(), threading.Event(), threading.Event()
 
     async def emulate() -> None:

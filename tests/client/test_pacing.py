@@ -1,4 +1,4 @@
-"""One timer for all: nobody is called early, nobody is forgotten, and a crowd is called together."""
+"""One timer for all callers: none is called early, none is forgotten, and those due together are called together."""
 
 import asyncio
 import itertools

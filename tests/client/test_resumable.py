@@ -56,7 +56,7 @@ def refused() -> ConnectError:
 
 
 class ScriptedSession:
-    """Stands in for `Session`: yields what a test scripts, and keeps what is said.
+    """Stands in for `Session`: yields the scripted events, and records the events that are sent.
 
     `is_full` is whether the peer takes no more bytes, `has_room` ends that. `handles` still come while it is left,
     which lasts until `may_leave` is set.

@@ -1,4 +1,4 @@
-"""`chat --mic --play` where nobody types: what is said into a microphone is answered from a speaker."""
+"""`chat --mic --play` without typing: speech at a microphone is answered from a speaker."""
 
 from __future__ import annotations
 

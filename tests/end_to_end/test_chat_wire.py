@@ -17,7 +17,7 @@ BEFORE_3 = "gemini-live-2.5-flash-native-audio"
 
 
 class Left(Exception):
-    """The connection was closed: what the client says now is for nobody, though it may be there to be read."""
+    """The connection was closed: later messages of the client are ignored, though they can be read."""
 
 
 class Model:

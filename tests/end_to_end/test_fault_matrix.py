@@ -32,7 +32,7 @@ def short_pauses(monkeypatch) -> None:
 
 @contextmanager
 def standard_input(data: bytes) -> Iterator[None]:
-    """Standard input is a pipe that somebody else writes to, as fast as it is read."""
+    """Standard input is a pipe that another thread writes to, as fast as it is read."""
     reading, writing = os.pipe()
 
     def write() -> None:

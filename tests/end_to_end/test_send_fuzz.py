@@ -31,7 +31,7 @@ from tests.live_server import Connection, live_server
 KEYS = "schema ok exit_code error input output platform model url session_id sent received latency_ms turn transcript"
 SETUP_COMPLETE, TURN_COMPLETE = b'{"setupComplete":{}}', b'{"serverContent":{"turnComplete":true}}'
 BOUND_SECONDS = 5.0
-"""For a run with an idle timeout of 0.15 s and a close that nobody answers."""
+"""For a run with an idle timeout of 0.15 s and a close that is not answered."""
 
 
 @dataclass(frozen=True)

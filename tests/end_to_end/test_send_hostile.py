@@ -123,7 +123,7 @@ def test_last_words_are_read_though_nobody_takes_ours_any_more(livecli, tmp_path
         connection.receive()
         raw = connection.socket.socket
         close = frame(Opcode.CLOSE, struct.pack(">H", 1011) + b"Quota exceeded")
-        # At once: of many small writes the socket takes less while nobody reads it.
+        # At once: the socket takes less in many small writes while the peer does not read.
         raw.sendall(b"".join(frame(Opcode.BINARY, audio(said[at : at + 960])) for at in range(0, 24_000, 960)) + close)
         if end == "reset":
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -97,7 +97,7 @@ def test_without_the_package_the_extra_is_named(livecli, speech, monkeypatch):
 def test_a_device_that_goes_away_is_a_warning_and_the_reply_is_kept(
     livecli, sound_server, long_speech, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(devices, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "CHECK_SECONDS", 0.1)
     from livecli.media.speaker import Speaker
 
     heard = Speaker.write

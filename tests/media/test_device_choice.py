@@ -60,7 +60,7 @@ def test_what_is_unknown_or_ambiguous_is_answered_with_what_there_is(words, kind
 def test_without_any_device_there_is_nothing_to_choose():
     with pytest.raises(FileError, match="no microphone"):
         choose([], [P, C], DEVICES[:4])
-    assert choose([], [P], [Device(0, "x", P)]) == [None]  # there is one, but nobody says which is the default
+    assert choose([], [P], [Device(0, "x", P)]) == [None]  # there is one, but the default is not known
 
 
 def test_half_duplex_is_needed_where_the_microphone_hears_the_speaker():

@@ -104,7 +104,7 @@ async def test_closing_ends_the_iteration_of_another_task():
 
 @pytest.mark.parametrize("how", ["kill", "unplug"])
 async def test_a_device_that_goes_away_is_an_error(sound_server, monkeypatch, how):
-    monkeypatch.setattr(devices, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "CHECK_SECONDS", 0.1)
     async with Microphone() as source:
         with pytest.raises(FileError, match="the default microphone is lost"):
             async with asyncio.timeout(8):

@@ -22,7 +22,7 @@ async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
 
 
 class Clock:
-    """Time that passes only while somebody waits, or where a test says so."""
+    """A clock that advances only during a wait, or when a test sets it."""
 
     def __init__(self, now: float = 1000.0) -> None:
         self.now = now

@@ -176,7 +176,7 @@ async def test_half_a_sample_at_the_end_of_a_reply_does_not_turn_the_next_into_n
 
 @pytest.mark.parametrize("how", ["kill", "unplug"])
 async def test_a_device_that_goes_away_ends_the_waiting(sound_server, tone, monkeypatch, how):
-    monkeypatch.setattr(devices, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "CHECK_SECONDS", 0.1)
     async with Speaker() as speaker:
         speaker.write(tone(60, 24_000), 24_000)
         await settled(lambda: speaker.level_dbfs > -12)
@@ -189,7 +189,7 @@ async def test_a_device_that_goes_away_ends_the_waiting(sound_server, tone, monk
 
 
 async def test_a_sound_server_that_hangs_holds_nothing_up(sound_server, tone, monkeypatch):
-    monkeypatch.setattr(devices, "LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(devices, "CHECK_SECONDS", 0.1)
     monkeypatch.setattr(devices, "OPEN_SECONDS", 0.7)
     async with asyncio.timeout(8):
         async with Speaker() as speaker:

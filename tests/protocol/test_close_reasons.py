@@ -1,4 +1,4 @@
-"""What a close means for whoever receives it: the reasons are those that users of the service have reported."""
+"""The meaning of a close for its receiver, with reasons that users of the service have reported."""
 
 import pytest
 

@@ -213,7 +213,7 @@ def test_time_left_counts_parts_of_what_is_under_way():
     begun(tally, seconds=2.0, chunks=10)  # a second of two
     assert tally.seconds_left(12.0) == pytest.approx(2.0 * 3.5 / 0.5)
     begun(tally, seconds=None, chunks=10)
-    assert tally.seconds_left(12.0) == pytest.approx(14.0), "of a pipe nobody knows the length"
+    assert tally.seconds_left(12.0) == pytest.approx(14.0), "the length of a pipe is not known"
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.0, 1), (0.5, 50), (0.95, 95), (0.99, 99), (0.991, 100), (1.0, 100)])

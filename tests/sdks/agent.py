@@ -1,4 +1,4 @@
-"""Somebody else's agent, on the official Python SDK: a function that the model calls, a session that is resumed on a
+"""A third-party agent, on the official Python SDK: a function that the model calls, a session that is resumed on a
 second connection, a reply that is spoken over. Prints a line for each turn.
 """
 

@@ -1,4 +1,4 @@
-"""Somebody else's program, on the official Python SDK: it knows nothing of livecli. Prints a line for each turn."""
+"""A third-party program, on the official Python SDK: it knows nothing of livecli. Prints a line for each turn."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Somebody else's program, on the official Python SDK: it makes an ephemeral token, and opens sessions with it."""
+"""A third-party program, on the official Python SDK: it makes an ephemeral token, and opens sessions with it."""
 
 import asyncio
 import datetime

@@ -1,4 +1,4 @@
-"""`tutorial.py URL FILE.wav REPLY.wav`: the loop of the public tutorial, written anew.
+"""`tutorial.py URL FILE.wav REPLY.wav`: the loop of the public tutorial, in our own code.
 
 It calls json.dumps, base64.b64encode and send for every 1,024 bytes, while another task receives the reply, which it
 writes at the end. The pauses of the tutorial are left out.
