@@ -7,6 +7,9 @@ DEV := $(VENV)/dev
 SDKS := tests/sdks
 NODE := $(SDKS)/node_modules/.package-lock.json
 
+# Each process would otherwise compile livecli and the tests for itself.
+unexport PYTHONDONTWRITEBYTECODE
+
 help: ## list these
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
