@@ -62,7 +62,7 @@ class StallContext:
     """State of a turn whose service is silent.
 
     `asked` is whether the request was sent whole; `activity` is how the end of speech is found, None for text.
-    `responded` is the function whose response was sent last, if nothing was received since; `status` is the
+    `responded` is the function whose response was sent last, if the model has said nothing since; `status` is the
     interaction's.
     """
 
@@ -131,6 +131,12 @@ def _no_end_of_speech(stats: TransferStats, context: StallContext) -> Cause:
     return f"automatic detection heard {missing}", "--activity manual, or a longer --trailing-silence"
 
 
+def _interrupted(stats: TransferStats, context: StallContext) -> Cause:
+    if not stats.interrupted or stats.received.chunks:
+        return None
+    return "it ended a turn as interrupted before it said anything, and has not answered since", "--activity manual"
+
+
 def _not_begun(stats: TransferStats, context: StallContext) -> Cause:
     if stats.heard and not stats.turn_complete:
         return "it heard the question, and has not begun to answer", "ask again"
@@ -143,6 +149,7 @@ CAUSES: tuple[Callable[[TransferStats, StallContext], Cause], ...] = (
     _at_work,
     _silent_input,
     _no_end_of_speech,
+    _interrupted,
     _not_begun,
 )
 """In this order: certain causes before likely ones."""

@@ -130,7 +130,7 @@ class Turn:
         self._progress, self._idle = TurnProgress(), IdleTimer()
         self._sender = Sender(session, stats, reporter, self._progress, self._idle)
         self._answer = Answer(sink, stats, reporter, self._idle)
-        self._responded: str | None = None  # the function that returned last, if nothing was received since
+        self._responded: str | None = None  # the function that returned last
         self._nothing_due = asyncio.Event()
         self._messages_before = 0
         self._snapshot = self._take_snapshot()
@@ -260,7 +260,6 @@ class Turn:
         answer.stats.messages = self._session.messages - self._messages_before
         if progress.is_awaited:
             self._idle.begin()
-            self._responded = None
         self._sender.note(event)
         if isinstance(event, events.AudioChunk):
             # First, since the sink may be slow, and a turn that speaks is not in doubt.
@@ -272,7 +271,7 @@ class Turn:
             case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or answer.is_cut):
                 self._calls.handle(event)
                 progress.advance(CallsPending(self._calls.pending))
-            case events.TurnComplete():
+            case events.TurnComplete() if not progress.state.answers_nothing:
                 self._session.resumption.answer(self._sender.complete_turn())
             case events.GoAway(seconds) if not self._session.resumption.expected:
                 self._reporter.warning(f"the server will close the connection in {seconds:g} s")
@@ -318,7 +317,8 @@ class Turn:
             if left <= 0:
                 from .diagnosis import StallContext, stall_error
 
-                status, activity = progress.state.status, self._sender.activity
-                context = StallContext(progress.is_awaited, activity, self._responded, status)
+                state, activity = progress.state, self._sender.activity
+                responded = self._responded if state.is_unspoken and not state.turn.transcribed else None
+                context = StallContext(progress.is_awaited, activity, responded, state.status)
                 raise stall_error(idle_timeout, self._answer.stats, context)
             await asyncio.sleep(left)

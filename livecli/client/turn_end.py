@@ -8,6 +8,10 @@ reports no interaction in progress.
 A function that the model does not wait for is called in one turn and spoken of in another, and its response may be sent
 while the first turn still ends, so the turns that the model owes are counted. One turn may speak of several responses:
 after it, the turns that are still owed are doubtful, and are waited for no longer than SETTLE_SECONDS.
+
+An empty turn answers nothing, and its TurnComplete is not counted: gemini-2.5 sends one, interrupted, for a pause in
+the question (recorded), gemini-3.8-live one 10 ms after a response (probed 2026-10-02), and gemini-live-2.5-flash ends
+the turn of each call so (recorded). The answer is a turn of its own, which may take any time to begin.
 """
 
 from __future__ import annotations
@@ -68,24 +72,48 @@ class CallsPending:
 
 
 @dataclass(frozen=True)
+class TurnState:
+    """The model's present turn: what it has done since its last TurnComplete.
+
+    `is_open` is whether a TurnComplete is certain to follow. `said` is whether it has said, written or called anything
+    since the last response, and `transcribed` whether a transcript has come without that. Thoughts are not said.
+    """
+
+    is_open: bool = False
+    said: bool = False
+    transcribed: bool = False
+    interrupted: bool = False
+
+
+@dataclass(frozen=True)
 class TurnEnd:
-    """State of one turn.
+    """State of one turn of the user, and of the model's turns that answer it.
 
     `owed` is the number of TurnComplete events that are still to come; while it is `doubtful`, there may be none.
-    `is_open` is whether the model has said something since the last of them, so that another is certain.
-    `resumed` is whether the model has said nothing since it was sent the response that it waited for. `status` is the
-    interaction status that the service reported last. At `settles_at` (seconds) doubtful turns are no longer waited
-    for.
+    `responded` is whether a response was sent that no turn has spoken of yet. `given_up` is whether the rest of the
+    answer is unwanted. `status` is the interaction status that the service reported last. At `settles_at` (seconds)
+    doubtful turns are no longer waited for.
     """
 
     phase: Phase = Phase.SENDING
     owed: int = 1
     doubtful: bool = False
-    is_open: bool = False
-    resumed: bool = False
+    turn: TurnState = TurnState()
+    responded: bool = False
+    given_up: bool = False
     status: str = "IDLE"
     pending: int = 0
     settles_at: float | None = None
+
+    @property
+    def is_unspoken(self) -> bool:
+        """Whether a response was sent of which the model has said nothing yet."""
+        return self.responded and not self.turn.said
+
+    @property
+    def answers_nothing(self) -> bool:
+        """Whether the model's present turn, if it ended now, would leave its answer due."""
+        return not self.given_up and not self.turn.said and (self.responded or self.turn.interrupted)
 
     def restored(self, then: TurnEnd, *, asked: bool) -> TurnEnd:
         """This turn after everything received since `then` was taken back.
@@ -93,7 +121,8 @@ class TurnEnd:
         `asked` is whether any of the request is sent again.
         """
         owed = max(then.owed, 1) if asked else then.owed
-        return replace(then, owed=owed, phase=self.phase, pending=self.pending, settles_at=None)
+        kept = replace(then, phase=self.phase, pending=self.pending, given_up=self.given_up)
+        return replace(kept, owed=owed, settles_at=None)
 
 
 def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPending, now: float) -> TurnEnd:
@@ -102,7 +131,7 @@ def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPendi
     Returns `state` itself where nothing changes, as for most events.
     """
     # First and alone, since nearly every event is the next piece of an answer that has begun.
-    if state.is_open and not state.resumed and type(event) is events.AudioChunk:
+    if state.turn.is_open and state.turn.said and type(event) is events.AudioChunk:
         return state
     if state.phase is Phase.OVER:
         return state
@@ -111,10 +140,8 @@ def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPendi
     transition = TRANSITIONS.get(event if isinstance(event, Step) else type(event))
     if transition is not None:
         state = transition(state, event)
-    # A transcript may come after the end of the turn whose sound it belongs to, so it proves no new turn.
-    elif isinstance(event, events.Event) and event.begins_answer and not isinstance(event, events.OutputTranscript):
-        # A call may follow the end of a turn and have no end of its own (extended thinking).
-        state = _begin(state, is_open=state.is_open or not isinstance(event, events.ToolCall))
+    elif isinstance(event, events.Event) and event.begins_answer:
+        state = _begin(state, event)
     return _judged(state, now)
 
 
@@ -123,27 +150,51 @@ def _ask(state: TurnEnd, step: Step) -> TurnEnd:
 
 
 def _give_up(state: TurnEnd, step: Step) -> TurnEnd:
-    is_over = state.phase is Phase.ALL_SENT and not state.is_open and (not state.owed or state.doubtful)
-    return replace(state, phase=Phase.OVER) if is_over else state
+    is_certain = state.turn.is_open or (state.owed and not state.doubtful and not state.is_unspoken)
+    is_over = state.phase is Phase.ALL_SENT and not is_certain
+    return replace(state, phase=Phase.OVER if is_over else state.phase, given_up=True)
 
 
 def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
-    if response.held and state.owed:
-        return replace(state, resumed=True, doubtful=False)
-    return replace(state, owed=state.owed + (not response.silent), doubtful=False)
+    is_held = response.held and state.owed > 0
+    if response.silent and not is_held:
+        return replace(state, doubtful=False)
+    turn = replace(state.turn, said=False, transcribed=False)
+    return replace(state, owed=state.owed + (not is_held), doubtful=False, responded=True, turn=turn)
 
 
-def _begin(state: TurnEnd, is_open: bool) -> TurnEnd:
+def _begin(state: TurnEnd, event: events.Event) -> TurnEnd:
     """The model says something or calls a function, and the end of that turn will come."""
-    if is_open == state.is_open and not (state.doubtful or state.resumed):
+    # A call may follow the end of a turn and have no end of its own (extended thinking).
+    is_open = state.turn.is_open or not isinstance(event, events.ToolCall)
+    said = state.turn.said or not isinstance(event, events.Thought)
+    if (is_open, said) == (state.turn.is_open, state.turn.said) and not state.doubtful:
         return state
-    return replace(state, is_open=is_open, doubtful=False, resumed=False)
+    return replace(state, turn=replace(state.turn, is_open=is_open, said=said), doubtful=False)
+
+
+def _transcribe(state: TurnEnd, event: events.OutputTranscript) -> TurnEnd:
+    # It may come after the end of the turn whose sound it belongs to, so it proves no new turn.
+    if state.turn.said or not event.text:
+        return state
+    return replace(state, turn=replace(state.turn, transcribed=True))
+
+
+def _report(state: TurnEnd, event: events.InteractionStatus) -> TurnEnd:
+    # The service says that it adds nothing by itself: of the response it may have nothing to say.
+    is_done = state.is_unspoken and event.status in IDLE_STATUSES
+    return replace(state, status=event.status, doubtful=state.doubtful or is_done)
 
 
 def _complete(state: TurnEnd, event: events.TurnComplete) -> TurnEnd:
-    # The turn may have ended before the response arrived, which then has a turn of its own.
-    owed = state.owed if state.resumed else max(0, state.owed - 1)
-    return replace(state, owed=owed, doubtful=owed > 0, is_open=False, resumed=False)
+    if state.given_up:
+        return replace(state, owed=0, doubtful=False, responded=False, turn=TurnState())
+    if state.answers_nothing and state.owed:
+        # The words may be those of the answer, without its sound, or late ones of what was said before the call.
+        doubtful = state.doubtful or (state.responded and state.turn.transcribed)
+        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful, turn=TurnState())
+    owed = max(0, state.owed - 1)
+    return replace(state, owed=owed, doubtful=owed > 0, responded=False, turn=TurnState())
 
 
 TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
@@ -153,8 +204,10 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     Step.GIVE_UP: _give_up,
     Responding: _respond,
     CallsPending: lambda state, calls: replace(state, pending=calls.count),
+    events.OutputTranscript: _transcribe,
+    events.Interrupted: lambda state, event: replace(state, turn=replace(state.turn, interrupted=True)),
     events.TurnComplete: _complete,
-    events.InteractionStatus: lambda state, event: replace(state, status=event.status),
+    events.InteractionStatus: _report,
 }
 """What changes, by step or type of event. Other events change nothing, but for those that begin an answer."""
 
@@ -164,7 +217,7 @@ def _judged(state: TurnEnd, now: float) -> TurnEnd:
     if state.phase not in (Phase.PART_SENT, Phase.ALL_SENT):
         return state
     is_idle = not state.pending and state.status in IDLE_STATUSES
-    if is_idle and not state.owed and not state.is_open:
+    if is_idle and not state.owed and not state.turn.is_open:
         return _answered(state)
     settles_at = now + SETTLE_SECONDS if is_idle and state.doubtful else None
     return state if settles_at == state.settles_at else replace(state, settles_at=settles_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from contextlib import suppress
 
 import pytest
 
@@ -149,6 +150,29 @@ class TestAnAnswer:
         assert ran.stats.cut_turns == 0
 
     @in_virtual_time
+    async def test_a_pause_inside_the_question_does_not_end_it(self):
+        pause = [events.InputTranscript("where"), events.Interrupted(), COMPLETE]
+        steps = [events.AudioStreamEnd, *pause, 20.0, events.InputTranscript(" is it"), *ANSWER]
+        ran = await answered(spoken(LOUD, activity=Activity.AUTO), steps, idle=30)
+        assert ran.sink.pcm == sound(1).pcm
+        assert ran.stats.heard == "where is it"
+        ran = await failed(spoken(LOUD, activity=Activity.AUTO), [events.AudioStreamEnd, *pause], idle=30)
+        assert "interrupted before it said anything" in ran.error.message
+
+    @in_virtual_time
+    async def test_an_empty_turn_answers_nothing_that_was_sent(self):
+        """Without an answer, everything is sent again to a session that begins anew with the history."""
+        async with scripted_line(
+            [events.Text, call(), events.ToolResponse, COMPLETE], reporter=Told(), endpoint=vertex()
+        ) as (line, _):
+            talk = Talk(line)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1.0):
+                    await talk.ask(typed())
+            assert line.resumption.gained[1] == 0
+            await talk.close()
+
+    @in_virtual_time
     async def test_an_interrupted_turn_ends_at_its_turn_complete(self):
         ran = await answered(typed(), [events.Text, sound(1), events.Interrupted(), 2.0, COMPLETE])
         assert ran.seconds == pytest.approx(2.0 + LINGER_SECONDS)
@@ -251,6 +275,24 @@ class TestFunctions:
         ran = await answered(typed(), steps, toolbox=find(2.0))
         assert ran.sink.pcm == sound(1).pcm
         assert ran.seconds == pytest.approx(6.0 + LINGER_SECONDS)
+
+    @pytest.mark.parametrize("model", ["gemini-3.8-live", "gemini-live-2.5-flash"])
+    @in_virtual_time
+    async def test_an_empty_turn_after_the_response_is_not_the_answer(self, find, model):
+        asked = typed(interrupts=True)
+        steps = [events.ClientTurns, call(), events.ToolResponse, 0.01, COMPLETE, 7.0, *ANSWER]
+        ran = await answered(asked, steps, toolbox=find(), endpoint=vertex(model), idle=30)
+        assert ran.sink.pcm == sound(1).pcm
+        assert ran.seconds == pytest.approx(7.01 + LINGER_SECONDS)
+
+    @in_virtual_time
+    async def test_that_answer_is_waited_for_as_long_as_any_other(self, find):
+        steps = [events.Text, call(), events.ToolResponse, 0.01, COMPLETE, 29.0, *ANSWER]
+        ran = await answered(typed(), steps, toolbox=find(), idle=30)
+        assert ran.sink.pcm == sound(1).pcm
+        ran = await failed(typed(), [*steps[:5], 31.0, *ANSWER], toolbox=find(), idle=30)
+        assert isinstance(ran.error, DeadlineError)
+        assert "told what find returned" in ran.error.message
 
     @in_virtual_time
     async def test_what_a_silent_function_returns_is_not_waited_for(self, find):

@@ -139,9 +139,26 @@ EMPTY_TURNS_OVER = [
     "asked, complete",
     "asked, heard, complete",
     "asked, thought, complete",
-    "asked, interrupted, complete",
 ]
 """A turn in which the model says nothing ends it, too."""
+
+INTERRUPTED_OVER = [
+    # A pause inside the question: the answer is to all of it.
+    "asked, heard, interrupted, complete, usage, heard, audio, complete",
+    "asked, interrupted, complete, interrupted, complete, 1000s, thought, text, complete",
+    "asked, interrupted, complete, complete",
+    "asked, interrupted, complete, thought, call, responds to a model that waits, audio, complete",
+    "asks, heard, interrupted, complete, asked, 20s, audio, complete",
+    # The one before it was answered.
+    "asks, audio, complete, interrupted, complete, asked",
+]
+INTERRUPTED_NOT_OVER = [
+    "asked, interrupted, complete",
+    "asked, interrupted, complete, 1000s",
+    "asked, thought, interrupted, complete, 1000s",
+    "asked, said, interrupted, complete, 1000s",
+    "asks, interrupted, complete, asked, 1000s",
+]
 
 CALLS_OVER = [
     # The model does not wait for its functions: it speaks of what they return in a turn of its own.
@@ -159,6 +176,13 @@ CALLS_OVER = [
     # Its patience was over before the response was there: that has a turn of its own.
     "asked, call, responds to a model that waits, complete, audio, complete",
     "asked, call, complete, responds to a model that waits, audio, complete",
+    # The turn of the call ends empty after the response, and that of the answer takes its time.
+    "asked, call, responds, complete, 29s, audio, complete",
+    "asked, call, complete, responds, complete, 29s, audio, complete",
+    "asked, call, responds to a model that waits, complete, usage, 29s, said, audio, complete",
+    "asked, audio, call, responds, generated, complete, 29s, audio, complete",
+    "asked, audio, call, responds, interrupted, complete, 29s, audio, complete",
+    "asked, call, responds, thought, complete, 29s, call, responds, complete, 29s, audio, complete",
     # A call that is cancelled has no response, and no turn.
     "asked, call, cancellation, stopped, audio, complete",
     "asked, audio, call, complete, stopped",
@@ -170,10 +194,13 @@ CALLS_NOT_OVER = [
     "asked, call, complete, responds",
     "asked, call, complete, responds, 1000s",
     "asked, call, responds, complete",
+    "asked, call, responds, complete, 1000s",
+    "asked, call, responds, complete, complete, 1000s",
+    "asked, call, responds, complete, said, usage, 1000s",
     "asked, call, responds, complete, audio, 1000s",
     "asked, call, responds, complete, call, responds, complete, audio",
     "asked, call, responds to a model that waits",
-    "asked, call, responds to a model that waits, complete",
+    "asked, call, responds to a model that waits, complete, 1000s",
     "asked, call, responds to a model that waits, audio, 1000s",
     "asked, call, complete, responds to a model that waits, 1000s",
     "asks, call, responds silently, complete",
@@ -200,7 +227,7 @@ STATUS_NOT_OVER = [
 ]
 
 
-@pytest.mark.parametrize("steps", [*OVER, *EMPTY_TURNS_OVER, *CALLS_OVER, *STATUS_OVER])
+@pytest.mark.parametrize("steps", [*OVER, *EMPTY_TURNS_OVER, *INTERRUPTED_OVER, *CALLS_OVER, *STATUS_OVER])
 def test_it_is_over(steps):
     *before, last = steps.split(", ")
     played = Played().play(", ".join(before))
@@ -208,7 +235,7 @@ def test_it_is_over(steps):
     assert played.play(last).is_over
 
 
-@pytest.mark.parametrize("steps", [*NOT_OVER, *CALLS_NOT_OVER, *STATUS_NOT_OVER])
+@pytest.mark.parametrize("steps", [*NOT_OVER, *INTERRUPTED_NOT_OVER, *CALLS_NOT_OVER, *STATUS_NOT_OVER])
 def test_it_is_not_over(steps):
     assert not Played().play(steps).is_over
 
@@ -220,10 +247,12 @@ def test_a_status_may_come_in_the_message_that_ends_the_last_turn():
 
 
 DOUBTFUL = [
-    "asked, call, responds, complete",
-    "asked, call, responds to a model that waits, complete",
+    "asked, call, responds, audio, complete",
+    "asked, call, responds, said, complete",
+    "asked, call, responds to a model that waits, said, complete",
     "asked, call, call, responds, responds, complete, audio, complete",
     "asked, call, responds, IN_PROGRESS, complete, IDLE",
+    "asked, call, responds, IN_PROGRESS, IDLE, complete",
 ]
 """A turn may still come, or have been spoken with the one before: time tells."""
 
@@ -267,6 +296,7 @@ class TestGivingUp:
         [
             "asked, audio, call, complete",
             "asked, audio, IN_PROGRESS, complete",
+            "asked, call, responds, complete",
             *DOUBTFUL,
         ],
     )
@@ -289,8 +319,18 @@ class TestGivingUp:
     def test_it_is_not_where_one_is(self, steps):
         assert not Played().play(f"{steps}, gives up").is_over
 
-    def test_that_turns_end_is_its_end_then(self):
-        assert Played().play("asked, audio, gives up, interrupted, complete").is_over
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            "asked, audio, gives up, interrupted, complete",
+            "asked, gives up, interrupted, complete",
+            "asked, interrupted, complete, gives up, interrupted, complete",
+            "asked, call, call, responds, stopped, audio, gives up, complete",
+            "keeps, asked, gives up, begins again, interrupted, complete",
+        ],
+    )
+    def test_that_turns_end_is_its_end_then(self, steps):
+        assert Played().play(steps).is_over
 
 
 class TestBeginningAgain:
@@ -333,7 +373,8 @@ class TestPartsOfAQuestion:
             ("asks, audio, complete, asks", "audio, complete"),
             ("asks, call", "responds to a model that waits, audio, complete"),
             ("asks, IN_PROGRESS, audio", "complete, IDLE"),
-            ("asks, call, responds, complete", "5.1s"),
+            ("asks, call, responds, complete", "audio, complete"),
+            ("asks, call, responds, audio, complete", "5.1s"),
         ],
     )
     def test_a_part_is_answered_like_the_whole(self, steps, rest):
@@ -376,8 +417,9 @@ class TestOwedTurns:
             # The model does not wait: one turn to call, one to speak of it.
             ("asked, says, over, responds", 1, False),
             ("asked, says, over, responds, says, over", 0, False),
-            ("asked, says, responds, over", 1, True),
-            ("asked, says, responds, over, says", 1, False),
+            ("asked, says, responds, over", 1, False),
+            ("asked, says, responds, says, over", 1, True),
+            ("asked, says, responds, says, over, says", 1, False),
             ("asked, says, responds, over, says, over", 0, False),
             ("asked, says, responds, responds, over, says, over", 1, True),
             ("asked, says, responds, over, responds", 2, False),
@@ -386,7 +428,7 @@ class TestOwedTurns:
             # The model waits: one turn in all, unless it has lost its patience.
             ("asked, says, resumes", 1, False),
             ("asked, says, resumes, says, over", 0, False),
-            ("asked, says, resumes, over", 1, True),
+            ("asked, says, resumes, over", 1, False),
             ("asked, says, resumes, over, says, over", 0, False),
             ("asked, says, over, resumes", 1, False),
             ("asked, says, over, resumes, says, over", 0, False),
@@ -400,9 +442,9 @@ class TestOwedTurns:
 
 
 class TestEveryKindOfEvent:
-    """All was asked, a function was called and its response sent, and the turn of the call has ended since."""
+    """All was asked, a function was called, its response sent, and that spoken of perhaps; a turn has ended since."""
 
-    DOUBTFUL = "asked, call, responds to a model that waits, complete"
+    DOUBTFUL = "asked, call, responds, audio, complete"
 
     @pytest.mark.parametrize(
         "first",
