@@ -113,12 +113,14 @@ class Utterances:
 def text_turn(
     model: str, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False
 ) -> list[events.Event]:
-    """A text turn with `pictures`: `realtimeInput` for models from 3.x on, one `clientContent` for earlier ones.
+    """A text turn: `realtimeInput.text` for models from 3.x on, `clientContent` for earlier ones.
 
+    With `pictures` it is one `clientContent` that has them too: no model sees a picture that is sent as
+    `realtimeInput.video` before a typed text (probed in September 2026 on 3.8, 3.1 and 2.5, on both platforms).
     `clientContent` interrupts an answer that is under way, so with `interrupts` every model is sent that.
     """
-    if takes_realtime_text(model) and not interrupts:
-        return [*pictures, events.Text(text)]
+    if takes_realtime_text(model) and not pictures and not interrupts:
+        return [events.Text(text)]
     shown = [messages.Part(inline_data=_blob(picture)) for picture in pictures]
     return [events.ClientTurns((messages.Content(role="user", parts=[*shown, messages.Part(text=text)]),))]
 
@@ -322,7 +324,7 @@ class Sender:
                 yield silence
 
     async def type(self, text: str, pictures: Sequence[events.Image] = (), *, interrupts: bool = False) -> None:
-        """Send a text turn with `pictures`, in the form that the model takes."""
+        """Send a text turn with `pictures`, in the form that the model takes: see `text_turn`."""
         self._progress.ask()
         for event in text_turn(self._session.endpoint.model, text, pictures, interrupts=interrupts):
             await self.send(event)

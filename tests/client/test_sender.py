@@ -12,7 +12,7 @@ import pytest
 from livecli.client.sender import HANDLE_SECONDS, SendOptions, Utterances, text_turn
 from livecli.errors import DeadlineError, UsageError
 from livecli.protocol import events
-from livecli.protocol.messages import FunctionCall
+from livecli.protocol.messages import Content, FunctionCall, Part
 from livecli.protocol.models import MODELS
 from livecli.protocol.setup import Activity
 from livecli.tools.command import Outcome
@@ -203,13 +203,18 @@ class TestText:
     @pytest.mark.parametrize("model", REALTIME)
     @in_virtual_time
     async def test_from_3_on_it_is_realtime_input(self, model):
-        ask = typed("hello", PICTURE, OTHER)
-        ran = await answered(ask, [events.Text, *ANSWER], endpoint=developer(model))
-        assert ran.said == [PICTURE, OTHER, events.Text("hello")]
+        ran = await answered(typed("hello"), [events.Text, *ANSWER], endpoint=developer(model))
+        assert ran.said == [events.Text("hello")]
 
     @pytest.mark.parametrize("model", CONTENT)
     @in_virtual_time
-    async def test_before_it_is_one_turn_of_content(self, model):
+    async def test_before_it_is_content(self, model):
+        ran = await answered(typed("hello"), [events.ClientTurns, *ANSWER], endpoint=developer(model))
+        assert ran.said == [events.ClientTurns((Content(role="user", parts=[Part(text="hello")]),))]
+
+    @pytest.mark.parametrize("model", [*REALTIME, *CONTENT])
+    @in_virtual_time
+    async def test_with_pictures_it_is_one_turn_of_content(self, model):
         ask = typed("hello", PICTURE, OTHER)
         ran = await answered(ask, [events.ClientTurns, *ANSWER], endpoint=developer(model))
         [turns] = ran.said

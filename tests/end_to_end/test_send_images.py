@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import os
 import random
 import struct
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from livecli.media import images
+from livecli.protocol.models import MODELS
 from tests.live_server import Connection, live_server
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
@@ -35,11 +37,19 @@ def photo() -> bytes:
     return picture((500, 500), "JPEG", exif=b"Exif\0\0" + Image.Exif().tobytes() + picture(kind="JPEG"))
 
 
-def opened(frame: dict[str, Any]) -> Image.Image:
-    video = frame["realtimeInput"]["video"]
-    found = Image.open(io.BytesIO(base64.b64decode(video["data"])))
-    assert video["mimeType"] == Image.MIME[found.format or ""]
+def opened(blob: dict[str, Any]) -> Image.Image:
+    found = Image.open(io.BytesIO(base64.b64decode(blob["data"])))
+    assert blob["mimeType"] == Image.MIME[found.format or ""]
     return found
+
+
+def beside_the_text(frames: list[dict[str, Any]]) -> dict[str, Any]:
+    """The one picture of a text turn."""
+    [_, frame] = frames
+    [turn] = frame["clientContent"]["turns"]
+    [shown, _] = turn["parts"]
+    blob: dict[str, Any] = shown["inlineData"]
+    return blob
 
 
 def looks(found: Image.Image, place: tuple[int, int], colour: tuple[int, int, int]) -> bool:
@@ -92,16 +102,15 @@ def sent(livecli, tmp_path):
 def test_a_picture_that_fits_is_sent_as_it_is(sent, monkeypatch, content, pillow):
     if not pillow:
         monkeypatch.setitem(sys.modules, "PIL", None)
-    _, shown, text = sent(content)
-    assert base64.b64decode(shown["realtimeInput"]["video"]["data"]) == content
-    assert text == {"realtimeInput": {"text": "What is it?"}}
+    shown = beside_the_text(sent(content))
+    assert base64.b64decode(shown["data"]) == content
     monkeypatch.undo()
     opened(shown)
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
 def test_a_large_one_is_sized_down_and_keeps_its_shape(sent, kind):
-    found = opened(sent(picture((3000, 1500), kind))[1])
+    found = opened(beside_the_text(sent(picture((3000, 1500), kind))))
     assert (found.format, found.size) == ("JPEG", (768, 384))
     assert looks(found, (100, 100), RED)
     assert looks(found, (700, 100), BLUE)
@@ -111,7 +120,7 @@ def test_a_large_one_is_sized_down_and_keeps_its_shape(sent, kind):
 def test_a_rotated_one_is_sent_upright(sent, size):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned by 90° to the right
-    found = opened(sent(picture(size, "JPEG", exif=exif))[1])
+    found = opened(beside_the_text(sent(picture(size, "JPEG", exif=exif))))
     width, height = found.size
     assert width / height == pytest.approx(2 / 3, abs=0.01)
     assert looks(found, (width // 2, height // 8), RED)
@@ -123,14 +132,14 @@ def test_a_rotated_one_is_sent_upright(sent, size):
     [("L", "PNG"), ("LA", "PNG"), ("RGBA", "PNG"), ("1", "PNG"), ("P", "PNG"), ("CMYK", "JPEG"), ("RGBA", "WEBP")],
 )
 def test_colours_of_every_kind_become_a_jpeg(sent, mode, kind):
-    found = opened(sent(picture((1000, 1000), kind, mode))[1])
+    found = opened(beside_the_text(sent(picture((1000, 1000), kind, mode))))
     assert (found.format, found.mode, found.size) == ("JPEG", "RGB", (768, 768))
 
 
 def test_what_can_be_seen_through_is_on_white(sent):
     file = io.BytesIO()
     Image.new("RGBA", (1000, 1000), (0, 0, 0, 0)).save(file, "PNG")
-    assert looks(opened(sent(file.getvalue())[1]), (5, 5), (255, 255, 255))
+    assert looks(opened(beside_the_text(sent(file.getvalue()))), (5, 5), (255, 255, 255))
 
 
 def test_a_message_stays_below_a_megabyte(sent):
@@ -138,8 +147,8 @@ def test_a_message_stays_below_a_megabyte(sent):
     file = io.BytesIO()
     noise.save(file, "PNG")
     assert len(file.getvalue()) > images.MAX_BYTES
-    [_, shown, _] = sent(file.getvalue())
-    assert len(shown["realtimeInput"]["video"]["data"]) < 950_000
+    shown = beside_the_text(sent(file.getvalue()))
+    assert len(shown["data"]) < 950_000
     assert opened(shown).size == (768, 768)
 
 
@@ -148,7 +157,7 @@ def test_pictures_go_into_the_activity_before_the_speech(sent, speech):
     kinds = [next(iter(frame["realtimeInput"])) for frame in frames]
     assert kinds[:4] == ["activityStart", "video", "video", "audio"]
     assert kinds[-1] == "activityEnd"
-    assert opened(frames[2]).size == (10, 10)
+    assert opened(frames[2]["realtimeInput"]["video"]).size == (10, 10)
     assert setup["setup"]["realtimeInputConfig"]["turnCoverage"] == "TURN_INCLUDES_ONLY_ACTIVITY"
 
 
@@ -158,13 +167,43 @@ def test_with_automatic_detection_the_turn_covers_them(sent, speech):
     assert setup["setup"]["realtimeInputConfig"] == {"turnCoverage": "TURN_INCLUDES_ALL_INPUT"}
 
 
-def test_before_3_a_text_has_its_pictures_beside_it(sent):
+@pytest.mark.parametrize("model", MODELS)
+def test_a_text_and_its_pictures_are_one_turn_on_every_model(sent, model):
+    first, second = picture(), picture((10, 10), "JPEG")
+    [_, frame] = sent(first, second, words=("--text", "What is it?", "--model", model))
+    shown = [
+        {"inlineData": {"mimeType": mime_type, "data": base64.b64encode(content).decode()}}
+        for mime_type, content in (("image/png", first), ("image/jpeg", second))
+    ]
+    turn = {"role": "user", "parts": [*shown, {"text": "What is it?"}]}
+    assert frame == {"clientContent": {"turns": [turn], "turnComplete": True}}
+
+
+def test_a_line_of_a_chat_and_its_picture_are_one_turn(converse, tmp_path):
+    (tmp_path / "p.png").write_bytes(picture())
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        for _ in range(2):
+            connection.receive()
+            connection.answer()
+        connection.drain()
+
+    with live_server(handle) as server:
+        ran = converse("/image p.png\nWhat is it?\nAnd now?\n", "--base-url", server.url)
+    assert ran.status == 0, ran.err
+    assert opened(beside_the_text(server.frames[:2])).size == (60, 40)
+    assert server.frames[2] == {"realtimeInput": {"text": "And now?"}}
+
+
+def test_events_say_how_large_a_picture_is_and_do_not_hold_it(livecli, tmp_path):
     content = picture()
-    words = ("--text", "What is it?", "--model", "gemini-live-2.5-flash-native-audio")
-    [_, frame] = sent(content, words=words)
-    data = base64.b64encode(content).decode()
-    parts = [{"inlineData": {"mimeType": "image/png", "data": data}}, {"text": "What is it?"}]
-    assert frame == {"clientContent": {"turns": [{"role": "user", "parts": parts}], "turnComplete": True}}
+    (tmp_path / "a.png").write_bytes(content)
+    ran = livecli("send", "--text", "What?", "--local", "--image", "a.png", "--events", "-", "-q")
+    assert ran.status == 0, ran.err
+    [turn] = [json.loads(line)["turns"] for line in ran.out.splitlines() if '"client_content"' in line]
+    shown = {"inlineData": {"mimeType": "image/png", "bytes": len(content)}}
+    assert turn == [{"role": "user", "parts": [shown, {"text": "What?"}]}]
 
 
 def test_the_emulator_sees_them(livecli, tmp_path, speech):

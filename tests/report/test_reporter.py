@@ -19,6 +19,7 @@ from livecli.report.summary import Summary
 ENDPOINT = Endpoint(Platform.DEVELOPER, "wss://example.test/", "gemini-3.8-live", "models/gemini-3.8-live")
 SETUP = setup(ENDPOINT, SetupOptions(voice="Kore"))
 CALL = FunctionCall(name="f", args={"a": 1}, id="c")
+PICTURE = messages.Part(inline_data=messages.Blob(mime_type="image/png", data="MTIzNA=="))
 
 TOLD = [
     (events.AudioChunk(bytes(10), 24_000), "audio", {"bytes": 10, "sample_rate": 24_000}),
@@ -28,9 +29,14 @@ TOLD = [
     (events.Text("hi"), "text", {"text": "hi"}),
     (events.Image(b"1234", "image/png"), "image", {"bytes": 4, "mime_type": "image/png"}),
     (
-        events.ClientTurns((messages.Content(role="user", parts=[messages.Part(text="hi")]),)),
+        events.ClientTurns((messages.Content(role="user", parts=[PICTURE, messages.Part(text="hi")]),)),
         "client_content",
-        {"turns": [{"role": "user", "parts": [{"text": "hi"}]}], "turn_complete": True},
+        {
+            "turns": [
+                {"role": "user", "parts": [{"inlineData": {"mimeType": "image/png", "bytes": 4}}, {"text": "hi"}]}
+            ],
+            "turn_complete": True,
+        },
     ),
     (
         events.ToolResponse((FunctionResponse(id="c", name="f", response={"result": 1}),)),
