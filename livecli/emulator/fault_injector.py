@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 
 from ..protocol import events
-from ..protocol.close_reasons import DEADLINE_EXPIRED, Refusal
+from ..protocol.close_reasons import DEADLINE_EXPIRED, OPERATION_ABORTED, Refusal
 from ..protocol.machine import LiveProtocol
 from .core.response import Message
 from .faults import Fault, Faults, Place
@@ -35,6 +35,9 @@ class FaultInjector:
         self._stalled_until = 0.0
         self._bytes_per_second: float | None = None
         self._truncating = False
+        self._muting = False
+        self._interrupting = False
+        self._active_at = 0.0
         self._tasks: asyncio.TaskGroup | None = None
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
@@ -53,28 +56,43 @@ class FaultInjector:
         for event in message:
             if isinstance(event.media if isinstance(event, events.MediaChunks) else event, events.AudioChunk):
                 await self._reach("audio")
-            elif isinstance(event, events.Setup):
+                continue
+            self._active_at = asyncio.get_running_loop().time()
+            if isinstance(event, events.Setup):
                 await self._reach("setup")
         await self._stall()
 
-    async def before(self, message: Message) -> bool:
-        """Inject the faults that are due before this message is sent. Returns whether to send it."""
+    async def before(self, message: Message) -> Message | None:
+        """Inject the faults that are due before this message is sent. Returns what to send of it, None for nothing."""
         if not self._faults:
-            return True
+            return message
         if any(event.of_session for event in message):
             await self._stall()
-            return True
+            return message
+        self._active_at = asyncio.get_running_loop().time()
         ends = any(isinstance(event, events.TurnComplete) for event in message)
         if any(isinstance(event, events.AudioChunk) for event in message):
             await self._reach("reply")
         if ends:
             await self._reach("turn")
         await self._stall()
-        truncating, self._truncating = self._truncating, self._truncating and not ends
-        return not truncating
+        truncating, muting = self._truncating, self._muting
+        if ends:
+            self._truncating = self._muting = False
+        if truncating:
+            return None
+        if not muting:
+            return message
+        # A frame that had nothing but audio is not sent at all.
+        return [event for event in message if not isinstance(event, events.AudioChunk)] or (
+            None if message else message
+        )
 
     async def after(self, frame: bytes) -> None:
-        """Wait as long as this frame takes at the bandwidth that a fault has set."""
+        """Send the `interrupted` that a fault put behind this frame, and wait as long as the bandwidth demands."""
+        if self._interrupting:
+            self._interrupting = False
+            await self._socket.send(self._protocol.send(events.Interrupted()))
         if self._bytes_per_second:
             await asyncio.sleep(len(frame) / self._bytes_per_second)
 
@@ -106,11 +124,32 @@ class FaultInjector:
                 self._bytes_per_second = fault.amount
             case "truncate":
                 self._truncating = True
+            case "no-audio":
+                self._muting = True
+            case "phantom-interrupt" if fault.place == "turn":
+                self._interrupting = True
+            case "phantom-interrupt":
+                await self._socket.send(self._protocol.send(events.Interrupted()))
+            case "idle-close":
+                self._start(self._close_when_idle(fault.amount))
+
+    async def _close_when_idle(self, seconds: float) -> None:
+        """Close the session once neither side has sent anything but the user's audio for this long."""
+        clock = asyncio.get_running_loop().time
+        self._active_at = clock()
+        while True:
+            rest = self._active_at + seconds - clock()
+            if rest <= 0:
+                raise Refusal(1008, OPERATION_ABORTED)
+            await asyncio.sleep(rest)
+
+    def _start(self, task: Coroutine[None, None, None]) -> None:
+        assert self._tasks is not None, "`begin` was called"
+        self._tasks.create_task(task)
 
     async def _go_away(self, seconds: float) -> None:
         await self._socket.send(self._protocol.send(events.GoAway(seconds)))
-        assert self._tasks is not None, "`begin` was called"
-        self._tasks.create_task(_refuse_after(seconds))
+        self._start(_refuse_after(seconds))
 
     async def _stall(self) -> None:
         await _stall(self._socket, self._stalled_until - asyncio.get_running_loop().time())

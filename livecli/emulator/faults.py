@@ -93,19 +93,33 @@ FAULT_KINDS = {
     "truncate": FaultKind(
         "truncate", "leave out the rest of the answer and its turnComplete", _nothing, "in a session"
     ),
+    "no-audio": FaultKind("no-audio", "leave out the rest of the answer's audio", _nothing, "in a session"),
+    "phantom-interrupt": FaultKind(
+        "phantom-interrupt",
+        "send interrupted for no reason (at turn:N: after the turnComplete)",
+        _nothing,
+        "in a session",
+    ),
+    "idle-close": FaultKind(
+        "idle-close=SECONDS", "close with 1008 after this time without a turn", _positive_number, "in a session"
+    ),
 }
-"""Every kind of fault by its name, in the order of the help. What each does to a connection is in `fault_injector`."""
+"""Every kind of fault by its name, in the order of the help.
 
-WHATS = "\n".join(f"{kind.usage:20} {kind.help}" for kind in FAULT_KINDS.values())
+The service has been recorded to answer without audio (gemini-3.1-flash-live-preview, 2026-09). Users report an
+`interrupted` out of nothing behind a turn (gemini-2.5-flash-native-audio, python-genai#2333), and that sessions without
+a turn are closed with 1008 after 86 to 198 seconds (through a proxy). What each does is in `fault_injector`."""
+
+WHATS = "\n".join(f"{kind.usage:22} {kind.help}" for kind in FAULT_KINDS.values())
 """The faults as the help lists them."""
 
 WHENS = """\
-connect              at the upgrade
-setup                after the setup, before setupComplete
-audio:N              after the N-th chunk of audio from the client
-reply:N              before the N-th chunk of audio to the client
-turn:N               before the N-th turnComplete
-5s                   this long after the connection was opened"""
+connect                at the upgrade
+setup                  after the setup, before setupComplete
+audio:N                after the N-th chunk of audio from the client
+reply:N                before the N-th chunk of audio to the client
+turn:N                 before the N-th turnComplete
+5s                     this long after the connection was opened"""
 """The moments as the help lists them."""
 
 EXAMPLES = """\

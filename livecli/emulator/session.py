@@ -20,7 +20,7 @@ from websockets.protocol import State
 from ..errors import ProtocolError
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
-from ..protocol.codec import decode_client, decode_server
+from ..protocol.codec import decode_client, decode_server, encode_server
 from ..protocol.machine import LiveProtocol, Side
 from .access import Service, session_refusal
 from .core.conversation import EmulatedSession
@@ -154,11 +154,18 @@ class ServerSession:
         """The frame to send next; None where there is none, empty where a fault drops it."""
         if isinstance(self._conversation, Replay):
             frame = self._conversation.next_frame(time.monotonic())
-            return frame and (frame if await self._faults.before(_server_message(frame)) else b"")
+            if not frame:
+                return frame
+            recorded = _server_message(frame)
+            message = await self._faults.before(recorded)
+            if message is None or message == recorded:
+                return b"" if message is None else frame
+            return encode_server(message, self._protocol.platform)
         message = self._conversation.next_message(time.monotonic())
         if message is None:
             return None
-        return self._protocol.send(*message) if await self._faults.before(message) else b""
+        message = await self._faults.before(message)
+        return b"" if message is None else self._protocol.send(*message)
 
     async def _wait_for_more(self) -> None:
         """Wait until a message of the client, or the time, may have made another frame due."""

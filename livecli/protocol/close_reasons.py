@@ -16,6 +16,7 @@ UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{name}"{at}: Canno
 INVALID_VALUE = "Invalid value{at} ({type})"
 ENTITY_NOT_FOUND = "Requested entity was not found."
 DEADLINE_EXPIRED = "Deadline expired before operation could complete."
+OPERATION_ABORTED = "The operation was aborted."
 INTERNAL_ERROR = "Internal error encountered."
 
 CLOSE_REASON_BYTES = 123

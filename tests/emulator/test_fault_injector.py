@@ -10,10 +10,11 @@ import socket
 import ssl
 import time
 import urllib.request
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 import trustme
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator import server
@@ -106,3 +107,63 @@ def test_whoever_leaves_in_a_stall_is_forgotten():
 
         asyncio.run(leave())
     assert any(line.endswith("fault: stall at setup") for line in served.log)
+
+
+async def turn(socket: ClientConnection, text: str) -> list[dict]:
+    """Ask, and return the contents that come, up to turnComplete."""
+    await socket.send(json.dumps({"clientContent": {"turns": [{"parts": [{"text": text}]}], "turnComplete": True}}))
+    contents = []
+    while not (contents and contents[-1].get("turnComplete")):
+        contents.append(json.loads(await socket.recv()).get("serverContent", {}))
+    return contents
+
+
+def spoken(contents: list[dict]) -> tuple[bool, str]:
+    """Whether there is audio, and the transcript."""
+    audio = any("inlineData" in part for content in contents for part in content.get("modelTurn", {}).get("parts", []))
+    return audio, "".join(content.get("outputTranscription", {}).get("text", "") for content in contents)
+
+
+@asynccontextmanager
+async def session(*faults: str):
+    setup = {"model": "models/gemini-3.8-live", "outputAudioTranscription": {}}
+    async with run_emulator(options=wrong(*faults)) as emulator, connect(emulator.url + PATH) as socket:
+        await socket.send(json.dumps({"setup": setup}))
+        assert "setupComplete" in json.loads(await socket.recv())
+        yield socket
+
+
+async def test_an_answer_without_audio_still_has_its_transcript():
+    async with asyncio.timeout(BOUND_SECONDS), session("no-audio@setup") as socket:
+        assert spoken(await turn(socket, "hello")) == (False, "hello")
+        assert spoken(await turn(socket, "again")) == (True, "again")
+
+
+async def test_a_phantom_interruption_follows_the_turn():
+    async with asyncio.timeout(BOUND_SECONDS), session("phantom-interrupt@turn:1") as socket:
+        await turn(socket, "hello")
+        assert json.loads(await socket.recv()) == {"serverContent": {"interrupted": True}}
+        assert spoken(await turn(socket, "again")) == (True, "again")
+
+
+async def test_a_phantom_interruption_at_a_time():
+    async with asyncio.timeout(BOUND_SECONDS), session("phantom-interrupt@0.05s") as socket:
+        assert json.loads(await socket.recv()) == {"serverContent": {"interrupted": True}}
+
+
+async def test_a_session_without_a_turn_is_closed():
+    """Audio alone is no turn: it is silence."""
+    silence = {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AAAA"}}}
+    async with asyncio.timeout(BOUND_SECONDS), session("idle-close=0.6@setup") as socket:
+        started = time.monotonic()
+        await asyncio.sleep(0.3)
+        await turn(socket, "hello")
+        asked_until = time.monotonic()
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await socket.send(json.dumps(silence))
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(socket.recv(), 0.05)
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "The operation was aborted.")
+    assert time.monotonic() - started > 0.85
+    assert time.monotonic() - asked_until > 0.55
