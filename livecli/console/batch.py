@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from ..errors import Interrupted, OutputClosed
 from ..process.stdio import one_line, print_error, write_stderr
+from ..process.tasks import cancel_and_wait
 from ..protocol.messages import FunctionCall, Json
 from ..report.batch_stats import BatchStats
 from ..report.reporter import Reporter, Retry
@@ -44,7 +45,7 @@ class BatchLines(Reporter):
         try:
             yield
         finally:
-            progress.cancel()
+            await cancel_and_wait(progress)
             self.print_totals()
 
     def write(self, line: str) -> None:

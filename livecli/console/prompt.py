@@ -17,6 +17,7 @@ from prompt_toolkit.filters import Condition
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
+from ..process.tasks import cancel_and_wait
 from ..protocol.messages import FunctionCall
 from . import formatting
 from .completion import CommandCompleter, CompletionCommand, may_be_command
@@ -95,7 +96,7 @@ class Prompt:
                 with suppress(EOFError):
                     await self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
             finally:
-                refreshing.cancel()
+                await cancel_and_wait(refreshing)
 
     def leave(self) -> None:
         """End `run`."""

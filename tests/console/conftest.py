@@ -1,0 +1,47 @@
+"""A terminal in memory for the displays of rich and prompt_toolkit."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from collections.abc import Generator
+
+import pytest
+
+
+class TerminalText(io.StringIO):
+    """A stream that says that it is a terminal. `text` is what was written, without escape sequences."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.getvalue()).replace("\r", "")
+
+    @property
+    def lines(self) -> list[str]:
+        return [line.rstrip() for line in self.text.splitlines()]
+
+
+@pytest.fixture
+def stderr(monkeypatch: pytest.MonkeyPatch) -> TerminalText:
+    """Standard error is a terminal of 100 columns."""
+    terminal = TerminalText()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("NO_COLOR", "1")
+    return terminal
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """pytest sets its own standard error again between the fixtures and the test."""
+    terminal = pyfuncitem.funcargs.get("stderr")
+    with pytest.MonkeyPatch.context() as patched:
+        if terminal is not None:
+            patched.setattr(sys, "stderr", terminal)
+        return (yield)

@@ -1,0 +1,142 @@
+"""The question of `--confirm` at a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pty
+import subprocess
+import sys
+
+import pytest
+
+from livecli.console.confirm import ConfirmationTerminal
+from livecli.protocol.messages import FunctionCall
+from livecli.report.reporter import Reporter
+
+CALL = FunctionCall(name="find", args={"near": "me"})
+QUESTION = 'run find {"near": "me"}? [y/N] '
+BOUND_SECONDS = 20
+
+
+class Interludes(Reporter):
+    """Lists when a display has to make way."""
+
+    def __init__(self):
+        self.reports = []
+
+    def interlude(self, begins):
+        self.reports.append(begins)
+
+
+@pytest.fixture
+def ends():
+    """The descriptors of two pipes: the terminal's input and output, and the user's ends of them."""
+    input_fd, keyboard = os.pipe()
+    screen, output_fd = os.pipe()
+    yield input_fd, output_fd, keyboard, screen
+    for fd in (input_fd, output_fd, keyboard, screen):
+        try:
+            os.close(fd)
+        except OSError:
+            continue
+
+
+@pytest.fixture
+def reporter():
+    return Interludes()
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed"),
+    [("y\n", True), ("Yes\n", True), (" y \n", True), ("n\n", False), ("\n", False), ("yy\n", False), ("ü\n", False)],
+)
+async def test_only_yes_allows_a_call(ends, reporter, line, allowed):
+    input_fd, output_fd, keyboard, screen = ends
+    os.write(keyboard, line.encode())
+    async with asyncio.timeout(BOUND_SECONDS):
+        assert await ConfirmationTerminal(input_fd, output_fd, reporter).confirm(CALL) is allowed
+    assert os.read(screen, 1000).decode() == QUESTION
+    assert reporter.reports == [True, False]
+
+
+async def test_a_terminal_that_was_closed_denies_the_call(ends, reporter):
+    input_fd, output_fd, keyboard, screen = ends
+    os.close(keyboard)
+    async with asyncio.timeout(BOUND_SECONDS):
+        assert not await ConfirmationTerminal(input_fd, output_fd, reporter).confirm(CALL)
+    assert os.read(screen, 1000).decode() == QUESTION + "\n"
+
+
+async def test_descriptors_that_are_closed_deny_the_call(ends, reporter):
+    input_fd, output_fd, keyboard, screen = ends
+    os.close(screen)
+    os.write(keyboard, b"n\n")
+    async with asyncio.timeout(BOUND_SECONDS):
+        assert not await ConfirmationTerminal(input_fd, output_fd, reporter).confirm(CALL)
+    assert reporter.reports == [True, False]
+
+
+async def test_a_cancelled_question_leaves_later_input_for_the_next(ends, reporter):
+    input_fd, output_fd, keyboard, screen = ends
+    terminal = ConfirmationTerminal(input_fd, output_fd, reporter)
+    async with asyncio.timeout(BOUND_SECONDS):
+        question = asyncio.create_task(terminal.confirm(CALL))
+        assert (await asyncio.to_thread(os.read, screen, 1000)).decode() == QUESTION
+        question.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await question
+        assert os.read(screen, 1000) == b"\n"
+        assert reporter.reports == [True, False]
+        os.write(keyboard, b"y\n")
+        assert await terminal.confirm(CALL)
+
+
+async def test_control_characters_of_a_call_are_escaped(ends, reporter):
+    input_fd, output_fd, keyboard, screen = ends
+    os.write(keyboard, b"n\n")
+    async with asyncio.timeout(BOUND_SECONDS):
+        call = FunctionCall(name="a\x1b[2J", args={"b": "\u202e"})
+        await ConfirmationTerminal(input_fd, output_fd, reporter).confirm(call)
+    assert os.read(screen, 1000).decode() == 'run a\\x1b[2J {"b": "\\u202e"}? [y/N] '
+
+
+OPENS = """
+import os
+from livecli.console.confirm import open_terminal
+
+if os.isatty(0):
+    os.close(os.open(os.ttyname(0), os.O_RDWR))  # This makes it the terminal of the session.
+with open_terminal() as terminal:
+    print(terminal is not None and len(set(terminal)))
+    if terminal:
+        os.write(terminal[1], b"here")
+if terminal:
+    try:
+        os.fstat(terminal[0])
+    except OSError:
+        print("closed")
+"""
+"""A process in a session of its own that opens its terminal, and prints what it has found."""
+
+
+def run_in_own_session(stdin):
+    command = [sys.executable, "-c", OPENS]
+    ran = subprocess.run(
+        command, stdin=stdin, capture_output=True, text=True, check=True, timeout=BOUND_SECONDS, start_new_session=True
+    )
+    return ran.stdout.split()
+
+
+def test_a_process_without_a_terminal_has_none():
+    assert run_in_own_session(subprocess.DEVNULL) == ["False"]
+
+
+def test_the_terminal_of_the_process_is_opened_and_closed():
+    master, slave = pty.openpty()
+    try:
+        assert run_in_own_session(slave) == ["1", "closed"]
+        assert os.read(master, 100) == b"here"
+    finally:
+        os.close(master)
+        os.close(slave)
