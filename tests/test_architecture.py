@@ -123,8 +123,6 @@ COVERED_BY = {
     "emulator.core.token_count": ["emulator/core/test_inbox.py", "emulator/core/test_response.py"],
     "emulator.core.turn": ["emulator/core/test_interruption.py"],
     "emulator.core.utterance": ["emulator/core/test_speech.py"],
-    "emulator.options": ["emulator/test_server.py"],
-    "emulator.session": ["emulator/test_server.py"],
     "protocol.audio_rates": ["protocol/test_codec.py", "media/test_file_source.py"],
     "protocol.close_cause": ["protocol/test_close_table.py", "protocol/test_close_reasons.py"],
     "protocol.codec.audio_fast_path": ["protocol/test_audio_fast_path.py"],

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from livecli.emulator.core.behaviour import Behaviour, Echo
 from livecli.emulator.core.conversation import EmulatedSession
+from livecli.emulator.server import EmulatorAddress, run_emulator
 from livecli.protocol import events, messages
 from livecli.protocol.events import Event
 from livecli.protocol.models import Platform
@@ -115,3 +117,18 @@ def talk() -> Iterator[Callable[..., Talk]]:
     yield begin
     for made in begun:
         made.conversation.close()
+
+
+@pytest.fixture
+def log() -> list[str]:
+    """The log of `emulator`."""
+    return []
+
+
+@pytest.fixture
+async def emulator(log: list[str]) -> AsyncIterator[EmulatorAddress]:
+    """An emulator without options, whose tasks must end with it."""
+    tasks = asyncio.all_tasks()
+    async with run_emulator(log=log.append) as made:
+        yield made
+    assert asyncio.all_tasks() <= tasks | {asyncio.current_task()}

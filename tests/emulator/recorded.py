@@ -1,7 +1,7 @@
-"""Google's nine recorded sessions, for whoever tests against them.
+"""Google's nine recorded sessions, for tests.
 
-`recordings/` holds their facts: framing, kinds, order, fields and spelling, byte for byte. What was said is in words of
-ours, of the same length; sounds are silence of the same length, which stands there as `"A*12800"`.
+`recordings/` holds their facts: framing, kinds, order, fields and spelling, byte for byte. Texts are replaced by others of the
+same length, and sounds by silence of the same length, which is written as `"A*12800"`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who may come in, by every way to show a credential, and how each platform refuses the others."""
+"""Credentials, in every place where clients put one, and how each platform refuses a wrong one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, Required
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import EmulatorAddress, run_emulator
 
-KEY, TOKEN, EPHEMERAL = "the-key-of-somebody", "ya29.the-token", "auth_tokens/the-token"
+KEY, TOKEN, EPHEMERAL = "the-required-key", "ya29.the-token", "auth_tokens/the-token"
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 SETUP = {
@@ -125,7 +125,7 @@ async def test_the_developer_api_closes_the_session(
     assert log[1].startswith(f"[1] refused: 1007 {reason}")
 
 
-async def test_no_credential_is_told_to_anybody(emulator: EmulatorAddress, log: list[str]) -> None:
+async def test_no_credential_is_logged_or_sent_back(emulator: EmulatorAddress, log: list[str]) -> None:
     for path in (VERTEX, DEVELOPER):
         shown = {"Authorization": "Bearer wrong-token", "x-goog-api-key": "wrong-header"}
         try:
@@ -138,7 +138,7 @@ async def test_no_credential_is_told_to_anybody(emulator: EmulatorAddress, log: 
     assert not [line for line in log for secret in ("wrong-", KEY, TOKEN) if secret in line]
 
 
-async def test_the_doors_for_everybody_ask_for_nothing(emulator: EmulatorAddress) -> None:
+async def test_a_health_check_needs_no_credential(emulator: EmulatorAddress) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
     writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 200 ")

@@ -34,7 +34,7 @@ def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> bytes:
     """The one authority that this system trusts."""
     import trustme
 
-    pem = trustme.CA(organization_name="somebody else").cert_pem.bytes()
+    pem = trustme.CA(organization_name="another").cert_pem.bytes()
     (tmp_path / "system.pem").write_bytes(pem)
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "system.pem"))
     return pem
@@ -64,7 +64,7 @@ def test_first_use_makes_them_and_the_second_writes_nothing(folder: Path, monkey
     assert {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()} == FILES
     assert folder.stat().st_mode & 0o777 == 0o700
     before = {path: path.stat().st_mtime_ns for path in folder.iterdir()}
-    monkeypatch.setitem(sys.modules, "trustme", None)  # whoever imports it now fails
+    monkeypatch.setitem(sys.modules, "trustme", None)  # its import now fails
     made = certificates(folder)
     assert {path: path.stat().st_mtime_ns for path in folder.iterdir()} == before
     assert (made.authority, made.bundle) == (folder / "ca.pem", folder / "ca-bundle.pem")
@@ -86,7 +86,7 @@ def test_the_leaf_names_every_host_that_was_listened_on(folder: Path, monkeypatc
     assert names.get_values_for_type(x509.DNSName) == ["localhost", "emulator.test"]
     assert [str(ip) for ip in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1", "::1", "127.0.0.2"]
     before = contents(folder)
-    monkeypatch.setitem(sys.modules, "trustme", None)  # whoever imports it now fails
+    monkeypatch.setitem(sys.modules, "trustme", None)  # its import now fails
     for host in ("localhost", "127.0.0.2", "emulator.test"):
         certificates(folder, host)
     assert contents(folder) == before

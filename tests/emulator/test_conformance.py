@@ -155,7 +155,7 @@ def same_messages(said: list[bytes], recorded: list[bytes]) -> None:
 
 
 def same_words(said: list[bytes], recorded: list[bytes]) -> None:
-    """As far as both go: nobody stops in the same place. Sound is of a length that the service chose."""
+    """Compare as far as both go, because they end at different places. The length of the sound is the service's choice."""
     common = min(len(words(recorded)), len(words(said)))
     assert words(said)[:common] == words(recorded)[:common]
     lengths = sound_lengths(recorded)

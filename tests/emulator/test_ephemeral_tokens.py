@@ -1,4 +1,4 @@
-"""Tokens that the emulator makes: what is refused, and how long one is good for."""
+"""Ephemeral tokens: which requests are refused, and which sessions a token opens until when."""
 
 from __future__ import annotations
 

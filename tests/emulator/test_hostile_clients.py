@@ -1,4 +1,4 @@
-"""Bad clients cost only themselves: a real `livecli serve` beside them stays small, and serves whoever behaves."""
+"""Bad clients cost only themselves: a real `livecli serve` beside them stays small, and serves the others."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ async def test_a_flood_of_audio_goes_to_disk(serving: Serving) -> None:
 
 
 async def _close_code(reader: asyncio.StreamReader) -> int:
-    """Of the first close frame behind what is said in short frames."""
+    """The code of the first close frame, behind short frames."""
     while True:
         head, length = await asyncio.wait_for(reader.readexactly(2), SOON)
         payload = await asyncio.wait_for(reader.readexactly(length), SOON)

@@ -1,4 +1,4 @@
-"""A recorded session played back: which message of the client is which cue, and when what is said."""
+"""Replay of a recorded session: which message of the client meets which cue, and when each frame is due."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Player:
         return frames
 
     def to(self, *said: Event) -> list[str]:
-        """What is said to this."""
+        """The frames that are due after this message."""
         for event in said:
             assert self.replay.accepts_input
             self.replay.receive(event, self.now)

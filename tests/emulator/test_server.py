@@ -3,100 +3,46 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import json
 import logging
-import os
 import re
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
-from livecli.emulator import session
 from livecli.emulator.certificates import Certificates, certificates
-from livecli.emulator.core.behaviour import Say, UserTurn, tones
-from livecli.emulator.core.lifetime import Limits
-from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import EmulatorAddress, Tls, run_emulator
 from livecli.errors import ConnectError
-
-DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
-VERTEX_MODEL = "projects/p/locations/us-central1/publishers/google/models/gemini-3.8-live"
-SETUP = {DEVELOPER: {"model": "models/gemini-3.8-live"}, VERTEX: {"model": VERTEX_MODEL}}
-MANUAL = {"realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}}}
-START, END = {"realtimeInput": {"activityStart": {}}}, {"realtimeInput": {"activityEnd": {}}}
-SOON = 10.0
-
-
-@pytest.fixture
-def log() -> list[str]:
-    return []
-
-
-@pytest.fixture
-async def emulator(log: list[str]) -> AsyncIterator[EmulatorAddress]:
-    tasks = asyncio.all_tasks()
-    async with run_emulator(log=log.append) as made:
-        yield made
-    assert asyncio.all_tasks() <= tasks | {asyncio.current_task()}
+from tests.emulator.frames import (
+    DEVELOPER,
+    END,
+    MANUAL,
+    SETUP,
+    SOON,
+    START,
+    VERTEX,
+    audio,
+    closed,
+    hear,
+    say,
+    set_up,
+    sound,
+    turn,
+)
 
 
 @pytest.fixture(autouse=True)
 async def bounded() -> AsyncIterator[None]:
     async with asyncio.timeout(60):
         yield
-
-
-async def say(ws: ClientConnection, message: Any, *, binary: bool = False) -> None:
-    frame = json.dumps(message)
-    await ws.send(frame.encode() if binary else frame)
-
-
-async def hear(ws: ClientConnection) -> Any:
-    frame = await asyncio.wait_for(ws.recv(), SOON)
-    assert isinstance(frame, bytes), "the service answers in binary frames"
-    assert frame.endswith(b"}\n")
-    return json.loads(frame)
-
-
-async def turn(ws: ClientConnection) -> list[Any]:
-    said = []
-    while True:
-        said.append(await hear(ws))
-        if said[-1].get("serverContent", {}).get("turnComplete"):
-            return said
-
-
-async def set_up(ws: ClientConnection, path: str, **fields: Any) -> Any:
-    await say(ws, {"setup": {**SETUP[path], **fields}})
-    return await hear(ws)
-
-
-def audio(pcm: bytes, rate: int = 16_000) -> dict[str, Any]:
-    return {"realtimeInput": {"audio": {"data": base64.b64encode(pcm).decode(), "mimeType": f"audio/pcm;rate={rate}"}}}
-
-
-def sound(said: list[Any]) -> bytes:
-    turns = (message["serverContent"].get("modelTurn", {}) for message in said)
-    parts = (part for model_turn in turns for part in model_turn.get("parts", []))
-    return b"".join(base64.b64decode(part["inlineData"]["data"]) for part in parts)
-
-
-async def closed(ws: ClientConnection) -> tuple[int | None, str | None]:
-    with pytest.raises(ConnectionClosed):
-        while True:
-            await asyncio.wait_for(ws.recv(), SOON)
-    return ws.close_code, ws.close_reason
 
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
@@ -301,96 +247,6 @@ async def test_refusals(
     assert f"[1] refused: {code} {got_reason}" in log
 
 
-async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: EmulatorAddress) -> None:
-    async with connect(emulator.url + DEVELOPER, compression=None) as ws:  # deflated, they never fill a buffer
-        frames = 0
-        with pytest.raises(ConnectionClosed):
-            while True:
-                await say(ws, audio(bytes(32_000)))  # never set up
-                frames += 1
-        assert ws.close_code == 1007
-
-
-async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(
-    emulator: EmulatorAddress, monkeypatch
-) -> None:
-    spools = []
-    monkeypatch.setattr(session, "_spool", lambda make=session._spool: spools.append(make()) or spools[-1])
-    ramp = (np.arange(16_000 * 25) % 1_000).astype("<i2").tobytes()
-    async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
-        await set_up(ws, DEVELOPER, **MANUAL)
-        await say(ws, START)
-        for second in range(20):
-            await say(ws, audio(ramp[32_000 * second : 32_000 * (second + 1)]))
-        await say(ws, {"realtimeInput": {"text": "x"}})
-        await turn(ws)
-        assert spools[0]._rolled is False
-        for second in range(20, 25):
-            await say(ws, audio(ramp[32_000 * second : 32_000 * (second + 1)]))
-        await say(ws, END)
-        said = await turn(ws)
-        assert spools[0]._rolled is True
-        assert len(sound(said)) == 25 * 48_000
-
-
-def test_the_rest_of_an_utterance_is_in_a_file_without_a_name() -> None:
-    with session._spool() as spool:
-        spool.write(bytes(session.UTTERANCE_MEMORY_BYTES))
-        assert not spool._rolled
-        spool.write(bytes(2))
-        assert spool._rolled
-        assert os.fstat(spool.fileno()).st_nlink == 0
-
-
-async def test_a_client_that_does_not_read_grows_nothing(emulator: EmulatorAddress, monkeypatch, silence) -> None:
-    sent = []
-    encode = session.LiveProtocol.send
-    monkeypatch.setattr(session.LiveProtocol, "send", lambda self, *said: sent.append(1) or encode(self, *said))
-    minute = base64.b64encode(silence(60.0)).decode()
-    async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
-        await set_up(ws, DEVELOPER, **MANUAL)
-        ws.transport.pause_reading()
-        await say(ws, START)
-        for _ in range(10):
-            await say(ws, {"realtimeInput": {"audio": {"data": minute, "mimeType": "audio/pcm"}}})
-        await say(ws, END)
-        quiet = 0
-        while quiet < 20:  # until the server has stopped making more: the sockets' buffers are full
-            before = len(sent)
-            await asyncio.sleep(0.01)
-            quiet = quiet + 1 if len(sent) == before and before > 1 else 0
-        assert len(sent) < 1_500  # of 2,500; buffers of both sockets hold the rest, memory nothing
-        ws.transport.abort()
-
-
-async def test_flooding_turns_without_reading_is_held_back(emulator: EmulatorAddress) -> None:
-    async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
-        await set_up(ws, DEVELOPER)
-        count = 300
-        sending = asyncio.create_task(_flood(ws, count))
-        for _ in range(count):
-            assert len(sound(await turn(ws))) == 2 * 1_440
-        await asyncio.wait_for(sending, SOON)
-
-
-async def _flood(ws: ClientConnection, count: int) -> None:
-    for _ in range(count):
-        await say(ws, {"realtimeInput": {"text": "x"}})
-
-
-async def test_a_client_that_vanishes_leaves_nothing_behind(emulator: EmulatorAddress, log: list[str], tone) -> None:
-    idle = asyncio.all_tasks()
-    ws = await connect(emulator.url + DEVELOPER)
-    await set_up(ws, DEVELOPER, **MANUAL)
-    await say(ws, START)
-    await say(ws, audio(tone(0.1)))
-    ws.transport.abort()
-    async with asyncio.timeout(SOON):
-        while asyncio.all_tasks() - idle or not any("closed" in line for line in log):
-            await asyncio.sleep(0.005)
-    assert log[-1] == "[1] closed: 1006"
-
-
 async def test_others_are_not_held_up_by_a_flood(emulator: EmulatorAddress, tone) -> None:
     """Client and emulator share one event loop, as in `send --local`; another session goes on beside a flood."""
     block = json.dumps(audio(bytes(1_024)))
@@ -462,52 +318,7 @@ async def test_the_url_can_be_connected_to_wherever_it_listens() -> None:
             assert six.url == f"ws://[::1]:{six.port}"
 
 
-async def test_a_full_disk_ends_the_session_and_no_other(
-    emulator: EmulatorAddress, monkeypatch, log: list[str]
-) -> None:
-    def full() -> Any:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(session, "_spool", full)
-    async with connect(emulator.url + DEVELOPER) as ws:
-        await set_up(ws, DEVELOPER, **MANUAL)
-        await say(ws, START)
-        assert await closed(ws) == (1011, "Internal error encountered.")
-    assert "[1] failed: [Errno 28] No space left on device" in log
-
-
-async def test_a_bug_is_told_with_its_traceback(emulator: EmulatorAddress, monkeypatch, log: list[str]) -> None:
-    monkeypatch.setattr(session.EmulatedSession, "next_message", lambda self, now: 1 / 0)
-    async with connect(emulator.url + DEVELOPER) as ws:
-        assert (await closed(ws))[0] == 1011
-    async with asyncio.timeout(SOON):
-        while not any("ZeroDivisionError: division by zero" in line for line in log):
-            await asyncio.sleep(0.005)
-    assert any("next_message" in line for line in log)
-
-
-async def test_the_log_has_a_line_for_each_connection_and_turn(emulator: EmulatorAddress, log: list[str]) -> None:
-    async with connect(emulator.url + VERTEX) as ws:
-        await set_up(ws, VERTEX)
-        await say(ws, {"realtimeInput": {"text": "hello"}})
-        await turn(ws)
-    async with asyncio.timeout(SOON):
-        while len(log) < 3:
-            await asyncio.sleep(0.005)
-    assert log[0] == "[1] connected: vertex v1"
-    assert re.fullmatch(r"\[1\] turn 1: 5 characters of text, answered in \d\.\d{3} s", log[1])
-    assert log[2] == "[1] closed: 1000"
-
-
-async def test_what_a_client_says_cannot_reach_the_terminal(emulator: EmulatorAddress, log: list[str]) -> None:
-    async with connect(emulator.url + DEVELOPER) as ws:
-        await say(ws, {"setup": {"model": "models/\x1b[31mred\nline"}})
-        await closed(ws)
-    assert all(line.isprintable() for line in log)
-    assert any(r"models/\x1b[31mred line" in line for line in log)
-
-
-async def test_garbage_on_the_socket_is_nobody_elses_trouble(emulator: EmulatorAddress, caplog) -> None:
+async def test_garbage_on_the_socket_does_not_disturb_others(emulator: EmulatorAddress, caplog) -> None:
     with caplog.at_level(logging.DEBUG):
         answer = await http(emulator, "\x16\x03\x01 garbage\r\n\r\n")
         assert not answer.startswith("HTTP/1.1 101")
@@ -625,48 +436,3 @@ async def test_a_deflated_bomb_is_refused_by_its_size(emulator: EmulatorAddress)
     async with connect(emulator.url + DEVELOPER, compression="deflate") as ws:
         await ws.send(bytes(64 * 1024 * 1024))
         assert (await closed(ws))[0] == 1009
-
-
-async def test_every_session_has_a_behaviour_of_its_own() -> None:
-    class Counts:
-        made = 0
-
-        def __init__(self) -> None:
-            Counts.made += 1
-            self.words = f"session {Counts.made}"
-
-        def answer(self, heard: UserTurn) -> Any:
-            yield Say(self.words, tones("x"))
-
-    async with run_emulator(options=EmulatorOptions(behaviour=Counts)) as emulator:
-        for number in (1, 2):
-            async with connect(emulator.url + DEVELOPER) as ws:
-                await set_up(ws, DEVELOPER, outputAudioTranscription={})
-                await say(ws, {"realtimeInput": {"text": "hello"}})
-                said = await turn(ws)
-            pieces = (m["serverContent"].get("outputTranscription", {}).get("text", "") for m in said)
-            assert "".join(pieces) == f"session {number}"
-
-
-async def test_what_is_due_is_said_though_nobody_says_anything() -> None:
-    limits = Limits(connection_seconds=0.2, goaway_seconds=0.1)
-    async with (
-        run_emulator(options=EmulatorOptions(limits=limits)) as emulator,
-        connect(emulator.url + DEVELOPER) as ws,
-    ):
-        await set_up(ws, DEVELOPER)
-        assert "goAway" in await hear(ws)
-        assert (await closed(ws))[0] == 1011
-
-
-async def test_a_session_is_resumed_as_soon_as_its_end_is_heard_of(emulator: EmulatorAddress) -> None:
-    resumption: dict[str, str] = {}
-    for _ in range(3):
-        async with connect(emulator.url + DEVELOPER) as ws:
-            assert await set_up(ws, DEVELOPER, sessionResumption=resumption) == {"setupComplete": {}}
-            await say(ws, {"realtimeInput": {"text": "hi"}})
-            while not (update := (await hear(ws)).get("sessionResumptionUpdate", {})).get("newHandle"):
-                pass
-            resumption = {"handle": update["newHandle"]}
-            await ws.send("{")
-            assert (await closed(ws))[0] == 1007
