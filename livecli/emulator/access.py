@@ -40,10 +40,11 @@ class Service:
 
 
 def service_at(path: str) -> Service | None:
-    """The service at `path`, None for any other path. SDKs double slashes, and put keys into the query."""
+    """The service at `path`, None where there is none. SDKs double slashes, and put keys into the query."""
     plain = re.sub(r"/{2,}", "/", path.partition("?")[0])
     for platform in Platform:
-        if found := re.fullmatch(f"/ws/{platform.facts.path_pattern}", plain):
+        found = re.fullmatch(f"/ws/{platform.facts.path_pattern}", plain)
+        if found and found[1] in platform.facts.api_versions:
             return Service(platform, found[1])
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
 
@@ -96,7 +97,7 @@ UPGRADE_REFUSALS = {
 """The refusals of Vertex AI."""
 
 SESSION_REFUSALS = {
-    CredentialError.MISSING: (1007, close_reasons.KEY_MISSING),
+    CredentialError.MISSING: (1008, close_reasons.KEY_MISSING),
     CredentialError.WRONG_KEY: (1007, close_reasons.KEY_INVALID),
     CredentialError.WRONG_TOKEN: (1007, INVALID_CREDENTIAL),  # a guess: the code that wrong keys get
 }

@@ -41,12 +41,7 @@ MAX_TOKENS = 10_000
 
 REFUSALS = {
     **UPGRADE_REFUSALS,
-    CredentialError.MISSING: UpgradeRefusal(
-        403,
-        "PERMISSION_DENIED",
-        "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
-        "form of API consumer identity to call this API.",
-    ),
+    CredentialError.MISSING: UpgradeRefusal(403, "PERMISSION_DENIED", close_reasons.KEY_MISSING),
     CredentialError.WRONG_KEY: UpgradeRefusal(400, "INVALID_ARGUMENT", close_reasons.KEY_INVALID),
 }
 

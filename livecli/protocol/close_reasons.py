@@ -10,7 +10,11 @@ PRECONDITION_FAILED = "Precondition check failed."
 NOT_NATIVE_AUDIO = "Cannot extract voices from a non-audio request."
 INVALID_RESOURCE = "Invalid resource field value in the request."
 MODEL_RETIRED = "{model} is not supported in the live api."
-KEY_MISSING = "API Key not found. Please pass a valid API key."
+KEY_MISSING = (
+    # Probed in 2026-09 on the Developer API, with code 1008.
+    "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
+    "form of API consumer identity to call this API."
+)
 KEY_INVALID = "API key not valid. Please pass a valid API key."
 UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.'
 INVALID_VALUE = "Invalid value{at} ({type})"

@@ -31,6 +31,8 @@ class PlatformFacts:
     """API version where none is named."""
     beta_version: str
     """API version that the word `beta` stands for."""
+    api_versions: frozenset[str]
+    """API versions that serve the Live API. The path of any other is answered with HTTP 404 (reported)."""
     base_url_variable: str
     """Environment variable with a URL that replaces Google's (the official SDKs')."""
     host: str
@@ -113,6 +115,8 @@ class Platform(StrEnum):
             path_pattern=r"google\.cloud\.aiplatform\.(v\d+(?:(?:alpha|beta)\d*)?)\.LlmBidiService/BidiGenerateContent",
             default_version="v1",
             beta_version="v1beta1",
+            # A path with v1alpha: livekit/agents#4279 and #4366.
+            api_versions=frozenset({"v1", "v1beta1"}),
             base_url_variable="GOOGLE_VERTEX_BASE_URL",
             # `global-aiplatform.googleapis.com` answers a generic 404.
             host="aiplatform.googleapis.com",
@@ -160,6 +164,7 @@ class Platform(StrEnum):
             ),
             default_version="v1beta",
             beta_version="v1beta",
+            api_versions=frozenset({"v1", "v1beta", "v1alpha"}),
             base_url_variable="GOOGLE_GEMINI_BASE_URL",
             host="generativelanguage.googleapis.com",
             resource_pattern=r"models/([^/]+)",

@@ -1,7 +1,7 @@
 """Google's nine recorded sessions, for tests.
 
-`recordings/` holds their facts: framing, kinds, order, fields and spelling, byte for byte. Texts are replaced by others of the
-same length, and sounds by silence of the same length, which is written as `"A*12800"`.
+`recordings/` holds their facts: framing, kinds, order, fields and spelling, byte for byte. Texts are replaced by others
+of the same length, and sounds by silence of the same length, which is written as `"A*12800"`.
 """
 
 from __future__ import annotations

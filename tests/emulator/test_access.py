@@ -104,25 +104,25 @@ async def test_vertex_refuses_the_upgrade(
 
 
 @pytest.mark.parametrize(
-    ("query", "headers", "reason"),
+    ("query", "headers", "code", "reason"),
     [
-        ("", {}, "API Key not found. Please pass a valid API key."),
-        ("?key=wrong", {}, "API key not valid. Please pass a valid API key."),
-        ("", {"x-goog-api-key": "wrong"}, "API key not valid. Please pass a valid API key."),
-        ("", {"Authorization": "Token auth_tokens/wrong"}, "Request had invalid authentication credentials."),
+        ("", {}, 1008, "Method doesn't allow unregistered callers (callers without established identity)."),
+        ("?key=wrong", {}, 1007, "API key not valid. Please pass a valid API key."),
+        ("", {"x-goog-api-key": "wrong"}, 1007, "API key not valid. Please pass a valid API key."),
+        ("", {"Authorization": "Token auth_tokens/wrong"}, 1007, "Request had invalid authentication credentials."),
     ],
 )
 async def test_the_developer_api_closes_the_session(
-    emulator: EmulatorAddress, log: list[str], query: str, headers: dict[str, str], reason: str
+    emulator: EmulatorAddress, log: list[str], query: str, headers: dict[str, str], code: int, reason: str
 ) -> None:
     async with connect(emulator.url + DEVELOPER + query, additional_headers=headers) as ws:
         await ws.send(SETUP[DEVELOPER])
         with pytest.raises(ConnectionClosed):
             await ws.recv()
-    assert ws.close_code == 1007
+    assert ws.close_code == code
     assert ws.close_reason is not None
     assert ws.close_reason.startswith(reason)
-    assert log[1].startswith(f"[1] refused: 1007 {reason}")
+    assert log[1].startswith(f"[1] refused: {code} {reason}")
 
 
 async def test_no_credential_is_logged_or_sent_back(emulator: EmulatorAddress, log: list[str]) -> None:

@@ -155,7 +155,7 @@ def same_messages(said: list[bytes], recorded: list[bytes]) -> None:
 
 
 def same_words(said: list[bytes], recorded: list[bytes]) -> None:
-    """Compare as far as both go, because they end at different places. The length of the sound is the service's choice."""
+    """Compare as far as both go, because they end at different places. The service chooses the length of sounds."""
     common = min(len(words(recorded)), len(words(said)))
     assert words(said)[:common] == words(recorded)[:common]
     lengths = sound_lengths(recorded)

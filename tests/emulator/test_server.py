@@ -150,7 +150,18 @@ async def test_a_base_url_that_is_the_whole_address(emulator: EmulatorAddress) -
         assert "sessionId" in (await hear(ws))["setupComplete"]
 
 
-@pytest.mark.parametrize("path", ["/ws", "/ws/other", VERTEX + "/more"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ws",
+        "/ws/other",
+        VERTEX + "/more",
+        VERTEX.replace("v1", "v1alpha"),
+        VERTEX.replace("v1", "v1beta"),
+        VERTEX.replace("v1", "v9"),
+        DEVELOPER.replace("v1beta", "v9"),
+    ],
+)
 async def test_no_upgrade_elsewhere(emulator: EmulatorAddress, path: str) -> None:
     with pytest.raises(InvalidStatus) as refused:
         await connect(emulator.url + path)

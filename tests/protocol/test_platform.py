@@ -29,7 +29,8 @@ def test_defaults_go_where_their_credential_is_taken():
 @pytest.mark.parametrize("platform", Platform)
 def test_a_service_path_is_recognised_with_each_version(platform):
     facts = platform.facts
-    for version in (facts.default_version, facts.beta_version, "v1alpha"):
+    assert {facts.default_version, facts.beta_version} <= facts.api_versions
+    for version in facts.api_versions:
         path = facts.service_path.format(version=version)
         assert re.fullmatch(f"/ws/{facts.path_pattern}", path)[1] == version
 
