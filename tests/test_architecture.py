@@ -113,8 +113,6 @@ COVERED_BY = {
     "cli.serve_files": ["end_to_end/test_serve_says.py"],
     "client.diagnosis": ["end_to_end/test_stalls.py", "end_to_end/test_truncation.py"],
     "client.probe": ["end_to_end/test_auth_online.py"],
-    "console.chat_terminal": ["chat/test_terminal.py"],
-    "console.prompt": ["chat/test_terminal.py"],
     "embedded": ["test_api.py", "client/test_open.py"],
     "emulator.core.behaviour": ["emulator/core/test_conversation.py"],
     "emulator.core.delivery": ["emulator/core/test_interruption.py"],

@@ -7,13 +7,13 @@ an error.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.filters import Condition
+from prompt_toolkit.filters import Condition, FilterOrBool
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
@@ -66,6 +66,7 @@ class Prompt:
         self._handler: PromptHandler
         self._question: tuple[str, asyncio.Future[bool]] | None = None
         self._question_lock = asyncio.Lock()
+        self._clock = asyncio.get_running_loop().time
         # Times of the last two keys and of the last Ctrl-C.
         self._previous_key_at = self._last_key_at = self._last_ctrl_c_at = -DOUBLE_PRESS_SECONDS
         self._session: PromptSession[None] = PromptSession(
@@ -114,7 +115,7 @@ class Prompt:
         async with self._question_lock:
             answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             self._question = f"run {formatting.function_call(call.name, call.args)}?", answer
-            self._last_key_at = time.monotonic()
+            self._last_key_at = self._clock()
             self._app.invalidate()
             try:
                 return await answer
@@ -145,28 +146,41 @@ class Prompt:
     # --- keys ---
 
     def _note_key(self, _: object) -> None:
-        self._previous_key_at, self._last_key_at = self._last_key_at, time.monotonic()
+        self._previous_key_at, self._last_key_at = self._last_key_at, self._clock()
 
     def _accepts_answer(self) -> bool:
-        return self._question is not None and time.monotonic() - self._last_key_at > ANSWER_PAUSE_SECONDS
+        return self._question is not None and self._clock() - self._last_key_at > ANSWER_PAUSE_SECONDS
 
     def _accepted_answer(self) -> bool:
         """Whether an answer was accepted just before the key that is being processed."""
-        return self._question is not None and time.monotonic() - self._previous_key_at > ANSWER_PAUSE_SECONDS
+        return self._question is not None and self._clock() - self._previous_key_at > ANSWER_PAUSE_SECONDS
 
     def _key_bindings(self) -> KeyBindings:
         keys = KeyBindings()
+
+        def bind(handler: Callable[[KeyPressEvent], object], *names: str, when: FilterOrBool = True) -> None:
+            keys.add(*names, filter=when)(partial(self._handle, handler))
+
         is_empty = Condition(lambda: not self._session.default_buffer.text)
         is_push_to_talk = Condition(lambda: self._handler.is_push_to_talk)
-        keys.add("enter")(self._enter)
-        keys.add("escape", "enter")(lambda event: event.current_buffer.insert_text("\n"))
-        keys.add("c-c")(self._ctrl_c)
-        keys.add("c-d", filter=is_empty)(lambda event: self.leave())
-        keys.add(" ", filter=is_empty & is_push_to_talk)(lambda event: self._handler.toggle_talking())
+        bind(self._enter, "enter")
+        bind(lambda event: event.current_buffer.insert_text("\n"), "escape", "enter")
+        bind(self._ctrl_c, "c-c")
+        bind(lambda event: self.leave(), "c-d", when=is_empty)
+        bind(lambda event: self._handler.toggle_talking(), " ", when=is_empty & is_push_to_talk)
         accepted_answer = Condition(self._accepted_answer)
         for key in "yYnN":
-            keys.add(key, filter=accepted_answer)(self._answer)
+            bind(self._answer, key, when=accepted_answer)
         return keys
+
+    def _handle(self, handler: Callable[[KeyPressEvent], object], event: KeyPressEvent) -> None:
+        """Handle a key. An error ends the prompt, which raises it; prompt_toolkit would log it and go on."""
+        try:
+            handler(event)
+        except Exception as error:
+            if self._app.is_done:
+                raise
+            self._app.exit(exception=error)
 
     def _enter(self, event: KeyPressEvent) -> None:
         buffer = event.current_buffer
@@ -190,7 +204,7 @@ class Prompt:
         asyncio.get_running_loop().call_later(ANSWER_PAUSE_SECONDS * 0.8, settle)
 
     def _ctrl_c(self, event: KeyPressEvent) -> None:
-        now = time.monotonic()
+        now = self._clock()
         is_second, self._last_ctrl_c_at = now - self._last_ctrl_c_at < DOUBLE_PRESS_SECONDS, now
         if is_second:
             self.leave()

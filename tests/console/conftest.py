@@ -8,6 +8,10 @@ import sys
 from collections.abc import Generator
 
 import pytest
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from livecli.console import screen
 
 
 class TerminalText(io.StringIO):
@@ -45,3 +49,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
         if terminal is not None:
             patched.setattr(sys, "stderr", terminal)
         return (yield)
+
+
+class ScreenOutput(TerminalText):
+    """What a Screen writes to its terminal."""
+
+    def take(self) -> list[str]:
+        """The lines that were written since the last call."""
+        lines = self.lines
+        self.seek(0)
+        self.truncate()
+        return lines
+
+
+@pytest.fixture
+def screen_output(monkeypatch: pytest.MonkeyPatch) -> ScreenOutput:
+    """Every Screen writes to a terminal in memory, of 100 columns."""
+    terminal = ScreenOutput()
+    output = Vt100_Output(terminal, lambda: Size(30, 100))
+    # As the output of a Screen does: otherwise prompt_toolkit asks the terminal for the position of the cursor.
+    monkeypatch.setattr(output, "get_rows_below_cursor_position", lambda: 1)
+    monkeypatch.setattr(screen, "_create_output", lambda: output)
+    return terminal
