@@ -27,6 +27,8 @@ async def test_send_does_what_the_command_does(tmp_path, monkeypatch):
     with wave.open(summary.output) as reply:
         assert reply.getnframes() / reply.getframerate() == pytest.approx(2.225, abs=0.01)
     assert summary.as_json()["transcript"]["input"] == "[2.2 s of speech]"
+    assert summary.cost_usd == pytest.approx(summary.as_json()["cost_usd"])
+    assert summary.cost_usd > 0
 
 
 def process_state():

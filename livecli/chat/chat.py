@@ -86,7 +86,9 @@ class Chat:
                 self.store.take_handle(endpoint),
             )
         )
-        turn_options = TurnOptions(self.recordings, options.toolbox, options.confirm, options.timeouts.idle)
+        turn_options = TurnOptions(
+            self.recordings, options.toolbox, options.confirm, options.timeouts.idle, options.prices
+        )
         conversation = Conversation(session, turn_options, reporter, self)
         listening = asyncio.create_task(self._listen(conversation))
         # The callbacks run in the opposite order. The handle that includes the last turn may come during `leave`.

@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..console.formatting import MISSING, missing_prices, usd
 from ..errors import UsageError
 from ..protocol.models import VOICES, voice_named
+from ..report.spending import Spending
 from ..report.summary import Summary, latencies
 from ..report.usage import billed_tokens
 from .chat import Chat
@@ -118,15 +120,20 @@ async def _tools(chat: Chat, _: str) -> list[str]:
 
 
 async def _usage(chat: Chat, _: str) -> list[str]:
-    rows = [(str(number), billed_tokens(turn.stats.usage or {})) for number, turn in enumerate(chat.turns, 1)]
-    names = list(dict.fromkeys(name for _, tokens in rows for name in tokens))
+    spending = Spending()
+    rows = []
+    for number, turn in enumerate(chat.turns, 1):
+        spending.add(turn)
+        rows.append((str(number), billed_tokens(turn.stats.usage or {}), turn.cost_usd))
+    names = list(dict.fromkeys(name for _, tokens, _ in rows for name in tokens))
     if not names:
         return ["the service has not reported any tokens yet"]
-    total = {name: sum(tokens.get(name, 0) for _, tokens in rows) for name in names}
-    table = [f"{'turn':6}" + "".join(f"{name:>18}" for name in names)]
-    for label, tokens in [*rows[-TABLE_TURNS:], ("total", total)]:
-        table.append(f"{label:6}" + "".join(f"{tokens.get(name, 0):>18,}" for name in names))
-    return table
+    total = {name: sum(tokens.get(name, 0) for _, tokens, _ in rows) for name in names}
+    table = [f"{'turn':6}" + "".join(f"{name:>18}" for name in [*names, "cost"])]
+    for label, tokens, cost in [*rows[-TABLE_TURNS:], ("total", total, spending.usd)]:
+        cells = [*(f"{tokens.get(name, 0):,}" for name in names), MISSING if cost is None else usd(cost)]
+        table.append(f"{label:6}" + "".join(f"{cell:>18}" for cell in cells))
+    return table + ([missing_prices(spending.unpriced)] if spending.unpriced else [])
 
 
 async def _latency(chat: Chat, _: str) -> list[str]:
@@ -183,7 +190,7 @@ COMMANDS = {
         Command("system", "TEXT", "change the system instruction", _system),
         Command("voice", "NAME", "change the voice", _voice, tuple(sorted(VOICES))),
         Command("tools", "", "list the tools that the model may call", _tools),
-        Command("usage", "", "show the tokens by modality, per turn and in total", _usage),
+        Command("usage", "", "show the tokens by modality and their cost, per turn and in total", _usage),
         Command("latency", "", "show the latencies of the last turns", _latency),
         Command("save", "[FOLDER]", "save the text of the conversation, and the audio of each answer", _save),
         Command("history", "", "show the conversation so far", _history),

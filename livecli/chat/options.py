@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ..client.open import Timeouts
 from ..client.sender import SendOptions
 from ..protocol.endpoint import Target
+from ..protocol.models import Prices
 from ..protocol.setup import SetupOptions
+from ..report.prices import PRICES
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
 
@@ -23,3 +26,4 @@ class ChatOptions:
     toolbox: Toolbox = field(default_factory=Toolbox)
     confirm: Confirm | None = None
     resume: bool = False
+    prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)

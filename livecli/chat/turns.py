@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -20,6 +20,8 @@ from ..process.run import interrupted_error
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
+from ..protocol.models import Prices
+from ..report.prices import PRICES
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
@@ -81,12 +83,13 @@ class ChatTurn:
 
 @dataclass(frozen=True)
 class TurnOptions:
-    """The options of every turn. `idle_timeout` is in seconds."""
+    """The options of every turn. `idle_timeout` is in seconds, `prices` are those of each model."""
 
     recordings: Recordings
     toolbox: Toolbox
     confirm: Confirm | None = None
     idle_timeout: float = 30.0
+    prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)
 
 
 SendRequest = Callable[[Turn], Coroutine[None, None, None]]
@@ -151,9 +154,9 @@ class Conversation:
         return await self._run(self._begin(question, question), send)
 
     def _begin(self, question: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
-        summary, first = Summary(name, endpoint=self._session.endpoint), self._session.first
+        options, resources, first = self._options, ExitStack(), self._session.first
+        summary = Summary(name, endpoint=self._session.endpoint, prices=options.prices)
         summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
-        options, resources = self._options, ExitStack()
         exchange = Turn(
             self._session,
             resources.enter_context(options.recordings.sink()),

@@ -52,6 +52,7 @@ def chat(
             timeouts=limits.timeouts(),
             toolbox=tools.toolbox(options.extra),
             resume=resume,
+            prices=output.price_table(),
         ),
         devices=devices,
         save=save,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
 from ..toml_reader import LineError
+
+if TYPE_CHECKING:
+    from ..protocol.models import Prices
 
 T = TypeVar("T")
 
@@ -38,6 +41,22 @@ def setup_from_json(path: str | None) -> dict[str, Any]:
         )
     inner = setup.get("setup")
     return inner if len(setup) == 1 and isinstance(inner, dict) else setup
+
+
+def price_table(path: str | None) -> Mapping[str, Prices]:
+    """The prices of each model, with those of the file of `--prices`.
+
+    Raises FileError where the file cannot be read, and UsageError, which names the line, for other contents.
+    """
+    from ..report.prices import PRICES, read_prices
+
+    if path is None:
+        return PRICES
+    text = decode_text(path, _read_bytes(path))
+    try:
+        return read_prices(text)
+    except LineError as error:
+        raise UsageError(f"{path}:{error.line}: {error.reason}", hint=error.hint) from error
 
 
 def read_text(path: str) -> str:

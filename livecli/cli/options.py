@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..client.open import Timeouts
     from ..client.sender import SendOptions
     from ..protocol.endpoint import Target
+    from ..protocol.models import Prices
     from ..protocol.setup import SetupOptions
     from ..tools.toolbox import Toolbox
 
@@ -180,6 +181,9 @@ class OutputFlags(Group, panel="What it prints"):
     explain: Annotated[
         bool, Option("--explain", help="After a failure: its cause, and what to try in which order.")
     ] = False
+    prices: Annotated[
+        str | None, Option(metavar="FILE.toml", help="Prices for the cost, in USD per million tokens of each model.")
+    ] = None
 
     @property
     def on_stdout(self) -> list[str]:
@@ -189,6 +193,12 @@ class OutputFlags(Group, panel="What it prints"):
 
     def check(self) -> None:
         check_stdout(self.on_stdout)
+
+    def price_table(self) -> "Mapping[str, Prices]":
+        """The prices of each model. Raises as `files.price_table` does."""
+        from .files import price_table
+
+        return price_table(self.prices)
 
 
 class ManyFlags(Group, panel="Many inputs"):

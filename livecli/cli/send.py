@@ -81,6 +81,7 @@ def send(
         images=tuple(request.image or ()),
         toolbox=tools.toolbox(options.extra),
         bisects=bisect_setup,
+        prices=output.price_table(),
     )
     if several:
         from ..runs.inputs import Choice, expand

@@ -84,6 +84,12 @@ class BatchLines(Reporter):
         self.info(formatting.batch_totals(self.stats, now))
         if self.stats.chunks:
             self.info(formatting.batch_throughput(self.stats, now))
+        spending = self.stats.spending
+        if spending.usd is not None:
+            self.info(f"cost {formatting.usd(spending.usd)}")
+        if spending.unpriced:
+            self.info(formatting.missing_prices(spending.unpriced))
+        if self.stats.chunks:
             self.print_percentiles()
 
     def print_percentiles(self) -> None:

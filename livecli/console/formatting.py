@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from ..process.stdio import one_line
 from ..protocol.grounding import Citation
@@ -122,6 +123,7 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
         ("said", one_line(stats.said)),
         *(("sources" if place == 0 else "", line) for place, line in enumerate(source_lines(stats.citations))),
         ("usage", _usage(summary)),
+        ("cost", _cost(summary)),
         ("reply", one_line(summary.output or "")),
     ]
     return [row for row in rows if row[1]]
@@ -190,6 +192,25 @@ def _usage(summary: Summary) -> str:
     tokens = billed_tokens(summary.stats.usage or {})
     counts = " · ".join(f"{one_line(name)} {count(number)}" for name, number in tokens.items())
     return f"{counts} tokens" if counts else ""
+
+
+def _cost(summary: Summary) -> str:
+    cost, evidence = summary.cost_usd, summary.model_prices.evidence
+    if cost is None:
+        return ""
+    return usd(cost) + (f" at the prices of {evidence.date}" if evidence.date else "")
+
+
+def usd(number: float) -> str:
+    """An amount in US dollars; cents are too coarse for a run."""
+    return f"${number:,.4f}" if number >= 0.01 else f"${number:.6f}"
+
+
+def missing_prices(unpriced: Iterable[str]) -> str:
+    """Why the cost is not known, given the tokens without a price."""
+    return (
+        f"no price is known for {', '.join(map(one_line, unpriced))}, so the cost is not: --prices FILE.toml names it"
+    )
 
 
 def transfer_progress(summary: Summary, total_seconds: float | None) -> tuple[str, str]:

@@ -35,6 +35,7 @@ class PlainLines(Reporter):
         self._seconds: float | None = None
         self._chunks = {"sent": 0, "received": 0}
         self._next_progress = PROGRESS_SECONDS
+        self._unpriced: set[str] = set()  # reported already
 
     def write(self, line: str) -> None:
         """Write one line."""
@@ -128,6 +129,9 @@ class PlainLines(Reporter):
             return
         if summary.ok or summary.stats.sent.chunks or summary.stats.received.chunks:
             self.print_summary(summary)
+        if missing := [tokens for tokens in summary.unpriced if tokens not in self._unpriced]:
+            self._unpriced.update(missing)
+            self.info(formatting.missing_prices(missing))
         if summary.error:
             print_error(summary.error, about=summary.input if self._several else None, debug=self._debug)
 

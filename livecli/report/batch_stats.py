@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import Counter, deque
 
 from ..errors import Interrupted
+from .spending import Spending
 from .stats import nearest_rank
 from .summary import Summary, latencies
 
@@ -28,6 +29,7 @@ class BatchStats:
         self.interrupted = 0
         self.retries = 0
         self.failed: Counter[int] = Counter()
+        self.spending = Spending()
         self.latencies: dict[str, list[float]] = {name: [] for name in latencies(Summary(""))}
         self.started_at = now
         self._running: dict[int, tuple[Summary, float | None]] = {}
@@ -77,6 +79,7 @@ class BatchStats:
         self._bytes += stats.sent.bytes
         self._sent_seconds += stats.sent.audio_seconds
         self._received_seconds += stats.received.audio_seconds
+        self.spending.add(summary)
         self.done += summary.ok
         self.interrupted += isinstance(summary.error, Interrupted)
         if summary.error and not isinstance(summary.error, Interrupted):

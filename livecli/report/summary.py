@@ -5,12 +5,15 @@ No I/O: times are arguments, in seconds on one monotonic clock.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LivecliError
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
+from ..protocol.models import Prices
+from .prices import PRICES, cost_usd, unpriced
 from .stats import FlowStats
 
 if TYPE_CHECKING:
@@ -110,7 +113,7 @@ class TransferStats:
 
 @dataclass(eq=False, repr=False)
 class Summary:
-    """Summary of a run, as `--json` and the table show it. Times are in seconds."""
+    """Summary of a run, as `--json` and the table show it. Times are in seconds; `prices` are those of each model."""
 
     input: str
     output: str | None = None
@@ -120,6 +123,7 @@ class Summary:
     setup_seconds: float | None = None
     stats: TransferStats = field(default_factory=TransferStats)
     error: LivecliError | None = None
+    prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)
 
     def note_opened(self, session_id: str | None, connect_seconds: float | None, setup_seconds: float | None) -> None:
         """Record that the session is open, and how long connecting and setup took."""
@@ -134,6 +138,22 @@ class Summary:
     def exit_code(self) -> int:
         """The exit status that this run alone would have."""
         return self.error.exit_status if self.error else 0
+
+    @property
+    def model_prices(self) -> Prices:
+        """The prices of the run's model; none of them is known for an unknown model."""
+        return self.prices.get(self.endpoint.model, Prices()) if self.endpoint else Prices()
+
+    @property
+    def cost_usd(self) -> float | None:
+        """US dollars for the tokens of the run; None where none were reported, or one of their prices is not known."""
+        return cost_usd(self.stats.usage or {}, self.model_prices)
+
+    @property
+    def unpriced(self) -> list[str]:
+        """The tokens of the run whose price is not known, such as "audio out of gemini-3.1-flash-live-preview"."""
+        model = self.endpoint.model if self.endpoint else "an unknown model"
+        return [f"{kind} of {model}" for kind in unpriced(self.stats.usage or {}, self.model_prices)]
 
     def as_json(self) -> dict[str, Any]:
         """The object of `--json`. Its keys and units are public interface; a missing figure is None."""
@@ -163,6 +183,7 @@ class Summary:
             },
             "transcript": {"input": stats.heard or None, "output": stats.said or None},
             "usage": stats.usage,
+            "cost_usd": rounded(self.cost_usd, 9),
             "citations": [citation.as_json() for citation in stats.citations] or None,
         }
 

@@ -18,6 +18,9 @@ A response is called candidates on Vertex AI. `totalTokenCount` is not used: it 
 that were recorded (2026-09).
 """
 
+MAX_COUNT = 2**53
+"""A larger number is no count of tokens: JSON numbers are exact up to here."""
+
 MODALITY_CHARACTERS = 10
 """The length to which the name of a modality, which the service chooses, is cut."""
 
@@ -70,7 +73,7 @@ def _by_modality(details: Any) -> dict[str, int]:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_COUNT
 
 
 def _count(value: Any) -> int:

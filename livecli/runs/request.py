@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +19,9 @@ from ..process.run import interrupted_error
 from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
 from ..protocol.endpoint import Endpoint, Target
+from ..protocol.models import Prices
 from ..protocol.setup import Activity, SetupOptions, setup
+from ..report.prices import PRICES
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
@@ -36,7 +38,7 @@ class Request:
 
     `images` are files that are sent with it; `toolbox` has the functions that the model may call, and `confirm` asks
     the user before each call. `bisects` is whether the refused field is searched for after an unspecific refusal of the
-    setup. `at_once` is whether other requests are sent at the same time.
+    setup. `at_once` is whether other requests are sent at the same time. `prices` are those of each model.
     """
 
     input: str | None = None
@@ -54,6 +56,7 @@ class Request:
     confirm: Confirm | None = None
     bisects: bool = False
     at_once: bool = False
+    prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)
 
     @property
     def name(self) -> str:
@@ -88,7 +91,7 @@ async def ask(request: Request, target: Target, reporter: Reporter, resolve: Res
     Raises UsageError where the options contradict one another. When the task is cancelled, the part of the reply that
     was received is kept, the summary is reported, and CancelledError goes on.
     """
-    summary = Summary(request.name)
+    summary = Summary(request.name, prices=request.prices)
     try:
         async with asyncio.timeout(request.timeouts.total) as total:
             await _ask_or_bisect(request, target, summary, reporter, resolve)

@@ -151,11 +151,11 @@ def test_usage_latency_and_history_are_told_on_standard_error(converse):
     assert "> hello\nhello\n> bye\nbye\n" in ran.err
     rows = [line.split() for line in ran.err.splitlines()]
     first, second, total = (
-        [int(cell) for cell in row[1:]]
+        [float(cell.removeprefix("$")) for cell in row[1:]]
         for row in rows
-        if row and row[0] in ("1", "2", "total") and len(row) == 3 and row[1].isdecimal()
+        if row and row[0] in ("1", "2", "total") and len(row) == 4 and row[-1].startswith("$")
     )
-    assert total == [a + b for a, b in zip(first, second, strict=True)]
+    assert total == pytest.approx([a + b for a, b in zip(first, second, strict=True)], abs=1.5e-6)
     assert sum(row[-1] == "ms" and row[0] in "12" for row in rows if row) == 2
     assert "there are no tools" in ran.err
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 import pytest
 
 from livecli.client import retry
+from tests.end_to_end.conftest import tone, write_wav
 from tests.live_server import Connection, live_server
 from tests.report.test_usage import EMPTY, SPOKEN, VERTEX_ANSWER, VERTEX_CALL, details
+
+SPOKEN_MILLIONTHS = 339 * 0.75 + 287 * 3 + 63 * 12 + 40 * 4.5
+"""The cost of SPOKEN, in millionths of a dollar, at the prices of gemini-3.8-live."""
+EMPTY_MILLIONTHS = 510 * 0.75 + 1 * 3
 
 
 def turn(connection: Connection, usage: dict, pcm: bytes = bytes(9600)) -> None:
@@ -123,6 +128,117 @@ def test_each_turn_of_a_chat_and_all_of_them(converse):
         ran = converse("a\nb\n/usage\n", "--base-url", server.url, "--json")
     assert [summary["usage"] for summary in ran.summaries] == [SPOKEN, EMPTY]
     rows = [line.split() for line in ran.err.splitlines()]
-    assert ["1", "339", "287", "63", "40"] in rows
-    assert ["2", "510", "1", "0", "0"] in rows
-    assert ["total", "849", "288", "63", "40"] in rows
+    assert ["1", "339", "287", "63", "40", "$0.002051"] in rows
+    assert ["2", "510", "1", "0", "0", "$0.000385"] in rows
+    assert ["total", "849", "288", "63", "40", "$0.002437"] in rows
+    assert [summary["cost_usd"] for summary in ran.summaries] == pytest.approx(
+        [SPOKEN_MILLIONTHS / 1e6, EMPTY_MILLIONTHS / 1e6]
+    )
+
+
+# --- the cost ---
+
+
+def test_the_cost_of_a_run(send):
+    ran = send(answering(SPOKEN))
+    assert ran.summary["cost_usd"] == pytest.approx(SPOKEN_MILLIONTHS / 1e6)
+    assert "cost      $0.002051 at the prices of 2026-09-18\n" in ran.err
+
+
+def test_the_cost_of_several_turns_is_that_of_each(send):
+    def twice(connection: Connection) -> None:
+        connection.set_up()
+        connection.content(interrupted=True)
+        connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": EMPTY})
+        connection.hear()
+        turn(connection, SPOKEN)
+        connection.drain()
+
+    assert send(twice).summary["cost_usd"] == pytest.approx((SPOKEN_MILLIONTHS + EMPTY_MILLIONTHS) / 1e6)
+
+
+UNKNOWN = "no price is known for {}, so the cost is not: --prices FILE.toml names it\n"
+
+
+@pytest.mark.parametrize(
+    ("model", "missing"),
+    [
+        ("gemini-3.1-flash-live-preview", "audio in of {0}, audio out of {0}"),
+        ("gemini-9", "text in of {0}, audio in of {0}, audio out of {0}, thoughts of {0}"),
+    ],
+)
+def test_a_model_without_a_full_price_has_no_cost_and_that_is_said_once(livecli, tmp_path, model, missing):
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, tone(800))
+    with live_server(answering(SPOKEN, SPOKEN, SPOKEN, SPOKEN)) as server:
+        words = ("send", "a.wav", "b.wav", "--base-url", server.url, "--speed", 0, "--json", "--model", model)
+        for more in ((), ("--jobs", 1)):
+            ran = livecli(*words, *more)
+            assert (ran.status, [summary["cost_usd"] for summary in ran.summaries]) == (0, [None, None])
+            assert ran.err.count("no price") == 1
+            assert UNKNOWN.format(missing.format(model)) in ran.err
+            assert "cost " not in ran.err.replace("the cost is", "")
+
+
+def test_the_cost_of_a_batch(livecli, tmp_path):
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, tone(800))
+    with live_server(answering(SPOKEN, EMPTY)) as server:
+        ran = livecli("send", "a.wav", "b.wav", "--base-url", server.url, "--speed", 0, "--json", "--jobs", 2)
+    assert sum(summary["cost_usd"] for summary in ran.summaries) == pytest.approx(
+        (SPOKEN_MILLIONTHS + EMPTY_MILLIONTHS) / 1e6
+    )
+    assert "\ncost $0.002437\n" in ran.err
+
+
+def test_prices_of_a_file(send, tmp_path):
+    prices = tmp_path / "prices.toml"
+    prices.write_text('["gemini-3.8-live"]\ntext_in = 100\naudio_in = 0\n')
+    ran = send(answering(SPOKEN), "--prices", prices)
+    assert ran.summary["cost_usd"] == pytest.approx((339 * 100 + 63 * 12 + 40 * 4.5) / 1e6)
+    assert "cost      $0.0348\n" in ran.err
+
+
+def test_prices_of_a_file_for_a_chat(converse, tmp_path):
+    (tmp_path / "prices.toml").write_text("[m]\ntext_in = 1\naudio_in = 1\n")
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        for usage in (EMPTY, SPOKEN):
+            connection.receive()
+            turn(connection, usage)
+        connection.drain()
+
+    with live_server(handle) as server:
+        words = ("--base-url", server.url, "--model", "m", "--prices", "prices.toml", "--json")
+        ran = converse("a\n/usage\nb\n/usage\n", *words)
+    assert [summary["cost_usd"] for summary in ran.summaries] == [pytest.approx(511e-6), None]
+    rows = [line.split() for line in ran.err.splitlines()]
+    assert ["total", "510", "1", "$0.000511"] in rows
+    assert ["2", "339", "287", "63", "40", "–"] in rows
+    assert ["total", "849", "288", "63", "40", "–"] in rows
+    assert UNKNOWN.format("audio out of m, thoughts of m") in ran.err
+
+
+@pytest.mark.parametrize("command", ["send", "chat"])
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[m]\ntext_in = 1\ntext_on = 2\n", "prices.toml:3: there is no 'text_on' here\nhint: did you mean text_in?\n"),
+        ("[m\n", "prices.toml:1: this is not TOML: "),
+    ],
+)
+def test_a_mistake_in_a_file_of_prices_is_one_of_usage(livecli, tmp_path, command, text, says):
+    (tmp_path / "prices.toml").write_text(text)
+    ran = livecli(command, "--prices", "prices.toml", "--base-url", "ws://127.0.0.1:1", "--json")
+    assert (ran.status, ran.out) == (2, "")
+    assert says in ran.err
+
+
+@pytest.mark.parametrize(("content", "says"), [(None, "cannot read"), (b"\xff", "is not UTF-8 text")])
+def test_a_file_of_prices_that_cannot_be_read(livecli, tmp_path, content, says):
+    if content is not None:
+        (tmp_path / "prices.toml").write_bytes(content)
+    ran = livecli("send", "--prices", "prices.toml", "--base-url", "ws://127.0.0.1:1")
+    assert (ran.status, ran.out) == (3, "")
+    assert says in ran.err

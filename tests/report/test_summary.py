@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -19,6 +20,7 @@ from livecli.errors import (
 )
 from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.models import Prices
 from livecli.protocol.platform import Platform
 from livecli.report.summary import Summary, error_json, latencies
 
@@ -63,6 +65,7 @@ def test_a_run_that_went_well():
         "turn": {"complete": True, "interrupted": False, "reason": None},
         "transcript": {"input": "where?", "output": "there"},
         "usage": {"promptTokenCount": 10},
+        "cost_usd": 7.5e-06,
         "citations": [{"title": "A", "uri": "https://a.test/"}],
     }
 
@@ -93,6 +96,7 @@ def test_a_run_that_never_began():
         "turn": {"complete": False, "interrupted": False, "reason": None},
         "transcript": {"input": None, "output": None},
         "usage": None,
+        "cost_usd": None,
         "citations": None,
     }
 
@@ -167,3 +171,16 @@ def test_an_error_with_all_that_is_known_of_it():
         "close_reason": "Invalid argument",
         "blamed": ["generationConfig.temperature"],
     }
+
+
+def test_a_model_without_a_price_has_no_cost():
+    summary = Summary("q.wav", endpoint=replace(ENDPOINT, model="gemini-9"))
+    summary.stats.note(events.Usage({"promptTokenCount": 10, "thoughtsTokenCount": 1}), 1.0)
+    assert (summary.cost_usd, summary.as_json()["cost_usd"]) == (None, None)
+    assert summary.unpriced == ["text in of gemini-9", "thoughts of gemini-9"]
+
+
+def test_prices_of_the_caller():
+    summary = Summary("q.wav", endpoint=ENDPOINT, prices={"gemini-3.8-live": Prices(text_in=2.0)})
+    summary.stats.note(events.Usage({"promptTokenCount": 500_000}), 1.0)
+    assert (summary.cost_usd, summary.unpriced) == (1.0, [])
