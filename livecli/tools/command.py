@@ -50,8 +50,27 @@ def failure(reason: str, stderr: str = "") -> Outcome:
 
 
 async def run(tool: Tool, args: Json) -> Outcome:
-    """Run the tool's command. It is killed after the tool's timeout, and when this is cancelled."""
+    """Run the tool's command. It is killed after the tool's timeout, and when this is cancelled.
+
+    A cancellation takes effect once the process is created and has been killed. asyncio itself, when it is cancelled
+    while it creates a process, kills that process alone, and then waits for the end of pipes that other processes,
+    which the command has started by then, may hold open.
+    """
     process = _Process()
+    running = asyncio.ensure_future(_run(process, tool, args))
+    cancelled = None
+    while not running.done():
+        try:
+            await asyncio.wait([running])
+        except asyncio.CancelledError as error:
+            cancelled = error
+            process.stop()
+    if cancelled is not None:
+        raise cancelled
+    return running.result()
+
+
+async def _run(process: _Process, tool: Tool, args: Json) -> Outcome:
     environment = {name: value for name, value in os.environ.items() if name not in CREDENTIAL_VARIABLES}
     try:
         await asyncio.get_running_loop().subprocess_exec(
@@ -102,8 +121,12 @@ class _Process(asyncio.SubprocessProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._done.set()
 
+    def stop(self) -> None:
+        """Wait for no more of the command: `communicate` returns."""
+        self._done.set()
+
     async def communicate(self, data: bytes) -> None:
-        """Write `data` to standard input, and wait until the command has ended or its output is too long."""
+        """Write `data` to standard input, and wait until the command has ended, its output is too long, or `stop`."""
         stdin: Any = self._transport.get_pipe_transport(0)
         stdin.write(data)
         # The pipe is closed after the data was written.

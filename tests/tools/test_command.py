@@ -16,6 +16,9 @@ from livecli.tools.toolbox import Tool
 
 SECONDS_AT_MOST = 10
 
+STEPS_TO_FORK = 2
+"""The command has its process after so many steps of the event loop."""
+
 
 def tool(code: str, timeout: float = SECONDS_AT_MOST) -> Tool:
     return Tool("f", (sys.executable, "-c", f"import json, os, sys, time\n{code}"), timeout_seconds=timeout)
@@ -110,12 +113,35 @@ async def test_when_cancelled_it_is_killed_with_what_it_started(tmp_path):
     async with asyncio.timeout(SECONDS_AT_MOST):
         while not started.exists():
             await asyncio.sleep(0.01)
-    # The child may write its file before asyncio has connected its pipes, on a busy machine.
-    await asyncio.sleep(0.5)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await is_gone(int(started.read_text()))
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["once", "twice"])
+@pytest.mark.parametrize("steps", range(10))
+async def test_it_may_be_cancelled_at_every_step_of_its_creation(tmp_path, steps, again):
+    """The event loop is held up until the command has started a process, as it may be on a busy machine."""
+    started = tmp_path / "started"
+    code = f"sleep 60 & echo $! > {started}~; mv {started}~ {started}; wait"
+    task = asyncio.create_task(run(Tool("f", ("sh", "-c", code)), {}))
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    if steps >= STEPS_TO_FORK:
+        deadline = time.monotonic() + SECONDS_AT_MOST
+        while not started.exists() and time.monotonic() < deadline:
+            time.sleep(0.001)
+    task.cancel()
+    if again:
+        await asyncio.sleep(0)
+        task.cancel()
+    async with asyncio.timeout(SECONDS_AT_MOST):
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert task.cancelled()
+    assert started.exists() or steps < STEPS_TO_FORK
+    assert not started.exists() or await is_gone(int(started.read_text()))
 
 
 async def test_a_process_in_the_background_does_not_delay_the_result(tmp_path):
