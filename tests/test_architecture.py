@@ -115,7 +115,6 @@ COVERED_BY = {
     "client.probe": ["end_to_end/test_auth_online.py"],
     "embedded": ["test_api.py", "client/test_open.py"],
     "emulator.core.behaviour": ["emulator/core/test_conversation.py"],
-    "emulator.core.delivery": ["emulator/core/test_interruption.py"],
     "emulator.core.dialogue": ["emulator/core/test_conversation.py"],
     "emulator.core.lifetime": ["emulator/core/test_handles.py", "emulator/test_long_sessions.py"],
     "emulator.core.token_count": ["emulator/core/test_inbox.py", "emulator/core/test_response.py"],

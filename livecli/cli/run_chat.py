@@ -16,6 +16,7 @@ from ..chat.voice import Voice
 from ..console import is_interactive
 from ..console.chat_pipe import PipeChat
 from ..embedded import reachable
+from ..emulator.pace import Pace
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..process.stdio import print_error
 from ..report.reporter import Reporter
@@ -76,7 +77,7 @@ async def _open_and_run(
     if plan.devices.mic:
         await voice.switch_microphone(True)
     async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(reachable(plan.options.target))
+        target = await stack.enter_async_context(reachable(plan.options.target, Pace.BURST))
         confirm: Confirm | None = None
         if plan.confirm:
             confirm = prompt.confirm if prompt else stack.enter_context(confirmer(reporter))

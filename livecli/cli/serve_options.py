@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
+from ..emulator.pace import Pace
 from ..errors import UsageError
 from .groups import Group
 
@@ -43,7 +44,15 @@ class EmulatorFlags(Group):
     ] = None
     replay: Annotated[str | None, Option(metavar="FILE", help="Replay a recorded session, byte for byte.")] = None
     speed: Annotated[float, Option(min=0, help="Speed of --replay as a multiple of the recording's; 0: at once.")] = 1.0
-    realtime: Annotated[bool, Option("--realtime", help="Send a reply at the speed at which it is spoken.")] = False
+    pace: Annotated[
+        Pace | None,
+        Option(
+            help="How fast audio is heard and sent: burst, four times as fast as speech, as the service [default]; "
+            "realtime, as fast as speech; instant, without delay.",
+            show_default=False,
+        ),
+    ] = None
+    realtime: Annotated[bool, Option("--realtime", help="The same as --pace realtime.")] = False
     connection_seconds: Annotated[
         float, Option(min=0, help="End each connection after this time, as Google does; 0: never.")
     ] = 600.0
@@ -61,6 +70,8 @@ class EmulatorFlags(Group):
     def check(self) -> None:
         if self.script is not None and self.replay is not None:
             raise UsageError("--script cannot be combined with --replay")
+        if self.realtime and self.pace not in (None, Pace.REALTIME):
+            raise UsageError(f"--realtime cannot be combined with --pace {self.pace}")
 
     def options(self) -> "EmulatorOptions":
         """The same values, for the emulator. Raises FileError and UsageError as `serve_files` does."""
@@ -74,7 +85,7 @@ class EmulatorFlags(Group):
             required=Required(self.require_key, self.require_token),
             models=serve_files.models(self.model_table),
             limits=Limits(self.connection_seconds or None, self.goaway_seconds, self.session_seconds),
-            realtime=self.realtime,
+            pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
             faults=serve_files.faults(self.fault or []),
             play=serve_files.play(self.replay),
             play_speed=self.speed,

@@ -10,6 +10,7 @@ from .access import NOTHING_REQUIRED, Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import UNLIMITED, Limits
 from .faults import Faults
+from .pace import Pace
 from .replay import Play
 
 
@@ -18,16 +19,16 @@ class EmulatorOptions:
     """Options of an emulator.
 
     `behaviour` creates the model of a session; `required` are the credentials that clients need; `models` are the known
-    models by name; `limits` bound connections and sessions; `realtime` sends a reply at the speed of its speech.
-    `faults` happen on every connection. With a `play`, a recorded session is replayed instead of a model, at
-    `play_speed` times its own speed (0: as fast as the client receives it).
+    models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
+    on every connection. With a `play`, a recorded session is replayed instead of a model, at `play_speed` times its own
+    speed (0: as fast as the client receives it).
     """
 
     behaviour: Callable[[], Behaviour] = Echo
     required: Required = NOTHING_REQUIRED
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
     limits: Limits = UNLIMITED
-    realtime: bool = False
+    pace: Pace = Pace.INSTANT
     faults: Faults = field(default_factory=Faults)
     play: Play | None = None
     play_speed: float = 1.0

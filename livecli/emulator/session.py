@@ -216,7 +216,7 @@ def _conversation(service: Service, options: EmulatorOptions, sessions: HandleSt
         new_session_id=lambda: str(uuid.uuid4()),
         open_spool=_spool,
         log=log,
-        realtime=options.realtime,
+        pace=options.pace,
         models=options.models,
         sessions=sessions,
         limits=options.limits,

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from livecli.emulator.core.behaviour import Say
+from livecli.emulator.pace import Pace
 from livecli.media.speaker import Speaker
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
@@ -54,7 +55,7 @@ SPOKEN = SetupOptions(activity=Activity.AUTO)
 
 
 async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted(chat, sound_server, handed):
-    with serving(behaviour=Talker, realtime=True) as server:
+    with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
         told = Clocked()
         async with chat(server.url, told=told, voice={"half_duplex": False}, configuration=SPOKEN) as spoken:
             await spoken.voice.switch_speaker(True)
@@ -77,7 +78,7 @@ async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted
 
 
 async def test_typing_over_an_answer_falls_silent_before_anything_is_heard_of_it(chat, sound_server):
-    with serving(behaviour=Talker, realtime=True) as server:
+    with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
         async with chat(server.url) as typed:
             await typed.voice.switch_speaker(True)
             first = asyncio.create_task(typed.send_text("go"))

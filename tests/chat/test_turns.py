@@ -11,6 +11,7 @@ import pytest
 from livecli.chat.transcript import TranscriptEntry
 from livecli.client.open import Timeouts
 from livecli.emulator.core.behaviour import Say
+from livecli.emulator.pace import Pace
 from livecli.errors import ServerError
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
@@ -162,7 +163,7 @@ async def test_the_end_that_comes_with_the_last_status_belongs_to_its_turn(chat,
 
 
 async def test_what_is_typed_over_an_answer_interrupts_it(chat):
-    with serving(behaviour=Talker, realtime=True) as server:
+    with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
         async with chat(server.url) as typed:
             first = asyncio.create_task(typed.send_text("one"))
             await settled(lambda: typed.answering)
@@ -178,7 +179,7 @@ async def test_what_is_typed_over_an_answer_interrupts_it(chat):
 
 
 async def test_interrupting_at_every_moment_leaves_no_turn_behind(chat):
-    with serving(behaviour=Talker, realtime=True) as server:
+    with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
         async with chat(server.url, timeouts=Timeouts(idle=5)) as typed:
             for number in range(1, 12):
                 asking = asyncio.create_task(typed.send_text(f"turn {number}"))

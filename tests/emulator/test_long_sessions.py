@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.core.lifetime import Limits
 from livecli.emulator.options import EmulatorOptions
+from livecli.emulator.pace import Pace
 from livecli.emulator.server import run_emulator
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -55,7 +56,10 @@ async def close_of(ws: ClientConnection) -> tuple[int | None, str | None]:
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_barge_in_while_the_reply_is_played(path: str) -> None:
-    async with run_emulator(options=EmulatorOptions(realtime=True)) as emulator, connect(emulator.url + path) as ws:
+    async with (
+        run_emulator(options=EmulatorOptions(pace=Pace.REALTIME)) as emulator,
+        connect(emulator.url + path) as ws,
+    ):
         await set_up(ws, path, **MANUAL)
         await say(ws, realtimeInput={"text": "a long story, which takes its time to be told"})
         await until(ws, "modelTurn")
@@ -69,7 +73,7 @@ async def test_barge_in_while_the_reply_is_played(path: str) -> None:
 
 async def test_a_reply_takes_as_long_as_its_sound_in_real_time() -> None:
     async with (
-        run_emulator(options=EmulatorOptions(realtime=True)) as emulator,
+        run_emulator(options=EmulatorOptions(pace=Pace.REALTIME)) as emulator,
         connect(emulator.url + DEVELOPER) as ws,
     ):
         await set_up(ws, DEVELOPER)

@@ -15,6 +15,7 @@ from websockets.asyncio.client import connect
 from livecli.emulator.core.behaviour import Say, UserTurn, tones
 from livecli.emulator.core.lifetime import Limits
 from livecli.emulator.options import DEFAULT_OPTIONS, EmulatorOptions
+from livecli.emulator.pace import Pace
 from livecli.emulator.server import run_emulator
 from livecli.protocol.models import MODELS
 from tests.emulator.frames import DEVELOPER, SETUP, closed, hear, say, set_up, sound, turn
@@ -50,16 +51,16 @@ async def test_a_model_that_is_not_in_the_table_is_refused() -> None:
     assert str(reason).startswith("models/gemini-3.8-live is not found for API version v1beta")
 
 
-@pytest.mark.parametrize("realtime", [False, True])
-async def test_a_reply_takes_as_long_as_its_speech_only_in_real_time(realtime: bool) -> None:
-    options = EmulatorOptions(realtime=realtime)
+@pytest.mark.parametrize(("pace", "least", "most"), [("instant", 0, 0.5), ("burst", 1.5, 2.5), ("realtime", 1.7, 9)])
+async def test_the_pace_decides_how_long_a_reply_takes(pace: Pace, least: float, most: float) -> None:
+    options = EmulatorOptions(pace=Pace(pace))
     async with run_emulator(options=options) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER)
         await say(ws, {"realtimeInput": {"text": "a" * 30}})
         began_at = time.monotonic()
         seconds = len(sound(await turn(ws))) / 48_000
-        assert seconds > 1
-        assert (time.monotonic() - began_at > seconds / 2) is realtime
+        assert seconds == pytest.approx(1.8)
+        assert least <= time.monotonic() - began_at <= most
 
 
 async def test_every_session_has_a_behaviour_of_its_own() -> None:

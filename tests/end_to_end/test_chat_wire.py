@@ -9,6 +9,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.core.behaviour import Say
+from livecli.emulator.pace import Pace
 from tests.end_to_end.conftest import tone
 from tests.live_server import live_server
 from tests.serving import serving
@@ -281,7 +282,7 @@ class Talker:
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_in_mid_answer(spawn, tmp_path, signum, status):
-    with serving(behaviour=Talker, realtime=True) as server:
+    with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
         process = spawn("chat", "--base-url", server.url, "--json", "--save", "kept", "-v")
         process.stdin.write(b"go\n")
         process.stdin.flush()

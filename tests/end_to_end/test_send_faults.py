@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from livecli.emulator.pace import Pace
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.serving import serving
 
@@ -199,7 +200,7 @@ TIMED = {
 @pytest.mark.parametrize("fault", TIMED)
 def test_in_the_middle_of_the_reply(send, undisturbed, fault):
     """In real time the reply takes a second, and a quarter of it comes ahead."""
-    sent = send(fault, words=SHORT, realtime=True)
+    sent = send(fault, words=SHORT, pace=Pace.REALTIME)
     assert sent.status == TIMED[fault], sent.err
     assert sent.partial == undisturbed[: len(sent.partial)]
     assert len(sent.partial) < WHOLE

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ...protocol import events
 from ...protocol.messages import Setup
 from ...protocol.models import MODELS, Model, Platform
+from ..pace import Pace
 from .admission import check_setup
 from .behaviour import Behaviour
 from .dialogue import Dialogue
@@ -34,7 +35,7 @@ class EmulatedSession:
     `version` is the API version of the request path. `new_session_id` makes the id that Vertex AI sends, `open_spool`
     the file of an utterance, and `log` takes a line for each turn. `behaviour` belongs to this session; a session that
     is resumed keeps its own. `sessions` holds the handles of the whole server; without it, no handle outlives the
-    connection. With `realtime`, an answer takes as long as its audio.
+    connection. `pace` is how fast it hears and speaks.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class EmulatedSession:
         new_session_id: Callable[[], str],
         open_spool: OpenSpool,
         log: Callable[[str], None] = lambda line: None,
-        realtime: bool = False,
+        pace: Pace = Pace.INSTANT,
         models: Mapping[str, Model] = MODELS,
         sessions: HandleStore | None = None,
         limits: Limits = UNLIMITED,
@@ -56,7 +57,7 @@ class EmulatedSession:
         self._new_session_id = new_session_id
         self._open_spool = open_spool
         self._log = log
-        self._realtime = realtime
+        self._pace = pace
         self._models = models
         self._sessions = HandleStore() if sessions is None else sessions
         self._owns_sessions = sessions is None
@@ -142,7 +143,7 @@ class EmulatedSession:
             memory,
             self._resumption,
             open_spool=self._open_spool,
-            realtime=self._realtime,
+            pace=self._pace,
             log=self._log,
         )
         compresses = dialogue.window.compresses

@@ -1,10 +1,11 @@
 """The dialogue of a session that is set up: it queues the user's turns, answers them in order and interrupts answers.
 
 The start of speech and each `clientContent` interrupt the turn that is being answered: the rest of the answer is
-dropped. Without `realtime` an answer takes no time, so it can be interrupted only while its messages are being taken. A
-client that streams a file faster than real time does not interrupt the answer to its utterance before, because that
-would depend on the speed of its socket. Turns that wait are answered one after another in every case. No I/O: time is
-an argument.
+dropped. At the pace BURST, the start and the end of speech come when the emulator has worked through the audio so far.
+At the pace INSTANT an answer takes no time, so it can be interrupted only while its messages are being taken. A client
+that streams a file faster than real time does not interrupt the answer to its utterance before, because that would
+depend on the speed of its socket. Turns that wait are answered one after another in every case. No I/O: time is an
+argument.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol import close_reasons, events
@@ -20,6 +22,7 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import Calling, Model, Platform
 from ...protocol.setup_rules import is_refused
+from ..pace import InputClock, Pace
 from .behaviour import UserTurn
 from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
@@ -29,6 +32,17 @@ from .speech import SpeechEvent, SpeechStarted, speech_input_for
 from .token_count import ContextWindow
 from .turn import MAX_WAITING_TURNS, CallTimer, ModelTurn
 from .utterance import OpenSpool, Utterance
+
+SLICE_SECONDS = 0.1
+"""The longest piece of audio that is worked through at once: it decides how exact the times of speech events are."""
+
+
+class _Detected(NamedTuple):
+    """A speech event that is due once the audio before it is worked through, and the messages received until then."""
+
+    due: float
+    consumed: int
+    event: SpeechEvent
 
 
 class Dialogue:
@@ -43,7 +57,7 @@ class Dialogue:
         resumption: SessionHandles,
         *,
         open_spool: OpenSpool,
-        realtime: bool,
+        pace: Pace,
         log: Callable[[str], None],
     ) -> None:
         self.memory = memory
@@ -51,7 +65,9 @@ class Dialogue:
         self.consumed, self._audio_seconds = 0, 0.0
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, memory.forgotten_tokens)
         self._model, self._resumption, self._style = model, resumption, ResponseStyle.of(setup, platform, model)
-        self._open_spool, self._realtime, self._log, config = open_spool, realtime, log, setup.realtime_input_config
+        self._open_spool, self._pace, self._log, config = open_spool, pace, log, setup.realtime_input_config
+        self._input_clock = InputClock(pace)
+        self._detected: deque[_Detected] = deque()
         self._speech = memory.speech = speech_input_for(
             config, open_spool, unlimited=self.window.compresses, resumed=memory.speech
         )
@@ -67,27 +83,29 @@ class Dialogue:
     @property
     def accepts_input(self) -> bool:
         """Whether to read more of the client: not while it has many messages to take."""
-        return not self.outbox and len(self._waiting) < MAX_WAITING_TURNS
+        return not self.outbox and len(self._waiting) + len(self._detected) < MAX_WAITING_TURNS
 
     @property
     def has_output(self) -> bool:
         """Whether the last input brought a message. An answer in delivery goes on at `wake_at` by itself."""
-        return bool(self.outbox or (self._waiting and self._delivery is None))
+        return bool(self.outbox or self._detected or (self._waiting and self._delivery is None))
 
     @property
     def wake_at(self) -> float | None:
-        return self._delivery.wake_at if self._delivery is not None else self._call_timer.until
+        """The time at which `next_message` has a message without new input, None if it has none."""
+        answers_at = self._delivery.wake_at if self._delivery is not None else self._call_timer.until
+        hears_at = self._detected[0].due if self._detected else None
+        return min((at for at in (answers_at, hears_at) if at is not None), default=None)
 
     def receive(self, event: events.Event, now: float) -> None:
         """Take an event of the client, after its setup. Raises Refusal where the service closes the session."""
         match event:
-            case events.AudioChunk(pcm, rate):
-                self._audio_seconds += len(pcm) / (rate * SAMPLE_BYTES)
-                self._on_speech(self._speech.push(event), now)
+            case events.AudioChunk():
+                self._on_audio(event, now)
             case events.ActivityStart():
-                self._on_speech(self._speech.start(), now)
+                self._note_detected(self._speech.start(), self._input_clock.push(0, now), now)
             case events.ActivityEnd() | events.AudioStreamEnd():
-                self._on_speech(self._speech.stop(), now)
+                self._note_detected(self._speech.stop(), self._input_clock.push(0, now), now)
             case events.Text(text):
                 check_length(len(text))
                 self._add_user_turn(now, text=text)
@@ -107,11 +125,12 @@ class Dialogue:
 
     def offer_handle(self, now: float) -> None:
         """Queue a resumption handle if it is time for one. Called after each message of the client."""
-        if not (self._turn or self._waiting or self.outbox or self.memory.tools.awaited):
+        if not (self._turn or self._waiting or self._detected or self.outbox or self.memory.tools.awaited):
             self.outbox.extend(self._resumption.update_during_speech(self.memory, self.consumed, now))
 
     def next_message(self, now: float) -> Message | None:
         """The next message, None while there is none."""
+        self._handle_detected(now)
         while True:
             self.outbox.extend(self._call_timer.due(now))
             if self.outbox:
@@ -135,27 +154,46 @@ class Dialogue:
         self.memory.inbox.close()
         for turn in filter(None, (self._turn, *self._waiting)):
             turn.close()
+        for detected in self._detected:
+            if not isinstance(detected.event, SpeechStarted):
+                detected.event.utterance.close()
+        self._detected.clear()
         self._turn = self._delivery = None
         self._waiting.clear()
         self.outbox.clear()
 
-    def _on_speech(self, found: list[SpeechEvent], now: float) -> None:
-        for event in found:
-            starts = isinstance(event, SpeechStarted)
-            if self._reports_activity and event.offset_seconds is not None:
-                kind = "ACTIVITY_START" if starts else "ACTIVITY_END"
-                self.outbox.append([events.VoiceActivity(kind, event.offset_seconds)])
-            if not isinstance(event, SpeechStarted):
-                self._add_user_turn(now, utterance=event.utterance)
-                while self._after_speech:
-                    self._queue(self._after_speech.popleft(), now)
-            elif self._speech_interrupts and not self._is_file(event, now):
-                self._interrupt(now)
+    def _on_audio(self, chunk: events.AudioChunk, now: float) -> None:
+        self._audio_seconds += len(chunk.pcm) / (chunk.rate * SAMPLE_BYTES)
+        for piece in _slices(chunk) if self._pace is Pace.BURST else [chunk]:
+            due = self._input_clock.push(len(piece.pcm) / (piece.rate * SAMPLE_BYTES), now)
+            self._note_detected(self._speech.push(piece), due, now)
+
+    def _note_detected(self, found: list[SpeechEvent], due: float, now: float) -> None:
+        self._detected.extend(_Detected(due, self.consumed, event) for event in found)
+        self._handle_detected(now)
+
+    def _handle_detected(self, now: float) -> None:
+        while self._detected and self._detected[0].due <= now:
+            detected = self._detected.popleft()
+            self._on_speech(detected.event, detected.consumed, now)
+
+    def _on_speech(self, event: SpeechEvent, consumed: int, now: float) -> None:
+        starts = isinstance(event, SpeechStarted)
+        if self._reports_activity and event.offset_seconds is not None:
+            kind = "ACTIVITY_START" if starts else "ACTIVITY_END"
+            self.outbox.append([events.VoiceActivity(kind, event.offset_seconds)])
+        if not isinstance(event, SpeechStarted):
+            self._add_user_turn(now, utterance=event.utterance, consumed=consumed)
+            while self._after_speech:
+                self._queue(self._after_speech.popleft(), now)
+        elif self._speech_interrupts and not self._is_file(event, now):
+            self._interrupt(now)
 
     def _is_file(self, start: SpeechStarted, now: float) -> bool:
         """Whether this is the next utterance of a file that is streamed faster than real time."""
-        turn = self._turn if start.offset_seconds is not None and not self._realtime else None
-        return turn is not None and turn.is_outrun(self._audio_seconds, now)
+        if self._pace is not Pace.INSTANT or start.offset_seconds is None or self._turn is None:
+            return False
+        return self._turn.is_outrun(self._audio_seconds, now)
 
     def _on_client_turns(self, content: events.ClientTurns, now: float) -> None:
         inbox = self.memory.inbox
@@ -170,12 +208,15 @@ class Dialogue:
             self._add_user_turn(now, utterance=utterance, text=inbox.text)
             inbox.clear_content()
 
-    def _add_user_turn(self, now: float, *, utterance: Utterance | None = None, text: str = "") -> None:
+    def _add_user_turn(
+        self, now: float, *, utterance: Utterance | None = None, text: str = "", consumed: int | None = None
+    ) -> None:
         """Queue a turn of the user. Input cancels functions that the model waits for although it need not."""
         tools, inbox = self.memory.tools, self.memory.inbox
         if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:
             self._interrupt(now)
-        self._queue(self._model_turn(UserTurn(utterance, *inbox.take(text, spoken=utterance is not None)), now), now)
+        user = UserTurn(utterance, *inbox.take(text, spoken=utterance is not None))
+        self._queue(self._model_turn(user, now, consumed), now)
 
     def _queue(self, turn: ModelTurn, now: float) -> None:
         """Queue a turn. When too many wait for functions to return, the functions are cancelled."""
@@ -183,10 +224,10 @@ class Dialogue:
         if self.memory.tools.awaited and len(self._waiting) >= MAX_WAITING_TURNS:
             self._interrupt(now)
 
-    def _model_turn(self, user: UserTurn, now: float) -> ModelTurn:
+    def _model_turn(self, user: UserTurn, now: float, consumed: int | None = None) -> ModelTurn:
         tools = self.memory.tools
         complete = dataclasses.replace(user, functions=frozenset(tools.functions), search=tools.search)
-        return ModelTurn(complete, now, self.consumed, self._audio_seconds)
+        return ModelTurn(complete, now, self.consumed if consumed is None else consumed, self._audio_seconds)
 
     def _on_tool_response(self, event: events.ToolResponse, now: float) -> None:
         tools = self.memory.tools
@@ -237,7 +278,7 @@ class Dialogue:
         self.memory.forgotten_tokens = self.window.forgotten_tokens
         steps = self.memory.behaviour.answer(user)
         messages = respond(user, steps, self._style, tokens, self.memory.tools)
-        self._delivery = Delivery(messages, realtime=self._realtime)
+        self._delivery = Delivery(messages, self._pace)
         self.outbox.extend(self._resumption.unavailable())
 
     def _end_turn(self, now: float, outcome: str) -> None:
@@ -252,6 +293,17 @@ class Dialogue:
         self.memory.turns_done += 1
         description = f"{turn.user.description}, {outcome} in {now - turn.at:.3f} s" if turn else outcome
         self._log(f"turn {self.memory.turns_done}: {description}")
-        at_rest = not self._waiting and not self._speech.speaking
+        queued = self._waiting or self._detected
+        at_rest = not queued and not self._speech.speaking
         consumed = self.consumed if at_rest or turn is None else turn.consumed
-        self.outbox.extend(self._resumption.update(self.memory, consumed, None if self._waiting else self.consumed))
+        self.outbox.extend(self._resumption.update(self.memory, consumed, None if queued else self.consumed))
+
+
+def _slices(chunk: events.AudioChunk) -> Iterator[events.AudioChunk]:
+    """The chunk in pieces of at most SLICE_SECONDS."""
+    size = int(chunk.rate * SLICE_SECONDS) * SAMPLE_BYTES
+    if len(chunk.pcm) <= size:
+        yield chunk
+        return
+    for start in range(0, len(chunk.pcm), size):
+        yield events.AudioChunk(chunk.pcm[start : start + size], chunk.rate)

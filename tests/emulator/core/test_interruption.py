@@ -7,7 +7,9 @@ import math
 import pytest
 
 from livecli.emulator.core.behaviour import Interrupt, Say, Wait
-from livecli.emulator.core.delivery import LEAD_SECONDS
+from livecli.emulator.core.delivery import EARLY_SECONDS, LEAD_SECONDS
+from livecli.emulator.core.turn import MAX_WAITING_TURNS
+from livecli.emulator.pace import Pace
 from livecli.protocol import events
 from livecli.protocol.messages import (
     AutomaticActivityDetection,
@@ -158,7 +160,7 @@ def test_a_model_may_act_as_if_it_were_interrupted(talk, setup) -> None:
 
 class TestRealtime:
     def test_a_reply_takes_as_long_as_its_sound(self, talk, setup) -> None:
-        session = talk(setup(), behaviour=Talker(), realtime=True)
+        session = talk(setup(), behaviour=Talker(), pace=Pace.REALTIME)
         session.say(events.Text("go"), now=100.0)
         said = run_until(session, 200.0, now=100.0)
         assert said[-1][1][0] == events.TurnComplete()
@@ -171,7 +173,7 @@ class TestRealtime:
         assert said[-2][0] == said[-3][0]  # everything is produced: only the player still plays
 
     def test_who_wakes_up_late_does_not_drift(self, talk, setup) -> None:
-        session = talk(setup(), behaviour=Talker(), realtime=True)
+        session = talk(setup(), behaviour=Talker(), pace=Pace.REALTIME)
         session.say(events.Text("go"))
         now, last = 0.0, 0.0
         while True:
@@ -183,7 +185,7 @@ class TestRealtime:
             now = session.conversation.wake_at + 0.013
 
     def test_nothing_is_due_in_between(self, talk, setup) -> None:
-        session = talk(setup(), behaviour=Talker(), realtime=True)
+        session = talk(setup(), behaviour=Talker(), pace=Pace.REALTIME)
         session.say(events.Text("go"))
         session.answers(now=0.0)
         wake_at = session.conversation.wake_at
@@ -193,7 +195,7 @@ class TestRealtime:
         assert len(session.answers(now=wake_at)) == 1
 
     def test_speech_stops_it_in_the_middle(self, talk, setup, tone, silence) -> None:
-        session = talk(setup(manual=False), behaviour=Talker(), realtime=True)
+        session = talk(setup(manual=False), behaviour=Talker(), pace=Pace.REALTIME)
         session.say(events.Text("go"))
         run_until(session, 2.0)
         session.say(events.AudioChunk(tone(0.1)), now=2.0)
@@ -203,14 +205,14 @@ class TestRealtime:
         assert run_until(session, 60.0, now=2.7)[-1][0] == pytest.approx(7.7)
 
     def test_speech_after_the_last_part_interrupts_the_playback(self, talk, setup) -> None:
-        session = talk(setup(), behaviour=Talker(), realtime=True)
+        session = talk(setup(), behaviour=Talker(), pace=Pace.REALTIME)
         session.say(events.Text("go"))
         run_until(session, 4.9)
         session.say(events.ActivityStart(), now=4.9)
         assert kinds(session.answers(now=4.9)) == [events.Interrupted, events.TurnComplete]
 
     def test_without_anything_to_say_there_is_nothing_to_wait_for(self, talk, setup) -> None:
-        assert talk(setup(), realtime=True).conversation.wake_at is None
+        assert talk(setup(), pace=Pace.REALTIME).conversation.wake_at is None
 
 
 def test_waiting_takes_its_time_even_where_nothing_else_does(talk, setup) -> None:
@@ -270,3 +272,59 @@ class TestVoiceActivity:
         session = talk(setup(manual=False))
         session.say(events.AudioChunk(tone(0.4)))
         assert session.answers() == []
+
+
+class TestBurst:
+    """At the pace of the service, a clip that is sent at once is worked through at four times real time."""
+
+    def test_speech_events_come_when_the_audio_before_them_is_worked_through(self, talk, setup, tone, silence) -> None:
+        session = talk(setup(Platform.VERTEX, manual=False, explicit_vad_signal=True), Platform.VERTEX, pace=Pace.BURST)
+        clip = silence(2.0) + tone(2.0) + silence(1.0)
+        for start in range(0, len(clip), 3_200):
+            session.say(events.AudioChunk(clip[start : start + 3_200]), now=100.0)
+        at = {
+            message[0].type: now - 100.0
+            for now, message in run_until(session, 110.0, now=100.0)
+            if isinstance(message[0], events.VoiceActivity)
+        }
+        assert at["ACTIVITY_START"] == pytest.approx(2.0 / 4, abs=0.03)
+        assert at["ACTIVITY_END"] == pytest.approx(4.5 / 4, abs=0.03)
+
+    def test_one_long_chunk_is_worked_through_in_slices(self, talk, setup, tone, silence) -> None:
+        session = talk(setup(Platform.VERTEX, manual=False, explicit_vad_signal=True), Platform.VERTEX, pace=Pace.BURST)
+        session.say(events.AudioChunk(silence(2.0) + tone(0.4)), now=100.0)
+        ((at, message),) = run_until(session, 110.0, now=100.0)
+        assert isinstance(message[0], events.VoiceActivity)
+        assert at == pytest.approx(100.5, abs=0.03)
+
+    def test_speech_after_the_last_audio_interrupts_the_playback_alone(self, talk, setup) -> None:
+        session = talk(setup(), behaviour=Talker(), pace=Pace.BURST)
+        session.say(events.Text("go"))
+        said = run_until(session, 2.0)
+        assert said[-1][1] == [events.GenerationComplete()]
+        session.say(events.ActivityStart(), now=2.0)
+        interrupted, completed = session.answers(now=2.0)
+        assert interrupted == [events.Interrupted()]
+        assert completed[1].metadata["responseTokenCount"] == 5 * 25
+
+    def test_the_end_of_a_clip_waits_until_it_is_worked_through(self, talk, setup, tone) -> None:
+        session = talk(setup(), pace=Pace.BURST)
+        session.speak(tone(2.0))
+        said = run_until(session, 10.0)
+        assert said[0][0] == pytest.approx(0.5, abs=0.03)
+        assert said[-1][0] == pytest.approx(said[0][0] + 2.0 - EARLY_SECONDS)
+
+    def test_closing_releases_utterances_that_are_not_worked_through(self, talk, setup, tone) -> None:
+        session = talk(setup(), pace=Pace.BURST)
+        session.speak(tone(2.0))
+        session.conversation.close()
+        assert [spool.closed for spool in session.spools] == [True]
+
+    def test_a_client_far_ahead_is_not_read(self, talk, setup, tone) -> None:
+        session = talk(setup(), pace=Pace.BURST)
+        sent = 0
+        while session.conversation.accepts_input:
+            session.speak(tone(0.1))
+            sent += 1
+        # Each turn is a start and an end of speech; the first start is handled at once.
+        assert sent == MAX_WAITING_TURNS // 2 + 1

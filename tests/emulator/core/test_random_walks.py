@@ -10,6 +10,7 @@ import pytest
 from livecli.emulator.core import behaviour
 from livecli.emulator.core.behaviour import Step
 from livecli.emulator.core.lifetime import Limits
+from livecli.emulator.pace import Pace
 from livecli.protocol import codec, events, messages
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.models import Platform
@@ -79,7 +80,7 @@ def test_the_order_holds(talk, setup, seed: int) -> None:
         ),
         platform,
         Whimsical(chance),
-        realtime=chance.random() < 0.5,
+        pace=chance.choice(list(Pace)),
         limits=chance.choice([Limits(), Limits(connection_seconds=20.0, goaway_seconds=5.0)]),
     )
     ids: list[str] = []
