@@ -22,7 +22,7 @@ from .embedded import reachable
 from .errors import UsageError
 from .protocol.endpoint import Target
 from .protocol.platform import Platform
-from .protocol.setup import Activity, SetupOptions, setup
+from .protocol.setup import Activity, SetupOptions, Until, setup
 from .report.reporter import Reporter
 from .report.summary import Summary
 from .runs.request import Request, ask
@@ -115,6 +115,7 @@ async def send(
     images: Sequence[str | os.PathLike[str]] = (),
     chunk_bytes: int = 1024,
     speed: float = 3.2,
+    until: Literal["turn", "generated"] = "turn",
     timeout: float | None = None,  # noqa: ASYNC109 - the option's name
     play: bool = False,
     device: str | None = None,
@@ -124,7 +125,8 @@ async def send(
 
     The reply is written to `output`, by default NAME.reply.wav in the current folder. `images` are files of pictures
     that are sent with the question. Audio is sent in messages of `chunk_bytes` bytes of PCM, at `speed` times real time
-    (0: as fast as the connection takes it). `timeout` is in seconds, for the whole run. With `play` the reply is also
+    (0: as fast as the connection takes it). The run is over `until` the turn is, or once all audio is
+    generated; then there is no usage. `timeout` is in seconds, for the whole run. With `play` the reply is also
     played, on `device` if one is named, and this function returns when it has been heard.
 
     Raises LivecliError where the run fails; the part of the reply that arrived is kept.
@@ -140,6 +142,7 @@ async def send(
         configuration=setup_options,
         images=tuple(os.fspath(image) for image in images),
         timeouts=_timeouts(options, timeout),
+        until=_member(Until, "until", until),
         play=play,
         devices=[device] if device else [],
     )

@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from ..errors import UsageError
 from ..protocol.platform import Platform
-from ..protocol.setup import Activity
+from ..protocol.setup import Activity, Until
 from .groups import Group
 
 if TYPE_CHECKING:
@@ -93,6 +93,9 @@ class SendFlags(Group):
     trailing_silence: Annotated[
         float, Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
     ] = 1.0
+    until: Annotated[
+        Until, Option(help="End the run with the turn, or as soon as all audio is there (then without usage).")
+    ] = Until.TURN
 
     def options(self) -> "SendOptions":
         """The same values, for the sender. Raises UsageError for a chunk that is not whole samples."""

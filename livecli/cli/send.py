@@ -80,6 +80,7 @@ def send(
         timeouts=limits.timeouts(),
         images=tuple(request.image or ()),
         toolbox=tools.toolbox(options.extra),
+        until=sending.until,
         bisects=bisect_setup,
         prices=output.price_table(),
     )

@@ -200,6 +200,11 @@ class ResumableSession:
         return self._connections.current.endpoint
 
     @property
+    def setup(self) -> events.Setup:
+        """The setup of the last connection."""
+        return self._connections.current.setup
+
+    @property
     def first(self) -> Session:
         """The first connection's session."""
         return self._connections.first

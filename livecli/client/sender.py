@@ -23,7 +23,7 @@ from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from .pacing import Pacer, timer_wheel
 from .resumable import ResumableSession
-from .turn_end import CallsPending, Phase, Responding, Step, TurnEnd, advance
+from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, advance
 
 # An utterance is cut at the first pause after the share EARLIEST of a connection's lifetime, and after the share LATEST
 # wherever it is.
@@ -157,8 +157,8 @@ class IdleTimer:
 class TurnProgress:
     """Present state of a turn's end, and ways to wait for the next one."""
 
-    def __init__(self) -> None:
-        self.state = TurnEnd()
+    def __init__(self, ending: Ending = Ending.TURN) -> None:
+        self.state = TurnEnd(ending=ending)
         self._clock = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
         self._failure: LivecliError | None = None

@@ -104,6 +104,12 @@ class Session:
         self.report(outgoing, frames)
 
     @property
+    def setup(self) -> events.Setup:
+        """The setup that was sent. Only once the session is set up."""
+        assert self._protocol.setup is not None
+        return self._protocol.setup
+
+    @property
     def takes(self) -> bool:
         """Whether the connection is open and its socket takes more, so that `write` need not wait."""
         return self._outlet.takes

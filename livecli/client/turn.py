@@ -7,67 +7,93 @@ backpressure is the socket's own. A third task watches for silence.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import LivecliError, ServerError
 from ..media.pcm import SILENCE_PEAK, AudioSink, AudioSource
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
+from ..protocol.codec import setup_json
 from ..protocol.messages import FunctionResponse
-from ..protocol.setup import Activity
+from ..protocol.models import MODELS, TurnFacts
+from ..protocol.setup import Activity, Until
 from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
 from .resumable import Checkpoint, Received, ResumableSession, Rewind
-from .sender import IdleTimer, Sender, SendOptions, TurnProgress, soon
-from .turn_end import CallsPending, Phase, Responding, Step, TurnEnd
+from .sender import IdleTimer, Sender, SendOptions, TurnProgress
+from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, ending_of
 
-# How long after its end a turn waits for late transcripts, usage and the like.
+# How long after its end a turn waits for late transcripts.
 LINGER_SECONDS = 0.25
 
-# Transcripts that come with an answer, of which each has a last piece.
-TRANSCRIPTS = (events.InputTranscript, events.OutputTranscript)
+# Types of the transcripts that come with an answer, by the field of the setup that asks for each.
+TRANSCRIPTS: dict[str, type[events.Event]] = {
+    "inputAudioTranscription": events.InputTranscript,
+    "outputAudioTranscription": events.OutputTranscript,
+}
+
+
+@dataclass(frozen=True)
+class TranscriptProgress:
+    """Which types of transcripts have come so far, and which of these have ended.
+
+    `is_marked` is whether the service marks a last piece with `finished`. Vertex AI does so, and the Developer API does
+    not (both recorded): there a transcript has ended as soon as any of it has come and the turn is complete.
+    """
+
+    came: frozenset[type[events.Event]] = frozenset()
+    ended: frozenset[type[events.Event]] = frozenset()
+    is_marked: bool = False
+
+    def after(self, piece: events.InputTranscript | events.OutputTranscript) -> TranscriptProgress:
+        """The progress once `piece` has come. An empty first piece is none of it."""
+        if not piece.text and not piece.finished:
+            return self
+        kind = frozenset({type(piece)})
+        ended = self.ended | kind if piece.finished else self.ended - kind
+        return TranscriptProgress(self.came | kind, ended, self.is_marked or piece.finished)
+
+    def lacks(self, kind: type[events.Event]) -> bool:
+        """Whether more of this transcript is to come."""
+        return kind not in self.came or (self.is_marked and kind not in self.ended)
 
 
 class Answer:
     """The answer as it is received: its sound in `sink`, everything else in `stats`.
 
-    `is_cut` is whether the rest of its sound is dropped. `finished` are the types of transcripts that have ended.
+    `is_cut` is whether the rest of its sound is dropped.
     """
 
     def __init__(self, sink: AudioSink, stats: TransferStats, reporter: Reporter, idle: IdleTimer) -> None:
         self.stats = stats
         self.is_cut = False
-        self.finished: frozenset[type[events.Event]] = frozenset()
+        self.transcripts = TranscriptProgress()
         self._sink, self._reporter, self._idle = sink, reporter, idle
         self._mark = (sink.mark(), stats.copy())
         self._is_rewound = False
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing more is to come after the end of the turn."""
-        return self.stats.usage is not None and len(self.finished) == len(TRANSCRIPTS)
-
-    def snapshot(self) -> frozenset[type[events.Event]]:
+    def snapshot(self) -> TranscriptProgress:
         """Everything received so far is final. Returns what `restore` needs."""
         if not self._is_rewound:
             self._mark = (self._sink.mark(), self.stats.copy())
-        return self.finished
+        return self.transcripts
 
-    def restore(self, finished: frozenset[type[events.Event]]) -> None:
+    def restore(self, transcripts: TranscriptProgress) -> None:
         """Everything received since the snapshot comes again. Until any of it does, sound and statistics stay."""
         self._is_rewound = True
-        self.finished = finished
+        self.transcripts = transcripts
 
     def take(self, event: events.Event, now: float) -> None:
         """Add an event that was received at `now`. Sound goes to `take_audio`."""
         if self._is_rewound and not event.of_session:
             self._rewind()
         self.stats.note(event, now)
-        if isinstance(event, TRANSCRIPTS) and event.finished:
-            self.finished |= {type(event)}
+        if isinstance(event, events.InputTranscript | events.OutputTranscript):
+            self.transcripts = self.transcripts.after(event)
 
     async def take_audio(self, chunk: events.AudioChunk, now: float) -> None:
         """Add sound that was received at `now`. Raises what the sink raises."""
@@ -103,7 +129,7 @@ class Answer:
 class Snapshot:
     """What a turn goes back to when a connection is lost: the snapshots of its parts, by their names in Turn."""
 
-    answer: frozenset[type[events.Event]]
+    answer: TranscriptProgress
     progress: TurnEnd
     sender: bool
     pending_calls: frozenset[str | None]
@@ -112,7 +138,8 @@ class Snapshot:
 class Turn:
     """One turn over `session`, from the first chunk sent to the last event received; `stats` says how it went.
 
-    `toolbox` has the functions that the model may call, `confirm` asks the user before each call.
+    `toolbox` has the functions that the model may call, `confirm` asks the user before each call. `until` is the event
+    that ends an answer, where the model's answers end with one.
     """
 
     def __init__(
@@ -124,14 +151,16 @@ class Turn:
         *,
         toolbox: Toolbox | None = None,
         confirm: Confirm | None = None,
+        until: Until = Until.TURN,
     ) -> None:
         self._session, self._reporter = session, reporter
         self._calls = Calls(toolbox or Toolbox(), self._respond, reporter, confirm=confirm, settled=self._note_settled)
-        self._progress, self._idle = TurnProgress(), IdleTimer()
+        self._progress, self._idle = TurnProgress(_ending(session.endpoint.model, until)), IdleTimer()
         self._sender = Sender(session, stats, reporter, self._progress, self._idle)
         self._answer = Answer(sink, stats, reporter, self._idle)
         self._responded: str | None = None  # the function that returned last
-        self._nothing_due = asyncio.Event()
+        self._received_more = asyncio.Event()
+        self._is_final = False  # whether nothing more is to come, whatever is missing
         self._messages_before = 0
         self._snapshot = self._take_snapshot()
 
@@ -148,7 +177,7 @@ class Turn:
             self._session.settle()
             # Trailing silence may be left to send.
             sending.cancel()
-            await soon(self._nothing_due, LINGER_SECONDS)
+            await self._linger(lambda: self._lacks_transcript)
             for task in others:
                 task.cancel()
             await self._calls.close()
@@ -166,14 +195,32 @@ class Turn:
             await self._calls.close()
 
     async def wait_for_late_events(self) -> None:
-        """After `converse`, wait up to LINGER_SECONDS for what is missing of the answer."""
-        stats = self._answer.stats
-        if stats.usage is None or (self._sender.listens and not stats.heard):
-            await soon(self._nothing_due, LINGER_SECONDS)
+        """After `converse`, wait up to LINGER_SECONDS for what is missing of the answer, its usage included."""
+        await self._linger(lambda: self._lacks_transcript or self._answer.stats.usage is None)
+
+    async def _linger(self, is_missing: Callable[[], bool]) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_SECONDS):
+                while is_missing() and not self._is_final:
+                    self._received_more.clear()
+                    await self._received_more.wait()
 
     def stop_waiting(self) -> None:
         """End `wait_for_late_events`: what comes now belongs to another turn."""
-        self._nothing_due.set()
+        self._is_final = True
+        self._received_more.set()
+
+    @property
+    def _lacks_transcript(self) -> bool:
+        """Whether a transcript that was asked for has not come, or not ended.
+
+        There is one of the question where that is spoken, and one of the answer where that has sound.
+        """
+        setup, answer = setup_json(self._session.setup), self._answer
+        is_spoken = self._sender.activity is not None or self._sender.listens
+        due = {events.InputTranscript: is_spoken, events.OutputTranscript: bool(answer.stats.received.chunks)}
+        asked = [kind for field, kind in TRANSCRIPTS.items() if setup.get(field) is not None]
+        return any(due[kind] and answer.transcripts.lacks(kind) for kind in asked)
 
     @property
     def is_over(self) -> bool:
@@ -240,7 +287,7 @@ class Turn:
                 received = await self._session.receive()
             except LivecliError:
                 if self.is_over:
-                    return self._nothing_due.set()
+                    return self.stop_waiting()
                 raise
             await self.take(received)
             if self.is_over:
@@ -278,8 +325,7 @@ class Turn:
             case events.Fault(code, message, status):
                 self._reporter.warning(f"the server reports an error: {code} {status} {message}")
         progress.advance(event)
-        if progress.is_over and answer.is_complete:
-            self._nothing_due.set()
+        self._received_more.set()
 
     def _take_snapshot(self) -> Snapshot:
         """Everything received so far is final."""
@@ -322,3 +368,8 @@ class Turn:
                 context = StallContext(progress.is_awaited, activity, responded, state.status)
                 raise stall_error(idle_timeout, self._answer.stats, context)
             await asyncio.sleep(left)
+
+
+def _ending(model: str, until: Until) -> Ending:
+    known = MODELS.get(model)
+    return ending_of(known.turns if known else TurnFacts(), until)

@@ -12,6 +12,8 @@ after it, the turns that are still owed are doubtful, and are waited for no long
 An empty turn answers nothing, and its TurnComplete is not counted: gemini-2.5 sends one, interrupted, for a pause in
 the question (recorded), gemini-3.8-live one 10 ms after a response (probed 2026-10-02), and gemini-live-2.5-flash ends
 the turn of each call so (recorded). The answer is a turn of its own, which may take any time to begin.
+
+What completes a turn is the `Ending`: for most models TurnComplete, which comes when the answer would have been played.
 """
 
 from __future__ import annotations
@@ -22,12 +24,39 @@ from enum import Enum, auto
 from typing import Any
 
 from ..protocol import events
+from ..protocol.models import AnswerEnd, TurnFacts
+from ..protocol.setup import Until
 
-# How long a turn may take to begin of which it is doubtful whether it will come at all.
+# How long a turn may take to begin of which it is doubtful whether it will come at all. Also how long a model is silent
+# that has said all that it will, where the service does not say so.
 SETTLE_SECONDS = 5.0
 
 # Interaction statuses after which the model adds nothing by itself. REQUIRES_ACTION is the deprecated name of IDLE.
 IDLE_STATUSES = ("IDLE", "REQUIRES_ACTION")
+
+
+class Ending(Enum):
+    """What completes a turn of the model.
+
+    TURN: TurnComplete. GENERATED: GenerationComplete, or the TurnComplete of a turn without it. ACTIVITY: what ends the
+    answer to one activity of a transcribing model, GenerationComplete or, where nothing was heard, ACTIVITY_END. QUIET:
+    nothing, so it is over after SETTLE_SECONDS without an event. A TurnComplete counts in each case.
+    """
+
+    TURN = auto()
+    GENERATED = auto()
+    ACTIVITY = auto()
+    QUIET = auto()
+
+
+def ending_of(turns: TurnFacts, until: Until = Until.TURN) -> Ending:
+    """What completes the turns of a model.
+
+    An answer with interaction statuses is in several turns, and the status comes with TurnComplete: that is waited for.
+    """
+    if turns.ends_at is not AnswerEnd.TURN:
+        return Ending.QUIET if turns.ends_at is AnswerEnd.NEVER else Ending.ACTIVITY
+    return Ending.GENERATED if until is Until.GENERATED and not turns.interaction_status else Ending.TURN
 
 
 class Phase(Enum):
@@ -77,19 +106,21 @@ class TurnState:
 
     `is_open` is whether a TurnComplete is certain to follow. `said` is whether it has said, written or called anything
     since the last response, and `transcribed` whether a transcript has come without that. Thoughts are not said.
+    `counted` is whether it counts as complete before its TurnComplete, or ACTIVITY_END.
     """
 
     is_open: bool = False
     said: bool = False
     transcribed: bool = False
     interrupted: bool = False
+    counted: bool = False
 
 
 @dataclass(frozen=True)
 class TurnEnd:
     """State of one turn of the user, and of the model's turns that answer it.
 
-    `owed` is the number of TurnComplete events that are still to come; while it is `doubtful`, there may be none.
+    `owed` is the number of turns that are still to be completed; while it is `doubtful`, there may be none.
     `responded` is whether a response was sent that no turn has spoken of yet. `given_up` is whether the rest of the
     answer is unwanted. `status` is the interaction status that the service reported last. At `settles_at` (seconds)
     doubtful turns are no longer waited for.
@@ -104,6 +135,7 @@ class TurnEnd:
     status: str = "IDLE"
     pending: int = 0
     settles_at: float | None = None
+    ending: Ending = Ending.TURN
 
     @property
     def is_unspoken(self) -> bool:
@@ -166,7 +198,7 @@ def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
 def _begin(state: TurnEnd, event: events.Event) -> TurnEnd:
     """The model says something or calls a function, and the end of that turn will come."""
     # A call may follow the end of a turn and have no end of its own (extended thinking).
-    is_open = state.turn.is_open or not isinstance(event, events.ToolCall)
+    is_open = state.turn.is_open or not (state.ending is Ending.QUIET or isinstance(event, events.ToolCall))
     said = state.turn.said or not isinstance(event, events.Thought)
     if (is_open, said) == (state.turn.is_open, state.turn.said) and not state.doubtful:
         return state
@@ -187,14 +219,31 @@ def _report(state: TurnEnd, event: events.InteractionStatus) -> TurnEnd:
 
 
 def _complete(state: TurnEnd, event: events.TurnComplete) -> TurnEnd:
+    if state.turn.counted and not state.given_up:
+        return replace(state, turn=TurnState())
+    return replace(_counted(state), turn=TurnState())
+
+
+def _generated(state: TurnEnd, event: events.GenerationComplete) -> TurnEnd:
+    is_counted = state.ending is Ending.ACTIVITY or (state.ending is Ending.GENERATED and state.turn.said)
+    return replace(_counted(state), turn=TurnState(counted=True)) if is_counted else state
+
+
+def _activity(state: TurnEnd, event: events.VoiceActivity) -> TurnEnd:
+    is_end = state.ending is Ending.ACTIVITY and event.type == "ACTIVITY_END"
+    return _complete(state, events.TurnComplete()) if is_end else state
+
+
+def _counted(state: TurnEnd) -> TurnEnd:
+    """The model's present turn is complete, whatever completes it."""
     if state.given_up:
-        return replace(state, owed=0, doubtful=False, responded=False, turn=TurnState())
+        return replace(state, owed=0, doubtful=False, responded=False)
     if state.answers_nothing and state.owed:
         # The words may be those of the answer, without its sound, or late ones of what was said before the call.
         doubtful = state.doubtful or (state.responded and state.turn.transcribed)
-        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful, turn=TurnState())
+        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful)
     owed = max(0, state.owed - 1)
-    return replace(state, owed=owed, doubtful=owed > 0, responded=False, turn=TurnState())
+    return replace(state, owed=owed, doubtful=owed > 0, responded=False)
 
 
 TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
@@ -206,7 +255,9 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     CallsPending: lambda state, calls: replace(state, pending=calls.count),
     events.OutputTranscript: _transcribe,
     events.Interrupted: lambda state, event: replace(state, turn=replace(state.turn, interrupted=True)),
+    events.GenerationComplete: _generated,
     events.TurnComplete: _complete,
+    events.VoiceActivity: _activity,
     events.InteractionStatus: _report,
 }
 """What changes, by step or type of event. Other events change nothing, but for those that begin an answer."""
@@ -219,7 +270,8 @@ def _judged(state: TurnEnd, now: float) -> TurnEnd:
     is_idle = not state.pending and state.status in IDLE_STATUSES
     if is_idle and not state.owed and not state.turn.is_open:
         return _answered(state)
-    settles_at = now + SETTLE_SECONDS if is_idle and state.doubtful else None
+    is_quiet = state.ending is Ending.QUIET and state.turn.said
+    settles_at = now + SETTLE_SECONDS if is_idle and (state.doubtful or is_quiet) else None
     return state if settles_at == state.settles_at else replace(state, settles_at=settles_at)
 
 

@@ -19,6 +19,13 @@ class Activity(StrEnum):
     AUTO = "auto"
 
 
+class Until(StrEnum):
+    """Which event ends an answer: turnComplete, or generationComplete, when all of its audio is there."""
+
+    TURN = "turn"
+    GENERATED = "generated"
+
+
 @dataclass(frozen=True)
 class SetupOptions:
     """The options of a session. None leaves the choice to the service.

@@ -20,7 +20,7 @@ from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
 from ..protocol.endpoint import Endpoint, Target
 from ..protocol.models import Prices
-from ..protocol.setup import Activity, SetupOptions, setup
+from ..protocol.setup import Activity, SetupOptions, Until, setup
 from ..report.prices import PRICES
 from ..report.reporter import Reporter
 from ..report.summary import Summary
@@ -37,8 +37,9 @@ class Request:
     """One request and its options. `input` is a file, "-", or None for the bundled sample; or there is a `text`.
 
     `images` are files that are sent with it; `toolbox` has the functions that the model may call, and `confirm` asks
-    the user before each call. `bisects` is whether the refused field is searched for after an unspecific refusal of the
-    setup. `at_once` is whether other requests are sent at the same time. `prices` are those of each model.
+    the user before each call. `until` is the event that ends the answer. `bisects` is whether the refused field is
+    searched for after an unspecific refusal of the setup. `at_once` is whether other requests are sent meanwhile.
+    `prices` are those of each model.
     """
 
     input: str | None = None
@@ -54,6 +55,7 @@ class Request:
     images: tuple[str, ...] = ()
     toolbox: Toolbox = field(default_factory=Toolbox)
     confirm: Confirm | None = None
+    until: Until = Until.TURN
     bisects: bool = False
     at_once: bool = False
     prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)
@@ -155,7 +157,15 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
         summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
         reporter.connected(summary)
         sink = Tee(*speakers, reply)
-        turn = Turn(session, sink, summary.stats, reporter, toolbox=request.toolbox, confirm=request.confirm)
+        turn = Turn(
+            session,
+            sink,
+            summary.stats,
+            reporter,
+            toolbox=request.toolbox,
+            confirm=request.confirm,
+            until=request.until,
+        )
         if source is None:
             sending = turn.type(request.text or "", pictures)
         else:

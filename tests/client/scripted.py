@@ -310,6 +310,7 @@ async def scripted_line(
     reporter: Reporter,
     endpoint: Endpoint,
     resumes: bool = True,
+    transcripts: bool = True,
     send_seconds: float = 0.0,
     open_seconds: float = 0.0,
 ) -> AsyncIterator[tuple[ResumableSession, list[ScriptedSession]]]:
@@ -324,7 +325,7 @@ async def scripted_line(
         sessions.append(ScriptedSession(endpoint, opening, connections[len(sessions)], send_seconds))
         yield sessions[-1]
 
-    opening = setup(endpoint, SetupOptions(resumes=resumes))
+    opening = setup(endpoint, SetupOptions(resumes=resumes, transcripts=transcripts))
     async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         resumption = Resumption(opening, endpoint.model)
         line = ResumableSession(opened, resumption, reporter, 3, start=tasks.create_task)  # type: ignore[arg-type]
@@ -358,6 +359,7 @@ async def _run(
     endpoint: Endpoint | None = None,
     sink: Sink | None = None,
     resumes: bool = True,
+    transcripts: bool = True,
     send_seconds: float = 0.0,
     open_seconds: float = 0.0,
     **tools: Any,
@@ -368,6 +370,7 @@ async def _run(
         reporter=told,
         endpoint=endpoint or vertex(),
         resumes=resumes,
+        transcripts=transcripts,
         send_seconds=send_seconds,
         open_seconds=open_seconds,
     )

@@ -13,7 +13,7 @@ from livecli.client.turn import LINGER_SECONDS, Turn
 from livecli.errors import CheckError, DeadlineError, FileError, ServerError
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
-from livecli.protocol.setup import Activity
+from livecli.protocol.setup import Activity, Until
 from livecli.report.summary import TransferStats
 from livecli.tools.calls import MAX_ROUNDS
 from livecli.tools.command import Outcome
@@ -150,6 +150,13 @@ class TestAnAnswer:
         assert ran.stats.cut_turns == 0
 
     @in_virtual_time
+    async def test_unless_that_is_all_that_was_asked_for(self):
+        steps = [events.Text, sound(1), events.OutputTranscript("a"), GENERATED, 7.0, events.Usage({}), COMPLETE]
+        ran = await answered(typed(), steps, until=Until.GENERATED)
+        assert ran.seconds == 0
+        assert (ran.stats.turn_complete, ran.stats.usage) == (False, None)
+
+    @in_virtual_time
     async def test_a_pause_inside_the_question_does_not_end_it(self):
         pause = [events.InputTranscript("where"), events.Interrupted(), COMPLETE]
         steps = [events.AudioStreamEnd, *pause, 20.0, events.InputTranscript(" is it"), *ANSWER]
@@ -217,7 +224,7 @@ class TestWhatComesLate:
         late = events.OutputTranscript("late", finished=True)
         ran = await answered(typed(), [events.Text, *ANSWER, LINGER_SECONDS - 0.01, late])
         assert ran.stats.said == "late"
-        assert ran.seconds == pytest.approx(LINGER_SECONDS)
+        assert ran.seconds == pytest.approx(LINGER_SECONDS - 0.01)
 
     @in_virtual_time
     async def test_and_no_longer(self):
@@ -226,25 +233,51 @@ class TestWhatComesLate:
         assert ran.stats.said == ""
         assert ran.seconds == pytest.approx(LINGER_SECONDS)
 
+    HEARD, SAID = events.InputTranscript("a"), events.OutputTranscript("b")
+    HEARD_ALL, SAID_ALL = events.InputTranscript("a", finished=True), events.OutputTranscript("", finished=True)
+
+    @pytest.mark.parametrize(
+        "beside",
+        [
+            [HEARD, sound(1), SAID],
+            [HEARD, sound(1), SAID, events.Usage({})],
+            [HEARD_ALL, SAID, SAID_ALL, sound(1)],
+            [HEARD, events.ModelText("b")],
+        ],
+    )
     @in_virtual_time
-    async def test_nothing_is_waited_for_where_everything_is_there(self):
-        heard, said = events.InputTranscript("a", finished=True), events.OutputTranscript("b", finished=True)
-        ran = await answered(typed(), [events.Text, heard, sound(1), said, GENERATED, events.Usage({}), COMPLETE])
+    async def test_nothing_is_waited_for_where_both_transcripts_are_there(self, beside):
+        ran = await answered(spoken(LOUD), [events.ActivityEnd, *beside, GENERATED, COMPLETE, 0.1, events.Usage({})])
         assert ran.seconds == 0
 
-    @pytest.mark.parametrize("missing", [events.InputTranscript, events.OutputTranscript, events.Usage])
+    @pytest.mark.parametrize(
+        ("beside", "late"),
+        [
+            ([sound(1), SAID], HEARD),
+            ([HEARD, sound(1)], SAID),
+            ([HEARD, sound(1), events.OutputTranscript("")], SAID),
+            ([HEARD_ALL, sound(1), SAID], SAID_ALL),
+            ([HEARD, sound(1), SAID, SAID_ALL], HEARD_ALL),
+            # That of an earlier turn has ended.
+            ([HEARD_ALL, sound(1), SAID, SAID_ALL, sound(1), SAID], SAID_ALL),
+        ],
+    )
     @in_virtual_time
-    async def test_each_of_them_is_waited_for(self, missing):
-        beside = [
-            events.InputTranscript("a", finished=True),
-            events.OutputTranscript("b", finished=True),
-            events.Usage({"promptTokenCount": 1}),
-        ]
-        there = [event for event in beside if not isinstance(event, missing)]
-        last = [event for event in beside if isinstance(event, missing)]
-        ran = await answered(typed(), [events.Text, sound(1), *there, COMPLETE, 0.1, *last])
+    async def test_a_transcript_that_has_not_come_or_not_ended_is_waited_for(self, beside, late):
+        steps = [events.ActivityEnd, *beside, COMPLETE, 0.1, late]
+        ran = await answered(spoken(LOUD), steps)
         assert ran.seconds == pytest.approx(0.1)
-        assert (ran.stats.heard, ran.stats.said, ran.stats.usage) == ("a", "b", {"promptTokenCount": 1})
+
+    @pytest.mark.parametrize("beside", [[sound(1), SAID], [events.ModelText("b")]])
+    @in_virtual_time
+    async def test_of_what_was_typed_there_is_no_transcript(self, beside):
+        assert (await answered(typed(), [events.Text, *beside, COMPLETE])).seconds == 0
+
+    @pytest.mark.parametrize("ask", [typed(), spoken(LOUD)])
+    @in_virtual_time
+    async def test_without_transcripts_nothing_is_waited_for(self, ask):
+        ran = await answered(ask, [events.Event, *ANSWER, 0.1, events.OutputTranscript("b")], transcripts=False)
+        assert (ran.seconds, ran.stats.said) == (0, "")
 
     @pytest.mark.parametrize("end", [closed(1000), closed(1011), lost()])
     @pytest.mark.parametrize("after", [[], [0.1]])
@@ -760,11 +793,18 @@ class TestOneTurnOfMany:
         assert sink.pcm == sound(1).pcm
         assert stats.heard == "hello"
 
-    @pytest.mark.parametrize(("usage", "seconds"), [([events.Usage({})], 0.0), ([], LINGER_SECONDS)])
+    @pytest.mark.parametrize(
+        ("beside", "seconds"),
+        [
+            ([events.OutputTranscript("a"), events.Usage({})], 0.0),
+            ([events.OutputTranscript("a")], LINGER_SECONDS),
+            ([events.Usage({})], LINGER_SECONDS),
+        ],
+    )
     @in_virtual_time
-    async def test_after_it_what_is_missing_is_waited_for(self, usage, seconds):
+    async def test_after_it_what_is_missing_is_waited_for(self, beside, seconds):
         clock = asyncio.get_running_loop().time
-        steps = [events.Text, sound(1), *usage, COMPLETE]
+        steps = [events.Text, sound(1), *beside, COMPLETE]
         async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, _):
             talk = Talk(line)
             await talk.ask(typed())

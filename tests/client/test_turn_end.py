@@ -10,9 +10,21 @@ from typing import ClassVar
 
 import pytest
 
-from livecli.client.turn_end import SETTLE_SECONDS, CallsPending, Phase, Responding, Step, TurnEnd, advance
+from livecli.client.turn_end import (
+    SETTLE_SECONDS,
+    CallsPending,
+    Ending,
+    Phase,
+    Responding,
+    Step,
+    TurnEnd,
+    advance,
+    ending_of,
+)
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
+from livecli.protocol.models import MODELS
+from livecli.protocol.setup import Until
 
 RECEIVED = {
     "audio": events.AudioChunk(b"\0\0", 24_000),
@@ -33,6 +45,8 @@ RECEIVED = {
     "IDLE": events.InteractionStatus("IDLE"),
     "REQUIRES_ACTION": events.InteractionStatus("REQUIRES_ACTION"),
     "UNHEARD_OF": events.InteractionStatus("UNHEARD_OF"),
+    "START": events.VoiceActivity("ACTIVITY_START", 0.2),
+    "END": events.VoiceActivity("ACTIVITY_END", 4.88),
 }
 SECONDS = re.compile(r"\d+(\.\d+)?s")
 
@@ -40,8 +54,8 @@ SECONDS = re.compile(r"\d+(\.\d+)?s")
 class Played:
     """One turn to which steps happen: `asks` more is sent, `asked` all of it, functions run and respond."""
 
-    def __init__(self) -> None:
-        self.state = self._mark = TurnEnd()
+    def __init__(self, ending: Ending = Ending.TURN) -> None:
+        self.state = self._mark = TurnEnd(ending=ending)
         self.now = 1000.0
 
     @property
@@ -360,6 +374,94 @@ class TestBeginningAgain:
         played = Played().play(steps)
         assert not played.is_over
         assert played.play("audio, complete").is_over
+
+
+ENDINGS_OVER = {
+    Ending.GENERATED: [
+        "asked, audio, generated",
+        "asked, text, generated",
+        "asks, audio, generated, asked",
+        # The other models' end, of a turn without it or without sound.
+        "asked, audio, complete",
+        "asked, said, generated, complete",
+        "asked, audio, interrupted, complete",
+        # The calls' turns end as elsewhere.
+        "asked, call, responds to a model that waits, audio, generated",
+        "asked, call, responds, complete, audio, generated",
+        "asked, call, said, generated, responds, interrupted, complete, said, audio, generated",
+        "asked, audio, call, generated, responds, complete, audio, generated",
+        "asked, call, generated, complete, responds to a model that waits, audio, generated",
+        "asked, call, responds to a model that waits, said, generated, complete, audio, generated",
+    ],
+    Ending.ACTIVITY: [
+        "asked, START, heard, generated",
+        "asked, START, END",
+        "asks, START, heard, generated, END, asks, START, asked, heard, generated",
+        "asks, START, asked, END",
+        # Nothing was heard in an activity without audio.
+        "asked, complete",
+    ],
+    Ending.QUIET: [
+        "asked, audio, complete",
+        "asked, audio, generated, 3s, heard, 3s, said, audio, 4.9s, audio, 4.9s, 0.2s",
+        "asks, audio, asked, 4.9s, 0.2s",
+        "asked, 20s, thought, 20s, said, 20s, audio, usage, 4.9s, 0.2s",
+    ],
+}
+ENDINGS_NOT_OVER = {
+    Ending.GENERATED: [
+        "asked, audio",
+        "asked, generated",
+        "asked, said, generated",
+        "asked, call, generated",
+        "asks, audio, generated, asks, complete, asked",
+        "asked, call, responds to a model that waits, generated, complete, 1000s",
+    ],
+    Ending.ACTIVITY: [
+        "asked, START, heard, 1000s",
+        "asks, heard, generated, asks, END, asked, START, 1000s",
+    ],
+    Ending.QUIET: [
+        "asked, 1000s",
+        "asked, heard, said, thought, 1000s",
+        "asks, audio, 1000s",
+    ],
+}
+
+
+def cases(of):
+    return [pytest.param(ending, steps, id=f"{ending.name}-{steps}") for ending, some in of.items() for steps in some]
+
+
+class TestEndings:
+    """Models and options that do not wait for TurnComplete."""
+
+    @pytest.mark.parametrize(("ending", "steps"), cases(ENDINGS_OVER))
+    def test_it_is_over(self, ending, steps):
+        *before, last = steps.split(", ")
+        played = Played(ending).play(", ".join(before))
+        assert not played.is_over, "it was over before"
+        assert played.play(last).is_over
+
+    @pytest.mark.parametrize(("ending", "steps"), cases(ENDINGS_NOT_OVER))
+    def test_it_is_not_over(self, ending, steps):
+        assert not Played(ending).play(steps).is_over
+
+    @pytest.mark.parametrize(
+        ("model", "until", "ending"),
+        [
+            ("gemini-3.8-live", Until.TURN, Ending.TURN),
+            ("gemini-3.8-live", Until.GENERATED, Ending.GENERATED),
+            # The status that ends its answer comes with TurnComplete.
+            ("gemini-3.8-live-extended-thinking", Until.GENERATED, Ending.TURN),
+            ("gemini-3.5-transcribe-live", Until.TURN, Ending.ACTIVITY),
+            ("gemini-3.5-transcribe-live", Until.GENERATED, Ending.ACTIVITY),
+            ("gemini-3.5-live-translate-preview", Until.TURN, Ending.QUIET),
+            ("gemini-3.5-live-translate-preview", Until.GENERATED, Ending.QUIET),
+        ],
+    )
+    def test_what_ends_an_answer_depends_on_the_model(self, model, until, ending):
+        assert ending_of(MODELS[model].turns, until) is ending
 
 
 class TestPartsOfAQuestion:
