@@ -23,7 +23,7 @@ from urllib.parse import parse_qs
 
 from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
-from ..protocol.platform import PROJECT_PLATFORM, Platform
+from ..protocol.platform import KEY_PLATFORM, PROJECT_PLATFORM, Platform
 
 VERBATIM_PATH = "/"
 """The path that the Python SDK requests on Vertex AI without a project in code: its base URL is then the whole URL."""
@@ -31,12 +31,29 @@ VERBATIM_PATH = "/"
 HEALTH_PATHS = frozenset({"/", "/healthz"})
 
 
+# Firebase's SDKs (Web, Android, Apple, Flutter, Unity) reach both platforms on Firebase's host, with paths of their own
+# (read in firebase 13.2.0 and in the Flutter plugin). Their names of the Developer API's models begin with the project.
+FIREBASE_PATHS = {
+    PROJECT_PLATFORM: r"google\.firebase\.vertexai\.(v1beta)\.LlmBidiService/BidiGenerateContent/locations/[^/]+",
+    KEY_PLATFORM: r"google\.firebase\.vertexai\.(v1beta)\.GenerativeService/BidiGenerateContent",
+}
+FIREBASE_MODEL_PREFIX = {PROJECT_PLATFORM: "", KEY_PLATFORM: "projects/[^/]+/"}
+
+
 @dataclass(frozen=True)
 class Service:
-    """A platform, and the version of its API (`v1beta`)."""
+    """A platform, and the version of its API (`v1beta`).
+
+    `model_prefix` is a regular expression of what precedes the platform's own resource name in `setup.model`.
+    """
 
     platform: Platform
     version: str
+    model_prefix: str = ""
+
+    def resource_name(self, model: str) -> str:
+        """The platform's own resource name of the model that a setup names."""
+        return re.sub(f"^{self.model_prefix}", "", model)
 
 
 def service_at(path: str) -> Service | None:
@@ -46,6 +63,9 @@ def service_at(path: str) -> Service | None:
         found = re.fullmatch(f"/ws/{platform.facts.path_pattern}", plain)
         if found and found[1] in platform.facts.api_versions:
             return Service(platform, found[1])
+    for platform, pattern in FIREBASE_PATHS.items():
+        if found := re.fullmatch(f"/ws/{pattern}", plain):
+            return Service(platform, found[1], FIREBASE_MODEL_PREFIX[platform])
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
 
 

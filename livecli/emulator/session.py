@@ -14,11 +14,12 @@ import uuid
 from datetime import UTC, datetime
 from typing import IO
 
+import msgspec
 from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from ..errors import ProtocolError
-from ..protocol import events
+from ..protocol import events, messages
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client, decode_server, encode_server
 from ..protocol.machine import LiveProtocol, Side
@@ -70,6 +71,7 @@ class ServerSession:
         self._log = log
         self._refusal = refusal
         self._token = token
+        self._service = service
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
         self._conversation: EmulatedSession | Replay
         if options.play is None:
@@ -112,7 +114,9 @@ class ServerSession:
             if self._refusal is not None:
                 raise self._refusal
             message = self._decode(frame)
-            self._use_token(message)
+            match message:
+                case [events.Setup(setup)]:
+                    message = [events.Setup(self._effective_setup(setup))]
             await self._faults.received(message)
             self._conversation.receive_message(message, time.monotonic())
             if self._conversation.has_output:
@@ -135,16 +139,16 @@ class ServerSession:
                 await self._faults.after(frame)
                 await asyncio.sleep(0)  # `send` does not yield while the socket takes more, and other tasks have to run
 
-    def _use_token(self, message: list[events.Event]) -> None:
-        """Open the session with the ephemeral token, if `message` is the setup and there is a token."""
-        match message:
-            case [events.Setup(body), *_] if self._token is not None:
-                resumption = body.session_resumption
-                resumes = resumption is not None and bool(resumption.handle)
-                error = self._token.use(datetime.now(UTC), resumes=resumes)
-                self._token = None
-                if error:
-                    raise session_refusal(error)
+    def _effective_setup(self, setup: messages.Setup) -> messages.Setup:
+        """The setup of the session, from the client's. Raises Refusal where the ephemeral token does not open it."""
+        if self._token is not None:
+            resumption = setup.session_resumption
+            resumes = resumption is not None and bool(resumption.handle)
+            error = self._token.use(datetime.now(UTC), resumes=resumes)
+            self._token = None
+            if error:
+                raise session_refusal(error)
+        return msgspec.structs.replace(setup, model=self._service.resource_name(setup.model))
 
     def _decode(self, frame: bytes) -> list[events.Event]:
         # A recording's frames are not sent through the LiveProtocol, so it does not know the state of the session.

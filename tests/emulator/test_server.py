@@ -12,6 +12,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from tests.emulator.frames import (
     SOON,
     START,
     VERTEX,
+    VERTEX_MODEL,
     audio,
     closed,
     hear,
@@ -447,3 +449,46 @@ async def test_a_deflated_bomb_is_refused_by_its_size(emulator: EmulatorAddress)
     async with connect(emulator.url + DEVELOPER, compression="deflate") as ws:
         await ws.send(bytes(64 * 1024 * 1024))
         assert (await closed(ws))[0] == 1009
+
+
+# What Firebase's SDKs send: the Web SDK in camelCase, Flutter's in snake_case.
+FIREBASE_DEVELOPER = "/ws/google.firebase.vertexai.v1beta.GenerativeService/BidiGenerateContent"
+FIREBASE_VERTEX = "/ws/google.firebase.vertexai.v1beta.LlmBidiService/BidiGenerateContent/locations/us-central1"
+CAMEL = {"generationConfig": {"responseModalities": ["AUDIO"]}, "outputAudioTranscription": {}}
+SNAKE = {"generation_config": {"response_modalities": ["AUDIO"]}, "output_audio_transcription": {}}
+
+
+@pytest.mark.parametrize("fields", [CAMEL, SNAKE])
+@pytest.mark.parametrize(
+    ("path", "model", "platform"),
+    [
+        (FIREBASE_DEVELOPER, "projects/my-app/models/gemini-3.8-live", "developer"),
+        (FIREBASE_VERTEX, VERTEX_MODEL, "vertex"),
+    ],
+)
+async def test_the_paths_of_firebase(
+    emulator: EmulatorAddress, log: list[str], path: str, model: str, platform: str, fields: dict[str, Any]
+) -> None:
+    async with connect(f"{emulator.url}/{path}?key=any") as ws:
+        await say(ws, {"setup": {"model": model, **fields}})
+        assert ("sessionId" in (await hear(ws))["setupComplete"]) is (platform == "vertex")
+        await say(
+            ws, {"client_content": {"turns": [{"role": "user", "parts": [{"text": "hi"}]}], "turnComplete": True}}
+        )
+        pieces = (m["serverContent"].get("outputTranscription", {}).get("text", "") for m in await turn(ws))
+        assert "".join(pieces) == "hi"
+    assert log[0] == f"[1] connected: {platform} v1beta"
+
+
+@pytest.mark.parametrize("path", [DEVELOPER, FIREBASE_VERTEX])
+async def test_elsewhere_a_model_of_the_developer_api_has_no_project(emulator: EmulatorAddress, path: str) -> None:
+    async with connect(emulator.url + path) as ws:
+        await say(ws, {"setup": {"model": "projects/my-app/models/gemini-3.8-live"}})
+        assert await closed(ws) == (1007, "Invalid resource field value in the request.")
+
+
+@pytest.mark.parametrize("path", [FIREBASE_VERTEX.rpartition("/locations")[0], FIREBASE_DEVELOPER + "/locations/eu"])
+async def test_other_paths_of_firebase_are_404(emulator: EmulatorAddress, path: str) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(emulator.url + path)
+    assert refused.value.response.status_code == 404

@@ -109,6 +109,17 @@ def test_agent_in_javascript(
     check_agent(against_the_emulator(*program, options=("-q", "--realtime")), weather)
 
 
+@pytest.mark.parametrize("platform", PLATFORMS)
+def test_firebase(javascript: Callable[[str], list[str | Path]], platform: str) -> None:
+    ran = against_the_emulator(*javascript("firebase.mjs"), platform)
+    speech = "[1.1 s of speech]"
+    assert turns(ran) == [
+        {"audio": 5 * 2_880, "heard": "", "said": "hello"},
+        {"audio": 52_800, "heard": speech, "said": speech},
+    ]
+    assert ran.stderr.startswith(f"[1] connected: {platform} v1beta\n")
+
+
 KEY_INVALID = "1007 None. API key not valid. Please pass a valid API key."
 
 
