@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
+PIP := $(VENV)/bin/pip
 READY := $(VENV)/ready
 DEV := $(VENV)/dev
 SDKS := tests/sdks
@@ -16,8 +17,8 @@ help: ## list these
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	$(RUN) -m livecli send --local -o demo.reply.wav
 
-test: $(DEV) $(NODE) ## run the tests, four files at a time: they wait more than they work
-	$(RUN) -m pytest -q --numprocesses 4 --dist loadfile
+test: $(DEV) $(NODE) ## run the tests in four processes: they wait more than they work
+	$(RUN) -m pytest -q --numprocesses 4 --dist worksteal
 
 lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff check .
@@ -36,14 +37,17 @@ pictures: $(DEV) ## draw the README's picture of a chat anew
 clean: ## remove what the others made
 	rm -rf $(VENV) $(SDKS)/node_modules .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
-$(READY): pyproject.toml
+$(PIP):
 	$(PYTHON) -m venv $(VENV)
+
+$(READY): pyproject.toml | $(PIP)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-$(DEV): $(READY)
+# It has all that the other has.
+$(DEV): pyproject.toml | $(PIP)
 	$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@
+	@touch $(READY) $@
 
 # The JavaScript SDK. Without npm, or where it cannot install, the tests that need it are skipped and say so.
 $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
@@ -51,4 +55,6 @@ $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
 	elif npm ci --prefix $(SDKS) --no-audit --no-fund --ignore-scripts --loglevel=error; then touch $@; \
 	else echo "npm failed: the tests of the JavaScript SDK are skipped"; fi
 
+# Two installations must not write to one environment at once.
+.NOTPARALLEL:
 .PHONY: help demo test lint bench bench-sessions pictures clean
