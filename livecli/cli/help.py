@@ -80,6 +80,10 @@ TOPICS: dict[str, tuple[str, Callable[[], str]]] = {
         "How livecli is built: its packages, the reading order, and which files a change touches.",
         lambda: _guide("architecture"),
     ),
+    "clients": (
+        "How programs reach `livecli serve`, also those with Google's host written in.",
+        lambda: _guide("clients"),
+    ),
     "exit-statuses": ("What each exit status means.", lambda: _table(statuses())),
     "environment": ("The environment variables that livecli reads.", lambda: _table(ENVIRONMENT)),
 }

@@ -60,7 +60,8 @@ def serve(
     address = Address(listen.host, *listen.ports(free=bool(command)))
     log = _log_nothing if output.quiet else _log_to_stderr
     options = emulator.options()
-    return run(_serve(address, certificates(state_folder(), _host_to_name(listen.host)), options, command or [], log))
+    names = [_host_to_name(listen.host), *(listen.tls_name or [])]
+    return run(_serve(address, certificates(state_folder(), *names), options, command or [], log))
 
 
 class Address(NamedTuple):

@@ -26,6 +26,11 @@ class ListenFlags(Group):
         int | None, Option(min=0, max=65_535, help=f"Port for TLS [default: {TLS_PORT}; 0 with a COMMAND].")
     ] = None
 
+    tls_name: Annotated[
+        list[str] | None,
+        Option(metavar="NAME", help="Another name in the certificate; repeatable, see `livecli help clients`."),
+    ] = None
+
     def ports(self, *, free: bool) -> tuple[int, int]:
         """The ports in the clear and for TLS. With `free`, those that are not given are chosen by the system."""
         usual, usual_tls = (0, 0) if free else (PORT, TLS_PORT)

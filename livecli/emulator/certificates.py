@@ -19,6 +19,7 @@ import re
 import ssl
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,15 +48,16 @@ class Certificates:
     bundle: Path
 
 
-def certificates(folder: Path, host: str = "localhost") -> Certificates:
-    """The certificates in this folder, made or renewed where they have to be, for `host` too: an address, or a name.
+def certificates(folder: Path, *names: str) -> Certificates:
+    """The certificates in this folder, created or renewed where necessary. The leaf also names `names`.
 
-    Raises FileError where they cannot be kept, UsageError where no certificate can name `host`.
+    A name is a host name, `*.` and a host name for all names of one label before it, or an address. Raises FileError
+    where the certificates cannot be kept, UsageError where no certificate can have these names.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         authority = _authority(folder / "authority.pem")
-        context = _leaf(folder / "localhost.pem", authority, host)
+        context = _leaf(folder / "localhost.pem", authority, names)
         ours = _certificate(authority)
         _keep(folder / "ca.pem", ours)
         # In a shell with the emulator's exports, the system's authorities are its bundle, which contains `ours`.
@@ -90,14 +92,15 @@ def _lasts(certificate: bytes) -> bool:
     return days > LEAF_DAYS + RENEWED_DAYS
 
 
-def _leaf(path: Path, authority: bytes, host: str) -> ssl.SSLContext:
-    """The context with the leaf, which also names the hosts of earlier calls, so that it need not alternate."""
+def _leaf(path: Path, authority: bytes, names: Sequence[str]) -> ssl.SSLContext:
+    """The context with the leaf, which also has the names of earlier calls, so that it need not alternate."""
     kept = _read(path)
-    renewal, names = _head(kept or b"")
-    if kept is not None and _certificate(authority) in kept and _today() < renewal and host in names:
+    renewal, kept_names = _head(kept or b"")
+    new_names = [name for name in dict.fromkeys(names) if name not in kept_names]
+    if kept is not None and _certificate(authority) in kept and _today() < renewal and not new_names:
         with contextlib.suppress(ssl.SSLError):  # it is damaged
             return _context(kept)
-    issued = _issued(authority, path.parent, names if host in names else [*names, host])
+    issued = _issued(authority, path.parent, [*kept_names, *new_names])
     write_atomically(path, issued)
     return _context(issued)
 
@@ -134,8 +137,9 @@ def _issued(authority: bytes, folder: Path, names: list[str]) -> bytes:
             not_after=now + datetime.timedelta(days=LEAF_DAYS),
         )
     except ValueError as error:
-        message = f"no certificate can name the host {names[-1]!r}: {error}"
-        raise UsageError(message, hint="give --host its address instead") from error
+        raise UsageError(
+            f"no certificate can have this name: {error}", hint="give --host and --tls-name host names or addresses"
+        ) from error
     renewal = _today() + datetime.timedelta(days=LEAF_DAYS - RENEWED_DAYS)
     head = f"Renew after: {renewal}\nNames: {' '.join(names)}\n"
     return head.encode() + made.private_key_and_cert_chain_pem.bytes() + _certificate(authority)

@@ -92,6 +92,19 @@ def test_the_leaf_names_every_host_that_was_listened_on(folder: Path, monkeypatc
     assert contents(folder) == before
 
 
+def test_several_names_at_once_replace_the_leaf_only_where_one_is_new(folder: Path) -> None:
+    certificates(folder, "localhost", "*.googleapis.com", "a.test")
+    names = leaf(folder).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "*.googleapis.com", "a.test"]
+    before = contents(folder)
+    certificates(folder, "a.test", "*.googleapis.com")
+    assert contents(folder) == before
+    certificates(folder, "a.test", "b.test", "b.test")
+    names = leaf(folder).extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["localhost", "*.googleapis.com", "a.test", "b.test"]
+    assert contents(folder)["authority.pem"] == before["authority.pem"]
+
+
 @pytest.mark.parametrize("trusted", ["ca.pem", "ca-bundle.pem"])
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
 async def test_who_trusts_either_file_is_connected(folder: Path, trusted: str, host: str) -> None:
