@@ -12,6 +12,7 @@
     │   └── ProtocolError   6   ... or sent a message that the protocol does not allow
     ├── DeadlineError       7   a timeout
     ├── QuotaError          8   quota or overload; trying again later may help
+    │   └── BudgetError     8   ... or --max-cost is reached, and the input was not sent
     └── Interrupted       130   Ctrl-C; 143 for SIGTERM
 
 An exception outside this tree is a bug in livecli: status 70.
@@ -207,10 +208,16 @@ class DeadlineError(LivecliError):
 
 
 class QuotaError(LivecliError):
-    """Quota or overload: trying again later may help."""
+    """Quota, overload or budget: trying again later may help."""
 
     status, kind = 8, "quota"
-    default_retry = "later"
+    default_retry: ClassVar[Retry] = "later"
+
+
+class BudgetError(QuotaError):
+    """`--max-cost` is reached, and the input was not sent. It is reported once, for all inputs that were not."""
+
+    default_retry = "never"
 
 
 class Interrupted(LivecliError):

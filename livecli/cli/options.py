@@ -223,6 +223,9 @@ class ManyFlags(Group, panel="Many inputs"):
     shard: Annotated[
         str | None, Option(metavar="I/N|auto", help="Every N-th input, I from 0; auto: from the scheduler's variables.")
     ] = None
+    max_cost: Annotated[
+        float | None, Option(metavar="USD", help="Start no more sessions once those so far cost this much.")
+    ] = None
 
     @property
     def is_given(self) -> bool:
@@ -232,6 +235,8 @@ class ManyFlags(Group, panel="Many inputs"):
     def check(self) -> None:
         if not 0 < self.connect_rate < float("inf"):
             raise UsageError(f"--connect-rate must be more than 0, not {self.connect_rate:g}")
+        if self.max_cost is not None and not 0 < self.max_cost < float("inf"):
+            raise UsageError(f"--max-cost must be more than 0, not {self.max_cost:g}")
 
 
 class DeviceFlags(Group):

@@ -108,7 +108,7 @@ def send(
         if tools.confirm:
             confirm = stack.enter_context(confirmer(reporters.shared))
             requests = [replace(request, confirm=confirm) for request in requests]
-        pace = (many.jobs or 1, many.connect_rate) if several else None
+        pace = (many.jobs or 1, many.connect_rate, many.max_cost) if several else None
         statuses = run(_ask_all(requests, target, reporters, pace, context.obj))
     raise typer.Exit(gravest(statuses))
 
@@ -134,12 +134,12 @@ async def _ask_all(
     requests: Sequence[Request],
     target: Target,
     reporters: RunReporters,
-    pace: tuple[int, float] | None,
+    pace: tuple[int, float, float | None] | None,
     allow_files: Callable[[int], str | None],
 ) -> list[int]:
     """The exit status of each request.
 
-    `pace` is the number of sessions at once and the number that start in a second; None for a single request.
+    `pace` has the values of BatchLimits; it is None for a single request.
     `allow_files` raises the limit on open files, and returns a warning where it cannot.
     """
     from ..embedded import reachable

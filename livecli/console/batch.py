@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from ..errors import Interrupted, OutputClosed
+from ..errors import BudgetError, Interrupted, LivecliError, OutputClosed
 from ..process.stdio import one_line, print_error, write_stderr
 from ..process.tasks import cancel_and_wait
 from ..protocol.messages import FunctionCall, Json
@@ -67,16 +67,16 @@ class BatchLines(Reporter):
         """Write how many runs are done, going on, and failed."""
         self.info(formatting.batch_progress(self.stats, time.monotonic()))
 
-    def print_failure(self, summary: Summary) -> None:
+    def print_failure(self, summary: Summary, error: LivecliError) -> None:
         """Write the error of a run. A hint that an earlier error gave is not repeated."""
-        error = summary.error
-        if error is None or isinstance(error, Interrupted | OutputClosed):
-            return
         is_repeated = error.hint in self._hints
         self._hints.add(error.hint)
         print_error(error.revised(hint=None) if is_repeated else error, about=summary.input, debug=self.debug)
         if self._explain:
             write_stderr(explanation(error, summary.endpoint))
+
+    def stopped(self, error: LivecliError) -> None:
+        print_error(error, debug=self.debug)
 
     def print_totals(self) -> None:
         """Write the results of all runs together."""
@@ -133,9 +133,11 @@ class BatchItem(Reporter):
 
     def finished(self, summary: Summary) -> None:
         self._batch.stats.end(summary)
-        if summary.ok:
+        error = summary.error
+        if error is None:
             self._batch.info(formatting.completed_run(summary))
-        self._batch.print_failure(summary)
+        elif not isinstance(error, BudgetError | Interrupted | OutputClosed):
+            self._batch.print_failure(summary, error)
 
 
 class PrefixedLines(PlainLines):

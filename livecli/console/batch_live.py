@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import LivecliError
 from ..report.summary import Summary
 from . import formatting
 from .batch import BatchLines
@@ -61,12 +62,16 @@ class LiveBatch(BatchLines):
     def show_progress(self) -> None:
         self._display.refresh()
 
-    def print_failure(self, summary: Summary) -> None:
+    def print_failure(self, summary: Summary, error: LivecliError) -> None:
         was_displayed = self._is_displayed
         # Errors are written to standard error directly, so the live display must not be there meanwhile.
         self._set_displayed(False)
-        super().print_failure(summary)
+        super().print_failure(summary, error)
         self._set_displayed(was_displayed)
+
+    def stopped(self, error: LivecliError) -> None:
+        self._set_displayed(False)
+        super().stopped(error)
 
     def print_totals(self) -> None:
         self._set_displayed(False)

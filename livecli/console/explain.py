@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ..errors import LivecliError, OutputClosed, statuses
+from ..errors import BudgetError, LivecliError, OutputClosed, statuses
 from ..process.stdio import one_line, write_stderr
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
@@ -22,7 +22,7 @@ class ExplanationLines(Reporter):
     """Writes an explanation after each run that failed."""
 
     def finished(self, summary: Summary) -> None:
-        if summary.error and not isinstance(summary.error, OutputClosed):
+        if summary.error and not isinstance(summary.error, BudgetError | OutputClosed):
             write_stderr(explanation(summary.error, summary.endpoint))
 
 

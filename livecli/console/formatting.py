@@ -56,6 +56,7 @@ def batch_totals(stats: BatchStats, now: float) -> str:
         statuses = ", ".join(f"{count(number)} with {status}" for status, number in sorted(stats.failed.items()))
         words.append(f"{count(stats.failed.total())} failed ({statuses})")
     words += [f"{count(stats.interrupted)} interrupted"] if stats.interrupted else []
+    words += [f"{count(stats.unsent)} not sent"] if stats.unsent else []
     words += [f"{count(stats.retries)} retries"] if stats.retries else []
     return f"{', '.join(words)}, in {seconds(now - stats.started_at)}"
 

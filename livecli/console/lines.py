@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from ..errors import LivecliError, OutputClosed
+from ..errors import BudgetError, LivecliError, OutputClosed
 from ..process.stdio import one_line, print_error, write_stderr
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
@@ -125,7 +125,7 @@ class PlainLines(Reporter):
 
     def finished(self, summary: Summary) -> None:
         # The reader of the reply has closed it early, as `head` does: that is not reported as an error.
-        if isinstance(summary.error, OutputClosed):
+        if isinstance(summary.error, OutputClosed | BudgetError):
             return
         if summary.ok or summary.stats.sent.chunks or summary.stats.received.chunks:
             self.print_summary(summary)
@@ -134,6 +134,9 @@ class PlainLines(Reporter):
             self.info(formatting.missing_prices(missing))
         if summary.error:
             print_error(summary.error, about=summary.input if self._several else None, debug=self._debug)
+
+    def stopped(self, error: LivecliError) -> None:
+        print_error(error, debug=self._debug)
 
     def restore_terminal(self) -> None:
         """Leave the terminal as it was found. Called at the end of the command, also after an error."""

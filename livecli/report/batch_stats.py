@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 
-from ..errors import Interrupted
+from ..errors import BudgetError, Interrupted
 from .spending import Spending
 from .stats import nearest_rank
 from .summary import Summary, latencies
@@ -19,14 +19,15 @@ RATE_SECONDS = 10.0
 class BatchStats:
     """Statistics of `total` runs.
 
-    `done` counts the runs that succeeded, `failed` those that failed, by exit status. Interrupted runs are in neither.
+    `done` counts the runs that succeeded, `failed` those that failed, by exit status. Interrupted runs are in neither,
+    and `unsent` ones, which the budget did not allow.
     `latencies` are in milliseconds.
     """
 
     def __init__(self, total: int, now: float) -> None:
         self.total = total
         self.done = 0
-        self.interrupted = 0
+        self.interrupted = self.unsent = 0
         self.retries = 0
         self.failed: Counter[int] = Counter()
         self.spending = Spending()
@@ -45,7 +46,7 @@ class BatchStats:
     @property
     def ended(self) -> int:
         """Number of runs that are over."""
-        return self.done + self.failed.total() + self.interrupted
+        return self.done + self.failed.total() + self.interrupted + self.unsent
 
     @property
     def chunks(self) -> int:
@@ -82,7 +83,8 @@ class BatchStats:
         self.spending.add(summary)
         self.done += summary.ok
         self.interrupted += isinstance(summary.error, Interrupted)
-        if summary.error and not isinstance(summary.error, Interrupted):
+        self.unsent += isinstance(summary.error, BudgetError)
+        if summary.error and not isinstance(summary.error, Interrupted | BudgetError):
             self.failed[summary.exit_code] += 1
         for name, value in latencies(summary).items():
             if value is not None:

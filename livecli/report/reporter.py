@@ -130,6 +130,9 @@ class Reporter:
     def finished(self, summary: Summary) -> None:
         """The run is over, successfully or not."""
 
+    def stopped(self, error: LivecliError) -> None:
+        """The batch is over, and some of its inputs were not sent because of `error`."""
+
 
 class Reporters(Reporter):
     """Several reporters as one: each is told everything, in order."""
@@ -207,3 +210,7 @@ class Reporters(Reporter):
     def finished(self, summary: Summary) -> None:
         for reporter in self._reporters:
             reporter.finished(summary)
+
+    def stopped(self, error: LivecliError) -> None:
+        for reporter in self._reporters:
+            reporter.stopped(error)

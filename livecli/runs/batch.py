@@ -9,12 +9,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..client.open import resolved
 from ..credentials import Credential
+from ..errors import BudgetError, UsageError
 from ..process.run import interrupted_error
 from ..protocol.endpoint import Endpoint, Target
+from ..protocol.models import Prices
 from ..report.reporter import Reporter, Reporters
+from ..report.spending import Spending
 from ..report.summary import Summary
 from .rate import AdaptiveRate, RateTicket
 from .request import Request, ask
@@ -31,10 +35,14 @@ ReporterOf = Callable[[Request], Reporter]
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """Limits of a batch: `jobs` is the most sessions at once, `connect_rate` the most starts a second."""
+    """Limits of a batch: `jobs` is the most sessions at once, `connect_rate` the most starts a second.
+
+    Once the runs that are over cost `max_cost` US dollars, no more are started.
+    """
 
     jobs: int
     connect_rate: float
+    max_cost: float | None = None
 
 
 def files_open(sessions: int) -> int:
@@ -47,8 +55,9 @@ async def ask_all(
 ) -> list[int]:
     """Send all requests. Returns their exit statuses, in the order in which they ended.
 
-    `reporter` is told what concerns all of them. Raises UsageError where the options contradict one another. When the
-    task is cancelled, every request is reported as finished, those too that were not begun, and CancelledError goes on.
+    `reporter` is told what concerns all of them. Raises UsageError where the options contradict one another, or where
+    there is a `max_cost` and the model has no price. When the task is cancelled, every request is reported as finished,
+    those too that were not begun, and CancelledError goes on.
     """
     batch = _Batch(requests, target, reporter, reporter_of, limits)
     workers = [asyncio.create_task(batch.work()) for _ in range(min(limits.jobs, len(requests)))]
@@ -63,6 +72,8 @@ async def ask_all(
     for worker in workers:
         if not worker.cancelled() and (bug := worker.exception()):
             raise bug
+    if batch.unsent:
+        reporter.stopped(batch.budget_error(f"{batch.unsent} of {len(requests)} inputs were not sent"))
     return batch.statuses
 
 
@@ -74,7 +85,10 @@ async def _end(workers: Sequence[asyncio.Task[None]], cause: Sequence[object] = 
 
 
 class _Batch:
-    """Requests that several workers send. `left` are those not begun, `statuses` the exit statuses of the others."""
+    """Requests that several workers send. `left` are those not begun, `statuses` the exit statuses of the others.
+
+    `unsent` is the number of those that were not sent because of the budget.
+    """
 
     def __init__(
         self,
@@ -86,7 +100,9 @@ class _Batch:
     ) -> None:
         self.left: Iterator[Request] = iter(requests)
         self.statuses: list[int] = []
-        self._target, self._reporter_of, self._at_once = target, reporter_of, limits.jobs > 1
+        self.unsent = 0
+        self._target, self._reporter_of, self._limits = target, reporter_of, limits
+        self._spending = Spending()
         clock = asyncio.get_running_loop().time
         self._rate = AdaptiveRate(limits.connect_rate, clock, asyncio.sleep, reporter.remark)
         self._resolve = SharedCredential()
@@ -94,17 +110,58 @@ class _Batch:
     async def work(self) -> None:
         """Send one request after another."""
         for request in self.left:
-            ticket = RateTicket(self._rate)
-            reporter = Reporters(_TicketReporter(ticket), self._reporter_of(request))
+            ticket, reporter = RateTicket(self._rate), self._reporter_of(request)
             try:
-                await ticket.admit()
+                if not self._is_spent:
+                    await ticket.admit()
             except asyncio.CancelledError as cancelled:
                 reporter.finished(Summary(request.name, error=interrupted_error(cancelled)))
                 raise
-            timeouts = replace(request.timeouts, pause=ticket.pause)
-            paced = replace(request, timeouts=timeouts, at_once=self._at_once)
-            summary = await ask(paced, self._target, reporter, self._resolve)
+            # Runs may have ended while this one waited to be admitted.
+            if self._is_spent:
+                summary = Summary(request.name, error=self.budget_error("the input was not sent"))
+                reporter.finished(summary)
+                self.unsent += 1
+            else:
+                timeouts = replace(request.timeouts, pause=ticket.pause)
+                paced = replace(request, timeouts=timeouts, at_once=self._limits.jobs > 1)
+                reporters = Reporters(_TicketReporter(ticket), reporter)
+                summary = await ask(paced, self._target, reporters, partial(self._resolve_for, request))
+                self._spending.add(summary)
             self.statuses.append(summary.exit_code)
+
+    @property
+    def _is_spent(self) -> bool:
+        """Whether the budget is reached, or it is not known how much of it is left."""
+        budget, spending = self._limits.max_cost, self._spending
+        return budget is not None and (spending.known_usd >= budget or spending.gap is not None)
+
+    def budget_error(self, result: str) -> BudgetError:
+        """The reason why nothing more is sent, with its `result`."""
+        spending = self._spending
+        if spending.gap is not None:
+            cause, hint = f"{spending.gap}, so --max-cost cannot be kept", None
+        else:
+            cause = f"${spending.known_usd:.6g} are spent, and --max-cost is {self._limits.max_cost:g}"
+            hint = "--resume-from sends what is left, given the --json output of this run"
+        return BudgetError(f"{cause}: {result}", hint=hint)
+
+    async def _resolve_for(self, request: Request, target: Target) -> tuple[Endpoint, Credential]:
+        """As SharedCredential. Raises UsageError where there is a budget, and a price of the model is not known."""
+        endpoint, credential = await self._resolve(target)
+        if self._limits.max_cost is not None:
+            _check_prices(request, endpoint.model)
+        return endpoint, credential
+
+
+def _check_prices(request: Request, model: str) -> None:
+    needed = ["text_in", "audio_in", "text_out", "audio_out", *(["image_in"] if request.images else [])]
+    prices = request.prices.get(model, Prices())
+    if missing := [kind for kind in needed if getattr(prices, kind) is None]:
+        raise UsageError(
+            f"--max-cost needs all prices of {model}, and {', '.join(missing)} is not known",
+            hint="--prices FILE.toml names prices",
+        )
 
 
 class _TicketReporter(Reporter):

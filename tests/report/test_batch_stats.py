@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.errors import AuthError, ConnectError, FileError, Interrupted, QuotaError
+from livecli.errors import AuthError, BudgetError, ConnectError, FileError, Interrupted, QuotaError
 from livecli.protocol import events
 from livecli.report.batch_stats import RATE_SECONDS, BatchStats, percentile
 from livecli.report.summary import Summary
@@ -77,6 +77,12 @@ def test_what_was_interrupted_has_neither_failed_nor_been_done(error):
     tally.end(summary)
     assert (tally.done, tally.failed, tally.interrupted, tally.ended) == (0, {}, 1, 1)
     assert tally.chunks == 2
+
+
+def test_inputs_that_the_budget_left_out_have_neither_failed_nor_been_done():
+    tally = BatchStats(2, 0.0)
+    tally.end(Summary("q.wav", error=BudgetError("x")))
+    assert (tally.done, tally.failed, tally.unsent, tally.ended) == (0, {}, 1, 1)
 
 
 def test_latencies_are_those_that_there_are():

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from livecli.errors import ConnectError, ServerError
+from livecli.errors import BudgetError, ConnectError, ServerError
 from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.messages import FunctionCall, FunctionResponse
@@ -124,6 +124,7 @@ HAPPENINGS = {
     "resumed": (2, ServerError("x"), 5),
     "ended": (ServerError("x"),),
     "finished": (Summary("q"),),
+    "stopped": (BudgetError("x"),),
 }
 NAMED = {"returned": {"failed": False, "noise": ""}}
 

@@ -39,16 +39,22 @@ def test_a_run_that_failed_is_charged_too():
     assert spent(run({"promptTokenCount": 10}, ServerError("lost"))).usd == pytest.approx(10e-6)
 
 
-def test_a_run_without_usage_costs_nothing():
-    assert spent(run(), run({"promptTokenCount": 10})).usd == pytest.approx(10e-6)
+def test_a_run_that_failed_without_usage_is_free():
+    assert spent(run(None, ServerError("lost")), run({"promptTokenCount": 10})).usd == pytest.approx(10e-6)
 
 
-@pytest.mark.parametrize("runs", [[], [run()], [run({})]])
+def test_a_run_that_succeeded_without_usage_leaves_no_sum():
+    spending = spent(run({"promptTokenCount": 10}), run({}))
+    assert (spending.usd, spending.known_usd) == (None, pytest.approx(10e-6))
+    assert spending.gap == "the service reported no tokens for q.wav"
+
+
+@pytest.mark.parametrize("runs", [[], [run(None, ServerError("lost"))]])
 def test_without_usage_there_is_no_cost(runs):
-    assert (spent(*runs).usd, spent(*runs).known_usd) == (None, 0.0)
+    assert (spent(*runs).usd, spent(*runs).known_usd, spent(*runs).gap) == (None, 0.0, None)
 
 
 def test_a_run_without_a_price_leaves_no_sum():
     spending = spent(run({"promptTokenCount": 10}), run({"thoughtsTokenCount": 1}), run({"thoughtsTokenCount": 1}))
     assert (spending.usd, spending.known_usd) == (None, pytest.approx(10e-6))
-    assert spending.unpriced == ["thoughts of m"]
+    assert (spending.unpriced, spending.gap) == (["thoughts of m"], "no price is known for thoughts of m")
