@@ -120,13 +120,16 @@ class LivecliError(Exception):
         return copy.with_traceback(self.__traceback__)
 
     def elide(self, secret: str) -> None:
-        """Replace `secret`, which a server may have quoted, in every text of this error, its notes included.
+        """Replace `secret`, which a server may have quoted, in this error and in the exceptions that led to it.
 
-        Texts of under SHORTEST_SECRET characters are no secrets. The exceptions that this error was raised from are
-        unchanged: `without_secrets` cleans a traceback that shows them.
+        An exception of a library whose text quotes it is replaced by an ElidedError with the same traceback. Texts of
+        under SHORTEST_SECRET characters are no secrets.
         """
-        if len(secret) < SHORTEST_SECRET:
-            return
+        if len(secret) >= SHORTEST_SECRET:
+            self._elide_in_texts(secret)
+            _elide_links(self, self, secret, {id(self): self})
+
+    def _elide_in_texts(self, secret: str) -> None:
         clean, advice = self.without_secrets, self.advice
         self.secrets = (*self.secrets, secret)
         self.message = clean(self.message)
@@ -143,6 +146,40 @@ class LivecliError(Exception):
         for secret in self.secrets:
             text = text.replace(secret, "…")
         return text
+
+
+class ElidedError(Exception):
+    """Stand-in for an exception of a library that quoted a secret: its type, and its text without the secret.
+
+    It is never raised, but is the cause or the context of a LivecliError.
+    """
+
+
+def _elide_links(error: BaseException, original: BaseException, secret: str, done: dict[int, BaseException]) -> None:
+    """Give `error` the cause and the context of `original`, cleaned. `done` has what is clean, by the original's id."""
+    cause, context, suppresses = original.__cause__, original.__context__, original.__suppress_context__
+    error.__cause__ = cause and _without_secret(cause, secret, done)
+    error.__context__ = context and _without_secret(context, secret, done)
+    # Setting a cause has changed it.
+    error.__suppress_context__ = suppresses
+
+
+def _without_secret(error: BaseException, secret: str, done: dict[int, BaseException]) -> BaseException:
+    if id(error) in done:
+        return done[id(error)]
+    found, notes = error, getattr(error, "__notes__", [])
+    if isinstance(error, LivecliError):
+        error._elide_in_texts(secret)
+    elif isinstance(error, BaseExceptionGroup):
+        found = error.derive([_without_secret(member, secret, done) for member in error.exceptions])
+    elif secret in "\n".join([str(error), repr(error), *notes]):
+        text = str(error) if isinstance(error, ElidedError) else f"{type(error).__name__}: {error}"
+        found = ElidedError(text.replace(secret, "…"))
+    done[id(error)] = found
+    if found is not error:
+        found.__notes__ = [note.replace(secret, "…") for note in notes]
+    _elide_links(found, error, secret, done)
+    return found.with_traceback(error.__traceback__)
 
 
 class CheckError(LivecliError):

@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from livecli import errors
-from livecli.errors import Advice, CannotRun, CheckError, Interrupted, LivecliError, QuotaError, ServerError
+from livecli.errors import (
+    Advice,
+    CannotRun,
+    CheckError,
+    Interrupted,
+    LivecliError,
+    QuotaError,
+    ServerError,
+)
 
 SECRET = "AIza-0123456789"
 PACKAGE = Path(errors.__file__).parent
@@ -92,6 +100,89 @@ def test_a_secret_is_in_no_text_of_the_error():
     assert not [text for text in texts if SECRET in text]
     assert (str(error), error.close_reason) == ("refused …", "bad key …")
     assert error.without_secrets(f"raw {SECRET}") == "raw …"
+
+
+def chained(error: Exception, *, cause: Exception | None = None, context: Exception | None = None) -> Exception:
+    """`error`, raised from `cause`, or raised while `context` was handled."""
+    before = cause or context
+    assert before is not None
+    with pytest.raises(type(error)) as raised:
+        try:
+            raise before
+        except type(before):
+            if cause is not None:
+                raise error from cause
+            raise error  # noqa: B904 - the implicit chain is wanted
+    return raised.value
+
+
+class Close(Exception):
+    """An exception whose text is no argument, as those of websockets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"received 1008: {self.reason}"
+
+
+def noted(error: Exception, note: str) -> Exception:
+    error.add_note(note)
+    return error
+
+
+@pytest.mark.parametrize("link", ["cause", "context"])
+@pytest.mark.parametrize(
+    "origin",
+    [
+        lambda: ValueError(f"not valid: {SECRET}"),
+        lambda: Close(SECRET),
+        lambda: KeyError(SECRET),
+        lambda: noted(OSError("reset"), f"sent {SECRET}"),
+        lambda: ServerError(f"refused {SECRET}"),
+        lambda: ExceptionGroup("several", [ValueError("harmless"), Close(SECRET)]),
+        lambda: chained(ValueError("second"), cause=Close(SECRET)),
+        lambda: chained(ServerError("second"), context=chained(OSError("third"), cause=Close(SECRET))),
+    ],
+)
+def test_a_secret_is_in_no_exception_that_the_error_was_raised_from(origin, link):
+    before = origin()
+    error = chained(whole(), **{link: before})
+    error.elide(SECRET)
+    text = "".join(traceback.format_exception(error))
+    assert SECRET not in text
+    error.__suppress_context__ = False
+    assert SECRET not in "".join(traceback.format_exception(error))
+    # What is no secret is still there, with the lines that raised it.
+    assert type(before).__name__ in text
+    assert text.count("in chained") == "".join(traceback.format_exception(chained(whole(), **{link: origin()}))).count(
+        "in chained"
+    )
+
+
+def test_exceptions_without_the_secret_stay_as_they_are():
+    cause = chained(ValueError("harmless"), cause=OSError("reset"))
+    error = chained(whole(), cause=cause)
+    error.elide(SECRET)
+    assert error.__cause__ is cause
+    assert isinstance(cause.__cause__, OSError)
+    assert error.__suppress_context__
+
+
+def test_several_secrets_leave_one_stand_in():
+    error = chained(whole(), cause=Close(f"{SECRET} and another-secret"))
+    error.elide(SECRET)
+    error.elide("another-secret")
+    assert str(error.__cause__) == "Close: received 1008: … and …"
+
+
+def test_a_chain_in_a_circle_is_cleaned_once():
+    first, second = Close(SECRET), whole(SECRET)
+    first.__context__, second.__cause__ = second, first
+    error = chained(whole(), cause=first)
+    error.elide(SECRET)
+    assert SECRET not in "".join(traceback.format_exception(error))
 
 
 def test_a_secret_stays_out_of_a_revised_error():

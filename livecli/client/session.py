@@ -126,8 +126,11 @@ class Session:
         """Send frames, and wait while the server is slow. Raises ServerError and its subclasses where it has closed."""
         try:
             await self._connection.send_all(frames)
-        except ConnectionClosed as closed:
-            raise self._ended(closed) from closed
+            return
+        except ConnectionClosed as error:
+            closed = error
+        # Outside of the `except` clause, where the exception, which may quote a secret, would become the context.
+        raise self._ended(closed)
 
     def report(self, outgoing: Sequence[events.Event], frames: Sequence[bytes]) -> None:
         """Tell the reporter what was sent. Raises what the reporter raises."""
@@ -150,8 +153,9 @@ class Session:
         while not self._received:
             try:
                 frame = await self._connection.recv(decode=False)
-            except ConnectionClosed as closed:
-                raise self._ended(closed) from closed
+            except ConnectionClosed as error:
+                closed = error
+                break
             frame = without_secrets(frame, self._secrets)
             self.messages += 1
             if self._reporter.wants_frames:
@@ -161,7 +165,9 @@ class Session:
                 self._reporter.event("received", event, self._clock() - self.opened_at)
                 if isinstance(event, events.ResumptionUpdate):
                     self._handle = event.handle or self._handle
-        return self._received.popleft()
+        else:
+            return self._received.popleft()
+        raise self._ended(closed)
 
     def __aiter__(self) -> Self:
         return self
@@ -235,7 +241,15 @@ class Session:
             self._reporter.closed(direction, self.close_code, self.close_reason, self._clock() - self.opened_at)
 
     def _ended(self, closed: ConnectionClosed) -> LivecliError:
+        """The error for a closed connection, with `closed` as its cause, and without the secrets that it quotes."""
         self._note_close("received" if closed.rcvd_then_sent or closed.sent is None else "sent")
+        error = self._close_error(closed)
+        error.__cause__ = closed
+        for secret in self._quoted(closed.rcvd.reason if closed.rcvd else ""):
+            error.elide(secret)
+        return error
+
+    def _close_error(self, closed: ConnectionClosed) -> LivecliError:
         ours = closed.sent if closed.sent and not closed.rcvd_then_sent else None
         if ours and ours.code == 1011:
             message = f"the server has not answered a ping for {PONG_SECONDS} s"
@@ -246,10 +260,7 @@ class Session:
         from ..protocol.close_table import explain
 
         code = closed.rcvd.code if closed.rcvd else 1006
-        error = explain(code, closed.rcvd.reason if closed.rcvd else "", self._close_context())
-        for secret in self._quoted(closed.rcvd.reason if closed.rcvd else ""):
-            error.elide(secret)
-        return error
+        return explain(code, closed.rcvd.reason if closed.rcvd else "", self._close_context())
 
     def _quoted(self, reason: str) -> list[str]:
         return secrets_in(reason, (*self._secrets, self._handle))

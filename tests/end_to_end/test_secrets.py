@@ -6,11 +6,13 @@ import os
 import sys
 import threading
 import time
+import traceback
 from pathlib import Path
 
 import pytest
 
-from livecli.client import diagnosis, retry
+import livecli
+from livecli.client import bisect, diagnosis, retry
 from livecli.emulator.access import Required
 from tests.live_server import Connection, live_server
 from tests.serving import serving
@@ -110,6 +112,39 @@ def test_a_crash(livecli, monkeypatch, tmp_path, speech, place, debug) -> None:
         ran = livecli("send", speech, "--base-url", served.url, "--speed", 0, *debug)
     assert ran.status == 70
     assert_unseen(ran.out + ran.err + "".join(served.log), tmp_path)
+
+
+@pytest.mark.parametrize("debug", [(), ("--debug",)])
+def test_a_crash_while_a_refusal_is_handled(livecli, monkeypatch, tmp_path, debug) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+
+    def refuse(connection: Connection) -> None:
+        connection.receive()
+        connection.close(1007, f"{KEY}: Request contains an invalid argument.")
+
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(bisect, "bisect", crash)
+    with live_server(refuse) as server:
+        ran = livecli("send", "--text", "a", "--base-url", server.url, "--bisect-setup", *debug)
+    assert ran.status == 70
+    assert "ConnectionClosedError: received 1007 (invalid frame payload data) …: Request contains" in ran.err
+    assert_unseen(ran.out + ran.err, tmp_path)
+
+
+async def test_the_traceback_of_a_program(monkeypatch, tmp_path, speech) -> None:
+    for name, text in PLACES["key"].items():
+        monkeypatch.setenv(name, text)
+    with live_server(hostile) as server, pytest.raises(livecli.ServerError) as raised:
+        await livecli.send(speech, base_url=server.url, speed=0, output=tmp_path / "a.wav")
+    error: BaseException | None = raised.value
+    told = "".join(traceback.format_exception(error))
+    assert "ConnectionClosedError: received 1011" in told
+    assert_unseen(told, tmp_path)
+    # A program may also print what was being handled when the error was raised.
+    while (error := error.__context__) is not None:
+        assert_unseen("".join(traceback.format_exception(error)), tmp_path)
 
 
 @pytest.mark.parametrize(
