@@ -67,8 +67,11 @@ class BatchLines(Reporter):
         """Write how many runs are done, going on, and failed."""
         self.info(formatting.batch_progress(self.stats, time.monotonic()))
 
-    def print_failure(self, summary: Summary, error: LivecliError) -> None:
+    def print_failure(self, summary: Summary) -> None:
         """Write the error of a run. A hint that an earlier error gave is not repeated."""
+        error = summary.error
+        if error is None or isinstance(error, Interrupted | OutputClosed):
+            return
         is_repeated = error.hint in self._hints
         self._hints.add(error.hint)
         print_error(error.revised(hint=None) if is_repeated else error, about=summary.input, debug=self.debug)
@@ -133,11 +136,11 @@ class BatchItem(Reporter):
 
     def finished(self, summary: Summary) -> None:
         self._batch.stats.end(summary)
-        error = summary.error
-        if error is None:
+        if summary.ok:
             self._batch.info(formatting.completed_run(summary))
-        elif not isinstance(error, BudgetError | Interrupted | OutputClosed):
-            self._batch.print_failure(summary, error)
+        # `stopped` reports the inputs that were not sent, all at once.
+        elif not isinstance(summary.error, BudgetError):
+            self._batch.print_failure(summary)
 
 
 class PrefixedLines(PlainLines):

@@ -62,11 +62,11 @@ class LiveBatch(BatchLines):
     def show_progress(self) -> None:
         self._display.refresh()
 
-    def print_failure(self, summary: Summary, error: LivecliError) -> None:
+    def print_failure(self, summary: Summary) -> None:
         was_displayed = self._is_displayed
         # Errors are written to standard error directly, so the live display must not be there meanwhile.
         self._set_displayed(False)
-        super().print_failure(summary, error)
+        super().print_failure(summary)
         self._set_displayed(was_displayed)
 
     def stopped(self, error: LivecliError) -> None:
