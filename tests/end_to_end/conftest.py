@@ -54,6 +54,22 @@ def livecli(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.fixture
+def livecli_and_children(
+    capfd: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Ran]:
+    """Run a command line in process, like `livecli`, where the processes that it starts write to its streams too."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*argv: Any) -> Ran:
+        capfd.readouterr()
+        status = main([str(word) for word in argv])
+        out, err = capfd.readouterr()
+        return Ran(status, out, err)
+
+    return run
+
+
+@pytest.fixture
 def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """Run a chat in process, with these bytes in the pipe that is its standard input."""
 

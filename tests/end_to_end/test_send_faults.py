@@ -259,11 +259,10 @@ def test_every_input_meets_the_same(livecli, question, tmp_path, undisturbed):
     ("fault", "status"),
     [("close=1011:Internal error@reply:2", 6), ("http=503@connect", 8)],
 )
-def test_around_a_command(spawn, question, fault, status):
+def test_around_a_command(livecli_and_children, question, fault, status):
     command = [sys.executable, "-m", "livecli", "send", "question.wav", "--speed", "0", "-q"]
-    process = spawn("serve", "-q", "--fault", fault, "--", *command)
-    out, err = process.communicate(timeout=30)
-    assert (process.returncode, out) == (status, b"")
-    assert err.decode().startswith("error: ")
+    ran = livecli_and_children("serve", "-q", "--fault", fault, "--", *command)
+    assert (ran.status, ran.out) == (status, "")
+    assert ran.err.startswith("error: ")
     assert question.with_name("question.reply.partial.wav").exists() is ("reply" in fault)
     assert not question.with_name("question.reply.wav").exists()

@@ -1,4 +1,4 @@
-"""`send` among other programs: pipes in and out, signals, terminals. Each in a process of its own."""
+"""`send` among other programs: pipes in and out, signals, terminals. In a process of its own for all but its files."""
 
 import io
 import json
@@ -14,7 +14,7 @@ import wave
 
 import pytest
 
-from tests.end_to_end.conftest import SAMPLE_STEM, read_wav, tone, write_wav
+from tests.end_to_end.conftest import SAMPLE_STEM, Ran, read_wav, tone, write_wav
 from tests.live_server import Connection, live_server
 from tests.needs import needs
 
@@ -29,34 +29,30 @@ def answer(connection: Connection) -> None:
     connection.drain()
 
 
-def test_nothing_at_all_sends_the_bundled_question(spawn, tmp_path):
-    process = spawn("send", "--local", "--speed", 0)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 0, err
-    assert out == b"", "stdout carries data only"
+def test_nothing_at_all_sends_the_bundled_question(livecli_and_children, tmp_path):
+    ran = livecli_and_children("send", "--local", "--speed", 0)
+    assert ran.status == 0, ran.err
+    assert ran.out == "", "stdout carries data only"
     rate, pcm = read_wav(tmp_path / f"{SAMPLE_STEM}.reply.wav")
     assert rate == 24_000
     assert len(pcm) / 48_000 == pytest.approx(2.225, abs=0.01)
-    assert "[2.2 s of speech]" in err.decode()
-    assert "\x1b" not in err.decode(), "plain lines when stderr is no terminal"
+    assert "[2.2 s of speech]" in ran.err
+    assert "\x1b" not in ran.err, "plain lines when stderr is no terminal"
 
 
-def test_quiet_says_nothing_when_all_is_well(spawn):
-    process = spawn("send", "--local", "--speed", 0, "-q")
-    assert process.communicate(timeout=30) == (b"", b"")
+def test_quiet_says_nothing_when_all_is_well(livecli_and_children):
+    assert livecli_and_children("send", "--local", "--speed", 0, "-q") == Ran(0, "", "")
 
 
-def test_verbose_says_a_line_for_each_chunk(spawn, speech):
-    process = spawn("send", speech, "--local", "--speed", 0, "-v")
-    err = process.communicate(timeout=30)[1].decode()
+def test_verbose_says_a_line_for_each_chunk(livecli, speech):
+    err = livecli("send", speech, "--local", "--speed", 0, "-v").err
     assert "sent chunk 1: 1024 bytes" in err
     assert "sent chunk 16: 640 bytes" in err
     assert "received chunk 1: 9600 bytes" in err
 
 
-def test_debug_shows_frames_without_audio(spawn, speech):
-    process = spawn("send", speech, "--local", "--speed", 0, "--debug")
-    err = process.communicate(timeout=30)[1].decode()
+def test_debug_shows_frames_without_audio(livecli, speech):
+    err = livecli("send", speech, "--local", "--speed", 0, "--debug").err
     assert '> {"setup":' in err
     assert '< {"setupComplete": {' in err
     assert '> {"realtimeInput":{"audio":{"data":"(1368 characters)"' in err
@@ -83,12 +79,11 @@ def test_sox_reads_the_stream(tmp_path, speech):
     assert "Length (seconds):      0.500000" in ran.stderr
 
 
-def test_raw_output_is_bare_pcm(spawn, speech, tmp_path):
+def test_raw_output_is_bare_pcm(spawn, livecli, speech, tmp_path):
     with live_server(answer) as server:
         process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output", "-o", "-")
         assert process.communicate(timeout=30)[0] == REPLY
-        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output")
-        process.communicate(timeout=30)
+        livecli("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output")
     assert (tmp_path / "speech.reply.pcm").read_bytes() == REPLY
 
 

@@ -23,10 +23,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from livecli.emulator.server import run_emulator
+from tests.end_to_end.conftest import Ran
 from tests.needs import needs
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
+Livecli = Callable[..., Ran]
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 FREE = ("--port", 0, "--tls-port", 0)
 NAMES = ["LIVECLI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
@@ -108,14 +109,16 @@ FETCH = 'printenv GOOGLE_GEMINI_BASE_URL; curl --silent --show-error --fail "$GO
         pytest.param("::", "[::1]", marks=IPV6),
     ],
 )
-def test_the_host_that_listens_is_exported_and_in_the_certificate(spawn: Spawn, host: str, exported: str) -> None:
+def test_the_host_that_listens_is_exported_and_in_the_certificate(
+    livecli_and_children: Livecli, host: str, exported: str
+) -> None:
     needs("curl")
-    status, out, err = finish(spawn("serve", "-q", "--host", host, "--", "sh", "-c", FETCH))
-    assert (status, err) == (0, "")
-    assert re.match(rf"https://{re.escape(exported)}:\d+\n", out)
+    ran = livecli_and_children("serve", "-q", "--host", host, "--", "sh", "-c", FETCH)
+    assert (ran.status, ran.err) == (0, "")
+    assert re.match(rf"https://{re.escape(exported)}:\d+\n", ran.out)
 
 
-def test_a_host_that_no_certificate_can_name(livecli: Callable[..., Any]) -> None:
+def test_a_host_that_no_certificate_can_name(livecli: Livecli) -> None:
     ran = livecli("serve", *FREE, "--host", "under_score")
     assert (ran.status, ran.out) == (2, "")
     assert re.match(r"error: no certificate can have this name: .* 'under_score' not allowed\n", ran.err)
@@ -234,15 +237,14 @@ def test_commands_run_side_by_side(spawn: Spawn) -> None:
     assert [finish(process, b"\n")[:2] for process in several] == [(0, "done\n")] * 2
 
 
-async def test_a_command_gets_the_port_that_was_asked_for(spawn: Spawn) -> None:
-    async with run_emulator() as other:
-        process = spawn("serve", "--port", other.port, "true")
-        status, out, err = await asyncio.to_thread(finish, process)
-        assert (status, out) == (5, "")
-        assert err.startswith(f"error: cannot listen on 127.0.0.1:{other.port}: ")
-        assert "--port" in err.splitlines()[1]
-        process = spawn("serve", "--tls-port", other.port, "true")
-        assert "--tls-port" in (await asyncio.to_thread(finish, process))[2].splitlines()[1]
+def test_a_command_gets_the_port_that_was_asked_for(livecli: Livecli) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        ran = livecli("serve", "--port", port, "true")
+        assert (ran.status, ran.out) == (5, "")
+        assert ran.err.startswith(f"error: cannot listen on 127.0.0.1:{port}: ")
+        assert "--port" in ran.err.splitlines()[1]
+        assert "--tls-port" in livecli("serve", "--tls-port", port, "true").err.splitlines()[1]
 
 
 @pytest.mark.parametrize(
@@ -257,10 +259,10 @@ async def test_a_command_gets_the_port_that_was_asked_for(spawn: Spawn) -> None:
         (["echo", "-q", "--port"], 0),
     ],
 )
-def test_it_exits_with_the_commands_status(spawn: Spawn, command: list[str], status: int) -> None:
-    ended, out, err = finish(spawn("serve", "--", *command))
-    assert (ended, err) == (status, "")
-    assert out == ("-q --port\n" if command[0] == "echo" else "")
+def test_it_exits_with_the_commands_status(livecli_and_children: Livecli, command: list[str], status: int) -> None:
+    ran = livecli_and_children("serve", "--", *command)
+    assert (ran.status, ran.err) == (status, "")
+    assert ran.out == ("-q --port\n" if command[0] == "echo" else "")
 
 
 @pytest.mark.parametrize(
@@ -271,8 +273,8 @@ def test_it_exits_with_the_commands_status(spawn: Spawn, command: list[str], sta
         ("/dev/null", 126, "error: cannot run /dev/null: Permission denied\n"),
     ],
 )
-def test_a_command_that_is_none(spawn: Spawn, command: str, status: int, says: str) -> None:
-    assert finish(spawn("serve", "--", command)) == (status, "", says)
+def test_a_command_that_is_none(livecli_and_children: Livecli, command: str, status: int, says: str) -> None:
+    assert livecli_and_children("serve", "--", command) == Ran(status, "", says)
 
 
 def test_signals_are_the_commands(spawn: Spawn) -> None:
@@ -320,16 +322,16 @@ def test_ctrl_c_at_a_terminal_reaches_the_command_once(spawn: Spawn) -> None:
     os.close(master)
 
 
-def test_certificates_that_cannot_be_kept(spawn: Spawn, tmp_path: Path, monkeypatch) -> None:
+def test_certificates_that_cannot_be_kept(livecli: Livecli, tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    status, out, err = finish(spawn("serve", *FREE))
-    assert (status, out) == (3, "")
-    assert err.startswith(f"error: cannot keep certificates in {tmp_path}/file/livecli: Not a directory\nhint: ")
+    ran = livecli("serve", *FREE)
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err.startswith(f"error: cannot keep certificates in {tmp_path}/file/livecli: Not a directory\nhint: ")
 
 
 @pytest.mark.parametrize("words", [["--port", "65536"], ["--tls-port", "-1"], ["--nope"]])
-def test_usage(livecli: Callable[..., Any], words: list[str]) -> None:
+def test_usage(livecli: Livecli, words: list[str]) -> None:
     ran = livecli("serve", *words)
     assert (ran.status, ran.out) == (2, "")
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed
 from livecli.emulator.wire_log import Direction, parse_recording
 from tests.emulator.recorded import recorded_log
 from tests.end_to_end.conftest import read_wav, tone, write_wav
-from tests.end_to_end.test_serve import FREE, exports, finish
+from tests.end_to_end.test_serve import FREE, exports
 
 VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -110,16 +110,16 @@ async def test_a_script_is_followed(spawn, tmp_path):
         assert (ws.close_code, ws.close_reason) == (4001, "so long")
 
 
-def test_a_sound_of_the_script_is_the_reply(spawn, tmp_path):
+def test_a_sound_of_the_script_is_the_reply(livecli_and_children, tmp_path):
     folder = tmp_path / "scripts"
     folder.mkdir()
     sound = tone(30_011, 24_000)
     write_wav(folder / "hello.wav", sound, 24_000)
     (folder / "s.toml").write_text('[[turn]]\nsay = "Hello!"\naudio = "hello.wav"')
-    process = spawn("serve", "-q", "--script", "scripts/s.toml", *SEND, "--text", "Hi", "-o", "reply.wav")
-    status, out, err = finish(process)
-    assert (status, err) == (0, "")
-    assert json.loads(out)["transcript"]["output"] == "Hello!"
+    asked = (*SEND, "--text", "Hi", "-o", "reply.wav")
+    ran = livecli_and_children("serve", "-q", "--script", "scripts/s.toml", *asked)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.summary["transcript"]["output"] == "Hello!"
     assert read_wav(tmp_path / "reply.wav") == (24_000, sound)
 
 
@@ -174,16 +174,15 @@ async def test_a_recording_has_its_own_time(spawn, tmp_path, speed, least, most)
         assert least <= time.monotonic() - started < most
 
 
-def test_faults_meet_a_recording_too(spawn, tmp_path):
+def test_faults_meet_a_recording_too(livecli_and_children, tmp_path):
     """Two parts of it; the second is not said."""
     log = recorded_log("vertex_send_text")
     (tmp_path / "session.log").write_bytes(log)
-    process = spawn(
+    ran = livecli_and_children(
         "serve", "-q", "--replay", "session.log", "--speed", 0, "--fault", "close=1011:Internal error@reply:2",
         *SEND, "--text", "Hi", "--model", "gemini-live-2.5-flash", "-o", "reply.wav",
     )  # fmt: skip
-    status, out, _ = finish(process)
-    assert (status, json.loads(out)["received"]["chunks"]) == (6, 1)
+    assert (ran.status, ran.summary["received"]["chunks"]) == (6, 1)
     assert read_wav(tmp_path / "reply.partial.wav")[1] == bytes(9_600)
 
 
@@ -207,14 +206,14 @@ def test_a_recording_that_is_none(livecli, tmp_path, log, says):
 # --- models ---
 
 
-def test_a_table_of_models_brings_one_back(spawn, tmp_path):
+def test_a_table_of_models_brings_one_back(livecli_and_children, tmp_path):
     asked = [*SEND, "--text", "Hi", "--model", "gemini-2.0-flash-live-preview-04-09", "-o", "reply.wav"]
-    status, out, _ = finish(spawn("serve", "-q", *asked))
-    assert status == 6
-    assert "is not supported in the live api" in json.loads(out)["error"]["close_reason"]
+    ran = livecli_and_children("serve", "-q", *asked)
+    assert ran.status == 6
+    assert "is not supported in the live api" in ran.summary["error"]["close_reason"]
     (tmp_path / "models.toml").write_text('["gemini-2.0-flash-live-preview-04-09"]\nretired = false\n')
-    status, out, err = finish(spawn("serve", "-q", "--model-table", "models.toml", *asked))
-    assert (status, err) == (0, "")
+    ran = livecli_and_children("serve", "-q", "--model-table", "models.toml", *asked)
+    assert (ran.status, ran.err) == (0, "")
 
 
 @pytest.mark.parametrize(
@@ -247,37 +246,36 @@ def test_a_file_that_cannot_be_read(livecli, option, path):
 # --- time ---
 
 
-def test_in_real_time_a_reply_takes_as_long_as_its_sound(spawn, tmp_path):
+def test_in_real_time_a_reply_takes_as_long_as_its_sound(livecli_and_children, tmp_path):
     write_wav(tmp_path / "short.wav", tone(9_600))
-    process = spawn("serve", "-q", "--realtime", *SEND, "short.wav", "--speed", 0, "--events", "events.jsonl")
-    assert finish(process)[0] == 0
+    asked = (*SEND, "short.wav", "--speed", 0, "--events", "events.jsonl")
+    assert livecli_and_children("serve", "-q", "--realtime", *asked).status == 0
     told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     at = {event["type"]: event["t"] for event in reversed(told) if event["direction"] == "received"}
     assert len(read_wav(tmp_path / "short.reply.wav")[1]) == 28_800
     assert 0.55 < at["turn_complete"] - at["audio"] < 5
 
 
-def test_a_connection_ends_and_says_so_ahead(spawn, tmp_path):
+def test_a_connection_ends_and_says_so_ahead(livecli_and_children, tmp_path):
     write_wav(tmp_path / "long.wav", tone(16_000) * 5)
     (tmp_path / "setup.json").write_text('{"sessionResumption": null}')
     limits = ("--connection-seconds", 0.4, "--goaway-seconds", 0.2)
     send = (*SEND, "long.wav", "--speed", 1, "--events", "events.jsonl", "--setup", "setup.json")
-    process = spawn("serve", "-q", *limits, *send)
-    status, out, err = finish(process)
-    assert status == 6
-    assert "warning: the server will close the connection in 0.2 s" in err
-    assert "Deadline expired" in json.loads(out)["error"]["close_reason"]
+    ran = livecli_and_children("serve", "-q", *limits, *send)
+    assert ran.status == 6
+    assert "warning: the server will close the connection in 0.2 s" in ran.err
+    assert "Deadline expired" in ran.summary["error"]["close_reason"]
     told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     at = {event["type"]: event["t"] for event in told if event["direction"] == "received"}
     assert 0.1 < at["close"] - at["go_away"] < 5
     assert 0.15 < at["go_away"] - at["setup_complete"] < 5
 
 
-def test_a_session_ends(spawn, tmp_path):
+def test_a_session_ends(livecli_and_children, tmp_path):
     write_wav(tmp_path / "long.wav", tone(16_000) * 5)
-    status, out, _ = finish(spawn("serve", "-q", "--session-seconds", 0.3, *SEND, "long.wav", "--speed", 1))
-    assert status == 6
-    assert json.loads(out)["error"]["close_code"] == 1000
+    ran = livecli_and_children("serve", "-q", "--session-seconds", 0.3, *SEND, "long.wav", "--speed", 1)
+    assert ran.status == 6
+    assert ran.summary["error"]["close_code"] == 1000
 
 
 # --- usage ---
