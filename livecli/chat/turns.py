@@ -172,7 +172,9 @@ class Conversation:
     async def _run(self, turn: ChatTurn, send: SendRequest | None) -> Summary:
         summary = turn.summary
         try:
-            await self._wait_until_last_is_reported()
+            # A turn without a request may be over by now, and then it is the last one.
+            if send is not None:
+                await self._wait_until_last_is_reported()
             with turn.resources:
                 request = send(turn.exchange) if send is not None else None
                 await turn.exchange.converse(self._options.idle_timeout, request)

@@ -122,6 +122,20 @@ async def test_an_interrupted_turn_is_reported_before_anything_of_the_next(chat)
             await first
 
 
+async def test_a_spoken_turn_that_arrives_in_one_message_is_reported(chat):
+    def handler(connection):
+        connection.set_up()
+        connection.receive()
+        connection.content(inputTranscription={"text": "hi"}, outputTranscription={"text": "there"}, turnComplete=True)
+        connection.drain()
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN, told=Order()) as spoken:
+            await spoken.send_microphone(SILENCE, 16_000)
+            await settled(lambda: spoken.told.summaries)
+            assert spoken.told.order == ["there", "end of microphone"]
+
+
 async def test_what_was_heard_may_be_told_after_the_answer(chat):
     def handler(connection):
         connection.set_up()
