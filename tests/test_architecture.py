@@ -61,6 +61,7 @@ MOST_ATTRIBUTES = 12
 WIRE = "its attributes are the fields of a message on the wire"
 MORE_ATTRIBUTES = {
     "api.SessionOptions": "the keyword arguments of connect(), send() and ask()",
+    "chat.chat.Chat": "the parts of a chat, and the state of its session",
     "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
     "client.resumable.ResumableSession": "the state of a session that outlives its connections",
     "client.session.Session": "the state of one connection",

@@ -21,7 +21,7 @@ from ..errors import LivecliError
 from ..media.file_source import open_source
 from ..media.images import open_image
 from ..media.pcm import AudioSource
-from ..process.tasks import cancel_and_wait
+from ..process.tasks import cancel_and_wait, collapse_exception_group
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.setup import Activity, setup
@@ -42,10 +42,17 @@ class Chat:
     """A chat, which `open_chat` opens.
 
     `turns` has the summaries of the last turns, and `pictures` what is sent with the next turn. When the session has
-    ended for good, `failure` is the reason; the next message opens a new session.
+    ended for good, `failure` is the reason; the next message opens a new session. `tasks` has the tasks that receive.
     """
 
-    def __init__(self, options: ChatOptions, voice: Voice, recordings: Recordings, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        options: ChatOptions,
+        voice: Voice,
+        recordings: Recordings,
+        reporter: Reporter,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
         self.options = replace(options, configuration=replace(options.configuration, endless=True))
         self.voice, self.recordings = voice, recordings
         self.transcript = Transcript()
@@ -53,7 +60,7 @@ class Chat:
         self.turns: deque[Summary] = deque(maxlen=MAX_SUMMARIES)
         self.pictures: list[events.Image] = []
         self.failure: LivecliError | None = None
-        self._reporter = reporter
+        self._reporter, self._tasks = reporter, tasks
         self._session = AsyncExitStack()
         self._conversation: Conversation | None = None
         self._open_lock = asyncio.Lock()
@@ -90,10 +97,11 @@ class Chat:
             self.recordings, options.toolbox, options.confirm, options.timeouts.idle, options.prices
         )
         conversation = Conversation(session, turn_options, reporter, self)
-        listening = asyncio.create_task(self._listen(conversation))
+        listening = self._tasks.create_task(self._listen(conversation))
         # The callbacks run in the opposite order. The handle that includes the last turn may come during `leave`.
         stack.push_async_callback(conversation.leave)
-        stack.push_async_callback(cancel_and_wait, listening)
+        # The group of tasks raises the error of a task that has failed.
+        stack.push_async_callback(cancel_and_wait, listening, ignored=Exception)
         self._session, self.failure = stack, None
         summary = Summary("", endpoint=endpoint)
         summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
@@ -240,17 +248,18 @@ async def open_chat(
     options: ChatOptions, voice: Voice, recordings: Recordings, reporter: Reporter
 ) -> AsyncIterator[Chat]:
     """A chat with an open session, which is closed at the end of the block. Raises the errors of opening a session."""
-    chat = Chat(options, voice, recordings, reporter)
-    if options.resume:
-        chat.store.load()
-    try:
-        await chat.conversation()
-        voice.receiver = chat
-        yield chat
-    finally:
-        chat.save()
+    async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
+        chat = Chat(options, voice, recordings, reporter, tasks)
+        if options.resume:
+            chat.store.load()
         try:
-            # Audio from the microphone would open a new session.
-            await voice.close_microphone()
+            await chat.conversation()
+            voice.receiver = chat
+            yield chat
         finally:
-            await chat.close()
+            chat.save()
+            try:
+                # Audio from the microphone would open a new session.
+                await voice.close_microphone()
+            finally:
+                await chat.close()

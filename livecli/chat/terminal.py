@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
 from ..client.sender import SendOptions
 from ..errors import LivecliError
+from ..process.tasks import collapse_exception_group
 from .chat import Chat
 from .commands import Command, Quit, message_text, parse_command
 from .voice import SPEECH_DBFS, PushToTalk
@@ -19,7 +21,7 @@ class TerminalInput:
 
     `echo` shows an entered line, `show` the output of a command, and `show_error` an error. `show_interruption` is
     called when an answer is about to be interrupted, and `leave` by `/quit`. An error that is not a LivecliError is a
-    bug: it calls `leave`, and is raised at the end of the block.
+    bug: it cancels the block, which raises it.
     """
 
     def __init__(
@@ -35,8 +37,9 @@ class TerminalInput:
         self._chat = chat
         self._echo, self._show, self._show_error = echo, show, show_error
         self._show_interruption, self._leave = show_interruption, leave
+        self._group, self._stack = asyncio.TaskGroup(), AsyncExitStack()
+        # The tasks of the group that are not done.
         self._tasks: set[asyncio.Task[None]] = set()
-        self._bug: BaseException | None = None
         # The lock is fair: a line is begun after the previous one has begun, and after a command is done.
         self._order = asyncio.Lock()
         self._talking: PushToTalk | None = None
@@ -44,14 +47,15 @@ class TerminalInput:
 
     async def __aenter__(self) -> Self:
         self._chat.voice.on_bug = self._leave
+        await self._stack.enter_async_context(collapse_exception_group())
+        await self._stack.enter_async_context(self._group)
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._cancel_all()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-        if self._bug:
-            raise self._bug
+        await self._stack.__aexit__(kind, error, trace)
 
     def submit(self, line: str) -> None:
         """Process a line: a message or a command."""
@@ -114,16 +118,10 @@ class TerminalInput:
         return "hearing you" if level > SPEECH_DBFS else "listening"
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(self._handle_errors(work))
+        task = self._group.create_task(self._handle_errors(work))
         self._tasks.add(task)
-        task.add_done_callback(self._note_end)
+        task.add_done_callback(self._tasks.discard)
         return task
-
-    def _note_end(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (bug := task.exception()):
-            self._bug = self._bug or bug
-            self._leave()
 
     async def _handle_errors(self, work: Coroutine[None, None, None]) -> None:
         try:

@@ -178,6 +178,7 @@ class Voice:
             speaker, default_speaker = await find_device(DeviceKind.PLAYBACK, self._devices, strict=False)
             self._half_duplex = needs_half_duplex(speaker or default_speaker, device or default)
         self._microphone, self._off = microphone, asyncio.get_running_loop().create_future()
+        # The task is in no group of the chat's, because a microphone may be on before there is a session.
         forwarding = asyncio.create_task(self._forward(microphone))
         forwarding.add_done_callback(partial(self._note_end, self._off))
         self._microphone_stack.push_async_callback(cancel_and_wait, forwarding, ignored=LivecliError)
