@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import selectors
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 STARTS_AT_SECONDS = 1000.0
@@ -72,3 +73,16 @@ def in_virtual_time(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[
 async def idle() -> None:
     """Wait until no other task can run before a timer is due."""
     await asyncio.sleep(INSTANT_SECONDS)
+
+
+def now() -> float:
+    """Seconds on the virtual clock."""
+    return asyncio.get_running_loop().time()
+
+
+@contextmanager
+def takes(seconds: float) -> Iterator[None]:
+    """Asserts that the block takes so many virtual seconds."""
+    began_at = now()
+    yield
+    assert abs(now() - began_at - seconds) < 0.001

@@ -24,9 +24,10 @@ from livecli.errors import ConnectError, LivecliError, ServerError
 from livecli.process.tasks import collapse_exception_group
 from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.messages import FunctionCall
 from livecli.protocol.platform import Platform
 from livecli.protocol.setup import Activity, SetupOptions, setup
-from livecli.report.reporter import Reporter
+from livecli.report.reporter import Reporter, Retry
 from livecli.report.summary import TransferStats
 from livecli.tools.toolbox import Toolbox
 
@@ -70,7 +71,16 @@ def closed(code: int = 1000) -> ServerError:
     return ServerError(f"the server closed the session ({code})", close_code=code)
 
 
-ANSWER: list[Step] = [sound(1), events.GenerationComplete(), events.TurnComplete()]
+def handle(name: str = "h", consumed: int | None = None) -> events.ResumptionUpdate:
+    return events.ResumptionUpdate(name, resumable=True, last_consumed=consumed)
+
+
+def call(id: str = "c1", name: str = "find") -> events.ToolCall:
+    return events.ToolCall((FunctionCall(name=name, args={"city": "Berlin"}, id=id),))
+
+
+GENERATED, COMPLETE = events.GenerationComplete(), events.TurnComplete()
+ANSWER: list[Step] = [sound(1), GENERATED, COMPLETE]
 
 
 class ScriptedSession:
@@ -183,7 +193,8 @@ class Told(Reporter):
     remarks: list[str] = field(default_factory=list)
     called_functions: list[str] = field(default_factory=list)
     returned_values: list[Any] = field(default_factory=list)
-    again: list[int] = field(default_factory=list)
+    retries: list[Retry] = field(default_factory=list)
+    resumptions: list[tuple[int, LivecliError | None, int]] = field(default_factory=list)
 
     def warning(self, text: str) -> None:
         self.warnings.append(text)
@@ -198,7 +209,10 @@ class Told(Reporter):
         self.returned_values.append(response)
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
-        self.again.append(again)
+        self.resumptions.append((connections, error, again))
+
+    def retrying(self, retry: Retry) -> None:
+        self.retries.append(retry)
 
 
 class Sink:
@@ -274,25 +288,38 @@ class Ran:
 
 
 class Talk:
-    """Several turns over one session: each event goes to the turn that is under way."""
+    """Several turns over one session, whose events go to the turn that is under way."""
 
-    def __init__(self, line: ResumableSession, toolbox: Toolbox | None = None) -> None:
+    def __init__(self, line: ResumableSession, sessions: list[ScriptedSession], toolbox: Toolbox | None) -> None:
         self.turns: list[Turn] = []
-        self._line, self._toolbox = line, toolbox
+        self.line, self._sessions, self._toolbox = line, sessions, toolbox
         self._listener = asyncio.create_task(self._listen())
+
+    @property
+    def said(self) -> list[list[events.Event]]:
+        """What the client said over each connection."""
+        return [session.said for session in self._sessions]
 
     async def ask(self, ask: Ask, idle: float = math.inf) -> tuple[Sink, TransferStats]:
         """Where the answer went, and its figures, once it is over."""
         sink, stats = Sink(), TransferStats()
-        exchange = Turn(self._line, sink, stats, Told(), toolbox=self._toolbox)
+        exchange = Turn(self.line, sink, stats, Told(), toolbox=self._toolbox)
         self.turns.append(exchange)
         await exchange.converse(idle, ask(exchange))
         return sink, stats
 
+    async def ask_and_cut(self, ask: Ask, after_seconds: float) -> tuple[Sink, TransferStats]:
+        """As `ask`, of an answer that is cut so many seconds after the question."""
+        asking = asyncio.create_task(self.ask(ask))
+        await asyncio.sleep(after_seconds)
+        assert not self.turns[-1].is_over
+        self.turns[-1].cut()
+        return await asking
+
     async def _listen(self) -> None:
         try:
             while True:
-                received = await self._line.receive()
+                received = await self.line.receive()
                 if self.turns and (isinstance(received, Checkpoint | Rewind) or not self.turns[-1].is_over):
                     await self.turns[-1].take(received)
         except ServerError:
@@ -302,6 +329,17 @@ class Talk:
         self._listener.cancel()
         with suppress(asyncio.CancelledError):
             await self._listener
+
+
+@asynccontextmanager
+async def talking(
+    *connections: Sequence[Step], endpoint: Endpoint | None = None, toolbox: Toolbox | None = None
+) -> AsyncIterator[Talk]:
+    """A talk over these connections."""
+    async with scripted_line(*connections, reporter=Told(), endpoint=endpoint or vertex()) as (line, sessions):
+        talk = Talk(line, sessions, toolbox)
+        yield talk
+        await talk.close()
 
 
 @asynccontextmanager

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
@@ -25,20 +25,13 @@ from livecli.errors import AuthError, ConnectError, LivecliError, ProtocolError,
 from livecli.process.tasks import collapse_exception_group
 from livecli.protocol import events, messages
 from livecli.protocol.codec import setup_json
-from livecli.report.reporter import Reporter, Retry
-from tests.virtual_time import idle, in_virtual_time
+from tests.client.scripted import Told, handle, lost
+from tests.virtual_time import idle, in_virtual_time, now, takes
 
 MODEL = "gemini-3.8-live"
 MOST_ATTEMPTS = 50
 """More than any test here needs."""
 TOLD = (messages.Content(role="user", parts=[messages.Part(text="before")]),)
-
-
-def lost() -> ServerError:
-    """The connection broke; the session can be resumed at once."""
-    error = ServerError("the connection was lost", close_code=1006)
-    error.retry = "resume"
-    return error
 
 
 def failed() -> ServerError:
@@ -155,8 +148,8 @@ class ScriptedSession:
     async def leave(self, take: Any) -> None:
         self.was_left = True
         await self.may_leave.wait()
-        for handle in self.handles:
-            take(handle)
+        for update in self.handles:
+            take(update)
 
 
 class Service:
@@ -205,35 +198,13 @@ def is_full(session: ScriptedSession) -> None:
     session.is_full = True
 
 
-class Witness(Reporter):
-    """Keeps what it is told of connections."""
-
-    def __init__(self) -> None:
-        self.resumptions: list[tuple[int, LivecliError | None, int]] = []
-        self.retries: list[Retry] = []
-        self.warnings: list[str] = []
-        self.remarks: list[str] = []
-
-    def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
-        self.resumptions.append((connections, error, again))
-
-    def retrying(self, retry: Retry) -> None:
-        self.retries.append(retry)
-
-    def warning(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def remark(self, text: str) -> None:
-        self.remarks.append(text)
-
-
 MARKS: dict[type, str] = {Checkpoint: "checkpoint", Rewind: "rewind"}
 
 
 class Run:
     """A line that is open, whose events a task receives: `heard` has them, with "rewind" and "checkpoint" between."""
 
-    def __init__(self, service: Service, line: ResumableSession, witness: Witness) -> None:
+    def __init__(self, service: Service, line: ResumableSession, witness: Told) -> None:
         self.service, self.line, self.witness = service, line, witness
         self.heard: list[Any] = []
         self.receiving = asyncio.create_task(self._receive())
@@ -246,6 +217,12 @@ class Run:
     async def say(self, *words: str) -> None:
         for word in words:
             await self.line.send(events.Text(word))
+
+    async def lose(self, *before: events.Event, error: LivecliError | None = None) -> None:
+        """The service says `before`, then the connection is lost: with `error`, or so that the session can go on."""
+        self.service.last.says(*before)
+        self.service.last.ends(error or lost())
+        await idle()
 
     def saying(self, *words: str) -> asyncio.Task[None]:
         return asyncio.create_task(self.say(*words))
@@ -265,7 +242,7 @@ async def opened(
     retries: int | None = 3,
     service: Service | None = None,
 ) -> AsyncIterator[Run]:
-    service, witness = service or Service(), Witness()
+    service, witness = service or Service(), Told()
     wanted = messages.SessionResumptionConfig(transparent=transparent or None)
     setup = events.Setup(messages.Setup(model=MODEL, session_resumption=wanted))
     async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
@@ -283,22 +260,6 @@ async def opened(
             await line.close()
     assert service.open_sessions == 0
     assert asyncio.all_tasks() == {asyncio.current_task()}
-
-
-def handle(name: str = "h", consumed: int | None = None) -> events.ResumptionUpdate:
-    return events.ResumptionUpdate(name, True, consumed)
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-@contextmanager
-def takes(seconds: float) -> Iterator[None]:
-    """The block takes so many virtual seconds."""
-    began_at = now()
-    yield
-    assert now() - began_at == pytest.approx(seconds, abs=0.001)
 
 
 class TestResuming:
@@ -336,11 +297,8 @@ class TestResuming:
         service = Service()
         async with opened(service=service) as run:
             await run.say("1", "2")
-            service.last.says(handle(consumed=0))
-            await idle()
             service.gate.clear()
-            service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             saying = [run.saying("3"), run.saying("4")]
             await idle()
             assert not any(task.done() for task in saying)
@@ -357,8 +315,7 @@ class TestResuming:
             service.last.says(handle(consumed=1))
             await idle()
             service.on_open = is_full
-            service.last.ends(lost())
-            await idle()
+            await run.lose()
             saying, second = run.saying("4"), service.last
             await idle()
             assert (second.words, saying.done()) == ([], False)
@@ -377,8 +334,7 @@ class TestResuming:
             await run.say("1", "2")
             service.last.says(handle(consumed=0))
             service.on_open = is_full
-            service.last.ends(lost())
-            await idle()
+            await run.lose()
             service.last.is_full = False
             assert not run.line.write([events.Text("3")])
             service.last.has_room.set()
@@ -400,9 +356,7 @@ class TestResuming:
     @in_virtual_time
     async def test_frames_are_counted_over_all_connections(self) -> None:
         async with opened() as run:
-            run.service.last.says(handle(consumed=0), events.TurnComplete())
-            run.service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0), events.TurnComplete())
             run.service.last.says(events.TurnComplete())
             await idle()
             assert run.line.messages == 3
@@ -413,9 +367,7 @@ class TestResuming:
     async def test_patience_goes_over_to_the_next_connection(self) -> None:
         async with opened() as run:
             run.line.be_patient()
-            run.service.last.says(handle(consumed=0))
-            run.service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             assert [session.is_patient for session in run.service.sessions] == [True, True]
 
     @in_virtual_time
@@ -423,8 +375,7 @@ class TestResuming:
         async with opened(transparent=False) as run:
             run.service.last.says(handle())
             await run.say("1")
-            run.service.last.ends(lost())
-            await idle()
+            await run.lose()
             assert run.service.last.words == ["1"]
             assert ["sent again" in remark for remark in run.witness.remarks] == [True]
 
@@ -432,9 +383,7 @@ class TestResuming:
     async def test_nothing_is_remarked_where_nothing_is_told_again(self) -> None:
         error = lost()
         async with opened(transparent=False) as run:
-            run.service.last.says(handle())
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(handle(), error=error)
             assert run.witness.resumptions == [(2, error, 0)]
             assert run.witness.remarks == []
 
@@ -442,8 +391,7 @@ class TestResuming:
     async def test_without_a_handle_the_history_is_told_first(self) -> None:
         async with opened(history=lambda: TOLD) as run:
             await run.say("1")
-            run.service.last.ends(lost())
-            await idle()
+            await run.lose()
             told, said = run.service.last.said
             assert isinstance(told, events.ClientTurns)
             assert (told.turns, said) == (TOLD, events.Text("1"))
@@ -470,8 +418,7 @@ class TestResuming:
             await asyncio.sleep(480.0)
             error = ServerError("Deadline expired", close_code=1011)
             error.retry = "resume"
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(error=error)
             assert run.line.connections == 2
             assert run.line.lifetime.seconds == pytest.approx(480.0)
 
@@ -579,9 +526,7 @@ class TestGivingUp:
     @in_virtual_time
     async def test_after_a_failure_of_the_service_there_is_a_pause(self) -> None:
         async with opened() as run:
-            run.service.last.says(handle(consumed=0))
-            run.service.last.ends(failed())
-            await idle()
+            await run.lose(handle(consumed=0), error=failed())
             [retry] = run.witness.retries
             assert run.line.connections == 1
             await asyncio.sleep(retry.seconds)
@@ -591,8 +536,7 @@ class TestGivingUp:
     async def test_a_session_without_a_handle_cannot_be_resumed(self) -> None:
         error = lost()
         async with opened() as run:
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(error=error)
             assert run.error is error
             assert run.service.attempts == 1
 
@@ -600,9 +544,7 @@ class TestGivingUp:
     async def test_a_close_that_nothing_helps_ends_it(self) -> None:
         error = ServerError("invalid argument", close_code=1007)
         async with opened() as run:
-            run.service.last.says(handle(consumed=0))
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(handle(consumed=0), error=error)
             assert run.error is error
             assert run.service.attempts == 1
 
@@ -621,8 +563,7 @@ class TestGivingUp:
             await run.say("1", "2")
             assert run.service.last.words == ["1", "2"], "the session itself goes on"
             assert ["no room" in warning for warning in run.witness.warnings] == [True]
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(error=error)
             assert run.error is error
 
 
@@ -720,8 +661,7 @@ class TestGoAway:
             await run.say("1")
             run.service.last.says(events.GoAway(10.0), handle("h", 0))
             error = lost()
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(error=error)
             assert run.witness.resumptions == [(2, error, 1)]
             await asyncio.sleep(60.0)
             assert run.line.connections == 2, "the next connection has a life of its own"
@@ -743,8 +683,7 @@ class TestSettling:
             run.service.last.says(handle(consumed=0))
             await idle()
             run.line.settle()
-            run.service.last.ends(error)
-            await idle()
+            await run.lose(error=error)
             assert run.error is error
             assert run.service.attempts == 1
             assert "rewind" not in run.heard
@@ -774,11 +713,8 @@ class TestSending:
     async def test_a_send_waits_while_the_next_connection_is_opened_and_says_it_once(self) -> None:
         service = Service()
         async with opened(service=service) as run:
-            service.last.says(handle(consumed=0))
-            await idle()
             service.gate.clear()
-            service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             assert run.line.moving
             assert not run.line.write([events.Text("1")])
             saying = run.saying("1")
@@ -842,9 +778,7 @@ class TestSending:
             with pytest.raises(ProtocolError):
                 await run.line.send(events.AudioStreamEnd())
             await run.say("1")
-            run.service.last.says(handle(consumed=0))
-            run.service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             assert run.service.last.said == [events.Text("1")]
 
     @in_virtual_time
@@ -856,9 +790,7 @@ class TestSending:
                 await run.line.send(events.AudioStreamEnd())
             assert run.line.resumption.last == 0
             service.on_open = lambda session: None
-            service.last.says(handle(consumed=0))
-            service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             await run.say("1")
             assert service.last.said == [events.Text("1")]
 
@@ -866,11 +798,8 @@ class TestSending:
     async def test_what_may_not_be_sent_is_refused_while_there_is_no_connection(self) -> None:
         service = Service()
         async with opened(service=service) as run:
-            service.last.says(handle(consumed=0))
-            await idle()
             service.gate.clear()
-            service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             with pytest.raises(ProtocolError):
                 await run.line.send(events.AudioStreamEnd())
             service.gate.set()
@@ -894,11 +823,8 @@ class TestSending:
     async def test_an_attempt_that_is_given_up_is_the_error_of_those_who_wait_and_of_those_who_come(self) -> None:
         service, refusal = Service(), AuthError("the credential was refused")
         async with opened(service=service) as run:
-            service.last.says(handle(consumed=0))
-            await idle()
             service.gate.clear()
-            service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             saying = [run.saying("1"), run.saying("2")]
             await idle()
             service.refusals.append(refusal)
@@ -919,11 +845,8 @@ class TestSending:
     async def test_where_receiving_is_cancelled_the_loss_is_the_error_of_those_who_wait(self) -> None:
         service, error = Service(), lost()
         async with opened(service=service) as run:
-            service.last.says(handle(consumed=0))
-            await idle()
             service.gate.clear()
-            service.last.ends(error)
-            await idle()
+            await run.lose(handle(consumed=0), error=error)
             saying = run.saying("1")
             await idle()
             run.receiving.cancel()
@@ -936,9 +859,7 @@ class TestClosing:
     async def test_every_session_is_closed_and_nothing_kept(self) -> None:
         async with opened() as run:
             await run.say("1")
-            run.service.last.says(handle(consumed=0))
-            run.service.last.ends(lost())
-            await idle()
+            await run.lose(handle(consumed=0))
             assert run.line.resumption.unconfirmed == 1
         assert run.service.closed == run.service.sessions
         assert run.line.resumption.unconfirmed == 0

@@ -12,23 +12,22 @@ import pytest
 from livecli.client.sender import HANDLE_SECONDS, SendOptions, Utterances, text_turn
 from livecli.errors import DeadlineError, UsageError
 from livecli.protocol import events
-from livecli.protocol.messages import Content, FunctionCall, Part
+from livecli.protocol.messages import Content, Part
 from livecli.protocol.models import MODELS
 from livecli.protocol.setup import Activity
-from livecli.tools.command import Outcome
-from livecli.tools.toolbox import Tool, Toolbox
 from tests.client.scripted import (
     ANSWER,
+    COMPLETE,
     Source,
-    Talk,
-    Told,
     answered,
+    call,
     developer,
     failed,
+    handle,
     lost,
-    scripted_line,
     sound,
     spoken,
+    talking,
     typed,
     vertex,
 )
@@ -36,12 +35,7 @@ from tests.virtual_time import in_virtual_time
 
 PICTURE = events.Image(b"\x89PNG picture", "image/png")
 OTHER = events.Image(b"\xff\xd8 other", "image/jpeg")
-COMPLETE = events.TurnComplete()
 LOUD_SECOND, QUIET_SECOND = bytes([1, 64]) * 16_000, bytes(32_000)
-
-
-def handle(name: str = "h") -> events.ResumptionUpdate:
-    return events.ResumptionUpdate(name, resumable=True)
 
 
 def names(said) -> list[str]:
@@ -239,26 +233,15 @@ class TestText:
         assert [type(event) for event in text_turn(model.name, "hello")] == [kind]
 
 
-async def two_turns(first, second, *connections, endpoint=None, toolbox=None):
+async def two_turns(first, second, *connections, model="gemini-3.8-live", toolbox=None):
     """Ask one after the other; what was said over each connection."""
-    lines = scripted_line(*connections, reporter=Told(), endpoint=endpoint or developer())
-    async with lines as (line, sessions):
-        talk = Talk(line, toolbox)
+    async with talking(*connections, endpoint=developer(model), toolbox=toolbox) as talk:
         await talk.ask(first)
         await talk.ask(second)
-        await talk.close()
-    return [session.said for session in sessions]
+    return talk.said
 
 
-@pytest.fixture
-def find(monkeypatch):
-    """A toolbox with a function `f` that returns at once."""
-
-    async def run(tool, args):
-        return Outcome({"result": 1})
-
-    monkeypatch.setattr("livecli.tools.command.run", run)
-    return Toolbox([Tool("f", ("f",))])
+BLOCKING = "gemini-3.1-flash-live-preview"
 
 
 class TestWhatATurnAnswers:
@@ -289,23 +272,19 @@ class TestWhatATurnAnswers:
 
     @in_virtual_time
     async def test_what_functions_returned_in_between(self, find):
-        call = events.ToolCall((FunctionCall(name="f", id="c1"),))
-        first = [events.Text, call, events.ToolResponse, *ANSWER, handle(), events.Text, lost()]
-        endpoint = developer("gemini-3.1-flash-live-preview")
+        first = [events.Text, call(), events.ToolResponse, *ANSWER, handle(), events.Text, lost()]
         _, again = await two_turns(
-            typed("one"), typed("two"), first, [events.Text, *ANSWER], endpoint=endpoint, toolbox=find
+            typed("one"), typed("two"), first, [events.Text, *ANSWER], model=BLOCKING, toolbox=find()
         )
         assert again == [events.Text("two")]
 
     @in_virtual_time
     async def test_what_functions_returned_before_a_handle_that_comes_in_the_middle_of_it(self, find):
         """The user has spoken on, but a response is part of the turn that called for it: it is not sent twice."""
-        call = events.ToolCall((FunctionCall(name="f", id="c1"),))
-        first = [events.AudioStreamEnd, call, events.ToolResponse, handle("a"), *ANSWER, handle("b")]
+        first = [events.AudioStreamEnd, call(), events.ToolResponse, handle("a"), *ANSWER, handle("b")]
         first += [events.Text, lost()]
         ask = spoken(LOUD_SECOND, activity=Activity.AUTO, trailing_silence_seconds=0)
-        endpoint = developer("gemini-3.1-flash-live-preview")
-        _, again = await two_turns(ask, typed("two"), first, [events.Text, *ANSWER], endpoint=endpoint, toolbox=find)
+        _, again = await two_turns(ask, typed("two"), first, [events.Text, *ANSWER], model=BLOCKING, toolbox=find())
         assert again == [events.Text("two")]
 
     @in_virtual_time
@@ -342,12 +321,10 @@ class TestWhatATurnAnswers:
     @in_virtual_time
     async def test_what_is_not_said_again_is_not_counted(self, find):
         """The response to a call that comes again is dropped: what is said later has a lower number."""
-        call = events.ToolCall((FunctionCall(name="f", id="c1"),))
-        first = [handle("a"), events.Text, call, events.ToolResponse, lost()]
+        first = [handle("a"), events.Text, call(), events.ToolResponse, lost()]
         second = [events.Text, *ANSWER, events.Text, handle("b"), lost()]
-        endpoint = developer("gemini-3.1-flash-live-preview")
         said = await two_turns(
-            typed("one"), typed("two"), first, second, [events.Text, *ANSWER], endpoint=endpoint, toolbox=find
+            typed("one"), typed("two"), first, second, [events.Text, *ANSWER], model=BLOCKING, toolbox=find()
         )
         assert said[1] == [events.Text("one"), events.Text("two")]
         assert said[2] == [events.Text("two")]
@@ -365,27 +342,24 @@ class TestWhatATurnAnswers:
         chunks = [events.AudioChunk(bytes([number, 64]) * 512) for number in range(5)]
         first = [events.AudioChunk, events.AudioChunk, events.AudioChunk, 0.1, sound(1), events.AudioChunk, COMPLETE]
         first += [handle(), events.AudioChunk, lost()]
-        lines = scripted_line(first, [events.AudioChunk] * 2 + ANSWER, reporter=Told(), endpoint=developer())
 
         async def listen(exchange):
             exchange.listen()
 
         async def speaks(exchange):
             exchange.listen()
-            await line.send(chunks[4])
+            await talk.line.send(chunks[4])
 
-        async with lines as (line, sessions):
-            talk = Talk(line)
+        async with talking(first, [events.AudioChunk] * 2 + ANSWER, endpoint=developer()) as talk:
             for chunk in chunks[:3]:
-                await line.send(chunk)
+                await talk.line.send(chunk)
             asking = asyncio.create_task(talk.ask(listen))
             await asyncio.sleep(1.0)
             assert talk.turns[0].speaks
-            await line.send(chunks[3])
+            await talk.line.send(chunks[3])
             await asking
             await talk.ask(speaks)
-            await talk.close()
-        assert sessions[1].said == chunks[3:]
+        assert talk.said[1] == chunks[3:]
 
 
 def minutes(number: int) -> list[bytes]:

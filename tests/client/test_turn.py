@@ -12,72 +12,42 @@ from livecli.client.sender import SendOptions
 from livecli.client.turn import LINGER_SECONDS, Turn
 from livecli.errors import CheckError, DeadlineError, FileError, ServerError
 from livecli.protocol import events
-from livecli.protocol.messages import FunctionCall
 from livecli.protocol.setup import Activity, Until
 from livecli.report.summary import TransferStats
 from livecli.tools.calls import MAX_ROUNDS
-from livecli.tools.command import Outcome
-from livecli.tools.toolbox import Tool, Toolbox
 from tests.client.scripted import (
     ANSWER,
+    COMPLETE,
+    GENERATED,
     Sink,
     Source,
-    Talk,
     Told,
     Unwritable,
     answered,
+    call,
     closed,
     developer,
     failed,
+    handle,
     lost,
     scripted_line,
     sound,
     spoken,
+    talking,
     typed,
     vertex,
 )
-from tests.virtual_time import in_virtual_time
+from tests.virtual_time import in_virtual_time, takes
 
 LOUD = bytes([7, 64]) * 512
 
-GENERATED, COMPLETE = events.GenerationComplete(), events.TurnComplete()
 WAITS_FOR_FUNCTIONS = "gemini-live-2.5-flash-native-audio"
-
-
-def handle(name: str = "h", consumed: int | None = None) -> events.ResumptionUpdate:
-    return events.ResumptionUpdate(name, resumable=True, last_consumed=consumed)
-
-
-def call(id: str = "c1", name: str = "find") -> events.ToolCall:
-    return events.ToolCall((FunctionCall(name=name, args={"city": "Berlin"}, id=id),))
 
 
 def responses(said) -> list[tuple[str | None, object]]:
     return [
         (each.id, each.response) for event in said if isinstance(event, events.ToolResponse) for each in event.responses
     ]
-
-
-@pytest.fixture
-def find(monkeypatch):
-    """Returns a toolbox with the function `find`, which takes so many seconds. `find.ended` is how each call went."""
-    ended: list[str] = []
-
-    def with_seconds(seconds: float = 0.0, **tool) -> Toolbox:
-        async def run(tool, args):
-            try:
-                await asyncio.sleep(seconds)
-            except asyncio.CancelledError:
-                ended.append("stopped")
-                raise
-            ended.append("done")
-            return Outcome({"result": args["city"]})
-
-        monkeypatch.setattr("livecli.tools.command.run", run)
-        return Toolbox([Tool("find", ("find",), **tool)])
-
-    with_seconds.ended = ended
-    return with_seconds
 
 
 class TestAnAnswer:
@@ -169,15 +139,11 @@ class TestAnAnswer:
     @in_virtual_time
     async def test_an_empty_turn_answers_nothing_that_was_sent(self):
         """Without an answer, everything is sent again to a session that begins anew with the history."""
-        async with scripted_line(
-            [events.Text, call(), events.ToolResponse, COMPLETE], reporter=Told(), endpoint=vertex()
-        ) as (line, _):
-            talk = Talk(line)
+        async with talking([events.Text, call(), events.ToolResponse, COMPLETE]) as talk:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):
                     await talk.ask(typed())
-            assert line.resumption.gained[1] == 0
-            await talk.close()
+            assert talk.line.resumption.gained[1] == 0
 
     @in_virtual_time
     async def test_an_interrupted_turn_ends_at_its_turn_complete(self):
@@ -430,7 +396,7 @@ class TestLostConnections:
         ran = await answered(typed("hello"), first, [events.Text, sound(2), GENERATED, COMPLETE])
         assert ran.sessions[1].said == [events.Text("hello")]
         assert ran.sink.pcm == sound(2).pcm
-        assert ran.told.again == [1]
+        assert [again for _, _, again in ran.told.resumptions] == [1]
 
     @in_virtual_time
     async def test_audio_that_the_handle_does_not_include_is_sent_again(self):
@@ -706,45 +672,29 @@ class TestOneTurnOfMany:
     @in_virtual_time
     async def test_each_turn_has_its_own_answer(self):
         steps = [events.Text, sound(1), COMPLETE, events.Text, sound(2), sound(3), COMPLETE]
-        async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, _):
-            talk = Talk(line)
+        async with talking(steps) as talk:
             one, first = await talk.ask(typed("one"))
             two, second = await talk.ask(typed("two"))
-            await talk.close()
         assert (one.pcm, two.pcm) == (sound(1).pcm, sound(2).pcm + sound(3).pcm)
         assert (first.messages, second.messages) == (2, 3)
 
     @in_virtual_time
     async def test_the_end_of_the_session_is_the_end_of_the_turn(self):
-        async with scripted_line([events.Text, sound(1), closed(1011)], reporter=Told(), endpoint=vertex()) as (
-            line,
-            _,
-        ):
-            talk = Talk(line)
+        async with talking([events.Text, sound(1), closed(1011)]) as talk:
             with pytest.raises(ServerError, match="ended before the answer"):
                 await talk.ask(typed())
-            await talk.close()
 
     @in_virtual_time
     async def test_a_silent_service_is_an_error_of_the_turn(self):
-        clock = asyncio.get_running_loop().time
-        async with scripted_line([events.Text], reporter=Told(), endpoint=vertex()) as (line, _):
-            talk, began = Talk(line), clock()
-            with pytest.raises(DeadlineError):
+        async with talking([events.Text]) as talk:
+            with takes(30.0), pytest.raises(DeadlineError):
                 await talk.ask(typed(), idle=30)
-            assert clock() - began == pytest.approx(30)
-            await talk.close()
 
     @in_virtual_time
     async def test_the_rest_of_an_answer_that_is_cut_is_not_kept(self, find):
         steps = [events.Text, sound(1), call(), 1.0, sound(2), 1.0, events.Interrupted(), COMPLETE]
-        async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, _):
-            talk = Talk(line, find(60.0))
-            asking = asyncio.create_task(talk.ask(typed()))
-            await asyncio.sleep(0.5)
-            talk.turns[0].cut()
-            sink, stats = await asking
-            await talk.close()
+        async with talking(steps, toolbox=find(60.0)) as talk:
+            sink, stats = await talk.ask_and_cut(typed(), 0.5)
         assert sink.pcm == sound(1).pcm
         assert stats.received.chunks == 1
         assert stats.interrupted
@@ -752,44 +702,27 @@ class TestOneTurnOfMany:
 
     @in_virtual_time
     async def test_an_answer_that_is_cut_calls_no_functions(self, find):
-        steps = [events.Text, sound(1), 1.0, call(), COMPLETE]
-        async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, sessions):
-            talk = Talk(line, find())
-            asking = asyncio.create_task(talk.ask(typed()))
-            await asyncio.sleep(0.5)
-            talk.turns[0].cut()
-            await asking
-            await talk.close()
-        assert responses(sessions[0].said) == []
+        async with talking([events.Text, sound(1), 1.0, call(), COMPLETE], toolbox=find()) as talk:
+            await talk.ask_and_cut(typed(), 0.5)
+            assert responses(talk.said[0]) == []
 
     @in_virtual_time
     async def test_what_would_follow_an_answer_that_is_cut_is_not_waited_for(self):
-        clock = asyncio.get_running_loop().time
-        steps = [events.Text, sound(1), events.InteractionStatus("IN_PROGRESS"), COMPLETE]
-        async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, _):
-            talk, began = Talk(line), clock()
-            asking = asyncio.create_task(talk.ask(typed()))
-            await asyncio.sleep(0.5)
-            assert not talk.turns[0].is_over
-            talk.turns[0].cut()
-            await asking
-            await talk.close()
-        assert clock() - began == pytest.approx(0.5)
+        async with talking([events.Text, sound(1), events.InteractionStatus("IN_PROGRESS"), COMPLETE]) as talk:
+            with takes(0.5):
+                await talk.ask_and_cut(typed(), 0.5)
 
     @in_virtual_time
     async def test_a_turn_in_which_nothing_is_asked_here_is_an_answer_to_what_was_spoken(self):
+        async def listen(exchange):
+            exchange.listen()
+
         steps = [events.AudioChunk, events.InputTranscript("hello"), 1.0, sound(1), COMPLETE]
-        async with scripted_line(steps, reporter=Told(), endpoint=developer()) as (line, _):
-
-            async def listen(exchange):
-                exchange.listen()
-
-            talk = Talk(line)
+        async with talking(steps, endpoint=developer()) as talk:
             asking = asyncio.create_task(talk.ask(listen))
             await asyncio.sleep(0)
-            await line.send(events.AudioChunk(LOUD))
+            await talk.line.send(events.AudioChunk(LOUD))
             sink, stats = await asking
-            await talk.close()
         assert sink.pcm == sound(1).pcm
         assert stats.heard == "hello"
 
@@ -803,12 +736,7 @@ class TestOneTurnOfMany:
     )
     @in_virtual_time
     async def test_after_it_what_is_missing_is_waited_for(self, beside, seconds):
-        clock = asyncio.get_running_loop().time
-        steps = [events.Text, sound(1), *beside, COMPLETE]
-        async with scripted_line(steps, reporter=Told(), endpoint=vertex()) as (line, _):
-            talk = Talk(line)
+        async with talking([events.Text, sound(1), *beside, COMPLETE]) as talk:
             await talk.ask(typed())
-            began = clock()
-            await talk.turns[0].wait_for_late_events()
-            assert clock() - began == pytest.approx(seconds)
-            await talk.close()
+            with takes(seconds):
+                await talk.turns[0].wait_for_late_events()
