@@ -22,7 +22,7 @@ from .embedded import reachable
 from .errors import UsageError
 from .protocol.endpoint import Target
 from .protocol.platform import Platform
-from .protocol.setup import Activity, SetupOptions, Until, setup
+from .protocol.setup import Activity, SetupOptions, ThinkingLevel, Until, setup
 from .report.reporter import Reporter
 from .report.summary import Summary
 from .runs.request import Request, ask
@@ -46,6 +46,7 @@ class SessionOptions(TypedDict, total=False):
     language: str | None
     system: str | None
     temperature: float | None
+    thinking: Literal["low", "medium", "high"] | None
     transcripts: bool
     activity: Literal["manual", "auto"]
     search: bool
@@ -83,6 +84,8 @@ def _target(options: SessionOptions) -> Target:
 def _setup_options(options: SessionOptions) -> SetupOptions:
     values = _options_of(SetupOptions, options)
     values["activity"] = _member(Activity, "activity", values.get("activity", Activity.MANUAL))
+    if values.get("thinking"):
+        values["thinking"] = _member(ThinkingLevel, "thinking", values["thinking"])
     return SetupOptions(**values, extra=options.get("setup", {}))
 
 

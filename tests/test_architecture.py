@@ -76,6 +76,7 @@ MORE_ATTRIBUTES = {
     "protocol.platform.PlatformFacts": "a table's row: one column for each fact about a platform",
     "report.batch_stats.BatchStats": "one counter for each figure that is shown",
     "report.summary.TransferStats": "one counter for each figure that is shown",
+    "protocol.setup.SetupOptions": "the options of a session",
     "runs.request.Request": "the options of a run",
 }
 """Classes with more attributes, and why."""

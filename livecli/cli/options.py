@@ -7,7 +7,7 @@ from typer import Argument, Option
 
 from ..errors import UsageError
 from ..protocol.platform import Platform
-from ..protocol.setup import Activity, Until
+from ..protocol.setup import Activity, ThinkingLevel, Until
 from .groups import Group
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ class SetupFlags(Group):
     language: Annotated[str | None, Option(help="Language code, such as en-US.")] = None
     system: Annotated[str | None, Option(metavar="TEXT|@FILE", help="System instruction.")] = None
     temperature: Annotated[float | None, Option(min=0, max=2, help="Sampling temperature.")] = None
+    thinking: Annotated[
+        ThinkingLevel | None, Option(help="How long the model thinks first, if it takes a level [the model's default].")
+    ] = None
     setup: Annotated[str | None, Option(metavar="FILE.json", help="Setup in JSON, merged over the other options.")] = (
         None
     )
@@ -79,6 +82,7 @@ class SetupFlags(Group):
             activity=activity,
             extra=setup_from_json(self.setup),
             search=search,
+            thinking=self.thinking,
         )
 
 

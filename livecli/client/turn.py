@@ -314,6 +314,9 @@ class Turn:
             await answer.take_audio(event, now)
             return
         answer.take(event, now)
+        if isinstance(event, events.InputTranscript) and progress.state.ending is Ending.ACTIVITY:
+            # What a transcribing model has heard is its answer.
+            answer.take(events.OutputTranscript(event.text, event.finished), now)
         match event:
             case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or answer.is_cut):
                 self._calls.handle(event)

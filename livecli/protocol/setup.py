@@ -8,8 +8,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..errors import UsageError
     from . import events, messages
     from .endpoint import Endpoint
+    from .models import Model
 
 
 class Activity(StrEnum):
@@ -17,6 +19,14 @@ class Activity(StrEnum):
 
     MANUAL = "manual"
     AUTO = "auto"
+
+
+class ThinkingLevel(StrEnum):
+    """How long a model thinks before it answers, where it takes a level."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
 
 
 class Until(StrEnum):
@@ -34,7 +44,8 @@ class SetupOptions:
     text turn does not need. `extra` is JSON in the wire's spelling that is merged over everything else. `search` gives
     the model Google Search, `functions` the functions that it may call. `pictures` is whether pictures will be sent.
     `resumes` asks for handles, so that the session can go on over another connection. `endless` lets the service drop
-    the beginning of a full context, instead of ending the session.
+    the beginning of a full context, instead of ending the session. A model that demands a level of `thinking` is asked
+    for its default.
     """
 
     voice: str | None = None
@@ -49,17 +60,27 @@ class SetupOptions:
     pictures: bool = False
     resumes: bool = True
     endless: bool = False
+    thinking: ThinkingLevel | None = None
 
 
 def setup(endpoint: Endpoint, options: SetupOptions) -> events.Setup:
-    """The Setup event for `endpoint`'s model."""
-    from . import events, messages
+    """The Setup event for `endpoint`'s model. A model that does not speak is asked for TEXT.
 
+    Raises UsageError where the model does not take the level of thinking.
+    """
+    from . import events, messages
+    from .models import MODELS
+
+    model = MODELS.get(endpoint.model)
+    speaks = model is None or model.audio_out
     transcription = messages.AudioTranscriptionConfig() if options.transcripts else None
     body = messages.Setup(
         model=endpoint.resource,
         generation_config=messages.GenerationConfig(
-            response_modalities=["AUDIO"], temperature=options.temperature, speech_config=_speech(options)
+            response_modalities=["AUDIO"] if speaks else ["TEXT"],
+            temperature=options.temperature,
+            speech_config=_speech(options),
+            thinking_config=_thinking(endpoint, model, options.thinking),
         ),
         system_instruction=(
             messages.Content(role="user", parts=[messages.Part(text=options.system)]) if options.system else None
@@ -67,7 +88,7 @@ def setup(endpoint: Endpoint, options: SetupOptions) -> events.Setup:
         tools=_tools(options),
         realtime_input_config=_realtime(options),
         input_audio_transcription=transcription,
-        output_audio_transcription=transcription,
+        output_audio_transcription=transcription if speaks else None,
         session_resumption=_resumption(endpoint) if options.resumes else None,
         context_window_compression=(
             messages.ContextWindowCompressionConfig(sliding_window=messages.SlidingWindow())
@@ -83,6 +104,26 @@ def _resumption(endpoint: Endpoint) -> messages.SessionResumptionConfig:
     from . import messages
 
     return messages.SessionResumptionConfig(transparent=endpoint.platform.facts.confirms_messages or None)
+
+
+def _thinking(endpoint: Endpoint, model: Model | None, level: ThinkingLevel | None) -> messages.ThinkingConfig | None:
+    from . import messages
+
+    name = level.upper() if level else model.default_level if model and model.level_required else ""
+    if level and model and name not in model.thinking_levels:
+        raise _thinking_error(endpoint, model, name)
+    return messages.ThinkingConfig(thinking_level=name) if name else None
+
+
+def _thinking_error(endpoint: Endpoint, model: Model, level: str) -> UsageError:
+    from ..errors import UsageError
+    from .models import MODELS, current_models
+
+    others = [name for name in current_models(endpoint.platform) if level in MODELS[name].thinking_levels]
+    other = f", or use --model {others[0]}" if others else ""
+    levels = [name.lower() for name in ("MINIMAL", "LOW", "MEDIUM", "HIGH") if name in model.thinking_levels]
+    which = f"thinking at level {level.lower()}, only {', '.join(levels)}" if levels else "level of thinking"
+    return UsageError(f"{model.name} takes no {which}", hint=f"leave out --thinking{other}")
 
 
 def _realtime(options: SetupOptions) -> messages.RealtimeInputConfig | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from livecli.errors import UsageError
 from livecli.protocol.codec import decode_client, encode_client, setup_json
 from livecli.protocol.endpoint import Target, build
 from livecli.protocol.messages import FunctionDeclaration
 from livecli.protocol.models import MODELS, Platform
-from livecli.protocol.setup import Activity, SetupOptions, setup
+from livecli.protocol.setup import Activity, SetupOptions, ThinkingLevel, setup
 
 VERTEX = build(Target(project="p", location="us-central1"), {}, Platform.VERTEX)
 DEVELOPER = build(Target(), {}, Platform.DEVELOPER)
@@ -54,10 +55,24 @@ def test_vertex_with_a_key_instead_of_a_project():
     assert made(express)["sessionResumption"] == {"transparent": True}
 
 
-@pytest.mark.parametrize("model", [*MODELS, "gemini-9-unheard-of", "models/named-in-full"])
-def test_a_model_changes_its_name_only(model):
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(name for name, model in MODELS.items() if model.audio_out and not model.level_required),
+        "gemini-9-unheard-of",
+        "models/named-in-full",
+    ],
+)
+def test_most_models_change_its_name_only(model):
     named = made(build(Target(model=model), {}, Platform.DEVELOPER))
     assert named == {**made(DEVELOPER), "model": f"models/{model.removeprefix('models/')}"}
+
+
+@pytest.mark.parametrize("model", [name for name, model in MODELS.items() if not model.audio_out])
+def test_a_model_that_does_not_speak_is_asked_for_text(model):
+    asked = made(build(Target(model=model), {}, Platform.DEVELOPER))
+    assert asked["generationConfig"] == {"responseModalities": ["TEXT"]}
+    assert "outputAudioTranscription" not in asked
 
 
 @PLATFORMS
@@ -236,3 +251,29 @@ def test_the_emulator_takes_every_option_together(endpoint):
     event = setup(endpoint, wanted)
     [decoded] = decode_client(encode_client(event))
     assert setup_json(decoded) == setup_json(event)
+
+
+@pytest.mark.parametrize(
+    ("name", "thinking", "config"),
+    [
+        ("gemini-3.8-live", None, None),
+        ("gemini-3.8-live-extended-thinking", None, {"thinkingLevel": "LOW"}),
+        ("gemini-3.8-live-extended-thinking", ThinkingLevel.HIGH, {"thinkingLevel": "HIGH"}),
+        # It has a default of its own.
+        ("gemini-3.1-flash-live-preview", None, None),
+        ("gemini-3.1-flash-live-preview", ThinkingLevel.MEDIUM, {"thinkingLevel": "MEDIUM"}),
+        ("gemini-2.5-flash-native-audio-latest", ThinkingLevel.LOW, {"thinkingLevel": "LOW"}),
+        ("a-model-of-tomorrow", ThinkingLevel.LOW, {"thinkingLevel": "LOW"}),
+    ],
+)
+def test_the_level_of_thinking(name, thinking, config):
+    endpoint = build(Target(model=name), {}, Platform.DEVELOPER)
+    assert made(endpoint, thinking=thinking)["generationConfig"].get("thinkingConfig") == config
+
+
+def test_a_level_that_the_model_does_not_take():
+    name = "gemini-3.8-live"
+    endpoint = build(Target(model=name), {}, Platform.DEVELOPER)
+    with pytest.raises(UsageError, match="takes no level of thinking") as caught:
+        made(endpoint, thinking=ThinkingLevel.LOW)
+    assert caught.value.hint == "leave out --thinking, or use --model gemini-3.8-live-extended-thinking"
