@@ -93,11 +93,6 @@ SAME_NAME = {
 
 COVERED_BY = {
     "__main__": ["end_to_end/test_send_statuses.py", "test_start_up.py"],
-    "chat.chat": ["chat/test_terminal.py", "end_to_end/test_chat_wire.py"],
-    "chat.options": ["end_to_end/test_chat_wire.py"],
-    "chat.pipe": ["end_to_end/test_chat_piped.py"],
-    "chat.store": ["end_to_end/test_chat_resume.py"],
-    "chat.voice": ["end_to_end/test_chat_spoken.py", "chat/test_barge_in.py"],
     "cli.app": ["end_to_end/test_help.py", "test_start_up.py"],
     "cli.auth": ["end_to_end/test_auth.py"],
     "cli.auth_login": ["end_to_end/test_auth_login.py"],

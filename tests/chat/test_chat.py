@@ -1,0 +1,201 @@
+"""A chat over real sockets: its sessions, and what outlives them."""
+
+from __future__ import annotations
+
+import pytest
+
+from livecli.chat.transcript import TranscriptEntry
+from livecli.client.open import Timeouts
+from livecli.errors import ConnectError, FileError, ServerError
+from livecli.protocol import events
+from livecli.protocol.setup import Activity, SetupOptions
+from tests.chat.conftest import Told, settled
+from tests.live_server import live_server
+
+VERTEX = {"model": "gemini-live-2.5-flash-native-audio"}
+
+
+class Echo:
+    """A service that answers each message with its text, over any number of sessions. `setups` and `frames` are theirs.
+
+    The message "leave" ends the session for good.
+    """
+
+    def __init__(self):
+        self.setups, self.frames = [], []
+
+    def __call__(self, connection):
+        setup = connection.set_up()["setup"]
+        self.setups.append(setup)
+        while True:
+            frame = connection.receive()
+            self.frames.append(frame)
+            texts = _texts(frame)
+            if texts == ["leave"]:
+                return connection.close(1008, "This is a policy violation.")
+            if texts and (frame.get("clientContent") or {}).get("turnComplete", True):
+                connection.content(outputTranscription={"text": f"<{texts[-1]}>"})
+                connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": {"totalTokenCount": 1}})
+
+
+def _texts(frame):
+    """The texts of a message of the client, typed or as contents."""
+    turns = (frame.get("clientContent") or {}).get("turns", [])
+    typed = (frame.get("realtimeInput") or {}).get("text")
+    return [typed] if typed else [part["text"] for turn in turns for part in turn["parts"] if "text" in part]
+
+
+def history(echo):
+    """The texts of the histories that sessions were given."""
+    contents = [frame["clientContent"] for frame in echo.frames if "clientContent" in frame]
+    return [_texts({"clientContent": content}) for content in contents if len(content.get("turns", [])) > 1]
+
+
+class Ended(Told):
+    """Also keeps the errors that ended sessions."""
+
+    def __init__(self):
+        super().__init__()
+        self.errors = []
+
+    def ended(self, error):
+        self.errors.append(error)
+
+
+async def test_turns_are_kept_with_their_text(chat):
+    with live_server(Echo()) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            for text in ("one", "two"):
+                assert (await typed.send_text(text)).stats.said == f"<{text}>"
+            assert [*typed.transcript.entries] == [TranscriptEntry("one", "<one>"), TranscriptEntry("two", "<two>")]
+            assert [summary.input for summary in typed.turns] == ["one", "two"]
+
+
+async def test_a_session_that_has_ended_for_good_is_followed_by_one_that_is_given_the_conversation(chat):
+    echo = Echo()
+    with live_server(echo) as server:
+        async with chat(server.url, told=Ended(), **VERTEX) as typed:
+            await typed.send_text("one")
+            assert isinstance((await typed.send_text("leave")).error, ServerError)
+            await settled(lambda: typed.failure)
+            assert [error.close_code for error in typed.told.errors] == [1008]
+            assert (await typed.send_text("two")).ok
+            assert typed.failure is None
+    assert len(echo.setups) == 2
+    assert history(echo) == [["one", "<one>"]], "a turn that failed is not told"
+
+
+async def test_another_configuration_is_a_session_that_is_given_the_conversation(chat):
+    echo = Echo()
+    with live_server(echo) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.send_text("one")
+            await typed.reconfigure(voice="Kore", system="Be brief.")
+            await typed.send_text("two")
+    speech = echo.setups[1]["generationConfig"]["speechConfig"]
+    assert speech["voiceConfig"]["prebuiltVoiceConfig"] == {"voiceName": "Kore"}
+    assert echo.setups[1]["systemInstruction"]["parts"] == [{"text": "Be brief."}]
+    assert history(echo) == [["one", "<one>"]]
+
+
+async def test_a_new_conversation_has_no_history_and_nothing_on_disk(chat, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    echo = Echo()
+    with live_server(echo) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.send_text("one")
+            assert [path.name for path in tmp_path.rglob("*.json")] == ["conversation.json"]
+            await typed.reset()
+            assert list(tmp_path.rglob("*.json")) == []
+            await typed.send_text("two")
+            assert [*typed.transcript.entries] == [TranscriptEntry("two", "<two>")]
+    assert (len(echo.setups), history(echo)) == (2, [])
+
+
+async def test_a_conversation_is_resumed(chat):
+    echo = Echo()
+    with live_server(echo) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.send_text("one")
+        async with chat(server.url, resume=True, **VERTEX) as typed:
+            await typed.send_text("two")
+            assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
+    assert history(echo) == [["one", "<one>"]]
+
+
+async def test_interrupting_without_a_turn_does_nothing(chat):
+    with live_server(Echo()) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            assert not await typed.interrupt()
+            assert (typed.in_turn, typed.answering) == (False, False)
+            await typed.close()
+            assert not await typed.interrupt()
+
+
+async def test_a_picture_is_sent_with_the_next_turn_and_once(chat, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with live_server(Echo()) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.send_picture(str(tmp_path / "a.png"))
+            assert len(typed.pictures) == 1
+            assert not [event for event in typed.told.sent if isinstance(event, events.Image)]
+            await typed.send_text("what is it?")
+            await typed.send_text("and now?")
+            assert typed.pictures == []
+    pictures = [frame for frame in server.frames if "png" in str(frame)]
+    assert len(pictures) == 1
+
+
+async def test_a_picture_is_sent_at_once_while_the_microphone_is_in_use(chat, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with live_server(Echo()) as server:
+        async with chat(server.url, configuration=SetupOptions(activity=Activity.AUTO), **VERTEX) as spoken:
+            await spoken.send_microphone(bytes(1024), 16_000)
+            await spoken.send_picture(str(tmp_path / "a.png"))
+            assert spoken.pictures == []
+            sent = [type(event) for event in spoken.told.sent]
+            assert sent == [events.Setup, events.AudioChunk, events.Image]
+
+
+@pytest.mark.parametrize("name", ["missing.wav", "missing.png"])
+async def test_a_file_that_cannot_be_read_is_no_turn(chat, tmp_path, name):
+    with live_server(Echo()) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            send = typed.send_recording if name.endswith("wav") else typed.send_picture
+            with pytest.raises(FileError):
+                await send(str(tmp_path / name))
+            assert (len(typed.turns), typed.pictures) == (0, [])
+
+
+async def test_the_text_is_saved_and_a_full_disk_is_a_warning(chat, tmp_path):
+    with live_server(Echo()) as server:
+        async with chat(server.url, folder=str(tmp_path / "saved"), **VERTEX) as typed:
+            await typed.send_text("one")
+            path = tmp_path / "saved" / "conversation.md"
+            assert path.read_text() == "**You:** one\n\n**Model:** <one>\n\n"
+            path.unlink()
+            path.symlink_to("/dev/full")
+            assert (await typed.send_text("two")).ok
+            assert typed.told.warnings == [f"cannot write {path}: No space left on device"]
+
+
+async def test_a_chat_that_cannot_be_opened_raises_why(chat):
+    with pytest.raises(ConnectError, match="connection refused"):
+        async with chat("ws://127.0.0.1:1", timeouts=Timeouts(retries=0)):
+            raise AssertionError("it is not open")
+
+
+async def test_a_bug_of_the_task_that_receives_ends_the_chat(chat):
+    class Broken(Told):
+        def event(self, direction, event, at):
+            if isinstance(event, events.OutputTranscript):
+                raise ZeroDivisionError
+
+    with live_server(Echo()) as server, pytest.raises(ZeroDivisionError):
+        async with chat(server.url, told=Broken(), **VERTEX) as typed:
+            await typed.send_text("one")
+            raise AssertionError("it goes on")

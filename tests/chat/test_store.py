@@ -1,0 +1,182 @@
+"""The conversation on disk, and the handle that resumes its session."""
+
+from __future__ import annotations
+
+import json
+import stat
+import time
+from dataclasses import replace
+
+import pytest
+
+from livecli.chat.store import MAX_BYTES, NAME, SCHEMA, ChatStore
+from livecli.chat.transcript import Transcript, TranscriptEntry
+from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.platform import Platform
+from tests.chat.conftest import Told
+
+ENDPOINT = Endpoint(Platform.VERTEX, "wss://one.example/ws/x", "gemini-live", "r", "project", "us-central1")
+ENTRY = TranscriptEntry("one", "<one>")
+
+
+@pytest.fixture
+def path(tmp_path, monkeypatch):
+    """The file of the conversation, which does not exist yet."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return tmp_path / "state" / "livecli" / NAME
+
+
+def store_of(*entries):
+    """A store for a transcript with these entries, and what it reports."""
+    transcript, told = Transcript(), Told()
+    for entry in entries:
+        transcript.add(entry)
+    return ChatStore(transcript, told), transcript, told
+
+
+def saved(path):
+    return json.loads(path.read_text())
+
+
+def test_a_conversation_and_its_handle_come_back(path):
+    store_of(ENTRY, TranscriptEntry("", "unasked"))[0].note_turn(ENDPOINT, "the handle")
+    store, transcript, told = store_of()
+    store.load()
+    assert [*transcript.entries] == [ENTRY, TranscriptEntry("", "unasked")]
+    [remark] = told.remarks
+    assert remark.startswith("continuing the conversation of 20")
+    assert remark.endswith(", which has 2 turns")
+    assert store.take_handle(ENDPOINT) == "the handle"
+    assert store.take_handle(ENDPOINT) is None, "a handle is used once"
+
+
+def test_only_the_user_can_read_the_file(path):
+    store_of(ENTRY)[0].save(ENDPOINT, None)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    assert saved(path)["schema"] == SCHEMA
+
+
+def test_without_a_file_the_conversation_is_new(path):
+    store, transcript, told = store_of()
+    store.load()
+    assert (len(transcript.entries), told.warnings) == (0, [])
+    assert told.remarks == ["there is no earlier conversation: this is a new one"]
+    assert store.take_handle(ENDPOINT) is None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"platform": Platform.DEVELOPER},
+        {"project": "other"},
+        {"location": "europe-west4"},
+        {"model": "other"},
+        {"url": "wss://two.example/ws/x"},
+    ],
+)
+def test_a_handle_belongs_to_its_service_and_model(path, change):
+    store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
+    store, _, told = store_of()
+    store.load()
+    assert store.take_handle(replace(ENDPOINT, **change)) is None
+    assert told.remarks[1:] == ["the service or the model has changed: it is given the text of the conversation"]
+
+
+def test_the_path_of_the_url_does_not_matter(path):
+    store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
+    store = store_of()[0]
+    store.load()
+    assert store.take_handle(replace(ENDPOINT, url="wss://one.example/ws/y")) == "the handle"
+
+
+@pytest.mark.parametrize(("platform", "hours"), [(Platform.VERTEX, 24), (Platform.DEVELOPER, 2)])
+@pytest.mark.parametrize(("late_seconds", "is_valid"), [(-60, True), (60, False)])
+def test_a_handle_expires(path, platform, hours, late_seconds, is_valid):
+    endpoint = replace(ENDPOINT, platform=platform)
+    store_of(ENTRY)[0].note_turn(endpoint, "the handle")
+    path.write_text(json.dumps({**saved(path), "at": time.time() - hours * 3600 - late_seconds}))
+    store = store_of()[0]
+    store.load()
+    assert (store.take_handle(endpoint) is not None) is is_valid
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        '{"schema": "livecli/conversation@1"',
+        json.dumps({"schema": "livecli/conversation@2", "at": 1.0, "handle": None, "entries": []}),
+        json.dumps({"schema": SCHEMA, "at": "1", "handle": None, "entries": []}),
+        json.dumps({"schema": SCHEMA, "at": 1.0, "handle": 5, "entries": []}),
+        json.dumps({"schema": SCHEMA, "at": 1.0, "handle": None, "entries": [["one"]]}),
+        json.dumps({"schema": SCHEMA, "at": 1.0, "handle": None, "entries": [["one", None]]}),
+        "[" * 100_000,
+        '"' + "x" * MAX_BYTES + '"',
+    ],
+    ids=range(10),
+)
+def test_a_damaged_file_is_a_warning(path, content):
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    store, transcript, told = store_of()
+    store.load()
+    assert len(transcript.entries) == 0
+    assert told.warnings == [f"the saved conversation cannot be read from {path}: it is damaged"]
+    assert store.take_handle(ENDPOINT) is None
+
+
+def test_a_file_that_cannot_be_read_is_a_warning(path):
+    path.mkdir(parents=True)
+    store, _, told = store_of()
+    store.load()
+    assert told.warnings == [f"the saved conversation cannot be read from {path}: Is a directory"]
+
+
+def test_a_handle_that_comes_after_its_turn_is_saved_once(path):
+    store, transcript, _ = store_of(ENTRY)
+    store.note_turn(ENDPOINT, None)
+    assert saved(path)["handle"] is None
+    store.note_handle(ENDPOINT, None)
+    store.note_handle(ENDPOINT, "the handle")
+    assert saved(path)["handle"] == "the handle"
+    store.note_handle(ENDPOINT, "a later one")
+    assert saved(path)["handle"] == "the handle", "it includes no more than the first"
+    transcript.add(TranscriptEntry("two", "<two>"))
+    store.note_turn(ENDPOINT, None)
+    assert (saved(path)["handle"], len(saved(path)["entries"])) == (None, 2)
+
+
+def test_a_conversation_without_turns_is_not_saved(path):
+    store_of()[0].save(ENDPOINT, "the handle")
+    assert not path.exists()
+
+
+def test_the_first_error_in_writing_is_reported_and_the_last(path):
+    path.mkdir(parents=True)
+    store, _, told = store_of(ENTRY)
+    for _ in range(2):
+        store.note_turn(ENDPOINT, "the handle")
+    assert told.remarks == [f"the conversation cannot be saved in {path}: Is a directory"]
+    path.rmdir()
+    store.save(ENDPOINT, None)
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_deleted_conversation_is_gone(path):
+    store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
+    store, _, told = store_of()
+    store.load()
+    store.delete()
+    assert not path.exists()
+    assert store.take_handle(ENDPOINT) is None
+    store.delete()
+    assert told.warnings == []
+
+
+def test_a_conversation_that_cannot_be_deleted_is_a_warning(path):
+    path.mkdir(parents=True)
+    store, _, told = store_of()
+    store.delete()
+    assert told.warnings == ["the saved conversation cannot be deleted: Is a directory"]
