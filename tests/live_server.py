@@ -57,6 +57,13 @@ class Connection:
         self.content(generationComplete=True)
         self.say({"serverContent": {"turnComplete": True}, "usageMetadata": {"promptTokenCount": 10}, **last})
 
+    def take_spoken_turn(self, pcm: bytes) -> None:
+        """A whole session: the setup, a spoken question, `pcm` as the answer, and the client's close."""
+        self.set_up()
+        self.hear()
+        self.answer(pcm)
+        self.drain()
+
     def drain(self) -> None:
         """Read until the client closes."""
         try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import threading
+import time
 import wave
 from collections.abc import Callable
 from contextlib import suppress
@@ -113,6 +115,38 @@ def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
         # A child process that is still running may hold the pipes.
         with suppress(subprocess.TimeoutExpired):
             process.communicate(timeout=10)
+
+
+@pytest.fixture
+def at_a_display(spawn: Callable[..., subprocess.Popen[bytes]]) -> Callable[..., tuple[int, str]]:
+    """Run a command line whose standard error is a terminal: its exit status, and all that the terminal was sent."""
+
+    def run(*argv: Any) -> tuple[int, str]:
+        ours, theirs = os.openpty()
+        process = spawn(*argv, stderr=theirs, env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"})
+        os.close(theirs)
+        seen = b""
+        # Reading fails once the process has ended.
+        with suppress(OSError):
+            while select.select([ours], [], [], 20)[0] and (part := os.read(ours, 65536)):
+                seen += part
+        os.close(ours)
+        return process.wait(20), seen.decode()
+
+    return run
+
+
+def finished(process: subprocess.Popen[bytes], timeout: float = 30.0) -> Ran:
+    """The end of a process whose streams are text."""
+    out, err = process.communicate(timeout=timeout)
+    return Ran(process.returncode, out.decode(), err.decode())
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true"
+        time.sleep(0.01)
 
 
 @pytest.fixture

@@ -25,10 +25,7 @@ TO_STDOUT = [
 
 
 def answer(connection: Connection) -> None:
-    connection.set_up()
-    connection.hear()
-    connection.answer(REPLY)
-    connection.drain()
+    connection.take_spoken_turn(REPLY)
 
 
 @pytest.fixture

@@ -1,9 +1,5 @@
 """`send --jobs`: many inputs in one process, each with its own session, told together."""
 
-import json
-import os
-import pty
-import select
 import signal
 import subprocess
 import sys
@@ -13,7 +9,7 @@ import time
 import pytest
 
 from livecli.media import file_source
-from tests.end_to_end.conftest import read_wav, tone, write_wav
+from tests.end_to_end.conftest import finished, read_wav, tone, wait_until, write_wav
 from tests.live_server import Connection, live_server
 
 REPLY = tone(2400, 24_000)
@@ -29,10 +25,7 @@ def inputs(tmp_path):
 
 
 def answering(connection: Connection) -> None:
-    connection.set_up()
-    connection.hear()
-    connection.answer(REPLY)
-    connection.drain()
+    connection.take_spoken_turn(REPLY)
 
 
 def replies(folder):
@@ -247,20 +240,17 @@ def test_an_interruption_is_told_of_every_input_and_keeps_what_came(spawn, input
         process = spawn("send", *inputs, *words)
         for _ in range(3):
             assert answered.acquire(timeout=20)
-        deadline = time.monotonic() + 10
-        while len([path for path in (tmp_path / "out").glob("*.partial.wav") if path.stat().st_size > 44]) < 3:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        partial = tmp_path / "out"
+        wait_until(lambda: sum(path.stat().st_size > 44 for path in partial.glob("*.partial.wav")) == 3)
         process.send_signal(signum)
-        out, err = process.communicate(timeout=10)
-    assert process.returncode == status, err
-    assert b"Traceback" not in err
-    ended = [json.loads(line) for line in out.splitlines()]
-    assert sorted(summary["input"] for summary in ended) == inputs
-    assert {summary["exit_code"] for summary in ended} == {status}
-    kept = [summary["output"] for summary in ended if summary["output"]]
+        ran = finished(process, 10)
+    assert ran.status == status, ran.err
+    assert "Traceback" not in ran.err
+    assert sorted(summary["input"] for summary in ran.summaries) == inputs
+    assert {summary["exit_code"] for summary in ran.summaries} == {status}
+    kept = [summary["output"] for summary in ran.summaries if summary["output"]]
     assert sorted(kept) == [f"out/q{number}.reply.partial.wav" for number in range(3)]
-    assert b"0 of 8 done, 8 interrupted" in err
+    assert "0 of 8 done, 8 interrupted" in ran.err
 
 
 def test_an_interrupted_run_goes_on(livecli, inputs, tmp_path):
@@ -307,24 +297,10 @@ def test_text_is_one_question(livecli):
     assert livecli("send", "--text", "hello", "--local", "--jobs", 2).status == 2
 
 
-def test_a_terminal_sees_one_display_for_all(spawn, inputs):
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
+def test_a_terminal_sees_one_display_for_all(at_a_display, inputs):
     words = ["--jobs", "4", "--speed", "0.2", "--connect-rate", "500"]
-    process = spawn("send", *inputs[:4], "missing.wav", "--local", *words, stderr=theirs, env=environment)
-    os.close(theirs)
-    seen = b""
-    while select.select([ours], [], [], 20)[0]:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    assert process.wait(20) == 3
-    screen = seen.decode()
+    status, screen = at_a_display("send", *inputs[:4], "missing.wav", "--local", *words)
+    assert status == 3
     assert "running" in screen
     assert "chunks/s" in screen
     assert "error:\x1b[0m missing.wav: there is no file" in screen

@@ -4,7 +4,6 @@ import io
 import json
 import os
 import pty
-import select
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ import wave
 
 import pytest
 
-from tests.end_to_end.conftest import SAMPLE_STEM, Ran, read_wav, tone, write_wav
+from tests.end_to_end.conftest import SAMPLE_STEM, Ran, finished, read_wav, tone, wait_until, write_wav
 from tests.live_server import Connection, live_server
 from tests.needs import needs
 
@@ -23,10 +22,7 @@ COMMAND = [sys.executable, "-m", "livecli"]
 
 
 def answer(connection: Connection) -> None:
-    connection.set_up()
-    connection.hear()
-    connection.answer(REPLY)
-    connection.drain()
+    connection.take_spoken_turn(REPLY)
 
 
 def test_nothing_at_all_sends_the_bundled_question(livecli_and_children, tmp_path):
@@ -187,44 +183,22 @@ def test_a_signal_closes_properly_and_keeps_what_came(spawn, tmp_path, signum, s
             partial, size = tmp_path / "long.reply.partial.wav", 44 + len(REPLY) * (2 if stage == "receiving" else 1)
             wait_until(lambda: partial.exists() and partial.stat().st_size >= size)
         process.send_signal(signum)
-        out, err = process.communicate(timeout=10)
-    assert process.returncode == status, err
-    assert b"Traceback" not in err
-    summary = json.loads(out)
-    assert (summary["exit_code"], summary["error"]["kind"]) == (status, "interrupted")
+        ran = finished(process, 10)
+    assert ran.status == status, ran.err
+    assert "Traceback" not in ran.err
+    assert (ran.summary["exit_code"], ran.summary["error"]["kind"]) == (status, "interrupted")
     if stage in ("sending", "receiving"):
         assert read_wav(partial)[1].startswith(REPLY)
-        assert b"partial" in err
+        assert "partial" in ran.err
     else:
         assert [path.name for path in tmp_path.glob("*reply*")] == []
     if stage != "connecting":
         assert server.close_codes == [1000], "the socket was closed properly"
 
 
-def wait_until(true, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline, "it did not come true"
-        time.sleep(0.01)
-
-
-def test_a_terminal_sees_a_live_display_and_a_table(spawn, speech):
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"}
-    process = spawn("send", speech, "--local", "--speed", 1, stderr=theirs, env=environment)
-    os.close(theirs)
-    seen = b""
-    while select.select([ours], [], [], 20)[0]:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:
-            break
-        if not part:
-            break
-        seen += part
-    os.close(ours)
-    assert process.wait(20) == 0
-    screen = seen.decode()
+def test_a_terminal_sees_a_live_display_and_a_table(at_a_display, speech):
+    status, screen = at_a_display("send", speech, "--local", "--speed", 1)
+    assert status == 0
     assert "\x1b[" in screen
     assert "of 0.50 s" in screen, "progress towards the file's length"
     assert "gaps p50 / p95 / max" in screen
@@ -245,7 +219,6 @@ def test_an_interruption_is_told_of_every_input(spawn, tmp_path):
         process = spawn("send", "a.wav", "b.wav", "c.wav", "--base-url", server.url, "--speed", 1, "--json")
         assert began.wait(20)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=10)
-    assert process.returncode == 130
-    ended = [json.loads(line) for line in out.splitlines()]
-    assert [(summary["input"], summary["exit_code"]) for summary in ended] == [(f"{n}.wav", 130) for n in "abc"]
+        ran = finished(process, 10)
+    assert ran.status == 130
+    assert [(summary["input"], summary["exit_code"]) for summary in ran.summaries] == [(f"{n}.wav", 130) for n in "abc"]
