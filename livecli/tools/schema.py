@@ -194,6 +194,8 @@ class _Translator:
         inlined = refs
         for part in parts:
             inner, more = self._flatten(part, refs)
+            if "anyOf" in inner and "anyOf" in node:
+                self._lose("anyOf beside another in allOf")
             node, inlined = _merge(inner, node), tuple(dict.fromkeys([*inlined, *more]))
         return node, inlined
 

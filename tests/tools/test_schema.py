@@ -158,6 +158,12 @@ class TestReferences:
         assert declared is not None
         assert (declared["properties"], set(declared["required"]), losses) == (properties, {"a", "b"}, [])
 
+    def test_of_two_choices_of_which_both_must_hold_one_is_kept(self):
+        first, second = ({"anyOf": [{"type": kind}, {"type": "boolean"}]} for kind in ("string", "integer"))
+        found, losses = property_of({"allOf": [first, second]})
+        assert found == {"anyOf": [{"type": "STRING"}, {"type": "BOOLEAN"}]}
+        assert losses == ["anyOf beside another in allOf"]
+
     def test_a_recursive_one_is_cut_where_it_repeats(self):
         node = {"type": "object", "properties": {"next": {"$ref": "#/$defs/N"}, "also": {"$ref": "#/$defs/N"}}}
         found, losses = property_of({"$ref": "#/$defs/N"}, **{"$defs": {"N": node}})
