@@ -19,10 +19,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
+from ..protocol.endpoint import is_loopback
 from ..protocol.platform import KEY_PLATFORM, PROJECT_PLATFORM, Platform
 
 VERBATIM_PATH = "/"
@@ -69,12 +70,24 @@ def service_at(path: str) -> Service | None:
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
 
 
+def is_loopback_origin(origin: str) -> bool:
+    """Whether a page of this origin was served by this machine, on any port."""
+    try:
+        return is_loopback(urlsplit(origin).hostname)
+    except ValueError:
+        return False
+
+
 def is_health_check(path: str) -> bool:
     """Whether `path` is requested by programs that wait until the emulator listens."""
     return path.partition("?")[0] in HEALTH_PATHS
 
 
 EPHEMERAL = "auth_tokens/"
+"""The beginning of an ephemeral token."""
+
+CONSTRAINED = "Constrained"
+"""The end of the path that ephemeral tokens open on the Developer API. API keys open the path without it."""
 
 _EXPECTED = (
     " Expected OAuth 2 access token, login cookie or other valid authentication credential. "
@@ -147,6 +160,19 @@ class Required:
 
 
 NOTHING_REQUIRED = Required()
+
+
+def wrong_kind_of_credential(path: str, headers: Iterable[tuple[str, str]]) -> CredentialError | None:
+    """The error of an API key that is given for ephemeral tokens, or of a token for a key, on the Developer API.
+
+    A key is no credential of the constrained path (documented; the answer is a guess). A token on the other path is
+    refused as a wrong key (googleapis/js-genai#600).
+    """
+    keys, tokens = credentials_in(path, headers)
+    if path.partition("?")[0].endswith(CONSTRAINED):
+        return CredentialError.WRONG_TOKEN if keys and not tokens else None
+    ephemeral = [token for token in tokens if token.startswith(EPHEMERAL)]
+    return CredentialError.WRONG_KEY if ephemeral and not keys else None
 
 
 def credentials_in(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[str], list[str]]:

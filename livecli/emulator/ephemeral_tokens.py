@@ -1,7 +1,7 @@
 """Ephemeral tokens of the Developer API, which POST /v1alpha/auth_tokens creates. No I/O.
 
 A token opens a number of sessions until it expires; resuming a session does not count, and an open session outlives its
-token. The setup that a request locks is accepted and not enforced.
+token. A token can replace the setup of its sessions, or the fields of it that a field mask names.
 """
 
 from __future__ import annotations
@@ -9,12 +9,17 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from ..protocol import close_reasons
+import msgspec
+
+from ..protocol import close_reasons, events, messages
+from ..protocol.close_reasons import Refusal
+from ..protocol.codec import decode_client
+from ..protocol.codec.proto_json import camel
 from .access import EPHEMERAL, UPGRADE_REFUSALS, CredentialError, Required, UpgradeRefusal, credentials_in
 
 MINT_PATH = re.compile(r"/v\d+(?:(?:alpha|beta)\d*)?/auth_tokens")
@@ -39,6 +44,9 @@ MAX_EXPIRY = timedelta(hours=20)
 MAX_TOKENS = 10_000
 """The number of tokens that an emulator keeps; beyond it, the oldest are forgotten."""
 
+INVALID_MASK = "field_mask is invalid for BidiGenerateContentSetup"
+"""The message about a mask with a path that is no field of the setup (googleapis/js-genai#1492)."""
+
 REFUSALS = {
     **UPGRADE_REFUSALS,
     CredentialError.MISSING: UpgradeRefusal(403, "PERMISSION_DENIED", close_reasons.KEY_MISSING),
@@ -48,11 +56,29 @@ REFUSALS = {
 
 @dataclass
 class EphemeralToken:
-    """A token: `uses` is the number of sessions that it still opens, None for any number."""
+    """A token: `uses` is the number of sessions that it still opens, None for any number.
+
+    `setup` and `mask` are the request's `bidiGenerateContentSetup` and `fieldMask`, with the mask's paths as names.
+    """
 
     uses: int | None
     expires_at: datetime
     opens_until: datetime
+    setup: messages.Setup | None = None
+    mask: Sequence[Sequence[str]] = ()
+
+    def effective_setup(self, setup: messages.Setup) -> messages.Setup:
+        """The setup of a session whose client sends `setup`.
+
+        Without a mask it is the token's, if there is one; otherwise the masked fields are the token's (documented).
+        """
+        if not self.mask:
+            return self.setup or setup
+        effective = msgspec.to_builtins(setup)
+        locked = msgspec.to_builtins(self.setup or messages.Setup())
+        for path in self.mask:
+            _overwrite(effective, locked, path)
+        return msgspec.convert(effective, messages.Setup)
 
     def use(self, now: datetime, *, resumes: bool) -> CredentialError | None:
         """Open a session, which counts as a use, or resume one. Returns what is wrong with that, if anything."""
@@ -118,7 +144,64 @@ def _parse_request(body: bytes, now: datetime) -> EphemeralToken:
     fields = {FIELDS[name]: value for name, value in request.items()}
     expires_at = _time("expire_time", fields.get("expireTime"), now, EXPIRY)
     opens_until = _time("new_session_expire_time", fields.get("newSessionExpireTime"), now, NEW_SESSION_EXPIRY)
-    return EphemeralToken(_uses(fields.get("uses")), expires_at, opens_until)
+    setup, mask = _setup(fields.get("bidiGenerateContentSetup")), _mask(fields.get("fieldMask"))
+    return EphemeralToken(_uses(fields.get("uses")), expires_at, opens_until, setup, mask)
+
+
+def _setup(value: Any) -> messages.Setup | None:
+    if value is None:
+        return None
+    try:
+        [event] = decode_client(msgspec.json.encode({"setup": value}))
+    except Refusal as refusal:
+        raise ValueError(refusal.reason) from refusal
+    assert isinstance(event, events.Setup), "that is what was encoded"
+    return event.body
+
+
+def _mask(value: Any) -> list[list[str]]:
+    """The paths of a field mask, which is a string in JSON."""
+    if value is None:
+        return []
+    if not isinstance(value, str):
+        raise ValueError(close_reasons.INVALID_VALUE.format(at=" at 'field_mask'", type="type.googleapis.com"))
+    paths = [[camel(name) for name in path.strip().split(".")] for path in value.split(",") if path.strip()]
+    if not all(map(_is_field, paths)):
+        raise ValueError(INVALID_MASK)
+    return paths
+
+
+def _is_field(path: Sequence[str]) -> bool:
+    """Whether the setup has the field that a path names. Elements of lists have no path."""
+    import msgspec.inspect
+
+    kinds: Sequence[msgspec.inspect.Type] = [msgspec.inspect.type_info(messages.Setup)]
+    for name in path:
+        fields = {
+            field.encode_name: field.type
+            for kind in kinds
+            if isinstance(kind, msgspec.inspect.StructType)
+            for field in kind.fields
+        }
+        if name not in fields:
+            return False
+        kind = fields[name]
+        kinds = kind.types if isinstance(kind, msgspec.inspect.UnionType) else [kind]
+    return True
+
+
+def _overwrite(target: dict[str, Any], source: dict[str, Any], path: Sequence[str]) -> None:
+    """Replace the field at `path`; where `source` has none, remove it."""
+    name, *rest = path
+    if rest:
+        inner = target.get(name, {})
+        _overwrite(inner, source.get(name, {}), rest)
+        if inner:
+            target[name] = inner
+    elif name in source:
+        target[name] = source[name]
+    else:
+        target.pop(name, None)
 
 
 def _uses(value: Any) -> int | None:

@@ -155,10 +155,11 @@ class _EmulatorServer:
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """The response to an HTTP request; None continues with the upgrade."""
         assert isinstance(connection, EmulatorConnection), "as it was created"
-        if connection.post_body is not None:
+        if connection.method != "GET":
             if is_mint_path(request.path):
-                return self._mint_token(connection, request, connection.post_body)
-            return connection.respond(405, "Only /v1alpha/auth_tokens, which makes ephemeral tokens, takes POST.\n")
+                return self._answer_token_request(connection, request)
+            message = f"Only /v1alpha/auth_tokens, which creates ephemeral tokens, takes {connection.method}.\n"
+            return connection.respond(405, message)
         if is_health_check(request.path) and "Upgrade" not in request.headers:
             return connection.respond(200, "livecli: a local Live API is listening.\n")
         service = service_at(request.path)
@@ -173,9 +174,22 @@ class _EmulatorServer:
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
         return _json(connection, refusal.code, refusal.body)
 
-    def _mint_token(self, connection: EmulatorConnection, request: Request, posted: bytes) -> Response:
+    def _answer_token_request(self, connection: EmulatorConnection, request: Request) -> Response:
+        """Create a token, or answer the preflight request that a browser sends before (CORS)."""
+        origins = request.headers.get_all("Origin")
+        if not all(map(access.is_loopback_origin, origins)):
+            self._log("refused a token: 403 for a page that is not on this machine")
+            return connection.respond(403, "Only pages of this machine may ask for ephemeral tokens.\n")
+        answer = _preflight if connection.method == "OPTIONS" else self._mint_token
+        response = answer(connection, request)
+        for origin in origins[:1]:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Vary"] = "Origin"
+        return response
+
+    def _mint_token(self, connection: EmulatorConnection, request: Request) -> Response:
         headers = list(request.headers.raw_items())
-        body, refusal = self._mint.create(request.path, headers, posted, datetime.now(UTC))
+        body, refusal = self._mint.create(request.path, headers, connection.body, datetime.now(UTC))
         self._log(f"refused a token: {refusal.code} {refusal.status}" if refusal else "made an ephemeral token")
         return _json(connection, refusal.code if refusal else 200, body)
 
@@ -189,14 +203,27 @@ class _EmulatorServer:
         path, headers = socket.request.path, list(socket.request.headers.raw_items())
         service = service_at(path)
         assert service is not None, "other paths are answered with 404"
-        token = self._mint.token_in(path, headers) if service.platform.facts.takes_ephemeral_tokens else None
-        error = None if token else self._credential_error(socket.request)
+        token, error = None, None
+        if service.platform.facts.takes_ephemeral_tokens:
+            token, error = self._mint.token_in(path, headers), access.wrong_kind_of_credential(path, headers)
+        if token is None and error is None:
+            error = self._credential_error(socket.request)
         refusal = access.session_refusal(error) if error else None
 
         def log(line: str) -> None:
             self._log(safe_line(f"[{number}] {line}"))
 
         await ServerSession(socket, service, self._options, self._sessions, log=log, refusal=refusal, token=token).run()
+
+
+def _preflight(connection: EmulatorConnection, request: Request) -> Response:
+    """The answer to a preflight request, which allows POST with the headers that it asks for."""
+    response = connection.respond(204, "")
+    response.headers["Access-Control-Allow-Methods"] = "POST"
+    response.headers["Access-Control-Max-Age"] = "3600"
+    for headers in request.headers.get_all("Access-Control-Request-Headers"):
+        response.headers["Access-Control-Allow-Headers"] = headers
+    return response
 
 
 def _json(connection: ServerConnection, status: int, body: str) -> Response:

@@ -141,14 +141,19 @@ class ServerSession:
 
     def _effective_setup(self, setup: messages.Setup) -> messages.Setup:
         """The setup of the session, from the client's. Raises Refusal where the ephemeral token does not open it."""
-        if self._token is not None:
-            resumption = setup.session_resumption
-            resumes = resumption is not None and bool(resumption.handle)
-            error = self._token.use(datetime.now(UTC), resumes=resumes)
-            self._token = None
-            if error:
-                raise session_refusal(error)
-        return msgspec.structs.replace(setup, model=self._service.resource_name(setup.model))
+        own = msgspec.structs.replace(setup, model=self._service.resource_name(setup.model))
+        if self._token is None:
+            return own
+        effective = self._token.effective_setup(own)
+        resumption = effective.session_resumption
+        resumes = resumption is not None and bool(resumption.handle)
+        error = self._token.use(datetime.now(UTC), resumes=resumes)
+        self._token = None
+        if error:
+            raise session_refusal(error)
+        if effective != own:
+            self._log("the ephemeral token changes the setup")
+        return effective
 
     def _decode(self, frame: bytes) -> list[events.Event]:
         # A recording's frames are not sent through the LiveProtocol, so it does not know the state of the session.

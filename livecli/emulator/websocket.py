@@ -1,4 +1,4 @@
-"""The emulator's end of a WebSocket connection: websockets' own, with requests by POST, cheap compression, and aborts.
+"""The emulator's end of a WebSocket connection: websockets' own, with more methods, cheap compression, and aborts.
 
 Two things here use parts of websockets that it does not document: `EmulatorConnection` and `abort_half_open`. Each
 names the version that it was written for and what happens where the library has changed.
@@ -23,13 +23,14 @@ from websockets.typing import ExtensionParameter
 WINDOW_BITS = 12
 """The size of the client's compression window: 4 KB of memory for each session, instead of 32."""
 
-POST = b"POST "
+METHODS = (b"POST ", b"OPTIONS ")
+"""The beginnings of requests that websockets refuses by their method."""
 
 MAX_HEAD_BYTES = 64 * 1024
-"""The longest head of a POST that is read; a longer one is left to websockets, which refuses it."""
+"""The longest head of such a request that is read; a longer one is left to websockets, which refuses it."""
 
 MAX_BODY_BYTES = 64 * 1024
-"""The longest body of a POST that is read; a longer one is left to websockets, which refuses it."""
+"""The longest body of such a request that is read; a longer one is left to websockets, which refuses it."""
 
 MAX_UNREAD_BYTES = 4 * 1024 * 1024
 """The output that may wait for a client that sends but does not read, before the connection is aborted.
@@ -82,23 +83,25 @@ class InflateOnlyFactory(ServerExtensionFactory):
         return answer, InflateOnly(deflate)
 
 
-class PostReader:
-    """The beginning of a connection, read until it is known whether it is a POST, and then until the POST is complete.
+class RequestReader:
+    """The beginning of a connection, read until its method is known, and for one of METHODS until its body is complete.
 
-    websockets reads requests without a body only, since an upgrade has none. A POST is passed on to it as a GET without
-    the body, so that the function that answers other requests answers this one too. `body` is the body of the POST,
-    None for any other request; `done` is true once everything that follows is for websockets. No I/O.
+    websockets reads requests by GET and without a body only, because that is what an upgrade is. Those of METHODS are
+    passed on to it as a GET without the body, so that the function that answers other requests answers these too.
+    `method` and `body` are the request's own; `done` is true once everything that follows is for websockets. No I/O.
     """
 
     def __init__(self) -> None:
-        self.body: bytes | None = None
+        self.method = "GET"
+        self.body = b""
         self.done = False
         self._data = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Take bytes as they arrive, and return those that are for websockets: none while a POST is incomplete."""
+        """Take bytes as they arrive, and return those that are for websockets: none while a request is incomplete."""
         self._data += data
-        if not POST.startswith(self._data[: len(POST)]):
+        method = next((each for each in METHODS if each.startswith(self._data[: len(each)])), None)
+        if method is None:
             return self._pass_on()
         head, blank_line, body = self._data.partition(b"\r\n\r\n")
         if not blank_line:
@@ -109,8 +112,8 @@ class PostReader:
             return self._pass_on()
         if len(body) < body_bytes:
             return b""
-        self.body = body[:body_bytes]
-        self._data = b"GET " + _CONTENT_LENGTH.sub(b"", head.removeprefix(POST)) + blank_line
+        self.method, self.body = method.decode().strip(), body[:body_bytes]
+        self._data = b"GET " + _CONTENT_LENGTH.sub(b"", head.removeprefix(method)) + blank_line
         return self._pass_on()
 
     def _pass_on(self) -> bytes:
@@ -119,20 +122,21 @@ class PostReader:
 
 
 class EmulatorConnection(ServerConnection):
-    """A connection that can be aborted at any time, even during its upgrade, and whose request may be a POST.
+    """A connection that can be aborted at any time, even during its upgrade, and whose request may be one of METHODS.
 
-    `post_body` is the body of a POST, None for any other request. The connection adds itself to `connections`.
+    `method` and `body` are those of its request. The connection adds itself to `connections`.
 
     In websockets 15.0 to 17.4 a ServerConnection is the asyncio.Protocol of its socket, which is not documented: the
-    event loop calls `connection_made` and `data_received`. Where that is no longer so, a POST is not answered,
+    event loop calls `connection_made` and `data_received`. Where that is no longer so, METHODS are not answered,
     clients that do not read are not aborted, and `abort` and `reset` return False.
     """
 
     def __init__(self, connections: weakref.WeakSet[EmulatorConnection], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.post_body: bytes | None = None
+        self.method = "GET"
+        self.body = b""
         self._connections = connections
-        self._post: PostReader | None = PostReader()
+        self._request_reader: RequestReader | None = RequestReader()
         self._tcp: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -141,11 +145,12 @@ class EmulatorConnection(ServerConnection):
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:
-        if self._post is not None:
-            data = self._post.feed(data)
-            if not self._post.done:
+        if self._request_reader is not None:
+            data = self._request_reader.feed(data)
+            if not self._request_reader.done:
                 return
-            self.post_body, self._post = self._post.body, None
+            self.method, self.body = self._request_reader.method, self._request_reader.body
+            self._request_reader = None
         super().data_received(data)
         if self._tcp is not None and self._tcp.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self._tcp.abort()

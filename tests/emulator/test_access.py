@@ -10,7 +10,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, Required
+from livecli.emulator.access import (
+    NOTHING_REQUIRED,
+    CredentialError,
+    Required,
+    is_loopback_origin,
+    wrong_kind_of_credential,
+)
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import EmulatorAddress, run_emulator
 
@@ -55,6 +61,66 @@ def test_what_is_wrong_with_a_credential(
     required: Required, query: str, headers: dict[str, str], error: CredentialError | None
 ) -> None:
     assert required.check("/path" + query, headers.items()) is error
+
+
+@pytest.mark.parametrize("path", [DEVELOPER, DEVELOPER + "?alt=ws"])
+@pytest.mark.parametrize(
+    ("headers", "plain", "constrained"),
+    [
+        ({}, None, None),
+        ({"x-goog-api-key": KEY}, None, CredentialError.WRONG_TOKEN),
+        ({"x-goog-api-key": EPHEMERAL}, CredentialError.WRONG_KEY, None),
+        ({"Authorization": f"Token {EPHEMERAL}", "x-goog-api-key": EPHEMERAL}, CredentialError.WRONG_KEY, None),
+        ({"Authorization": f"Token {EPHEMERAL}", "x-goog-api-key": KEY}, None, None),
+        ({"Authorization": f"Bearer {TOKEN}"}, None, None),
+    ],
+)
+def test_keys_and_ephemeral_tokens_have_paths_of_their_own(
+    path: str, headers: dict[str, str], plain: CredentialError | None, constrained: CredentialError | None
+) -> None:
+    assert wrong_kind_of_credential(path, headers.items()) is plain
+    path = path.replace("BidiGenerateContent", "BidiGenerateContentConstrained")
+    assert wrong_kind_of_credential(path, headers.items()) is constrained
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "reason"),
+    [
+        (f"?access_token={EPHEMERAL}", 1007, "API key not valid. Please pass a valid API key."),
+        (f"Constrained?key={KEY}", 1007, "Request had invalid authentication credentials."),
+    ],
+)
+async def test_a_credential_of_the_wrong_kind_is_refused_even_where_none_is_required(
+    log: list[str], query: str, code: int, reason: str
+) -> None:
+    async with (
+        asyncio.timeout(60),
+        run_emulator(log=log.append) as emulator,
+        connect(emulator.url + DEVELOPER + query) as ws,
+    ):
+        await ws.send(SETUP[DEVELOPER])
+        with pytest.raises(ConnectionClosed):
+            await ws.recv()
+        assert (ws.close_code, str(ws.close_reason)[: len(reason)]) == (code, reason)
+
+
+@pytest.mark.parametrize(
+    ("origin", "loopback"),
+    [
+        ("http://localhost:5173", True),
+        ("https://LOCALHOST", True),
+        ("http://127.0.0.2:1", True),
+        ("http://[::1]:3000", True),
+        ("http://localhost.example.com", False),
+        ("http://192.168.0.1", False),
+        ("https://example.com", False),
+        ("http://[", False),
+        ("null", False),
+        ("", False),
+    ],
+)
+def test_origins_of_this_machine(origin: str, loopback: bool) -> None:
+    assert is_loopback_origin(origin) is loopback
 
 
 @pytest.fixture
@@ -109,7 +175,8 @@ async def test_vertex_refuses_the_upgrade(
         ("", {}, 1008, "Method doesn't allow unregistered callers (callers without established identity)."),
         ("?key=wrong", {}, 1007, "API key not valid. Please pass a valid API key."),
         ("", {"x-goog-api-key": "wrong"}, 1007, "API key not valid. Please pass a valid API key."),
-        ("", {"Authorization": "Token auth_tokens/wrong"}, 1007, "Request had invalid authentication credentials."),
+        ("", {"Authorization": "Bearer wrong"}, 1007, "Request had invalid authentication credentials."),
+        ("Constrained", {"Authorization": "Token auth_tokens/wrong"}, 1007, "Request had invalid authentication"),
     ],
 )
 async def test_the_developer_api_closes_the_session(

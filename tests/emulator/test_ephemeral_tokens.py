@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -15,6 +16,7 @@ from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, Required
 from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, is_mint_path
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import run_emulator
+from livecli.protocol import messages
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/v1alpha/auth_tokens"
@@ -86,6 +88,13 @@ def test_any_number_of_uses() -> None:
         {"expireTime": "2026-11-24T11:59:59Z"},
         {"expireTime": "2026-11-25T08:00:00Z"},
         {"newSessionExpireTime": "2026-11-25T08:00:00Z"},
+        {"bidiGenerateContentSetup": 5},
+        {"bidiGenerateContentSetup": {"models": "m"}},
+        {"fieldMask": ["model"]},
+        {"fieldMask": "models"},
+        {"fieldMask": "model,generationConfig.temprature"},
+        {"fieldMask": "tools.0"},
+        {"fieldMask": "model.name"},
     ],
 )
 def test_what_is_refused(said: Any) -> None:
@@ -127,6 +136,54 @@ def test_the_oldest_are_forgotten() -> None:
 )
 def test_where(path: str, there: bool) -> None:
     assert is_mint_path(path) is there
+
+
+CLIENT = {
+    "model": "models/another",
+    "generationConfig": {"temperature": 1.0, "topP": 0.5},
+    "inputAudioTranscription": {},
+    "sessionResumption": {"handle": "h"},
+}
+LOCKED = {"model": "models/locked", "generation_config": {"temperature": 0.0}, "output_audio_transcription": {}}
+
+
+@pytest.mark.parametrize(
+    ("request_", "effective"),
+    [
+        ({}, CLIENT),
+        (
+            {"bidiGenerateContentSetup": LOCKED},
+            {"model": "models/locked", "generationConfig": {"temperature": 0.0}, "outputAudioTranscription": {}},
+        ),
+        ({"bidiGenerateContentSetup": LOCKED, "fieldMask": "model"}, {**CLIENT, "model": "models/locked"}),
+        (
+            {
+                "bidi_generate_content_setup": LOCKED,
+                "field_mask": "generation_config.temperature, generationConfig.topP",
+            },
+            {**CLIENT, "generationConfig": {"temperature": 0.0}},
+        ),
+        (
+            {"bidiGenerateContentSetup": LOCKED, "fieldMask": "outputAudioTranscription,inputAudioTranscription"},
+            {
+                **{name: value for name, value in CLIENT.items() if name != "inputAudioTranscription"},
+                "outputAudioTranscription": {},
+            },
+        ),
+        ({"fieldMask": "generationConfig.temperature"}, {**CLIENT, "generationConfig": {"topP": 0.5}}),
+        ({"fieldMask": "outputAudioTranscription.languageCodes"}, CLIENT),
+    ],
+)
+def test_the_setup_of_its_sessions(request_: Any, effective: Any) -> None:
+    token = token_of(TokenMint(NOTHING_REQUIRED), **request_)
+    setup = token.effective_setup(msgspec.convert(CLIENT, messages.Setup))
+    assert msgspec.to_builtins(setup) == effective
+
+
+def test_a_mask_with_a_path_that_is_no_field_is_refused_as_by_the_service() -> None:
+    answer, status = made(TokenMint(NOTHING_REQUIRED), {"bidiGenerateContentSetup": LOCKED, "fieldMask": "tools.0"})
+    assert status == 400
+    assert answer["error"]["message"] == "field_mask is invalid for BidiGenerateContentSetup"
 
 
 # --- on a socket
@@ -196,3 +253,65 @@ async def test_a_post_elsewhere(path: str) -> None:
     upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
     async with asyncio.timeout(30), run_emulator() as emulator:
         assert (await posted(emulator.url, path, b"{}", head=upgrade))[0] == 405
+
+
+async def test_a_session_has_the_setup_of_its_token() -> None:
+    log: list[str] = []
+    body = {"bidiGenerateContentSetup": {"outputAudioTranscription": {}}, "fieldMask": "outputAudioTranscription"}
+    async with asyncio.timeout(30), run_emulator(log=log.append) as emulator:
+        _, text = await posted(emulator.url, PATH, json.dumps(body).encode())
+        async with connect(f"{emulator.url}{SERVICE}?access_token={json.loads(text)['name']}") as ws:
+            await ws.send(json.dumps(SETUP))
+            await ws.send(json.dumps({"realtimeInput": {"text": "hello"}}))
+            while "outputTranscription" not in json.loads(await ws.recv()).get("serverContent", {}):
+                pass
+    assert "[1] the ephemeral token changes the setup" in log
+
+
+async def asked(url: str, method: str, **headers: str) -> tuple[int, dict[str, str]]:
+    """The status and the headers of the answer to a request for a token."""
+    host, port = url.removeprefix("ws://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    lines = "".join(f"{name.replace('_', '-')}: {value}\r\n" for name, value in headers.items())
+    writer.write(f"{method} {PATH} HTTP/1.1\r\nHost: {host}\r\n{lines}\r\n".encode())
+    head = (await asyncio.wait_for(reader.read(), 10)).partition(b"\r\n\r\n")[0].decode()
+    writer.close()
+    await writer.wait_closed()
+    status, *fields = head.split("\r\n")
+    return int(status.split()[1]), dict(field.lower().split(": ", 1) for field in fields)
+
+
+@pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:8000"])
+async def test_a_page_of_this_machine_may_create_a_token(origin: str) -> None:
+    async with asyncio.timeout(30), run_emulator(options=EmulatorOptions(required=Required("k"))) as emulator:
+        asks = {
+            "Access_Control_Request_Method": "POST",
+            "Access_Control_Request_Headers": "content-type,x-goog-api-key",
+        }
+        status, headers = await asked(emulator.url, "OPTIONS", Origin=origin, **asks)
+        assert status == 204
+        assert headers["access-control-allow-origin"] == origin
+        assert headers["access-control-allow-methods"] == "post"
+        assert headers["access-control-allow-headers"] == "content-type,x-goog-api-key"
+        status, headers = await asked(emulator.url, "POST", Origin=origin, x_goog_api_key="k")
+        assert (status, headers["access-control-allow-origin"], headers["vary"]) == (200, origin, "origin")
+        status, headers = await asked(emulator.url, "POST", Origin=origin, x_goog_api_key="wrong")
+        assert (status, headers["access-control-allow-origin"]) == (400, origin), "a page may read the refusal too"
+
+
+@pytest.mark.parametrize("method", ["OPTIONS", "POST"])
+@pytest.mark.parametrize("origin", ["https://example.com", "null", "http://localhost.example.com:80"])
+async def test_other_pages_may_not(method: str, origin: str) -> None:
+    log: list[str] = []
+    async with asyncio.timeout(30), run_emulator(log=log.append) as emulator:
+        status, headers = await asked(emulator.url, method, Origin=origin)
+    assert status == 403
+    assert not [name for name in headers if name.startswith("access-control-")]
+    assert log == ["refused a token: 403 for a page that is not on this machine"]
+
+
+async def test_programs_send_no_origin_and_get_no_headers_for_pages() -> None:
+    async with asyncio.timeout(30), run_emulator() as emulator:
+        status, headers = await asked(emulator.url, "POST")
+    assert status == 200
+    assert not [name for name in headers if name.startswith("access-control-")]

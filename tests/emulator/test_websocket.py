@@ -24,7 +24,7 @@ from livecli.emulator.websocket import (
     MAX_HEAD_BYTES,
     EmulatorConnection,
     InflateOnlyFactory,
-    PostReader,
+    RequestReader,
     abort_half_open,
 )
 
@@ -36,17 +36,17 @@ BOUND_SECONDS = 20
 POST = b'POST /x HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\nX: y\r\n\r\n{"a"'
 
 
-# --- requests by POST
+# --- requests by other methods than GET
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, len(POST)])
 def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
-    reader, passed = PostReader(), b""
+    reader, passed = RequestReader(), b""
     for start in range(0, len(POST), size):
         assert not reader.done
         passed += reader.feed(POST[start : start + size]) if not reader.done else b""
         assert (passed == b"") is not reader.done
-    assert (reader.done, reader.body) == (True, b'{"a"')
+    assert (reader.done, reader.method, reader.body) == (True, "POST", b'{"a"')
     assert passed == b"GET /x HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"
 
 
@@ -62,13 +62,20 @@ def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
     ],
 )
 def test_anything_else_passes_as_it_came(data: bytes) -> None:
-    reader = PostReader()
+    reader = RequestReader()
     assert reader.feed(data) == data
-    assert (reader.done, reader.body) == (True, None)
+    assert (reader.done, reader.method, reader.body) == (True, "GET", b"")
+
+
+def test_options_become_a_get_too() -> None:
+    reader = RequestReader()
+    assert reader.feed(b"OPT") == b""
+    assert reader.feed(b"IONS /x HTTP/1.1\r\nHost: h\r\n\r\n") == b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n"
+    assert (reader.done, reader.method, reader.body) == (True, "OPTIONS", b"")
 
 
 def test_a_post_without_a_body_has_an_empty_one() -> None:
-    reader = PostReader()
+    reader = RequestReader()
     assert reader.feed(b"POST /x HTTP/1.1\r\n\r\n") == b"GET /x HTTP/1.1\r\n\r\n"
     assert reader.body == b""
 

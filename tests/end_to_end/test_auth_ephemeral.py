@@ -222,6 +222,18 @@ def test_a_token_opens_as_many_sessions_as_it_has_uses(livecli: Livecli, monkeyp
     assert token not in "".join(emulator.log)
 
 
+def test_a_token_for_a_model_opens_sessions_with_that_model_only(
+    livecli: Livecli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as emulator:
+        words = ("--model", "gemini-2.5-flash-native-audio-latest", "--uses", "2", "--base-url", emulator.url)
+        token = livecli("auth", "token", "--ephemeral", *words).out.strip()
+        monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", token)
+        ran = livecli("send", "--text", "hello", "--base-url", emulator.url, "-q", "--model", "no-such-model")
+    assert ran.status == 0, ran.err
+    assert "[1] the ephemeral token changes the setup" in emulator.log
+
+
 def test_a_wrong_key_makes_none(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(required=Required(key="another")) as emulator:
         assert livecli("auth", "token", "--ephemeral", "--base-url", emulator.url).status == 4
