@@ -87,7 +87,7 @@ SAME_NAME = {
     "Limits": "the limits of a run; the limits of an emulated session",
     "Tool": "a tool on the wire; a tool that is run here",
     "VoiceActivity": "the detector; the message and the event",
-    "_Reader": "private to the script file and to the tools file",
+    "_Reader": "private to the script file, to the tools file and to the price file",
 }
 """Names that two classes share, and why. A message and its event may."""
 

@@ -48,10 +48,12 @@ def price_table(path: str | None) -> Mapping[str, Prices]:
 
     Raises FileError where the file cannot be read, and UsageError, which names the line, for other contents.
     """
-    from ..report.prices import PRICES, read_prices
+    from ..report.prices import PRICES
 
     if path is None:
         return PRICES
+    from ..report.price_file import read_prices
+
     text = decode_text(path, _read_bytes(path))
     try:
         return read_prices(text)

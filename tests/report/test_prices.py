@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecli.protocol.models import Prices
-from livecli.report.prices import PRICES, cost_usd, read_prices, unpriced
+from livecli.report.prices import PRICES, cost_usd, unpriced
 from livecli.report.usage import added
-from livecli.toml_reader import LineError
 from tests.report.test_usage import CALL, EMPTY, PICTURE, SPOKEN, details, on_a_busy_machine, usages
 
 V3_8 = PRICES["gemini-3.8-live"]
@@ -80,41 +79,3 @@ def test_the_cost_of_a_sum_is_the_sum_of_the_costs(turns):
     parts = [cost for turn in turns if (cost := cost_usd(turn, FULL)) is not None]
     known = parts and not any(unpriced(turn, FULL) for turn in turns)
     assert cost_usd(total, FULL) == (pytest.approx(sum(parts)) if known else None)
-
-
-class TestFiles:
-    def test_prices_that_are_named_replace_those_that_are_known(self):
-        prices = read_prices('["gemini-3.8-live"]\ntext_in = 7\n["mine"]\naudio_out = 0.5\n')
-        assert prices["gemini-3.8-live"].text_in == 7.0
-        assert prices["gemini-3.8-live"].audio_out == V3_8.audio_out
-        assert prices["mine"] == Prices(audio_out=0.5)
-        assert {**prices, "gemini-3.8-live": V3_8} == {**PRICES, "mine": Prices(audio_out=0.5)}
-
-    def test_the_date_is_of_known_prices_only(self):
-        assert V3_8.date
-        assert read_prices('["gemini-3.8-live"]\ntext_in = 7\n')["gemini-3.8-live"].date == ""
-
-    @pytest.mark.parametrize(
-        ("text", "line", "reason", "hint"),
-        [
-            ("", 1, "the file names no model", 'write ["gemini-3.8-live"], and below it its prices'),
-            ("[a]\ntext_in =\n", 2, "this is not TOML: Invalid value", None),
-            ("[a]\ntext_in = 1\n\ntext_on = 2\n", 4, "there is no 'text_on' here", "did you mean text_in?"),
-            ('[a]\ntext_in = "1"\n', 2, "text_in must be US dollars per million tokens, from 0 to 1,000,000", None),
-            ("[a]\ntext_in = true\n", 2, "text_in must be US dollars per million tokens, from 0 to 1,000,000", None),
-            ("[a]\naudio_in = -1\n", 2, "audio_in must be US dollars per million tokens, from 0 to 1,000,000", None),
-            ("[a]\naudio_in = nan\n", 2, "audio_in must be US dollars per million tokens, from 0 to 1,000,000", None),
-            ("[a]\naudio_in = inf\n", 2, "audio_in must be US dollars per million tokens, from 0 to 1,000,000", None),
-            ("x = 1\n", 1, "x must be a table, and is a number", None),
-            (
-                "[gemini-3.8-live]\ntext_in = 1\n",
-                1,
-                "8-live must be a number, and is a table",
-                'a name with a dot in it needs quotes: ["gemini-3.8-live"]',
-            ),
-        ],
-    )
-    def test_mistakes(self, text, line, reason, hint):
-        with pytest.raises(LineError) as caught:
-            read_prices(text)
-        assert (caught.value.line, caught.value.reason, caught.value.hint) == (line, reason, hint)
