@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ..errors import LivecliError, ServerError
 from ..protocol import events
+from ..protocol.close_reasons import OPERATION_ABORTED
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter, Retry
 from .resumption import Resumption
@@ -398,6 +399,9 @@ class ResumableSession:
         # Not before there is another connection: without one, what came is all that there is.
         self._received.append(Rewind())
         self._repeats = True
+        if error is not None and error.close_reason == OPERATION_ABORTED:
+            # Only an idle connection was lost: users report such closes after 86 to 198 s without a turn (2026).
+            error = None
         self._reporter.resumed(connections.count, error, again)
         if error is not None and again and not resumption.transparent:
             self._reporter.remark("the connection was lost: what has no answer yet is sent again")

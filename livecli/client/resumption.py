@@ -36,8 +36,8 @@ class Resumption:
 
     `handle` is the session's last one; `ready` is whether the service accepts it now, which it does not while it
     answers. `live` is whether what is sent is of use only at once, so that no more than the last of it is sent again.
-    `expected` is whether the session can ever be resumed. `transparent` is whether the service confirms messages.
-    Messages are numbered from 1 over all connections.
+    `transparent` is whether the service confirms messages. Models from 3.1 on give handles unasked (recorded 2026-09),
+    which are as good. Messages are numbered from 1 over all connections.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Resumption:
         self.ready = False
         self._setup, self._model, self._history = setup, model, history
         self._buffer = RetransmitBuffer()
-        self.expected = isinstance(config, dict) or history is not None
+        self._is_asked_for = isinstance(config, dict) or history is not None
         self.live = False
         self._before = 0  # number of the last message before this connection's first
         self._answered = self._included = 0  # number of the last message that was answered, that the handle includes
@@ -80,6 +80,11 @@ class Resumption:
         return self.handle is not None or self._history is not None
 
     @property
+    def expected(self) -> bool:
+        """Whether the session can ever be resumed, as far as is known."""
+        return self._is_asked_for or self.possible
+
+    @property
     def complete(self) -> bool:
         """Whether leaving the connection now loses nothing, and repeats nothing that is being answered."""
         return self.ready and (self.transparent or self.live or not self.unconfirmed)
@@ -91,7 +96,7 @@ class Resumption:
 
     def add(self, outgoing: Sequence[events.Event]) -> bool:
         """Keep what is about to be sent. Returns False where there is no room for it: the buffer is given up then."""
-        if not self.expected or (not self.possible and self._buffer.held_bytes >= UNCONFIRMED_BYTES):
+        if not self.possible and self._buffer.held_bytes >= UNCONFIRMED_BYTES:
             self._buffer.pass_by(len(outgoing))
             return True
         try:

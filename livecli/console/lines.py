@@ -119,7 +119,7 @@ class PlainLines(Reporter):
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
         if self._verbose and not self._quiet:
-            reason = one_line(error.message) if error else "the server announced the end of the previous one"
+            reason = one_line(error.message) if error else "the previous one was at its end"
             repeated = f", {again} messages are sent again" if again else ""
             self.write(f"connection {connections}: the session goes on ({reason}{repeated})")
 

@@ -231,6 +231,12 @@ BREAKS = (
         cause="the connection was older than the service allows (about ten minutes): goAway comes before it",
         remedy="a connection lasts about ten minutes: try again, in shorter pieces",
     ),
+    lost(
+        1008,
+        pattern=r"The operation was aborted",
+        cause="nothing was said for a minute and a half or longer; also seen after audio during a function call",
+        remedy="the session was idle: try again",
+    ),
     failed(
         1011,
         pattern=r"Internal error",

@@ -22,6 +22,7 @@ class Told(Reporter):
 
     def __init__(self):
         self.received, self.sent, self.summaries, self.warnings, self.remarks, self.connections = [], [], [], [], [], 1
+        self.losses = []
 
     def event(self, direction, event, at):
         getattr(self, direction).append(event)
@@ -35,8 +36,12 @@ class Told(Reporter):
     def remark(self, text):
         self.remarks.append(text)
 
+    def retrying(self, retry):
+        self.losses.append(retry.error)
+
     def resumed(self, connections, error, again):
         self.connections = connections
+        self.losses += [error] if error is not None else []
 
 
 @pytest.fixture

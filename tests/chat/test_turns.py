@@ -250,6 +250,18 @@ async def test_a_lost_connection_answers_nothing_twice(chat, monkeypatch, platfo
             assert len(spoken.transcript.entries) == 6
 
 
+@pytest.mark.parametrize("model", ["gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"])
+async def test_a_session_that_was_idle_for_too_long_goes_on_unnoticed(chat, monkeypatch, model):
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
+    with serving("idle-close=1@setup") as server:
+        async with chat(server.url, model=model) as typed:
+            assert (await typed.send_text("one")).stats.said == "one"
+            await settled(lambda: typed.told.connections == 2)
+            assert (await typed.send_text("two")).stats.said == "two"
+            assert (typed.told.remarks, typed.told.warnings, typed.told.losses) == ([], [], [])
+            assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
+
+
 async def test_at_most_a_quarter_of_a_minute_is_said_again(chat):
     heard = []
 

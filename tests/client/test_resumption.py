@@ -141,10 +141,16 @@ def test_what_nobody_confirms_is_kept_up_to_a_bound_while_no_handle_has_come(ope
     assert session.update(handle(consumed=session.last))
 
 
-def test_without_resumption_nothing_is_kept(opened) -> None:
+@pytest.mark.parametrize("answered", [0, 2])
+def test_a_handle_that_was_not_asked_for_is_as_good(opened, answered) -> None:
     session = opened(resumption=False)
     speak(session, 1, 3)
-    assert (session.unconfirmed, session.possible, session.expected) == (0, False, False)
+    session.answer(answered)
+    assert (session.possible, session.expected) == (False, False)
+    assert session.update(handle("unasked"))
+    assert (session.possible, session.expected, session.handle) == (True, True, "unasked")
+    assert setup_json(session.setup())["sessionResumption"] == {"handle": "unasked"}
+    assert again(session) == ["1", "2", "3"][answered:]
 
 
 def test_a_full_disk_gives_up_what_was_kept_and_the_next_handle_begins_anew(opened, monkeypatch) -> None:

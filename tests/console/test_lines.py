@@ -117,7 +117,7 @@ def test_another_connection_is_a_detail(lines):
     reporter.resumed(2, None, 0)
     reporter.resumed(3, ServerError("gone"), 5)
     assert lines() == [
-        "connection 2: the session goes on (the server announced the end of the previous one)",
+        "connection 2: the session goes on (the previous one was at its end)",
         "connection 3: the session goes on (gone, 5 messages are sent again)",
     ]
 

@@ -639,12 +639,11 @@ def test_two_who_speak_at_once_keep_the_order_that_is_counted(livecli, tmp_path)
 
     def answer(made: Connection, responses: int) -> None:
         """A turn for what was asked, and one for each response, of those too that are still to come."""
-        made.answer(REPLY)
-        for _ in range(responses):
-            made.content(turnComplete=True)
+        for _ in range(1 + responses):
+            made.answer(REPLY)
         while True:
             if "toolResponse" in made.receive():
-                made.content(turnComplete=True)
+                made.answer(REPLY)
 
     def handle(made: Connection) -> None:
         count[0] += 1

@@ -52,6 +52,7 @@ REASONS = [
     ),
     (1008, "Operation is not implemented, or supported, or enabled.", BOTH, 6, "never"),
     (1008, "Requested entity was not found.", BOTH, 6, "never"),
+    (1008, "The operation was aborted.", BOTH, 6, "resume"),
     (
         1008,
         "Generative Language API has not been used in project 123456789012 before or it is disabled. Enable it by "
