@@ -12,7 +12,7 @@ from livecli.toml_reader import LineError
 V3_8 = PRICES["gemini-3.8-live"]
 
 
-def test_prices_that_are_named_replace_those_that_are_known(self):
+def test_prices_that_are_named_replace_those_that_are_known():
     prices = read_prices('["gemini-3.8-live"]\ntext_in = 7\n["mine"]\naudio_out = 0.5\n')
     assert prices["gemini-3.8-live"].text_in == 7.0
     assert prices["gemini-3.8-live"].audio_out == V3_8.audio_out
@@ -20,7 +20,7 @@ def test_prices_that_are_named_replace_those_that_are_known(self):
     assert {**prices, "gemini-3.8-live": V3_8} == {**PRICES, "mine": Prices(audio_out=0.5)}
 
 
-def test_the_date_is_of_known_prices_only(self):
+def test_the_date_is_of_known_prices_only():
     assert V3_8.date
     assert read_prices('["gemini-3.8-live"]\ntext_in = 7\n')["gemini-3.8-live"].date == ""
 
@@ -45,7 +45,7 @@ def test_the_date_is_of_known_prices_only(self):
         ),
     ],
 )
-def test_mistakes(self, text, line, reason, hint):
+def test_mistakes(text, line, reason, hint):
     with pytest.raises(LineError) as caught:
         read_prices(text)
     assert (caught.value.line, caught.value.reason, caught.value.hint) == (line, reason, hint)
