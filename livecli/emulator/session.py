@@ -93,8 +93,10 @@ class ServerSession:
                     await self._discard_input()  # the end of the connection comes after the frames that were not read
             self._log(f"closed: {self._socket.close_code} {self._socket.close_reason or ''}".rstrip())
         except* Refusal as refusals:
+            _forget_frames(refusals)
             await self._refuse(refusals)
         except* OSError as errors:  # the disk is full, or there are too many open files
+            _forget_frames(errors)
             self._log(f"failed: {errors.exceptions[0]}")
             await self._close(1011, INTERNAL_ERROR)
 
@@ -107,6 +109,8 @@ class ServerSession:
         finally:
             # This comes before the close frame, because the client may resume the session as soon as it receives that.
             self._conversation.close(time.monotonic())
+            # The garbage collector does not run at exit, and soxr reports resamplers that are left then as leaks.
+            del self._conversation
 
     async def _read(self) -> None:
         while True:
@@ -206,6 +210,12 @@ class ServerSession:
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._socket.recv(decode=False)
+
+
+def _forget_frames(group: BaseExceptionGroup[Exception]) -> None:
+    """Remove the frames, which refer to the conversation, from exceptions: a group and its own frame form a cycle."""
+    for error in group.exceptions:
+        error.__traceback__ = None
 
 
 def _server_message(frame: bytes) -> Message:

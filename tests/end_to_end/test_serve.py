@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import fcntl
+import json
 import os
 import pty
 import re
@@ -23,7 +25,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.end_to_end.conftest import Ran
+from tests.end_to_end.conftest import Ran, tone
 from tests.needs import needs
 
 Spawn = Callable[..., "subprocess.Popen[bytes]"]
@@ -357,3 +359,42 @@ def test_importing_the_command_loads_nothing_heavy() -> None:
     heavy = "{'asyncio', 'websockets', 'numpy', 'soxr', 'msgspec', 'ssl', 'trustme'}"
     code = f"import sys, livecli.cli.serve; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=30) == "set()\n"
+
+
+SPEECH_24_KHZ = json.dumps(
+    {
+        "realtimeInput": {
+            "audio": {"mimeType": "audio/pcm;rate=24000", "data": base64.b64encode(tone(2_400, 24_000)).decode()}
+        }
+    }
+)
+
+
+@pytest.mark.parametrize("end", ["leaves", "closes", "is refused", "stays", "stays too long"])
+@pytest.mark.parametrize("resumption", [{}, {"sessionResumption": {"transparent": True}}])
+async def test_nothing_is_reported_as_leaked_after_speech_that_is_resampled(
+    spawn: Spawn, end: str, resumption: dict[str, Any]
+) -> None:
+    seconds = 1 if end == "stays too long" else 0
+    process = spawn("serve", *FREE, "-q", "--connection-seconds", seconds, "--goaway-seconds", 0)
+    url = (await asyncio.to_thread(exports, process))["LIVECLI_BASE_URL"]
+    async with asyncio.timeout(30):
+        ws = await connect(url)
+        await ws.send(json.dumps({"setup": {"model": "publishers/google/models/gemini-3.8-live", **resumption}}))
+        for _ in range(10):
+            await ws.send(SPEECH_24_KHZ)
+        while "setupComplete" not in json.loads(await ws.recv()):
+            pass
+        if end == "leaves":
+            ws.transport.abort()
+        elif end == "closes":
+            await ws.close()
+        elif end in ("is refused", "stays too long"):
+            if end == "is refused":
+                await ws.send("{")
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    await ws.recv()
+    process.terminate()
+    status, _, err = await asyncio.to_thread(finish, process)
+    assert (status, err) == (143, "")
