@@ -1,4 +1,7 @@
-"""`main(argv) -> int`: the only place where an error becomes an exit status."""
+"""`main(argv) -> int`: where an error that ends a command becomes its exit status.
+
+The errors of single inputs of `send` are in their summaries; the gravest of those statuses is the command's.
+"""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ class Voice:
     def _note_end(self, off: asyncio.Future[None], forwarding: asyncio.Task[None]) -> None:
         """Settle `off` with the end of the task that forwards the audio."""
         error = None if forwarding.cancelled() else forwarding.exception()
-        # A signal cancels the task that waits for `off`, and with it `off`.
+        # asyncio cancels `off` together with the task that waits for it, which a signal may do.
         is_open = not off.cancelled()
         if error is None:
             if is_open:

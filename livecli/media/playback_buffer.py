@@ -20,7 +20,7 @@ from .resample import VariableRateResampler
 START_SECONDS = 0.08
 """Sound that must be ready before a reply starts to play, because chunks arrive unevenly."""
 READY_SECONDS = 1.0
-"""Sound that is kept ready. The event loop may be busy for half as long before the reply has a gap."""
+"""Sound that is kept ready. It is topped up when half of it has played, so the event loop may be busy for that long."""
 STEP_SECONDS = 0.25
 """Sound that is resampled at a time."""
 MEMORY_BYTES = 1 << 20
@@ -30,9 +30,8 @@ MEMORY_BYTES = 1 << 20
 class JitterBuffer:
     """Bytes between a producer that writes in bursts and a device's thread that takes them at a steady pace.
 
-    Playback starts when `start_bytes` are buffered, or when as much time as they last has passed, or when the reply is
-    complete. `underruns` counts how often the buffer ran dry in the middle of a reply; only data that arrives
-    afterwards shows that it was the middle.
+    Playback starts when `start_bytes` are buffered, after a wait as long as `start_bytes` of sound take to play, or
+    when the reply is complete. `underruns` counts how often the buffer ran dry before a reply was complete.
     """
 
     def __init__(self, start_bytes: int) -> None:
@@ -88,10 +87,10 @@ class JitterBuffer:
 
 
 class PlaybackQueue:
-    """First-in, first-out queue of PCM, each run at its own rate. Raises OSError if the disk is full."""
+    """First-in, first-out queue of PCM, each stretch of it at its own rate. Raises OSError if the disk is full."""
 
     def __init__(self) -> None:
-        self._runs: deque[tuple[int, int]] = deque()  # (rate, bytes left) of each run
+        self._runs: deque[tuple[int, int]] = deque()  # (rate, bytes left) of each stretch
         self._file: IO[bytes] | None = None
         self._read_bytes = 0
 
