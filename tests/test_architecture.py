@@ -125,7 +125,6 @@ COVERED_BY = {
     "protocol.codec.server": ["protocol/test_codec.py", "protocol/test_fuzz.py"],
     "protocol.events": ["protocol/test_codec.py"],
     "protocol.messages": ["protocol/test_codec.py"],
-    "protocol.setup_rules": ["protocol/test_setup.py", "emulator/core/test_admission.py"],
     "runs.batch": ["end_to_end/test_send_many.py"],
     "runs.inputs": ["end_to_end/test_send_lists.py"],
     "runs.resume_from": ["end_to_end/test_send_many.py"],

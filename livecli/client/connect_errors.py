@@ -22,6 +22,7 @@ from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus,
 from ..errors import ConnectError, DeadlineError, LivecliError
 from ..protocol.endpoint import Endpoint
 from ..protocol.http_errors import STATUSES, http_error
+from ..protocol.models import MODELS
 
 INVALID_URL = "its URL is not valid"
 
@@ -68,8 +69,9 @@ def refused_upgrade(
 ) -> LivecliError:
     """The error for a server that answered the upgrade with `status` instead of 101."""
     statuses = STATUSES
-    if endpoint.location == "global":
-        hint = "location global serves no Live model that is known: try --location us-central1"
+    served = MODELS[endpoint.model].locations.names if endpoint.model in MODELS else ()
+    if endpoint.location and served and endpoint.location not in served:
+        hint = f"{endpoint.model} is not known to be served in {endpoint.location}: try --location {served[0]}"
         statuses = STATUSES | {404: (ConnectError, hint)}
     action = f"{endpoint.host} refused the connection"
     return http_error(action, status, body, statuses=statuses, retry_after_seconds=retry_after_seconds)

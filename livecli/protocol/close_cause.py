@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AuthError, LivecliError, QuotaError, ServerError
 from . import events
 from .codec import setup_json
-from .models import MODELS, current_models
+from .models import MODELS, VOICES, LocationFacts, current_models
 from .platform import Platform
-from .setup_rules import matching_rules
+from .setup_rules import SetupProblem, matching_rules
 
 if TYPE_CHECKING:
     from ..errors import Retry
@@ -39,8 +39,8 @@ class CloseContext:
         return setup_json(self.setup) if self.setup else {}
 
     @cached_property
-    def suspects(self) -> list[tuple[str, str]]:
-        """(path, reason) of the setup's fields that may be to blame, the surest first; none for an unknown model."""
+    def suspects(self) -> list[SetupProblem]:
+        """The setup's fields that may be to blame, the surest first; none for an unknown model."""
         model = MODELS.get(self.model)
         return list(matching_rules(self.setup_json, model, self.platform)) if model else []
 
@@ -57,9 +57,19 @@ class CloseContext:
         return next((platform for platform in Platform if self.model in current_models(platform)), None)
 
     @property
-    def in_global(self) -> bool:
-        """Whether it was at location `global` of Vertex AI."""
-        return self.platform.facts.needs_project and self.location == "global"
+    def locations(self) -> LocationFacts:
+        """Where the platform is known to serve the model; no names if that is not known."""
+        return MODELS[self.model].locations if self.is_served and self.location else LocationFacts()
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether the model is known to be served in other locations only."""
+        return bool(self.locations.names) and self.location not in self.locations.names
+
+    @property
+    def is_disputed(self) -> bool:
+        """Whether sources contradict each other on whether the location serves the model."""
+        return self.location in self.locations.disputed
 
     @property
     def resumes(self) -> bool:
@@ -72,22 +82,29 @@ class CloseContext:
     def placeholders(self) -> dict[str, str]:
         """The values for the `{placeholders}` of a cause or a remedy."""
         current = current_models(self.platform)
+        places = self.locations
         near = [] if self.model in MODELS else get_close_matches(self.model, current, n=1, cutoff=0.8)
-        blamed = [f"{reason}: leave {path} out" for path, reason in self.suspects]
+        blamed = [f"{problem.reason}: {problem.remedy}" for problem in self.suspects]
         return {
             "model": self.model,
             "platform": self.platform.facts.name,
             "location": self.location or "this location",
+            "served": ", ".join(places.names),
+            "elsewhere": next((name for name in places.names if name != self.location), ""),
+            "for_location": str(places.evidence),
+            "against_location": str(places.contradicted_by or ""),
+            "voices": ", ".join(sorted(VOICES)),
             "other": str(self.other_platform or ""),
             "models": f"current models are {', '.join(current)}",
             "nearest": f"did you mean {near[0]}? " if near else "",
-            "suspects": "; ".join(reason for _, reason in self.suspects),
+            "suspects": "; ".join(problem.reason for problem in self.suspects),
             "suspect": blamed[0] if blamed else "",
             "other_suspects": "; ".join(blamed[1:]),
         }
 
 
 DOCUMENTED = "Google's documentation"
+PROBED = "sessions with the service that others recorded or probed in 2026"
 REPORTED = "reports of users; Google documents no reason"
 GUESSED = "the close code alone: nothing is known of this reason"
 

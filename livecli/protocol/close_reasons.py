@@ -1,13 +1,14 @@
-"""Close reasons: the texts with which the service closes a session, as users and SDK tests report them.
+"""Close reasons: the texts with which the service closes a session.
 
-The service documents none. The emulator closes with these texts; `close_table` explains them.
+The service documents none. Each was recorded or probed in 2026, unless a comment says otherwise; a text that is longer
+than a close frame is known as far as it was received. The emulator closes with these texts; `close_table` explains
+them.
 """
 
 from __future__ import annotations
 
 INVALID_ARGUMENT = "Request contains an invalid argument."
 PRECONDITION_FAILED = "Precondition check failed."
-NOT_NATIVE_AUDIO = "Cannot extract voices from a non-audio request."
 INVALID_RESOURCE = "Invalid resource field value in the request."
 MODEL_RETIRED = "{model} is not supported in the live api."
 KEY_MISSING = (
@@ -18,7 +19,30 @@ KEY_MISSING = (
 KEY_INVALID = "API key not valid. Please pass a valid API key."
 UNKNOWN_FIELD = 'Invalid JSON payload received. Unknown name "{name}"{at}: Cannot find field.'
 INVALID_VALUE = "Invalid value{at} ({type})"
-ENTITY_NOT_FOUND = "Requested entity was not found."
+SETUP_FIRST = "setup must be the first message and only the first"
+EXPLICIT_ACTIVITY = "Explicit activity control is not supported when automatic activity detection is enabled."
+
+MODALITIES_UNSUPPORTED = (
+    "The requested combination of response modalities ({modalities}) is not supported by the model. {resource}"
+)
+VOICE_UNKNOWN = "Requested voice api_name '{voice}' is not available for model {resource}"
+LEVEL_UNSUPPORTED = "Thinking level is not supported for this model."
+# Of gemini-live-2.5-flash on Vertex AI.
+THINKING_LEVEL_UNSUPPORTED = "thinking_level is not supported by this model"
+LEVEL_MISSING = "Thinking level must be specified for this model"
+CODE_UNSUPPORTED = "Code Execution tool is not supported for this model"
+SCHEDULING_UNSUPPORTED = "Function response scheduling is not supported for this model."
+OPERATION_UNSUPPORTED = "Operation is not implemented, or supported, or enabled."
+
+HANDLE_INVALID = "Invalid session handle"
+SESSION_NOT_FOUND = "BidiGenerateContent session not found"
+
+# Of a connection that its client kept open after a goAway.
+GO_AWAY_IGNORED = (
+    "Connection aborted because the client failed to close the connection after receiving a GoAway signal "
+    "once the session duration limit was reached."
+)
+# Of a connection without a goAway (reported).
 DEADLINE_EXPIRED = "Deadline expired before operation could complete."
 OPERATION_ABORTED = "The operation was aborted."
 INTERNAL_ERROR = "Internal error encountered."

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from ..errors import Advice, LivecliError, ServerError
-from .close_cause import DOCUMENTED, GUESSED, CloseCause, CloseContext, busy, denied, failed, lost, refused
+from .close_cause import DOCUMENTED, GUESSED, PROBED, CloseCause, CloseContext, busy, denied, failed, lost, refused
 
 
 def explain(code: int, reason: str, context: CloseContext) -> LivecliError:
@@ -127,9 +127,15 @@ MODELS = (
     ),
     refused(
         pattern=NOT_FOUND,
-        when=lambda context: context.in_global,
-        cause="location global serves no Live model that is known",
-        remedy="location global serves no Live model that is known: try --location us-central1; {models}",
+        when=lambda context: context.is_disputed,
+        cause="sources contradict each other on {model} in {location}: {for_location}; but {against_location}",
+        remedy="sources contradict each other on {model} in {location}: try --location {elsewhere}",
+    ),
+    refused(
+        pattern=NOT_FOUND,
+        when=lambda context: context.is_elsewhere,
+        cause="{model} is not known to be served in {location}, but in {served} ({for_location})",
+        remedy="{model} is not known to be served in {location}: try --location {elsewhere}",
     ),
     refused(
         pattern=NOT_FOUND,
@@ -157,6 +163,82 @@ MODELS = (
 )
 
 SETUPS = (
+    refused(
+        pattern=r"combination of response modalities(?: \((?P<asked>[^)]{1,60})\))?",
+        cause="{model} does not answer in {asked}",
+        remedy="{model} does not answer in {asked}: leave generationConfig.responseModalities out",
+        more=("outputAudioTranscription gives the words of an answer in AUDIO, and is on unless --no-transcripts",),
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Requested voice api_name '(?P<voice>[^']{1,60})",
+        cause="{model} has no voice {voice}",
+        remedy="{model} has no voice {voice}: `livecli help models` lists the voices",
+        more=("the voices are {voices}",),
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Thinking level must be specified",
+        cause="{model} needs a thinkingLevel, and the setup names none",
+        remedy='name a level: --setup \'{{"generationConfig": {{"thinkingConfig": {{"thinkingLevel": "LOW"}}}}}}\'',
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"thinking.level is not supported",
+        cause="{model} takes no thinkingLevel",
+        remedy="{model} takes no thinkingLevel: leave generationConfig.thinkingConfig.thinkingLevel out",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Code Execution tool is not supported",
+        cause="{model} does not run code",
+        remedy="{model} does not run code: leave codeExecution out of tools",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"response scheduling is not supported",
+        cause="{model} decides by itself when it speaks about a function's result",
+        remedy="{model} takes no scheduling: leave it out of function responses",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Unknown name \"(?P<field>proactivity|transparent)\"",
+        cause="only v1alpha of the Developer API knows {field}",
+        remedy="only v1alpha knows {field}: --api-version v1alpha, or leave it out",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Unknown name \"(?P<field>[^\"]{1,60})\" at '[^']*parameters",
+        cause="the parameters of a function have {field}, which the API's subset of OpenAPI lacks",
+        remedy="take {field} out of the parameters of the function: they are no JSON Schema",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Explicit activity control",
+        cause="activity messages were sent under automatic detection",
+        remedy="activity messages go with manual detection only: see --activity",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"setup must be the first message",
+        cause="a message came before the setup, or a second setup after it",
+        remedy="the setup comes first, and once: `--debug` shows the messages",
+        source=PROBED,
+    ),
+    refused(
+        pattern=r"Invalid session handle",
+        cause="the text is no handle of a session, or one of another model's",
+        remedy="the session cannot be resumed, its handle is of no session: begin a new one",
+        source=PROBED,
+    ),
+    refused(
+        1007,
+        1008,
+        pattern=r"session not found",
+        cause="the service does not know the session to resume any more: its handle has expired",
+        remedy="the session cannot be resumed, its handle has expired: begin a new one",
+        source=PROBED,
+    ),
     refused(
         pattern=r"extract voices|non-audio",
         cause="{model} answers in speech only, and the setup asks for TEXT",
@@ -205,7 +287,7 @@ SETUPS = (
     refused(
         1008,
         pattern=r"Operation is not implemented",
-        cause="the model does not support a part of the request; seen most with tools and models in preview",
+        cause="the model does not support a part of the request: audio in clientContent not at 16 kHz, or a tool",
         remedy="{model} does not support a part of the request: leave tools out, or try another model; {models}",
         more=("reported as coming and going on 2.5 native audio previews: the same again may pass",),
     ),
@@ -228,8 +310,15 @@ BREAKS = (
     lost(
         1011,
         pattern=r"Deadline expired",
-        cause="the connection was older than the service allows (about ten minutes): goAway comes before it",
+        cause="the connection was older than the service allows: about ten minutes, and 58 on gemini-3.8-live",
         remedy="a connection lasts about ten minutes: try again, in shorter pieces",
+    ),
+    lost(
+        1008,
+        pattern=r"after receiving a GoAway",
+        cause="the connection stayed open after a goAway, until it was older than the service allows",
+        remedy="a connection lasts about ten minutes: try again, in shorter pieces",
+        source=PROBED,
     ),
     lost(
         1008,

@@ -17,7 +17,7 @@ from .platform import DEFAULT_MODEL, DEFAULT_PLATFORM, KEY_PLATFORM, PROJECT_PLA
 Environment = Mapping[str, str]
 
 DEFAULT_LOCATION = "us-central1"
-"""The location if none is given. The SDKs' `global` is known to serve no Live model of Vertex AI."""
+"""The location if none is given. The SDKs' `global` serves few Live models of Vertex AI."""
 
 LOCAL_PROJECT = "local"
 """The project of a session with a server on this machine, if none is given."""

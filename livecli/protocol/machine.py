@@ -13,6 +13,7 @@ from typing import Any
 from ..errors import ProtocolError
 from . import close_reasons, codec, events
 from .close_reasons import Refusal
+from .models import MODELS
 from .platform import Platform
 
 
@@ -106,7 +107,7 @@ class LiveProtocol:
             if self.state is not State.ACTIVE:
                 self._note(*received)
             return received
-        received = codec.decode_client(frame)
+        received = [event for event in codec.decode_client(frame) if not self._is_ignored(event)]
         for event in received:
             if type(event) not in self._allowed:
                 raise Refusal(1007, self._refusal_reason(event))
@@ -134,9 +135,17 @@ class LiveProtocol:
         when = "once" if self.state is State.ACTIVE else "before"
         return f"a client cannot send {name} {when} the session is set up"
 
+    def _is_ignored(self, event: events.Event) -> bool:
+        """Whether the service ignores an activity message that it otherwise refuses under automatic detection."""
+        if type(event) not in MANUAL or type(event) in self._allowed or self.setup is None:
+            return False
+        model = MODELS.get(self.setup.body.model.rpartition("/")[2])
+        return self.state is State.ACTIVE and model is not None and model.turns.ignores_explicit_activity
+
     def _refusal_reason(self, event: events.Event) -> str:
-        about_activity = self.state is State.ACTIVE and type(event) in MANUAL | AUTOMATIC
-        return close_reasons.PRECONDITION_FAILED if about_activity else close_reasons.INVALID_ARGUMENT
+        if self.state is not State.ACTIVE or isinstance(event, events.Setup):
+            return close_reasons.SETUP_FIRST
+        return close_reasons.EXPLICIT_ACTIVITY if type(event) in MANUAL else close_reasons.PRECONDITION_FAILED
 
 
 def _detection_is_off(setup: dict[str, Any]) -> bool:

@@ -49,6 +49,14 @@ class Calling(StrEnum):
     NON_BLOCKING = "NON_BLOCKING"
 
 
+class ContentAudio(StrEnum):
+    """Which PCM `clientContent` may have: none (the service closes the session), at 16 kHz only, or at any rate."""
+
+    REFUSED = "refused"
+    AT_16_KHZ = "16-khz"
+    ANY = "any"
+
+
 class AnswerEnd(StrEnum):
     """Which frame ends an answer: `turnComplete`, the end of the user's activity, or none."""
 
@@ -152,6 +160,8 @@ class TurnFacts(Facts, frozen=True):
     """Whether an empty `clientContent` with `turnComplete` stops an answer that is being spoken."""
     splits_at_pauses: bool = False
     """Whether, under automatic detection, a pause in a question ends an empty, interrupted turn."""
+    ignores_explicit_activity: bool = False
+    """Whether `activityStart` and `activityEnd` under automatic detection are ignored; else they are refused."""
     interaction_status: bool = False
     """Whether `serverContent` has `interactionStatus`: the run is over at `IDLE`."""
     evidence: Evidence = Evidence()
@@ -284,7 +294,12 @@ class Model(Facts, frozen=True):
     """Whether a setup without `thinkingLevel` is refused."""
     default_level: str = ""
     """The level that the client asks for where it must name one; of a model that has a documented default, that."""
+    checks_voices: bool = False
+    """Whether it refuses an unknown voice on the Developer API too."""
     affective_dialog: bool = False
+    affective_refused_late: bool = False
+    """Whether a setup with affective dialog is accepted, and the first message after it refused."""
+    content_audio: ContentAudio = ContentAudio.ANY
     proactivity: Proactivity = Proactivity.NONE
     media_chunks: bool = True
     """Whether it takes `realtimeInput.mediaChunks`."""
@@ -293,7 +308,9 @@ class Model(Facts, frozen=True):
     seeds: bool = False
     """Whether it takes the first `clientContent` as history, without an answer, if the setup has `historyConfig`."""
     code_tools: bool = True
-    """Whether it takes the tools codeExecution and urlContext."""
+    """Whether it takes the tool codeExecution."""
+    url_context: bool = True
+    """Whether it takes the tool urlContext."""
     context_tokens: int = CONTEXT_TOKENS
     evidence: Evidence = Evidence()
 
@@ -379,8 +396,16 @@ _TRANSLATE_PRICES = Prices(audio_in=3.50, audio_out=21.00, evidence=_reported("2
 
 # --- 3.8 ---
 
-_V3: dict[str, Any] = {"text_in": True, "media_chunks": False, "seeds": True, "code_tools": False}
+_V3: dict[str, Any] = {
+    "text_in": True,
+    "media_chunks": False,
+    "seeds": True,
+    "content_audio": ContentAudio.AT_16_KHZ,
+    "code_tools": False,
+    "url_context": False,
+}
 _V3_8: dict[str, Any] = _V3 | {
+    "affective_refused_late": True,
     "proactivity": Proactivity.ALWAYS,
     "calling": (Calling.NON_BLOCKING, Calling.BLOCKING),
     "evidence": _probed("2026-09-19", "a probe with google-genai 2.23; pydantic-ai's notes"),
@@ -430,6 +455,7 @@ _EXTENDED: dict[str, Any] = _V3_8 | {
     "calling": (Calling.NON_BLOCKING,),
     "turns": TurnFacts(
         stops_on_empty_content=True,
+        ignores_explicit_activity=True,
         interaction_status=True,
         evidence=_probed("2026-09-19", "a probe with google-genai 2.23"),
     ),
@@ -492,7 +518,10 @@ _NATIVE: dict[str, Any] = {
     "prices": _NATIVE_PRICES,
 }
 _NATIVE_DEVELOPER: dict[str, Any] = _NATIVE | {
-    "evidence": _probed("2026-10", _PYDANTIC_PROBES),
+    "checks_voices": True,
+    "content_audio": ContentAudio.REFUSED,
+    "code_tools": False,
+    "evidence": _probed("2026-10", f"{_PYDANTIC_PROBES}; voices: recorded"),
     "turns": TurnFacts(splits_at_pauses=True, evidence=_recorded("2026-09")),
     "unasked": UnaskedFacts(thoughts=Thoughts.SHOWN, evidence=_recorded("2026-09")),
     "frames": FrameFacts(shortest_ms=50, longest_ms=60, evidence=_recorded("2026-09")),
@@ -585,6 +614,8 @@ _TRANSLATE: dict[str, Any] = _V3 | {
 _ROBOTICS: dict[str, Any] = _V3 | {
     "audio_out": False,
     "text_out": True,
+    "thinking": Thinking.LEVEL,
+    "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
     "context_tokens": 131_072,
     "evidence": _documented("2026-07", f"{_MODEL_PAGE}; in the list of models of 2026-09-13"),
     "turns": TurnFacts(evidence=_like("gemini-3.1-flash-live-preview")),

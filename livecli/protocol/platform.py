@@ -85,6 +85,14 @@ class PlatformFacts:
 
     # --- setups ---
 
+    alpha_only: frozenset[str]
+    """Fields of the setup that API versions other than v1alpha do not know, as paths in snake_case."""
+    schema_extras: frozenset[str]
+    """Names that a function's `parameters` may have here, besides those that both platforms know."""
+    takes_audio_and_text: bool
+    """Whether `["AUDIO", "TEXT"]` is taken, as Google's samples for Vertex AI ask; it means AUDIO."""
+    checks_voices: bool
+    """Whether every model refuses an unknown voice, and not only those that say so."""
     must_stay_proactive: bool
     """Whether a model that is always proactive refuses `proactiveAudio: false`."""
     covers_all_video: bool
@@ -147,6 +155,11 @@ class Platform(StrEnum):
             matches_calls_by_name=True,
             answers_unknown_ids=True,
             generates_before_call_ends=True,
+            alpha_only=frozenset(),
+            # Documented for v1 and v1beta1.
+            schema_extras=frozenset({"additionalProperties", "ref", "$ref", "defs", "$defs"}),
+            takes_audio_and_text=True,
+            checks_voices=True,
             must_stay_proactive=False,
             covers_all_video=False,
             takes_vad_signal=True,
@@ -175,7 +188,7 @@ class Platform(StrEnum):
             names_retired_models=False,
             model_unknown=(
                 "{model} is not found for API version {version}, or is not supported for bidiGenerateContent. "
-                "Call ListModels to see the list of available models and their supported methods."
+                "Call ModelService.ListModels to see the list of available models and their supported methods."
             ),
             confirms_messages=False,
             handle_seconds=2 * 3600.0,
@@ -187,6 +200,11 @@ class Platform(StrEnum):
             matches_calls_by_name=False,
             answers_unknown_ids=False,
             generates_before_call_ends=False,
+            # Probed on 2026-09-16 (proactivity), 2026-09-10 (transparent), and by a client of v1alpha.
+            alpha_only=frozenset({"setup.proactivity", "setup.session_resumption.transparent"}),
+            schema_extras=frozenset(),
+            takes_audio_and_text=False,
+            checks_voices=False,
             must_stay_proactive=True,
             covers_all_video=True,
             takes_vad_signal=False,

@@ -130,8 +130,27 @@ async def test_a_session_is_resumed_after_its_connection() -> None:
 
 async def test_an_unknown_handle_closes_the_session() -> None:
     async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
+        await set_up(ws, DEVELOPER, sessionResumption={"handle": "1b4e28ba-2fa1-4d20-883f-0016d3cca427"})
+        assert await close_of(ws) == (1008, "BidiGenerateContent session not found")
+
+
+async def test_a_text_that_never_was_a_handle_closes_the_session() -> None:
+    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, sessionResumption={"handle": "h1"})
-        assert await close_of(ws) == (1008, "Requested entity was not found.")
+        assert await close_of(ws) == (1007, "Invalid session handle")
+
+
+async def test_a_handle_of_another_model_closes_the_session() -> None:
+    async with run_emulator() as emulator:
+        async with connect(emulator.url + DEVELOPER) as ws:
+            await set_up(ws, DEVELOPER, sessionResumption={})
+            handle = ""
+            while not handle:
+                handle = (await hear(ws)).get("sessionResumptionUpdate", {}).get("newHandle", "")
+        async with connect(emulator.url + DEVELOPER) as ws:
+            model = "models/gemini-3.1-flash-live-preview"
+            await set_up(ws, DEVELOPER, model=model, sessionResumption={"handle": handle})
+            assert await close_of(ws) == (1007, "Invalid session handle")
 
 
 async def test_go_away_and_the_end_of_the_connection() -> None:
@@ -145,21 +164,19 @@ async def test_go_away_and_the_end_of_the_connection() -> None:
         assert await hear(ws) == {"setupComplete": {}}
         (left,) = (await hear(ws))["goAway"].values()
         assert float(left.removesuffix("s")) == pytest.approx(0.2)
-        assert await close_of(ws) == (1011, "Deadline expired before operation could complete.")
+        code, reason = await close_of(ws)
+        assert code == 1008
+        assert reason.startswith(
+            "Connection aborted because the client failed to close the connection after receiving a"
+        )
         assert time.monotonic() - started >= 0.3
 
 
-@pytest.mark.parametrize(
-    "fields",
-    [
-        {"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}},
-        {"generationConfig": {"speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "Nobody"}}}}},
-        {"tools": [{"codeExecution": {}}]},
-    ],
-)
-async def test_what_the_model_does_not_take_closes_before_setup_complete(fields: dict) -> None:
+async def test_affective_dialog_closes_at_the_first_message() -> None:
     async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
-        await set_up(ws, DEVELOPER, **fields)
+        await set_up(ws, DEVELOPER, generationConfig={"enableAffectiveDialog": True})
+        assert "setupComplete" in await hear(ws)
+        await say(ws, realtimeInput={"text": "hi"})
         assert await close_of(ws) == (1007, "Request contains an invalid argument.")
 
 

@@ -92,4 +92,4 @@ async def test_the_limits_act_without_another_message() -> None:
     ):
         await set_up(ws, DEVELOPER)
         assert "goAway" in await hear(ws)
-        assert (await closed(ws))[0] == 1011
+        assert (await closed(ws))[0] == 1008

@@ -1,6 +1,6 @@
 """The official Python SDK's own frames, as google-genai 3.4.0 sent them to a local server: snake_case and camelCase
-mixed at every depth, URL-safe base64, text frames. Model names are of today, as is what does not go with
-them: no model takes a thinking level beside a budget, and the handle was made up.
+mixed at every depth, URL-safe base64, text frames. Changed are model names and a handle that was made up; on the
+Developer API the version, since only v1alpha takes proactivity, and codeExecution, which its models refuse.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 
 from livecli.emulator.server import run_emulator
 
-DEVELOPER = "//ws/google.ai.generativelanguage.v1.GenerativeService.BidiGenerateContent"
+DEVELOPER = "//ws/google.ai.generativelanguage.v1alpha.GenerativeService.BidiGenerateContent"
 VERTEX = "//ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 
 GENERATION = (
@@ -66,7 +66,8 @@ SILENT = (
 def setup(path: str, *, manual: bool) -> str:
     generation = '"generationConfig":{' + GENERATION + SPEECH[path] + THINKING
     model = f'{{"setup":{{"model":"{MODEL[path]}",'
-    return model + generation + "," + REST.replace("%s", "true" if manual else "false") + "}}"
+    rest = REST.replace("%s", "true" if manual else "false")
+    return model + generation + "," + (rest.replace('{"codeExecution":{}},', "") if path == DEVELOPER else rest) + "}}"
 
 
 async def turn(ws) -> list[dict]:

@@ -193,8 +193,8 @@ UNKNOWN = 'Invalid JSON payload received. Unknown name "nonsense" at '
 @pytest.mark.parametrize(
     ("path", "frames", "code", "reason"),
     [
-        (DEVELOPER, [audio(bytes(4))], 1007, "Request contains an invalid argument."),
-        (DEVELOPER, [{"setup": SETUP[DEVELOPER]}] * 2, 1007, "Request contains an invalid argument."),
+        (DEVELOPER, [audio(bytes(4))], 1007, "setup must be the first message and only the first"),
+        (DEVELOPER, [{"setup": SETUP[DEVELOPER]}] * 2, 1007, "setup must be the first message and only the first"),
         (DEVELOPER, [{"setup": {**SETUP[DEVELOPER], "nonsense": 1}}], 1007, UNKNOWN + "'setup': Cannot find field."),
         (DEVELOPER, [{"setup": {**SETUP[DEVELOPER], "tools": 3}}], 1007, "Invalid value at 'setup.tools'"),
         (DEVELOPER, ["{"], 1007, "Request contains an invalid argument."),
@@ -217,7 +217,7 @@ UNKNOWN = 'Invalid JSON payload received. Unknown name "nonsense" at '
             DEVELOPER,
             [{"setup": {"model": "models/gone"}}],
             1008,
-            "models/gone is not found for API version v1beta, or is not supported for bidiGenerateContent. Call Li",
+            "models/gone is not found for API version v1beta, or is not supported for bidiGenerateContent. Call Mo",
         ),
         (
             VERTEX,
@@ -229,9 +229,14 @@ UNKNOWN = 'Invalid JSON payload received. Unknown name "nonsense" at '
             DEVELOPER,
             [{"setup": {**SETUP[DEVELOPER], **TEXT_WANTED}}],
             1007,
-            "Cannot extract voices from a non-audio request.",
+            "The requested combination of response modalities (TEXT) is not supported by the model. models/",
         ),
-        (DEVELOPER, [{"setup": SETUP[DEVELOPER]}, START], 1007, "Precondition check failed."),
+        (
+            DEVELOPER,
+            [{"setup": SETUP[DEVELOPER]}, START],
+            1007,
+            "Explicit activity control is not supported when automatic activity detection is enabled.",
+        ),
         (
             DEVELOPER,
             [{"setup": {**SETUP[DEVELOPER], **MANUAL}}, {"realtimeInput": {"audioStreamEnd": True}}],
@@ -258,6 +263,142 @@ async def test_refusals(
     assert got_reason.startswith(reason)
     assert len(got_reason.encode()) <= 123
     assert f"[1] refused: {code} {got_reason}" in log
+
+
+def model(name: str, **fields: Any) -> dict[str, Any]:
+    return {"setup": {"model": f"models/{name}", **fields}}
+
+
+def declaring(parameters: dict[str, Any]) -> dict[str, Any]:
+    return model("gemini-3.8-live", tools=[{"functionDeclarations": [{"name": "f", "parameters": parameters}]}])
+
+
+def generating(name: str, **fields: Any) -> dict[str, Any]:
+    return model(name, generationConfig=fields)
+
+
+def unknown(name: str, path: str) -> str:
+    return f"Invalid JSON payload received. Unknown name \"{name}\" at '{path}': Cannot find field."
+
+
+PARAMETERS = "setup.tools[0].function_declarations[0].parameters"
+INVALID = "Request contains an invalid argument."
+COMBINATION = "The requested combination of response modalities ({}) is not supported by the model. models/"
+
+
+@pytest.mark.parametrize(
+    ("setup", "reason"),
+    [
+        (declaring({"additionalProperties": False}), unknown("additionalProperties", PARAMETERS)),
+        (declaring({"$schema": "https://json-schema.org"}), unknown("$schema", PARAMETERS)),
+        (
+            declaring({"properties": {"a": {"const": 1}}}),
+            unknown("const", PARAMETERS + ".properties[0].value"),
+        ),
+        (declaring({"type": "str"}), f"Invalid value at '{PARAMETERS}.type' (type.googleapis.com/"),
+        (model("gemini-3.8-live", generation_config={"top_x": 1}), unknown("top_x", "setup.generation_config")),
+        (model("gemini-3.8-live", proactivity={}), unknown("proactivity", "setup")),
+        (
+            model("gemini-3.8-live", sessionResumption={"transparent": True}),
+            unknown("transparent", "setup.session_resumption"),
+        ),
+        (generating("gemini-3.8-live", responseModalities=["AUDIO", "TEXT"]), COMBINATION.format("AUDIO, TEXT")),
+        (generating("gemini-3.5-transcribe-live", responseModalities=["AUDIO"]), COMBINATION.format("AUDIO")),
+        (
+            generating("gemini-3.8-live", thinkingConfig={"thinkingLevel": "LOW"}),
+            "Thinking level is not supported for this model.",
+        ),
+        (model("gemini-3.8-live-extended-thinking"), "Thinking level must be specified for this model"),
+        (
+            model("gemini-2.5-flash-native-audio-latest", tools=[{"codeExecution": {}}]),
+            "Code Execution tool is not supported for this model",
+        ),
+        (generating("gemini-3.1-flash-live-preview", enableAffectiveDialog=True), INVALID),
+        (
+            generating(
+                "gemini-2.5-flash-native-audio-latest",
+                speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "alloy"}}},
+            ),
+            "Requested voice api_name 'alloy' is not available for model models/gemini-2.5-flash-native-audio-latest",
+        ),
+    ],
+)
+async def test_a_refused_setup_gets_the_words_of_the_service(
+    emulator: EmulatorAddress, setup: dict[str, Any], reason: str
+) -> None:
+    async with connect(emulator.url + DEVELOPER) as ws:
+        await say(ws, setup)
+        code, got = await closed(ws)
+    assert code == 1007
+    assert got is not None
+    assert got.startswith(reason[:123])
+
+
+@pytest.mark.parametrize(
+    "blob",
+    [
+        {"audio": {"mimeType": "audio/wav", "data": "AAAA"}},
+        {"audio": {"mimeType": "audio/mp3", "data": "AAAA"}},
+        {"audio": {"mimeType": "audio/webm;codecs=opus", "data": "AAAA"}},
+        {"audio": {"mimeType": "audio/pcm;rate=abc", "data": "AAAA"}},
+        {"audio": {"mimeType": "image/png", "data": "AAAA"}},
+        {"video": {"mimeType": "audio/pcm", "data": "AAAA"}},
+        {"video": {"mimeType": "image/gif", "data": "AAAA"}},
+    ],
+)
+async def test_media_of_another_kind_than_the_field_takes_are_refused(
+    emulator: EmulatorAddress, blob: dict[str, Any]
+) -> None:
+    async with connect(emulator.url + DEVELOPER) as ws:
+        await say(ws, {"setup": SETUP[DEVELOPER]})
+        await hear(ws)
+        await say(ws, {"realtimeInput": blob})
+        assert await closed(ws) == (1007, INVALID)
+
+
+async def test_scheduling_is_refused_by_extended_thinking(emulator: EmulatorAddress) -> None:
+    response = {"id": "f1", "name": "f", "response": {"ok": True}, "scheduling": "WHEN_IDLE"}
+    async with connect(emulator.url + DEVELOPER) as ws:
+        level = {"thinkingConfig": {"thinkingLevel": "LOW"}}
+        await say(ws, generating("gemini-3.8-live-extended-thinking", **level))
+        await hear(ws)
+        await say(ws, {"toolResponse": {"functionResponses": [response]}})
+        assert await closed(ws) == (1007, "Function response scheduling is not supported for this model.")
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        generating("gemini-3.1-flash-live-preview", thinkingConfig={"thinkingBudget": 0}),
+        generating("gemini-2.5-flash-native-audio-latest", thinkingConfig={"thinkingLevel": "LOW"}),
+        generating("gemini-3.8-live", thinkingConfig={"thinkingBudget": 64, "includeThoughts": True}),
+        generating("gemini-3.8-live", speechConfig={"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "x"}}}),
+        model("gemini-3.8-live", tools={"googleSearch": {}}),
+        model("gemini-3.8-live", system_instruction={"parts": {"text": "Be brief."}}),
+        model("gemini-robotics-er-2-streaming-preview", generationConfig={"responseModalities": ["TEXT"]}),
+    ],
+)
+async def test_a_setup_that_the_service_accepts(emulator: EmulatorAddress, setup: dict[str, Any]) -> None:
+    async with connect(emulator.url + DEVELOPER) as ws:
+        await say(ws, setup)
+        assert "setupComplete" in await hear(ws)
+
+
+async def test_v1alpha_takes_transparent_resumption(emulator: EmulatorAddress) -> None:
+    async with connect(emulator.url + DEVELOPER.replace("v1beta", "v1alpha")) as ws:
+        await say(ws, model("gemini-3.8-live", sessionResumption={"transparent": True}))
+        assert "setupComplete" in await hear(ws)
+
+
+async def test_a_single_object_is_a_list_of_one(emulator: EmulatorAddress) -> None:
+    async with connect(emulator.url + DEVELOPER) as ws:
+        await say(ws, model("gemini-3.8-live", outputAudioTranscription={}))
+        await hear(ws)
+        await say(ws, {"clientContent": {"turns": {"role": "user", "parts": {"text": "hello"}}, "turnComplete": True}})
+        words = ""
+        while words != "hello":
+            message = await hear(ws)
+            words += message.get("serverContent", {}).get("outputTranscription", {}).get("text", "")
 
 
 async def test_others_are_not_held_up_by_a_flood(emulator: EmulatorAddress, tone) -> None:

@@ -19,11 +19,11 @@ def explained(err):
 
 def test_a_refused_setup_is_explained(livecli, tmp_path):
     setup = tmp_path / "setup.json"
-    setup.write_text(json.dumps({"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}))
+    setup.write_text(json.dumps({"tools": [{"urlContext": {}}]}))
     ran = livecli("send", "--local", "--setup", setup, "--explain", "-q")
     assert (ran.status, ran.out) == (6, "")
     rows = explained(ran.err)
-    assert rows["cause"] == ["gemini-3.8-live takes no thinkingConfig"]
+    assert rows["cause"] == ["gemini-3.8-live does not read URLs"]
     assert rows["seen"] == ['close 1007, "Request contains an invalid argument."']
     assert rows["where"][0] == "vertex, gemini-3.8-live, us-central1"
     assert [row[:2] for row in rows["try"]] == ["1.", "2."]

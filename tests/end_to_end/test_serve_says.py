@@ -264,7 +264,7 @@ def test_a_connection_ends_and_says_so_ahead(livecli_and_children, tmp_path):
     ran = livecli_and_children("serve", "-q", *limits, *send)
     assert ran.status == 6
     assert "warning: the server will close the connection in 0.2 s" in ran.err
-    assert "Deadline expired" in ran.summary["error"]["close_reason"]
+    assert "after receiving a GoAway" in ran.summary["error"]["close_reason"]
     told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     at = {event["type"]: event["t"] for event in told if event["direction"] == "received"}
     assert 0.1 < at["close"] - at["go_away"] < 5

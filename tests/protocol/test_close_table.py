@@ -1,5 +1,7 @@
 """Every reason that users have reported (protocol.md 5.3) has an answer of its own, cut at 123 bytes or whole."""
 
+import re
+
 import pytest
 
 from livecli.errors import AuthError, QuotaError, ServerError
@@ -12,6 +14,11 @@ from livecli.protocol.models import Platform
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 BOTH = (VERTEX, DEVELOPER)
 PUBLISHED = "projects/my-project/locations/europe-west4/publishers/google/models/"
+
+SCHEMA = (
+    'Invalid JSON payload received. Unknown name "additionalProperties" at '
+    "'setup.tools[0].function_declarations[0].parameters': Cannot find field."
+)
 
 # code, reason, platforms, exit status, retry
 REASONS = [
@@ -50,6 +57,53 @@ REASONS = [
         6,
         "never",
     ),
+    (
+        1007,
+        "The requested combination of response modalities (TEXT) is not supported by the model. m",
+        BOTH,
+        6,
+        "never",
+    ),
+    (1007, "Requested voice api_name 'alloy' is not available for model models/gemini-3.8-live", BOTH, 6, "never"),
+    (1007, "Thinking level must be specified for this model", BOTH, 6, "never"),
+    (1007, "Thinking level is not supported for this model.", BOTH, 6, "never"),
+    (1007, "thinking_level is not supported by this model", BOTH, 6, "never"),
+    (1007, "Code Execution tool is not supported for this model", BOTH, 6, "never"),
+    (1007, "Function response scheduling is not supported for this model.", BOTH, 6, "never"),
+    (
+        1007,
+        "Invalid JSON payload received. Unknown name \"proactivity\" at 'setup': Cannot find field.",
+        BOTH,
+        6,
+        "never",
+    ),
+    (1007, SCHEMA, BOTH, 6, "never"),
+    (
+        1007,
+        "Explicit activity control is not supported when automatic activity detection is enabled.",
+        BOTH,
+        6,
+        "never",
+    ),
+    (1007, "setup must be the first message and only the first", BOTH, 6, "never"),
+    (1007, "Invalid session handle", BOTH, 6, "never"),
+    (1008, "BidiGenerateContent session not found", BOTH, 6, "never"),
+    (
+        1008,
+        "Method doesn't allow unregistered callers (callers without established identity). Please",
+        BOTH,
+        4,
+        "never",
+    ),
+    (
+        1008,
+        "Connection aborted because the client failed to close the connection after receiving a GoAway signal once the "
+        "session duration limit was reached.",
+        BOTH,
+        6,
+        "resume",
+    ),
+    (1008, "The operation was aborted.", BOTH, 6, "resume"),
     (1008, "Operation is not implemented, or supported, or enabled.", BOTH, 6, "never"),
     (1008, "Requested entity was not found.", BOTH, 6, "never"),
     (1008, "The operation was aborted.", BOTH, 6, "resume"),
@@ -88,7 +142,7 @@ def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry)
     assert error.advice.cause
     assert error.advice.remedies[0] == error.hint
     assert error.advice.source
-    assert not [text for text in (error.advice.cause, *error.advice.remedies) if "{" in text]
+    assert not [text for text in (error.advice.cause, *error.advice.remedies) if re.search(r"\{\w*\}", text)]
 
 
 @pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
@@ -107,22 +161,22 @@ def test_any_other_close_is_answered_too(code, reason):
 @pytest.mark.parametrize("answer", TABLE, ids=lambda answer: answer.pattern)
 def test_every_row_can_be_told(answer):
     assert issubclass(answer.error, (ServerError, AuthError, QuotaError))
-    facts = situation(VERTEX).placeholders() | {"field": "x"}
+    facts = situation(VERTEX).placeholders() | dict.fromkeys(re.compile(answer.pattern).groupindex, "x")
     for text in (answer.cause, answer.remedy or "", *answer.more):
         text.format_map(facts)
 
 
 INVALID = "Request contains an invalid argument."
-THINKING = {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}}
+LEVEL = {"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}}
 VOICE = {"generationConfig": {"speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "kore"}}}}}
 
 
 @pytest.mark.parametrize(
     ("platform", "model", "setup", "named"),
     [
-        (VERTEX, "gemini-3.8-live", THINKING, "generationConfig.thinkingConfig out"),
-        (VERTEX, "gemini-3.8-live", {"generation_config": {"thinking_config": {}}}, "generationConfig.thinkingConfig"),
-        (DEVELOPER, "gemini-3.1-flash-live-preview", THINKING, "thinkingBudget"),
+        (VERTEX, "gemini-3.8-live", LEVEL, "thinkingConfig.thinkingLevel out"),
+        (VERTEX, "gemini-3.8-live", {"generation_config": {"thinking_config": {"thinking_level": "low"}}}, "Level out"),
+        (DEVELOPER, "gemini-3.8-live-extended-thinking", {}, "set generationConfig.thinkingConfig.thinkingLevel"),
         (DEVELOPER, "gemini-3.8-live-extended-thinking", {
             "generationConfig": {"thinkingConfig": {"thinkingLevel": "MINIMAL"}}
         }, "thinkingLevel"),
@@ -144,7 +198,7 @@ VOICE = {"generationConfig": {"speechConfig": {"voiceConfig": {"prebuiltVoiceCon
         (VERTEX, "gemini-3.8-live", {"generationConfig": {"temprature": 1}}, "generationConfig"),
         (VERTEX, "gemini-3.8-live", {"bogus": 1}, "bogus"),
         (VERTEX, "gemini-3.8-live", {}, "--bisect-setup"),
-        (VERTEX, "gemini-of-next-year", THINKING, "--bisect-setup"),
+        (VERTEX, "gemini-of-next-year", LEVEL, "--bisect-setup"),
     ],
 )  # fmt: skip
 def test_an_unspecific_refusal_names_what_the_model_is_known_to_refuse(platform, model, setup, named):
@@ -152,21 +206,29 @@ def test_an_unspecific_refusal_names_what_the_model_is_known_to_refuse(platform,
 
 
 def test_what_is_certain_is_named_before_what_is_suspected():
-    both = {"generationConfig": {"speechConfig": {"languageCode": "de"}, "thinkingConfig": {}}}
+    both = {"generationConfig": {"speechConfig": {"languageCode": "de"}, "thinkingConfig": {"thinkingLevel": "LOW"}}}
     error = explain(1007, INVALID, situation(VERTEX, **both))
-    assert "thinkingConfig" in error.hint
+    assert "thinkingLevel" in error.hint
     assert "languageCode" in error.advice.remedies[1]
 
 
 def test_a_refusal_after_the_setup_is_not_blamed_on_it():
-    assert "after the setup" in explain(1007, INVALID, situation(VERTEX, active=True, **THINKING)).hint
+    assert "after the setup" in explain(1007, INVALID, situation(VERTEX, active=True, **LEVEL)).hint
 
 
 @pytest.mark.parametrize(
     ("known", "reason", "named"),
     [
         (situation(VERTEX, location="global"), "Publisher Model `x`", "--location us-central1"),
-        (situation(VERTEX, location="us-east5"), "Publisher Model `x`", "served in us-east5"),
+        (
+            situation(VERTEX, location="us-east5"),
+            "Publisher Model `x`",
+            "served in us-east5: try --location us-central1",
+        ),
+        (situation(VERTEX, location="us-central1"), "Publisher Model `x`", "served in us-central1"),
+        (situation(VERTEX, "gemini-live-2.5-flash", "global"), "Publisher Model `x`", "try --location us-central1"),
+        (situation(VERTEX, "gemini-live-2.5-flash"), "Publisher Model `x`", "served in us-central1"),
+        (situation(VERTEX, "gemini-3.5-transcribe-live-preview"), "Publisher Model `x`", "try --location global"),
         (situation(VERTEX, "gemini-3.1-flash-live-preview"), "Publisher Model `x`", "--platform developer"),
         (situation(DEVELOPER, "gemini-live-2.5-flash"), "models/x is not found for API version", "--platform vertex"),
         (situation(VERTEX, "gemini-3.8-lvie"), "Publisher Model `x`", "did you mean gemini-3.8-live?"),
@@ -188,3 +250,37 @@ def test_a_session_that_was_to_be_resumed_is_answered_as_such():
 def test_a_field_that_the_service_does_not_know_is_named():
     cut = f'Invalid JSON payload received. Unknown name "{"x" * 200}'[:CLOSE_REASON_BYTES]
     assert "field xxx" in explain(1007, cut, situation(VERTEX)).hint
+
+
+SPECIFIC = [
+    (
+        "The requested combination of response modalities (TEXT) is not supported by the model. models/m",
+        "in TEXT: leave",
+    ),
+    ("Requested voice api_name 'alloy' is not available for model models/m", "no voice alloy"),
+    ("Thinking level must be specified for this model", '"thinkingLevel": "LOW"'),
+    ("Thinking level is not supported for this model.", "thinkingLevel out"),
+    ("thinking_level is not supported by this model", "thinkingLevel out"),
+    ("Code Execution tool is not supported for this model", "codeExecution out"),
+    ("Function response scheduling is not supported for this model.", "leave it out of function responses"),
+    ("Invalid JSON payload received. Unknown name \"proactivity\" at 'setup': Cannot find field.", "v1alpha"),
+    (SCHEMA, "take additionalProperties out of the parameters"),
+    (SCHEMA[:CLOSE_REASON_BYTES], "take additionalProperties out of the parameters"),
+    ("Explicit activity control is not supported when automatic activity detection is enabled.", "--activity"),
+    ("setup must be the first message and only the first", "first, and once"),
+    ("Invalid session handle", "begin a new one"),
+    ("BidiGenerateContent session not found", "begin a new one"),
+]
+
+
+@pytest.mark.parametrize(("reason", "remedy"), SPECIFIC)
+def test_an_exact_text_is_named_and_not_searched_for(reason, remedy):
+    error = explain(1007, reason, situation(DEVELOPER))
+    assert remedy in error.hint
+    assert not [text for text in error.advice.remedies if "--bisect-setup" in text]
+
+
+def test_both_sources_on_a_disputed_location_are_named():
+    error = explain(1008, "Publisher Model `x`", situation(VERTEX, "gemini-live-2.5-flash", "global"))
+    assert "pydantic-ai" in error.advice.cause
+    assert "Firebase" in error.advice.cause

@@ -342,7 +342,22 @@ def test_the_python_sdks_full_setup_with_its_mixed_spelling():
         ('{"setup":{"foo":1}}', "Invalid JSON payload received. Unknown name \"foo\" at 'setup': Cannot find field."),
         (
             '{"setup":{"generationConfig":{"top_x":1}}}',
-            "Invalid JSON payload received. Unknown name \"topX\" at 'setup.generation_config': Cannot find field.",
+            "Invalid JSON payload received. Unknown name \"top_x\" at 'setup.generation_config': Cannot find field.",
+        ),
+        (
+            '{"setup":{"generation_config":{"enableDialog":true}}}',
+            'Invalid JSON payload received. Unknown name "enableDialog" at '
+            "'setup.generation_config': Cannot find field.",
+        ),
+        (
+            '{"setup":{"tools":[{"googleSearch":{}},{"function_declarations":[{"name":"f","arg_s":1}]}]}}',
+            'Invalid JSON payload received. Unknown name "arg_s" at '
+            "'setup.tools[1].function_declarations[0]': Cannot find field.",
+        ),
+        (
+            '{"setup":{"tools":{"functionDeclarations":{"name":"f","x":1}}}}',
+            'Invalid JSON payload received. Unknown name "x" at '
+            "'setup.tools[0].function_declarations[0]': Cannot find field.",
         ),
         ('{"bogus":{}}', 'Invalid JSON payload received. Unknown name "bogus": Cannot find field.'),
         (
@@ -359,6 +374,23 @@ def test_the_python_sdks_full_setup_with_its_mixed_spelling():
         (
             '{"realtimeInput":{"audio":{"data":"AA==","mimeType":"text/plain"}}}',
             "Request contains an invalid argument.",
+        ),
+        *(
+            (
+                f'{{"realtimeInput":{{"{field}":{{"data":"AA==","mimeType":"{kind}"}}}}}}',
+                "Request contains an invalid argument.",
+            )
+            for field, kind in [
+                ("audio", "audio/wav"),
+                ("audio", "audio/mp3"),
+                ("audio", "audio/webm;codecs=opus"),
+                ("audio", "audio/pcm;rate=abc"),
+                ("audio", "image/png"),
+                ("audio", ""),
+                ("video", "audio/pcm"),
+                ("video", "image/gif"),
+                ("video", "video/mp4"),
+            ]
         ),
         ('{"a":' * 100_000, "Request contains an invalid argument."),
     ],

@@ -63,19 +63,29 @@ thinking = "level"
 thinking_levels = ["low"]
 level_required = true
 default_level = "low"
+checks_voices = true
 affective_dialog = true
+affective_refused_late = true
+content_audio = "any"
 proactivity = "optional"
 media_chunks = true
 calling = ["NON_BLOCKING", "BLOCKING"]
 seeds = false
 code_tools = true
+url_context = true
 context_tokens = 32_000
 evidence = {kind = "probed", date = "2026-11-28", source = "mine"}
-turns = {ends_at = "activity", stops_on_empty_content = true, splits_at_pauses = true, interaction_status = true}
 images = {seen_before_typed_text = true, tokens = 100}
 prompt = {text_tokens = 1, audio_tokens = 2, details_add_up = false}
 locations = {names = ["here"], disputed = ["here"], contradicted_by = {source = "others"}}
 limits = {connection_seconds = 5, go_away_seconds = 1, reported_seconds = 6}
+
+[turns]
+ends_at = "activity"
+stops_on_empty_content = true
+splits_at_pauses = true
+ignores_explicit_activity = true
+interaction_status = true
 
 [unasked]
 handle = "after-setup"

@@ -12,10 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from ...protocol import events
+from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import MODELS, Model, Platform
 from ..pace import Pace
-from .admission import check_setup
+from .admission import check_setup, late_refusal
 from .behaviour import Behaviour
 from .dialogue import Dialogue
 from .function_calls import FunctionCalls
@@ -63,6 +64,7 @@ class EmulatedSession:
         self._owns_sessions = sessions is None
         self._limits = limits
         self._dialogue: Dialogue | None = None
+        self._late_refusal: Refusal | None = None
         self._resumption: SessionHandles | None = None
         self._lifetime = Lifetime(UNLIMITED, 0.0)
         self._last_seen = 0.0
@@ -98,6 +100,8 @@ class EmulatedSession:
                 self._set_up(event.body, now)
                 return
         if self._dialogue is not None:
+            if self._late_refusal is not None:
+                raise self._late_refusal
             self._dialogue.consumed += 1
             self._dialogue.memory.seconds = self._lifetime.session_seconds(now)
             for event in message:
@@ -131,7 +135,8 @@ class EmulatedSession:
 
     def _set_up(self, setup: Setup, now: float) -> None:
         model = check_setup(setup, self._platform, self._version, self._models)
-        self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now)
+        self._late_refusal = late_refusal(setup, model, self._platform, self._version)
+        self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now, model=model.name)
         session_id = self._new_session_id()
         memory = self._resumption.memory or self._new_memory(setup, model, session_id)
         if setup.tools:

@@ -19,10 +19,10 @@ from typing import NamedTuple
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
-from ...protocol.messages import Setup
+from ...protocol.messages import FunctionResponse, Setup
 from ...protocol.models import Calling, Model, Platform
-from ...protocol.setup_rules import is_refused
 from ..pace import InputClock, Pace
+from .admission import check_content, check_tools
 from .behaviour import UserTurn
 from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
@@ -196,6 +196,7 @@ class Dialogue:
         return self._turn.is_outrun(self._audio_seconds, now)
 
     def _on_client_turns(self, content: events.ClientTurns, now: float) -> None:
+        check_content(content.turns, self._model)
         inbox = self.memory.inbox
         self._interrupt(now)
         inbox.add(content.turns, self.memory.tokens, self._open_spool)
@@ -230,6 +231,8 @@ class Dialogue:
         return ModelTurn(complete, now, self.consumed if consumed is None else consumed, self._audio_seconds)
 
     def _on_tool_response(self, event: events.ToolResponse, now: float) -> None:
+        if not self._model.calls.takes_scheduling and any(map(_is_scheduled, event.responses)):
+            raise Refusal(1007, close_reasons.SCHEDULING_UNSUPPORTED)
         tools = self.memory.tools
         had_pending = bool(tools.pending)
         results = tools.receive(event.responses)
@@ -255,8 +258,7 @@ class Dialogue:
             self.memory.tokens.prompt_characters += len(text_of(event.body.system_instruction))
         if event.body.tools is not None:
             tools = event.body.tools.tools
-            if is_refused(Setup(tools=tools), self._model, self._style.platform):
-                raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
+            check_tools(tools, self._model, self._style.platform)
             self.memory.tools.declare(tools, self._model)
 
     def _interrupt(self, now: float) -> None:
@@ -307,3 +309,7 @@ def _slices(chunk: events.AudioChunk) -> Iterator[events.AudioChunk]:
         return
     for start in range(0, len(chunk.pcm), size):
         yield events.AudioChunk(chunk.pcm[start : start + size], chunk.rate)
+
+
+def _is_scheduled(response: FunctionResponse) -> bool:
+    return response.scheduling not in (None, "SCHEDULING_UNSPECIFIED")

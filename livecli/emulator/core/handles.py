@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import re
 import secrets
 from collections import deque
 from collections.abc import Callable
@@ -23,6 +24,9 @@ from .inbox import Inbox
 from .response import Message
 from .speech import SpeechInput
 from .token_count import TokenCount
+
+HANDLE_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\w-]{64,}")
+"""A handle of the service: a UUID of 3.x, or the longer token of earlier models. No other text ever was a handle."""
 
 MESSAGES_PER_HANDLE = 64
 """With `transparent`, messages of the client after which a new handle is sent while the user speaks (a guess)."""
@@ -96,6 +100,7 @@ class SessionMemory:
 class _Session:
     """The state that all handles of one session share. `ended_at` is None while a connection is open."""
 
+    model: str = ""
     handles: deque[str] = field(default_factory=deque)
     ended_at: float | None = None
 
@@ -124,14 +129,20 @@ class HandleStore:
         self._entries: dict[str, _Entry] = {}
         self._held_characters = 0
 
-    def connect(self, config: SessionResumptionConfig | None, platform: Platform, now: float) -> SessionHandles:
+    def connect(
+        self, config: SessionResumptionConfig | None, platform: Platform, now: float, *, model: str = ""
+    ) -> SessionHandles:
         """The handles of a new connection, to be closed with it. Raises Refusal for a handle that cannot be used."""
         handle = config.handle if config is not None else None
         if not handle:
-            return SessionHandles(self, config, platform, _Session(), now)
+            return SessionHandles(self, config, platform, _Session(model), now)
         entry = self._entries.get(handle)
+        if entry is None and not HANDLE_FORM.fullmatch(handle):
+            raise Refusal(1007, close_reasons.HANDLE_INVALID)
         if entry is None or entry.platform is not platform or self._is_expired(entry, now):
-            raise Refusal(1008, close_reasons.ENTITY_NOT_FOUND)
+            raise Refusal(1008, close_reasons.SESSION_NOT_FOUND)
+        if entry.session.model != model:
+            raise Refusal(1007, close_reasons.HANDLE_INVALID)
         if entry.session.ended_at is None:
             raise Refusal(1011, close_reasons.INTERNAL_ERROR)
         entry.session.ended_at = None

@@ -1,7 +1,7 @@
 """Limits of a connection and of a session. No I/O: time is an argument.
 
-A connection is closed with 1011, as users report, some time after a `goAway`. Google's documentation says 1000, which a
-client handles more easily. A session without `contextWindowCompression` is closed with 1000 and without a `goAway`, as
+A connection is closed some time after a `goAway`, with 1008 as probed, or with 1011 if there was no `goAway`, as users
+report. A session without `contextWindowCompression` is closed with 1000 and without a `goAway`, as
 documented.
 """
 
@@ -56,7 +56,9 @@ class Lifetime:
         if self._session_ends is not None and now >= self._session_ends:
             raise Refusal(1000, "")
         assert self._connection_ends is not None, "one of the two is due"
-        if now >= self._connection_ends or self._goaway_at is None:
+        if self._goaway_at is None:
+            raise Refusal(1008, close_reasons.GO_AWAY_IGNORED)
+        if now >= self._connection_ends:
             raise Refusal(1011, close_reasons.DEADLINE_EXPIRED)
         time_left_seconds = self._connection_ends - self._goaway_at
         self._goaway_at = None

@@ -52,7 +52,7 @@ class ResponseStyle:
     @classmethod
     def of(cls, setup: Setup, platform: Platform, model: Model) -> ResponseStyle:
         """The style of a setup, on this platform and with this model."""
-        spoken = answers_in_audio(setup)
+        spoken = answers_in_audio(setup, model)
         thinking = setup.generation_config.thinking_config if setup.generation_config else None
         thinks = model.thinking is not Thinking.NONE and not (thinking is not None and thinking.thinking_budget == 0)
         return cls(

@@ -158,11 +158,45 @@ def _audio_alone(frame: bytes) -> events.AudioChunk | None:
 
 def _decode_leniently(frame: str | bytes) -> messages.ClientMessage:
     try:
-        return msgspec.convert(camel_keys(msgspec.json.decode(frame)), messages.ClientMessage, strict=False)
-    except msgspec.ValidationError as error:
-        raise Refusal(1007, _google_words(str(error))) from error
+        body = msgspec.json.decode(frame)
+        return _convert(camel_keys(body), body)
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise Refusal(1007, close_reasons.INVALID_ARGUMENT) from error
+
+
+def _convert(camelled: Any, body: Any) -> messages.ClientMessage:
+    """The message of a JSON object. A single object is taken for a list of one, as Google's own samples write it."""
+    while True:
+        try:
+            return msgspec.convert(camelled, messages.ClientMessage, strict=False)
+        except msgspec.ValidationError as error:
+            steps = _steps(str(error))
+            if "Expected `array`, got `object`" not in str(error) or not _put_into_lists(camelled, steps):
+                raise Refusal(1007, _google_words(str(error), steps, body)) from error
+
+
+def _steps(error: str) -> list[str]:
+    """The keys and the indices (`[0]`) in the path of an error of msgspec."""
+    path = re.search(r"at `\$(.*)`$", error)
+    return re.findall(r"\[[^\]]*\]|[^.\[\]]+", path[1]) if path else []
+
+
+def _put_into_lists(value: Any, steps: Sequence[str]) -> bool:
+    """Put the object at a path into a list, and so those beside it in the same lists. Returns whether there was one."""
+    *above, last = steps
+    parents = [value]
+    for step in above:
+        parents = [inner for parent in parents for inner in _members(parent, step)]
+    changed = [parent for parent in parents if isinstance(parent, dict) and isinstance(parent.get(last), dict)]
+    for parent in changed:
+        parent[last] = [parent[last]]
+    return bool(changed)
+
+
+def _members(parent: Any, step: str) -> list[Any]:
+    if step.startswith("["):
+        return parent if isinstance(parent, list) else []
+    return [parent[step]] if isinstance(parent, dict) and step in parent else []
 
 
 def _client_events(message: messages.ClientMessage) -> Iterator[events.Event]:
@@ -182,9 +216,9 @@ def _client_events(message: messages.ClientMessage) -> Iterator[events.Event]:
 def _realtime_events(realtime: messages.RealtimeInput) -> Iterator[events.Event]:
     if realtime.activity_start is not None:
         yield events.ActivityStart()
-    for blob in (realtime.audio, realtime.video):
+    for blob, taken in ((realtime.audio, _AUDIO), (realtime.video, _IMAGE)):
         if blob is not None:
-            yield _media(blob)
+            yield _media(blob, taken)
     # The service uses the first only.
     for blob in realtime.media_chunks[:1]:
         yield events.MediaChunks(_media(blob))
@@ -196,15 +230,26 @@ def _realtime_events(realtime: messages.RealtimeInput) -> Iterator[events.Event]
         yield events.AudioStreamEnd()
 
 
-def _media(blob: messages.Blob) -> events.AudioChunk | events.Image:
+# The media that each field takes; `mediaChunks` takes either.
+_AUDIO = re.compile(r"audio/(pcm|l16)\s*(;.*)?", re.IGNORECASE)
+_IMAGE = re.compile(r"image/(png|jpeg|webp|heic|heif)", re.IGNORECASE)
+
+
+def _media(blob: messages.Blob, taken: re.Pattern[str] | None = None) -> events.AudioChunk | events.Image:
+    """The event of a blob. Raises Refusal for media of another kind than `taken`, if that is named.
+
+    WAV is refused, as probed; other kinds are documented not to be taken.
+    """
     try:
         data = base64_bytes(blob.data)
     except ValueError as error:
         raise Refusal(1007, close_reasons.INVALID_VALUE.format(at=" at 'realtime_input'", type="TYPE_BYTES")) from error
-    if blob.mime_type.startswith("image/"):
+    if not any(kind.fullmatch(blob.mime_type) for kind in ((taken,) if taken else (_AUDIO, _IMAGE))):
+        raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
+    if _IMAGE.fullmatch(blob.mime_type):
         return events.Image(data, blob.mime_type)
     rate = audio_rate(blob.mime_type, INPUT_RATE)
-    if rate is None or not (blob.mime_type.startswith("audio/") or not blob.mime_type):
+    if rate is None:
         raise Refusal(1007, close_reasons.INVALID_ARGUMENT)
     return events.AudioChunk(data, rate)
 
@@ -212,12 +257,26 @@ def _media(blob: messages.Blob) -> events.AudioChunk | events.Image:
 _TYPES = {"int": "TYPE_INT32", "float": "TYPE_FLOAT", "bool": "TYPE_BOOL", "str": "TYPE_STRING"}
 
 
-def _google_words(error: str) -> str:
-    """An error of msgspec in the words of Google's JSON parser."""
-    path = re.search(r"at `\$\.?(.*)`$", error)
-    at = f" at '{snake_path(path[1])}'" if path and path[1] else ""
+def _google_words(error: str, steps: Sequence[str], body: Any) -> str:
+    """An error of msgspec in the words of Google's JSON parser, which spells an unknown name as the client did."""
     if unknown := re.search(r"unknown field `(.*?)`", error):
-        return close_reasons.UNKNOWN_FIELD.format(name=unknown[1], at=at)
+        path, name = next(_spellings(body, steps, unknown[1]), ("", unknown[1]))
+        return close_reasons.UNKNOWN_FIELD.format(name=name, at=f" at '{path.lstrip('.')}'" if path else "")
+    path = "".join(step if step.startswith("[") else f".{snake_path(step)}" for step in steps)
+    at = f" at '{path.lstrip('.')}'" if path else ""
     expected = re.search(r"Expected `(\w+)", error)
     of_type = _TYPES.get(expected[1] if expected else "", "type.googleapis.com")
     return close_reasons.INVALID_VALUE.format(at=at, type=of_type)
+
+
+def _spellings(value: Any, steps: Sequence[str], name: str, path: str = "") -> Iterator[tuple[str, str]]:
+    """Where a client's JSON has a key that is `name` in camelCase: the path as Google writes it, and the key."""
+    if not steps and isinstance(value, dict):
+        yield from ((path, key) for key in value if camel(key) == name)
+    elif steps and re.fullmatch(r"\[\d+\]", steps[0]):
+        items = value if isinstance(value, list) else [value]
+        yield from _spellings(items[int(steps[0][1:-1])], steps[1:], name, path + steps[0])
+    elif steps and isinstance(value, dict):
+        for key, inner in value.items():
+            if camel(key) == steps[0]:
+                yield from _spellings(inner, steps[1:], name, f"{path}.{snake_path(camel(key))}")

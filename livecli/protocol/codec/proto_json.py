@@ -47,8 +47,10 @@ def base64_bytes(text: str) -> bytes:
 
 
 def audio_rate(mime_type: str, default: int) -> int | None:
-    """The sample rate in a mime type; `default` if it has none, None if its rate is impossible."""
-    named = re.search(r"rate=(\d{1,9})", mime_type)
+    """The sample rate in a mime type; `default` if it has none, None if its rate is impossible or no number."""
+    named = re.search(r"rate=([^;]*)", mime_type)
+    if named and not re.fullmatch(r"\d{1,9}", named[1].strip()):
+        return None
     rate = int(named[1]) if named else default
     return rate if rate in RATES else None
 

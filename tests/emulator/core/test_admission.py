@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from livecli.emulator.access import asks_for_health, service_at
-from livecli.emulator.core.admission import check_setup
+from livecli.emulator.access import is_health_check, service_at
+from livecli.emulator.core.admission import check_setup, late_refusal
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client
 from livecli.protocol.messages import GenerationConfig, Setup
-from livecli.protocol.models import Platform, load_models
+from livecli.protocol.models import MODELS, Platform, load_models
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 IN_PROJECT = "projects/p/locations/us-central1/publishers/google/models/"
@@ -86,24 +86,6 @@ def test_refused(platform: Platform, model: str, code: int, reason: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("model", "modalities", "admitted"),
-    [
-        ("gemini-3.8-live", ["TEXT"], False),
-        ("gemini-3.8-live", ["AUDIO"], True),
-        ("gemini-3.8-live", ["AUDIO", "TEXT"], True),  # Google's own samples mean AUDIO by it
-        ("gemini-live-2.5-flash", ["TEXT"], True),
-    ],
-)
-def test_text_is_for_the_models_that_write(model: str, modalities: list, admitted: bool) -> None:
-    setup = Setup(model=IN_PROJECT + model, generation_config=GenerationConfig(response_modalities=modalities))
-    if admitted:
-        assert check_setup(setup, VERTEX, "v1").name == model
-        return
-    with pytest.raises(Refusal, match="1007 Cannot extract voices from a non-audio request"):
-        check_setup(setup, VERTEX, "v1")
-
-
-@pytest.mark.parametrize(
     ("path", "platform", "version"),
     [
         ("/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent", VERTEX, "v1"),
@@ -133,6 +115,9 @@ def test_paths(path: str, platform: Platform, version: str) -> None:
         "/ws/google.ai.generativelanguage.v1.GenerativeService/BidiGenerateContent",
         "/ws/google.cloud.aiplatform.v1.LlmBidiService.BidiGenerateContent",
         "/ws/google.cloud.aiplatform.vX.LlmBidiService/BidiGenerateContent",
+        "/ws/google.cloud.aiplatform.v1alpha.LlmBidiService/BidiGenerateContent",
+        "/ws/google.cloud.aiplatform.v9.LlmBidiService/BidiGenerateContent",
+        "/ws/google.ai.generativelanguage.v9.GenerativeService.BidiGenerateContent",
         "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent/more",
     ],
 )
@@ -141,9 +126,9 @@ def test_other_paths(path: str) -> None:
 
 
 def test_health() -> None:
-    assert asks_for_health("/")
-    assert asks_for_health("/healthz?x=1")
-    assert not asks_for_health("/health")
+    assert is_health_check("/")
+    assert is_health_check("/healthz?x=1")
+    assert not is_health_check("/health")
 
 
 NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
@@ -170,60 +155,165 @@ def coverage(value: str) -> dict:
     return {"realtimeInputConfig": {"turnCoverage": value}}
 
 
-def admits(platform: Platform, model: str, setup: dict) -> bool:
+def function_with(parameters: dict) -> dict:
+    return {"tools": [{"functionDeclarations": [{"name": "f", "parameters": parameters}]}]}
+
+
+def modalities(*names: str) -> dict:
+    return generation(responseModalities=[*names])
+
+
+def close_of(platform: Platform, model: str, setup: dict, version: str = "v1beta") -> str:
+    """The code and the reason with which the setup is refused; empty if it is accepted."""
     resource = {DEVELOPER: "models/", VERTEX: IN_PROJECT}[platform] + model
-    (event,) = decode_client(json.dumps({"setup": {"model": resource, **setup}}))
-    assert isinstance(event, events.Setup)
     try:
-        check_setup(event.body, platform, "v1beta")
+        (event,) = decode_client(json.dumps({"setup": {"model": resource, **setup}}))
+        assert isinstance(event, events.Setup)
+        check_setup(event.body, platform, version)
     except Refusal as refusal:
-        assert (refusal.code, refusal.reason) == (1007, "Request contains an invalid argument.")
-        return False
-    return True
+        return str(refusal)
+    return ""
+
+
+NATIVE_V = "gemini-live-2.5-flash-native-audio"
+FLASH = "gemini-live-2.5-flash"
+TRANSCRIBE = "gemini-3.5-transcribe-live"
+ROBOTICS = "gemini-robotics-er-2-streaming-preview"
+LOW = thinking(thinkingLevel="LOW")
+PROACTIVE = {"proactivity": {"proactiveAudio": True}}
+TRANSPARENT = {"sessionResumption": {"transparent": True}}
 
 
 @pytest.mark.parametrize(
-    ("platform", "model", "setup", "admitted"),
+    ("platform", "model", "setup"),
     [
-        (DEVELOPER, V3_8, thinking(thinkingLevel="LOW"), False),
-        (VERTEX, V3_8, thinking(), False),
-        (DEVELOPER, EXTENDED, thinking(thinkingLevel="HIGH", includeThoughts=True), True),
-        (DEVELOPER, EXTENDED, thinking(thinking_level="low"), True),
-        (DEVELOPER, EXTENDED, thinking(thinkingLevel="MINIMAL"), False),
-        (DEVELOPER, EXTENDED, thinking(thinkingBudget=100), False),
-        (DEVELOPER, V3_1, thinking(thinkingLevel="MINIMAL"), True),
-        (DEVELOPER, NATIVE, thinking(thinkingBudget=0), True),
-        (DEVELOPER, NATIVE, thinking(thinkingLevel="LOW"), False),
-        (VERTEX, V3_8, voice("Kore"), True),
-        (VERTEX, V3_8, voice("kore"), False),
-        (DEVELOPER, V3_8, voice("Nobody"), False),
-        (DEVELOPER, NATIVE, generation(enableAffectiveDialog=True), True),
-        (DEVELOPER, V3_8, generation(enableAffectiveDialog=True), False),
-        (DEVELOPER, V3_1, generation(enableAffectiveDialog=False), True),
-        (DEVELOPER, NATIVE, {"proactivity": {"proactiveAudio": True}}, True),
-        (DEVELOPER, V3_8, {"proactivity": {"proactiveAudio": True}}, True),
-        (DEVELOPER, V3_8, {"proactivity": {"proactiveAudio": False}}, False),
-        (DEVELOPER, V3_1, {"proactivity": {"proactiveAudio": True}}, False),
-        (DEVELOPER, V3_8, function("NON_BLOCKING"), True),
-        (DEVELOPER, V3_8, function("BLOCKING"), True),
-        (DEVELOPER, V3_1, function("NON_BLOCKING"), False),
-        (DEVELOPER, V3_1, function("BLOCKING"), True),
-        (DEVELOPER, EXTENDED, function("BLOCKING"), False),
-        (DEVELOPER, EXTENDED, function("UNSPECIFIED"), True),
-        (DEVELOPER, NATIVE, {"tools": [{"codeExecution": {}}, {"urlContext": {}}]}, True),
-        (DEVELOPER, V3_8, {"tools": [{"codeExecution": {}}]}, False),
-        (DEVELOPER, V3_8, {"tools": [{"urlContext": {}}]}, False),
-        (VERTEX, V3_8, {"tools": [{"googleSearch": {}}]}, True),
-        (VERTEX, V3_8, coverage("TURN_INCLUDES_ALL_INPUT"), True),
-        (VERTEX, V3_8, coverage("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"), False),
-        (DEVELOPER, V3_8, coverage("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO"), True),
-        (DEVELOPER, V3_8, generation(responseModalities=["audio"]), True),
-        (VERTEX, V3_8, generation(response_modalities=["audio", "text"]), True),
-        (VERTEX, V3_8, {"sessionResumption": {"transparent": True}}, True),
+        (DEVELOPER, V3_8, thinking(thinkingBudget=100, includeThoughts=True)),
+        (VERTEX, V3_8, thinking()),
+        (DEVELOPER, EXTENDED, thinking(thinkingLevel="HIGH", includeThoughts=True)),
+        (DEVELOPER, EXTENDED, thinking(thinking_level="low")),
+        (DEVELOPER, V3_1, thinking(thinkingLevel="MINIMAL")),
+        (DEVELOPER, V3_1, thinking(thinkingBudget=0)),
+        (DEVELOPER, NATIVE, thinking(thinkingBudget=0)),
+        (DEVELOPER, NATIVE, thinking(thinkingLevel="LOW")),
+        (VERTEX, V3_8, voice("Kore")),
+        (DEVELOPER, V3_8, voice("Nobody")),
+        (DEVELOPER, V3_1, voice("Nobody")),
+        (DEVELOPER, NATIVE, generation(enableAffectiveDialog=True)),
+        (DEVELOPER, V3_8, generation(enableAffectiveDialog=True)),
+        (DEVELOPER, V3_1, generation(enableAffectiveDialog=False)),
+        (VERTEX, NATIVE_V, PROACTIVE),
+        (DEVELOPER, V3_8, function("NON_BLOCKING")),
+        (DEVELOPER, V3_8, function("BLOCKING")),
+        (DEVELOPER, V3_1, function("BLOCKING")),
+        (DEVELOPER, EXTENDED, function("UNSPECIFIED") | LOW),
+        (DEVELOPER, NATIVE, {"tools": [{"urlContext": {}}]}),
+        (VERTEX, V3_8, {"tools": [{"googleSearch": {}}]}),
+        (VERTEX, V3_8, coverage("TURN_INCLUDES_ALL_INPUT")),
+        (VERTEX, V3_8, coverage("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO")),
+        (DEVELOPER, V3_8, coverage("TURN_INCLUDES_AUDIO_ACTIVITY_AND_ALL_VIDEO")),
+        (DEVELOPER, V3_8, modalities("audio")),
+        (VERTEX, V3_8, generation(response_modalities=["audio", "text"])),
+        (VERTEX, FLASH, modalities("TEXT")),
+        (DEVELOPER, TRANSCRIBE, modalities("TEXT")),
+        (DEVELOPER, TRANSCRIBE, {}),
+        (DEVELOPER, ROBOTICS, modalities("TEXT")),
+        (VERTEX, V3_8, TRANSPARENT),
+        (DEVELOPER, V3_8, {"system_instruction": {"parts": {"text": "Be brief."}}}),
+        (DEVELOPER, V3_8, {"tools": {"function_declarations": {"name": "f"}}}),
+        (DEVELOPER, V3_8, {"tools": [{"googleSearch": {}}, {"functionDeclarations": {"name": "f"}}]}),
+        (DEVELOPER, V3_8, function_with({"type": "object", "properties": {"a": {"type": "STRING", "any_of": []}}})),
+        (VERTEX, V3_8, function_with({"type": "OBJECT", "additionalProperties": False})),
     ],
 )
-def test_what_each_model_takes(platform: Platform, model: str, setup: dict, admitted: bool) -> None:
-    assert admits(platform, model, setup) is admitted
+def test_setups_that_are_accepted(platform: Platform, model: str, setup: dict) -> None:
+    assert close_of(platform, model, setup) == ""
+
+
+INVALID = "Request contains an invalid argument."
+VOICE = "Requested voice api_name '{}' is not available for model "
+COMBINATION = "The requested combination of response modalities ({}) is not supported by the model. "
+UNKNOWN = "Invalid JSON payload received. Unknown name "
+PARAMETERS = "'setup.tools[0].function_declarations[0].parameters"
+
+
+@pytest.mark.parametrize(
+    ("platform", "model", "setup", "reason"),
+    [
+        (DEVELOPER, V3_8, LOW, "Thinking level is not supported for this model."),
+        (VERTEX, FLASH, LOW, "thinking_level is not supported by this model"),
+        (DEVELOPER, EXTENDED, {}, "Thinking level must be specified for this model"),
+        (DEVELOPER, EXTENDED, thinking(thinkingBudget=100), "Thinking level must be specified for this model"),
+        (DEVELOPER, EXTENDED, thinking(thinkingLevel="MINIMAL"), INVALID),
+        (DEVELOPER, NATIVE, voice("alloy"), VOICE.format("alloy") + f"models/{NATIVE}"),
+        (VERTEX, V3_8, voice("kore"), VOICE.format("kore") + "projects/p/"),
+        (DEVELOPER, V3_1, generation(enableAffectiveDialog=True), INVALID),
+        (DEVELOPER, V3_8, PROACTIVE, UNKNOWN + "\"proactivity\" at 'setup': Cannot find field."),
+        (DEVELOPER, NATIVE, PROACTIVE, UNKNOWN + "\"proactivity\" at 'setup': Cannot find field."),
+        (DEVELOPER, V3_8, TRANSPARENT, UNKNOWN + "\"transparent\" at 'setup.session_resumption': Cannot find field."),
+        (DEVELOPER, V3_1, function("NON_BLOCKING"), INVALID),
+        (DEVELOPER, EXTENDED, function("BLOCKING") | LOW, INVALID),
+        (DEVELOPER, NATIVE, {"tools": [{"codeExecution": {}}]}, "Code Execution tool is not supported for this model"),
+        (DEVELOPER, V3_8, {"tools": [{"codeExecution": {}}]}, "Code Execution tool is not supported for this model"),
+        (DEVELOPER, V3_8, {"tools": [{"urlContext": {}}]}, INVALID),
+        (DEVELOPER, V3_8, modalities("TEXT"), COMBINATION.format("TEXT") + "models/gemini-3.8-live"),
+        (VERTEX, V3_8, modalities("TEXT"), COMBINATION.format("TEXT")),
+        (DEVELOPER, V3_8, modalities("AUDIO", "TEXT"), COMBINATION.format("AUDIO, TEXT")),
+        (DEVELOPER, TRANSCRIBE, modalities("AUDIO"), COMBINATION.format("AUDIO")),
+    ],
+)  # fmt: skip
+def test_setups_that_are_refused(platform: Platform, model: str, setup: dict, reason: str) -> None:
+    cut = reason.encode()[:123].decode()
+    assert close_of(platform, model, setup).startswith(f"1007 {cut}")
+
+
+SECOND_TOOL = {"tools": [{"googleSearch": {}}, *function_with({"items": {"exclusiveMinimum": 0}})["tools"]]}
+NESTED = {"properties": {"a": {"type": "STRING"}, "b": {"anyOf": [{"type": "STRING"}, {"const": 1}]}}}
+
+
+@pytest.mark.parametrize(
+    ("platform", "setup", "reason"),
+    [
+        (DEVELOPER, function_with({"additionalProperties": True}), f'{UNKNOWN}"additionalProperties" at {PARAMETERS}'),
+        (DEVELOPER, function_with({"$schema": "x"}), f'{UNKNOWN}"$schema" at {PARAMETERS}\': Cannot find field.'),
+        (DEVELOPER, function_with(NESTED), f'{UNKNOWN}"const" at {PARAMETERS}.properties[1].value.any_of[1]\''),
+        (
+            DEVELOPER,
+            SECOND_TOOL,
+            f'{UNKNOWN}"exclusiveMinimum" at {PARAMETERS.replace("tools[0]", "tools[1]")}.items\'',
+        ),
+        (DEVELOPER, function_with({"type": "dict"}), f"Invalid value at {PARAMETERS}.type' (type.googleapis.com/"),
+        (
+            DEVELOPER,
+            function_with({"type": ["STRING", "NULL"]}),
+            f'{UNKNOWN}"type" at {PARAMETERS}\': Proto field is not repeating, cannot start list.',
+        ),
+        (VERTEX, function_with({"const": 1}), f'{UNKNOWN}"const" at {PARAMETERS}\': Cannot find field.'),
+    ],
+)
+def test_parameters_that_are_no_schema_of_the_api(platform: Platform, setup: dict, reason: str) -> None:
+    cut = reason.encode()[:123].decode()
+    assert close_of(platform, V3_8, setup).startswith(f"1007 {cut}")
+
+
+@pytest.mark.parametrize(
+    ("model", "setup", "reason"),
+    [
+        (NATIVE, PROACTIVE, ""),
+        (V3_8, PROACTIVE, ""),
+        (V3_8, {"proactivity": {"proactiveAudio": False}}, f"1007 {INVALID}"),
+        (V3_1, PROACTIVE, f"1007 {INVALID}"),
+        (V3_8, TRANSPARENT, ""),
+    ],
+)
+def test_v1alpha_has_more_fields(model: str, setup: dict, reason: str) -> None:
+    assert close_of(DEVELOPER, model, setup, "v1alpha") == reason
+
+
+@pytest.mark.parametrize(("model", "late"), [(V3_8, True), (V3_1, False), (NATIVE, False)])
+def test_affective_dialog_is_refused_late(model: str, late: bool) -> None:
+    setup = Setup(model=f"models/{model}", generation_config=GenerationConfig(enable_affective_dialog=True))
+    found = late_refusal(setup, MODELS[model], DEVELOPER, "v1beta")
+    assert str(found) == (f"1007 {INVALID}" if late else "None")
 
 
 def test_a_table_of_ones_own_counts() -> None:

@@ -29,6 +29,7 @@ UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
 HALF_CASCADE = "projects/p/locations/us-central1/publishers/google/models/gemini-live-2.5-flash"
 EXTENDED = "models/gemini-3.8-live-extended-thinking"
+LEVEL = GenerationConfig(thinking_config=ThinkingConfig(thinking_level="LOW"))
 
 
 def functions(*names: str, behavior: str | None = None) -> list[Tool]:
@@ -289,21 +290,28 @@ class TestInteractionStatus:
         return [e.status for message in messages for e in message if isinstance(e, events.InteractionStatus)]
 
     def test_it_stands_beside_turn_complete(self, talk, setup) -> None:
-        session = talk(setup(model=EXTENDED))
+        session = talk(setup(model=EXTENDED, generation_config=LEVEL))
         session.say(events.Text("hi"))
         assert self.statuses(session.answers()) == ["IDLE"]
         other = talk(setup())
         other.say(events.Text("hi"))
         assert self.statuses(other.answers()) == []
 
-    @pytest.mark.parametrize("scheduling", ["SILENT", None])
-    def test_more_follows_while_a_function_runs(self, talk, setup, scheduling) -> None:
-        session = talk(setup(model=EXTENDED, tools=functions("f")))
+    def test_more_follows_while_a_function_runs(self, talk, setup) -> None:
+        session = talk(setup(model=EXTENDED, generation_config=LEVEL, tools=functions("f")))
         session.say(events.Text("call f"))
         answers = session.answers()
         assert self.statuses(answers) == ["IN_PROGRESS"]
-        session.say(returned(calls(answers)[0], scheduling=scheduling))
+        session.say(returned(calls(answers)[0]))
         assert self.statuses(session.answers()) == ["IDLE"]
+
+    def test_it_refuses_scheduling(self, talk, setup) -> None:
+        session = talk(setup(model=EXTENDED, generation_config=LEVEL, tools=functions("f")))
+        session.say(events.Text("call f"))
+        (f,) = calls(session.answers())
+        reason = "1007 Function response scheduling is not supported for this model."
+        with pytest.raises(Refusal, match=reason):
+            session.say(returned(f, scheduling="SILENT"))
 
 
 class TestContextUpdate:
@@ -331,7 +339,7 @@ class TestContextUpdate:
 
     def test_tools_are_admitted_as_in_the_setup(self, talk, setup) -> None:
         session = talk(setup())
-        with pytest.raises(Refusal, match="1007 Request contains an invalid argument"):
+        with pytest.raises(Refusal, match="1007 Code Execution tool is not supported for this model"):
             session.say(events.ContextUpdate(ContextUpdate(tools=ToolList(tools=[Tool(code_execution={})]))))
 
 

@@ -192,7 +192,12 @@ class TestRefusals:
         return refused.value.code, refused.value.reason
 
     def test_unknown(self, line) -> None:
-        assert self.refused(line(), "h1") == (1008, "Requested entity was not found.")
+        gone = (1008, "BidiGenerateContent session not found")
+        assert self.refused(line(), "1b4e28ba-2fa1-4d20-883f-0016d3cca427") == gone
+        assert self.refused(line(), 64 * "x") == gone
+
+    def test_a_text_that_never_was_a_handle(self, line) -> None:
+        assert self.refused(line(), "h1") == (1007, "Invalid session handle")
 
     @pytest.mark.parametrize(("platform", "hours"), [(Platform.DEVELOPER, 2), (Platform.VERTEX, 24)])
     def test_expired_so_long_after_the_end(self, line, platform, hours) -> None:
@@ -332,7 +337,7 @@ class TestLifetime:
         assert session.conversation.wake_at == 600.0
         session.say(events.Text("hi"), now=541.0)
         assert events.TurnComplete in kinds(session.answers(now=541.0))
-        with pytest.raises(Refusal, match="1011 Deadline expired before operation could complete"):
+        with pytest.raises(Refusal, match="1008 Connection aborted because the client failed to close the connection"):
             session.answers(now=600.0)
 
     def test_a_warning_earlier_than_the_connection_comes_at_once(self, talk, setup) -> None:
@@ -341,7 +346,7 @@ class TestLifetime:
 
     def test_none_may_be_wanted(self, talk, setup) -> None:
         session = talk(setup(), limits=Limits(connection_seconds=5.0, goaway_seconds=0.0))
-        with pytest.raises(Refusal, match="1011"):
+        with pytest.raises(Refusal, match="1011 Deadline expired before operation could complete"):
             session.answers(now=5.0)
 
     def test_a_session_lasts_over_its_connections(self, line) -> None:

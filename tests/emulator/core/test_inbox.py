@@ -18,8 +18,10 @@ from livecli.protocol.messages import (
     Part,
     SlidingWindow,
 )
+from livecli.protocol.models import Platform
 
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
+FLASH = "publishers/google/models/gemini-live-2.5-flash"
 
 
 def transcribed(**fields) -> dict:
@@ -82,7 +84,7 @@ class TestPictures:
 
 class TestSoundInContent:
     def test_it_is_an_utterance(self, talk, setup, tone) -> None:
-        session = talk(setup(**transcribed()))
+        session = talk(setup(model=FLASH, **transcribed()), Platform.VERTEX)
         part = inline(tone(0.5, rate=48_000), "audio/pcm;rate=48000")
         session.say(events.ClientTurns((Content(role="user", parts=[part, Part(text="What is it?")]),)))
         answers = session.answers()
@@ -90,6 +92,21 @@ class TestSoundInContent:
         assert said(answers, events.InputTranscript) == "[0.5 s of speech]"
         assert len(audio(answers)) == 24_000 + 2 * 1_440 * len(" What is it?")
         assert all(spool.closed for spool in session.spools)
+
+    @pytest.mark.parametrize(
+        ("model", "rate", "closed"),
+        [
+            ("models/gemini-3.8-live", 24_000, "1008 Operation is not implemented, or supported, or enabled."),
+            ("models/gemini-3.1-flash-live-preview", 24_000, "1008 Operation is not implemented"),
+            (NATIVE, 16_000, "1007 Request contains an invalid argument."),
+        ],
+    )
+    def test_it_is_refused_by_models_that_do_not_take_it(self, talk, setup, model, rate, closed) -> None:
+        session = talk(setup(model=model))
+        with pytest.raises(Refusal, match=closed):
+            session.say(
+                events.ClientTurns((Content(role="user", parts=[inline(bytes(64), f"audio/pcm;rate={rate}")]),))
+            )
 
     def test_it_waits_for_the_end_of_the_turn(self, talk, setup, tone) -> None:
         session = talk(setup(**transcribed()))
