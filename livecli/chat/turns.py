@@ -20,7 +20,7 @@ from ..process.run import interrupted_error
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
-from ..protocol.models import Prices
+from ..protocol.models import MODELS, Prices
 from ..report.prices import PRICES
 from ..report.reporter import Reporter
 from ..report.summary import Summary
@@ -47,7 +47,7 @@ class ChatTurn:
     """A turn that is going on, waits for the one before it, or is over: then it has an `entry`.
 
     `resources` closes the audio output of the turn. `late_until` is a time of the loop's clock. `reported` is set once
-    the reporter has its summary.
+    the reporter has its summary. `is_stopped` is whether the service was sent what stops the answer.
     """
 
     question: str
@@ -58,6 +58,7 @@ class ChatTurn:
     entry: TranscriptEntry | None = None
     late_until: float = 0.0
     heard_in_time: bool = False
+    is_stopped: bool = False
     reported: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -206,10 +207,22 @@ class Conversation:
             await self._take_checkpoint()
 
     async def interrupt(self) -> None:
-        """Stop the answer, without a new turn."""
-        if self.current is not None:
-            self.cut()
+        """Stop the answer, without a new turn.
+
+        Where an empty turn of the user's stops a model that speaks, that is sent, and nothing to one that does not: the
+        model would answer it (both probed with gemini-3.8-live-extended-thinking, 2026-09).
+        """
+        turn = self.current
+        if turn is None:
+            return
+        is_speaking, model = turn.exchange.is_speaking, MODELS.get(self.endpoint.model)
+        self.cut()
+        stops = model is not None and model.turns.stops_on_empty_content
+        if not stops:
             await self._session.send(events.ClientTurns((), turn_complete=False))
+        elif is_speaking and not turn.is_stopped:
+            turn.is_stopped = True
+            await self._session.send(events.ClientTurns((), turn_complete=True))
 
     def cut(self) -> None:
         """Drop the rest of the answers. The caller then sends something that interrupts them."""

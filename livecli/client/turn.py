@@ -233,6 +233,12 @@ class Turn:
         stats = self._answer.stats
         return bool(stats.received.chunks) or any(stats.said_pieces)
 
+    @property
+    def is_speaking(self) -> bool:
+        """Whether a turn of the model is under way in which it has said something, its playback included."""
+        turn = self._progress.state.turn
+        return turn.is_open and turn.said
+
     # --- sending ---
 
     async def speak(

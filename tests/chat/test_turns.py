@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import sys
+import threading
 
 import pytest
 
@@ -204,6 +205,59 @@ async def test_interrupting_at_every_moment_leaves_no_turn_behind(chat):
                 summary = await asyncio.wait_for(asyncio.shield(asking), 20)
                 assert summary.error is None, (number, summary.error)
         assert [entry.question for entry in typed.transcript.entries] == [f"turn {number}" for number in range(1, 12)]
+
+
+def speaks_until_interrupted(begins):
+    """A server that, once `begins` is set, speaks until it is sent a clientContent, and ends the turn then."""
+
+    def handle(connection):
+        connection.set_up()
+        connection.receive()
+        begins.wait(20)
+        connection.audio(tone(2400, 24_000))
+        connection.receive()
+        connection.content(interrupted=True)
+        connection.content(turnComplete=True)
+        connection.drain()
+
+    return handle
+
+
+@pytest.mark.parametrize(
+    ("model", "content"),
+    [
+        ("gemini-3.8-live", {"turnComplete": True}),
+        ("gemini-3.8-live-extended-thinking", {"turnComplete": True}),
+        ("gemini-2.5-flash-native-audio-latest", {}),
+    ],
+)
+async def test_what_stops_an_answer_depends_on_the_model(chat, monkeypatch, model, content):
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
+    begins = threading.Event()
+    begins.set()
+    with live_server(speaks_until_interrupted(begins)) as server:
+        async with chat(server.url, model=model, timeouts=Timeouts(idle=5)) as typed:
+            asking = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            assert await typed.interrupt()
+            assert (await asking).ok
+    assert server.frames[-1] == {"clientContent": content}
+
+
+async def test_a_model_that_says_nothing_yet_is_sent_nothing(chat):
+    begins = threading.Event()
+    with live_server(speaks_until_interrupted(begins)) as server:
+        async with chat(server.url, timeouts=Timeouts(idle=5)) as typed:
+            asking = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: len(server.frames) == 2)
+            assert await typed.interrupt()
+            begins.set()
+            await settled(lambda: any(isinstance(event, events.AudioChunk) for event in typed.told.received))
+            assert len(server.frames) == 2
+            assert await typed.interrupt()
+            summary = await asking
+    assert (summary.ok, summary.stats.received.chunks) == (True, 0)
+    assert server.frames[2] == {"clientContent": {"turnComplete": True}}
 
 
 async def test_an_interrupted_tool_is_stopped(chat, tmp_path):

@@ -198,9 +198,10 @@ class Dialogue:
     def _on_client_turns(self, content: events.ClientTurns, now: float) -> None:
         check_content(content.turns, self._model)
         inbox = self.memory.inbox
+        stops = self._turn is not None and not content.turns and self._model.turns.stops_on_empty_content
         self._interrupt(now)
         inbox.add(content.turns, self.memory.tokens, self._open_spool)
-        if not content.turn_complete:
+        if stops or not content.turn_complete:
             return
         if inbox.seeding:
             inbox.end_history(self.memory.tokens)
