@@ -67,7 +67,8 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
         pytest.skip("memory is read from /proc")
     home = tmp_path_factory.mktemp("home")
     environment = {"PATH": os.environ["PATH"], "HOME": str(home)}
-    command = [sys.executable, "-m", "livecli", "serve", "--port", "0", "--tls-port", "0", "--quiet"]
+    ports = ["--port", "0", "--tls-port", "0"]
+    command = [sys.executable, "-m", "livecli", "serve", *ports, "--pace", "instant", "--quiet"]
     complaints = (home / "complaints").open("w+")
     with (
         complaints,
