@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from livecli.chat import commands
 from livecli.chat.commands import COMMANDS, message_text, parse_command
 from livecli.errors import UsageError
+from tests.chat.conftest import settled
+from tests.live_server import Connection, live_server
+from tests.report.test_usage import EMPTY, SPOKEN
 
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
@@ -53,3 +58,30 @@ def test_what_a_command_takes_has_to_be_there(name):
 def test_quit_leaves():
     with pytest.raises(commands.Quit):
         COMMANDS["quit"].run(None, "").send(None)
+
+
+async def test_the_usage_of_an_answer_that_the_next_message_interrupts_is_its_own(chat):
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        connection.receive()
+        connection.audio(bytes(9600))
+        connection.receive()
+        connection.content(interrupted=True)
+        connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": SPOKEN})
+        connection.audio(bytes(9600))
+        connection.content(generationComplete=True)
+        connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": EMPTY})
+        connection.drain()
+
+    with live_server(handle) as server:
+        async with chat(server.url) as made:
+            first = asyncio.create_task(made.send_text("a"))
+            await settled(lambda: made.answering)
+            await made.send_text("b")
+            await first
+            table = await COMMANDS["usage"].run(made, "")
+    assert [line.split() for line in table[1:]] == [
+        ["1", "339", "287", "63", "40", "$0.002051"],
+        ["2", "510", "1", "0", "0", "$0.000385"],
+        ["total", "849", "288", "63", "40", "$0.002437"],
+    ]
