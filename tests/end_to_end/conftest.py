@@ -21,6 +21,7 @@ import pytest
 from livecli.__main__ import main
 
 SAMPLE_STEM = "where_is_the_nearest_train_station"
+PEAK = Path(__file__).parents[1] / "benchmarks" / "peak.py"
 
 
 @dataclass
@@ -147,6 +148,12 @@ def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come true"
         time.sleep(0.01)
+
+
+def noting_peak(path: Path, *words: Any) -> list[str]:
+    """A command that runs livecli, and writes its peak memory to a file, in kilobytes."""
+    command = [sys.executable, "-I", "-S", PEAK, path, sys.executable, "-m", "livecli", *words]
+    return [str(word) for word in command]
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from tests.end_to_end.conftest import read_wav
+from tests.end_to_end.conftest import noting_peak, read_wav
 from tests.serving import serving
 
 SECONDS_AT_MOST = 30
@@ -213,20 +213,15 @@ def test_what_the_model_says_is_passed_on_as_it_is(converse):
 
 def peak_kilobytes(turns, *words, cwd, line="turn number {}, which is a sentence of its own"):
     typed = "".join(f"{line.format(number)}\n" for number in range(turns))
-    code = (
-        "import resource, sys; from livecli.__main__ import main; status = main(['chat', '-q', *sys.argv[1:]]);"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(status)"
-    )
-    ran = subprocess.run(
-        [sys.executable, "-c", code, *words], input=typed.encode(), capture_output=True, cwd=cwd, timeout=50
-    )
-    assert (ran.returncode, ran.stdout) == (0, typed.encode()), ran.stderr.decode()
-    return int(ran.stderr)
+    command = noting_peak(cwd / "peak", "chat", "-q", *words)
+    ran = subprocess.run(command, input=typed.encode(), capture_output=True, cwd=cwd, timeout=50)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, typed.encode(), b"")
+    return int((cwd / "peak").read_text())
 
 
 def test_its_memory_stays_flat(tmp_path):
     """With the emulator's, which says longer lines at the pace of the service."""
-    few, many = (peak_kilobytes(turns, "--local", cwd=tmp_path, line="no. {}") for turns in (20, 200))
+    few, many = (peak_kilobytes(turns, "--local", cwd=tmp_path, line="{}") for turns in (20, 200))
     assert many / few <= 1.1
 
 
