@@ -34,18 +34,19 @@ async def listen(source, heard, enough):
 
 
 async def test_what_is_said_is_heard_in_blocks_of_20_ms(sound_server, tone):
-    heard, sizes = bytearray(), []
+    heard, sizes = b"", []
     async with Microphone() as source:
         assert (source.name, source.rate, source.seconds) == ("the default microphone", 16_000, None)
         said = asyncio.create_task(asyncio.to_thread(sound_server.say, tone(2, 16_000, 660)))
         async with asyncio.timeout(15):
             async for block in source:
                 sizes.append(len(block))
-                heard += block
-                if source.level_dbfs > -12 and len(heard) > 3.2e4:
+                # Half a second of the tone without a gap: it begins late, and has gaps, on a machine that is busy.
+                heard = heard + block if source.level_dbfs > -12 else b""
+                if len(heard) >= 16_000:
                     break
         await said
-    assert pitch(samples_of(heard[-16_000:])) == pytest.approx(660, abs=5)
+    assert pitch(samples_of(heard)) == pytest.approx(660, abs=5)
     assert 500 < sum(sizes) / len(sizes) < 1000
 
 
