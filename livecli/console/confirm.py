@@ -28,26 +28,37 @@ class ConfirmationTerminal:
         self._reporter = reporter
 
     async def confirm(self, call: FunctionCall) -> bool:
-        """Whether `call` may run: "y" and "yes" allow it, every other answer denies it."""
+        """Whether `call` may run: "y" and "yes" allow it, every other answer denies it.
+
+        The call is shown whole. What was typed before the question is discarded. A terminal that was closed denies.
+        """
         self._reporter.interlude(True)
         abandoned = threading.Event()
         try:
-            self._write(f"run {formatting.function_call(call.name, call.args)}? [y/N] ")
+            discard_typed(self._input_fd)
+            self._write(f"run {formatting.whole_function_call(call.name, call.args)}? [y/N] ")
             answer = await asyncio.to_thread(self._read_line, abandoned)
             if not answer.endswith("\n"):
-                self._write("\n")
+                self._end_line()
             return answer.strip().lower() in ("y", "yes")
+        except OSError:
+            return False
         except asyncio.CancelledError:
-            self._write("\n")
+            self._end_line()
             raise
         finally:
             abandoned.set()
             self._reporter.interlude(False)
 
     def _write(self, text: str) -> None:
-        # A terminal that was closed can show no question, and reading from it gives the answer "".
+        data = text.encode()
+        while data:
+            data = data[os.write(self._output_fd, data) :]
+
+    def _end_line(self) -> None:
+        # A terminal that was closed has no line to end.
         with suppress(OSError):
-            os.write(self._output_fd, text.encode())
+            self._write("\n")
 
     def _read_line(self, abandoned: threading.Event) -> str:
         """One line; empty when the terminal is closed or the question is abandoned."""
@@ -64,6 +75,22 @@ class ConfirmationTerminal:
             return os.read(self._input_fd, 4096).decode(errors="replace")
         except OSError:
             return ""
+
+
+def discard_typed(input_fd: int) -> None:
+    """Discard what was typed at a terminal and not read yet. Raises OSError where it cannot be discarded."""
+    if sys.platform == "win32":
+        import msvcrt
+
+        while msvcrt.kbhit():
+            msvcrt.getwch()
+        return
+    import termios
+
+    try:
+        termios.tcflush(input_fd, termios.TCIFLUSH)
+    except termios.error as error:
+        raise OSError(*error.args) from error
 
 
 @contextmanager

@@ -173,6 +173,12 @@ def function_call(name: str, args: Json) -> str:
     return f"{one_line(name)} {shortened(json.dumps(args, ensure_ascii=False))}"
 
 
+def whole_function_call(name: str, args: Json) -> str:
+    """A function call as text, with all of its arguments, and escapes for the characters that are not printable."""
+    text = f"{name} {json.dumps(args, ensure_ascii=False)}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def shortened(text: str) -> str:
     """The first line of `text`, cut to MAX_CHARACTERS, and the full length if something is left out."""
     first, *more = text.strip().splitlines() or [""]

@@ -16,7 +16,9 @@ from prompt_toolkit import PromptSession
 from prompt_toolkit.filters import Condition, FilterOrBool
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.utils import get_cwidth
 
+from ..process.stdio import one_line
 from ..process.tasks import cancel_and_wait
 from ..protocol.messages import FunctionCall
 from . import formatting
@@ -37,6 +39,9 @@ A slightly shorter pause must follow the key.
 """
 
 PROMPT, CONTINUATION = "> ", "  "
+
+ANSWER_KEYS = "[y/n]"
+"""The end of a question that accepts an answer."""
 
 
 class PromptHandler(Protocol):
@@ -111,10 +116,17 @@ class Prompt:
         self._screen.print("class:you", f"{PROMPT}{first}", *(f"{CONTINUATION}{line}" for line in others))
 
     async def confirm(self, call: FunctionCall) -> bool:
-        """Whether `call` may run, as the user answers. The text that is being typed is kept."""
+        """Whether `call` may run, as the user answers. The text that is being typed is kept.
+
+        The call is shown whole: above the prompt where it takes more than one row, as a tall prompt is cut off.
+        """
         async with self._question_lock:
             answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-            self._question = f"run {formatting.function_call(call.name, call.args)}?", answer
+            question = f"run {formatting.whole_function_call(call.name, call.args)}?"
+            if get_cwidth(f"{question} {ANSWER_KEYS}") > self._screen.output.get_size().columns:
+                self._screen.print("class:question", question)
+                question = f"run {one_line(call.name)} as shown above?"
+            self._question = question, answer
             self._last_key_at = self._clock()
             self._app.invalidate()
             try:
@@ -126,7 +138,7 @@ class Prompt:
     def _message(self) -> StyleAndTextTuples:
         question: StyleAndTextTuples = []
         if self._question is not None:
-            keys = "[y/n]" if self._accepts_answer() else "     "
+            keys = ANSWER_KEYS if self._accepts_answer() else " " * len(ANSWER_KEYS)
             question = [("class:question", f"{self._question[0]} {keys}\n")]
         return [*self._screen.unfinished_rows, *question, ("class:prompt", PROMPT)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,9 @@ MAX_PENDING = 128
 
 MAX_RUNNING = 16
 """The number of commands that run at the same time."""
+
+MAX_CONFIRMED_CHARACTERS = 4000
+"""The length of arguments, in JSON, that a user is asked about: 50 rows of 80. A longer call is refused unasked."""
 
 Confirm = Callable[[FunctionCall], Awaitable[bool]]
 """Asks the user whether a call may run. Questions are asked one at a time, and cancelled with their call."""
@@ -119,8 +123,8 @@ class Calls:
             problem = "there is no tool of that name" if self.toolbox else "there are no tools"
             self._reporter.warning(f"the model calls the function {call.name}, but {problem}")
             return failure(f"there is no function {call.name!r}")
-        if not await self._is_allowed(call):
-            outcome = failure("the user did not allow this call")
+        if (denial := await self._denial(call)) is not None:
+            outcome = failure(denial)
         else:
             self._reporter.called(call)
             async with self._running:
@@ -128,8 +132,13 @@ class Calls:
         self._reporter.returned(call, outcome.response, failed=outcome.failed, noise=outcome.stderr)
         return outcome
 
-    async def _is_allowed(self, call: FunctionCall) -> bool:
+    async def _denial(self, call: FunctionCall) -> str | None:
+        """The reason why a call may not run, None if it may."""
         if self._confirm is None:
-            return True
+            return None
+        length = len(json.dumps(call.args, ensure_ascii=False))
+        if length > MAX_CONFIRMED_CHARACTERS:
+            bound = f"{MAX_CONFIRMED_CHARACTERS:,}"
+            return f"refused: its arguments have {length:,} characters, and --confirm shows no more than {bound}"
         async with self._confirm_lock:
-            return await self._confirm(call)
+            return None if await self._confirm(call) else "the user did not allow this call"

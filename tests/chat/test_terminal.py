@@ -304,6 +304,22 @@ def test_a_tool_is_shown_and_confirmed_without_disturbing_what_is_typed(chat):
     leave(opened)
 
 
+def test_keys_before_a_question_do_not_answer_it_and_a_long_call_is_shown_whole(chat):
+    opened = chat("--tool", "find=echo there", "--confirm")
+    near = f"{'a' * 100} {'b' * 1200} evil"
+    opened.paste(f"call find {json.dumps({'near': near})}")
+    opened.press("Enter")
+    opened.type("y")
+    opened.wait("run find as shown above? [y/n]")
+    assert f'run find {{"near": "{near}"}}?' in "".join(opened.screen().splitlines())
+    assert "tool find" not in opened.screen()
+    opened.press("C-u")
+    opened.wait("[y/n]")
+    opened.type("n")
+    opened.wait("warning: find: the user did not allow this call")
+    leave(opened)
+
+
 def test_sources_are_numbered_and_listed(chat):
     opened = chat("--search")
     opened.enter("search for trains")

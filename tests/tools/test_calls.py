@@ -12,7 +12,7 @@ from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
 from livecli.report.reporter import Reporter
 from livecli.tools import command
-from livecli.tools.calls import MAX_PENDING, MAX_ROUNDS, MAX_RUNNING, Calls
+from livecli.tools.calls import MAX_CONFIRMED_CHARACTERS, MAX_PENDING, MAX_ROUNDS, MAX_RUNNING, Calls
 from livecli.tools.command import Outcome, failure
 from livecli.tools.toolbox import Tool, Toolbox
 
@@ -181,6 +181,24 @@ async def test_questions_are_asked_one_at_a_time(opened):
         assert results == {"c1": {"error": "the user did not allow this call"}, "c2": {"output": "done"}}
         assert session.reporter.called_names == ["f"]
         assert session.reporter.returned_values[0] == ("c1", results["c1"], True, "")
+
+
+@pytest.mark.parametrize("beyond", [0, 1])
+async def test_a_call_that_is_too_long_to_be_asked_about_is_refused(opened, beyond):
+    asked = []
+
+    async def confirm(call):
+        asked.append(call)
+        return False
+
+    name = "é" * (MAX_CONFIRMED_CHARACTERS - len('{"id": ""}') + beyond)
+    async with opened(confirm=confirm) as session:
+        session.call(name)
+        await until(lambda: session.settled == 1)
+        [response] = session.responses
+    reason = "refused: its arguments have 4,001 characters, and --confirm shows no more than 4,000"
+    assert len(asked) == 1 - beyond
+    assert response.response == {"error": reason if beyond else "the user did not allow this call"}
 
 
 async def test_a_model_that_does_not_stop_calling(opened):
