@@ -128,6 +128,10 @@ class Connection(ClientConnection):
             messages = messages[1:]
         return None
 
+    async def until_room(self) -> None:
+        """Wait while the socket is full. Returns too where the connection is lost."""
+        await self.drain()
+
     def be_patient(self) -> None:
         """Wait for no more pongs.
 

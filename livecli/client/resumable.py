@@ -257,8 +257,10 @@ class ResumableSession:
         """As `Session.send_all`; while the connection is lost it waits for the next one."""
         if self._failure is not None:
             raise self._failure
-        # The service counts messages in the order in which they are kept here.
+        # The service counts messages in the order in which they are kept here. So they are kept once there is room to
+        # send them all in one go: a caller that is cancelled while it waits leaves none that was not sent.
         async with self._sending:
+            await self._connections.current.until_room()
             session, is_direct = self._connections.current, self._caught_up.is_set()
             # An event that may not be sent now is refused before it is kept, also while there is no connection.
             frames = session.encode(outgoing)

@@ -122,6 +122,10 @@ class Session:
         """Send frames at once. Only while the session `takes` them."""
         self._outlet.write(frames)
 
+    async def until_room(self) -> None:
+        """Wait while the socket is full. Returns too where the session has ended."""
+        await self._connection.until_room()
+
     async def push(self, frames: Sequence[bytes]) -> None:
         """Send frames, and wait while the server is slow. Raises ServerError and its subclasses where it has closed."""
         try:

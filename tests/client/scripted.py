@@ -131,6 +131,9 @@ class ScriptedSession:
     def write(self, frames: Sequence[events.Event]) -> None:
         self._take(frames)
 
+    async def until_room(self) -> None:
+        """`push` waits instead."""
+
     async def push(self, frames: Sequence[events.Event]) -> None:
         await self.send_all(frames)
 
