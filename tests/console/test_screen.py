@@ -1,13 +1,16 @@
-"""Text in a terminal's rows, by the cells it takes; and nothing in it that a terminal would obey."""
+"""The terminal of a chat: text in rows, and control characters that are escaped."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.data_structures import Size
 from prompt_toolkit.utils import get_cwidth
 
-from livecli.console.screen import JOINERS, escaped, wrap
+from livecli.console.screen import JOINERS, AbovePrompt, Screen, escaped, wrap
 
 
 @pytest.mark.parametrize(
@@ -47,3 +50,79 @@ def test_rows_that_are_full_stay_as_they_are(text, more, columns):
 @given(st.text())
 def test_nothing_is_obeyed(text):
     assert all(character.isprintable() or character in JOINERS for character in escaped(text))
+
+
+# --- what grows above the prompt ---
+
+
+def unfinished(screen):
+    return "".join(text for _, text in screen.unfinished_rows)
+
+
+def test_full_rows_are_printed_and_the_last_one_grows(screen_output):
+    screen = Screen()
+    screen.append("said", "one " * 30)
+    assert screen_output.take() == [("one " * 25).rstrip()]
+    assert unfinished(screen) == "one " * 5 + "\n"
+    screen.append("said", "two")
+    assert (screen_output.take(), unfinished(screen)) == ([], "one " * 5 + "two\n")
+    screen.finish_row()
+    assert (screen_output.take(), unfinished(screen)) == (["one " * 5 + "two"], "")
+
+
+def test_another_kind_of_text_begins_a_row(screen_output):
+    screen = Screen()
+    screen.append("heard", "where is ")
+    screen.append("heard", "it")
+    screen.append("said", "there")
+    assert (screen_output.take(), unfinished(screen)) == (["> where is it"], "there\n")
+
+
+def test_rows_after_the_first_are_indented_under_a_prefix(screen_output):
+    screen = Screen()
+    screen.append("heard", "one " * 30 + "\nlast")
+    screen.finish_row()
+    assert screen_output.take() == ["> " + ("one " * 24).rstrip(), "  " + ("one " * 6).rstrip(), "  last"]
+
+
+def test_a_printed_line_ends_the_row_that_grows(screen_output):
+    screen = Screen()
+    screen.append("said", "half")
+    screen.print("class:note", "note")
+    assert (screen_output.take(), unfinished(screen)) == (["half", "note"], "")
+
+
+def test_an_empty_line_separates_once(screen_output):
+    screen = Screen()
+    screen.separate()
+    screen.print("", "one")
+    screen.separate()
+    screen.separate()
+    screen.print("", "two")
+    assert screen_output.take() == ["one", "", "two"]
+
+
+def test_a_row_that_has_become_too_long_for_the_window_is_several(screen_output, monkeypatch):
+    screen = Screen()
+    screen.append("said", "one two three four")
+    monkeypatch.setattr(screen.output, "get_size", lambda: Size(30, 12))
+    assert unfinished(screen) == "one two\nthree four\n"
+
+
+async def test_lines_written_to_standard_error_are_printed_as_they_are_completed(screen_output):
+    screen = Screen()
+    stream = AbovePrompt(screen, screen_output)
+    screen.append("said", "half")
+    stream.write("\x1b[31merr")
+    assert screen_output.take() == []
+    stream.write("or\x1b[0m\nrest")
+    assert (screen_output.take(), unfinished(screen)) == (["half", "error"], "")
+    stream.finish()
+    assert screen_output.take() == ["rest"]
+
+
+async def test_another_thread_may_write(screen_output):
+    stream = AbovePrompt(Screen(), screen_output)
+    await asyncio.to_thread(stream.write, "from a thread\n")
+    await asyncio.sleep(0)
+    assert screen_output.take() == ["from a thread"]
