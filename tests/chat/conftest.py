@@ -17,7 +17,7 @@ from livecli.report.reporter import Reporter
 SECONDS_AT_MOST = 20
 
 
-class Told(Reporter):
+class ReportLog(Reporter):
     """Keeps all reports, in order."""
 
     def __init__(self):
@@ -46,16 +46,16 @@ class Told(Reporter):
 
 @pytest.fixture
 def chat():
-    """Opens a chat on a server's URL. Its reporter is `told`, and `voice` has the options of its devices."""
+    """Opens a chat on a server's URL. Its reporter is `reports`, and `voice` has the options of its devices."""
 
     @asynccontextmanager
-    async def opened(url, *, told=None, folder=None, voice=None, model=None, **options):
-        told, recordings = told or Told(), Recordings(folder)
-        devices = Voice(recordings, told, **(voice or {}))
+    async def opened(url, *, reports=None, folder=None, voice=None, model=None, **options):
+        reports, recordings = reports or ReportLog(), Recordings(folder)
+        devices = Voice(recordings, reports, **(voice or {}))
         chat_options = ChatOptions(Target(base_url=url, model=model), **options)
         try:
-            async with asyncio.timeout(55), open_chat(chat_options, devices, recordings, told) as made:
-                made.told = told
+            async with asyncio.timeout(55), open_chat(chat_options, devices, recordings, reports) as made:
+                made.reports = reports
                 yield made
         finally:
             await devices.close(play_to_end=False)

@@ -12,7 +12,7 @@ from livecli.emulator.pace import Pace
 from livecli.media.speaker import Speaker
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
-from tests.chat.conftest import Told, settled
+from tests.chat.conftest import ReportLog, settled
 from tests.end_to_end.conftest import tone
 from tests.serving import serving
 
@@ -26,7 +26,7 @@ class Talker:
         yield Say("on and on", [tone(24_000, 24_000)] * 10)
 
 
-class Clocked(Told):
+class Clocked(ReportLog):
     """Notes when it hears of an interruption."""
 
     interrupted_at = None
@@ -56,24 +56,24 @@ SPOKEN = SetupOptions(activity=Activity.AUTO)
 
 async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted(chat, sound_server, handed):
     with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
-        told = Clocked()
-        async with chat(server.url, told=told, voice={"half_duplex": False}, configuration=SPOKEN) as spoken:
+        reports = Clocked()
+        async with chat(server.url, reports=reports, voice={"half_duplex": False}, configuration=SPOKEN) as spoken:
             await spoken.voice.switch_speaker(True)
             await spoken.voice.switch_microphone(True)
             await asyncio.to_thread(sound_server.say, tone(12_000))
             await settled(lambda: spoken.voice.is_playing and any(size for _, size in handed))
             assert spoken.answering
             saying = asyncio.create_task(asyncio.to_thread(sound_server.say, tone(12_000)))
-            await settled(lambda: told.interrupted_at)
+            await settled(lambda: reports.interrupted_at)
             await settled(lambda: spoken.recordings.speaker.last_flush_seconds is not None)
-            await settled(lambda: time.perf_counter() > told.interrupted_at + 2 * SILENT_SECONDS_AT_MOST)
-            after = [(at - told.interrupted_at, size) for at, size in handed if at > told.interrupted_at]
+            await settled(lambda: time.perf_counter() > reports.interrupted_at + 2 * SILENT_SECONDS_AT_MOST)
+            after = [(at - reports.interrupted_at, size) for at, size in handed if at > reports.interrupted_at]
             assert spoken.recordings.speaker.last_flush_seconds < SILENT_SECONDS_AT_MOST
             assert not [size for late, size in after if late > SILENT_SECONDS_AT_MOST and size]
             assert not spoken.voice.is_playing  # what was queued is dropped
             await saying
-            await settled(lambda: told.summaries)
-            assert told.summaries[0].stats.interrupted
+            await settled(lambda: reports.summaries)
+            assert reports.summaries[0].stats.interrupted
             await settled(lambda: spoken.voice.is_playing)  # and the next answer is heard
 
 

@@ -9,7 +9,7 @@ from livecli.client.open import Timeouts
 from livecli.errors import ConnectError, FileError, ServerError
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
-from tests.chat.conftest import Told, settled
+from tests.chat.conftest import ReportLog, settled
 from tests.live_server import live_server
 
 VERTEX = {"model": "gemini-live-2.5-flash-native-audio"}
@@ -51,7 +51,7 @@ def history(echo):
     return [_texts({"clientContent": content}) for content in contents if len(content.get("turns", [])) > 1]
 
 
-class Ended(Told):
+class Ended(ReportLog):
     """Also keeps the errors that ended sessions."""
 
     def __init__(self):
@@ -74,15 +74,15 @@ async def test_turns_are_kept_with_their_text(chat):
 async def test_a_session_that_has_ended_for_good_is_followed_by_one_that_is_given_the_conversation(chat):
     echo = Echo()
     with live_server(echo) as server:
-        async with chat(server.url, told=Ended(), **VERTEX) as typed:
+        async with chat(server.url, reports=Ended(), **VERTEX) as typed:
             await typed.send_text("one")
             assert isinstance((await typed.send_text("leave")).error, ServerError)
             await settled(lambda: typed.failure)
-            assert [error.close_code for error in typed.told.errors] == [1008]
+            assert [error.close_code for error in typed.reports.errors] == [1008]
             assert (await typed.send_text("two")).ok
             assert typed.failure is None
     assert len(echo.setups) == 2
-    assert history(echo) == [["one", "<one>"]], "a turn that failed is not told"
+    assert history(echo) == [["one", "<one>"]], "a turn that failed is not a part of it"
 
 
 async def test_another_configuration_is_a_session_that_is_given_the_conversation(chat):
@@ -140,7 +140,7 @@ async def test_a_picture_is_sent_with_the_next_turn_and_once(chat, tmp_path):
         async with chat(server.url, **VERTEX) as typed:
             await typed.send_picture(str(tmp_path / "a.png"))
             assert len(typed.pictures) == 1
-            assert not [event for event in typed.told.sent if isinstance(event, events.Image)]
+            assert not [event for event in typed.reports.sent if isinstance(event, events.Image)]
             await typed.send_text("what is it?")
             await typed.send_text("and now?")
             assert typed.pictures == []
@@ -157,7 +157,7 @@ async def test_a_picture_is_sent_at_once_while_the_microphone_is_in_use(chat, tm
             await spoken.send_microphone(bytes(1024), 16_000)
             await spoken.send_picture(str(tmp_path / "a.png"))
             assert spoken.pictures == []
-            sent = [type(event) for event in spoken.told.sent]
+            sent = [type(event) for event in spoken.reports.sent]
             assert sent == [events.Setup, events.AudioChunk, events.Image]
 
 
@@ -180,7 +180,7 @@ async def test_the_text_is_saved_and_a_full_disk_is_a_warning(chat, tmp_path):
             path.unlink()
             path.symlink_to("/dev/full")
             assert (await typed.send_text("two")).ok
-            assert typed.told.warnings == [f"cannot write {path}: No space left on device"]
+            assert typed.reports.warnings == [f"cannot write {path}: No space left on device"]
 
 
 async def test_a_chat_that_cannot_be_opened_raises_why(chat):
@@ -190,12 +190,12 @@ async def test_a_chat_that_cannot_be_opened_raises_why(chat):
 
 
 async def test_a_bug_of_the_task_that_receives_ends_the_chat(chat):
-    class Broken(Told):
+    class Broken(ReportLog):
         def event(self, direction, event, at):
             if isinstance(event, events.OutputTranscript):
                 raise ZeroDivisionError
 
     with live_server(Echo()) as server, pytest.raises(ZeroDivisionError):
-        async with chat(server.url, told=Broken(), **VERTEX) as typed:
+        async with chat(server.url, reports=Broken(), **VERTEX) as typed:
             await typed.send_text("one")
             raise AssertionError("it goes on")

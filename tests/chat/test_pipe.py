@@ -12,7 +12,7 @@ import pytest
 from livecli.chat.pipe import MAX_LINE_BYTES, converse, read_lines
 from livecli.errors import FileError, QuotaError, ServerError, UsageError
 from livecli.report.summary import Summary
-from tests.chat.conftest import Told
+from tests.chat.conftest import ReportLog
 
 
 class Chat:
@@ -37,9 +37,9 @@ async def run(chat, *lines):
         for line in lines:
             yield line
 
-    told, shown = Told(), []
-    statuses = await converse(chat, given(), told, shown.extend)
-    return statuses, shown, told.summaries
+    reports, shown = ReportLog(), []
+    statuses = await converse(chat, given(), reports, shown.extend)
+    return statuses, shown, reports.summaries
 
 
 # --- reading ---

@@ -16,8 +16,8 @@ async def test_who_speaks_over_an_answer_begins_the_next_turn(chat):
     with live_server(recorded_service("developer_2.5-native_barge_in", hears="audio")) as server:
         async with chat(server.url, configuration=SPOKEN, timeouts=Timeouts(idle=IDLE_SECONDS)) as spoken:
             await speak(spoken, 0.2, quiet=0)
-            await settled(lambda: len(spoken.told.summaries) == 2)
-            first, second = spoken.told.summaries
+            await settled(lambda: len(spoken.reports.summaries) == 2)
+            first, second = spoken.reports.summaries
     assert (first.ok, first.stats.interrupted) == (True, True)
     assert first.stats.said == "Hello Marcelo, it's nice to meet you. How can I help you today?"
     assert (second.ok, second.stats.interrupted, second.stats.said) == (True, False, "Hello again, Marcelo.")
@@ -30,8 +30,8 @@ async def test_a_pause_inside_the_question_is_part_of_it(chat):
         timeouts, model = Timeouts(idle=IDLE_SECONDS), "gemini-2.5-flash-native-audio-latest"
         async with chat(server.url, configuration=SPOKEN, timeouts=timeouts, toolbox=box, model=model) as spoken:
             await speak(spoken, 0.2, quiet=0)
-            await settled(lambda: spoken.told.summaries)
-            [summary] = spoken.told.summaries
+            await settled(lambda: spoken.reports.summaries)
+            [summary] = spoken.reports.summaries
     assert summary.ok
     assert summary.stats.heard == " What will the weather be in Amsterdam tomorrow? Please look it up."
     assert summary.stats.said == "Tomorrow in Amsterdam, it will be foggy and 12 degrees."

@@ -13,7 +13,7 @@ from livecli.chat.store import MAX_BYTES, NAME, SCHEMA, ChatStore
 from livecli.chat.transcript import Transcript, TranscriptEntry
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.platform import Platform
-from tests.chat.conftest import Told
+from tests.chat.conftest import ReportLog
 
 ENDPOINT = Endpoint(Platform.VERTEX, "wss://one.example/ws/x", "gemini-live", "r", "project", "us-central1")
 ENTRY = TranscriptEntry("one", "<one>")
@@ -28,10 +28,10 @@ def path(tmp_path, monkeypatch):
 
 def store_of(*entries):
     """A store for a transcript with these entries, and what it reports."""
-    transcript, told = Transcript(), Told()
+    transcript, reports = Transcript(), ReportLog()
     for entry in entries:
         transcript.add(entry)
-    return ChatStore(transcript, told), transcript, told
+    return ChatStore(transcript, reports), transcript, reports
 
 
 def saved(path):
@@ -40,10 +40,10 @@ def saved(path):
 
 def test_a_conversation_and_its_handle_come_back(path):
     store_of(ENTRY, TranscriptEntry("", "unasked"))[0].note_turn(ENDPOINT, "the handle")
-    store, transcript, told = store_of()
+    store, transcript, reports = store_of()
     store.load()
     assert [*transcript.entries] == [ENTRY, TranscriptEntry("", "unasked")]
-    [remark] = told.remarks
+    [remark] = reports.remarks
     assert remark.startswith("continuing the conversation of 20")
     assert remark.endswith(", which has 2 turns")
     assert store.take_handle(ENDPOINT) == "the handle"
@@ -58,10 +58,10 @@ def test_only_the_user_can_read_the_file(path):
 
 
 def test_without_a_file_the_conversation_is_new(path):
-    store, transcript, told = store_of()
+    store, transcript, reports = store_of()
     store.load()
-    assert (len(transcript.entries), told.warnings) == (0, [])
-    assert told.remarks == ["there is no earlier conversation: this is a new one"]
+    assert (len(transcript.entries), reports.warnings) == (0, [])
+    assert reports.remarks == ["there is no earlier conversation: this is a new one"]
     assert store.take_handle(ENDPOINT) is None
 
 
@@ -77,10 +77,10 @@ def test_without_a_file_the_conversation_is_new(path):
 )
 def test_a_handle_belongs_to_its_service_and_model(path, change):
     store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
-    store, _, told = store_of()
+    store, _, reports = store_of()
     store.load()
     assert store.take_handle(replace(ENDPOINT, **change)) is None
-    assert told.remarks[1:] == ["the service or the model has changed: it is given the text of the conversation"]
+    assert reports.remarks[1:] == ["the service or the model has changed: it is given the text of the conversation"]
 
 
 def test_the_path_of_the_url_does_not_matter(path):
@@ -120,18 +120,18 @@ def test_a_handle_expires(path, platform, hours, late_seconds, is_valid):
 def test_a_damaged_file_is_a_warning(path, content):
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    store, transcript, told = store_of()
+    store, transcript, reports = store_of()
     store.load()
     assert len(transcript.entries) == 0
-    assert told.warnings == [f"the saved conversation cannot be read from {path}: it is damaged"]
+    assert reports.warnings == [f"the saved conversation cannot be read from {path}: it is damaged"]
     assert store.take_handle(ENDPOINT) is None
 
 
 def test_a_file_that_cannot_be_read_is_a_warning(path):
     path.mkdir(parents=True)
-    store, _, told = store_of()
+    store, _, reports = store_of()
     store.load()
-    assert told.warnings == [f"the saved conversation cannot be read from {path}: Is a directory"]
+    assert reports.warnings == [f"the saved conversation cannot be read from {path}: Is a directory"]
 
 
 def test_a_handle_that_comes_after_its_turn_is_saved_once(path):
@@ -155,10 +155,10 @@ def test_a_conversation_without_turns_is_not_saved(path):
 
 def test_the_first_error_in_writing_is_reported_and_the_last(path):
     path.mkdir(parents=True)
-    store, _, told = store_of(ENTRY)
+    store, _, reports = store_of(ENTRY)
     for _ in range(2):
         store.note_turn(ENDPOINT, "the handle")
-    assert told.remarks == [f"the conversation cannot be saved in {path}: Is a directory"]
+    assert reports.remarks == [f"the conversation cannot be saved in {path}: Is a directory"]
     path.rmdir()
     store.save(ENDPOINT, None)
     assert list(path.parent.iterdir()) == []
@@ -166,17 +166,17 @@ def test_the_first_error_in_writing_is_reported_and_the_last(path):
 
 def test_a_deleted_conversation_is_gone(path):
     store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
-    store, _, told = store_of()
+    store, _, reports = store_of()
     store.load()
     store.delete()
     assert not path.exists()
     assert store.take_handle(ENDPOINT) is None
     store.delete()
-    assert told.warnings == []
+    assert reports.warnings == []
 
 
 def test_a_conversation_that_cannot_be_deleted_is_a_warning(path):
     path.mkdir(parents=True)
-    store, _, told = store_of()
+    store, _, reports = store_of()
     store.delete()
-    assert told.warnings == ["the saved conversation cannot be deleted: Is a directory"]
+    assert reports.warnings == ["the saved conversation cannot be deleted: Is a directory"]

@@ -1,4 +1,4 @@
-"""`livecli chat` at a terminal that is spoken to: the space bar, the meter, and what is told of both."""
+"""`livecli chat` at a terminal with a microphone: the space bar, the meter, and their messages."""
 
 from __future__ import annotations
 

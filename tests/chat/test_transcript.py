@@ -13,8 +13,8 @@ def test_a_fresh_session_is_told_who_said_what():
     said = Transcript()
     for entry in (TranscriptEntry("hello", "hi"), TranscriptEntry("", "are you there?"), TranscriptEntry("yes", "")):
         said.add(entry)
-    told = [(content.role, content.parts[0].text) for content in said.contents()]
-    assert told == [("user", "hello"), ("model", "hi"), ("model", "are you there?"), ("user", "yes")]
+    contents = [(content.role, content.parts[0].text) for content in said.contents()]
+    assert contents == [("user", "hello"), ("model", "hi"), ("model", "are you there?"), ("user", "yes")]
 
 
 def test_the_oldest_are_forgotten_and_the_last_never():

@@ -17,7 +17,7 @@ from livecli.errors import ServerError
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
 from livecli.tools.toolbox import Tool, Toolbox
-from tests.chat.conftest import Told, settled
+from tests.chat.conftest import ReportLog, settled
 from tests.end_to_end.conftest import tone
 from tests.live_server import live_server
 from tests.serving import serving
@@ -67,11 +67,11 @@ async def test_what_comes_after_a_turn_belongs_to_it(chat, tmp_path):
             assert [*typed.transcript.entries] == [TranscriptEntry("one", "<said> and more")]
             await typed.send_text("two")
             assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
-            assert len(typed.told.summaries) == 2  # nothing that came late was taken for a turn
+            assert len(typed.reports.summaries) == 2  # nothing that came late was taken for a turn
     assert (tmp_path / "conversation.md").read_text().count("<said> and more") == 2
 
 
-class Order(Told):
+class Order(ReportLog):
     """Lists the texts of answers and the ends of turns, in order."""
 
     def __init__(self):
@@ -90,11 +90,11 @@ class Order(Told):
 
 async def test_a_turn_is_reported_before_anything_of_the_next(chat):
     with live_server(says_late()) as server:
-        async with chat(server.url, told=Order()) as typed:
+        async with chat(server.url, reports=Order()) as typed:
             first = asyncio.create_task(typed.send_text("one"))
             await settled(lambda: typed.transcript.entries)
             await typed.send_text("two")
-            assert typed.told.order == ["<said>", "end of one", "<said>", "end of two"]
+            assert typed.reports.order == ["<said>", "end of one", "<said>", "end of two"]
             await first
 
 
@@ -115,11 +115,11 @@ async def test_an_interrupted_turn_is_reported_before_anything_of_the_next(chat)
         connection.drain()
 
     with live_server(handler) as server:
-        async with chat(server.url, told=Order()) as typed:
+        async with chat(server.url, reports=Order()) as typed:
             first = asyncio.create_task(typed.send_text("one"))
             await settled(lambda: typed.answering)
             await typed.send_text("two")
-            assert typed.told.order == ["first", "end of one", "sec", "ond", "end of two"]
+            assert typed.reports.order == ["first", "end of one", "sec", "ond", "end of two"]
             await first
 
 
@@ -131,10 +131,10 @@ async def test_a_spoken_turn_that_arrives_in_one_message_is_reported(chat):
         connection.drain()
 
     with live_server(handler) as server:
-        async with chat(server.url, configuration=SPOKEN, told=Order()) as spoken:
+        async with chat(server.url, configuration=SPOKEN, reports=Order()) as spoken:
             await spoken.send_microphone(SILENCE, 16_000)
-            await settled(lambda: spoken.told.summaries)
-            assert spoken.told.order == ["there", "end of microphone"]
+            await settled(lambda: spoken.reports.summaries)
+            assert spoken.reports.order == ["there", "end of microphone"]
 
 
 async def test_what_was_heard_may_be_told_after_the_answer(chat):
@@ -150,8 +150,8 @@ async def test_what_was_heard_may_be_told_after_the_answer(chat):
         async with chat(server.url, configuration=SPOKEN, timeouts=Timeouts(idle=0.5)) as spoken:
             await spoken.send_microphone(SILENCE, 16_000)
             await settled(lambda: spoken.transcript.entries and spoken.transcript.entries[0].question == "what I said")
-            await settled(lambda: spoken.told.summaries)
-            [summary] = spoken.told.summaries
+            await settled(lambda: spoken.reports.summaries)
+            [summary] = spoken.reports.summaries
             assert (summary.input, summary.stats.heard, summary.ok) == ("microphone", "what I said", True)
 
 
@@ -252,7 +252,7 @@ async def test_a_model_that_says_nothing_yet_is_sent_nothing(chat):
             await settled(lambda: len(server.frames) == 2)
             assert await typed.interrupt()
             begins.set()
-            await settled(lambda: any(isinstance(event, events.AudioChunk) for event in typed.told.received))
+            await settled(lambda: any(isinstance(event, events.AudioChunk) for event in typed.reports.received))
             assert len(server.frames) == 2
             assert await typed.interrupt()
             summary = await asking
@@ -280,10 +280,10 @@ async def test_each_thing_that_is_spoken_is_a_turn(chat):
         async with chat(server.url, configuration=SPOKEN) as spoken:
             for number in (1, 2, 3):
                 await speak(spoken, 0.6)
-                await settled(lambda number=number: len(spoken.told.summaries) == number)
+                await settled(lambda number=number: len(spoken.reports.summaries) == number)
             typed = await spoken.send_text("and in writing")
             assert typed.stats.said == "and in writing"
-            assert [summary.input for summary in spoken.told.summaries] == ["microphone"] * 3 + ["and in writing"]
+            assert [summary.input for summary in spoken.reports.summaries] == ["microphone"] * 3 + ["and in writing"]
             assert all("s of speech" in entry.question for entry in list(spoken.transcript.entries)[:3])
 
 
@@ -296,11 +296,11 @@ async def test_a_lost_connection_answers_nothing_twice(chat, monkeypatch, platfo
         async with chat(server.url, configuration=SPOKEN) as spoken:
             for number in range(1, 6):
                 await speak(spoken, 0.3 * number)
-                await settled(lambda number=number: len(spoken.told.summaries) >= number)
+                await settled(lambda number=number: len(spoken.reports.summaries) >= number)
             await speak(spoken, quiet=3)
             await spoken.send_text("done")
-            assert spoken.told.connections > 1
-            assert [summary.ok for summary in spoken.told.summaries] == [True] * 6
+            assert spoken.reports.connections > 1
+            assert [summary.ok for summary in spoken.reports.summaries] == [True] * 6
             assert len(spoken.transcript.entries) == 6
 
 
@@ -310,9 +310,9 @@ async def test_a_session_that_was_idle_for_too_long_goes_on_unnoticed(chat, monk
     with serving("idle-close=1@setup") as server:
         async with chat(server.url, model=model) as typed:
             assert (await typed.send_text("one")).stats.said == "one"
-            await settled(lambda: typed.told.connections == 2)
+            await settled(lambda: typed.reports.connections == 2)
             assert (await typed.send_text("two")).stats.said == "two"
-            assert (typed.told.remarks, typed.told.warnings, typed.told.losses) == ([], [], [])
+            assert (typed.reports.remarks, typed.reports.warnings, typed.reports.losses) == ([], [], [])
             assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
 
 
@@ -335,14 +335,14 @@ async def test_at_most_a_quarter_of_a_minute_is_said_again(chat):
 
     with live_server(handler) as server:
         async with chat(server.url, configuration=SPOKEN) as spoken:
-            await settled(lambda: any(isinstance(event, events.ResumptionUpdate) for event in spoken.told.received))
+            await settled(lambda: any(isinstance(event, events.ResumptionUpdate) for event in spoken.reports.received))
             await speak(spoken, 20, quiet=0, speed=200)
-            await settled(lambda: spoken.told.connections == 2)
+            await settled(lambda: spoken.reports.connections == 2)
             await spoken.send_text("and?")
     assert 14 * 32_000 < heard[1] <= 16 * 32_000
 
 
-async def test_whoever_speaks_hears_of_a_session_that_is_over_for_good(chat):
+async def test_audio_for_a_session_that_has_ended_for_good_raises_its_error(chat):
     def handler(connection):
         connection.set_up()
         connection.receive()
@@ -359,10 +359,10 @@ async def test_whoever_speaks_hears_of_a_session_that_is_over_for_good(chat):
 async def test_a_microphone_that_is_turned_off_is_told(chat):
     with live_server(says_late()) as server:
         async with chat(server.url, configuration=SPOKEN) as spoken:
-            await spoken.end_microphone()  # nothing was said: nothing is told
+            await spoken.end_microphone()  # nothing was said, so nothing is sent
             await spoken.send_microphone(SILENCE, 16_000)
             await spoken.end_microphone()
-            assert [type(event) for event in spoken.told.sent] == [
+            assert [type(event) for event in spoken.reports.sent] == [
                 events.Setup,
                 events.AudioChunk,
                 events.AudioStreamEnd,
@@ -376,5 +376,5 @@ async def test_two_hundred_turns_over_connections_that_last_a_moment(chat):
         async with chat(server.url) as typed:
             for number in range(200):
                 assert (await typed.send_text(f"{number}")).stats.said == f"{number}"
-            assert typed.told.connections > 2
+            assert typed.reports.connections > 2
             assert [entry.answer for entry in typed.transcript.entries] == [f"{number}" for number in range(200)]

@@ -13,7 +13,7 @@ from livecli.chat.voice import ECHO_SECONDS, QUEUED_CHUNKS, EchoGate, PushToTalk
 from livecli.errors import FileError, ServerError
 from livecli.media import microphone as microphone_module
 from livecli.media.devices import Device, DeviceKind
-from tests.chat.conftest import Told
+from tests.chat.conftest import ReportLog
 from tests.virtual_time import idle, in_virtual_time
 
 CHUNK = bytes(range(256)) * 4
@@ -101,7 +101,7 @@ def devices(monkeypatch):
 @asynccontextmanager
 async def voice_on(devices, **options):
     """A voice with a receiver and the microphone on, and the microphone."""
-    voice = Voice(Recordings(), Told(), **options)
+    voice = Voice(Recordings(), ReportLog(), **options)
     voice.receiver = Receiver()
     await voice.switch_microphone(True)
     try:
@@ -194,7 +194,7 @@ async def test_push_to_talk_takes_the_audio_between_two_presses(devices):
 
 @in_virtual_time
 async def test_without_a_microphone_there_is_no_push_to_talk(devices):
-    assert Voice(Recordings(), Told(), push_to_talk=True).press_key() is None
+    assert Voice(Recordings(), ReportLog(), push_to_talk=True).press_key() is None
 
 
 @in_virtual_time
@@ -223,7 +223,7 @@ async def test_the_microphone_is_muted_while_the_speaker_plays(devices, half_dup
 
 @in_virtual_time
 async def test_a_receiver_that_cannot_detect_speech_leaves_no_microphone_open(devices):
-    voice = Voice(Recordings(), Told())
+    voice = Voice(Recordings(), ReportLog())
     voice.receiver = Receiver()
 
     async def refuse():
@@ -261,7 +261,7 @@ async def test_a_lost_microphone_is_raised_instead_if_it_is_waited_for(devices):
 
 @in_virtual_time
 async def test_waiting_ends_when_the_microphone_is_off(devices):
-    await Voice(Recordings(), Told()).wait_until_off()
+    await Voice(Recordings(), ReportLog()).wait_until_off()
     async with voice_on(devices) as (voice, _):
         waiting = asyncio.create_task(voice.wait_until_off())
         await idle()
@@ -294,7 +294,7 @@ async def test_a_bug_is_told_at_once_and_raised_when_the_microphone_is_closed(de
 
 @in_virtual_time
 async def test_a_speaker_that_is_turned_off_falls_silent(devices):
-    voice = Voice(Recordings(), Told())
+    voice = Voice(Recordings(), ReportLog())
     assert not voice.speaker_is_on
     assert await voice.switch_speaker(True)
     [speaker] = devices
@@ -306,7 +306,7 @@ async def test_a_speaker_that_is_turned_off_falls_silent(devices):
 @pytest.mark.parametrize(("play_to_end", "flushes"), [(True, 0), (False, 1)])
 @in_virtual_time
 async def test_closing_plays_to_the_end_or_not(devices, play_to_end, flushes):
-    voice = Voice(Recordings(), Told())
+    voice = Voice(Recordings(), ReportLog())
     await voice.switch_speaker(True)
     await voice.close(play_to_end=play_to_end)
     assert (devices[0].flushes, voice.speaker_is_on) == (flushes, False)
