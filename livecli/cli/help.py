@@ -75,6 +75,18 @@ def _guide(name: str) -> str:
     return (Path(__file__).parents[1] / "help" / f"{name}.md").read_text(encoding="utf-8")
 
 
+def _models() -> str:
+    from . import model_help
+
+    return _guide("models") + model_help.models()
+
+
+def _accuracy() -> str:
+    from . import model_help
+
+    return _guide("accuracy") + model_help.accuracy()
+
+
 TOPICS: dict[str, tuple[str, Callable[[], str]]] = {
     "architecture": (
         "How livecli is built: its packages, the reading order, and which files a change touches.",
@@ -84,6 +96,8 @@ TOPICS: dict[str, tuple[str, Callable[[], str]]] = {
         "How programs reach `livecli serve`, also those with Google's host written in.",
         lambda: _guide("clients"),
     ),
+    "models": ("The models of the Live API: what each takes, sends and costs.", _models),
+    "accuracy": ("Where each fact about the service is from: its evidence and date.", _accuracy),
     "exit-statuses": ("What each exit status means.", lambda: _table(statuses())),
     "environment": ("The environment variables that livecli reads.", lambda: _table(ENVIRONMENT)),
 }
