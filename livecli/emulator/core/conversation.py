@@ -139,8 +139,6 @@ class EmulatedSession:
         self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now, model=model.name)
         session_id = self._new_session_id()
         memory = self._resumption.memory or self._new_memory(setup, model, session_id)
-        if setup.tools:
-            memory.tools.declare(setup.tools, model)
         dialogue = self._dialogue = Dialogue(
             setup,
             model,
@@ -151,6 +149,8 @@ class EmulatedSession:
             pace=self._pace,
             log=self._log,
         )
+        if setup.tools:
+            dialogue.declare(setup.tools)
         compresses = dialogue.window.compresses
         self._lifetime = Lifetime(self._limits, now, before_seconds=memory.seconds, compresses=compresses)
         dialogue.outbox.append([events.SetupComplete(session_id)])

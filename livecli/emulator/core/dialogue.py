@@ -19,7 +19,7 @@ from typing import NamedTuple
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
-from ...protocol.messages import FunctionResponse, Setup
+from ...protocol.messages import FunctionResponse, Setup, Tool
 from ...protocol.models import Calling, Model, Platform
 from ..pace import InputClock, Pace
 from .admission import check_content, check_tools
@@ -254,13 +254,21 @@ class Dialogue:
             # No other message would report IDLE.
             self.outbox.append(turn_complete(self._style, self.memory.tokens, tools))
 
+    def declare(self, tools: list[Tool]) -> None:
+        """Replace the functions by those of `tools`."""
+        calls = self.memory.tools
+        knew = calls.without_parameters
+        calls.declare(tools, self._model)
+        if calls.without_parameters and not knew:
+            self._log("the service ignores parametersJsonSchema")
+
     def _on_context_update(self, event: events.ContextUpdate) -> None:
         if event.body.system_instruction is not None:
             self.memory.tokens.prompt_characters += len(text_of(event.body.system_instruction))
         if event.body.tools is not None:
             tools = event.body.tools.tools
             check_tools(tools, self._model, self._style.platform)
-            self.memory.tools.declare(tools, self._model)
+            self.declare(tools)
 
     def _interrupt(self, now: float) -> None:
         memory = self.memory

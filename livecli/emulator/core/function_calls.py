@@ -42,6 +42,9 @@ class FunctionCalls:
 
     default: Calling = Calling.BLOCKING
     functions: dict[str, Calling] = field(default_factory=dict)
+    without_parameters: frozenset[str] = frozenset()
+    """The functions declared with `parametersJsonSchema` alone, which the service ignores (probed in 2026-10)."""
+
     search: bool = False
     calls_made: int = 0
     pending: dict[str, tuple[str, Calling]] = field(default_factory=dict)
@@ -56,6 +59,9 @@ class FunctionCalls:
         self.default = model.calling[0]
         declarations = [declaration for tool in tools for declaration in tool.function_declarations]
         self.functions = {each.name: self._calling(each.behavior) for each in declarations}
+        self.without_parameters = frozenset(
+            each.name for each in declarations if each.parameters_json_schema is not None and each.parameters is None
+        )
         self.search = any(tool.google_search is not None for tool in tools)
 
     def _calling(self, behavior: str | None) -> Calling:
@@ -77,7 +83,8 @@ class FunctionCalls:
         made = []
         for call in calls:
             self.calls_made += 1
-            made.append(FunctionCall(id=self._new_id(), name=call.name, args=call.args))
+            args = {} if call.name in self.without_parameters else call.args
+            made.append(FunctionCall(id=self._new_id(), name=call.name, args=args))
         self.pending |= {str(call.id): (call.name, self.functions.get(call.name, self.default)) for call in made}
         for id in list(self.pending)[:-MAX_PENDING_CALLS]:
             del self.pending[id]

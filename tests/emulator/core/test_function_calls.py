@@ -314,6 +314,42 @@ class TestInteractionStatus:
             session.say(returned(f, scheduling="SILENT"))
 
 
+JSON_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
+
+
+class TestJsonSchema:
+    """`parametersJsonSchema` is ignored: a function that is declared with it alone has no parameters."""
+
+    def declared(self, **fields) -> list[Tool]:
+        return [Tool(function_declarations=[FunctionDeclaration(name="f", **fields)])]
+
+    def test_its_arguments_are_lost(self, talk, setup) -> None:
+        session = talk(setup(tools=self.declared(parameters_json_schema=JSON_SCHEMA)))
+        assert session.log == ["the service ignores parametersJsonSchema"]
+        session.say(events.Text('call f {"city": "Paris"}'))
+        assert calls(session.answers())[0].args == {}
+
+    def test_so_are_those_of_a_script(self, talk, setup) -> None:
+        tools = self.declared(parameters_json_schema=JSON_SCHEMA)
+        session = talk(setup(tools=tools), behaviour=Acts(Call("f", {"city": "Paris"})))
+        session.say(events.Text("go"))
+        assert calls(session.answers())[0].args == {}
+
+    @pytest.mark.parametrize("more", [{}, {"parameters_json_schema": JSON_SCHEMA}])
+    def test_parameters_count(self, talk, setup, more) -> None:
+        session = talk(setup(tools=self.declared(parameters={"type": "OBJECT"}, **more)))
+        assert session.log == []
+        session.say(events.Text('call f {"city": "Paris"}'))
+        assert calls(session.answers())[0].args == {"city": "Paris"}
+
+    def test_it_is_said_once(self, talk, setup) -> None:
+        session = talk(setup())
+        for _ in range(2):
+            tools = ToolList(tools=self.declared(parameters_json_schema=JSON_SCHEMA))
+            session.say(events.ContextUpdate(ContextUpdate(tools=tools)))
+        assert session.log == ["the service ignores parametersJsonSchema"]
+
+
 class TestContextUpdate:
     def test_tools_come_and_go(self, talk, setup) -> None:
         session = talk(setup(tools=functions("f")))
