@@ -144,7 +144,7 @@ class ToolFlags(Group, panel="What the model may use"):
         Option(metavar="NAME=COMMAND", help="A function that the model may call, and the command that it runs."),
     ] = None
     tools: Annotated[
-        str | None, Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts.")
+        str | None, Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts, variables.")
     ] = None
     confirm: Annotated[bool, Option("--confirm", help="Ask at the terminal before each call.")] = False
     search: Annotated[bool, Option("--search", help="Let the model use Google Search; the sources are listed.")] = False

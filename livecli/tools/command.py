@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -31,8 +32,36 @@ OPEN_OUTPUT_SECONDS = 0.25
 KILL_SECONDS = 1.0
 """How long a killed command is waited for."""
 
+BASE_VARIABLES = frozenset(
+    {
+        *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM"),
+        # On Windows many programs do not start without these.
+        *("SYSTEMROOT", "WINDIR", "COMSPEC", "PATHEXT", "TEMP", "TMP", "USERPROFILE"),
+    }
+)
+"""Environment variables that each command inherits, beside those whose name begins with LC_."""
+
 CREDENTIAL_VARIABLES = ("LIVECLI_ACCESS_TOKEN", "GOOGLE_API_KEY", "GEMINI_API_KEY")
-"""Environment variables that a command does not inherit, because it could reveal them to the model."""
+"""Environment variables that no command inherits, because it could reveal them to the model."""
+
+
+def environment(tool: Tool, environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment of the tool's command, given that of this process."""
+    inherited = {
+        name: value
+        for name, value in environ.items()
+        if name in BASE_VARIABLES or name.startswith("LC_") or name in tool.inherit
+    }
+    return {**inherited, **tool.env}
+
+
+def inherit_problem(name: str, environ: Mapping[str, str]) -> str | None:
+    """The reason why a command must not inherit a variable, None if there is none."""
+    if name in CREDENTIAL_VARIABLES:
+        return f"{name} is a credential of livecli, which no tool inherits"
+    if name.upper().endswith("_PROXY") and "@" in environ.get(name, ""):
+        return f"{name} has the password of a proxy, which no tool inherits"
+    return None
 
 
 @dataclass(frozen=True)
@@ -71,10 +100,9 @@ async def run(tool: Tool, args: Json) -> Outcome:
 
 
 async def _run(process: _Process, tool: Tool, args: Json) -> Outcome:
-    environment = {name: value for name, value in os.environ.items() if name not in CREDENTIAL_VARIABLES}
     try:
         await asyncio.get_running_loop().subprocess_exec(
-            lambda: process, *tool.command, env=environment, start_new_session=True
+            lambda: process, *tool.command, env=environment(tool, os.environ), start_new_session=True
         )
     except OSError as error:
         return failure(f"cannot run {tool.command[0]}: {error.strerror}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, UsageError
@@ -36,7 +36,8 @@ class Tool:
 
     `parameters` is a JSON Schema, or a schema in the API's form; None for a function without parameters. `blocking` is
     whether the model waits for the result, and `scheduling` when it mentions the result (SILENT, WHEN_IDLE, INTERRUPT);
-    None leaves both to the model. `origin` is the option, or the line of a file, that defines the tool.
+    None leaves both to the model. The command's environment has `env`, the variables that `inherit` names, and a small
+    base (`command.environment`). `origin` is the option, or the line of a file, that defines the tool.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Tool:
     blocking: bool | None = None
     scheduling: str | None = None
     origin: str = "--tool"
+    env: Mapping[str, str] = field(default_factory=dict)
+    inherit: tuple[str, ...] = ()
 
     @property
     def calling(self) -> Calling | None:
@@ -157,8 +160,8 @@ def parse_tool(word: str) -> Tool:
 NAME_HINT = "a name has up to 64 letters, digits and characters of _.:- and begins with a letter or _"
 
 
-def command_problem(command: Sequence[str]) -> str | None:
-    """The reason why a command cannot be run, None if no reason is known."""
+def command_problem(command: Sequence[str], path: str | None = None) -> str | None:
+    """The reason why a command cannot be run, None if no reason is known. `path` replaces the variable PATH."""
     if any("\0" in word for word in command):
         return "the command contains a zero byte"
-    return None if shutil.which(command[0]) else f"there is no executable program {command[0]!r}"
+    return None if shutil.which(command[0], path=path) else f"there is no executable program {command[0]!r}"

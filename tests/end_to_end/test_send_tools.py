@@ -341,15 +341,33 @@ def test_its_standard_error_is_for_verbose_runs(ask, tmp_path):
         assert (("f: \\x1b" in ran.err.splitlines()) and ("f: 2" in ran.err.splitlines())) is seen
 
 
-def test_a_credential_is_not_for_commands(ask, tmp_path, monkeypatch):
+def test_a_command_inherits_what_its_tool_names_and_no_credential(ask, tmp_path, monkeypatch):
     for name in command.CREDENTIAL_VARIABLES:
         monkeypatch.setenv(name, "a-secret-key")
+    monkeypatch.setenv("NO_PROXY", "a-secret-key")
     monkeypatch.setenv("OTHER", "inherited")
-    with calling({"id": "c", "name": "f"}) as server:
-        ran = ask(server, "--tool", f"f={program(tmp_path / 'f.py', 'print(json.dumps(dict(os.environ)))')}")
+    prints = program(tmp_path / "f.py", "print(json.dumps(dict(os.environ)))")
+    table = f'[[tool]]\nname = "g"\ncommand = "{prints}"\nenv.OWN = "given"\ninherit = ["OTHER"]\n'
+    (tmp_path / "tools.toml").write_text(table)
+    with calling({"id": "c", "name": "f"}, {"id": "d", "name": "g"}) as server:
+        ran = ask(server, "--tool", f"f={prints}", "--tools", "tools.toml")
     assert ran.status == 0
-    assert responses(server)["c"]["OTHER"] == "inherited"
-    assert "a-secret-key" not in json.dumps(responses(server)) + ran.err + ran.out
+    seen = responses(server)
+    assert "a-secret-key" not in json.dumps(seen) + ran.err + ran.out
+    assert (seen["c"]["PATH"], seen["c"]["HOME"]) == (os.environ["PATH"], os.environ["HOME"])
+    assert {name: seen["d"][name] for name in seen["d"] if name not in seen["c"]} == {
+        "OWN": "given",
+        "OTHER": "inherited",
+    }
+
+
+def test_a_tools_file_that_passes_a_credential_on_is_refused(ask, tmp_path):
+    (tmp_path / "tools.toml").write_text('[[tool]]\nname = "g"\ncommand = "true"\ninherit = ["GOOGLE_API_KEY"]\n')
+    with calling() as server:
+        ran = ask(server, "--tools", "tools.toml")
+    assert ran.status == 3
+    assert "tools.toml:4: GOOGLE_API_KEY is a credential of livecli, which no tool inherits" in ran.err
+    assert not server.requests
 
 
 def is_running(pid: int) -> bool:

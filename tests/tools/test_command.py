@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from livecli.tools import command
-from livecli.tools.command import CREDENTIAL_VARIABLES, MAX_STDERR_BYTES, Outcome, failure, run
+from livecli.tools.command import CREDENTIAL_VARIABLES, MAX_STDERR_BYTES, Outcome, failure, inherit_problem, run
 from livecli.tools.toolbox import Tool
 
 SECONDS_AT_MOST = 10
@@ -72,11 +72,33 @@ async def test_the_end_of_standard_error_is_kept():
     assert outcome.stderr == "a" * (MAX_STDERR_BYTES - 3) + "end"
 
 
-async def test_it_does_not_inherit_credentials(monkeypatch):
-    for name in CREDENTIAL_VARIABLES:
-        monkeypatch.setenv(name, "secret")
-    outcome = await run(tool("print(json.dumps(sorted(os.environ)))"), {})
-    assert not set(CREDENTIAL_VARIABLES) & set(outcome.response["output"])
+BASE = {"PATH": os.environ["PATH"], "HOME": "/h", "LANG": "C.UTF-8", "LC_TIME": "C", "TMPDIR": "/t", "TERM": "dumb"}
+
+
+async def test_its_environment_is_the_base_and_what_the_tool_names(monkeypatch):
+    proxy = {"HTTPS_PROXY": "http://user:password@proxy"}
+    secrets = {**dict.fromkeys(CREDENTIAL_VARIABLES, "secret"), **proxy}
+    for name, value in {**BASE, **secrets, "DATABASE": "db", "OTHER": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(os, "environ", {name: os.environ[name] for name in [*BASE, *secrets, "DATABASE", "OTHER"]})
+    named = Tool("f", ("env",), env={"A": "1=2", "LANG": "de"}, inherit=("DATABASE", "MISSING"))
+    outcome = await run(named, {})
+    seen = dict(line.split("=", 1) for line in outcome.response["output"].splitlines())
+    assert seen == {**BASE, "A": "1=2", "LANG": "de", "DATABASE": "db"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("GOOGLE_API_KEY", "", "GOOGLE_API_KEY is a credential of livecli, which no tool inherits"),
+        ("https_proxy", "user:pw@host:1", "https_proxy has the password of a proxy, which no tool inherits"),
+        ("https_proxy", "http://host:1", None),
+        ("GOOGLE_APPLICATION_CREDENTIALS", "/key.json", None),
+        ("MAIL", "me@example.com", None),
+    ],
+)
+def test_a_credential_is_not_inherited(name, value, problem):
+    assert inherit_problem(name, {name: value}) == problem
 
 
 def child_of(started: Path) -> str:

@@ -20,14 +20,17 @@ command = ["true", "--near"]
 timeout = 5
 blocking = false
 scheduling = "INTERRUPT"
+env = {A = "", B = "é=1"}
+inherit = ["MAIL"]
 
 [tool.parameters]
 properties.near = {type = "string"}
 required = ["near"]
 """
+    env = {"A": "", "B": "é=1"}
     schema = {"properties": {"near": {"type": "string"}}, "required": ["near"]}
     assert read_tools(text, "t.toml") == (
-        Tool("find", ("true", "--near"), "Finds.", schema, 5.0, False, "INTERRUPT", "t.toml:2"),
+        Tool("find", ("true", "--near"), "Finds.", schema, 5.0, False, "INTERRUPT", "t.toml:2", env, ("MAIL",)),
     )
 
 
@@ -58,6 +61,17 @@ def test_the_defaults_and_the_origin_of_each_tool():
         (f"{TOOL}timeout = true\n", 4, "timeout must be a number of seconds, more than 0 and up to 3600"),
         (f"{TOOL}timeout = nan\n", 4, "timeout must be a number of seconds, more than 0 and up to 3600"),
         (f"{TOOL}scheduling = 'NOW'\n", 4, "scheduling must be one of SILENT, WHEN_IDLE, INTERRUPT"),
+        (f"{TOOL}env = {{A = 1}}\n", 4, "A must be a text, and is a number"),
+        (f"{TOOL}env = ['A']\n", 4, "env must be a table, and is a list"),
+        (f"{TOOL}[tool.env]\n'A=' = ''\n", 4, "'A=' is not a valid name of a variable"),
+        (f'{TOOL}[tool.env]\nB = ""\nA = "\\u0000"\n', 6, "A contains a zero byte"),
+        (f"{TOOL}inherit = ['A', '']\n", 4, "1 is empty"),
+        (f"{TOOL}inherit = 'A'\n", 4, "inherit must be a list, and is a text"),
+        (
+            f"{TOOL}inherit = [\n'A',\n'GEMINI_API_KEY']\n",
+            6,
+            "GEMINI_API_KEY is a credential of livecli, which no tool inherits",
+        ),
         (f"{TOOL}parameters = {{type = 'array'}}\n", 4, "parameters must be the JSON schema of an object"),
         (f"{TOOL}parameters = {{}}\n", 4, "parameters must be the JSON schema of an object"),
     ],
@@ -66,6 +80,17 @@ def test_a_mistake_has_its_line(text, line, reason):
     with pytest.raises(LineError) as caught:
         read_tools(text, "t.toml")
     assert (caught.value.line, caught.value.reason) == (line, reason)
+
+
+def test_a_program_is_looked_for_in_the_path_of_the_tool(tmp_path):
+    program = tmp_path / "only-here"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    table = '[[tool]]\nname = "f"\ncommand = "only-here"\n'
+    [tool] = read_tools(f'{table}env.PATH = "{tmp_path}"\n', "t.toml")
+    assert tool.env == {"PATH": str(tmp_path)}
+    with pytest.raises(LineError, match="there is no executable program 'only-here'"):
+        read_tools(table, "t.toml")
 
 
 @pytest.mark.parametrize(("text", "hint"), [("[[tol]]\n", "tool"), (f"{TOOL}scheduled = 1\n", "scheduling")])
