@@ -17,8 +17,8 @@ help: ## list these
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	$(RUN) -m livecli send --local -o demo.reply.wav
 
-test: $(DEV) $(NODE) ## run the tests in four processes: they wait more than they work
-	$(RUN) -m pytest -q --numprocesses 4 --dist worksteal
+test: $(DEV) $(NODE) ## run the tests in six processes: they wait more than they work
+	$(RUN) -m pytest -q --numprocesses 6 --dist worksteal
 
 lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff check .
