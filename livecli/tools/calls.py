@@ -136,9 +136,9 @@ class Calls:
         """The reason why a call may not run, None if it may."""
         if self._confirm is None:
             return None
-        length = len(json.dumps(call.args, ensure_ascii=False))
-        if length > MAX_CONFIRMED_CHARACTERS:
-            bound = f"{MAX_CONFIRMED_CHARACTERS:,}"
-            return f"refused: its arguments have {length:,} characters, and --confirm shows no more than {bound}"
         async with self._confirm_lock:
+            length = len(json.dumps(call.args, ensure_ascii=False))
+            if length > MAX_CONFIRMED_CHARACTERS:
+                bound = f"{MAX_CONFIRMED_CHARACTERS:,}"
+                return f"refused: its arguments have {length:,} characters, and --confirm shows no more than {bound}"
             return None if await self._confirm(call) else "the user did not allow this call"
