@@ -274,7 +274,9 @@ class Session:
 
         protocol, endpoint = self._protocol, self.endpoint
         is_active = protocol.state is State.ACTIVE
-        return CloseContext(endpoint.platform, endpoint.model, endpoint.location, protocol.setup, is_active)
+        return CloseContext(
+            endpoint.platform, endpoint.model, endpoint.location, protocol.setup, is_active, endpoint.version
+        )
 
 
 def handle_in(setup: events.Setup) -> str:

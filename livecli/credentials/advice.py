@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from ..protocol.endpoint import Environment, Target, value
-from ..protocol.models import MODELS
+from ..protocol.models import MODELS, LocationFacts
 from . import stored_key
 from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
 from .decision import Decision
@@ -107,11 +107,16 @@ def _unserved(decision: Decision, target: Target, environ: Environment) -> Itera
     if model and (model.retired or endpoint.platform not in model.platforms):
         what = "is retired" if model.retired else f"is not served on {endpoint.platform}"
         yield f"{endpoint.model} {what}, as far as is known here; --online asks the service"
-    served = model.locations.names if model else ()
-    if model and endpoint.location and served and endpoint.location not in served:
+    places = model.locations if model and endpoint.location else LocationFacts()
+    if places.names and endpoint.location not in places.names:
         yield (
-            f"{endpoint.model} is not known to be served in {endpoint.location}, but in {', '.join(served)} "
-            f"({model.locations.evidence}; --online asks the service)"
+            f"{endpoint.model} is not known to be served in {endpoint.location}, but in {', '.join(places.names)} "
+            f"({places.evidence}; --online asks the service)"
+        )
+    elif endpoint.location in places.disputed:
+        yield (
+            f"sources contradict each other on whether {endpoint.location} serves {endpoint.model}: "
+            f"{places.evidence}; but {places.contradicted_by} (--online asks the service)"
         )
 
 

@@ -22,9 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class CloseContext:
-    """A session that was closed: its platform, model, location and setup.
+    """A session that was closed: its platform, model, location, setup and the API's version.
 
-    `setup` is None if the client had sent none; `active` is whether the service had accepted it.
+    `setup` is None if the client had sent none; `active` is whether the service had accepted it. `version` None stands
+    for the platform's default.
     """
 
     platform: Platform
@@ -32,6 +33,7 @@ class CloseContext:
     location: str | None = None
     setup: events.Setup | None = None
     active: bool = False
+    version: str | None = None
 
     @cached_property
     def setup_json(self) -> dict[str, Any]:
@@ -42,7 +44,8 @@ class CloseContext:
     def suspects(self) -> list[SetupProblem]:
         """The setup's fields that may be to blame, the surest first; none for an unknown model."""
         model = MODELS.get(self.model)
-        return list(matching_rules(self.setup_json, model, self.platform)) if model else []
+        version = self.version or self.platform.facts.default_version
+        return list(matching_rules(self.setup_json, model, self.platform, version)) if model else []
 
     @property
     def is_served(self) -> bool:

@@ -84,6 +84,12 @@ class Endpoint:
         return is_loopback(self.host)
 
     @property
+    def version(self) -> str:
+        """The API's version in the URL, such as `v1beta`; the platform's default if there is none."""
+        found = re.search(self.platform.facts.path_pattern, self.url)
+        return found[1] if found else self.platform.facts.default_version
+
+    @property
     def is_cleartext(self) -> bool:
         """Whether the connection is unencrypted."""
         return self.url.startswith("ws://")

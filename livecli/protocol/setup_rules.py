@@ -91,7 +91,7 @@ class SetupProblem:
     remedy: str
 
 
-def matching_rules(setup: dict[str, Any], model: Model, platform: Platform) -> Iterator[SetupProblem]:
+def matching_rules(setup: dict[str, Any], model: Model, platform: Platform, version: str) -> Iterator[SetupProblem]:
     """The fields that may be refused, the surest first."""
     try:
         parsed = msgspec.convert(camel_keys(setup), Setup, strict=False)
@@ -101,7 +101,7 @@ def matching_rules(setup: dict[str, Any], model: Model, platform: Platform) -> I
         elif field := re.search(r"unknown field `(.*?)`", str(error)):
             yield _left_out(field[1], f"the setup has no field {field[1]}")
         return
-    context = SetupContext(parsed, model, platform, platform.facts.default_version)
+    context = SetupContext(parsed, model, platform, version)
     values = context.placeholders()
     for rule in sorted(RULES, key=lambda rule: not rule.certain):
         if rule.is_refused(context):

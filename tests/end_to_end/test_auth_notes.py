@@ -75,6 +75,11 @@ def jwt(**claims: Any) -> str:
         ),
         ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p", location="global"), ["in global"]),
         (
+            {"LIVECLI_ACCESS_TOKEN": TOKEN},
+            Target(project="p", location="global", model="gemini-live-2.5-flash"),
+            ["sources contradict each other", "pydantic-ai", "Firebase"],
+        ),
+        (
             {"GEMINI_API_KEY": KEY},
             Target(model="gemini-live-2.5-flash-native-audio"),
             ["gemini-live-2.5-flash-native-audio is not served on developer"],
@@ -98,6 +103,10 @@ def test_one_note(environ: dict[str, str], wanted: Target, parts: list[str]) -> 
         ({"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_QUOTA_PROJECT": "p"}, Target(project="p")),
         ({"LIVECLI_ACCESS_TOKEN": jwt(exp=time.time() + 3600)}, Target(project="p", location="eu")),
         ({"LIVECLI_ACCESS_TOKEN": TOKEN}, Target(project="p", location="europe-west1", model="of-ours")),
+        (
+            {"LIVECLI_ACCESS_TOKEN": TOKEN},
+            Target(project="p", location="global", model="gemini-3.5-transcribe-live-preview"),
+        ),
         ({}, Target(base_url="ws://127.0.0.1:1")),
         ({}, Target()),
     ],

@@ -284,3 +284,12 @@ def test_both_sources_on_a_disputed_location_are_named():
     error = explain(1008, "Publisher Model `x`", situation(VERTEX, "gemini-live-2.5-flash", "global"))
     assert "pydantic-ai" in error.advice.cause
     assert "Firebase" in error.advice.cause
+
+
+def test_the_version_of_the_api_decides_what_is_suspected():
+    said = events.Setup(messages.Setup(model="gemini-3.8-live"), {"proactivity": {"proactiveAudio": True}})
+    hints = [
+        explain(1007, INVALID, CloseContext(DEVELOPER, "gemini-3.8-live", None, said, version=version)).hint
+        for version in ("v1alpha", "v1beta", None)
+    ]
+    assert ["proactivity" in hint for hint in hints] == [False, True, True]

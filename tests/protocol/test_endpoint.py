@@ -247,3 +247,11 @@ def test_what_an_endpoint_says_of_itself() -> None:
     far = build(Target(project="p"), {}, V)
     assert (near.host, near.is_loopback, near.is_cleartext) == ("::1", True, True)
     assert (far.is_loopback, far.is_cleartext) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "version", "expected"),
+    [(None, None, "v1"), (None, "v1beta1", "v1beta1"), ("wss://proxy.test/some/path", None, "v1")],
+)
+def test_the_version_is_that_of_the_url(base_url, version, expected):
+    assert build(Target(base_url=base_url, api_version=version), P, V).version == expected

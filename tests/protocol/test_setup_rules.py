@@ -121,11 +121,11 @@ def test_only_the_fields_that_are_asked_about_count() -> None:
 
 def test_problems_come_with_a_remedy_the_surest_first() -> None:
     setup = {"generationConfig": {"speechConfig": {"languageCode": "de"}, "thinkingConfig": {"thinkingLevel": "LOW"}}}
-    problems = list(matching_rules(setup, MODELS[V3_8], DEVELOPER))
+    problems = list(matching_rules(setup, MODELS[V3_8], DEVELOPER, "v1beta"))
     assert [problem.remedy for problem in problems] == [
         "leave generationConfig.thinkingConfig.thinkingLevel out",
         "leave generationConfig.speechConfig.languageCode out",
     ]
-    (missing,) = matching_rules({}, MODELS[EXTENDED], DEVELOPER)
+    (missing,) = matching_rules({}, MODELS[EXTENDED], DEVELOPER, "v1beta")
     assert missing.remedy == "set generationConfig.thinkingConfig.thinkingLevel"
     assert missing.reason == f"{EXTENDED} needs a thinkingLevel"
