@@ -8,6 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..process.stdio import one_line
 from ..protocol import events
 from ..report.summary import Summary
 from . import formatting
@@ -24,6 +25,7 @@ class LiveLines(PlainLines):
         super().__init__(verbose=verbose, debug=debug, several=several)
         self._console = Console(stderr=True, highlight=False)
         self._display: LiveDisplay | None = None
+        self._guess = ""  # what a transcribing model takes the words so far to be
 
     def write(self, line: str) -> None:
         # A Text object is printed as it is; in a string rich would interpret markup that a peer sent.
@@ -31,6 +33,7 @@ class LiveLines(PlainLines):
 
     def connected(self, summary: Summary) -> None:
         super().connected(summary)
+        self._guess = ""
         self._display = LiveDisplay(
             get_renderable=lambda: self._progress_lines(summary),
             console=self._console,
@@ -56,9 +59,13 @@ class LiveLines(PlainLines):
         grid = Table.grid(padding=(0, 1))
         grid.add_row(Text("sent", style="cyan"), bar if summary.stats.sent.chunks else "", Text(sent))
         grid.add_row(Text("received", style="green"), "", Text(received))
-        return grid
+        if not self._guess:
+            return grid
+        return Group(grid, Text(one_line(self._guess), style="dim", no_wrap=True, overflow="ellipsis"))
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
+        if isinstance(event, events.InterimTranscript):
+            self._guess = event.text
         if self._verbose:
             self._print_event(direction, event, at)
 

@@ -37,6 +37,19 @@ def test_the_live_display_has_what_has_been_sent_and_received(display, stderr):
     assert "48,000 bytes, 1.00 s, 2 chunks" in stderr.text
 
 
+def test_each_interim_transcript_replaces_the_one_before(display, stderr):
+    display.connected(answered_run())
+    for guess in ("Where", "Where is", "Where is\x1b[2J the station?"):
+        display.event("received", events.InterimTranscript(guess), 1.0)
+    display._display.refresh()
+    assert "Where is\\x1b[2J the station?" in stderr.text
+    display.finished(answered_run())
+    length = len(stderr.text)
+    display.connected(answered_run())
+    display._display.refresh()
+    assert "Where" not in stderr.text[length:]
+
+
 def test_there_is_no_live_display_before_the_connection(display, stderr):
     display.started(answered_run(), None, 4.0)
     display.connecting(ENDPOINT)
