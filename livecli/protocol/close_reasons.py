@@ -9,6 +9,7 @@ from __future__ import annotations
 
 INVALID_ARGUMENT = "Request contains an invalid argument."
 PRECONDITION_FAILED = "Precondition check failed."
+# Of Vertex AI (reported).
 INVALID_RESOURCE = "Invalid resource field value in the request."
 MODEL_RETIRED = "{model} is not supported in the live api."
 KEY_MISSING = (
@@ -22,8 +23,10 @@ INVALID_VALUE = "Invalid value{at} ({type})"
 SETUP_FIRST = "setup must be the first message and only the first"
 EXPLICIT_ACTIVITY = "Explicit activity control is not supported when automatic activity detection is enabled."
 
+# Probed up to the name of the model; the rest is that of the same refusal by generateContent (reported).
 MODALITIES_UNSUPPORTED = (
-    "The requested combination of response modalities ({modalities}) is not supported by the model. {resource}"
+    "The requested combination of response modalities ({modalities}) is not supported by the model. {resource} "
+    "accepts the following combination of response modalities:"
 )
 VOICE_UNKNOWN = "Requested voice api_name '{voice}' is not available for model {resource}"
 LEVEL_UNSUPPORTED = "Thinking level is not supported for this model."

@@ -38,7 +38,10 @@ def coverage(name: str) -> dict[str, Any]:
     return {"realtime_input_config": {"turn_coverage": name}}
 
 
-MODALITIES = "The requested combination of response modalities ({}) is not supported by the model. models/m"
+MODALITIES = (
+    "The requested combination of response modalities ({}) is not supported by the model. models/m "
+    "accepts the following combination of response modalities:"
+)
 CODE = "Code Execution tool is not supported for this model"
 PROACTIVE = {"proactivity": {"proactive_audio": True}}
 TRANSPARENT = {"session_resumption": {"transparent": True}}
@@ -88,7 +91,7 @@ def test_a_rule_has_its_close(
     matched = [rule for rule in RULES if rule.is_refused(found)]
     assert len(matched) == 1
     assert matched[0].certain is (close is not None)
-    assert str(refusal(found)) == (f"1007 {close}"[: 5 + 123] if close else "None")
+    assert str(refusal(found)) == (f"1007 {close}" if close else "None")
 
 
 def test_each_rule_matches_one_of_these() -> None:
