@@ -97,7 +97,7 @@ def test_an_empty_activity_of_it_ends_and_is_then_refused(send, speech):
 
 
 def test_a_translation_is_over_after_quiet(send, speech, monkeypatch):
-    monkeypatch.setattr(turn_end, "SETTLE_SECONDS", 0.5)
+    monkeypatch.setattr(turn_end, "SETTLE_SECONDS", 1.5)
 
     def talk(connection: Connection) -> None:
         connection.set_up()
