@@ -17,7 +17,7 @@ from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
 from ..protocol.messages import FunctionResponse
-from ..protocol.models import MODELS, TurnFacts
+from ..protocol.models import MODELS, CallTurn, TurnFacts
 from ..protocol.setup import Activity, Until
 from ..report.reporter import Reporter
 from ..report.summary import TransferStats
@@ -267,9 +267,13 @@ class Turn:
         await self._until_ended(self._sender.respond(event))
 
     def _note_responses(self, responses: Sequence[FunctionResponse]) -> None:
+        model, toolbox = self._session.endpoint.model, self._calls.toolbox
+        known = MODELS.get(model)
         for response in responses:
-            held = self._calls.toolbox.holds(response.name, self._session.endpoint.model)
-            self._progress.advance(Responding(held=held, silent=response.scheduling == "SILENT"))
+            held = toolbox.holds(response.name, model)
+            call_turn = known and (known.calls.blocking if held else known.calls.non_blocking)
+            one_turn = call_turn is CallTurn.ONE_TURN
+            self._progress.advance(Responding(held, response.scheduling == "SILENT", one_turn))
 
     async def _until_ended(self, sending: Awaitable[None]) -> None:
         """Await `sending`. Its error is dropped where the session has ended: the task that receives learns why."""

@@ -87,10 +87,12 @@ class Responding:
     """A function's response is about to be sent.
 
     `held` is whether the model keeps its turn open for it, if that has not ended. A `silent` response is not spoken of.
+    `one_turn` is whether the model speaks of it in the turn of the call: an empty end of that may be the end of it all.
     """
 
     held: bool
     silent: bool
+    one_turn: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,13 +108,15 @@ class TurnState:
 
     `is_open` is whether a TurnComplete is certain to follow. `said` is whether it has said, written or called anything
     since the last response, and `transcribed` whether a transcript has come without that. Thoughts are not said.
-    `counted` is whether it counts as complete before its TurnComplete, or ACTIVITY_END.
+    `one_turn` is that of the last response. `counted` is whether it counts as complete before its TurnComplete, or
+    ACTIVITY_END.
     """
 
     is_open: bool = False
     said: bool = False
     transcribed: bool = False
     interrupted: bool = False
+    one_turn: bool = False
     counted: bool = False
 
 
@@ -191,7 +195,7 @@ def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
     is_held = response.held and state.owed > 0
     if response.silent and not is_held:
         return replace(state, doubtful=False)
-    turn = replace(state.turn, said=False, transcribed=False)
+    turn = replace(state.turn, said=False, transcribed=False, one_turn=response.one_turn)
     return replace(state, owed=state.owed + (not is_held), doubtful=False, responded=True, turn=turn)
 
 
@@ -240,7 +244,7 @@ def _counted(state: TurnEnd) -> TurnEnd:
         return replace(state, owed=0, doubtful=False, responded=False)
     if state.answers_nothing and state.owed:
         # The words may be those of the answer, without its sound, or late ones of what was said before the call.
-        doubtful = state.doubtful or (state.responded and state.turn.transcribed)
+        doubtful = state.doubtful or (state.responded and (state.turn.transcribed or state.turn.one_turn))
         return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful)
     owed = max(0, state.owed - 1)
     return replace(state, owed=owed, doubtful=owed > 0, responded=False)

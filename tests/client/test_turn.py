@@ -10,6 +10,7 @@ import pytest
 
 from livecli.client.sender import SendOptions
 from livecli.client.turn import LINGER_SECONDS, Turn
+from livecli.client.turn_end import SETTLE_SECONDS
 from livecli.errors import CheckError, DeadlineError, FileError, ServerError
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, Until
@@ -283,6 +284,14 @@ class TestFunctions:
         ran = await answered(asked, steps, toolbox=find(), endpoint=vertex(model), idle=30)
         assert ran.sink.pcm == sound(1).pcm
         assert ran.seconds == pytest.approx(7.01 + LINGER_SECONDS)
+
+    @pytest.mark.parametrize("model", ["gemini-3.1-flash-live-preview", "gemini-2.5-flash-native-audio-latest"])
+    @in_virtual_time
+    async def test_unless_the_model_answers_in_the_turn_of_the_call(self, find, model):
+        steps = [events.Event, sound(1), call(), events.ToolResponse, COMPLETE]
+        ran = await answered(typed(), steps, toolbox=find(), endpoint=developer(model), idle=30)
+        assert ran.sink.pcm == sound(1).pcm
+        assert ran.seconds == pytest.approx(SETTLE_SECONDS + LINGER_SECONDS)
 
     @in_virtual_time
     async def test_that_answer_is_waited_for_as_long_as_any_other(self, find):

@@ -99,6 +99,8 @@ class Played:
                 self._respond(held=False, silent=True)
             case "responds to a model that waits":
                 self._respond(held=True)
+            case "responds in the turn of the call":
+                self._respond(held=True, one_turn=True)
             case "stopped":  # a call is over without a response
                 self._advance(CallsPending(self.state.pending - 1))
             case "gives up":
@@ -112,8 +114,8 @@ class Played:
             case _:
                 raise AssertionError(f"no such step: {step}")
 
-    def _respond(self, *, held: bool, silent: bool = False) -> None:
-        self._advance(Responding(held=held, silent=silent))
+    def _respond(self, *, held: bool, silent: bool = False, one_turn: bool = False) -> None:
+        self._advance(Responding(held, silent, one_turn))
         self._advance(CallsPending(self.state.pending - 1))
 
 
@@ -197,6 +199,7 @@ CALLS_OVER = [
     "asked, audio, call, responds, generated, complete, 29s, audio, complete",
     "asked, audio, call, responds, interrupted, complete, 29s, audio, complete",
     "asked, call, responds, thought, complete, 29s, call, responds, complete, 29s, audio, complete",
+    "asked, call, responds in the turn of the call, audio, complete",
     # A call that is cancelled has no response, and no turn.
     "asked, call, cancellation, stopped, audio, complete",
     "asked, audio, call, complete, stopped",
@@ -263,6 +266,7 @@ def test_a_status_may_come_in_the_message_that_ends_the_last_turn():
 DOUBTFUL = [
     "asked, call, responds, audio, complete",
     "asked, call, responds, said, complete",
+    "asked, audio, call, responds in the turn of the call, complete",
     "asked, call, responds to a model that waits, said, complete",
     "asked, call, call, responds, responds, complete, audio, complete",
     "asked, call, responds, IN_PROGRESS, complete, IDLE",
