@@ -12,6 +12,7 @@ library has changed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -57,6 +58,11 @@ TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 # How long the server may take to answer a close.
 CLOSE_SECONDS = 1.0
+
+# The logger of connections. The library logs each header at DEBUG, with the credential, so nothing below a warning is
+# passed on to the logger that the library uses by default.
+LOGGER = logging.Logger("websockets.client", logging.WARNING)
+LOGGER.parent = logging.getLogger(LOGGER.name)
 
 Mask = Callable[[BytesLike, "bytes | bytearray"], bytes]
 
@@ -240,6 +246,7 @@ async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
         max_size=MAX_MESSAGE_BYTES,
         max_queue=QUEUED_MESSAGES,
         write_limit=BUFFERED_BYTES,
+        logger=LOGGER,
         create_connection=Connection,
         ssl=None if endpoint.is_cleartext else _trust(*map(os.environ.get, TRUST_VARIABLES)),
     )

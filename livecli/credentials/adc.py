@@ -12,8 +12,9 @@ import os
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -172,23 +173,44 @@ def _fit_for_header(project: str | None) -> str | None:
     return cleaned("the quota project", project) if project else None
 
 
-def _bounded_request(seconds: float) -> Callable[..., Any]:
-    """google-auth's transport with one deadline for all attempts, which raises ConnectError for an unreachable host."""
-    from google.auth.exceptions import TransportError
-    from google.auth.transport.requests import Request
+@dataclass(frozen=True)
+class _Answer:
+    """An HTTP answer with the attributes that google-auth reads."""
 
-    transport: Any = Request()
+    status: int
+    headers: Mapping[str, str]
+    data: bytes
+
+
+def _bounded_request(seconds: float) -> Callable[..., _Answer]:
+    """Transport for google-auth with one deadline for all attempts. It raises ConnectError for an unreachable host.
+
+    google-auth's own transport logs headers and bodies, and with them assertions and the tokens of source credentials.
+    """
+    import requests
+
     deadline = time.monotonic() + seconds
 
-    def request(url: str, method: str = "GET", *args: Any, timeout: float | None = None, **rest: Any) -> Any:
+    def request(
+        url: str,
+        method: str = "GET",
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        **rest: Any,
+    ) -> _Answer:
         left = deadline - time.monotonic()
         host = urlsplit(url).hostname or "the token endpoint"
         if left <= 0:
             raise ConnectError(f"no token from {host}: it did not answer within {seconds:g} s")
+        options = _certificates() | rest
         try:
-            return transport(url, method, *args, timeout=min(left, timeout or left), **(_certificates() | rest))
-        except (TransportError, OSError) as error:
+            answer = requests.request(
+                method, url, data=body, headers=headers, timeout=min(left, timeout or left), **options
+            )
+        except OSError as error:
             raise connection_error(host, error) from error
+        return _Answer(answer.status_code, answer.headers, answer.content)
 
     return request
 

@@ -37,8 +37,7 @@ def error_description(error: BaseException) -> str:
 
 def connection_error(host: str, error: Exception) -> ConnectError:
     """The error for a request without an answer, with a hint by its cause."""
-    cause = error.args[0] if error.args else error
-    reason, hint = _FAILURES.get(type(cause).__name__, ("no connection", "check the network, HTTPS_PROXY and NO_PROXY"))
+    reason, hint = _FAILURES.get(type(error).__name__, ("no connection", "check the network, HTTPS_PROXY and NO_PROXY"))
     return ConnectError(f"no token from {host}: {reason}", hint=hint)
 
 

@@ -51,13 +51,7 @@ def test_a_description_is_short() -> None:
     ],
 )
 def test_an_unreachable_server_is_told_by_the_cause(name: str, reason: str, hint: str) -> None:
-    cause = type(name, (Exception,), {})(f"with {TOKEN} in it")
-    for error in (Exception(cause), cause):
-        told = connection_error("oauth2.example.com", error)
-        if error is cause:
-            # Its first argument is a text, whose class says nothing.
-            assert told.message == "no token from oauth2.example.com: no connection"
-        else:
-            assert told.message == f"no token from oauth2.example.com: {reason}"
-            assert hint in (told.hint or "")
-        assert TOKEN not in str(told)
+    error = connection_error("oauth2.example.com", type(name, (Exception,), {})(f"with {TOKEN} in it"))
+    assert error.message == f"no token from oauth2.example.com: {reason}"
+    assert hint in (error.hint or "")
+    assert TOKEN not in str(error)
