@@ -35,6 +35,7 @@ OWNERS = {
     "msgspec": ["protocol", "report", "client", "runs", "chat", "tools", "emulator"],
     "pybase64": ["protocol.codec"],
     "keyring": ["credentials.system_keyring"],
+    "regex": ["emulator.core.script_file"],
     "platformdirs": ["process.folders"],
     "trustme": ["emulator.certificates"],
     "certifi": ["emulator.certificates"],

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
+from types import FrameType
 from typing import Any, TypeVar
 
 from ..errors import Interrupted
@@ -135,7 +136,8 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` to its end.
 
     Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can close its socket and keep its files; Interrupted is raised
-    then, with the exit status for the signal. A second Ctrl-C does not wait.
+    then, with the exit status for the signal. A second signal does not wait: Ctrl-C raises KeyboardInterrupt, and the
+    others end the process, even while a call blocks the event loop.
     """
     with asyncio.Runner(loop_factory=_EventLoop) as runner:
         try:
@@ -166,8 +168,15 @@ async def _cancelled_by_signals(main: Coroutine[Any, Any, T]) -> T:
             loop.remove_signal_handler(number)
         task.cancel(signum)
 
+    def restore(signum: int, frame: FrameType | None) -> None:
+        # This runs at once, `stop` only when no call blocks the loop: the next signal must have its usual effect.
+        for number in signals:
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
     # Windows' loop has no signal handlers, and only the main thread may set them. There the Runner handles Ctrl-C.
     with suppress(NotImplementedError, RuntimeError, ValueError):
         for number in signals:
             loop.add_signal_handler(number, stop, number)
+            # The loop still wakes up and calls `stop`: it learns of signals from a file descriptor.
+            signal.signal(number, restore)
     return await main

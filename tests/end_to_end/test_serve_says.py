@@ -110,6 +110,40 @@ async def test_a_script_is_followed(spawn, tmp_path):
         assert (ws.close_code, ws.close_reason) == (4001, "so long")
 
 
+SLOW = """
+[[turn]]
+match = '(a|aa)+$'
+say = "never"
+
+[[turn]]
+match = '(?<!x)yes'
+say = "found"
+
+[[turn]]
+match = '.*'
+say = "lost"
+"""
+
+
+async def test_a_match_that_takes_years_ends_its_own_session_only(spawn, tmp_path):
+    (tmp_path / "s.toml").write_text(SLOW)
+    url = await asyncio.to_thread(served, spawn, "--script", "s.toml")
+    setup = {"model": "models/gemini-3.8-live", "outputAudioTranscription": {}}
+    async with asyncio.timeout(BOUND_SECONDS), connect(url + DEVELOPER) as hostile, connect(url + DEVELOPER) as other:
+        for ws in (hostile, other):
+            await say(ws, setup=setup)
+            await heard(ws, "setupComplete")
+        await say(hostile, realtimeInput={"text": 60 * "a" + "!"})
+        with pytest.raises(ConnectionClosed):
+            await heard(hostile, "turnComplete")
+        reason = "the script's match takes more than 0.1 s on this text: '(a|aa)+$'"
+        assert (hostile.close_code, hostile.close_reason) == (1011, reason)
+        await say(other, realtimeInput={"text": 100_000 * " " + "yes"})
+        assert "lost" in without_sound(await heard(other, "turnComplete"))
+        await say(other, realtimeInput={"text": "yes" + 100_000 * " "})
+        assert "found" in without_sound(await heard(other, "turnComplete"))
+
+
 def test_a_sound_of_the_script_is_the_reply(livecli_and_children, tmp_path):
     folder = tmp_path / "scripts"
     folder.mkdir()
@@ -129,6 +163,11 @@ MISTAKES = {
     '[[turn]]\nsay = "a"\naudio = "missing.wav"\n': ("s.toml:3: ", "missing.wav"),
     '[[turn]]\nsay = "a"\naudio = "s.toml"\n': ("s.toml:3: ", "s.toml"),
     '[[turn]]\nmatch = "("\nsay = "a"\n': ("s.toml:2: '(' is not a regular expression", ""),
+    "[[turn]]\nmatch = 'a{99999999999}'\nsay = 'a'\n": ("s.toml:2: 'a{99999999999}' is not a regular expression", ""),
+    f"[[turn]]\nmatch = '{3000 * '('}{3000 * ')'}'\nsay = 'a'\n": (
+        "s.toml:2: ",
+        "is not a regular expression: maximum",
+    ),
     "": ("s.toml:1: the script has no [[turn]]", 'say = "Hello"'),
     b"[[turn]]\nsay = '\xff'": ("s.toml is not UTF-8 text", ""),
 }

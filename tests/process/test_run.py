@@ -1,8 +1,9 @@
-"""What blocks runs in threads: few, used again, and none that holds up the end."""
+"""What blocks runs in threads: few, used again, and none that holds up the end. And signals, however busy the loop."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
 import sys
 import threading
@@ -96,3 +97,36 @@ run(main())
 
 def test_calls_that_never_return_do_not_hold_up_the_exit():
     assert subprocess.run([sys.executable, "-c", ENDS], timeout=SECONDS_AT_MOST).returncode == 0
+
+
+BLOCKED = """
+import asyncio, re
+from livecli.process.run import run
+
+async def main():
+    print("ready", flush=True)
+    re.search(r"(a|aa)+$", 60 * "a" + "!")  # which takes years
+
+run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, -signal.SIGTERM), (signal.SIGHUP, -signal.SIGHUP)],
+)
+def test_a_second_signal_ends_it_even_while_the_loop_is_blocked(number, status):
+    with subprocess.Popen(
+        [sys.executable, "-c", BLOCKED], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            limit = time.monotonic() + SECONDS_AT_MOST
+            # Two signals that arrive together are one, so this goes on until one has ended it.
+            while process.poll() is None:
+                assert time.monotonic() < limit
+                process.send_signal(number)
+                time.sleep(0.05)
+        finally:
+            process.kill()
+    assert process.returncode == status

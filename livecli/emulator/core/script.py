@@ -3,7 +3,8 @@
 A turn of the user is answered by the first of these that exists:
 
 1. the first scripted turn whose `match` is found in the user's text. The text of speech is empty, which `.*` matches.
-   Turns with the same `match` are used one after another, and the last of them again and again;
+   Turns with the same `match` are used one after another, and the last of them again and again. A search in a text
+   that takes too long closes the session with 1011;
 2. the next scripted turn without `match`. Each is used once, in the order of the file;
 3. the echo.
 
@@ -14,15 +15,32 @@ the same way, where the text is the function's name and its response as JSON; th
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
+from ...protocol.close_reasons import Refusal
 from ...protocol.messages import FunctionResponse
 from .behaviour import Behaviour, Echo, Step, UserTurn, tones
 
 MAX_FOLLOW_UPS = 64
 """Most steps with a `then` that are remembered, so that a client that returns nothing takes no more memory."""
+
+MAX_SEARCHED_CHARACTERS = 10_000
+"""The length of text in which a `match` is searched for; the rest is ignored."""
+
+MAX_SEARCH_SECONDS = 0.1
+"""The processor time that one search may take: other sessions wait for it, and some expressions never end."""
+
+
+class Pattern(Protocol):
+    """A compiled regular expression whose searches have a time limit, as those of the library `regex`."""
+
+    @property
+    def pattern(self) -> str: ...
+
+    def search(self, string: str, *, timeout: float) -> object | None:
+        """The match, None where there is none. Raises TimeoutError after `timeout` seconds of processor time."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +60,7 @@ class ScriptedTurn:
     """One `[[turn]]` of a script. Without `match` it is used once."""
 
     acts: tuple[Act, ...]
-    match: re.Pattern[str] | None = None
+    match: Pattern | None = None
     on_response: bool = False
 
 
@@ -84,7 +102,7 @@ class ScriptedBehaviour:
     def _next(self, text: str, *, on_response: bool = False) -> tuple[Act, ...] | None:
         """The acts of the next turn that matches `text`, None if there is none."""
         turns = [turn for turn in self._turns if turn.on_response is on_response]
-        pattern = next((turn.match.pattern for turn in turns if turn.match and turn.match.search(text)), None)
+        pattern = next((turn.match.pattern for turn in turns if turn.match and _is_found(turn.match, text)), None)
         same_match = [turn for turn in turns if (turn.match and turn.match.pattern) == pattern]
         used = self._used.get((on_response, pattern), 0)
         if pattern is not None:
@@ -117,6 +135,18 @@ class ScriptedBehaviour:
         rest = (FollowUp(tuple(names), follow_up.then),) if names else ()
         self._follow_ups = (*self._follow_ups[:place], *rest, *self._follow_ups[place + 1 :])
         return () if names else follow_up.then
+
+
+def _is_found(pattern: Pattern, text: str) -> bool:
+    """Whether the expression is found in `text`. Raises Refusal, which closes the session, where that takes too long.
+
+    Without the close, a turn would get another answer than its script says, and a test would fail without a reason.
+    """
+    try:
+        return pattern.search(text[:MAX_SEARCHED_CHARACTERS], timeout=MAX_SEARCH_SECONDS) is not None
+    except TimeoutError:
+        message = f"the script's match takes more than {MAX_SEARCH_SECONDS} s on this text: {pattern.pattern!r}"
+        raise Refusal(1011, message) from None
 
 
 def _awaits(follow_up: FollowUp, response: FunctionResponse) -> bool:

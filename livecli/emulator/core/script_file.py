@@ -22,7 +22,6 @@ needed twice; a text in such a list is said. An error names its line.
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -32,7 +31,7 @@ from ...errors import LivecliError
 from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
 from .behaviour import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
-from .script import Act, FollowUp, ScriptedTurn, Tones
+from .script import Act, FollowUp, Pattern, ScriptedTurn, Tones
 
 LoadAudio = Callable[[str], Iterable[bytes]]
 """Loads the sound file that a script names: blocks of mono PCM16 at OUTPUT_RATE, which can be iterated repeatedly.
@@ -169,11 +168,16 @@ class _Reader(toml_reader.Reader):
                 self.wrong(path, str(error), hint=error.hint if isinstance(error, LivecliError) else None)
         return self._sounds[name]
 
-    def _pattern(self, value: Any, path: Path) -> re.Pattern[str]:
+    def _pattern(self, value: Any, path: Path) -> Pattern:
+        # Unlike `re`, this library has a time limit, and unlike `re2` it has look-around and back-references.
+        import regex
+
+        text = self.expect(value, str, path)
         try:
-            return re.compile(self.expect(value, str, path), re.IGNORECASE | re.DOTALL)
-        except re.error as error:
+            compiled: Pattern = regex.compile(text, regex.IGNORECASE | regex.DOTALL)
+        except (regex.error, RecursionError) as error:
             self.wrong(path, f"{value!r} is not a regular expression: {error}")
+        return compiled
 
     def _delay_ms(self, value: Any, path: Path) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_DELAY_MS:
