@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import FileError
+from .file_lock import is_at, lock
+
+# Without locks, a temporary file that was written to longer ago than this is not in use: a write takes milliseconds.
+ABANDONED_SECONDS = 3600.0
 
 
 def state_folder() -> Path:
@@ -54,31 +61,85 @@ def _config_on_linux() -> Path:
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, keep_existing: bool = False) -> None:
     """Write `content` to `path` as a whole: other processes see the old file or the new one, never a part of one.
 
-    The content is on disk before it has its name, so that a crash leaves one of the two as well. The file has the
-    permissions `mode` from its first moment under that name. A write that is killed may leave its temporary file,
-    which only the user can read; `temporary_files` finds it. With `keep_existing` a file that exists stays as it is,
-    even if another process made it a moment ago. Raises OSError.
+    The content is on disk before it has its name, and the name when this returns, so that a crash leaves one of the two
+    as well. The file has the permissions `mode` from its first moment under that name. A write that is killed may leave
+    its temporary file, which only the user can read; the next one removes it. With `keep_existing` a file that exists
+    stays as it is, even if another process made it a moment ago. Raises OSError.
     """
-    # Loaded here, because most runs write no such file.
-    import tempfile
-
-    descriptor, name = tempfile.mkstemp(prefix=_temporary_prefix(path), dir=path.parent)
+    remove_abandoned(path)
+    descriptor, temporary = _new_temporary(path)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
             file.write(content)
             file.flush()
             os.fsync(descriptor)
-        temporary = Path(name)
-        temporary.chmod(mode)
-        if not keep_existing or not _exists_or_linked(temporary, path):
-            temporary.replace(path)
+            if sys.platform == "win32":
+                # An open file cannot be renamed there.
+                file.close()
+            temporary.chmod(mode)
+            if not keep_existing or not _exists_or_linked(temporary, path):
+                temporary.replace(path)
+        sync_folder(path.parent)
     finally:
-        Path(name).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until the names of the files in `folder` are on disk, where the system can do that. Raises OSError."""
+    # Windows opens no folders.
+    if sys.platform == "win32":
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        # The user may write in the folder, but not read it.
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        # These say that the file system cannot sync a folder.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS):
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def temporary_files(path: Path) -> list[Path]:
     """The temporary files that interrupted calls of `write_atomically` left for `path`. Raises OSError."""
     return sorted(path.parent.glob(f"{_temporary_prefix(path)}*"))
+
+
+def remove_abandoned(path: Path) -> None:
+    """Remove the temporary files for `path` whose writers were killed: those without a lock.
+
+    Where there are no locks, they are removed after ABANDONED_SECONDS. A file that cannot be removed stays.
+    """
+    for temporary in temporary_files(path):
+        with suppress(OSError):
+            descriptor = os.open(temporary, os.O_WRONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+            try:
+                is_abandoned = lock(descriptor) or time.time() - os.fstat(descriptor).st_mtime > ABANDONED_SECONDS
+                if is_abandoned and sys.platform != "win32":
+                    temporary.unlink()
+            finally:
+                os.close(descriptor)
+            if is_abandoned and sys.platform == "win32":
+                # An open file cannot be removed there, so that one in use stays.
+                temporary.unlink()
+
+
+def _new_temporary(path: Path) -> tuple[int, Path]:
+    """A new temporary file for `path`, with a lock, without which `remove_abandoned` may remove it at once."""
+    # Loaded here, because most runs write no such file.
+    import tempfile
+
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=_temporary_prefix(path), dir=path.parent)
+        with suppress(BlockingIOError):
+            lock(descriptor)
+            if is_at(descriptor, Path(name)):
+                return descriptor, Path(name)
+        os.close(descriptor)
 
 
 def _temporary_prefix(path: Path) -> str:

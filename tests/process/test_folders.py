@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
+import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import platformdirs
@@ -12,7 +16,7 @@ import pytest
 
 from livecli.errors import FileError
 from livecli.process import folders
-from livecli.process.folders import config_folder, state_folder, temporary_files, write_atomically
+from livecli.process.folders import config_folder, state_folder, sync_folder, temporary_files, write_atomically
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 
@@ -53,14 +57,90 @@ def test_the_content_is_on_disk_before_it_has_its_name(path: Path, monkeypatch: 
     fsync = os.fsync
 
     def watched(descriptor: int) -> None:
-        [temporary] = temporary_files(path)
-        mode = stat.S_IMODE(temporary.stat().st_mode)
-        seen.append((path.read_bytes(), [temporary.read_bytes()], mode))
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            assert os.path.samestat(os.fstat(descriptor), path.parent.stat())
+            seen.append((path.read_bytes(), [], stat.S_IMODE(path.stat().st_mode)))
+        else:
+            [temporary] = temporary_files(path)
+            mode = stat.S_IMODE(temporary.stat().st_mode)
+            seen.append((path.read_bytes(), [temporary.read_bytes()], mode))
         fsync(descriptor)
 
     monkeypatch.setattr(os, "fsync", watched)
     write_atomically(path, b"new", mode=0o644)
-    assert seen == [(b"old", [b"new"], 0o600)]
+    assert seen == [(b"old", [b"new"], 0o600), (b"new", [], 0o644)], "then its name is on disk, too"
+
+
+@posix
+@pytest.mark.parametrize(("number", "raised"), [(errno.EINVAL, False), (errno.EIO, True)])
+def test_a_file_system_that_cannot_sync_a_folder_is_no_error(
+    path: Path, number: int, raised: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(descriptor: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="error") if raised else nullcontext():
+        sync_folder(path.parent)
+
+
+# --- what a killed write left
+
+WRITE = """
+import os, sys
+from pathlib import Path
+from livecli.process.folders import write_atomically
+def stop(descriptor):
+    print(flush=True)
+    sys.stdin.readline()
+os.fsync = stop
+write_atomically(Path(sys.argv[1]), b"secret")
+"""
+
+
+@posix
+@pytest.mark.parametrize("killed", [True, False])
+def test_the_next_write_removes_what_a_killed_one_left_and_nothing_that_is_in_use(path: Path, killed: bool) -> None:
+    command = [sys.executable, "-c", WRITE, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as writing:
+        assert writing.stdin
+        assert writing.stdout
+        writing.stdout.readline()
+        assert len(temporary_files(path)) == 1
+        if killed:
+            writing.kill()
+            writing.wait(20)
+        write_atomically(path, b"new")
+        assert len(temporary_files(path)) == (0 if killed else 1)
+        assert path.read_bytes() == b"new"
+        if not killed:
+            # Once for the file, once for the folder.
+            writing.stdin.write(b"\n\n")
+            writing.stdin.close()
+            assert writing.wait(20) == 0
+            assert path.read_bytes() == b"secret"
+    assert names(path) == ["file.json"]
+
+
+@posix
+def test_without_locks_only_an_old_temporary_file_is_removed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "lock", lambda descriptor: False)
+    old, fresh = path.with_name(".file.json-old"), path.with_name(".file.json-fresh")
+    for left in (old, fresh):
+        left.write_bytes(b"secret")
+    os.utime(old, (0, time.time() - folders.ABANDONED_SECONDS - 60))
+    write_atomically(path, b"new")
+    assert temporary_files(path) == [fresh]
+
+
+@posix
+def test_neither_a_link_nor_a_fifo_among_them_does_harm(path: Path) -> None:
+    victim = path.with_name("victim")
+    victim.write_bytes(b"kept")
+    path.with_name(".file.json-link").symlink_to(victim)
+    os.mkfifo(path.with_name(".file.json-fifo"))
+    write_atomically(path, b"new")
+    assert (victim.read_bytes(), path.read_bytes()) == (b"kept", b"new")
 
 
 @pytest.mark.parametrize("function", ["fsync", "replace"])
