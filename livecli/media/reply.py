@@ -1,8 +1,9 @@
 """Writer of a reply, while it arrives: into a WAV file whose header is correct at every moment, or into a stream.
 
 A regular file grows under another name (`x.partial.wav`) and is renamed when it is complete, so that half a reply is
-not mistaken for a whole one, and an older reply survives a failure. Standard output, devices and FIFOs get a header
-that leaves the length open.
+not mistaken for a whole one, and an older reply survives a failure. It is locked from the beginning, so that no two
+runs write to it, and on disk before it has its final name. Standard output, devices and FIFOs get a header that leaves
+the length open.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 from typing import IO
 
 from ..errors import FileError, OutputClosed, UsageError
+from ..process.file_lock import is_at, open_locked
+from ..process.folders import sync_folder
 from .resample import VariableRateResampler
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
 
@@ -24,14 +27,15 @@ from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
 class ReplyWriter:
     """An AudioSink: the first chunk's rate is the file's, and later chunks of another rate are resampled to it.
 
-    `waits` says that `write` may block until a reader reads, `has_audio` that a sample was written. Every method but
-    `abandon` raises FileError if it cannot write, and OutputClosed if the reader of the output has gone.
+    `waits` says that `write` may block until a reader reads, `has_audio` that a sample was written, `is_complete` that
+    `commit` succeeded. Every method but `abandon` raises FileError if it cannot write, and OutputClosed if the reader
+    of the output has gone.
     """
 
     def __init__(self, path: str, output: _PartialFile | _Stream) -> None:
         self.path = path
         self.waits = isinstance(output, _Stream)
-        self.has_audio = False
+        self.has_audio = self.is_complete = False
         self._output = output
         self._rate = 0
         self._resampler = VariableRateResampler(0)
@@ -62,10 +66,32 @@ class ReplyWriter:
         return taken_back
 
     def commit(self) -> None:
-        """Complete the reply: a file gets its final name and replaces an older one. Without audio there is no file."""
+        """Complete the reply: a file gets its final name and replaces an older one. Without audio there is no file.
+
+        The file is on disk before it has its name, and so is the name when this returns.
+        """
         self._append(self._resampler.finish())
         with write_errors(self.path):
             self._output.commit()
+        self.is_complete = True
+
+    @property
+    def file_bytes(self) -> int | None:
+        """Bytes of the file so far, its header included; None for a stream."""
+        return self._output.file_bytes
+
+    async def commit_async(self) -> None:
+        """As `commit`, in a thread for a file, as a disk may take long. Cancelling the task does not interrupt it."""
+        import asyncio
+
+        if self.waits or not self.has_audio:
+            return self.commit()
+        committing = asyncio.ensure_future(asyncio.to_thread(self.commit))
+        try:
+            await asyncio.shield(committing)
+        except asyncio.CancelledError:
+            await committing
+            raise
 
     def abandon(self) -> Path | None:
         """Close an incomplete reply. Returns the path of its partial file; None if it is empty, or was streamed."""
@@ -180,77 +206,99 @@ class _PartialFile:
     """An incomplete reply in a file beside its final path. The file is unbuffered, so that a kill loses nothing."""
 
     def __init__(self, final: Path, raw: bool) -> None:
+        if final.is_dir():
+            raise FileError(f"cannot write {final}: it is a folder")
         self._final = final
-        self._partial = partial_path(final)
         self._header_bytes = 0 if raw else HEADER_BYTES
-        self._file: io.FileIO | None = None
+        self._partial, self._file = _open_partial(final)
         self._rate = 0
+        self._is_over = False
         self.written = 0  # bytes of sound
-        self._check_writable()
+
+    @property
+    def file_bytes(self) -> int:
+        return self._header_bytes + self.written
 
     def append(self, pcm: bytes, rate: int) -> None:
-        if self._file is None:
-            self._file = io.FileIO(self._partial, "w")
-            self._rate = rate
-            self._put_header(self._file, rate)
+        if not self._rate:
+            # Until now, the file may have had the partial reply of an earlier failure.
+            self._file.truncate(0)
+            self._put_header(rate)
+        self._rate = rate
         try:
             write_all(self._file, pcm)
         finally:
             # Also on an error: the part that fitted on a full disk stays playable.
             self.written = max(0, self._file.tell() - self._header_bytes) & ~1
-            self._put_header(self._file, rate)
+            self._put_header(rate)
 
     def cut(self, length: int) -> bool:
-        if self._file is not None:
+        if self._rate:
             self.written = length
             # The header is written before the file is cut, so that it never claims more samples than there are.
-            self._put_header(self._file, self._rate)
+            self._put_header(self._rate)
             self._file.truncate(self._header_bytes + length)
         return True
 
     def commit(self) -> None:
-        if self._file is not None:
+        if not self.written:
+            self.abandon()
+            return
+        os.fsync(self._file.fileno())
+        # Another run may have a file of this name by now.
+        if not is_at(self._file.fileno(), self._partial):
+            raise FileError(f"cannot write {self._final}: {self._partial} was removed meanwhile")
+        if sys.platform == "win32":
+            # An open file cannot be renamed there.
             self._file.close()
-            self._partial.replace(self._final)
-            self._file = None
+        self._partial.replace(self._final)
+        self._is_over = True
+        # The lock is held until the file has its final name.
+        self._file.close()
+        sync_folder(self._final.parent)
 
     def abandon(self) -> Path | None:
-        file, self._file = self._file, None
-        if file is None:
+        if self._is_over:
             return None
+        self._is_over = True
         # A ValueError says that the file was closed and could not be renamed.
-        with suppress(OSError, ValueError), file:
-            file.truncate(self._header_bytes + self.written)
-        if self.written:
-            return self._partial
-        with suppress(OSError):
-            self._partial.unlink()
-        return None
+        with suppress(OSError, ValueError), self._file:
+            if self._rate:
+                self._file.truncate(self.file_bytes)
+            is_empty = not self.written if self._rate else not os.fstat(self._file.fileno()).st_size
+            if is_empty and is_at(self._file.fileno(), self._partial):
+                if sys.platform == "win32":
+                    self._file.close()
+                self._partial.unlink()
+        return self._partial if self.written else None
 
-    def _put_header(self, file: io.FileIO, rate: int) -> None:
+    def _put_header(self, rate: int) -> None:
         """Write the header in a single call, so that no reader sees half of it; then return to the end."""
         header = wav_header(rate, self.written) if self._header_bytes else b""
         if header and hasattr(os, "pwrite"):
-            os.pwrite(file.fileno(), header, 0)
+            os.pwrite(self._file.fileno(), header, 0)
         elif header:
-            file.seek(0)
-            write_all(file, header)
-        file.seek(self._header_bytes + self.written)
+            self._file.seek(0)
+            write_all(self._file, header)
+        self._file.seek(self.file_bytes)
 
-    def _check_writable(self) -> None:
-        """Open the file, which alone shows that it can be written. A partial file of an earlier failure is kept."""
-        if self._final.is_dir():
-            raise FileError(f"cannot write {self._final}: it is a folder")
-        try:
-            io.FileIO(self._partial, "x").close()
-        except FileExistsError:
-            io.FileIO(self._partial, "a").close()
-        else:
-            self._partial.unlink()
+
+def _open_partial(final: Path) -> tuple[Path, io.FileIO]:
+    """Create or open the partial file for this run alone. A partial reply of an earlier failure stays in it."""
+    partial = partial_path(final)
+    opened = open_locked(partial, hint="-o names another file")
+    if not opened.is_locked and not opened.is_new:
+        # Another run may be writing it, which cannot be known without a lock: this run has a file of its own.
+        os.close(opened.descriptor)
+        partial = final.with_name(f"{final.stem}.{os.urandom(4).hex()}.partial{final.suffix}")
+        return partial, io.FileIO(partial, "x")
+    return partial, io.FileIO(opened.descriptor, "w")
 
 
 class _Stream:
     """A reply that is written to a pipe or a device as it arrives."""
+
+    file_bytes = None
 
     def __init__(self, file: io.FileIO | IO[bytes], raw: bool) -> None:
         if file.isatty():

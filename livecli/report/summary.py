@@ -113,10 +113,17 @@ class TransferStats:
 
 @dataclass(eq=False, repr=False)
 class Summary:
-    """Summary of a run, as `--json` and the table show it. Times are in seconds; `prices` are those of each model."""
+    """Summary of a run, as `--json` and the table show it. Times are in seconds; `prices` are those of each model.
+
+    `input_file` and `output_bytes` tell whether the files have changed since, for `--resume-from`.
+    """
 
     input: str
     output: str | None = None
+    input_file: Mapping[str, float] | None = None
+    """The size in `bytes` of an input that is a regular file, and when it was `modified`, in seconds since 1970."""
+    output_bytes: int | None = None
+    """The size of the output; None for a stream."""
     endpoint: Endpoint | None = None
     session_id: str | None = None
     connect_seconds: float | None = None
@@ -165,6 +172,8 @@ class Summary:
             "error": error_json(self.error) if self.error else None,
             "input": self.input,
             "output": self.output,
+            "input_file": self.input_file,
+            "output_bytes": self.output_bytes,
             "platform": str(endpoint.platform) if endpoint else None,
             "model": endpoint.model if endpoint else None,
             "url": endpoint.url if endpoint else None,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
+from .resume_from import file_stamp
 
 # Longer audio is sent with context compression: a session without it ends after 15 minutes of audio, answers included
 # (documented).
@@ -135,11 +136,12 @@ async def _ask_or_bisect(
 
 async def _ask(request: Request, target: Target, summary: Summary, reporter: Reporter, resolve: Resolve) -> None:
     async with AsyncExitStack() as stack:
+        summary.input_file = file_stamp(request.input) if request.input is not None else None
         source = await _input(request, stack)
         pictures = await _pictures(request)
         speakers = await _speakers(request, stack, reporter)
         output = await open_reply_async(request.reply, raw=request.raw_output)
-        reply = stack.enter_context(_kept(output, summary))
+        reply = await stack.enter_async_context(_kept(output, summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
             source.recognised = reporter.recognised
@@ -200,17 +202,17 @@ async def _speakers(request: Request, stack: AsyncExitStack, reporter: Reporter)
     return [await stack.enter_async_context(play_reply(request.devices, reporter.warning))]
 
 
-@contextmanager
-def _kept(reply: ReplyWriter, summary: Summary) -> Iterator[ReplyWriter]:
+@asynccontextmanager
+async def _kept(reply: ReplyWriter, summary: Summary) -> AsyncIterator[ReplyWriter]:
     """Give the reply its final name at the end of the block; after an error, keep what was received under another."""
     try:
         yield reply
-        reply.commit()
-    except BaseException:
+        await reply.commit_async()
+    finally:
         partial = reply.abandon()
-        summary.output = str(partial) if partial else None
-        raise
-    summary.output = reply.path if reply.has_audio else None
+        complete = reply.path if reply.is_complete and reply.has_audio else None
+        summary.output = str(partial) if partial else complete
+        summary.output_bytes = reply.file_bytes if summary.output else None
 
 
 def _note_output(summary: Summary) -> None:

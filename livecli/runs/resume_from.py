@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+import stat
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError
 
@@ -15,40 +17,88 @@ if TYPE_CHECKING:
 
 
 def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], None]) -> list[Request]:
-    """The requests without a line in `path` that reports success, and those whose reply is no longer there.
+    """The requests without a line in `path` that reports success, and those whose input or reply has changed since.
 
     The file is read at once, so the lines of this run may be appended to it. Lines that are not JSON, as of a run that
     was killed while it wrote one, are skipped. Raises FileError where the file cannot be read.
     """
     try:
-        lines = Path(path).read_bytes().splitlines()
+        data = Path(path).read_bytes()
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
-    answered = {name: output for name, output in map(_succeeded, lines) if name is not None}
-    left = [request for request in requests if not _is_done(request, answered)]
+    if data and not data.endswith(b"\n"):
+        _end_line(path)
+    lines = [line for line in map(_succeeded, data.splitlines()) if line is not None]
+    answered = {_absolute(line["input"]): line for line in lines}
+    left, changed = [], 0
+    for request in requests:
+        line = answered.get(_absolute(request.name)) if request.name != "-" else None
+        if line is None or not _is_done(request, line):
+            left.append(request)
+            changed += line is not None and _has_reply(request, line)
     if len(left) < len(requests):
         remark(f"{len(requests) - len(left)} of {len(requests)} are done already, as {path} says")
+    if changed:
+        remark(f"{changed} {'is' if changed == 1 else 'are'} sent again: the input or the reply has changed since")
     return left
 
 
-def _succeeded(line: bytes) -> tuple[str | None, str | None]:
-    """The input (absolute path) and the output of a line that reports success, else two None."""
+def file_stamp(path: str) -> Mapping[str, float] | None:
+    """The size and the time of the last change of a regular file; None for anything else."""
+    try:
+        status = Path(path).stat()
+    except (OSError, ValueError):
+        return None
+    return {"bytes": status.st_size, "modified": status.st_mtime} if stat.S_ISREG(status.st_mode) else None
+
+
+def _end_line(path: str) -> None:
+    """End the half line at the end of `path`, if standard output is appended to it: it would swallow the next line."""
+    from ..process.stdio import write_stdout
+
+    try:
+        is_stdout = os.path.samestat(os.fstat(sys.stdout.fileno()), Path(path).stat())
+    except (AttributeError, ValueError, OSError):
+        # Standard output is closed, or an object without a descriptor.
+        return
+    if is_stdout:
+        write_stdout("\n")
+
+
+def _succeeded(line: bytes) -> dict[str, Any] | None:
+    """The object of a line that reports success, else None."""
     try:
         summary = json.loads(line)
-    except ValueError:
-        return None, None
+    except (ValueError, RecursionError):
+        return None
     match summary:
-        case {"ok": True, "input": str(name), "output": str() | None as output} if name != "-":
-            return os.path.abspath(name), output  # noqa: PTH100 - Path.resolve would follow links
-    return None, None
+        case {"ok": True, "input": str(name), "output": str() | None} if name != "-":
+            return dict(summary)
+    return None
 
 
-def _is_done(request: Request, answered: dict[str, str | None]) -> bool:
-    name = os.path.abspath(request.name)  # noqa: PTH100
-    if request.name == "-" or name not in answered:
+def _is_done(request: Request, line: Mapping[str, Any]) -> bool:
+    """Whether `line`, which names the input, tells of this request, and its files are as they were then."""
+    if not _has_reply(request, line) or line.get("input_file") not in (None, file_stamp(request.name)):
         return False
-    output = answered[name]
-    if output is None:
+    if line["output"] is None:
         return True  # no audio was asked for
-    same = os.path.abspath(output) == os.path.abspath(request.reply)  # noqa: PTH100
-    return same and Path(output).is_file()
+    reply = file_stamp(line["output"])
+    if reply is None:
+        return False
+    match line:
+        case {"output_bytes": int(size)}:
+            return reply["bytes"] == size
+        case {"received": {"bytes": int(size)}}:
+            # Earlier versions did not report the size of the file, which has a header as well.
+            return reply["bytes"] >= size
+    return True
+
+
+def _has_reply(request: Request, line: Mapping[str, Any]) -> bool:
+    """Whether the reply of `line` is where this request wants it, or no audio was asked for."""
+    return line["output"] is None or _absolute(line["output"]) == _absolute(request.reply)
+
+
+def _absolute(path: str) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow links

@@ -91,7 +91,7 @@ def test_before_the_reply(started) -> None:
         assert asked.wait(20)
         kill(process)
     assert read_wav(folder / "q.reply.wav") == (16_000, OLDER)
-    assert not (folder / "q.reply.partial.wav").exists()
+    assert size(folder / "q.reply.partial.wav") == 0
 
 
 def test_after_the_reply(started) -> None:

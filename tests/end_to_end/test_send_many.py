@@ -1,5 +1,7 @@
 """`send --jobs`: many inputs in one process, each with its own session, told together."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
@@ -266,6 +268,83 @@ def test_an_interrupted_run_goes_on(livecli, inputs, tmp_path):
     assert (again.status, again.out) == (0, "")
     elsewhere = livecli("send", "q0.wav", "--local", *FAST, "--json", "-o", "new", "--resume-from", "done.jsonl")
     assert len(elsewhere.summaries) == 1, "its reply is wanted in another folder"
+
+
+@pytest.fixture
+def went_on(livecli, inputs, tmp_path):
+    """The inputs that a second run sends after `change()`, and what it prints about those of the first run."""
+    words = ["send", *inputs[:3], "--local", *FAST, "--jobs", 3, "--json", "-o", "out"]
+
+    def run(change):
+        first = livecli(*words)
+        assert first.status == 0
+        (tmp_path / "done.jsonl").write_text(first.out)
+        change(tmp_path)
+        ran = livecli(*words, "--resume-from", "done.jsonl")
+        assert ran.status == 0, ran.err
+        sent = sorted(summary["input"] for summary in ran.summaries)
+        for name in ("q0", "q1", "q2"):
+            assert read_wav(tmp_path / "out" / f"{name}.reply.wav")[0] == 24_000
+        return sent, ran.err
+
+    return run
+
+
+def rewrite(name, change):
+    return lambda folder: (folder / name).write_bytes(change((folder / name).read_bytes()))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        rewrite("out/q1.reply.wav", lambda data: b""),
+        rewrite("out/q1.reply.wav", lambda data: data[:-2]),
+        rewrite("out/q1.reply.wav", lambda data: data + bytes(2)),
+        rewrite("q1.wav", lambda data: data[:-2]),
+        rewrite("q1.wav", lambda data: data),  # only the time differs
+        lambda folder: (folder / "out/q1.reply.wav").unlink(),
+        lambda folder: os.utime(folder / "q1.wav", (0, 1_000_000_000)),
+    ],
+)
+def test_an_input_or_a_reply_that_has_changed_since_is_asked_again(went_on, change):
+    sent, err = went_on(change)
+    assert sent == ["q1.wav"]
+    assert "2 of 3 are done already, as done.jsonl says" in err
+    assert "1 is sent again: the input or the reply has changed since" in err
+
+
+def without_new_keys(folder, size=None):
+    """The lines of a version that did not report the files, with another size of the reply's audio."""
+    lines = [json.loads(line) for line in (folder / "done.jsonl").read_text().splitlines()]
+    for line in lines:
+        del line["input_file"], line["output_bytes"]
+        line["received"]["bytes"] += 0 if size is None or line["input"] != "q1.wav" else size
+    (folder / "done.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+@pytest.mark.parametrize(("more", "sent"), [(0, []), (100, ["q1.wav"])])
+def test_the_lines_of_an_earlier_version_are_compared_with_the_audio_received(went_on, more, sent):
+    """Such a file has a header, too, so that it is longer than its audio."""
+    assert went_on(lambda folder: without_new_keys(folder, more))[0] == sent
+
+
+@pytest.mark.parametrize("line", ['{"schema": "livecli/summ', "[" * 100_000, "[]", '{"ok": true, "input": 7}', "\x00"])
+def test_the_half_line_of_a_killed_run_swallows_no_other(spawn, inputs, tmp_path, line):
+    (tmp_path / "done.jsonl").write_text(line)
+    words = ["send", *inputs[:2], "--local", *FAST, "--json", "-q", "--resume-from", "done.jsonl"]
+    for _ in range(2):
+        with (tmp_path / "done.jsonl").open("ab") as log:
+            assert spawn(*words, stdout=log, stderr=subprocess.DEVNULL).wait(30) == 0
+    broken, *lines = (tmp_path / "done.jsonl").read_text().splitlines()
+    assert broken == line
+    assert [json.loads(each)["input"] for each in lines] == inputs[:2], "each once"
+
+
+def test_a_list_that_standard_output_does_not_go_to_is_only_read(spawn, inputs, tmp_path):
+    (tmp_path / "done.jsonl").write_text('{"schema": "livecli/summ')
+    ran = finished(spawn("send", "q0.wav", "--local", *FAST, "--json", "--resume-from", "done.jsonl"))
+    assert ran.summary["ok"]
+    assert (tmp_path / "done.jsonl").read_text() == '{"schema": "livecli/summ'
 
 
 def test_what_failed_before_is_asked_again(livecli, inputs, tmp_path):

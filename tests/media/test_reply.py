@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import wave
 from pathlib import Path
 
@@ -16,6 +20,7 @@ from hypothesis import strategies as st
 from livecli.errors import FileError
 from livecli.media.reply import open_reply, same_file
 from livecli.media.resample import Resampler
+from livecli.process import file_lock
 
 OPEN = "import sys\nfrom livecli.media.reply import open_reply\nfrom livecli.errors import *\n"
 
@@ -78,7 +83,7 @@ def test_after_a_failure_what_came_stays_beside_an_older_reply(tmp_path: Path) -
 @pytest.mark.parametrize("end", ["commit", "abandon"])
 def test_without_audio_nothing_is_touched(tmp_path: Path, end: str) -> None:
     reply = open_reply(str(tmp_path / "r.wav"))
-    assert names(tmp_path) == []
+    assert (tmp_path / "r.partial.wav").read_bytes() == b"", "it keeps the name for this run"
     reply.write(b"", 24000)
     reply.write(b"x", 24000)  # half a sample is none
     assert getattr(reply, end)() is None
@@ -90,6 +95,23 @@ def test_without_audio_an_earlier_partial_reply_is_kept(tmp_path: Path, end: str
     (tmp_path / "r.partial.wav").write_bytes(b"from an earlier failure")
     assert getattr(open_reply(str(tmp_path / "r.wav")), end)() is None
     assert (tmp_path / "r.partial.wav").read_bytes() == b"from an earlier failure"
+
+
+@pytest.mark.parametrize("end", ["commit", "abandon"])
+def test_an_empty_partial_file_of_a_killed_run_is_removed(tmp_path: Path, end: str) -> None:
+    (tmp_path / "r.partial.wav").touch()
+    assert getattr(open_reply(str(tmp_path / "r.wav")), end)() is None
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("end", ["commit", "abandon"])
+def test_a_reply_that_was_taken_back_is_none(tmp_path: Path, end: str) -> None:
+    reply = open_reply(str(tmp_path / "r.wav"))
+    start = reply.mark()
+    reply.write(b"abcd", 24000)
+    assert reply.rewind(start)
+    assert getattr(reply, end)() is None
+    assert names(tmp_path) == []
 
 
 def test_new_audio_takes_the_place_of_an_earlier_partial_reply(tmp_path: Path) -> None:
@@ -213,6 +235,100 @@ def test_half_a_sample_is_no_audio_and_does_not_set_the_rate(tmp_path: Path) -> 
     reply.write(b"abcd", 24000)
     assert reply.has_audio
     reply.commit()
+    assert content(tmp_path / "r.wav") == (24000, b"abcd")
+
+
+# --- two replies of one name
+
+
+def test_a_second_reply_of_the_name_is_refused_until_the_first_is_over(tmp_path: Path) -> None:
+    path = str(tmp_path / "r.wav")
+    first = open_reply(path)
+    with pytest.raises(FileError, match=r"r\.partial\.wav: (another )?process.* is writing it") as caught:
+        open_reply(path)
+    assert caught.value.hint == "-o names another file"
+    first.write(b"abcd", 24000)
+    first.commit()
+    second = open_reply(path)
+    second.write(b"efgh", 24000)
+    second.commit()
+    assert content(tmp_path / "r.wav") == (24000, b"efgh")
+    assert names(tmp_path) == ["r.wav"]
+
+
+def test_without_locks_the_second_reply_has_a_partial_file_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_lock, "lock", lambda descriptor: False)
+    path = str(tmp_path / "r.wav")
+    first, second = open_reply(path), open_reply(path)
+    first.write(b"abcd", 24000)
+    second.write(b"efghij", 24000)
+    [own] = [name for name in names(tmp_path) if name != "r.partial.wav"]
+    assert own.endswith(".partial.wav"), "a folder as input leaves it out"
+    first.commit()
+    assert content(tmp_path / "r.wav") == (24000, b"abcd")
+    second.commit()
+    assert content(tmp_path / "r.wav") == (24000, b"efghij"), "the last one wins, whole"
+    assert names(tmp_path) == ["r.wav"]
+
+
+def test_a_partial_file_that_another_run_has_taken_meanwhile_is_not_renamed(tmp_path: Path) -> None:
+    partial = tmp_path / "r.partial.wav"
+    reply = open_reply(str(tmp_path / "r.wav"))
+    reply.write(b"abcd", 24000)
+    partial.unlink()
+    partial.write_bytes(b"of another run")
+    with pytest.raises(FileError, match="was removed meanwhile"):
+        reply.commit()
+    reply.abandon()
+    assert partial.read_bytes() == b"of another run"
+    assert names(tmp_path) == ["r.partial.wav"]
+
+
+# --- on disk
+
+
+def test_the_reply_is_on_disk_before_it_has_its_name_and_the_name_before_it_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[str, list[str]]] = []
+
+    def watched(descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        kind = "folder" if stat.S_ISDIR(status.st_mode) else f"{status.st_size} bytes"
+        synced.append((kind, names(tmp_path)))
+
+    reply = open_reply(str(tmp_path / "r.wav"))
+    reply.write(b"abcd", 24000)
+    monkeypatch.setattr(os, "fsync", watched)
+    reply.commit()
+    assert synced == [("48 bytes", ["r.partial.wav"]), ("folder", ["r.wav"])]
+
+
+async def test_a_commit_goes_to_its_end_when_its_task_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop, goes_on = asyncio.get_running_loop(), threading.Event()
+    begun = asyncio.Event()
+
+    def slow(descriptor: int) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        assert goes_on.wait(20)
+
+    reply = open_reply(str(tmp_path / "r.wav"))
+    reply.write(b"abcd", 24000)
+    monkeypatch.setattr(os, "fsync", slow)
+    async with asyncio.timeout(20):
+        committing = asyncio.create_task(reply.commit_async())
+        await begun.wait()
+        assert not reply.is_complete
+        committing.cancel()
+        goes_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await committing
+    assert reply.is_complete
+    assert reply.abandon() is None
     assert content(tmp_path / "r.wav") == (24000, b"abcd")
 
 

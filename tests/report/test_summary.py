@@ -30,6 +30,7 @@ ENDPOINT = Endpoint(Platform.VERTEX, "wss://example.test/path", "gemini-3.8-live
 def finished() -> Summary:
     """A run that asked at 10 s and was answered."""
     summary = Summary("q.wav", output="q.reply.wav", endpoint=ENDPOINT)
+    summary.input_file, summary.output_bytes = {"bytes": 3116, "modified": 1.5}, 9644
     summary.note_opened("session-1", 0.0031, 0.0009)
     stats = summary.stats
     for at in (9.3, 9.65, 10.0):
@@ -55,6 +56,8 @@ def test_a_run_that_went_well():
         "error": None,
         "input": "q.wav",
         "output": "q.reply.wav",
+        "input_file": {"bytes": 3116, "modified": 1.5},
+        "output_bytes": 9644,
         "platform": "vertex",
         "model": "gemini-3.8-live",
         "url": "wss://example.test/path",
@@ -86,6 +89,8 @@ def test_a_run_that_never_began():
         },
         "input": "q.wav",
         "output": None,
+        "input_file": None,
+        "output_bytes": None,
         "platform": None,
         "model": None,
         "url": None,
