@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from ..tools.calls import Confirm
     from .options import ChatDeviceFlags
 
+LOCAL_PACE = Pace.BURST
+"""The pace of the emulator that `chat --local` talks to: the service's, so that a conversation feels like one."""
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -77,7 +80,7 @@ async def _open_and_run(
     if plan.devices.mic:
         await voice.switch_microphone(True)
     async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(reachable(plan.options.target, Pace.BURST))
+        target = await stack.enter_async_context(reachable(plan.options.target, LOCAL_PACE))
         confirm: Confirm | None = None
         if plan.confirm:
             confirm = prompt.confirm if prompt else stack.enter_context(confirmer(reporter))

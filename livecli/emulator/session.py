@@ -177,6 +177,7 @@ class ServerSession:
         message = self._conversation.next_message(time.monotonic())
         if message is None:
             return None
+        self._protocol.model_role = self._conversation.model_role
         message = await self._faults.before(message)
         return b"" if message is None else self._protocol.send(*message)
 

@@ -124,6 +124,12 @@ class SetupComplete(Event, frozen=True):
     session_id: str | None = None
 
 
+class EmptyContent(Event, frozen=True):
+    """`serverContent` without fields, which some models send before an answer. It is never decoded."""
+
+    log_name = "empty_content"
+
+
 class ModelText(Event, frozen=True):
     """Text of the answer (TEXT modality)."""
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..errors import ProtocolError
 from . import close_reasons, codec, events
 from .close_reasons import Refusal
-from .models import MODELS
+from .models import MODELS, Role
 from .platform import Platform
 
 
@@ -62,7 +62,7 @@ CLIENT_MAY_SEND: dict[tuple[State, bool], frozenset[type[events.Event]]] = {
 class LiveProtocol:
     """One end of one session: it turns events into frames and frames into events, and refuses what the state forbids.
 
-    `setup` is the client's Setup, None before it.
+    `setup` is the client's Setup, None before it. On a server, `model_role` is where the model's turns name its role.
     """
 
     def __init__(self, side: Side, platform: Platform) -> None:
@@ -70,18 +70,19 @@ class LiveProtocol:
         self.platform = platform
         self.state = State.OPENED
         self.setup: events.Setup | None = None
+        self.model_role = Role.NONE
         self._manual = False
         self._shapes = codec.AudioShapes()
         self._allowed = CLIENT_MAY_SEND[self.state, self._manual]
 
     def send(self, *sent: events.Event) -> bytes:
-        """The frame for these events: one from a client, several from a server.
+        """The frame for these events: one from a client, any number from a server, written as `model_role` says.
 
         Raises ProtocolError for an event that a client may not send now.
         """
         if self.side is Side.SERVER:
             self._note(*sent)
-            return codec.encode_server(sent, self.platform)
+            return codec.encode_server(sent, self.platform, self.model_role)
         (event,) = sent
         if type(event) not in self._allowed:
             raise ProtocolError(self._objection(event))

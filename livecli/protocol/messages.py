@@ -63,6 +63,13 @@ class ModelContent(Content, forbid_unknown_fields=False):
     parts: list[ModelPart] = []  # type: ignore[assignment]
 
 
+# A field that is declared again is moved to the end.
+class RoleLastContent(ModelContent, kw_only=True):
+    """Content with `role` behind `parts`, as gemini-3.8-live sends it."""
+
+    role: str = ""
+
+
 # --- client: setup ---
 
 

@@ -113,6 +113,14 @@ class CallTurn(StrEnum):
     HELD_OPEN = "held-open"
 
 
+class UnknownResponse(StrEnum):
+    """What a function response does whose id belongs to no call: nothing, an answer, or a fresh greeting."""
+
+    IGNORED = "ignored"
+    ANSWERED = "answered"
+    GREETED = "greeted"
+
+
 class CallIdForm(StrEnum):
     """How a call's id is spelled. `n` is 18 to 20 digits."""
 
@@ -196,6 +204,10 @@ class FrameFacts(Facts, frozen=True):
     """Whether an empty `serverContent` comes before an answer begins."""
     activity_with_content: bool = False
     """Whether `voiceActivity` shares its frame with an empty `serverContent`."""
+    marks_transcripts: bool = False
+    """Whether the output transcript begins with an empty piece, and the last piece of either transcript is marked."""
+    closes_with_grounding: bool = False
+    """Whether `turnComplete` comes with `groundingMetadata`, empty if there are no sources."""
     evidence: Evidence = Evidence()
 
 
@@ -210,6 +222,8 @@ class CallFacts(Facts, frozen=True):
     """How ids are spelled on the Developer API, or on Vertex AI if only that serves the model."""
     takes_scheduling: bool = True
     """Whether a response may have `scheduling`; else the service closes the session."""
+    unknown_response: UnknownResponse = UnknownResponse.IGNORED
+    """What a response to an unknown call does."""
     evidence: Evidence = Evidence()
 
 
@@ -229,6 +243,10 @@ class PromptFacts(Facts, frozen=True):
     audio_tokens: int = 0
     details_add_up: bool = True
     """Whether the counts by modality add up to the whole."""
+    unlisted_tokens: int = 0
+    """Tokens of the prompt that no modality lists."""
+    counts_spoken_text: bool = False
+    """Whether a spoken answer counts as TEXT too, and AUDIO is listed without a count where there is none."""
     evidence: Evidence = Evidence()
 
 
@@ -334,11 +352,6 @@ class Model(Facts, frozen=True):
         """Whether it sends `interactionStatus`."""
         return self.turns.interaction_status
 
-    @property
-    def ends_turns_at_calls(self) -> bool:
-        """Whether a turn ends at a blocking call instead of waiting for a slow function."""
-        return self.calls.blocking is CallTurn.CLOSED_AT_CALL
-
 
 def _recorded(date: str, source: str = "pydantic-ai's recordings") -> Evidence:
     return Evidence(kind=EvidenceKind.RECORDED, date=date, source=source)
@@ -433,13 +446,17 @@ _V3_8: dict[str, Any] = _V3 | {
     "calls": CallFacts(
         non_blocking=CallTurn.CLOSED_AFTER_RESPONSE,
         id_form=CallIdForm.FC,
+        unknown_response=UnknownResponse.GREETED,
         evidence=_probed(
             "2026-10-02",
-            "pipecat's tests with Home Assistant; ids as of 3.1; one probe of three: scheduling is refused",
+            "pipecat's tests with Home Assistant; ids as of 3.1; one probe of three: scheduling is refused; "
+            "unknown responses: a livekit fork's notes of 2026-09-23",
         ),
     ),
     "images": ImageFacts(tokens=272, evidence=_recorded("2026-09-29", f"pydantic-ai's recordings; {_PYDANTIC_PROBES}")),
-    "prompt": PromptFacts(text_tokens=312, audio_tokens=165, details_add_up=False, evidence=_recorded("2026-09-29")),
+    "prompt": PromptFacts(
+        text_tokens=312, audio_tokens=165, details_add_up=False, unlisted_tokens=25, evidence=_recorded("2026-09-29")
+    ),
     "locations": LocationFacts(
         names=("us-central1", "us", "eu"),
         evidence=_documented("2026-11", f"{_MODEL_PAGE}; us-central1 probed on 2026-10-03"),
@@ -502,7 +519,7 @@ _V3_1: dict[str, Any] = _V3 | {
     ),
     "calls": CallFacts(id_form=CallIdForm.FC, evidence=_recorded("2026-09")),
     "images": ImageFacts(evidence=_probed("2026-10", f"{_PYDANTIC_PROBES}; tokens: as documented for 2.5")),
-    "prompt": PromptFacts(text_tokens=154, details_add_up=False, evidence=_recorded("2026-09")),
+    "prompt": PromptFacts(text_tokens=154, details_add_up=False, unlisted_tokens=33, evidence=_recorded("2026-09")),
     "limits": _TEN_MINUTES,
     "prices": _V3_1_PRICES,
 }
@@ -531,12 +548,15 @@ _NATIVE_DEVELOPER: dict[str, Any] = _NATIVE | {
 }
 _EARLIER_PROMPT: dict[str, Any] = {"prompt": PromptFacts(text_tokens=1130, evidence=_recorded("2026-09"))}
 _VERTEX_FRAMES = FrameFacts(
-    role=Role.BEFORE_PARTS, evidence=_recorded("2025", "js-genai's recordings, of models since retired")
+    role=Role.BEFORE_PARTS,
+    marks_transcripts=True,
+    evidence=_recorded("2025", "js-genai's recordings, of models since retired"),
 )
 _VERTEX_CALLS = CallFacts(
     blocking=CallTurn.CLOSED_AT_CALL,
     non_blocking=CallTurn.CLOSED_AT_CALL,
     id_form=CallIdForm.UUID,
+    unknown_response=UnknownResponse.ANSWERED,
     evidence=_recorded("2025", "js-genai's recordings, of models since retired"),
 )
 # fmt: off
@@ -568,11 +588,15 @@ _FLASH_VERTEX: dict[str, Any] = {
     "turns": TurnFacts(evidence=_recorded("2026-09")),
     "unasked": UnaskedFacts(evidence=_recorded("2026-09")),
     "frames": FrameFacts(
-        transcript=TranscriptPlace.BEFORE_AUDIO, role=Role.BEFORE_PARTS, evidence=_recorded("2026-09")
+        transcript=TranscriptPlace.BEFORE_AUDIO,
+        role=Role.BEFORE_PARTS,
+        marks_transcripts=True,
+        closes_with_grounding=True,
+        evidence=_recorded("2026-09"),
     ),
     "calls": msgspec.structs.replace(_VERTEX_CALLS, evidence=_recorded("2026-09")),
     "images": ImageFacts(evidence=_probed("2026-10", _PYDANTIC_PROBES)),
-    "prompt": PromptFacts(text_tokens=12, evidence=_recorded("2026-09")),
+    "prompt": PromptFacts(text_tokens=12, counts_spoken_text=True, evidence=_recorded("2026-09")),
     "locations": LocationFacts(
         names=("us-central1", "global"),
         evidence=_documented("2026-10", "pydantic-ai: it needs global, where it was recorded"),

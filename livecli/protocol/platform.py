@@ -61,16 +61,12 @@ class PlatformFacts:
 
     # --- messages ---
 
-    model_role: str
-    """`modelTurn.role`, empty where it is left out."""
     names_default_rate: bool
     """Whether the mime type of audio at 24 kHz names its rate."""
     sends_session_id: bool
     """Whether `setupComplete` has a `sessionId`."""
     usage_names: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Names of `usageMetadata` that differ from the Developer API's, by the latter."""
-    marks_transcripts: bool
-    """Whether an output transcript begins with an empty one and ends with `finished`."""
 
     # --- function calls ---
 
@@ -78,10 +74,6 @@ class PlatformFacts:
     """Whether a call's id is a UUID, and not `function-call-` with digits."""
     matches_calls_by_name: bool
     """Whether a response without an id answers the oldest call of that name."""
-    answers_unknown_ids: bool
-    """Whether the model answers a response whose id belongs to no call."""
-    generates_before_call_ends: bool
-    """Whether `generationComplete` comes before a turn ends at its calls, and not with the end."""
 
     # --- setups ---
 
@@ -141,7 +133,6 @@ class Platform(StrEnum):
             ),
             confirms_messages=True,
             handle_seconds=24 * 3600.0,
-            model_role="model",
             names_default_rate=False,
             sends_session_id=True,
             usage_names=MappingProxyType(
@@ -150,11 +141,8 @@ class Platform(StrEnum):
                     "responseTokensDetails": "candidatesTokensDetails",
                 }
             ),
-            marks_transcripts=True,
             call_ids_are_uuids=True,
             matches_calls_by_name=True,
-            answers_unknown_ids=True,
-            generates_before_call_ends=True,
             alpha_only=frozenset(),
             # Documented for v1 and v1beta1.
             schema_extras=frozenset({"additionalProperties", "ref", "$ref", "defs", "$defs"}),
@@ -192,14 +180,10 @@ class Platform(StrEnum):
             ),
             confirms_messages=False,
             handle_seconds=2 * 3600.0,
-            model_role="",
             names_default_rate=True,
             sends_session_id=False,
-            marks_transcripts=False,
             call_ids_are_uuids=False,
             matches_calls_by_name=False,
-            answers_unknown_ids=False,
-            generates_before_call_ends=False,
             # Probed on 2026-09-16 (proactivity), 2026-09-10 (transparent), and by a client of v1alpha.
             alpha_only=frozenset({"setup.proactivity", "setup.session_resumption.transparent"}),
             schema_extras=frozenset(),

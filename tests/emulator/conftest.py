@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -16,7 +16,8 @@ from livecli.emulator.core.conversation import EmulatedSession
 from livecli.emulator.server import EmulatorAddress, run_emulator
 from livecli.protocol import events, messages
 from livecli.protocol.events import Event
-from livecli.protocol.models import Platform
+from livecli.protocol.models import Model, Platform
+from tests.emulator.plain_models import PLAIN_MODELS, plain_options
 
 SESSION_ID = "f162d11d-434a-4212-8a31-f1a4843cad11"
 MODELS = {
@@ -82,13 +83,14 @@ class Talk:
 
 @pytest.fixture
 def talk() -> Iterator[Callable[..., Talk]]:
-    """A conversation that has been set up, if a setup is given; closed after the test."""
+    """A conversation that has been set up, if a setup is given; closed after the test. Its `models` are plain ones."""
     begun: list[Talk] = []
 
     def begin(
         setup: messages.Setup | None = None,
         platform: Platform = Platform.DEVELOPER,
         behaviour: Behaviour | None = None,
+        models: Mapping[str, Model] | None = None,
         **options: Any,
     ) -> Talk:
         spools: list[IO[bytes]] = []
@@ -102,6 +104,7 @@ def talk() -> Iterator[Callable[..., Talk]]:
             platform,
             "v1beta",
             behaviour=behaviour or Echo(),
+            models=models or PLAIN_MODELS,
             new_session_id=lambda: SESSION_ID,
             open_spool=open_spool,
             log=log.append,
@@ -129,6 +132,6 @@ def log() -> list[str]:
 async def emulator(log: list[str]) -> AsyncIterator[EmulatorAddress]:
     """An emulator without options, whose tasks must end with it."""
     tasks = asyncio.all_tasks()
-    async with run_emulator(log=log.append) as made:
+    async with run_emulator(options=plain_options(), log=log.append) as made:
         yield made
     assert asyncio.all_tasks() <= tasks | {asyncio.current_task()}

@@ -21,6 +21,7 @@ from livecli.emulator import server
 from livecli.emulator.faults import Faults, parse_fault
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import Tls, run_emulator
+from tests.emulator.plain_models import plain_options
 from tests.serving import serving
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -33,7 +34,7 @@ OLD = "models/gemini-2.5-flash-native-audio-latest"
 
 
 def wrong(*faults: str) -> EmulatorOptions:
-    return EmulatorOptions(faults=Faults(map(parse_fault, faults)))
+    return plain_options(faults=Faults(map(parse_fault, faults)))
 
 
 @pytest.mark.parametrize("when", ["connect", "0s"])

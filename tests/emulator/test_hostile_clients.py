@@ -20,6 +20,7 @@ from websockets.frames import Frame, Opcode
 
 from livecli.emulator import server
 from livecli.emulator.server import run_emulator
+from tests.emulator.plain_models import plain_options
 
 SOON = 10.0
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=k"
@@ -159,7 +160,7 @@ async def test_those_who_connect_and_say_nothing(serving: Serving) -> None:
 async def test_an_upgrade_that_never_ends_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """However steadily it trickles: the time is that of the whole upgrade."""
     monkeypatch.setattr(server, "OPEN_SECONDS", 1.0)
-    async with run_emulator() as emulator, raw(emulator.port) as (reader, writer):
+    async with run_emulator(options=plain_options()) as emulator, raw(emulator.port) as (reader, writer):
         ended = asyncio.ensure_future(reader.read())
         loop = asyncio.get_running_loop()
         started = loop.time()

@@ -13,9 +13,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator.core.lifetime import Limits
-from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.pace import Pace
 from livecli.emulator.server import run_emulator
+from tests.emulator.plain_models import plain_options
 
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
@@ -57,7 +57,7 @@ async def close_of(ws: ClientConnection) -> tuple[int | None, str | None]:
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_barge_in_while_the_reply_is_played(path: str) -> None:
     async with (
-        run_emulator(options=EmulatorOptions(pace=Pace.REALTIME)) as emulator,
+        run_emulator(options=plain_options(pace=Pace.REALTIME)) as emulator,
         connect(emulator.url + path) as ws,
     ):
         await set_up(ws, path, **MANUAL)
@@ -73,7 +73,7 @@ async def test_barge_in_while_the_reply_is_played(path: str) -> None:
 
 async def test_a_reply_takes_as_long_as_its_sound_in_real_time() -> None:
     async with (
-        run_emulator(options=EmulatorOptions(pace=Pace.REALTIME)) as emulator,
+        run_emulator(options=plain_options(pace=Pace.REALTIME)) as emulator,
         connect(emulator.url + DEVELOPER) as ws,
     ):
         await set_up(ws, DEVELOPER)
@@ -93,7 +93,7 @@ def _parts(message: dict) -> list[dict]:
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])
 async def test_a_function_is_called_and_returns(path: str) -> None:
     tools = [{"functionDeclarations": [{"name": "get_weather", "behavior": "BLOCKING"}]}]
-    async with run_emulator() as emulator, connect(emulator.url + path) as ws:
+    async with run_emulator(options=plain_options()) as emulator, connect(emulator.url + path) as ws:
         await set_up(ws, path, tools=tools, outputAudioTranscription={})
         await hear(ws)
         await say(ws, realtimeInput={"text": 'call get_weather {"place": "x"}'})
@@ -108,7 +108,7 @@ async def test_a_function_is_called_and_returns(path: str) -> None:
 
 async def test_a_session_is_resumed_after_its_connection() -> None:
     tools = [{"functionDeclarations": [{"name": "f"}]}]
-    async with run_emulator() as emulator:
+    async with run_emulator(options=plain_options()) as emulator:
         async with connect(emulator.url + VERTEX) as ws:
             await set_up(ws, VERTEX, tools=tools, sessionResumption={"transparent": True})
             await until(ws, "newHandle")
@@ -125,23 +125,23 @@ async def test_a_session_is_resumed_after_its_connection() -> None:
             await say(ws, realtimeInput={"text": "call f"})
             heard = await until(ws, "turnComplete")
             assert any("toolCall" in message for message in heard)
-            assert heard[-1]["usageMetadata"]["promptTokenCount"] == 2  # "hi" and "call f": 8 characters
+            assert heard[-1]["usageMetadata"]["promptTokenCount"] == 5  # "hi", its answer of 0.12 s, and "call f"
 
 
 async def test_an_unknown_handle_closes_the_session() -> None:
-    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator(options=plain_options()) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, sessionResumption={"handle": "1b4e28ba-2fa1-4d20-883f-0016d3cca427"})
         assert await close_of(ws) == (1008, "BidiGenerateContent session not found")
 
 
 async def test_a_text_that_never_was_a_handle_closes_the_session() -> None:
-    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator(options=plain_options()) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, sessionResumption={"handle": "h1"})
         assert await close_of(ws) == (1007, "Invalid session handle")
 
 
 async def test_a_handle_of_another_model_closes_the_session() -> None:
-    async with run_emulator() as emulator:
+    async with run_emulator(options=plain_options()) as emulator:
         async with connect(emulator.url + DEVELOPER) as ws:
             await set_up(ws, DEVELOPER, sessionResumption={})
             handle = ""
@@ -156,7 +156,7 @@ async def test_a_handle_of_another_model_closes_the_session() -> None:
 async def test_go_away_and_the_end_of_the_connection() -> None:
     limits = Limits(connection_seconds=0.3, goaway_seconds=0.2)
     async with (
-        run_emulator(options=EmulatorOptions(limits=limits)) as emulator,
+        run_emulator(options=plain_options(limits=limits)) as emulator,
         connect(emulator.url + DEVELOPER) as ws,
     ):
         started = time.monotonic()
@@ -173,7 +173,7 @@ async def test_go_away_and_the_end_of_the_connection() -> None:
 
 
 async def test_affective_dialog_closes_at_the_first_message() -> None:
-    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator(options=plain_options()) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, generationConfig={"enableAffectiveDialog": True})
         assert "setupComplete" in await hear(ws)
         await say(ws, realtimeInput={"text": "hi"})
@@ -181,7 +181,7 @@ async def test_affective_dialog_closes_at_the_first_message() -> None:
 
 
 async def test_media_chunks_are_of_the_past() -> None:
-    async with run_emulator() as emulator, connect(emulator.url + DEVELOPER) as ws:
+    async with run_emulator(options=plain_options()) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER)
         await hear(ws)
         await say(ws, realtimeInput={"mediaChunks": [{"mimeType": "audio/pcm", "data": "AAAA"}]})

@@ -19,6 +19,7 @@ from livecli.emulator.pace import Pace
 from livecli.emulator.server import run_emulator
 from livecli.protocol.models import MODELS
 from tests.emulator.frames import DEVELOPER, SETUP, closed, hear, say, set_up, sound, turn
+from tests.emulator.plain_models import plain_options
 
 
 @pytest.fixture(autouse=True)
@@ -53,7 +54,7 @@ async def test_a_model_that_is_not_in_the_table_is_refused() -> None:
 
 @pytest.mark.parametrize(("pace", "least", "most"), [("instant", 0, 0.5), ("burst", 1.5, 2.5), ("realtime", 1.7, 9)])
 async def test_the_pace_decides_how_long_a_reply_takes(pace: Pace, least: float, most: float) -> None:
-    options = EmulatorOptions(pace=Pace(pace))
+    options = plain_options(pace=Pace(pace))
     async with run_emulator(options=options) as emulator, connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER)
         await say(ws, {"realtimeInput": {"text": "a" * 30}})
@@ -74,7 +75,7 @@ async def test_every_session_has_a_behaviour_of_its_own() -> None:
         def answer(self, heard: UserTurn) -> Any:
             yield Say(self.words, tones("x"))
 
-    async with run_emulator(options=EmulatorOptions(behaviour=Counts)) as emulator:
+    async with run_emulator(options=plain_options(behaviour=Counts)) as emulator:
         for number in (1, 2):
             async with connect(emulator.url + DEVELOPER) as ws:
                 await set_up(ws, DEVELOPER, outputAudioTranscription={})
@@ -87,7 +88,7 @@ async def test_every_session_has_a_behaviour_of_its_own() -> None:
 async def test_the_limits_act_without_another_message() -> None:
     limits = Limits(connection_seconds=0.2, goaway_seconds=0.1)
     async with (
-        run_emulator(options=EmulatorOptions(limits=limits)) as emulator,
+        run_emulator(options=plain_options(limits=limits)) as emulator,
         connect(emulator.url + DEVELOPER) as ws,
     ):
         await set_up(ws, DEVELOPER)

@@ -20,6 +20,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.emulator.options import EmulatorOptions
+from livecli.emulator.pace import Pace
 from livecli.emulator.server import run_emulator
 from tests.recorded_sessions import NAMES, recorded_session, tone
 
@@ -32,7 +33,7 @@ BOUND_SECONDS = 15
 CALL_WEATHER = 'call = {name = "get_weather", args = {city = "London"}}\nthen = "It is foggy and 12 degrees in London."'
 SCRIPTS = {
     "developer_2.5-native_async_tool_interrupt": (
-        'steps = [{call = {name = "get_weather", args = {city = "London"}}, then = ["It is foggy there, I hear."]},'
+        'steps = [{call = {name = "search_flights", args = {city = "London"}}, then = ["It is foggy there, I hear."]},'
         ' "I am looking that up for you."]'
     ),
     "developer_2.5-native_barge_in": (
@@ -138,7 +139,7 @@ def rebound(message: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, An
     return {"toolResponse": {"functionResponses": [{**returned, "id": calls[-1]["id"], "name": calls[-1]["name"]}]}}
 
 
-NOT_YET = {name for name in NAMES if name != "developer_2.5-native_tool_typed"}
+NOT_YET: set[str] = set()
 """The recordings that the emulator does not follow yet."""
 
 
@@ -150,7 +151,7 @@ async def test_the_emulator_answers_with_the_frames_that_the_service_sent(name: 
         raise FileNotFoundError(file)
 
     turns = read_script(f"[[turn]]\n{SCRIPTS[name]}", no_audio)
-    options = EmulatorOptions(behaviour=lambda: ScriptedBehaviour(turns))
+    options = EmulatorOptions(behaviour=lambda: ScriptedBehaviour(turns), pace=Pace.BURST)
     path = PATHS[recorded_session(name).platform]
     async with (
         asyncio.timeout(BOUND_SECONDS),

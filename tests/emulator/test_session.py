@@ -16,7 +16,6 @@ from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator import session
 from livecli.emulator.access import Required
-from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.replay import arrange
 from livecli.emulator.server import EmulatorAddress, run_emulator
 from livecli.emulator.wire_log import parse_recording
@@ -36,6 +35,7 @@ from tests.emulator.frames import (
     sound,
     turn,
 )
+from tests.emulator.plain_models import plain_options
 
 
 @pytest.fixture(autouse=True)
@@ -193,7 +193,7 @@ async def test_a_session_can_be_resumed_as_soon_as_its_client_sees_the_close(emu
 
 
 async def test_a_refusal_because_of_the_credential_comes_after_the_first_message(log: list[str]) -> None:
-    options = EmulatorOptions(required=Required("the-key"))
+    options = plain_options(required=Required("the-key"))
     async with (
         run_emulator(options=options, log=log.append) as emulator,
         connect(emulator.url + DEVELOPER + "?key=another") as ws,
@@ -217,7 +217,7 @@ async def test_the_close_of_a_client_ends_the_session_in_mid_answer(emulator: Em
 
 async def test_a_replay_takes_the_place_of_the_conversation() -> None:
     recording = b'>2 {"setup":{}}\n<2 {"setupComplete":{}}\n>2 {"realtimeInput":{"text":"a"}}\n<2 {"garbage":[1]}\n'
-    options = EmulatorOptions(play=arrange(parse_recording(recording)), play_speed=0)
+    options = plain_options(play=arrange(parse_recording(recording)), play_speed=0)
     async with run_emulator(options=options) as emulator, connect(emulator.url + VERTEX) as ws:
         await say(ws, {"setup": {"model": "any"}})
         assert await ws.recv() == b'{"setupComplete":{}}'

@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 
 from livecli.__main__ import main
+from livecli.cli import run_chat
+from livecli.emulator.pace import Pace
 
 SAMPLE_STEM = "where_is_the_nearest_train_station"
 PEAK = Path(__file__).parents[1] / "benchmarks" / "peak.py"
@@ -74,7 +76,8 @@ def livecli_and_children(
 
 @pytest.fixture
 def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
-    """Run a chat in process, with these bytes in the pipe that is its standard input."""
+    """Run a chat in process, with these bytes in the pipe that is its standard input. `--local` takes no time."""
+    monkeypatch.setattr(run_chat, "LOCAL_PACE", Pace.INSTANT)
 
     def run(typed: bytes | str, *words: Any) -> Ran:
         read_end, write_end = os.pipe()

@@ -15,8 +15,9 @@ from livecli.emulator.pace import Pace
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.serving import serving
 
-PARTS = [9_600, 11_520]
+PARTS = [8_640, 16_800]
 """Bytes of the first part of a reply, and of the following ones."""
+SENDS_NO_HANDLE_UNASKED = "gemini-live-2.5-flash-native-audio"
 WHOLE = 48_000
 """Bytes of the echo of one second, at 24 kHz."""
 OLDER = bytes(range(100))
@@ -178,7 +179,8 @@ def test_it_goes_away_and_the_session_goes_on(send, undisturbed, when):
 
 def test_it_goes_away_for_who_cannot_go_on(send, tmp_path):
     (tmp_path / "home" / "setup.json").write_text('{"sessionResumption": null}')
-    sent = send("goaway=0.1@audio:3", words=["--speed", 1, "--setup", "home/setup.json"])
+    words = ["--speed", 1, "--setup", "home/setup.json", "--model", SENDS_NO_HANDLE_UNASKED]
+    sent = send("goaway=0.1@audio:3", words=words)
     assert (sent.status, sent.error["close_code"]) == (6, 1011)
     assert "Deadline expired" in sent.error["message"]
     assert "warning: the server will close the connection in 0.1 s" in sent.err

@@ -44,7 +44,7 @@ def test_verbose_says_a_line_for_each_chunk(livecli, speech):
     err = livecli("send", speech, "--local", "--speed", 0, "-v").err
     assert "sent chunk 1: 1024 bytes" in err
     assert "sent chunk 16: 640 bytes" in err
-    assert "received chunk 1: 9600 bytes" in err
+    assert "received chunk 1: 8640 bytes" in err
 
 
 def test_debug_shows_frames_without_audio(livecli, speech):

@@ -186,6 +186,7 @@ async def test_it_ends_on_a_signal_and_says_so(spawn: Spawn, signum: int, status
         for ws in (clear, tls):
             await ws.send('{"setup":{"model":"models/gemini-3.8-live"}}')
             assert await ws.recv() == b'{\n  "setupComplete": {}\n}\n'
+            assert "sessionResumptionUpdate" in json.loads(await ws.recv())
         started = time.monotonic()
         process.send_signal(signum)
         for ws in (clear, tls):

@@ -1,6 +1,7 @@
 """Frames as Google's servers and the official SDKs write them (shapes copied from recordings of real sessions)."""
 
 import base64
+import itertools
 import json
 
 import pytest
@@ -9,7 +10,8 @@ from livecli.errors import ProtocolError
 from livecli.protocol import events, messages
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client, decode_server, encode_client, encode_server
-from livecli.protocol.models import Platform
+from livecli.protocol.codec.proto_json import duration
+from livecli.protocol.models import Platform, Role
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 
@@ -93,16 +95,41 @@ def test_server_frames_are_byte_for_byte_googles(name):
     platform, frame, said = SERVER_FRAMES[name]
     assert decode_server(frame.encode()) == said
     assert decode_server(frame) == said
-    assert encode_server(said, platform).decode() == frame
+    role = Role.BEFORE_PARTS if platform is VERTEX else Role.NONE
+    assert encode_server(said, platform, role).decode() == frame
 
 
 def test_the_audio_fast_path_writes_what_the_structs_write():
     chunk = events.AudioChunk(bytes(range(256)), 24_000)
-    for platform in Platform:
-        alone = json.loads(encode_server([chunk], platform))
-        beside = json.loads(encode_server([chunk, events.Interrupted()], platform))
-        assert beside["serverContent"].pop("interrupted") is True
-        assert alone == beside
+    for platform, role in itertools.product(Platform, Role):
+        alone = encode_server([chunk], platform, role)
+        beside = encode_server([chunk, events.Interrupted()], platform, role)
+        assert alone == beside.replace(b',\n    "interrupted": true', b"")
+
+
+def test_a_role_stands_where_the_model_puts_it():
+    frames = {role: json.loads(encode_server([events.ModelText("a")], DEVELOPER, role)) for role in Role}
+    keys = {role: list(frame["serverContent"]["modelTurn"]) for role, frame in frames.items()}
+    assert keys == {
+        Role.NONE: ["parts"],
+        Role.BEFORE_PARTS: ["role", "parts"],
+        Role.AFTER_PARTS: ["parts", "role"],
+    }
+
+
+def test_messages_without_fields():
+    assert encode_server([], VERTEX) == b"{}\n"
+    assert json.loads(encode_server([events.EmptyContent()], VERTEX)) == {"serverContent": {}}
+    both = json.loads(encode_server([events.EmptyContent(), events.VoiceActivity("ACTIVITY_END", 4.88)], VERTEX))
+    assert both == {"serverContent": {}, "voiceActivity": {"type": "ACTIVITY_END", "audioOffset": "4.880s"}}
+    assert decode_server(b'{"serverContent":{}}') == decode_server(b"{}") == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(5.0, "5s"), (1.88, "1.880s"), (0.0015, "0.001500s"), (1e-9, "0.000000001s")]
+)
+def test_a_duration_has_0_3_6_or_9_decimals(seconds, text):
+    assert duration(seconds) == text
 
 
 SERVER_SIDE = [

@@ -12,6 +12,7 @@ from livecli.protocol.models import (
     VOICES,
     AnswerEnd,
     Calling,
+    CallTurn,
     Evidence,
     EvidenceKind,
     HandleTime,
@@ -76,7 +77,7 @@ url_context = true
 context_tokens = 32_000
 evidence = {kind = "probed", date = "2026-11-28", source = "mine"}
 images = {seen_before_typed_text = true, tokens = 100}
-prompt = {text_tokens = 1, audio_tokens = 2, details_add_up = false}
+prompt = {text_tokens = 1, audio_tokens = 2, details_add_up = false, unlisted_tokens = 3, counts_spoken_text = true}
 locations = {names = ["here"], disputed = ["here"], contradicted_by = {source = "others"}}
 limits = {connection_seconds = 5, go_away_seconds = 1, reported_seconds = 6}
 
@@ -103,12 +104,15 @@ shortest_ms = 10
 longest_ms = 20
 opens_with_empty_content = true
 activity_with_content = true
+marks_transcripts = true
+closes_with_grounding = true
 
 [calls]
 blocking = "closed-at-call"
 non_blocking = "held-open"
 id_form = "uuid"
 takes_scheduling = false
+unknown_response = "answered"
 
 [prices]
 text_in = 1
@@ -136,7 +140,7 @@ def test_every_field_can_be_set() -> None:
     assert (model.turns.ends_at, model.interaction_status) == (AnswerEnd.ACTIVITY, True)
     assert model.unasked.handle is HandleTime.AFTER_SETUP
     assert model.whole_input_transcript
-    assert model.ends_turns_at_calls
+    assert model.calls.blocking is CallTurn.CLOSED_AT_CALL
     assert model.locations.contradicted_by == Evidence(source="others")
     assert model.limits.connection_seconds == 5
     assert (model.prices.text_in, model.prices.date, model.prices.source) == (1, "2026-11-28", "a page")

@@ -24,6 +24,8 @@ from .utterance import Utterance
 TONE_SAMPLES = OUTPUT_RATE * 60 // 1000
 """Samples of the tone that stands for a character: 60 ms."""
 
+GREETING = "Hello!"
+
 _TONE_PEAK = 8_000
 # Each tone is faded in and out over 5 ms, so that it does not click.
 _FADE_SAMPLES = OUTPUT_RATE * 5 // 1000
@@ -34,7 +36,8 @@ class UserTurn:
     """A turn of the user: an utterance, text, function responses, or none of them.
 
     `images` counts the pictures since the turn before. `functions` are the names of the functions that the model may
-    call, and `search` is whether it may search the web.
+    call; `search`, `code` and `urls` are whether it may use Google's tools for these. `greeting` is whether the model
+    greets the user, who said nothing.
     """
 
     utterance: Utterance | None = None
@@ -43,10 +46,15 @@ class UserTurn:
     responses: tuple[FunctionResponse, ...] = ()
     functions: frozenset[str] = frozenset()
     search: bool = False
+    code: bool = False
+    urls: bool = False
+    greeting: bool = False
 
     @property
     def description(self) -> str:
         """The turn in a few words, for the log."""
+        if self.greeting:
+            return "a response to an unknown call"
         if self.responses:
             return f"{len(self.responses)} function response{'s' if len(self.responses) > 1 else ''}"
         if self.utterance is None:
@@ -153,6 +161,8 @@ class Echo:
         if calls:
             yield from calls
             return
+        if turn.greeting:
+            yield Say(GREETING, tones(GREETING))
         spoken = turn.utterance is not None and turn.utterance.length_bytes
         if spoken or turn.text or turn.images or turn.responses:
             yield Think(f"I heard {turn.description}.")

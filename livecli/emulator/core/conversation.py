@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ...protocol import events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
-from ...protocol.models import MODELS, Model, Platform
+from ...protocol.models import MODELS, HandleTime, Model, Platform, Role
 from ..pace import Pace
 from .admission import check_setup, late_refusal
 from .behaviour import Behaviour
@@ -63,6 +63,7 @@ class EmulatedSession:
         self._sessions = HandleStore() if sessions is None else sessions
         self._owns_sessions = sessions is None
         self._limits = limits
+        self.model_role = Role.NONE
         self._dialogue: Dialogue | None = None
         self._late_refusal: Refusal | None = None
         self._resumption: SessionHandles | None = None
@@ -136,8 +137,9 @@ class EmulatedSession:
     def _set_up(self, setup: Setup, now: float) -> None:
         model = check_setup(setup, self._platform, self._version, self._models)
         self._late_refusal = late_refusal(setup, model, self._platform, self._version)
-        self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now, model=model.name)
+        self._resumption = self._sessions.connect(setup.session_resumption, self._platform, now, model=model)
         session_id = self._new_session_id()
+        self.model_role = model.frames.role
         memory = self._resumption.memory or self._new_memory(setup, model, session_id)
         dialogue = self._dialogue = Dialogue(
             setup,
@@ -155,10 +157,11 @@ class EmulatedSession:
         self._lifetime = Lifetime(self._limits, now, before_seconds=memory.seconds, compresses=compresses)
         dialogue.outbox.append([events.SetupComplete(session_id)])
         dialogue.outbox.extend(self._resumption.update(memory, 0, received=0))
+        dialogue.outbox.extend(self._resumption.unasked(memory, HandleTime.AFTER_SETUP))
 
     def _new_memory(self, setup: Setup, model: Model, session_id: str) -> SessionMemory:
         """The memory of a new session."""
-        tools = FunctionCalls(self._platform, session_id, model.calling[0])
+        tools = FunctionCalls(self._platform, session_id, model.calls, model.calling[0])
         seeding = bool(setup.history_config and setup.history_config.initial_history_in_client_content)
         memory = SessionMemory(tools, self._behaviour, Inbox(seeding=seeding and model.seeds))
         if setup.system_instruction is not None:

@@ -36,12 +36,12 @@ AT_ONCE = float("-inf")
 class Delivery:
     """The delivery of one turn. `done` is whether its last message was taken.
 
-    While no message is due, `wake_at` is the time of the next one. `interrupted` and `completed` are whether these
-    messages were sent.
+    While no message is due, `wake_at` is the time of the next one. `generated`, `interrupted` and `completed` are
+    whether these messages were sent.
     """
 
     def __init__(self, messages: Iterator[Message | Wait], pace: Pace) -> None:
-        self.done = self.interrupted = self.completed = False
+        self.done = self.generated = self.interrupted = self.completed = False
         self.wake_at: float | None = None
         self._messages = messages
         self._pace = pace
@@ -54,9 +54,7 @@ class Delivery:
         """The message that is due at `now`, if any."""
         while not self.done:
             if self._next is None:
-                self._next = next(self._messages, None)
-                self._due = self._due_at(self._next, now)
-                self.done = self._next is None
+                self._fetch(now)
             elif now < self._due:
                 self.wake_at = self._due
                 return None
@@ -68,6 +66,11 @@ class Delivery:
                     self._note_sent(message, now)
                     return message
         return None
+
+    def _fetch(self, now: float) -> None:
+        self._next = next(self._messages, None)
+        self._due = self._due_at(self._next, now)
+        self.done = self._next is None
 
     def _due_at(self, message: Message | Wait | None, now: float) -> float:
         if isinstance(message, Wait):
@@ -89,11 +92,15 @@ class Delivery:
                     self._began_at = self._produced_at = now
                 self._played_at = max(self._played_at, self._produced_at if self._pace is Pace.BURST else now) + seconds
                 self._produced_at += seconds / BURST_SPEED
+            elif isinstance(event, events.GenerationComplete):
+                self.generated = True
             elif isinstance(event, events.Interrupted):
                 self._played_at = now
                 self.interrupted = True
             elif isinstance(event, events.TurnComplete):
-                self.done = self.completed = True
+                self.completed = True
+                # Calls of some models follow the end of the turn.
+                self._fetch(now)
 
     def _tick(self) -> float:
         """The start of the tick in which the audio so far has been produced."""

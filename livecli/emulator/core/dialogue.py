@@ -1,11 +1,11 @@
 """The dialogue of a session that is set up: it queues the user's turns, answers them in order and interrupts answers.
 
 The start of speech and each `clientContent` interrupt the turn that is being answered: the rest of the answer is
-dropped. At the pace BURST, the start and the end of speech come when the emulator has worked through the audio so far.
-At the pace INSTANT an answer takes no time, so it can be interrupted only while its messages are being taken. A client
-that streams a file faster than real time does not interrupt the answer to its utterance before, because that would
-depend on the speed of its socket. Turns that wait are answered one after another in every case. No I/O: time is an
-argument.
+dropped. At the pace BURST, the start and the end of speech come when the emulator has worked through the audio so far,
+and an answer begins LATENCY_SECONDS after the question. At the pace INSTANT an answer takes no time, so it can be
+interrupted only while its messages are being taken. A client that streams a file faster than real time does not
+interrupt the answer to its utterance before, because that would depend on the speed of its socket. Turns that wait are
+answered one after another in every case. No I/O: time is an argument.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ...media.pcm import SAMPLE_BYTES
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import FunctionResponse, Setup, Tool
-from ...protocol.models import Calling, Model, Platform
+from ...protocol.models import AnswerEnd, Calling, CallTurn, HandleTime, Model, Platform
 from ..pace import InputClock, Pace
 from .admission import check_content, check_tools
 from .behaviour import UserTurn
@@ -30,11 +30,25 @@ from .inbox import check_length, text_of
 from .response import Message, ResponseStyle, interruption, respond, turn_complete
 from .speech import SpeechEvent, SpeechStarted, speech_input_for
 from .token_count import ContextWindow
-from .turn import MAX_WAITING_TURNS, CallTimer, ModelTurn
+from .turn import MAX_WAITING_TURNS, ModelTurn
 from .utterance import OpenSpool, Utterance
 
 SLICE_SECONDS = 0.1
 """The longest piece of audio that is worked through at once: it decides how exact the times of speech events are."""
+
+LATENCY_SECONDS = 0.3
+"""The time from a question to its answer in a BURST.
+
+Recorded in September 2026: 0.42 s from a typed turn to the first frame, 0.44 to 1.6 s from the end of speech to audio.
+"""
+
+
+REACTION_SECONDS = 0.75
+"""The time after which the start of speech stops an answer that is being generated in a BURST.
+
+Recorded in September 2026: 0.6 s after speech over an answer began, gemini-2.5 had completed the generation, and only
+then sent `interrupted`.
+"""
 
 
 class _Detected(NamedTuple):
@@ -63,7 +77,8 @@ class Dialogue:
         self.memory = memory
         self.outbox: deque[Message] = deque()
         self.consumed, self._audio_seconds = 0, 0.0
-        self.window = ContextWindow(model.context_tokens, setup.context_window_compression, memory.forgotten_tokens)
+        tokens = memory.tokens
+        self.window = ContextWindow(model.context_tokens, setup.context_window_compression, tokens.forgotten_tokens)
         self._model, self._resumption, self._style = model, resumption, ResponseStyle.of(setup, platform, model)
         self._open_spool, self._pace, self._log, config = open_spool, pace, log, setup.realtime_input_config
         self._input_clock = InputClock(pace)
@@ -72,13 +87,18 @@ class Dialogue:
             config, open_spool, unlimited=self.window.compresses, resumed=memory.speech
         )
         self._speech_interrupts = config is None or config.activity_handling != "NO_INTERRUPTION"
-        self._reports_activity = bool(setup.explicit_vad_signal)
+        self._reports_activity = bool(setup.explicit_vad_signal) or model.unasked.voice_activity
         self._waiting: deque[ModelTurn] = deque()
         # Results of functions that returned while the user was speaking.
         self._after_speech: deque[ModelTurn] = deque()
+        # The beginning of a question that was split at a pause.
+        self._split: Utterance | None = None
         self._turn: ModelTurn | None = None
         self._delivery: Delivery | None = None
-        self._call_timer = CallTimer(model, self._style, memory, log)
+        # When speech that has started interrupts the answer.
+        self._interrupts_at: float | None = None
+        # Whether a turn stays open after its answer, until a NON_BLOCKING function has returned.
+        self._held_open = False
 
     @property
     def accepts_input(self) -> bool:
@@ -93,9 +113,13 @@ class Dialogue:
     @property
     def wake_at(self) -> float | None:
         """The time at which `next_message` has a message without new input, None if it has none."""
-        answers_at = self._delivery.wake_at if self._delivery is not None else self._call_timer.until
-        hears_at = self._detected[0].due if self._detected else None
-        return min((at for at in (answers_at, hears_at) if at is not None), default=None)
+        times = [detected.due for detected in list(self._detected)[:1]]
+        times += [] if self._interrupts_at is None else [self._interrupts_at]
+        if self._delivery is not None:
+            times += [] if self._delivery.wake_at is None else [self._delivery.wake_at]
+        elif self._waiting and not self.memory.tools.awaited:
+            times.append(self._waiting[0].begins_at)
+        return min(times, default=None)
 
     def receive(self, event: events.Event, now: float) -> None:
         """Take an event of the client, after its setup. Raises Refusal where the service closes the session."""
@@ -132,13 +156,13 @@ class Dialogue:
         """The next message, None while there is none."""
         self._handle_detected(now)
         while True:
-            self.outbox.extend(self._call_timer.due(now))
+            self._interrupt_if_due(now)
             if self.outbox:
                 return self.outbox.popleft()
             if self._delivery is None:
-                if not self._waiting or self.memory.tools.awaited:
+                if not self._waiting or self.memory.tools.awaited or self._waiting[0].begins_at > now:
                     return None
-                self._begin_turn(self._waiting.popleft())
+                self._begin_turn(self._waiting.popleft(), now)
                 continue
             message = self._delivery.next_message(now)
             if self._delivery.done:
@@ -157,10 +181,14 @@ class Dialogue:
         for detected in self._detected:
             if not isinstance(detected.event, SpeechStarted):
                 detected.event.utterance.close()
-        self._detected.clear()
-        self._turn = self._delivery = None
+        if self._split is not None:
+            self._split.close()
+        self._turn = self._delivery = self._split = None
         self._waiting.clear()
+        self._detected.clear()
         self.outbox.clear()
+
+    # --- speech ---
 
     def _on_audio(self, chunk: events.AudioChunk, now: float) -> None:
         self._audio_seconds += len(chunk.pcm) / (chunk.rate * SAMPLE_BYTES)
@@ -175,25 +203,66 @@ class Dialogue:
     def _handle_detected(self, now: float) -> None:
         while self._detected and self._detected[0].due <= now:
             detected = self._detected.popleft()
-            self._on_speech(detected.event, detected.consumed, now)
+            if isinstance(detected.event, SpeechStarted):
+                self._on_speech_start(detected.event, now)
+            else:
+                offset_seconds = detected.event.offset_seconds
+                self._on_speech_end(detected.event.utterance, offset_seconds, detected.consumed, now)
 
-    def _on_speech(self, event: SpeechEvent, consumed: int, now: float) -> None:
-        starts = isinstance(event, SpeechStarted)
-        if self._reports_activity and event.offset_seconds is not None:
-            kind = "ACTIVITY_START" if starts else "ACTIVITY_END"
-            self.outbox.append([events.VoiceActivity(kind, event.offset_seconds)])
-        if not isinstance(event, SpeechStarted):
-            self._add_user_turn(now, utterance=event.utterance, consumed=consumed)
-            while self._after_speech:
-                self._queue(self._after_speech.popleft(), now)
-        elif self._speech_interrupts and not self._is_file(event, now):
+    def _on_speech_start(self, event: SpeechStarted, now: float) -> None:
+        self._report_activity("ACTIVITY_START", event.offset_seconds)
+        if not self._speech_interrupts or self._is_file(event, now):
+            return
+        if self._splits(event):
+            turn = self._waiting.popleft()
+            self._split = turn.user.utterance
+            self.memory.tokens.begin_turn()
+            self.outbox.extend(interruption(self._style, self.memory.tokens, self.memory.tools))
+            self._log("a pause in the question: its turn is interrupted")
+        elif self._pace is Pace.BURST and self._delivery is not None:
+            self._interrupts_at = now + REACTION_SECONDS
+        else:
             self._interrupt(now)
+
+    def _interrupt_if_due(self, now: float) -> None:
+        """Interrupt the answer that the user speaks over, at the latest REACTION_SECONDS after the start of speech."""
+        if self._interrupts_at is not None and (
+            now >= self._interrupts_at or self._delivery is None or self._delivery.generated
+        ):
+            self._interrupt(now)
+
+    def _on_speech_end(self, utterance: Utterance, offset_seconds: float | None, consumed: int, now: float) -> None:
+        idle = self._turn is None and not self._waiting and not self.memory.tools.awaited
+        transcribes = idle and self._style.transcribes_input and utterance.length_bytes > 0
+        if transcribes:
+            # An input transcript precedes ACTIVITY_END (recorded). One behind another turn waits for its own turn.
+            self.outbox.extend(self._style.input_transcript(utterance.description))
+        self._report_activity("ACTIVITY_END", offset_seconds)
+        if self._split is not None:
+            utterance, self._split = self._split.joined(utterance), None
+        detected = offset_seconds is not None
+        self._add_user_turn(now, utterance=utterance, consumed=consumed, transcribed=transcribes, detected=detected)
+        while self._after_speech:
+            self._queue(self._after_speech.popleft(), now)
+
+    def _report_activity(self, kind: str, offset_seconds: float | None) -> None:
+        if self._reports_activity and offset_seconds is not None:
+            beside: Message = [events.EmptyContent()] if self._model.frames.activity_with_content else []
+            self.outbox.append([*beside, events.VoiceActivity(kind, offset_seconds)])
 
     def _is_file(self, start: SpeechStarted, now: float) -> bool:
         """Whether this is the next utterance of a file that is streamed faster than real time."""
         if self._pace is not Pace.INSTANT or start.offset_seconds is None or self._turn is None:
             return False
         return self._turn.is_outrun(self._audio_seconds, now)
+
+    def _splits(self, start: SpeechStarted) -> bool:
+        """Whether the user goes on with a question whose answer has not begun."""
+        if self._pace is Pace.INSTANT or start.offset_seconds is None or not self._model.turns.splits_at_pauses:
+            return False
+        return self._turn is None and len(self._waiting) == 1 and self._waiting[0].detected
+
+    # --- other input ---
 
     def _on_client_turns(self, content: events.ClientTurns, now: float) -> None:
         check_content(content.turns, self._model)
@@ -211,14 +280,28 @@ class Dialogue:
             inbox.clear_content()
 
     def _add_user_turn(
-        self, now: float, *, utterance: Utterance | None = None, text: str = "", consumed: int | None = None
+        self,
+        now: float,
+        *,
+        utterance: Utterance | None = None,
+        text: str = "",
+        consumed: int | None = None,
+        transcribed: bool = False,
+        detected: bool = False,
     ) -> None:
         """Queue a turn of the user. Input cancels functions that the model waits for although it need not."""
         tools, inbox = self.memory.tools, self.memory.inbox
         if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:
             self._interrupt(now)
-        user = UserTurn(utterance, *inbox.take(text, spoken=utterance is not None))
-        self._queue(self._model_turn(user, now, consumed), now)
+        turn = self._model_turn(UserTurn(utterance, *inbox.take(text, spoken=utterance is not None)), now)
+        begins_at = now + (LATENCY_SECONDS if self._pace is Pace.BURST else 0)
+        consumed = self.consumed if consumed is None else consumed
+        self._queue(
+            dataclasses.replace(
+                turn, consumed=consumed, begins_at=begins_at, transcribed=transcribed, detected=detected
+            ),
+            now,
+        )
 
     def _queue(self, turn: ModelTurn, now: float) -> None:
         """Queue a turn. When too many wait for functions to return, the functions are cancelled."""
@@ -226,22 +309,28 @@ class Dialogue:
         if self.memory.tools.awaited and len(self._waiting) >= MAX_WAITING_TURNS:
             self._interrupt(now)
 
-    def _model_turn(self, user: UserTurn, now: float, consumed: int | None = None) -> ModelTurn:
+    def _model_turn(self, user: UserTurn, now: float) -> ModelTurn:
         tools = self.memory.tools
-        complete = dataclasses.replace(user, functions=frozenset(tools.functions), search=tools.search)
-        return ModelTurn(complete, now, self.consumed if consumed is None else consumed, self._audio_seconds)
+        complete = dataclasses.replace(
+            user, functions=frozenset(tools.functions), search=tools.search, code=tools.code, urls=tools.urls
+        )
+        return ModelTurn(complete, now, self.consumed, self._audio_seconds)
 
     def _on_tool_response(self, event: events.ToolResponse, now: float) -> None:
         if not self._model.calls.takes_scheduling and any(map(_is_scheduled, event.responses)):
             raise Refusal(1007, close_reasons.SCHEDULING_UNSUPPORTED)
         tools = self.memory.tools
-        had_pending = bool(tools.pending)
+        pending = len(tools.pending)
         results = tools.receive(event.responses)
         self.memory.tokens.prompt_characters += sum(len(json.dumps(each.response)) for each in event.responses)
+        if len(tools.pending) < pending or any(result.responses for result in results):
+            self._close_held_turn(interrupted=any(result.interrupts for result in results))
+            self.outbox.extend(self._resumption.unasked(self.memory, HandleTime.AFTER_TOOL_RESPONSE))
         for result in results:
-            turn = self._model_turn(UserTurn(responses=result.responses), now)
+            turn = self._model_turn(UserTurn(responses=result.responses, greeting=result.greets), now)
             if result.resumes:
-                self._waiting.appendleft(turn)
+                in_turn = self._model.calls.blocking is CallTurn.ONE_TURN
+                self._waiting.appendleft(dataclasses.replace(turn, resumes=in_turn))
             elif self._speech.speaking and len(self._after_speech) < MAX_WAITING_TURNS:
                 self._after_speech.append(turn)
             elif result.interrupts and self._turn is not None:
@@ -249,8 +338,8 @@ class Dialogue:
                 self._waiting.appendleft(turn)
             else:
                 self._queue(turn, now)
-        all_silent = had_pending and not tools.pending and not results
-        if self._style.reports_status and all_silent and self._turn is None:
+        all_silent = pending and not tools.pending and not results
+        if self._model.turns.interaction_status and all_silent and self._turn is None:
             # No other message would report IDLE.
             self.outbox.append(turn_complete(self._style, self.memory.tokens, tools))
 
@@ -270,44 +359,73 @@ class Dialogue:
             check_tools(tools, self._model, self._style.platform)
             self.declare(tools)
 
+    # --- turns ---
+
     def _interrupt(self, now: float) -> None:
         memory = self.memory
+        self._interrupts_at = None
         if self._delivery is not None and self._delivery.interrupted:
             return  # The behaviour has interrupted the turn itself, and its end is about to be sent.
-        if self._turn is None and memory.tools.awaited and self._call_timer.has_ended_turn:
-            self.outbox.append([events.ToolCallCancellation(memory.tools.cancel())])
-        elif self._turn is not None or memory.tools.awaited:
+        waits_in_turn = memory.tools.awaited and self._model.calls.blocking is CallTurn.ONE_TURN
+        if self._turn is not None or waits_in_turn:
             self.outbox.extend(interruption(self._style, memory.tokens, memory.tools))
             self._end_turn(now, "interrupted")
+        elif memory.tools.awaited:
+            self.outbox.append([events.ToolCallCancellation(memory.tools.cancel())])
+        else:
+            self._close_held_turn(interrupted=True)
 
-    def _begin_turn(self, turn: ModelTurn) -> None:
+    def _begin_turn(self, turn: ModelTurn, now: float) -> None:
         user, tokens = turn.user, self.memory.tokens
-        self._turn, self._call_timer.until = turn, None
+        # Where a function has not returned, the answer to other input goes on in the turn of its call (a guess).
+        self._held_open = False
+        self._turn = turn
+        if not turn.resumes:
+            tokens.begin_turn()
         tokens.prompt_characters += len(user.text)
         tokens.prompt_audio_bytes += user.utterance.length_bytes if user.utterance else 0
-        self.window.make_room(tokens.total, self._log)
-        self.memory.forgotten_tokens = self.window.forgotten_tokens
+        self.window.make_room(tokens.context_tokens(self._model), self._log)
+        tokens.forgotten_tokens = self.window.forgotten_tokens
         steps = self.memory.behaviour.answer(user)
-        messages = respond(user, steps, self._style, tokens, self.memory.tools)
+        messages = respond(user, steps, self._style, tokens, self.memory.tools, transcribed=turn.transcribed)
         self._delivery = Delivery(messages, self._pace)
         self.outbox.extend(self._resumption.unavailable())
 
     def _end_turn(self, now: float, outcome: str) -> None:
         turn, delivery = self._turn, self._delivery
-        self._turn = self._delivery = self._call_timer.until = None
+        self._turn = self._delivery = self._interrupts_at = None
         if turn is not None:
             turn.close()
-        if outcome == "answered" and delivery is not None and not delivery.completed:
+        tools = self.memory.tools
+        ends = self._model.turns.ends_at is not AnswerEnd.NEVER
+        if outcome == "answered" and delivery is not None and not delivery.completed and ends:
             # The turn stays open until functions have returned, or it stopped without an end.
-            self._call_timer.start(now)
+            self._held_open = bool(tools.pending) and not tools.awaited
             return
         self.memory.turns_done += 1
         description = f"{turn.user.description}, {outcome} in {now - turn.at:.3f} s" if turn else outcome
         self._log(f"turn {self.memory.turns_done}: {description}")
-        queued = self._waiting or self._detected
+        self._offer_handle_after(turn)
+
+    def _close_held_turn(self, *, interrupted: bool = False) -> None:
+        """End the turn that stayed open until a function returns, if there is one."""
+        if not self._held_open:
+            return
+        self._held_open = False
+        self.memory.turns_done += 1
+        self._log(f"turn {self.memory.turns_done}: a function call")
+        if interrupted and self._model.calls.non_blocking is CallTurn.HELD_OPEN:
+            self.outbox.append([events.Interrupted()])
+        self.outbox.append(turn_complete(self._style, self.memory.tokens, self.memory.tools))
+
+    def _offer_handle_after(self, turn: ModelTurn | None) -> None:
+        if self.memory.tools.pending and self._model.calls.blocking is not CallTurn.ONE_TURN:
+            return  # There are no handles while a function is running.
+        queued = self._waiting or self._detected or self._split
         at_rest = not queued and not self._speech.speaking
         consumed = self.consumed if at_rest or turn is None else turn.consumed
         self.outbox.extend(self._resumption.update(self.memory, consumed, None if queued else self.consumed))
+        self._resumption.refresh(self.memory)
 
 
 def _slices(chunk: events.AudioChunk) -> Iterator[events.AudioChunk]:

@@ -1,19 +1,20 @@
 """Function calls of a session: the declared functions, the calls in progress and their results. No I/O.
 
-A BLOCKING call holds the model's turn open until all of them have returned, and is cancelled when the user interrupts.
-A NON_BLOCKING call lets the conversation go on; its response says when the model is to speak about it.
+The model is silent until all BLOCKING calls have returned, and an interruption cancels them. A NON_BLOCKING call lets
+the conversation go on; its response says when the model is to speak about it.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ...protocol import events
 from ...protocol.messages import FunctionCall, FunctionResponse, Tool
-from ...protocol.models import Calling, Model, Platform
+from ...protocol.models import CallFacts, CallIdForm, Calling, CallTurn, Model, Platform, UnknownResponse
 from .behaviour import Call
 
 MAX_PENDING_CALLS = 128
@@ -24,12 +25,14 @@ MAX_PENDING_CALLS = 128
 class FunctionResult:
     """Responses that the model answers together: at once, or when it is idle if not `interrupts`.
 
-    `resumes` is whether a turn was held open for them.
+    `resumes` is whether the model has waited for them in silence. `greets` is whether it greets the user instead,
+    because it knows of no call.
     """
 
     responses: tuple[FunctionResponse, ...]
     interrupts: bool = False
     resumes: bool = False
+    greets: bool = False
 
 
 @dataclass
@@ -40,32 +43,42 @@ class FunctionCalls:
     session_id: str = ""
     """Seed of the ids of calls."""
 
+    facts: CallFacts = field(default_factory=CallFacts)
     default: Calling = Calling.BLOCKING
     functions: dict[str, Calling] = field(default_factory=dict)
     without_parameters: frozenset[str] = frozenset()
     """The functions declared with `parametersJsonSchema` alone, which the service ignores (probed in 2026-10)."""
 
     search: bool = False
+    code: bool = False
+    urls: bool = False
     calls_made: int = 0
+    messages_made: int = 0
     pending: dict[str, tuple[str, Calling]] = field(default_factory=dict)
     """The name and the behavior of each call in progress, by its id, in the order of the calls."""
 
     cancelled: tuple[str, ...] = ()
     returned: list[FunctionResponse] = field(default_factory=list)
-    """Responses to calls that hold the turn open, while others have not returned."""
+    """Responses that the model answers once others have returned too."""
 
     def declare(self, tools: Iterable[Tool], model: Model) -> None:
         """Replace the functions by those of `tools`."""
-        self.default = model.calling[0]
+        self.default, self.facts = model.calling[0], model.calls
         declarations = [declaration for tool in tools for declaration in tool.function_declarations]
-        self.functions = {each.name: self._calling(each.behavior) for each in declarations}
+        self.functions = {
+            each.name: Calling(each.behavior) if each.behavior in list(Calling) else self.default
+            for each in declarations
+        }
         self.without_parameters = frozenset(
             each.name for each in declarations if each.parameters_json_schema is not None and each.parameters is None
         )
         self.search = any(tool.google_search is not None for tool in tools)
+        self.code = any(tool.code_execution is not None for tool in tools)
+        self.urls = any(tool.url_context is not None for tool in tools)
 
-    def _calling(self, behavior: str | None) -> Calling:
-        return Calling(behavior) if behavior in list(Calling) else self.default
+    def calling(self, name: str) -> Calling:
+        """The behavior of a function."""
+        return self.functions.get(name, self.default)
 
     def copy(self) -> FunctionCalls:
         """A copy for a resumption handle, with the calls in progress."""
@@ -81,21 +94,29 @@ class FunctionCalls:
     def call(self, calls: Sequence[Call]) -> events.ToolCall:
         """The message with these calls, which are in progress from now on."""
         made = []
-        for call in calls:
+        for place, call in enumerate(calls):
             self.calls_made += 1
             args = {} if call.name in self.without_parameters else call.args
-            made.append(FunctionCall(id=self._new_id(), name=call.name, args=args))
-        self.pending |= {str(call.id): (call.name, self.functions.get(call.name, self.default)) for call in made}
+            made.append(FunctionCall(id=self._new_id(place), name=call.name, args=args))
+        self.messages_made += 1
+        self.pending |= {str(call.id): (call.name, self.calling(call.name)) for call in made}
         for id in list(self.pending)[:-MAX_PENDING_CALLS]:
             del self.pending[id]
         return events.ToolCall(tuple(made))
 
-    def _new_id(self) -> str:
-        """As recorded: a UUID on Vertex AI, `function-call-` and digits on the Developer API."""
+    def _new_id(self, place: int) -> str:
+        """An id in the model's form, or the platform's. `place` is that of the call in its message."""
         made = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.session_id}/{self.calls_made}")
-        if self.platform.facts.call_ids_are_uuids:
-            return str(uuid.UUID(int=made.int, version=4))
-        return f"function-call-{made.int % 10**19}"
+        form = CallIdForm.UUID if self.platform.facts.call_ids_are_uuids else self.facts.id_form
+        match form:
+            case CallIdForm.UUID:
+                return str(uuid.UUID(int=made.int, version=4))
+            case CallIdForm.FC:
+                return f"fc_{made.int % 10**19}"
+            case CallIdForm.CALL_FC:
+                return f"call_{made.int % 10**4}_fc_{self.messages_made}_{place}"
+            case CallIdForm.FUNCTION_CALL:
+                return f"function-call-{made.int % 2**64}"
 
     def cancel(self) -> tuple[str, ...]:
         """Cancel the calls that the model waits for, and return their ids."""
@@ -108,20 +129,24 @@ class FunctionCalls:
     def receive(self, responses: Iterable[FunctionResponse]) -> list[FunctionResult]:
         """Note what functions have returned. Returns the results that the model is to answer.
 
-        A response whose id belongs to no call is answered on Vertex AI, as recorded, and ignored on the Developer API.
+        What a response does whose id belongs to no call depends on the model.
         """
         results: list[FunctionResult] = []
         for response in responses:
             id = self._call_id(response)
             if id is not None:
                 results += self._note_return(id, response)
-            elif self._answers_unknown(response):
-                results.append(FunctionResult((response,)))
+            elif response.id not in self.cancelled:
+                results += self._unknown(response)
         return _joined(results)
 
-    def _answers_unknown(self, response: FunctionResponse) -> bool:
-        cancelled = response.id in self.cancelled
-        return self.platform.facts.answers_unknown_ids and response.scheduling != "SILENT" and not cancelled
+    def _unknown(self, response: FunctionResponse) -> list[FunctionResult]:
+        match self.facts.unknown_response:
+            case UnknownResponse.ANSWERED if response.scheduling != "SILENT":
+                return [FunctionResult((response,))]
+            case UnknownResponse.GREETED:
+                return [FunctionResult((), greets=True)]
+        return []
 
     def _call_id(self, response: FunctionResponse) -> str | None:
         if response.id in self.pending:
@@ -135,14 +160,29 @@ class FunctionCalls:
         if not response.will_continue:
             del self.pending[id]
         if calling is Calling.NON_BLOCKING:
-            if response.scheduling == "SILENT":
-                return []
-            return [FunctionResult((response,), interrupts=response.scheduling == "INTERRUPT")]
+            return self._non_blocking_result(response)
         self.returned.append(response)
         if self.awaited:
             return []
         returned, self.returned = tuple(self.returned), []
         return [FunctionResult(returned, resumes=True)]
+
+    def _non_blocking_result(self, response: FunctionResponse) -> list[FunctionResult]:
+        if response.scheduling == "SILENT":
+            return []
+        if response.scheduling is None and not response.will_continue:
+            # gemini-3.8-live answers several calls once, after the last result (pydantic-ai's live tests, 2026-09).
+            self.returned.append(response)
+            if self.pending and self.facts.non_blocking is CallTurn.CLOSED_AFTER_RESPONSE:
+                return []
+            returned, self.returned = tuple(self.returned), []
+            return [FunctionResult(returned)]
+        return [FunctionResult((response,), interrupts=response.scheduling == "INTERRUPT")]
+
+
+def characters_of(call: events.ToolCall) -> int:
+    """The length of the calls as text, which counts as output."""
+    return sum(len(each.name) + len(json.dumps(each.args)) for each in call.calls)
 
 
 def _joined(results: list[FunctionResult]) -> list[FunctionResult]:
@@ -151,4 +191,5 @@ def _joined(results: list[FunctionResult]) -> list[FunctionResult]:
         return results
     responses = tuple(response for result in results for response in result.responses)
     interrupts = any(result.interrupts for result in results)
-    return [FunctionResult(responses, interrupts, resumes=any(result.resumes for result in results))]
+    resumes, greets = any(result.resumes for result in results), not responses
+    return [FunctionResult(responses, interrupts, resumes, greets)]

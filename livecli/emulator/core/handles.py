@@ -10,14 +10,14 @@ import copy
 import dataclasses
 import re
 import secrets
+import uuid
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import SessionResumptionConfig
-from ...protocol.models import Platform
+from ...protocol.models import HandleTime, Model, Platform
 from .behaviour import Behaviour
 from .function_calls import FunctionCalls
 from .inbox import Inbox
@@ -59,7 +59,6 @@ class SessionMemory:
     inbox: Inbox = field(default_factory=Inbox)
     tokens: TokenCount = field(default_factory=TokenCount)
     turns_done: int = 0
-    forgotten_tokens: int = 0
     seconds: float = 0.0
     speech: SpeechInput | None = None
 
@@ -70,7 +69,6 @@ class SessionMemory:
             self.inbox.copy(),
             dataclasses.replace(self.tokens),
             self.turns_done,
-            self.forgotten_tokens,
             self.seconds,
             speech,
         )
@@ -120,37 +118,39 @@ class HandleStore:
     def __init__(
         self,
         expiry_seconds: float | None = None,
-        *,
-        new_handle: Callable[[], str] = lambda: secrets.token_urlsafe(48),
     ) -> None:
         self._expiry_seconds = expiry_seconds
-        self._new_handle = new_handle
         # By handle, the oldest first.
         self._entries: dict[str, _Entry] = {}
         self._held_characters = 0
 
     def connect(
-        self, config: SessionResumptionConfig | None, platform: Platform, now: float, *, model: str = ""
+        self,
+        config: SessionResumptionConfig | None,
+        platform: Platform,
+        now: float,
+        *,
+        model: Model,
     ) -> SessionHandles:
         """The handles of a new connection, to be closed with it. Raises Refusal for a handle that cannot be used."""
+        time = model.unasked.handle
         handle = config.handle if config is not None else None
         if not handle:
-            return SessionHandles(self, config, platform, _Session(model), now)
+            return SessionHandles(self, config, platform, _Session(model.name), now, time)
         entry = self._entries.get(handle)
         if entry is None and not HANDLE_FORM.fullmatch(handle):
             raise Refusal(1007, close_reasons.HANDLE_INVALID)
         if entry is None or entry.platform is not platform or self._is_expired(entry, now):
             raise Refusal(1008, close_reasons.SESSION_NOT_FOUND)
-        if entry.session.model != model:
+        if entry.session.model != model.name:
             raise Refusal(1007, close_reasons.HANDLE_INVALID)
         if entry.session.ended_at is None:
             raise Refusal(1011, close_reasons.INTERNAL_ERROR)
         entry.session.ended_at = None
-        return SessionHandles(self, config, platform, entry.session, now, entry.memory.fork())
+        return SessionHandles(self, config, platform, entry.session, now, time, entry.memory.fork())
 
-    def add(self, memory: SessionMemory, platform: Platform, session: _Session) -> str:
-        """Store `memory`, which the store owns from now on, and return its handle."""
-        handle = self._new_handle()
+    def add(self, memory: SessionMemory, platform: Platform, session: _Session, handle: str) -> None:
+        """Store `memory` under its handle. The store owns it from now on."""
         if len(session.handles) >= MAX_HANDLES_WITH_SPEECH:
             self._drop_speech(session.handles[-MAX_HANDLES_WITH_SPEECH])
         self._entries[handle] = _Entry(platform, memory, session)
@@ -160,7 +160,16 @@ class HandleStore:
             self._drop(session.handles[0])
         while len(self._entries) > MAX_HANDLES or self._held_characters > MAX_HELD_CHARACTERS:
             self._drop(next(iter(self._entries)))
-        return handle
+
+    def replace(self, handle: str, memory: SessionMemory) -> None:
+        """Store `memory` instead of the memory of this handle, if there still is one."""
+        entry = self._entries.get(handle)
+        if entry is None:
+            memory.drop_speech()
+            return
+        entry.memory.drop_speech()
+        self._held_characters += memory.characters - entry.memory.characters
+        self._entries[handle] = _Entry(entry.platform, memory, entry.session)
 
     def _drop_speech(self, handle: str) -> None:
         memory = self._entries[handle].memory
@@ -199,14 +208,32 @@ class SessionHandles:
         platform: Platform,
         session: _Session,
         now: float,
+        time: HandleTime,
         memory: SessionMemory | None = None,
     ) -> None:
         self.memory = memory
         self._store, self._session = store, session
         self._platform = platform
-        self._requested = config is not None
+        self._time = time
+        self._requested = config is not None and time is not HandleTime.NEVER
+        self._unasked: str | None = None
         self._sent_at = now
         self._transparent = config is not None and bool(config.transparent)
+
+    def unasked(self, memory: SessionMemory, time: HandleTime) -> list[Message]:
+        """The message with a handle that the client did not ask for, if the model sends one at this `time`.
+
+        It is sent once. What it resumes is kept up to date with `refresh`.
+        """
+        if self._requested or time is not self._time or self._unasked is not None:
+            return []
+        self._unasked = self._add(memory.copy())
+        return [[events.ResumptionUpdate(self._unasked, True)]]
+
+    def refresh(self, memory: SessionMemory) -> None:
+        """Have the unasked handle resume the session as it is now."""
+        if self._unasked is not None:
+            self._store.replace(self._unasked, memory.copy())
 
     def update(self, memory: SessionMemory, consumed: int, received: int | None = None) -> list[Message]:
         """The message with a new handle, whose copy includes the first `consumed` messages of this connection.
@@ -229,7 +256,7 @@ class SessionHandles:
 
     def unavailable(self) -> list[Message]:
         """The message that the session cannot be resumed now, because the model is about to speak."""
-        return [[events.ResumptionUpdate()]] if self._requested else []
+        return [[events.ResumptionUpdate()]] if self._requested and self._time is HandleTime.ASKED else []
 
     def close(self, now: float) -> None:
         """End the connection. From now on its handles can be used."""
@@ -239,5 +266,11 @@ class SessionHandles:
         return memory.speech.fork() if self._transparent and memory.speech is not None else None
 
     def _new_handle(self, memory: SessionMemory, included: int) -> list[Message]:
-        handle = self._store.add(memory, self._platform, self._session)
+        handle = self._add(memory)
         return [[events.ResumptionUpdate(handle, True, included if self._transparent else None)]]
+
+    def _add(self, memory: SessionMemory) -> str:
+        # A UUID on the models that send handles unasked, and a longer token on the others (recorded).
+        handle = secrets.token_urlsafe(48) if self._time is HandleTime.ASKED else str(uuid.uuid4())
+        self._store.add(memory, self._platform, self._session, handle)
+        return handle

@@ -1,9 +1,8 @@
 """Responses: the steps of a behaviour as the messages of one turn. Each message is made when it is taken. No I/O.
 
-The order is the service's: the input transcript, audio with pieces of its transcript between, `generationComplete`, and
-`turnComplete` with the usage in one message. On Vertex AI the first output transcription is an empty object, and the
-last one of either kind has `finished`. A turn that waits for functions has no `turnComplete` yet, but on Vertex AI
-`generationComplete`, as recorded.
+What the frames of a turn look like depends on the model (`protocol.models`: `FrameFacts`, `UnaskedFacts`, `CallFacts`).
+In every model's turn an input transcript comes first, then the answer, `generationComplete`, and `turnComplete` with
+the usage in one message. What a function call does to its turn is in `_Response._end`.
 """
 
 from __future__ import annotations
@@ -11,29 +10,26 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain, groupby, islice
+from itertools import chain, groupby
 
+from ...media.pcm import SAMPLE_BYTES
 from ...protocol import events
 from ...protocol.audio_rates import OUTPUT_RATE
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
-from ...protocol.models import Model, Platform, Thinking
+from ...protocol.models import AnswerEnd, Calling, CallTurn, Model, Platform, Thinking, Thoughts, TranscriptPlace
 from .admission import answers_in_audio
 from .behaviour import Call, Close, Code, EndTurn, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
-from .function_calls import FunctionCalls
+from .function_calls import FunctionCalls, characters_of
 from .token_count import TokenCount
-
-FIRST_PART_BYTES = 9_600
-"""The first part of audio: 200 ms, as recorded on Vertex AI."""
-
-PART_BYTES = 11_520
-"""Each other part of audio: 240 ms, as recorded on Vertex AI."""
 
 INCREMENT_CHARACTERS = 80
 """Most characters in a piece of a transcript."""
 
 Message = list[events.Event]
-"""The events of one frame."""
+"""The events of one frame; none for a frame `{}`."""
+
+EMPTY_FRAME: Message = []
 
 
 @dataclass(frozen=True)
@@ -41,52 +37,78 @@ class ResponseStyle:
     """How the answers of one session are sent."""
 
     platform: Platform
-    spoken: bool
-    transcribes_input: bool
-    transcribes_output: bool
+    model: Model
+    spoken: bool = True
+    transcribes_input: bool = False
+    transcribes_output: bool = False
     thinks: bool = False
     shows_thoughts: bool = False
-    reports_status: bool = False
-    whole_input_transcript: bool = False
 
     @classmethod
     def of(cls, setup: Setup, platform: Platform, model: Model) -> ResponseStyle:
         """The style of a setup, on this platform and with this model."""
         spoken = answers_in_audio(setup, model)
-        thinking = setup.generation_config.thinking_config if setup.generation_config else None
-        thinks = model.thinking is not Thinking.NONE and not (thinking is not None and thinking.thinking_budget == 0)
+        config = setup.generation_config.thinking_config if setup.generation_config else None
+        off = config is not None and config.thinking_budget == 0
+        asked = config is not None and bool(config.include_thoughts) and model.thinking is not Thinking.NONE
+        unasked = model.unasked
         return cls(
             platform=platform,
+            model=model,
             spoken=spoken,
-            transcribes_input=setup.input_audio_transcription is not None,
-            transcribes_output=spoken and setup.output_audio_transcription is not None,
-            thinks=thinks,
-            shows_thoughts=thinks and thinking is not None and bool(thinking.include_thoughts),
-            reports_status=model.interaction_status,
-            whole_input_transcript=model.whole_input_transcript,
+            transcribes_input=unasked.input_transcript or setup.input_audio_transcription is not None,
+            transcribes_output=spoken and (unasked.output_transcript or setup.output_audio_transcription is not None),
+            thinks=not off and (model.thinking is not Thinking.NONE or unasked.thoughts is not Thoughts.NONE),
+            shows_thoughts=not off and (asked or unasked.thoughts is Thoughts.SHOWN),
         )
 
-    @property
-    def marks_transcripts(self) -> bool:
-        """Whether the first and the last piece of a transcript are marked."""
-        return self.platform.facts.marks_transcripts
+    def opening(self) -> Iterator[Message]:
+        """The frames before an answer, or before the part of it after a function call."""
+        if self.model.unasked.empty_frames:
+            yield EMPTY_FRAME
+        if self.model.frames.opens_with_empty_content:
+            yield [events.EmptyContent()]
+
+    def input_transcript(self, words: str) -> Iterator[Message]:
+        """The transcript of an utterance."""
+        frames = self.model.frames
+        for piece in [words] if frames.whole_input_transcript else increments(words):
+            yield [events.InputTranscript(piece)]
+        if frames.marks_transcripts:
+            yield [events.InputTranscript("", finished=True)]
 
 
 def respond(
-    turn: UserTurn, steps: Iterator[Step], style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
+    turn: UserTurn,
+    steps: Iterator[Step],
+    style: ResponseStyle,
+    tokens: TokenCount,
+    tools: FunctionCalls,
+    *,
+    transcribed: bool = False,
 ) -> Iterator[Message | Wait]:
     """The messages that answer a turn, and the pauses between them. Their content is counted in `tokens`.
 
-    Raises Refusal where the service closes the session.
+    `transcribed` is whether the input transcript has been sent. Raises Refusal where the service closes the session.
     """
-    return _Response(turn, steps, style, tokens, tools).messages()
+    return _Response(turn, steps, style, tokens, tools, transcribed).messages()
 
 
-def turn_complete(style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls, reason: str | None = None) -> Message:
-    """The message that ends a turn. Its status is IN_PROGRESS while a function is running."""
-    status = "IN_PROGRESS" if tools.pending else "IDLE"
-    reported = [events.InteractionStatus(status)] if style.reports_status else []
-    return [events.TurnComplete(reason), *reported, events.Usage(tokens.report())]
+def turn_complete(
+    style: ResponseStyle,
+    tokens: TokenCount,
+    tools: FunctionCalls,
+    reason: str | None = None,
+    *,
+    calls_next: bool = False,
+) -> Message:
+    """The message that ends a turn. Its status is IN_PROGRESS while a function is running, or is called next."""
+    message: Message = [events.TurnComplete(reason)]
+    if style.model.turns.interaction_status:
+        message.append(events.InteractionStatus("IN_PROGRESS" if tools.pending or calls_next else "IDLE"))
+    if style.model.frames.closes_with_grounding:
+        message.append(events.Grounding({}))
+    return [*message, events.Usage(tokens.report(style.model))]
 
 
 def interruption(style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls) -> Iterator[Message]:
@@ -102,24 +124,37 @@ class _Response:
     """The response to one turn."""
 
     def __init__(
-        self, turn: UserTurn, steps: Iterator[Step], style: ResponseStyle, tokens: TokenCount, tools: FunctionCalls
+        self,
+        turn: UserTurn,
+        steps: Iterator[Step],
+        style: ResponseStyle,
+        tokens: TokenCount,
+        tools: FunctionCalls,
+        transcribed: bool,
     ) -> None:
         self._turn, self._steps = turn, steps
-        self._style, self._tokens, self._tools = style, tokens, tools
-        self._transcript_begun = False
-        self._stays_open = False
+        self._style, self._frames, self._tokens, self._tools = style, style.model.frames, tokens, tools
+        self._transcribes_input = style.transcribes_input and not transcribed
+        self._transcript_open = self._transcript_ended = False
+        self._has_output = False
+        # What the calls of this turn do to it, None without calls.
+        self._call_turn: CallTurn | None = None
 
     def messages(self) -> Iterator[Message | Wait]:
         utterance = self._turn.utterance
-        if self._style.transcribes_input and utterance is not None and utterance.length_bytes:
-            yield from _input_transcript(utterance.description, self._style)
+        if self._transcribes_input and utterance is not None and utterance.length_bytes:
+            yield from self._style.input_transcript(utterance.description)
         first = next(self._steps, None)
         if first is None and utterance is not None and not utterance.length_bytes:
             yield [events.WaitingForInput(), *turn_complete(self._style, self._tokens, self._tools)]
             return
+        if first is not None:
+            yield from self._style.opening()
+        if self._frames.transcript is TranscriptPlace.BEFORE_AUDIO:
+            yield from self._open_transcript()
         for kind, steps in groupby(chain([first] if first else [], self._steps), type):
             if kind is Call:
-                yield self._call([step for step in steps if isinstance(step, Call)])
+                yield from self._call([step for step in steps if isinstance(step, Call)])
                 continue
             for step in steps:
                 if isinstance(step, Interrupt | EndTurn | Close):
@@ -131,7 +166,8 @@ class _Response:
     def _messages_of(self, step: Step) -> Iterator[Message | Wait]:
         match step:
             case Say():
-                yield from self._say(step)
+                self._has_output = True
+                yield from self._audio(step) if self._style.spoken else self._text(step)
             case Think(words) if self._style.thinks:
                 self._tokens.thought_characters += len(words)
                 if self._style.shows_thoughts:
@@ -153,35 +189,91 @@ class _Response:
                 yield from self._end(reason)
 
     def _end(self, reason: str | None = None) -> Iterator[Message]:
-        if self._transcript_begun:
-            yield [events.OutputTranscript("", finished=True)]
-        if not self._stays_open:
-            yield [events.GenerationComplete()]
-            yield turn_complete(self._style, self._tokens, self._tools, reason)
-        elif self._style.platform.facts.generates_before_call_ends:
-            yield [events.GenerationComplete()]
+        yield from self._finish_transcript()
+        if self._style.model.turns.ends_at is AnswerEnd.NEVER:
+            return
+        match self._call_turn:
+            case CallTurn.ONE_TURN:
+                # The answer to the functions goes on in the same turn.
+                return
+            case CallTurn.CLOSED_AFTER_RESPONSE:
+                if self._has_output:
+                    yield [events.GenerationComplete()]
+            case CallTurn.HELD_OPEN:
+                yield [events.GenerationComplete()]
+            case CallTurn.CLOSED_BEFORE_CALL:
+                if self._has_output:
+                    yield from self._complete(reason)
+            case CallTurn.CLOSED_AT_CALL | None:
+                yield from self._complete(reason)
 
-    def _call(self, calls: list[Call]) -> Message:
+    def _complete(self, reason: str | None = None, *, calls_next: bool = False) -> Iterator[Message]:
+        yield [events.GenerationComplete()]
+        yield turn_complete(self._style, self._tokens, self._tools, reason, calls_next=calls_next)
+
+    def _call(self, calls: list[Call]) -> Iterator[Message]:
+        call_turn = self._style.model.calls.non_blocking
+        if any(self._tools.calling(call.name) is Calling.BLOCKING for call in calls):
+            call_turn = self._style.model.calls.blocking
+        elif call_turn is CallTurn.ONE_TURN:
+            call_turn = CallTurn.CLOSED_AT_CALL
+        if call_turn is CallTurn.CLOSED_BEFORE_CALL:
+            yield from self._finish_transcript()
+            yield from self._complete(calls_next=True)
+            self._has_output = False
+        self._call_turn = call_turn
         message = self._tools.call(calls)
-        # Decided here, because functions may return before the last message is taken.
-        self._stays_open |= self._tools.awaited
-        return [message]
+        self._tokens.call_characters += characters_of(message)
+        yield [message]
 
-    def _say(self, say: Say) -> Iterator[Message]:
-        if self._style.transcribes_output and self._style.marks_transcripts and not self._transcript_begun:
+    def _open_transcript(self) -> Iterator[Message]:
+        if self._style.transcribes_output and self._frames.marks_transcripts and not self._transcript_open:
+            self._transcript_open = True
             yield [events.OutputTranscript("")]
-            self._transcript_begun = True
-        yield from self._audio(say) if self._style.spoken else self._text(say)
+
+    def _finish_transcript(self) -> Iterator[Message]:
+        if self._transcript_open and not self._transcript_ended:
+            self._transcript_ended = True
+            yield [events.OutputTranscript("", finished=True)]
 
     def _audio(self, say: Say) -> Iterator[Message]:
-        words = increments(say.words) if self._style.transcribes_output else iter(())
-        for part in parts(say.speech):
-            for piece in islice(words, 1):
-                yield [events.OutputTranscript(piece)]
-            self._tokens.response_audio_bytes += len(part)
-            yield [events.AudioChunk(part, OUTPUT_RATE)]
-        for piece in words:
-            yield [events.OutputTranscript(piece)]
+        yield from self._open_transcript()
+        pieces = increments(say.words) if self._style.transcribes_output else iter(())
+        sound = parts(say.speech, self._frames.shortest_ms, self._frames.longest_ms)
+        if self._style.model.prompt.counts_spoken_text:
+            self._tokens.response_characters += len(say.words)
+        match self._frames.transcript:
+            case TranscriptPlace.BEFORE_AUDIO:
+                yield from map(_transcript, pieces)
+                yield from self._finish_transcript()
+                for pcm in sound:
+                    yield [self._chunk(pcm)]
+            case TranscriptPlace.OWN_FRAMES:
+                for pcm in sound:
+                    yield from map(_transcript, _next_of(pieces))
+                    yield [self._chunk(pcm)]
+                yield from map(_transcript, pieces)
+            case TranscriptPlace.BESIDE_AUDIO:
+                yield from self._with_transcript(sound, pieces)
+
+    def _with_transcript(self, sound: Iterator[bytes], pieces: Iterator[str]) -> Iterator[Message]:
+        """Audio with its transcript in the same frames. The last frame has all that is left of it."""
+        pcm = next(sound, None)
+        if pcm is None:
+            # gemini-3.1-flash-live-preview was recorded to answer with a transcript alone.
+            yield from map(_transcript, pieces)
+        while pcm is not None:
+            following = next(sound, None)
+            words = "".join(pieces if following is None else _next_of(pieces))
+            if self._style.model.unasked.empty_frames:
+                yield EMPTY_FRAME
+            chunk = self._chunk(pcm)
+            yield [chunk, events.OutputTranscript(words)] if words else [chunk]
+            pcm = following
+
+    def _chunk(self, pcm: bytes) -> events.AudioChunk:
+        self._tokens.response_audio_bytes += len(pcm)
+        return events.AudioChunk(pcm, OUTPUT_RATE)
 
     def _text(self, say: Say) -> Iterator[Message]:
         for piece in increments(say.words):
@@ -189,24 +281,32 @@ class _Response:
             yield [events.ModelText(piece)]
 
 
-def _input_transcript(words: str, style: ResponseStyle) -> Iterator[Message]:
-    for piece in [words] if style.whole_input_transcript else increments(words):
-        yield [events.InputTranscript(piece)]
-    if style.marks_transcripts:
-        yield [events.InputTranscript("", finished=True)]
+def _transcript(piece: str) -> Message:
+    return [events.OutputTranscript(piece)]
 
 
-def parts(blocks: Iterable[bytes]) -> Iterator[bytes]:
-    """Audio in parts of the sizes that the service sends. The last one may be shorter."""
-    size, held = FIRST_PART_BYTES, bytearray()
+def _next_of(pieces: Iterator[str]) -> Iterator[str]:
+    """The next piece, if there is one."""
+    for piece in pieces:
+        yield piece
+        return
+
+
+def parts(blocks: Iterable[bytes], first_ms: int, other_ms: int) -> Iterator[bytes]:
+    """Audio at OUTPUT_RATE in parts of these lengths. The last one may be shorter."""
+    size, held = _bytes(first_ms), bytearray()
     for block in blocks:
         held += block
         while len(held) >= size:
             yield bytes(held[:size])
             del held[:size]
-            size = PART_BYTES
+            size = _bytes(other_ms)
     if held:
         yield bytes(held)
+
+
+def _bytes(milliseconds: int) -> int:
+    return OUTPUT_RATE * milliseconds // 1000 * SAMPLE_BYTES
 
 
 def increments(words: str) -> Iterator[str]:

@@ -89,7 +89,7 @@ class ScriptedBehaviour:
         self._follow_ups: tuple[FollowUp, ...] = ()
 
     def answer(self, turn: UserTurn) -> Iterator[Step]:
-        acts = self._answer_responses(turn.responses) if turn.responses else self._next(turn.text)
+        acts = None if turn.greeting else self._acts(turn)
         if acts is None:
             yield from self._otherwise.answer(turn)
             return
@@ -98,6 +98,9 @@ class ScriptedBehaviour:
                 self._follow_ups = (*self._follow_ups, act)[-MAX_FOLLOW_UPS:]
             else:
                 yield act
+
+    def _acts(self, turn: UserTurn) -> tuple[Act, ...] | None:
+        return self._answer_responses(turn.responses) if turn.responses else self._next(turn.text)
 
     def _next(self, text: str, *, on_response: bool = False) -> tuple[Act, ...] | None:
         """The acts of the next turn that matches `text`, None if there is none."""

@@ -10,11 +10,9 @@ from ...media.pcm import SAMPLE_BYTES
 from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import ContextWindowCompressionConfig, Json
+from ...protocol.models import Model
 
 AUDIO_TOKENS_PER_SECOND = 25
-
-IMAGE_TOKENS = 258
-"""Tokens of a still picture; video is documented as one picture a second."""
 
 CHARACTERS_PER_TOKEN = 4
 
@@ -27,7 +25,10 @@ TARGET_SHARE = 0.5
 
 @dataclass
 class TokenCount:
-    """The counts of one session. Audio is in bytes of PCM16 at INPUT_RATE (prompt) or OUTPUT_RATE (response)."""
+    """The counts of one session: the prompt is the whole context, response and thoughts are those of the turn.
+
+    Audio is in bytes of PCM16 at INPUT_RATE (prompt) or OUTPUT_RATE (response).
+    """
 
     prompt_audio_bytes: int = 0
     prompt_characters: int = 0
@@ -35,38 +36,73 @@ class TokenCount:
     video_frames: int = 0
     response_audio_bytes: int = 0
     response_characters: int = 0
+    call_characters: int = 0
     thought_characters: int = 0
+    earlier_tokens: int = 0
+    """Tokens of the responses of earlier turns, which are in the prompt."""
+    forgotten_tokens: int = 0
+    """Tokens of the prompt that compression has discarded."""
 
-    def report(self) -> Json:
-        """`usageMetadata` with the names of the Developer API. Counts of zero are left out, as recorded."""
-        prompt, response, thoughts = self._prompt(), self._response(), _text_tokens(self.thought_characters)
+    def begin_turn(self) -> None:
+        """Move the response of the turn before into the prompt."""
+        self.earlier_tokens += self._spoken + self._written + self._calls
+        self.response_audio_bytes = self.response_characters = self.call_characters = self.thought_characters = 0
+
+    def report(self, model: Model) -> Json:
+        """`usageMetadata` of the turn, with the names of the Developer API and as this model counts it (recorded).
+
+        Counts of zero are left out. The total does not contain the thoughts. The response to an interrupted turn that
+        said nothing has no counts.
+        """
+        facts = model.prompt
+        prompt, response = self._prompt(model), self._response(model)
+        prompt_total = sum(prompt.values()) + facts.unlisted_tokens
+        response_total = sum(response.values()) + (0 if facts.details_add_up else self._calls)
+        details = _details(response)
+        if facts.counts_spoken_text and response["TEXT"] and not response["AUDIO"]:
+            details.append({"modality": "AUDIO"})
         counts = {
-            "promptTokenCount": sum(prompt.values()),
-            "responseTokenCount": sum(response.values()),
-            "thoughtsTokenCount": thoughts,
-            "totalTokenCount": sum(prompt.values()) + sum(response.values()) + thoughts,
+            "promptTokenCount": prompt_total,
+            "responseTokenCount": response_total,
+            "totalTokenCount": prompt_total + response_total,
             "promptTokensDetails": _details(prompt),
-            "responseTokensDetails": _details(response),
+            "responseTokensDetails": details,
+            "thoughtsTokenCount": _text_tokens(self.thought_characters),
         }
         return {key: value for key, value in counts.items() if value}
 
+    def context_tokens(self, model: Model) -> int:
+        """Tokens that the session has put into the model's context so far, with those that were discarded."""
+        return sum(self._prompt(model).values()) + self.forgotten_tokens + self._spoken + self._written + self._calls
+
     @property
-    def total(self) -> int:
-        return sum(self._prompt().values()) + sum(self._response().values()) + _text_tokens(self.thought_characters)
+    def _spoken(self) -> int:
+        return _audio_tokens(self.response_audio_bytes, OUTPUT_RATE)
 
-    def _prompt(self) -> dict[str, int]:
-        return {
-            "TEXT": _text_tokens(self.prompt_characters),
-            "AUDIO": _audio_tokens(self.prompt_audio_bytes, INPUT_RATE),
-            "IMAGE": self.images * IMAGE_TOKENS,
-            "VIDEO": self.video_frames * IMAGE_TOKENS,
-        }
+    @property
+    def _written(self) -> int:
+        return _text_tokens(self.response_characters)
 
-    def _response(self) -> dict[str, int]:
-        return {
-            "TEXT": _text_tokens(self.response_characters),
-            "AUDIO": _audio_tokens(self.response_audio_bytes, OUTPUT_RATE),
+    @property
+    def _calls(self) -> int:
+        return _text_tokens(self.call_characters)
+
+    def _prompt(self, model: Model) -> dict[str, int]:
+        counts = {
+            "TEXT": model.prompt.text_tokens + _text_tokens(self.prompt_characters) + self.earlier_tokens,
+            "AUDIO": model.prompt.audio_tokens + _audio_tokens(self.prompt_audio_bytes, INPUT_RATE),
+            "IMAGE": self.images * model.images.tokens,
+            "VIDEO": self.video_frames * model.images.tokens,
         }
+        excess = self.forgotten_tokens
+        for modality, count in counts.items():
+            counts[modality] -= min(count, excess)
+            excess -= min(count, excess)
+        return counts
+
+    def _response(self, model: Model) -> dict[str, int]:
+        listed_calls = self._calls if model.prompt.details_add_up else 0
+        return {"TEXT": self._written + listed_calls, "AUDIO": self._spoken}
 
 
 def _text_tokens(characters: int) -> int:

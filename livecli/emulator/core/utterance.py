@@ -65,6 +65,13 @@ class Utterance:
         """Limit the utterance to its first `length_bytes`."""
         self.length_bytes = min(self.length_bytes, length_bytes)
 
+    def joined(self, other: Utterance) -> Utterance:
+        """This utterance with the audio of `other` behind it. Closes `other`."""
+        for block in other.blocks():
+            self.write(block)
+        other.close()
+        return self
+
     @property
     def seconds(self) -> float:
         return self.length_bytes / BYTES_PER_SECOND

@@ -5,7 +5,9 @@ windows, and ends after `silenceDurationMs` without one. The service documents f
 
     startOfSpeechSensitivity   HIGH: louder than -50 dBFS; LOW: than -40 dBFS    default HIGH
     prefixPaddingMs            default 0: the first window of speech is its start
-    silenceDurationMs          default 500 where endOfSpeechSensitivity is HIGH (its default), 800 where it is LOW
+    silenceDurationMs          default 460 where endOfSpeechSensitivity is HIGH (its default), 800 where it is LOW
+
+Recorded on 2026-09-29: gemini-3.8-live reports the end of speech with 488 ms of audio after it.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ WINDOW_SAMPLES = INPUT_RATE * WINDOW_MS // 1000
 WINDOW_BYTES = WINDOW_SAMPLES * SAMPLE_BYTES
 
 HIGH_START_DBFS, LOW_START_DBFS = -50.0, -40.0
-HIGH_END_SILENCE_MS, LOW_END_SILENCE_MS = 500, 800
+HIGH_END_SILENCE_MS, LOW_END_SILENCE_MS = 460, 800
 PREFIX_MS = 0
 
 _GAP_WINDOWS = 5

@@ -68,8 +68,11 @@ def int64(value: str | int | None) -> int | None:
 
 
 def duration(seconds: float) -> str:
-    """The protobuf Duration of so many seconds."""
-    return f"{seconds:.9f}".rstrip("0").rstrip(".") + "s"
+    """The protobuf Duration of so many seconds, which has 0, 3, 6 or 9 decimals."""
+    whole, decimals = f"{seconds:.9f}".split(".")
+    while decimals.endswith("000"):
+        decimals = decimals[:-3]
+    return f"{whole}.{decimals}s" if decimals else f"{whole}s"
 
 
 _OPAQUE = frozenset({"args", "response", "labels", "parameters", "parametersJsonSchema", "responseJsonSchema"})

@@ -17,6 +17,7 @@ import pybase64
 from ...errors import ProtocolError
 from .. import events, messages
 from ..audio_rates import OUTPUT_RATE
+from ..models import Role
 from ..platform import Platform
 from .audio_fast_path import AudioShapes
 from .proto_json import MAX_NESTING, audio_rate, base64_bytes, duration, int64, is_too_deep, seconds_of
@@ -103,32 +104,34 @@ def _reply_audio(blob: messages.Blob) -> events.Event:
         raise ProtocolError(f"the server sent audio that is not base64: {error}") from error
 
 
-def encode_server(sent: Sequence[events.Event], platform: Platform) -> bytes:
+def encode_server(sent: Sequence[events.Event], platform: Platform, role: Role = Role.NONE) -> bytes:
     """One message with all the events, as the platform writes it: indented, without false or empty fields.
 
-    Raises TypeError for an event that a server does not send.
+    `role` is where the model names its role; without events the message is `{}`. Raises TypeError for an event that a
+    server does not send.
     """
     if len(sent) == 1 and type(sent[0]) is events.AudioChunk:
-        before, after = _AUDIO_FRAME[platform]
+        before, after = _audio_frame(platform, role)
         return before(sent[0].rate) + pybase64.b64encode(sent[0].pcm) + after
     message = messages.ServerMessage()
     for event in sent:
-        _add(event, message, platform)
+        if isinstance(event, events.EmptyContent):
+            message.server_content = message.server_content or messages.ServerContent()
+        else:
+            _add(event, message, platform, role)
     return msgspec.json.format(_encoder.encode(message), indent=2) + b"\n"
 
 
-def _add(event: events.Event, message: messages.ServerMessage, platform: Platform) -> None:
+def _add(event: events.Event, message: messages.ServerMessage, platform: Platform, role: Role) -> None:
     row = _ROW_OF.get(type(event))
     if row is None:
         raise TypeError(f"a server does not send {type(event).__name__}")
-    holder = _holder(row.within, message, platform)
+    holder = _holder(row.within, message, role)
     for name, value in row.encode(event, platform).items():
         setattr(holder, name, value)
 
 
-def _holder(
-    within: str, message: messages.ServerMessage, platform: Platform
-) -> messages.ClientStruct | messages.ServerStruct:
+def _holder(within: str, message: messages.ServerMessage, role: Role) -> messages.ClientStruct | messages.ServerStruct:
     """The struct of `message` that has the fields of an event; each event of the model's turn has a part of its own."""
     if within == MESSAGE:
         return message
@@ -138,9 +141,16 @@ def _holder(
     if within == CONTENT:
         return content
     if content.model_turn is None:
-        content.model_turn = messages.ModelContent(role=platform.facts.model_role, parts=[])
+        content.model_turn = _MODEL_CONTENT[role]()
     content.model_turn.parts.append(part := messages.ModelPart())
     return part
+
+
+_MODEL_CONTENT: dict[Role, Callable[[], messages.ModelContent]] = {
+    Role.NONE: lambda: messages.ModelContent(parts=[]),
+    Role.BEFORE_PARTS: lambda: messages.ModelContent(role="model", parts=[]),
+    Role.AFTER_PARTS: lambda: messages.RoleLastContent(role="model", parts=[]),
+}
 
 
 def _audio_mime(rate: int, platform: Platform) -> str:
@@ -148,17 +158,16 @@ def _audio_mime(rate: int, platform: Platform) -> str:
     return f"audio/pcm;rate={rate}" if is_named else "audio/pcm"
 
 
-def _audio_frame(platform: Platform) -> tuple[Callable[[int], bytes], bytes]:
+@cache
+def _audio_frame(platform: Platform, role: Role) -> tuple[Callable[[int], bytes], bytes]:
     """The bytes before (by the sample rate) and after the base64 of a frame that is audio alone."""
-    role = [f'      "role": "{platform.facts.model_role}",'] if platform.facts.model_role else []
-    opening = ["{", '  "serverContent": {', '    "modelTurn": {', *role, '      "parts": [', "        {"]
+    first = ['      "role": "model",'] if role is Role.BEFORE_PARTS else []
+    last = ["      ],", '      "role": "model"'] if role is Role.AFTER_PARTS else ["      ]"]
+    opening = ["{", '  "serverContent": {', '    "modelTurn": {', *first, '      "parts": [', "        {"]
     opening += ['          "inlineData": {', '            "mimeType": "%s",', '            "data": "']
-    closing = ['"', "          }", "        }", "      ]", "    }", "  }", "}", ""]
+    closing = ['"', "          }", "        }", *last, "    }", "  }", "}", ""]
     before = "\n".join(opening)
     return lambda rate: (before % _audio_mime(rate, platform)).encode(), "\n".join(closing).encode()
-
-
-_AUDIO_FRAME = {platform: _audio_frame(platform) for platform in Platform}
 
 
 def _audio_part(event: events.AudioChunk, platform: Platform) -> Fields:

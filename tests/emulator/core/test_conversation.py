@@ -9,7 +9,7 @@ from livecli.emulator.core.conversation import MAX_TEXT_CHARACTERS, MAX_WAITING_
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.messages import AudioTranscriptionConfig, Content, GenerationConfig, Part
-from livecli.protocol.models import Platform
+from livecli.protocol.models import MODELS, Platform
 
 
 def audio(messages: list) -> bytes:
@@ -81,7 +81,8 @@ def test_vertex_marks_the_ends_of_transcripts(talk, setup, tone) -> None:
         "input_audio_transcription": AudioTranscriptionConfig(),
         "output_audio_transcription": AudioTranscriptionConfig(),
     }
-    session = talk(setup(Platform.VERTEX, **asked), Platform.VERTEX)
+    model = "publishers/google/models/gemini-live-2.5-flash"
+    session = talk(setup(Platform.VERTEX, model=model, **asked), Platform.VERTEX, models=MODELS)
     session.speak(tone(0.5))
     answers = session.answers()
     heard = [m[0] for m in answers if isinstance(m[0], events.InputTranscript)]
@@ -159,19 +160,19 @@ def test_a_model_that_writes_answers_in_text(talk, setup, tone) -> None:
     assert usage(answers)["responseTokensDetails"] == [{"modality": "TEXT", "tokenCount": 5}]
 
 
-def test_usage_is_the_total_of_the_session(talk, setup, tone) -> None:
+def test_usage_counts_the_turn_and_its_whole_context(talk, setup, tone) -> None:
     session = talk(setup(system_instruction=Content(parts=[Part(text="Be brief")])))
-    for turn in (1, 2):
+    for earlier in (0, 1, 2):
         session.speak(tone(1.0))
         assert usage(session.answers()) == {
-            "promptTokenCount": 2 + 25 * turn,
-            "responseTokenCount": 25 * turn,
-            "totalTokenCount": 2 + 50 * turn,
+            "promptTokenCount": 2 + 50 * earlier + 25,
+            "responseTokenCount": 25,
+            "totalTokenCount": 2 + 50 * earlier + 50,
             "promptTokensDetails": [
-                {"modality": "TEXT", "tokenCount": 2},
-                {"modality": "AUDIO", "tokenCount": 25 * turn},
+                {"modality": "TEXT", "tokenCount": 2 + 25 * earlier},
+                {"modality": "AUDIO", "tokenCount": 25 * earlier + 25},
             ],
-            "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 25 * turn}],
+            "responseTokensDetails": [{"modality": "AUDIO", "tokenCount": 25}],
         }
 
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from livecli.emulator.core.behaviour import Call, Close, Code, EndTurn, Ground, Say, Think
+from livecli.emulator.core.behaviour import GREETING, Call, Close, Code, EndTurn, Ground, Say, Think
 from livecli.emulator.core.function_calls import MAX_PENDING_CALLS
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
@@ -23,7 +23,7 @@ from livecli.protocol.messages import (
     Tool,
     ToolList,
 )
-from livecli.protocol.models import Platform
+from livecli.protocol.models import MODELS, Platform
 
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
@@ -117,11 +117,6 @@ class TestBlocking:
         assert said(answers) == "sunny"
         assert kinds(answers)[-2:] == [events.GenerationComplete, events.TurnComplete]
 
-    def test_vertex_has_generated_everything_when_it_has_called(self, talk, setup) -> None:
-        session = talk(setup(Platform.VERTEX, **transcribed("f", behavior="BLOCKING")), Platform.VERTEX)
-        session.say(events.Text("call f"))
-        assert kinds(session.answers()) == [events.ToolCall, events.GenerationComplete]  # as recorded
-
     def test_it_is_the_default_of_the_models_before(self, talk, setup) -> None:
         session = talk(setup(model=NATIVE, tools=functions("f")))
         session.say(events.Text("call f"))
@@ -162,9 +157,7 @@ class TestBlocking:
         session.say(events.Text("call f"))
         called = session.conversation.next_message(0.0)
         session.say(returned(calls([called])[0]))
-        answers = session.answers()
-        assert kinds(answers)[0] is events.GenerationComplete
-        assert kinds(answers).count(events.TurnComplete) == 1
+        assert kinds(session.answers()).count(events.TurnComplete) == 1
         assert len(session.log) == 1
 
     def test_much_that_others_returned_does_not_deafen_it_either(self, talk, setup) -> None:
@@ -269,9 +262,16 @@ class TestUnasked:
         assert session.answers() == []
 
     def test_vertex_speaks(self, talk, setup) -> None:
-        session = talk(setup(Platform.VERTEX, **transcribed("f")), Platform.VERTEX)
+        session = talk(setup(Platform.VERTEX, model=HALF_CASCADE, **transcribed("f")), Platform.VERTEX, models=MODELS)
         session.say(self.RESPONSE)
         assert said(session.answers()) == "so"
+
+    @pytest.mark.parametrize("platform", Platform)
+    def test_the_default_model_greets(self, talk, setup, platform: Platform) -> None:
+        session = talk(setup(platform, **transcribed("f")), platform, models=MODELS)
+        session.answers()
+        session.say(self.RESPONSE)
+        assert said(session.answers()) == GREETING
 
     def test_vertex_knows_a_function_without_its_id(self, talk, setup) -> None:
         session = talk(setup(Platform.VERTEX, **transcribed("f", behavior="BLOCKING")), Platform.VERTEX)
@@ -402,7 +402,8 @@ class TestThoughts:
         assert kinds(answers)[0] is events.Thought
         usage = answers[-1][1].metadata
         assert usage["thoughtsTokenCount"] == 8
-        assert usage["totalTokenCount"] == usage["promptTokenCount"] + usage["responseTokenCount"] + 8
+        assert usage["totalTokenCount"] == usage["promptTokenCount"] + usage["responseTokenCount"]
+        assert list(usage)[-1] == "thoughtsTokenCount"
 
     def test_else_they_are_only_counted(self, talk, setup) -> None:
         session = talk(setup(model=NATIVE))
@@ -462,53 +463,139 @@ class TestSteps:
         assert (closed.value.code, closed.value.reason) == (1011, "enough")
 
 
-class TestSlowFunctions:
-    """gemini-live-2.5-flash ends its turn with the call where the function takes long."""
+class TestCallTurns:
+    """What a function call does to its turn, model by model."""
 
-    def test_the_turn_ends_and_the_answer_has_its_own(self, talk, setup) -> None:
-        session = talk(setup(Platform.VERTEX, model=HALF_CASCADE, **transcribed("f")), Platform.VERTEX)
+    def asked(self, talk, setup, model: str, platform: Platform = Platform.DEVELOPER, **declared):
+        session = talk(setup(platform, model=model, **transcribed("f", **declared)), platform, models=MODELS)
+        session.answers()
         session.say(events.Text("call f"))
-        asked = session.answers()
+        return session, session.answers()
+
+    def test_half_cascade_closes_the_turn_of_the_call(self, talk, setup) -> None:
+        session, asked = self.asked(talk, setup, HALF_CASCADE, Platform.VERTEX)
         (f,) = calls(asked)
-        assert events.TurnComplete not in kinds(asked)
-        assert session.conversation.wake_at == 1.0
-        ended = session.answers(now=1.0)
-        assert kinds(asked + ended)[-2:] == [events.GenerationComplete, events.TurnComplete]
-        assert kinds(asked + ended).count(events.GenerationComplete) == 1
-        assert session.log == ["turn 1: a function call"]
+        assert kinds(asked) == [
+            events.OutputTranscript,
+            events.ToolCall,
+            events.OutputTranscript,
+            events.GenerationComplete,
+            events.TurnComplete,
+        ]
+        assert asked[2] == [events.OutputTranscript("", finished=True)]
+        complete, grounding, usage = asked[-1]
+        assert (complete, grounding) == (events.TurnComplete(), events.Grounding({}))
+        assert usage.metadata["responseTokensDetails"] == [
+            {"modality": "TEXT", "tokenCount": 1},
+            {"modality": "AUDIO"},
+        ]
         session.say(returned(f), now=9.0)
         answers = session.answers(now=9.0)
         assert said(answers) == "sunny"
         assert kinds(answers)[-1] is events.TurnComplete
         assert session.conversation.wake_at is None
 
-    def test_a_quick_one_is_answered_in_the_same_turn(self, talk, setup) -> None:
-        session = talk(setup(Platform.VERTEX, model=HALF_CASCADE, **transcribed("f")), Platform.VERTEX)
-        session.say(events.Text("call f"))
-        (f,) = calls(session.answers())
-        session.say(returned(f), now=0.9)
-        assert kinds(session.answers(now=0.9)).count(events.TurnComplete) == 1
-        assert session.answers(now=5.0) == []
-
-    @pytest.mark.parametrize("model", [NATIVE, "models/gemini-3.1-flash-live-preview"])
-    def test_the_turn_of_another_model_stays_open(self, talk, setup, model: str) -> None:
-        session = talk(setup(model=model, **transcribed("f")))
-        session.say(events.Text("call f"))
-        session.answers()
-        assert session.answers(now=60.0) == []
-
     def test_a_turn_that_has_ended_is_not_interrupted(self, talk, setup) -> None:
-        session = talk(setup(Platform.VERTEX, model=HALF_CASCADE, **transcribed("f")), Platform.VERTEX)
-        session.say(events.Text("call f"))
-        session.answers()
-        session.answers(now=1.0)
+        session, _ = self.asked(talk, setup, HALF_CASCADE, Platform.VERTEX)
         session.say(events.ActivityStart(), now=2.0)
         assert kinds(session.answers(now=2.0)) == [events.ToolCallCancellation]
 
-    def test_speaking_over_it_ends_it_once(self, talk, setup) -> None:
-        session = talk(setup(model=NATIVE, **transcribed("f")))
-        session.say(events.Text("call f"))
+    @pytest.mark.parametrize("platform", Platform)
+    def test_the_default_model_ends_the_turn_of_the_call_with_an_empty_message(
+        self, talk, setup, platform: Platform
+    ) -> None:
+        model = f"{'publishers/google/' if platform is Platform.VERTEX else ''}models/gemini-3.8-live"
+        session, asked = self.asked(talk, setup, model, platform)
+        (f,) = calls(asked)
+        assert [message for message in asked if message][-1] == [events.ToolCall((f,))]
+        session.say(returned(f), now=1.0)
+        complete, *answer = session.answers(now=1.0)
+        assert complete[0] == events.TurnComplete()
+        assert complete[1].metadata["responseTokenCount"] == 1
+        assert said(answer) == "sunny"
+        assert answer[-1][0] == events.TurnComplete()
+
+    def test_the_default_model_answers_several_calls_once(self, talk, setup) -> None:
+        session = talk(setup(**transcribed("f", "g")), models=MODELS)
         session.answers()
+        session.say(events.Text("call f call g"))
+        f, g = calls(session.answers())
+        session.say(returned(f, "first"))
+        assert [type(event) for message in session.answers() for event in message] == [
+            events.TurnComplete,
+            events.Usage,
+        ]
+        session.say(returned(g, "second"))
+        answers = session.answers()
+        assert said(answers) == "first second"
+        assert sum(isinstance(message[0], events.TurnComplete) for message in answers if message) == 1
+
+    def test_text_during_a_call_of_the_default_model_is_answered_in_its_turn(self, talk, setup) -> None:
+        session, asked = self.asked(talk, setup, "models/gemini-3.8-live")
+        session.say(events.Text("meanwhile"))
+        answers = session.answers()
+        assert said(answers) == "meanwhile"
+        session.say(returned(calls(asked)[0]))
+        later = session.answers()
+        assert said(later) == "sunny"
+        assert [type(message[0]) for message in answers + later if message].count(events.TurnComplete) == 2
+
+    @pytest.mark.parametrize("scheduling", ["INTERRUPT", "WHEN_IDLE"])
+    def test_native_audio_holds_the_turn_open(self, talk, setup, scheduling: str) -> None:
+        session = talk(
+            setup(model=NATIVE, **transcribed("f", behavior="NON_BLOCKING")),
+            behaviour=Acts(Call("f"), Say("one moment", [bytes(2)])),
+            models=MODELS,
+        )
+        session.say(events.Text("go"))
+        asked = session.answers()
+        assert kinds(asked)[-1] is events.GenerationComplete
+        (f,) = calls(asked)
+        session.say(events.ToolResponse((FunctionResponse(id=f.id, name="f", scheduling=scheduling),)), now=5.0)
+        ended = kinds(session.answers(now=5.0))
+        assert (ended[0] is events.Interrupted) == (scheduling == "INTERRUPT")
+        assert events.TurnComplete in ended[:2]
+
+    def test_extended_thinking_ends_its_turn_before_the_call(self, talk, setup) -> None:
+        level = GenerationConfig(thinking_config=ThinkingConfig(thinking_level="LOW"))
+        session = talk(
+            setup(model=EXTENDED, generation_config=level, **transcribed("f")),
+            behaviour=Acts(Say("one moment", [bytes(2)]), Call("f")),
+            models=MODELS,
+        )
+        session.answers()
+        session.say(events.Text("go"))
+        *_, generated, complete, called = session.answers()
+        assert generated == [events.GenerationComplete()]
+        assert complete[1] == events.InteractionStatus("IN_PROGRESS")
+        assert re.fullmatch(r"call_\d+_fc_\d+_0", called[0].calls[0].id)
+        session.say(returned(called[0].calls[0]))
+        assert session.answers()[-1][1] == events.InteractionStatus("IDLE")
+
+    @pytest.mark.parametrize("model", [NATIVE, "models/gemini-3.1-flash-live-preview"])
+    def test_a_blocking_call_is_one_turn_on_the_other_models(self, talk, setup, model: str) -> None:
+        session, asked = self.asked(talk, setup, model)
+        (f,) = calls(asked)
+        assert session.answers(now=60.0) == []
+        session.say(returned(f), now=60.0)
+        answers = session.answers(now=60.0)
+        assert said(answers) == "sunny"
+        assert kinds(answers).count(events.TurnComplete) == 1
+
+    def test_speaking_over_it_ends_it_once(self, talk, setup) -> None:
+        session, _ = self.asked(talk, setup, NATIVE)
         session.say(events.ActivityStart(), now=0.5)
         assert kinds(session.answers(now=0.5)) == [events.ToolCallCancellation, events.Interrupted, events.TurnComplete]
         assert session.answers(now=5.0) == []
+
+    @pytest.mark.parametrize(
+        ("model", "form"),
+        [
+            (NATIVE, r"function-call-\d{1,20}"),
+            ("models/gemini-3.1-flash-live-preview", r"fc_\d{1,19}"),
+            ("models/gemini-3.8-live", r"fc_\d{1,19}"),
+        ],
+    )
+    def test_ids_have_the_form_of_the_model(self, talk, setup, model: str, form: str) -> None:
+        _, asked = self.asked(talk, setup, model)
+        assert re.fullmatch(form, str(calls(asked)[0].id))

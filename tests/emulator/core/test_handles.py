@@ -21,7 +21,8 @@ from livecli.protocol.messages import (
     SlidingWindow,
     Tool,
 )
-from livecli.protocol.models import MODELS, Platform
+from livecli.protocol.models import Platform
+from tests.emulator.plain_models import PLAIN_MODELS
 
 TOOLS = [Tool(function_declarations=[FunctionDeclaration(name="f", behavior="NON_BLOCKING")])]
 HOUR = 3_600.0
@@ -375,7 +376,8 @@ class TestContext:
     def small(self) -> dict:
         import msgspec
 
-        return {**MODELS, "gemini-3.8-live": msgspec.structs.replace(MODELS["gemini-3.8-live"], context_tokens=1_000)}
+        model = PLAIN_MODELS["gemini-3.8-live"]
+        return {**PLAIN_MODELS, "gemini-3.8-live": msgspec.structs.replace(model, context_tokens=1_000)}
 
     def fill(self, session) -> None:
         session.say(events.Text("x" * 2_000))  # 500 tokens, and their sound

@@ -8,6 +8,7 @@ import pytest
 
 from livecli.emulator.core.behaviour import Interrupt, Say, Wait
 from livecli.emulator.core.delivery import EARLY_SECONDS, LEAD_SECONDS
+from livecli.emulator.core.dialogue import LATENCY_SECONDS
 from livecli.emulator.core.turn import MAX_WAITING_TURNS
 from livecli.emulator.pace import Pace
 from livecli.protocol import events
@@ -311,7 +312,7 @@ class TestBurst:
         session = talk(setup(), pace=Pace.BURST)
         session.speak(tone(2.0))
         said = run_until(session, 10.0)
-        assert said[0][0] == pytest.approx(0.5, abs=0.03)
+        assert said[0][0] == pytest.approx(0.5 + LATENCY_SECONDS, abs=0.03)
         assert said[-1][0] == pytest.approx(said[0][0] + 2.0 - EARLY_SECONDS)
 
     def test_closing_releases_utterances_that_are_not_worked_through(self, talk, setup, tone) -> None:

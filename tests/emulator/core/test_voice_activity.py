@@ -27,8 +27,8 @@ def test_the_end_is_certain_once_the_silence_has_lasted(tone, silence) -> None:
 @pytest.mark.parametrize(
     ("detection", "silence_ms"),
     [
-        (None, 500),
-        (Detection(end_of_speech_sensitivity="END_SENSITIVITY_HIGH"), 500),
+        (None, 460),
+        (Detection(end_of_speech_sensitivity="END_SENSITIVITY_HIGH"), 460),
         (Detection(end_of_speech_sensitivity="END_SENSITIVITY_LOW"), 800),
         (Detection(silence_duration_ms=100, end_of_speech_sensitivity="END_SENSITIVITY_LOW"), 100),
         (Detection(silence_duration_ms=0), 20),
@@ -44,8 +44,8 @@ def test_how_long_the_silence_must_be(tone, silence, detection, silence_ms) -> N
 
 
 def test_a_pause_that_is_shorter_belongs_to_the_speech(tone, silence) -> None:
-    pcm = tone(0.4) + silence(0.48) + tone(0.4) + silence(0.5)
-    assert heard(VoiceActivity(), pcm) == [SpeechStart(0), SpeechEnd(1_280 * MS)]
+    pcm = tone(0.4) + silence(0.44) + tone(0.4) + silence(0.5)
+    assert heard(VoiceActivity(), pcm) == [SpeechStart(0), SpeechEnd(1_240 * MS)]
 
 
 def test_two_utterances_are_two(tone, silence) -> None:
