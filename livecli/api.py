@@ -6,21 +6,21 @@ overrides the default. Everything works where an event loop already runs.
 
 from __future__ import annotations
 
-import asyncio
 import os
+import warnings
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
-from .client.open import Timeouts, open_authorised
+from .client.open import Timeouts, open_authorised, resolved
 from .client.sender import SendOptions
 from .client.session import Session
-from .credentials import resolve
+from .credentials import Credential
 from .embedded import reachable
 from .errors import UsageError
-from .protocol.endpoint import Target
+from .protocol.endpoint import Endpoint, Target
 from .protocol.platform import Platform
 from .protocol.setup import Activity, SetupOptions, ThinkingLevel, Until, setup
 from .report.reporter import Reporter
@@ -32,7 +32,7 @@ class SessionOptions(TypedDict, total=False):
     """The options of both `connect` and `send`; names and meanings are the command line's.
 
     `setup` is JSON in the spelling of the wire, merged over the other options. `local` connects to the embedded
-    emulator. Timeouts are in seconds.
+    emulator. `insecure` lets a credential go to another machine unencrypted. Timeouts are in seconds.
     """
 
     platform: Literal["vertex", "developer"] | None
@@ -42,6 +42,7 @@ class SessionOptions(TypedDict, total=False):
     base_url: str | None
     api_version: str | None
     local: bool
+    insecure: bool
     voice: str | None
     language: str | None
     system: str | None
@@ -93,6 +94,14 @@ def _timeouts(options: SessionOptions, total: float | None = None) -> Timeouts:
     return Timeouts(options.get("connect_timeout", 10.0), options.get("idle_timeout", 30.0), total)
 
 
+async def _resolved(target: Target) -> tuple[Endpoint, Credential]:
+    """As `client.open.resolved`. The credential's warning is a Python warning."""
+    endpoint, credential = await resolved(target)
+    if credential.warning:
+        warnings.warn(credential.warning, stacklevel=2)
+    return endpoint, credential
+
+
 @asynccontextmanager
 async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
     """A session with the Live API: set up at the start of the block, closed at its end.
@@ -104,7 +113,7 @@ async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
     Raises LivecliError: AuthError, ConnectError, ServerError, QuotaError, DeadlineError, UsageError.
     """
     async with reachable(_target(options)) as target:
-        endpoint, credential = await asyncio.to_thread(resolve, target, os.environ)
+        endpoint, credential = await _resolved(target)
         opening = setup(endpoint, replace(_setup_options(options), resumes=False))
         async with open_authorised(endpoint, credential, opening, _timeouts(options), Reporter()) as session:
             yield session
@@ -150,7 +159,7 @@ async def send(
         devices=[device] if device else [],
     )
     async with reachable(target) as reached:
-        summary = await ask(request, reached, Reporter())
+        summary = await ask(request, reached, Reporter(), _resolved)
     if summary.error:
         raise summary.error
     return summary

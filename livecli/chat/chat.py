@@ -64,6 +64,7 @@ class Chat:
         self._session = AsyncExitStack()
         self._conversation: Conversation | None = None
         self._open_lock = asyncio.Lock()
+        self._has_warned = False
 
     # --- the session ---
 
@@ -81,6 +82,9 @@ class Chat:
         declarations = options.toolbox.declarations(endpoint.model)
         configuration = replace(options.configuration, functions=declarations, pictures=True)
         reporter.connecting(endpoint)
+        if credential.warning and not self._has_warned:
+            self._has_warned = True
+            reporter.warning(credential.warning)
         stack = AsyncExitStack()
         session = await stack.enter_async_context(
             open_resumable(

@@ -19,7 +19,7 @@ from .options import Limits, Where
 if TYPE_CHECKING:
     from ..client.open import Timeouts
     from ..credentials import Credential
-    from ..protocol.endpoint import Target
+    from ..protocol.endpoint import Endpoint, Target
 
 LONGEST_KEY = 4096
 """The most characters that are read from a pipe. A key has 39."""
@@ -43,12 +43,12 @@ def login(
     ] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Store the key without checking it first.")] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
-    where: Annotated[Where, Only("platform", "model", "base_url", "api_version")],
+    where: Annotated[Where, Only("platform", "model", "base_url", "api_version", "insecure")],
 ) -> None:
     """Store an API key, which is typed without echo or read from standard input.
 
     The key is checked first: it opens a session on the Developer API (with --platform vertex, on Vertex AI in express
-    mode). It is stored in a file that only you can read.
+    mode). It is stored in a file that only you can read. With --base-url it is checked at that host, and stored for it.
     """
     from ..process.run import run
 
@@ -57,15 +57,22 @@ def login(
             raise UsageError("--adc stores no key: it cannot be combined with --keyring or --no-check")
         run(_gcloud_login())
         return
+    from dataclasses import replace
+    from urllib.parse import urlsplit
+
     from ..credentials import pasted_key, stored_key, system_keyring
+    from ..protocol.endpoint import is_google
 
     # A missing keyring is an error before the key is asked for.
     if keyring:
         system_keyring.backend_name()
-    credential = pasted_key(_read_key())
+    credential, endpoint = pasted_key(_read_key()), _endpoint(where.target())
     if not no_check:
-        run(_check(where.target(), credential, limits.timeouts()))
-    write_stderr(f"stored {stored_key.store(credential.secret, keyring=keyring)}\n")
+        _warn(endpoint, replace(credential, place=stored_key.PLACE), insecure=where.insecure)
+        run(_check(endpoint, credential, limits.timeouts()))
+    host = None if is_google(endpoint.host) else urlsplit(endpoint.url).netloc
+    place = stored_key.store(credential.secret, keyring=keyring, host=host)
+    write_stderr(f"stored {f'for {host} ' if host else ''}{place}\n")
     _note_precedence()
 
 
@@ -106,16 +113,27 @@ def _ask_for_key() -> str:
             raise FileError("this terminal cannot hide what is typed", hint=FROM_A_PIPE) from error
 
 
-async def _check(target: Target, credential: Credential, timeouts: Timeouts) -> None:
-    """Open and close a session with the key. Raises the error with which the service refuses it."""
-    from ..client.probe import probe
+def _endpoint(target: Target) -> Endpoint:
+    """The endpoint that the key is checked at, and stored for."""
     from ..protocol.endpoint import build
     from ..protocol.platform import KEY_PLATFORM
 
     platform = target.platform or KEY_PLATFORM
-    endpoint = build(target, os.environ, platform, express=platform.facts.needs_project)
-    if endpoint.is_cleartext and not endpoint.is_loopback:
-        write_stderr(f"warning: the key is sent to {endpoint.host} unencrypted: wss:// would protect it\n")
+    return build(target, os.environ, platform, express=platform.facts.needs_project)
+
+
+def _warn(endpoint: Endpoint, credential: Credential, *, insecure: bool) -> None:
+    """Print what is wrong with sending the key to the endpoint. Raises UsageError where it may not be sent."""
+    from ..credentials.destination import destination_warning
+
+    if warning := destination_warning(credential, endpoint.url, endpoint.named_by, insecure=insecure):
+        write_stderr(f"warning: {warning}\n")
+
+
+async def _check(endpoint: Endpoint, credential: Credential, timeouts: Timeouts) -> None:
+    """Open and close a session with the key. Raises the error with which the service refuses it."""
+    from ..client.probe import probe
+
     result = await probe(endpoint, credential, timeouts)
     if result.error:
         raise _not_stored(result.error)

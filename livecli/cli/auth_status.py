@@ -66,6 +66,7 @@ async def _look_up_online(target: Target, timeouts: Timeouts) -> tuple[Decision,
     from ..client.probe import probe
     from ..credentials import decide
     from ..credentials.advice import notes
+    from ..credentials.decision import usable
     from ..embedded import reachable
 
     async with reachable(target) as reached:
@@ -73,7 +74,7 @@ async def _look_up_online(target: Target, timeouts: Timeouts) -> tuple[Decision,
         remarks = await asyncio.to_thread(notes, decision, reached, os.environ)
         if decision.endpoint is None or decision.credential is None:
             return decision, remarks, None
-        return decision, remarks, await probe(decision.endpoint, decision.credential, timeouts)
+        return decision, remarks, await probe(*usable(decision, reached), timeouts)
 
 
 def _error(decision: Decision, probe: Probe | None) -> LivecliError | None:

@@ -52,7 +52,7 @@ def token(
         bool, Option("--ephemeral", help="Mint a short-lived token of the Developer API with the API key.")
     ] = False,
     limits: EphemeralFlags,
-    where: Annotated[Where, Only("base_url", "api_version")],
+    where: Annotated[Where, Only("base_url", "api_version", "insecure")],
 ) -> None:
     """Print a bearer token, refreshed if necessary, as `gcloud auth print-access-token` does.
 
@@ -69,6 +69,7 @@ def token(
         "--model": limits.model,
         "--base-url": where.base_url,
         "--api-version": where.api_version,
+        "--insecure": where.insecure or None,
     }
     if unused := next((option for option, value in given.items() if value is not None), None):
         raise UsageError(f"{unused} needs --ephemeral", hint="livecli auth token --ephemeral")
@@ -78,14 +79,13 @@ def token(
 
 
 def _mint_token(limits: EphemeralFlags, where: Where) -> str:
-    from ..credentials.ephemeral import is_cleartext, mint_url, minting_key
+    from ..credentials.ephemeral import mint_url, minting_key
     from ..process.run import run
 
     terms = limits.terms()
-    url = mint_url(where.target(), os.environ)
-    key = minting_key(url, os.environ)
-    if is_cleartext(url) and key.elided_headers():
-        write_stderr("warning: the key is sent unencrypted: https:// would protect it\n")
+    url, key = mint_url(where.target(), os.environ), minting_key(where.target(), os.environ)
+    if key.warning:
+        write_stderr(f"warning: {key.warning}\n")
     return run(_mint(url, key, terms, limits.timeout))
 
 

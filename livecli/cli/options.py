@@ -37,6 +37,9 @@ class Where(Group, panel="Where it connects"):
     ] = None
     api_version: Annotated[str | None, Option(help="API version [env: GOOGLE_GENAI_API_VERSION].")] = None
     local: Annotated[bool, Option("--local", help="Talk to the embedded emulator; needs no credential.")] = False
+    insecure: Annotated[
+        bool, Option("--insecure", help="Send a credential to another machine unencrypted (ws://).")
+    ] = False
 
     def check(self) -> None:
         if self.local and self.base_url:

@@ -7,6 +7,7 @@
     system_keyring.py  the same in the system's keyring; the only file that imports keyring
     ephemeral.py       ephemeral tokens of the Developer API
     token_errors.py    messages for a token that was refused, safe to print
+    destination.py     the rules by which a credential goes to a host
     decision.py        the choice of platform, credential and endpoint, which `auth status` prints
     advice.py          notes on a decision: contradictions, and what will not work
 

@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from ..protocol.endpoint import Environment, Target, value
+from ..errors import UsageError
+from ..protocol.endpoint import Environment, Target, value, without_local_key
 from ..protocol.models import MODELS, LocationFacts
 from . import stored_key
 from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
 from .decision import Decision
+from .destination import destination_warning
 
 NoteWriter = Callable[[Decision, Target, Environment], Iterator[str]]
 
@@ -21,6 +23,7 @@ def notes(decision: Decision, target: Target, environ: Environment) -> list[str]
     """The notes that apply to the decision, the gravest first."""
     if target.local:
         return []
+    environ = without_local_key(target, environ)
     return [note for write in NOTE_WRITERS for note in write(decision, target, environ)]
 
 
@@ -31,16 +34,16 @@ def _expired(decision: Decision, target: Target, environ: Environment) -> Iterat
         yield f"the token in {credential.source} expired at {ends.isoformat()}: it will be refused"
 
 
-def _in_the_clear(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
+def _destination(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     endpoint, credential = decision.endpoint, decision.credential
-    if (
-        endpoint
-        and endpoint.is_cleartext
-        and not endpoint.is_loopback
-        and credential
-        and credential.kind != CredentialKind.NONE
-    ):
-        yield f"the credential would go to {endpoint.host} in the clear: wss:// would protect it"
+    if endpoint is None or credential is None:
+        return
+    try:
+        warning = destination_warning(credential, endpoint.url, endpoint.named_by, insecure=target.insecure)
+    except UsageError as error:
+        warning = f"{error.message}, and is therefore not sent: {error.hint}"
+    if warning:
+        yield warning
 
 
 def _account_without_project(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
@@ -122,7 +125,7 @@ def _unserved(decision: Decision, target: Target, environ: Environment) -> Itera
 
 NOTE_WRITERS: tuple[NoteWriter, ...] = (
     _expired,
-    _in_the_clear,
+    _destination,
     _account_without_project,
     _key_and_project,
     _several_keys,

@@ -52,6 +52,8 @@ class Credential:
 
     `place` is the row of `auth status` that it belongs to. `project` is the credential's own project, `account` the
     address of a service account, and `quota_project` the project that is billed; each is None where there is none.
+    `stored_for` is the host, with its port, that a key was stored for; None for Google's. `warning` is what is wrong
+    with sending the credential to the endpoint that was resolved with it.
     """
 
     source: str
@@ -63,6 +65,8 @@ class Credential:
     account: str | None = None
     secret: str = field(default="", repr=False)
     tokens: Tokens | None = field(default=None, repr=False)
+    stored_for: str | None = None
+    warning: str | None = None
 
     def headers(self) -> dict[str, str]:
         """The headers of the handshake. Blocks while a token is refreshed.

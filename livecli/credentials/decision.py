@@ -10,7 +10,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..errors import AuthError, LivecliError
-from ..protocol.endpoint import Endpoint, Environment, Target, base_url, build, choose_platform, is_loopback, value
+from ..protocol.endpoint import (
+    Endpoint,
+    Environment,
+    Target,
+    base_url,
+    build,
+    choose_platform,
+    is_loopback,
+    needs_no_credential,
+    value,
+    without_local_key,
+)
 from ..protocol.platform import Platform
 from . import gcloud
 from . import stored_key as stored
@@ -26,6 +37,7 @@ from .credential import (
     api_key,
     ready_token,
 )
+from .destination import check_home, destination_warning
 
 Finder = Callable[[Environment], Credential | None]
 
@@ -69,12 +81,20 @@ class Decision:
 def resolve(target: Target, environ: Environment) -> tuple[Endpoint, Credential]:
     """The endpoint to connect to and its credential. Blocks: reads files, and may ask a metadata server.
 
-    Raises AuthError where there is no usable credential, and UsageError for a target that is contradictory.
+    Raises AuthError where there is no usable credential, and UsageError for a target that is contradictory, and where
+    the credential would go to another machine unencrypted, unless the target is `insecure`.
     """
     decision, _ = _decide(target, environ)
-    if decision.endpoint is None or decision.credential is None:
+    return usable(decision, target)
+
+
+def usable(decision: Decision, target: Target) -> tuple[Endpoint, Credential]:
+    """The endpoint and the credential of `decision`, with its warning. Raises as `resolve` does."""
+    endpoint, credential = decision.endpoint, decision.credential
+    if endpoint is None or credential is None:
         raise decision.error or AuthError("no credential found", hint=SETUP_HINT)
-    return decision.endpoint, decision.credential
+    warning = destination_warning(credential, endpoint.url, endpoint.named_by, insecure=target.insecure)
+    return endpoint, replace(credential, warning=warning)
 
 
 def decide(target: Target, environ: Environment) -> Decision:
@@ -84,6 +104,7 @@ def decide(target: Target, environ: Environment) -> Decision:
 
 
 def _decide(target: Target, environ: Environment) -> tuple[Decision, MetadataServer]:
+    environ = without_local_key(target, environ)
     platform, platform_why = choose_platform(
         target,
         environ,
@@ -102,8 +123,9 @@ def _decide(target: Target, environ: Environment) -> tuple[Decision, MetadataSer
             express=platform.facts.needs_project and credential.kind is CredentialKind.KEY,
             constrained=platform.facts.takes_ephemeral_tokens and credential.is_ephemeral,
         )
+        check_home(credential, endpoint.url, endpoint.named_by)
     except LivecliError as caught:
-        error = caught
+        endpoint, error = None, caught
     return Decision(platform, platform_why, (), endpoint, credential, error), metadata
 
 
@@ -136,8 +158,9 @@ def _find_credential(target: Target, environ: Environment, platform: Platform, m
         return replace(NO_CREDENTIAL, why="the embedded emulator needs none")
     base = base_url(target, environ, platform)
     found = next(filter(None, (find(environ) for find in PREFERENCES[platform])), None)
-    if found is None and base is not None and is_loopback(base.hostname):
-        return replace(NO_CREDENTIAL, why="none is at hand, and a server on this machine needs none")
+    if found is None and base is not None and needs_no_credential(base):
+        place = "on this machine" if is_loopback(base.hostname) else "in the clear"
+        return replace(NO_CREDENTIAL, why=f"none is at hand, and a server {place} needs none")
     if found is None and platform.facts.takes_google_credentials:
         found = metadata.credential()
     if found is None:

@@ -11,17 +11,18 @@ import re
 import ssl
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError
 from ..protocol import http_errors
-from ..protocol.endpoint import Environment, Target, base_url, checked, is_loopback
+from ..protocol.endpoint import Environment, Target, base_url, base_url_source, checked, is_loopback
 from ..protocol.platform import KEY_PLATFORM
 from . import stored_key
 from .credential import EPHEMERAL_PREFIX, SETUP_HINT, Credential, CredentialKind, api_key
+from .destination import check_home, destination_warning
 
 VERSION = "v1alpha"
 """The only version of the API that is known to make ephemeral tokens."""
@@ -68,14 +69,22 @@ def mint_url(target: Target, environ: Environment) -> str:
     return f"{'http' if base.scheme == 'ws' else 'https'}://{base.netloc}{prefix}/{version}/auth_tokens"
 
 
-def minting_key(url: str, environ: Environment) -> Credential:
-    """The API key for a request to `url`. Without one, raises AuthError unless the server is on this machine."""
+def minting_key(target: Target, environ: Environment) -> Credential:
+    """The API key for a request to `mint_url`, with its warning.
+
+    Raises AuthError without one, unless the server is on this machine, and UsageError where the key would go to another
+    machine unencrypted, unless the target is `insecure`.
+    """
+    url, named_by = mint_url(target, environ), base_url_source(target, environ, KEY_PLATFORM)
     key = api_key(environ) or stored_key.find()
     if key and key.is_ephemeral:
         raise AuthError(f"{key.source} holds an ephemeral token, which mints no other", hint="an API key does")
     if key is None and not is_loopback(_host(url)):
         raise AuthError("an ephemeral token needs an API key, and there is none", hint=SETUP_HINT)
-    return key or Credential("none", CredentialKind.NONE)
+    if key is None:
+        return Credential("none", CredentialKind.NONE)
+    check_home(key, url, named_by)
+    return replace(key, warning=destination_warning(key, url, named_by, insecure=target.insecure))
 
 
 def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None) -> str:
@@ -98,11 +107,6 @@ def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None)
         raise _unreachable(host, error.reason) from error
     except (OSError, http.client.HTTPException) as error:
         raise _unreachable(host, error) from error
-
-
-def is_cleartext(url: str) -> bool:
-    """Whether the key would be sent unencrypted to another machine."""
-    return url.startswith("http://") and not is_loopback(_host(url))
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

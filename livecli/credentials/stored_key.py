@@ -1,7 +1,8 @@
 """The API key that `auth login` stored: in a file that only the user can read, or in the system keyring.
 
 One file says which: `{"key": "…"}`, or `{"keyring": true}` where the key itself is elsewhere. So replacing a key
-is one rename, wherever the old one was, and a user without a stored key pays for one look at the disk.
+is one rename, wherever the old one was, and a user without a stored key pays for one look at the disk. `"host"` is the
+host that the key is for, with its port; without it, the key is for Google's hosts.
 """
 
 from __future__ import annotations
@@ -47,12 +48,10 @@ def find() -> Credential | None:
         secret = system_keyring.find()
         if secret is None:
             raise AuthError("the system keyring has the stored key no more", hint=LOGIN_AGAIN)
-        return Credential(
-            "the stored key in the system keyring", CredentialKind.KEY, place=PLACE, secret=cleaned(PLACE, secret)
-        )
-    return Credential(
-        "the stored key", CredentialKind.KEY, place=PLACE, secret=cleaned(f"the key in {path}", str(content["key"]))
-    )
+        source, secret = "the stored key in the system keyring", cleaned(PLACE, secret)
+    else:
+        source, secret = "the stored key", cleaned(f"the key in {path}", str(content["key"]))
+    return Credential(source, CredentialKind.KEY, place=PLACE, secret=secret, stored_for=content.get("host"))
 
 
 def row() -> Source:
@@ -64,21 +63,24 @@ def row() -> Source:
         content = _read(path)
     except AuthError as error:
         return Source(PLACE, True, f"{shortened(path)}: {error.message.rpartition(': ')[2]}")
-    return Source(PLACE, True, "in the system keyring" if content.get("keyring") else shortened(path))
+    detail = "in the system keyring" if content.get("keyring") else shortened(path)
+    return Source(PLACE, True, f"{detail}, for {content['host']}" if "host" in content else detail)
 
 
-def store(secret: str, *, keyring: bool) -> str:
+def store(secret: str, *, keyring: bool, host: str | None = None) -> str:
     """Store `secret` in place of any other key, and return its place in words. Raises FileError if that fails.
 
+    `host` is the host that it is for, with its port; None for Google's.
     The file is written as a whole and closed to others from its first moment.
     """
     path = key_file()
+    purpose = {"host": host.lower()} if host else {}
     if keyring:
         backend = system_keyring.store(secret)
-        _write(path, {"keyring": True})
+        _write(path, {"keyring": True, **purpose})
         return f"in the system keyring ({backend})"
     was_in_keyring = exists() and _is_in_keyring(path)
-    _write(path, {"key": secret})
+    _write(path, {"key": secret, **purpose})
     if was_in_keyring:
         system_keyring.forget()
     return f"in {shortened(path)}, which only you can read"
@@ -127,11 +129,16 @@ def _read(path: Path) -> dict[str, Any]:
         raise AuthError(f"the stored key cannot be read from {path}: {error.strerror}", hint=LOGIN_AGAIN) from error
     except (ValueError, RecursionError) as error:
         raise AuthError(f"the stored key cannot be read from {path}: it is damaged", hint=LOGIN_AGAIN) from error
-    if not isinstance(content, dict) or not (content.get("keyring") is True or isinstance(content.get("key"), str)):
+    if not (isinstance(content, dict) and _is_sound(content)):
         raise AuthError(f"the stored key cannot be read from {path}: it is damaged", hint=LOGIN_AGAIN)
     if "key" in content:
         _refuse_if_others_can_read(mode, path)
     return content
+
+
+def _is_sound(content: dict[str, Any]) -> bool:
+    has_key = content.get("keyring") is True or isinstance(content.get("key"), str)
+    return has_key and isinstance(content.get("host", ""), str)
 
 
 def _refuse_if_others_can_read(mode: int, path: Path) -> None:

@@ -22,6 +22,15 @@ DEFAULT_LOCATION = "us-central1"
 LOCAL_PROJECT = "local"
 """The project of a session with a server on this machine, if none is given."""
 
+LOCAL_KEY = "local"
+"""The API key that stands for none at a loopback address: the official SDKs open no session without one."""
+
+GOOGLE_DOMAIN = ".googleapis.com"
+"""The end of the names of Google's hosts."""
+
+BASE_URL_OPTION = "--base-url"
+"""The option that names a base URL."""
+
 LOCAL_BASE_URL = "ws://127.0.0.1:0"
 """The base URL of `--local` while the embedded emulator has no port, as `--dry-run` shows it."""
 
@@ -51,7 +60,10 @@ _RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
 
 @dataclass(frozen=True)
 class Target:
-    """Options that choose an endpoint. None is not given. With `local`, `base_url` is the embedded emulator's."""
+    """Options that choose an endpoint. None is not given. With `local`, `base_url` is the embedded emulator's.
+
+    With `insecure`, a credential may be sent to another machine unencrypted.
+    """
 
     platform: Platform | None = None
     project: str | None = None
@@ -60,11 +72,15 @@ class Target:
     base_url: str | None = None
     api_version: str | None = None
     local: bool = False
+    insecure: bool = False
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a session is opened. `model` is the bare id, `resource` the value of `setup.model` on this platform."""
+    """Where a session is opened. `model` is the bare id, `resource` the value of `setup.model` on this platform.
+
+    `named_by` is the option or the variable with the base URL; None for Google's own host.
+    """
 
     platform: Platform
     url: str
@@ -72,6 +88,7 @@ class Endpoint:
     resource: str
     project: str | None = None
     location: str | None = None
+    named_by: str | None = None
 
     @property
     def host(self) -> str:
@@ -120,11 +137,44 @@ def choose_platform(
 
 def base_url(target: Target, environ: Environment, platform: Platform) -> SplitResult | None:
     """The URL that replaces Google's, with the scheme ws or wss; None if none is given. Raises UsageError."""
-    named = [("--base-url", target.base_url or (LOCAL_BASE_URL if target.local else None))]
+    named_by, text = _named_base_url(target, environ, platform)
+    return _parse(text, named_by) if named_by else None
+
+
+def base_url_source(target: Target, environ: Environment, platform: Platform) -> str | None:
+    """The option or the variable with the base URL; None if none is given."""
+    return _named_base_url(target, environ, platform)[0]
+
+
+def _named_base_url(target: Target, environ: Environment, platform: Platform) -> tuple[str | None, str]:
+    named = [(BASE_URL_OPTION, target.base_url or (LOCAL_BASE_URL if target.local else None))]
     if not target.local:
         variables = ("LIVECLI_BASE_URL", platform.facts.base_url_variable)
         named += [(variable, value(environ, variable)) for variable in variables]
-    return next((_parse(text, where) for where, text in named if text), None)
+    return next(((named_by, text) for named_by, text in named if text), (None, ""))
+
+
+def needs_no_credential(base: SplitResult | None) -> bool:
+    """Whether a session at this base URL may do without a credential: on this machine, or unencrypted."""
+    return base is not None and (is_loopback(base.hostname) or base.scheme == "ws")
+
+
+def without_local_key(target: Target, environ: Environment) -> Environment:
+    """The environment without API keys that are LOCAL_KEY, if sessions of either platform go to this machine."""
+    local = [name for name, text in environ.items() if name.endswith("_API_KEY") and text.strip() == LOCAL_KEY]
+    try:
+        bases = [base_url(target, environ, platform) for platform in Platform] if local else []
+    except UsageError:
+        # It is raised again where the endpoint is built.
+        return environ
+    if not bases or not all(base and is_loopback(base.hostname) for base in bases):
+        return environ
+    return {name: text for name, text in environ.items() if name not in local}
+
+
+def is_google(host: str) -> bool:
+    """Whether the name is one of Google's hosts for its APIs."""
+    return host.lower().endswith(GOOGLE_DOMAIN)
 
 
 def is_loopback(host: str | None) -> bool:
@@ -156,7 +206,7 @@ def build(
     base = base_url(target, environ, platform)
     project = location = None
     if platform.facts.needs_project and not express:
-        project = _project(target, environ, own_project, local=base is not None and is_loopback(base.hostname))
+        project = _project(target, environ, own_project, local=needs_no_credential(base))
         location = _location(target, environ)
     model = checked("model", target.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
     origin = base or urlsplit(f"wss://{_host(platform, location)}")
@@ -168,6 +218,7 @@ def build(
         resource=model if "/" in model else _resource(model, platform, project, location),
         project=project,
         location=location,
+        named_by=base_url_source(target, environ, platform),
     )
 
 

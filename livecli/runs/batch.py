@@ -189,5 +189,8 @@ class SharedCredential:
         """Raises as `credentials.resolve` does, and each time a new error, which belongs to one request."""
         async with self._lock:
             if self._found is None:
-                self._found = await resolved(target)
+                endpoint, credential = await resolved(target)
+                # One request is enough to report the warning.
+                self._found = endpoint, replace(credential, warning=None)
+                return endpoint, credential
         return self._found

@@ -149,8 +149,8 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
         summary.endpoint = endpoint
         opening = request.setup(endpoint, source.seconds if source else 0.0)
         reporter.connecting(endpoint)
-        if endpoint.is_cleartext and not endpoint.is_loopback and credential.elided_headers():
-            reporter.warning(f"the credential goes to {endpoint.host} in the clear: wss:// would protect it")
+        if credential.warning:
+            reporter.warning(credential.warning)
         session = await stack.enter_async_context(
             open_resumable(endpoint, credential, opening, request.timeouts, reporter)
         )

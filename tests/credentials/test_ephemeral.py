@@ -12,7 +12,7 @@ import pytest
 
 from livecli.credentials import stored_key
 from livecli.credentials.credential import Credential, CredentialKind
-from livecli.credentials.ephemeral import Terms, is_cleartext, mint, mint_url, minting_key
+from livecli.credentials.ephemeral import Terms, mint, mint_url, minting_key
 from livecli.errors import AuthError, ConnectError, DeadlineError, LivecliError, QuotaError, UsageError
 from livecli.protocol.endpoint import Target
 
@@ -71,24 +71,24 @@ def test_the_body(terms: Terms, body: dict[str, Any]) -> None:
 
 
 def test_the_key_is_the_environments_or_the_stored_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    url = "https://host/v1alpha/auth_tokens"
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     with pytest.raises(AuthError, match="an ephemeral token needs an API key"):
-        minting_key(url, {})
-    assert minting_key("http://127.0.0.1:1/v1alpha/auth_tokens", {}).kind is CredentialKind.NONE
+        minting_key(Target(), {})
+    assert minting_key(Target(base_url="http://127.0.0.1:1"), {}).kind is CredentialKind.NONE
     stored_key.store("AIza-stored", keyring=False)
-    assert minting_key(url, {}).headers() == {"x-goog-api-key": "AIza-stored"}
-    assert minting_key(url, {"GEMINI_API_KEY": "AIza-other"}).headers() == {"x-goog-api-key": "AIza-other"}
+    assert minting_key(Target(), {}).headers() == {"x-goog-api-key": "AIza-stored"}
+    assert minting_key(Target(), {"GEMINI_API_KEY": "AIza-other"}).headers() == {"x-goog-api-key": "AIza-other"}
     with pytest.raises(AuthError, match="GEMINI_API_KEY holds an ephemeral token, which mints no other"):
-        minting_key(url, {"GEMINI_API_KEY": "auth_tokens/x"})
+        minting_key(Target(), {"GEMINI_API_KEY": "auth_tokens/x"})
 
 
-@pytest.mark.parametrize(
-    ("url", "expected"),
-    [("http://host/x", True), ("https://host/x", False), ("http://127.0.0.1:1/x", False), ("http://[::1]/x", False)],
-)
-def test_only_another_machine_without_tls_is_cleartext(url: str, expected: bool) -> None:
-    assert is_cleartext(url) is expected
+def test_the_key_goes_in_the_clear_to_this_machine_only() -> None:
+    environ = {"GEMINI_API_KEY": "AIza-secret"}
+    for url in ("https://host", "http://127.0.0.1:1", "http://[::1]"):
+        assert minting_key(Target(base_url=url), environ).warning is None
+    with pytest.raises(UsageError, match="to host in the clear"):
+        minting_key(Target(base_url="http://host"), environ)
+    assert "to host in the clear" in (minting_key(Target(base_url="http://host", insecure=True), environ).warning or "")
 
 
 def test_the_key_goes_into_a_header_and_the_token_comes_back(stand_in: Any, monkeypatch: pytest.MonkeyPatch) -> None:

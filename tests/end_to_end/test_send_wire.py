@@ -337,10 +337,3 @@ def test_a_dry_run_shows_everything_and_connects_nowhere(livecli, speech, monkey
     assert frames[0]["setup"]["model"] == "models/gemini-3.8-live"
     assert len(base64.b64decode(frames[-1]["realtimeInput"]["audio"]["data"])) == 1024
     assert not speech.with_name("speech.reply.wav").exists()
-
-
-def test_a_credential_in_the_clear_is_warned_of(livecli, speech, monkeypatch):
-    monkeypatch.setenv("GOOGLE_API_KEY", "k")
-    monkeypatch.setenv("HTTPS_PROXY", "")
-    ran = livecli("send", speech, "--base-url", "ws://no-such-host.invalid", "-q")
-    assert "warning: the credential goes to no-such-host.invalid in the clear" in ran.err
