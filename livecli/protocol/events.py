@@ -235,6 +235,13 @@ class Grounding(Event, frozen=True):
     metadata: Json
 
 
+class UrlContext(Event, frozen=True):
+    """The pages that the model has read, as the API sends them: `urlContextMetadata`. It is never decoded."""
+
+    log_name = "url_context"
+    metadata: Json
+
+
 class Usage(Event, frozen=True):
     """Token counts, as received. Their keys differ between the platforms."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -103,3 +104,82 @@ def test_without_delay_where_asked_for(session: Callable[..., Any]) -> None:
         wire.send_clip(CLIP)
         seconds = audio_seconds(wire.until("turnComplete"))
         assert wire.time_of("turnComplete") - wire.time_of("inlineData") < seconds - 0.5
+
+
+UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+
+@pytest.mark.parametrize("platform", ["developer", "vertex"])
+def test_each_mark_of_a_spoken_turn_of_the_default_model(session: Callable[..., Any], platform: str) -> None:
+    """Nothing is asked for in the setup. On Vertex AI the marks are assumed to be the same."""
+    with session("gemini-3.8-live", platform=platform) as wire:
+        handle = wire.receive()["sessionResumptionUpdate"]
+        assert re.fullmatch(UUID, handle.pop("newHandle"))
+        assert handle == {"resumable": True}
+        wire.send_clip(CLIP)
+        started, heard, ended, empty, opening, *answer, generated, complete = wire.until("turnComplete")
+    assert started == {"voiceActivity": {"type": "ACTIVITY_START", "audioOffset": "1s"}}
+    assert heard == {"serverContent": {"inputTranscription": {"text": "[2.2 s of speech]"}}}
+    assert ended == {"voiceActivity": {"type": "ACTIVITY_END", "audioOffset": "3s"}}
+    assert (empty, opening) == ({}, {"serverContent": {}})
+    assert answer[::2] == [{}] * (len(answer) // 2)
+    contents = [frame["serverContent"] for frame in answer[1::2]]
+    assert all(next(iter(content)) == "modelTurn" for content in contents), "no frame has a transcript alone"
+    assert all(list(content["modelTurn"]) == ["parts", "role"] for content in contents)
+    words = [content["outputTranscription"]["text"] for content in contents if "outputTranscription" in content]
+    assert "".join(words) == "[2.2 s of speech]"
+    assert generated == {"serverContent": {"generationComplete": True}}
+    usage = complete.pop("usageMetadata")
+    assert complete == {"serverContent": {"turnComplete": True}}
+    response = "candidates" if platform == "vertex" else "response"
+    assert list(usage) == [
+        "promptTokenCount",
+        f"{response}TokenCount",
+        "totalTokenCount",
+        "promptTokensDetails",
+        f"{response}TokensDetails",
+        "thoughtsTokenCount",
+    ]
+    assert usage["totalTokenCount"] == usage["promptTokenCount"] + usage[f"{response}TokenCount"]
+    assert usage[f"{response}TokensDetails"] == [{"modality": "AUDIO", "tokenCount": 55}]
+
+
+def test_a_function_call_of_the_default_model(session: Callable[..., Any]) -> None:
+    tools = [{"functionDeclarations": [{"name": "f", "parameters": {"type": "OBJECT"}}]}]
+    with session("gemini-3.8-live", tools=tools) as wire:
+        wire.send(realtimeInput={"text": 'call f {"x": 1}'})
+        (call,) = wire.until("toolCall")[-1]["toolCall"]["functionCalls"]
+        assert list(call) == ["name", "args", "id"]
+        assert re.fullmatch(r"fc_\d{18,19}", call["id"])
+        response = {"id": call["id"], "name": "f", "response": {"output": "sunny"}}
+        wire.send(toolResponse={"functionResponses": [response]})
+        empty_turn = wire.receive()
+        assert empty_turn["serverContent"] == {"turnComplete": True}
+        answer = wire.until("turnComplete")
+        assert sum("turnComplete" in frame.get("serverContent", {}) for frame in answer) == 1
+        assert audio_seconds(answer) == pytest.approx(5 * 0.06)
+
+
+def test_a_transcribing_model_ends_at_the_activity(session: Callable[..., Any]) -> None:
+    setup = {
+        "generationConfig": {"responseModalities": ["TEXT"]},
+        "realtimeInputConfig": {"automaticActivityDetection": {"disabled": True}},
+    }
+    with session("gemini-3.5-transcribe-live", **setup) as wire:
+        wire.send(realtimeInput={"activityStart": {}})
+        wire.send_clip(tone(16_000))
+        wire.send(realtimeInput={"activityEnd": {}})
+        *_, final, generated, ended = wire.until("ACTIVITY_END")
+    assert final == {"serverContent": {"inputTranscription": {"text": "[1.0 s of speech]"}}}
+    assert generated == {"serverContent": {"generationComplete": True}}
+    assert ended == {"serverContent": {}, "voiceActivity": {"type": "ACTIVITY_END", "audioOffset": "1s"}}
+
+
+def test_the_same_input_brings_the_same_frames(session: Callable[..., Any]) -> None:
+    received = []
+    for _ in range(2):
+        with session("gemini-3.8-live") as wire:
+            wire.receive()
+            wire.send_clip(CLIP)
+            received.append(wire.until("turnComplete"))
+    assert received[0] == received[1]

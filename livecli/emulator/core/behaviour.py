@@ -124,6 +124,13 @@ class Code:
 
 
 @dataclass(frozen=True)
+class FetchUrls:
+    """The pages that the model has read: `urlContextMetadata` as the API sends it."""
+
+    metadata: Json
+
+
+@dataclass(frozen=True)
 class EndTurn:
     """An end of the turn that differs from the usual one after the last step.
 
@@ -134,7 +141,7 @@ class EndTurn:
     complete: bool = True
 
 
-Step = Say | Think | Call | Wait | Interrupt | Close | Ground | Code | EndTurn
+Step = Say | Think | Call | Wait | Interrupt | Close | Ground | Code | FetchUrls | EndTurn
 """One thing that a model does in a turn."""
 
 
@@ -153,7 +160,8 @@ class Echo:
     """Repeats each utterance of the user, and each text as a pattern of tones. Pictures are counted.
 
     `call NAME` in a text calls a declared function, with the JSON object behind the name as its arguments; its result
-    is spoken. `search` in a text is grounded if the setup has `googleSearch`.
+    is spoken. Google's tools make their parts if the setup has them: `search` in a text is grounded (`googleSearch`), a
+    text after `code` is printed by code (`codeExecution`), and URLs in a text are read (`urlContext`).
     """
 
     def answer(self, turn: UserTurn) -> Iterator[Step]:
@@ -163,12 +171,23 @@ class Echo:
             return
         if turn.greeting:
             yield Say(GREETING, tones(GREETING))
+        yield from _google_tools(turn)
         spoken = turn.utterance is not None and turn.utterance.length_bytes
         if spoken or turn.text or turn.images or turn.responses:
             yield Think(f"I heard {turn.description}.")
             yield from _say_back(turn)
         if turn.search and re.search(r"\bsearch", turn.text, re.IGNORECASE):
             yield Ground(_grounding(turn.text))
+
+
+def _google_tools(turn: UserTurn) -> Iterator[Step]:
+    """The parts of code execution and of URL context, in the shapes of Google's cookbook."""
+    if turn.code and (code := re.search(r"\bcode\s+(.+)", turn.text, re.DOTALL)):
+        yield Code({"executableCode": {"language": "PYTHON", "code": f"print({code[1]!r})"}})
+        yield Code({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": f"{code[1]}\n"}})
+    if turn.urls and (urls := re.findall(r"https?://\S+", turn.text)):
+        status = "URL_RETRIEVAL_STATUS_SUCCESS"
+        yield FetchUrls({"urlMetadata": [{"retrievedUrl": url, "urlRetrievalStatus": status} for url in urls]})
 
 
 def _calls(turn: UserTurn) -> Iterator[Call]:

@@ -32,6 +32,7 @@ from .speech import SpeechEvent, SpeechStarted, speech_input_for
 from .token_count import ContextWindow
 from .turn import MAX_WAITING_TURNS, ModelTurn
 from .utterance import OpenSpool, Utterance
+from .voice_activity import contains_speech
 
 SLICE_SECONDS = 0.1
 """The longest piece of audio that is worked through at once: it decides how exact the times of speech events are."""
@@ -52,10 +53,14 @@ then sent `interrupted`.
 
 
 class _Detected(NamedTuple):
-    """A speech event that is due once the audio before it is worked through, and the messages received until then."""
+    """A speech event that is due once the audio before it is worked through.
+
+    `consumed` messages and `audio_seconds` of audio had been received when it was detected.
+    """
 
     due: float
     consumed: int
+    audio_seconds: float
     event: SpeechEvent
 
 
@@ -97,6 +102,8 @@ class Dialogue:
         self._delivery: Delivery | None = None
         # When speech that has started interrupts the answer.
         self._interrupts_at: float | None = None
+        # The close that follows the messages in the outbox.
+        self._refusal: Refusal | None = None
         # Whether a turn stays open after its answer, until a NON_BLOCKING function has returned.
         self._held_open = False
 
@@ -108,7 +115,7 @@ class Dialogue:
     @property
     def has_output(self) -> bool:
         """Whether the last input brought a message. An answer in delivery goes on at `wake_at` by itself."""
-        return bool(self.outbox or self._detected or (self._waiting and self._delivery is None))
+        return bool(self.outbox or self._refusal or self._detected or (self._waiting and self._delivery is None))
 
     @property
     def wake_at(self) -> float | None:
@@ -159,6 +166,8 @@ class Dialogue:
             self._interrupt_if_due(now)
             if self.outbox:
                 return self.outbox.popleft()
+            if self._refusal is not None:
+                raise self._refusal
             if self._delivery is None:
                 if not self._waiting or self.memory.tools.awaited or self._waiting[0].begins_at > now:
                     return None
@@ -197,13 +206,15 @@ class Dialogue:
             self._note_detected(self._speech.push(piece), due, now)
 
     def _note_detected(self, found: list[SpeechEvent], due: float, now: float) -> None:
-        self._detected.extend(_Detected(due, self.consumed, event) for event in found)
+        self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
         self._handle_detected(now)
 
     def _handle_detected(self, now: float) -> None:
         while self._detected and self._detected[0].due <= now:
             detected = self._detected.popleft()
-            if isinstance(detected.event, SpeechStarted):
+            if self._model.turns.ends_at is AnswerEnd.ACTIVITY:
+                self._transcribe(detected)
+            elif isinstance(detected.event, SpeechStarted):
                 self._on_speech_start(detected.event, now)
             else:
                 offset_seconds = detected.event.offset_seconds
@@ -244,6 +255,25 @@ class Dialogue:
         self._add_user_turn(now, utterance=utterance, consumed=consumed, transcribed=transcribes, detected=detected)
         while self._after_speech:
             self._queue(self._after_speech.popleft(), now)
+
+    def _transcribe(self, detected: _Detected) -> None:
+        """Answer an activity as a transcribing model does, which reports the activities that the client marks too."""
+        event = detected.event
+        offset_seconds = detected.audio_seconds if event.offset_seconds is None else event.offset_seconds
+        if isinstance(event, SpeechStarted):
+            self._report_activity("ACTIVITY_START", offset_seconds)
+            return
+        utterance = event.utterance
+        if not utterance.length_bytes:
+            self.outbox.append([events.TurnComplete(), events.Usage({})])
+            self._refusal = Refusal(1007, close_reasons.PRECONDITION_FAILED)
+        elif contains_speech(utterance.blocks()):
+            self.outbox.extend(self._style.transcription(utterance.description))
+        if utterance.length_bytes:
+            self._report_activity("ACTIVITY_END", offset_seconds)
+        self.memory.turns_done += 1
+        self._log(f"turn {self.memory.turns_done}: {utterance.description.strip('[]')}, transcribed")
+        utterance.close()
 
     def _report_activity(self, kind: str, offset_seconds: float | None) -> None:
         if self._reports_activity and offset_seconds is not None:

@@ -112,11 +112,11 @@ class FunctionCalls:
             case CallIdForm.UUID:
                 return str(uuid.UUID(int=made.int, version=4))
             case CallIdForm.FC:
-                return f"fc_{made.int % 10**19}"
+                return f"fc_{10**18 + made.int % (9 * 10**18)}"
             case CallIdForm.CALL_FC:
                 return f"call_{made.int % 10**4}_fc_{self.messages_made}_{place}"
             case CallIdForm.FUNCTION_CALL:
-                return f"function-call-{made.int % 2**64}"
+                return f"function-call-{10**18 + made.int % (2**64 - 10**18)}"
 
     def cancel(self) -> tuple[str, ...]:
         """Cancel the calls that the model waits for, and return their ids."""

@@ -19,7 +19,7 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import AnswerEnd, Calling, CallTurn, Model, Platform, Thinking, Thoughts, TranscriptPlace
 from .admission import answers_in_audio
-from .behaviour import Call, Close, Code, EndTurn, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
+from .behaviour import Call, Close, Code, EndTurn, FetchUrls, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
 from .function_calls import FunctionCalls, characters_of
 from .token_count import TokenCount
 
@@ -68,6 +68,18 @@ class ResponseStyle:
             yield EMPTY_FRAME
         if self.model.frames.opens_with_empty_content:
             yield [events.EmptyContent()]
+
+    def transcription(self, words: str) -> Iterator[Message]:
+        """The answer of a transcribing model to an activity, up to its ACTIVITY_END (probed on 2026-09-10).
+
+        Each interim transcript replaces the one before. There is no `turnComplete`, and no usage.
+        """
+        so_far = ""
+        for piece in increments(words):
+            so_far += piece
+            yield [events.InterimTranscript(so_far)]
+        yield [events.InputTranscript(words)]
+        yield [events.GenerationComplete()]
 
     def input_transcript(self, words: str) -> Iterator[Message]:
         """The transcript of an utterance."""
@@ -145,7 +157,8 @@ class _Response:
         if self._transcribes_input and utterance is not None and utterance.length_bytes:
             yield from self._style.input_transcript(utterance.description)
         first = next(self._steps, None)
-        if first is None and utterance is not None and not utterance.length_bytes:
+        never_ends = self._style.model.turns.ends_at is AnswerEnd.NEVER
+        if first is None and utterance is not None and not utterance.length_bytes and not never_ends:
             yield [events.WaitingForInput(), *turn_complete(self._style, self._tokens, self._tools)]
             return
         if first is not None:
@@ -176,6 +189,8 @@ class _Response:
                 yield step
             case Ground(metadata):
                 yield [events.Grounding(metadata)]
+            case FetchUrls(metadata):
+                yield [events.UrlContext(metadata)]
             case Code(part):
                 yield [events.ModelCode(part)]
 

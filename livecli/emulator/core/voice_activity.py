@@ -13,6 +13,7 @@ Recorded on 2026-09-29: gemini-3.8-live reports the end of speech with 488 ms of
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ...media.pcm import SAMPLE_BYTES
@@ -127,6 +128,12 @@ class VoiceActivity:
 
     def _forget(self) -> None:
         self._loud_windows = self._quiet_windows = 0
+
+
+def contains_speech(blocks: Iterable[bytes]) -> bool:
+    """Whether there is speech in this audio, with the default settings."""
+    detector = VoiceActivity()
+    return any(detector.push(block) for block in blocks)
 
 
 def _windows(milliseconds: int | None, default: int) -> int:

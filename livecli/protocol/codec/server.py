@@ -281,6 +281,13 @@ TABLE: tuple[Row, ...] = (
         lambda c: events.Grounding(c.grounding_metadata),
         lambda e, _: {"grounding_metadata": e.metadata},
     ),
+    Row(
+        events.UrlContext,
+        CONTENT,
+        "url_context_metadata",
+        lambda _: None,
+        lambda e, _: {"url_context_metadata": e.metadata},
+    ),
     Row(events.Interrupted, CONTENT, "interrupted", lambda _: events.Interrupted(), lambda *_: {"interrupted": True}),
     Row(
         events.GenerationComplete,
