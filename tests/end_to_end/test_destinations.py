@@ -152,9 +152,7 @@ def test_without_a_credential_none_is_needed_in_the_clear(livecli: Livecli, url:
 # --- to a host that the environment names
 
 
-@pytest.mark.parametrize(
-    ("kind", "is_warned"), [(kind, kind in ("stored key", "service account")) for kind in CREDENTIALS]
-)
+@pytest.mark.parametrize("kind", CREDENTIALS)
 def test_what_outlives_the_shell_goes_with_one_warning(
     livecli: Livecli,
     have: Callable[[str], None],
