@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from ..errors import FileError
 from ..media.pcm import AudioSink, Tee
 from ..media.reply import ReplyWriter, open_reply
+from ..process.file_lock import open_locked
 from .transcript import TranscriptEntry
 
 if TYPE_CHECKING:
@@ -37,27 +39,42 @@ class NullSink:
 class Recordings:
     """The audio of each turn goes to the `speaker`, and to `turn-001.wav` and so on in the `folder`; both may be None.
 
-    `speaker` may be set at any time, and applies to the turns that begin afterwards.
+    `speaker` may be set at any time, and applies to the turns that begin afterwards. The text of the folder is locked
+    until `close`, so that two chats do not number their turns alike.
     """
 
     def __init__(self, folder: str | None = None, speaker: SpeakerSink | None = None) -> None:
         self.speaker = speaker
         self.folder: Path | None = None
         self._turn_number = 0
+        self._lock: int | None = None
         if folder is not None:
             self.set_folder(folder)
 
     def set_folder(self, folder: str) -> None:
-        """Save the following turns in `folder`, after those that it has. Raises FileError when that is impossible."""
+        """Save the following turns in `folder`, after those that it has.
+
+        Raises FileError when that is impossible, or another chat is saved there.
+        """
         path = Path(folder)
         try:
             path.mkdir(parents=True, exist_ok=True)
-            (path / TEXT_NAME).open("a", encoding="utf-8").close()
+            if self.folder is not None and self.folder.exists() and path.samefile(self.folder):
+                return
+            lock = open_locked(path / TEXT_NAME, hint="choose another folder").descriptor
         except OSError as error:
             raise FileError(f"cannot save the conversation in {folder}: {error.strerror}") from error
+        self.close()
+        self._lock = lock
         numbers = [file.stem.removeprefix("turn-") for file in path.glob("turn-*.wav")]
         self.folder = path
         self._turn_number = max((int(number) for number in numbers if number.isdecimal()), default=0)
+
+    def close(self) -> None:
+        """Unlock the folder, so that another chat can be saved in it."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def flush(self) -> None:
         """Stop the speaker at once, and drop the audio that waits for it."""

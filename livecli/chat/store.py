@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import FileError
-from ..process.folders import state_folder, write_atomically
+from ..process.folders import remove_abandoned, state_folder, write_atomically
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter
 from .transcript import Transcript, TranscriptEntry
@@ -90,7 +90,9 @@ class ChatStore:
         """Delete the saved conversation."""
         self._loaded, self._lacks_handle = {}, False
         try:
-            (state_folder() / NAME).unlink(missing_ok=True)
+            path = state_folder() / NAME
+            path.unlink(missing_ok=True)
+            remove_abandoned(path)
         except (OSError, FileError) as error:
             self._reporter.warning(
                 f"the saved conversation cannot be deleted: {getattr(error, 'strerror', None) or error}"

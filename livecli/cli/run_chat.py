@@ -67,6 +67,7 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
         reporter.finished(Summary("", error=error))
     finally:
         await voice.close(play_to_end=plays_to_the_end)
+        recordings.close()
     return status
 
 

@@ -124,7 +124,7 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             content = json.loads(file.read(1 << 16))
-            mode = os.fstat(file.fileno()).st_mode
+            status = os.fstat(file.fileno())
     except OSError as error:
         raise AuthError(f"the stored key cannot be read from {path}: {error.strerror}", hint=LOGIN_AGAIN) from error
     except (ValueError, RecursionError) as error:
@@ -132,7 +132,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not (isinstance(content, dict) and _is_sound(content)):
         raise AuthError(f"the stored key cannot be read from {path}: it is damaged", hint=LOGIN_AGAIN)
     if "key" in content:
-        _refuse_if_others_can_read(mode, path)
+        _check_private(status, path)
     return content
 
 
@@ -141,22 +141,38 @@ def _is_sound(content: dict[str, Any]) -> bool:
     return has_key and isinstance(content.get("host", ""), str)
 
 
-def _refuse_if_others_can_read(mode: int, path: Path) -> None:
-    """Raise AuthError for a file that others can read, as ssh does, because they may know the key.
+def _check_private(status: os.stat_result, path: Path) -> None:
+    """Raise AuthError for a file that others can read, own or replace, as ssh does: they may know or choose the key.
 
     On Windows the permission bits mean nothing, and the user's folder is closed to others.
     """
-    if os.name != "nt" and mode & OTHERS:
-        raise AuthError(
-            f"the stored key is not used from {path}: others can read it",
-            hint=f"chmod 600 {path} (and replace the key, if others use this machine)",
-        )
+    if os.name == "nt":
+        return
+    if status.st_mode & OTHERS:
+        why, hint = "others can read it", f"chmod 600 {path} (and replace the key, if others use this machine)"
+    elif status.st_uid != os.geteuid():
+        why, hint = f"it belongs to another user ({status.st_uid})", f"rm {path}, and then {LOGIN_AGAIN}"
+    elif _is_open_to_all(path.parent):
+        why, hint = "every user may write in its folder", f"chmod 700 {path.parent}"
+    else:
+        return
+    raise AuthError(f"the stored key is not used from {path}: {why}", hint=hint)
+
+
+def _is_open_to_all(folder: Path) -> bool:
+    """Whether every user may replace the files in `folder`. A link is followed."""
+    return os.name != "nt" and bool(folder.stat().st_mode & stat.S_IWOTH)
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
+    folder = path.parent
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        path.parent.chmod(0o700)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # The folder that a link names may serve other purposes, so its permissions stay.
+        if not folder.is_symlink():
+            folder.chmod(0o700)
+        if _is_open_to_all(folder):
+            raise FileError(f"the key is not stored in {path}: every user may write there", hint=f"chmod 700 {folder}")
         write_atomically(path, json.dumps(content).encode() + b"\n")
     except OSError as error:
         raise FileError(f"cannot store the key in {path}: {error.strerror}") from error

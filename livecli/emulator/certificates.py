@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import FileError, UsageError
-from ..process.folders import write_atomically
+from ..process.folders import remove_abandoned, write_atomically
 
 NAMES = ("localhost", "127.0.0.1", "::1")
 LEAF_DAYS = 365
@@ -56,6 +56,9 @@ def certificates(folder: Path, *names: str) -> Certificates:
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Those of a killed process have a private key, and files that are valid for long are seldom written.
+        for name in ("authority.pem", "localhost.pem"):
+            remove_abandoned(folder / name)
         authority = _authority(folder / "authority.pem")
         context = _leaf(folder / "localhost.pem", authority, names)
         ours = _certificate(authority)

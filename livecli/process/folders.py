@@ -20,7 +20,7 @@ def state_folder() -> Path:
     """Folder for files that livecli can make again, such as certificates and the history. It may not exist yet.
 
     `$XDG_STATE_HOME/livecli`, else `~/.local/state/livecli` on Linux and its counterparts elsewhere. Raises FileError
-    for a user without a home folder.
+    for a user without a home folder, or with an empty HOME.
     """
     return _folder("state", "XDG_STATE_HOME")
 
@@ -29,12 +29,15 @@ def config_folder() -> Path:
     """Folder for what the user has stored, such as the API key. It may not exist yet.
 
     `$XDG_CONFIG_HOME/livecli`, else `~/.config/livecli` on Linux and its counterparts elsewhere. Raises FileError
-    for a user without a home folder.
+    for a user without a home folder, or with an empty HOME.
     """
     return _folder("config", "XDG_CONFIG_HOME")
 
 
 def _folder(kind: str, variable: str) -> Path:
+    if os.environ.get("HOME") == "" and not Path(os.environ.get(variable, "").strip()).is_absolute():
+        # `~` would be the root of the file system, in which root may write.
+        raise FileError("HOME is empty", hint=f"set HOME, or {variable}")
     try:
         folder = _config_on_linux() if kind == "config" and sys.platform == "linux" else _by_platformdirs(kind)
     except RuntimeError:

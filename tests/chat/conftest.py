@@ -59,6 +59,7 @@ def chat():
                 yield made
         finally:
             await devices.close(play_to_end=False)
+            recordings.close()
 
     return opened
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 from livecli.chat.recordings import Recordings
 from livecli.chat.transcript import TranscriptEntry
 from livecli.errors import FileError
 from tests.end_to_end.conftest import read_wav
+
+posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock and no FIFOs")
 
 
 def test_without_a_folder_and_a_speaker_it_goes_nowhere(tmp_path, monkeypatch):
@@ -57,3 +62,40 @@ def test_a_folder_that_goes_away_is_an_error(tmp_path):
     (tmp_path / "kept").rmdir()
     with pytest.raises(FileError, match="cannot write"):
         recordings.write_text(TranscriptEntry("a", "b"))
+
+
+def test_saving_in_the_same_folder_once_more_goes_on_with_its_numbers(tmp_path):
+    recordings = Recordings(str(tmp_path / "kept"))
+    for _ in range(2):
+        recordings.set_folder(str(tmp_path / "kept"))
+        with recordings.sink() as sink:
+            sink.write(bytes(480), 24_000)
+    recordings.close()
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*.wav")) == ["turn-001.wav", "turn-002.wav"]
+
+
+@posix
+def test_a_folder_is_one_chat_s_until_it_is_saved_elsewhere_or_closed(tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    first, second = Recordings(str(one)), Recordings(str(other))
+    with pytest.raises(FileError, match="is writing it"):
+        second.set_folder(str(one))
+    assert second.folder == other
+    with pytest.raises(FileError, match="is writing it"):
+        first.set_folder(str(other))
+    first.set_folder(str(tmp_path / "third"))
+    second.set_folder(str(one))
+    second.close()
+    first.set_folder(str(one))
+    first.close()
+
+
+@posix
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_a_text_that_is_something_else_is_left_alone(tmp_path, kind):
+    text, victim = tmp_path / "conversation.md", tmp_path / "victim"
+    victim.write_bytes(b"kept")
+    os.mkfifo(text) if kind == "fifo" else text.symlink_to(victim)
+    with pytest.raises(FileError, match="a symbolic link" if kind == "link" else "no regular file"):
+        Recordings(str(tmp_path))
+    assert victim.read_bytes() == b"kept"

@@ -111,6 +111,51 @@ def test_one_that_others_can_read_is_not_used(kept: Path, mode: int) -> None:
     assert resolve(Target(), {"GEMINI_API_KEY": KEY})[1].headers() == {"x-goog-api-key": KEY}
 
 
+@posix
+def test_one_of_another_user_is_not_used(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = os.geteuid()
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    with pytest.raises(AuthError, match=rf"it belongs to another user \({owner}\)") as caught:
+        resolve(Target(), {})
+    assert caught.value.hint == f"rm {kept}, and then {stored_key.LOGIN_AGAIN}"
+    row = next(source for source in decide(Target(), {}).sources if source.source == stored_key.PLACE)
+    assert (row.found, row.used) == (True, False)
+
+
+@posix
+@pytest.mark.parametrize("linked", [False, True])
+def test_one_in_a_folder_in_which_every_user_may_write_is_not_used(kept: Path, linked: bool) -> None:
+    folder = kept.parent
+    if linked:
+        folder.rename(folder.with_name("elsewhere"))
+        folder.symlink_to("elsewhere")
+    folder.chmod(0o703)
+    with pytest.raises(AuthError, match="every user may write in its folder") as caught:
+        resolve(Target(), {})
+    assert caught.value.hint == f"chmod 700 {folder}"
+    folder.chmod(0o770)
+    assert resolve(Target(), {})[1].headers() == {"x-goog-api-key": STORED}
+
+
+@posix
+def test_the_permissions_of_a_folder_that_a_link_names_are_not_changed(tmp_path: Path) -> None:
+    target = tmp_path / "dotfiles"
+    target.mkdir()
+    target.chmod(0o755)
+    folder = stored_key.key_file().parent
+    folder.parent.mkdir()
+    folder.symlink_to(target)
+    stored_key.store(STORED, keyring=False)
+    assert stat.S_IMODE(target.stat().st_mode) == 0o755
+    assert resolve(Target(), {})[1].headers() == {"x-goog-api-key": STORED}
+    target.chmod(0o757)
+    with pytest.raises(FileError, match="every user may write there") as caught:
+        stored_key.store("AIza-other", keyring=False)
+    assert caught.value.hint == f"chmod 700 {folder}"
+    assert stat.S_IMODE(target.stat().st_mode) == 0o757
+    assert [path.name for path in target.iterdir()] == ["api-key.json"]
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"key": 7}', '{"keyring": 1}', "\x00", "[" * 60_000])
 def test_a_damaged_one_says_how_to_mend_it(kept: Path, text: str) -> None:
     kept.write_text(text)
@@ -148,6 +193,14 @@ def test_killed_while_it_writes(kept: Path) -> None:
     assert stat.S_IMODE(left.stat().st_mode) == 0o600
     assert stored_key.forget()
     assert not list(kept.parent.iterdir()), "what is left of the other key goes, too"
+
+
+@posix
+def test_the_next_login_removes_what_a_killed_one_left(kept: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED], timeout=30, env={**os.environ})
+    assert len(list(kept.parent.iterdir())) == 2
+    stored_key.store("AIza-new", keyring=False)
+    assert list(kept.parent.iterdir()) == [kept]
 
 
 def test_a_full_disk_leaves_the_other_key(kept: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -215,6 +215,16 @@ def test_what_is_missing_is_made_again(folder: Path, name: str) -> None:
     assert (folder / "ca.pem").read_bytes() in (folder / "authority.pem").read_bytes()
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock, so these are removed only when they are old")
+def test_what_a_killed_run_left_of_the_keys_is_removed(folder: Path) -> None:
+    certificates(folder)
+    made = contents(folder)
+    for name in ("authority.pem", "localhost.pem"):
+        (folder / f".{name}-left").write_bytes(b"a private key")
+    certificates(folder)
+    assert contents(folder) == made
+
+
 def test_a_damaged_key_is_told(folder: Path) -> None:
     certificates(folder)
     path = folder / "authority.pem"

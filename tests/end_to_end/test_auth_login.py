@@ -145,6 +145,29 @@ def test_a_folder_that_cannot_be_made(livecli: Livecli, piped: Callable[[str], N
     assert "cannot store the key" in ran.err
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder of Linux")
+def test_an_empty_home_is_an_error_and_no_folder_at_the_root(
+    livecli: Livecli, piped: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "")
+    piped(KEY)
+    ran = livecli("auth", "login", "--no-check")
+    assert (ran.status, ran.out) == (3, "")
+    assert ran.err == "error: HOME is empty\nhint: set HOME, or XDG_CONFIG_HOME\n"
+    assert not Path("/.config/livecli").exists()
+    assert livecli("send", "--text", "hello", "--local").status == 0
+
+
+def test_a_key_that_every_user_could_replace_is_not_used(livecli: Livecli, piped: Callable[[str], None]) -> None:
+    piped(KEY)
+    assert livecli("auth", "login", "--no-check").status == 0
+    key_file().parent.chmod(0o777)
+    ran = livecli("send", "--text", "hello")
+    assert ran.status == 4
+    assert f"the stored key is not used from {key_file()}: every user may write in its folder" in ran.err
+    assert f"hint: chmod 700 {key_file().parent}" in ran.err
+
+
 def test_logout_forgets_and_says_when_there_was_nothing(
     livecli: Livecli, piped: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from tests.end_to_end.conftest import finished, read_wav, tone, write_wav
+from tests.end_to_end.conftest import finished, read_wav, tone, wait_until, write_wav
 from tests.live_server import Connection, live_server
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
@@ -111,6 +111,26 @@ def test_a_killed_run_holds_nothing_and_its_empty_file_goes(holding, spawn, live
     assert ran.status == 0, ran.err
     assert read_wav(tmp_path / "text.reply.wav") == (24_000, SECOND)
     assert not (tmp_path / "text.reply.partial.wav").exists()
+
+
+def test_a_second_chat_in_the_folder_of_another_is_refused(spawn, converse, tmp_path):
+    first = spawn("chat", "--local", "--save", "kept")
+    first.stdin.write(b"hello\n")
+    first.stdin.flush()
+    wait_until((tmp_path / "kept/turn-001.wav").exists)
+    with live_server(Connection.drain) as server:
+        ran = converse("hello\n", "--base-url", server.url, "--save", "kept")
+    assert ran.status == 3
+    holder = f"process {first.pid}" if sys.platform == "linux" else "another process"
+    assert f"error: cannot write kept/conversation.md: {holder} is writing it\nhint: choose another folder\n" in ran.err
+    assert not server.requests
+    ran = converse(f"hello\n/save {tmp_path}/kept\nand then?\n", "--local", "--save", "mine")
+    assert "kept/conversation.md: " in ran.err
+    assert finished(first).status == 0
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["conversation.md", "turn-001.wav"]
+    assert sorted(path.name for path in (tmp_path / "mine").glob("*.wav")) == ["turn-001.wav", "turn-002.wav"]
+    assert converse("hello\n", "--local", "--save", "kept").status == 0, "it is free again"
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*.wav")) == ["turn-001.wav", "turn-002.wav"]
 
 
 @pytest.mark.parametrize("kind", ["link", "fifo", "folder"])

@@ -214,3 +214,18 @@ def test_a_user_without_a_home_is_told_which_variable_to_set(folder, variable, d
     with pytest.raises(FileError, match="there is no home folder") as caught:
         folder()
     assert caught.value.hint == f"set HOME, or {variable}"
+
+
+@posix
+@pytest.mark.parametrize(("folder", "variable", "default"), FOLDERS)
+def test_an_empty_home_is_not_the_root_of_the_file_system(folder, variable, default, monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("HOME", "")
+    for value in (None, "", "relative"):
+        if value is not None:
+            monkeypatch.setenv(variable, value)
+        with pytest.raises(FileError, match="HOME is empty") as caught:
+            folder()
+        assert caught.value.hint == f"set HOME, or {variable}"
+    if sys.platform == "linux":
+        monkeypatch.setenv(variable, str(tmp_path))
+        assert folder() == tmp_path / "livecli"
