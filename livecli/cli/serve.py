@@ -52,6 +52,8 @@ def serve(
     it accepts connections, it prints the variables that point other programs at it on standard output; with a COMMAND
     it sets them for the COMMAND instead. It logs each connection and turn on standard error.
     """
+    from dataclasses import replace
+
     from ..emulator.certificates import certificates
     from ..process.folders import state_folder
     from ..process.run import run
@@ -59,9 +61,12 @@ def serve(
     # A COMMAND learns the ports from its environment, so that jobs on one machine need not agree about ports.
     address = Address(listen.host, *listen.ports(free=bool(command)))
     log = _log_nothing if output.quiet else _log_to_stderr
-    options = emulator.options()
+    options = replace(emulator.options(), sources=listen.sources())
     names = [_host_to_name(listen.host), *(listen.tls_name or [])]
-    return run(_serve(address, certificates(state_folder(), *names), options, command or [], log))
+    kept = certificates(state_folder(), *names)
+    if listen.is_public:
+        write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
+    return run(_serve(address, kept, options, command or [], log))
 
 
 class Address(NamedTuple):

@@ -10,6 +10,7 @@ from .groups import Group
 
 if TYPE_CHECKING:
     from ..emulator.options import EmulatorOptions
+    from ..emulator.request_source import AllowedSources
 
 PORT, TLS_PORT = 8765, 8766
 
@@ -30,6 +31,44 @@ class ListenFlags(Group):
         list[str] | None,
         Option(metavar="NAME", help="Another name in the certificate; repeatable, see `livecli help clients`."),
     ] = None
+
+    allow_host: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME", help="Another host name under which clients may reach it; repeatable, see `help clients`."
+        ),
+    ] = None
+    allow_origin: Annotated[
+        list[str] | None,
+        Option(metavar="ORIGIN", help="Another site whose pages may use it, such as https://app.example; repeatable."),
+    ] = None
+
+    def check(self) -> None:
+        from ..emulator.request_source import host_in, normalized_origin
+
+        for name in self.allow_host or []:
+            if host_in(name) != name.lower().removesuffix("."):
+                raise UsageError(f"--allow-host: {name!r} is not a host name", hint="give the name without the port")
+        for origin in self.allow_origin or []:
+            if normalized_origin(origin) is None:
+                raise UsageError(
+                    f"--allow-origin: {origin!r} is not an origin", hint="it looks like https://app.example:8443"
+                )
+
+    def sources(self) -> "AllowedSources":
+        """The hosts and pages that may use the emulator besides those of this machine."""
+        from ..emulator.request_source import AllowedSources, normalized_origin
+
+        hosts = [self.host, *(self.tls_name or []), *(self.allow_host or [])]
+        origins = filter(None, map(normalized_origin, self.allow_origin or []))
+        return AllowedSources(tuple(hosts), tuple(origins))
+
+    @property
+    def is_public(self) -> bool:
+        """Whether other machines can connect."""
+        from ..protocol.endpoint import is_loopback
+
+        return not is_loopback(self.host)
 
     def ports(self, *, free: bool) -> tuple[int, int]:
         """The ports in the clear and for TLS. With `free`, those that are not given are chosen by the system."""

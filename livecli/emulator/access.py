@@ -19,11 +19,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
-from ..protocol.endpoint import is_loopback
 from ..protocol.platform import KEY_PLATFORM, PROJECT_PLATFORM, Platform
 
 VERBATIM_PATH = "/"
@@ -68,14 +67,6 @@ def service_at(path: str) -> Service | None:
         if found := re.fullmatch(f"/ws/{pattern}", plain):
             return Service(platform, found[1], FIREBASE_MODEL_PREFIX[platform])
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
-
-
-def is_loopback_origin(origin: str) -> bool:
-    """Whether a page of this origin was served by this machine, on any port."""
-    try:
-        return is_loopback(urlsplit(origin).hostname)
-    except ValueError:
-        return False
 
 
 def is_health_check(path: str) -> bool:

@@ -12,13 +12,15 @@ from .core.lifetime import UNLIMITED, Limits
 from .faults import Faults
 from .pace import Pace
 from .replay import Play
+from .request_source import THIS_MACHINE, AllowedSources
 
 
 @dataclass(frozen=True)
 class EmulatorOptions:
     """Options of an emulator.
 
-    `behaviour` creates the model of a session; `required` are the credentials that clients need; `models` are the known
+    `behaviour` creates the model of a session; `required` are the credentials that clients need; `sources` are
+    the hosts and pages that are answered; `models` are the known
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
     on every connection. With a `play`, a recorded session is replayed instead of a model, at `play_speed` times its own
     speed (0: as fast as the client receives it).
@@ -26,6 +28,7 @@ class EmulatorOptions:
 
     behaviour: Callable[[], Behaviour] = Echo
     required: Required = NOTHING_REQUIRED
+    sources: AllowedSources = THIS_MACHINE
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
     limits: Limits = UNLIMITED
     pace: Pace = Pace.INSTANT

@@ -155,9 +155,22 @@ class _EmulatorServer:
     async def _answer_http(self, connection: ServerConnection, request: Request) -> Response | None:
         """The response to an HTTP request; None continues with the upgrade."""
         assert isinstance(connection, EmulatorConnection), "as it was created"
+        hosts, origins = request.headers.get_all("Host"), request.headers.get_all("Origin")
+        if refusal := self._options.sources.refusal(hosts, origins):
+            self._log(safe_line(f"refused: 403 for {refusal}"))
+            return connection.respond(403, f"The emulator does not answer {refusal}.\n")
+        response = await self._answer_allowed(connection, request)
+        if response is not None:
+            _let_page_read(response, origins)
+        return response
+
+    async def _answer_allowed(self, connection: EmulatorConnection, request: Request) -> Response | None:
+        """The response to a request of this machine; None continues with the upgrade."""
+        if connection.method == "OPTIONS":
+            return _preflight(connection, request)
         if connection.method != "GET":
             if is_mint_path(request.path):
-                return self._answer_token_request(connection, request)
+                return self._mint_token(connection, request)
             message = f"Only /v1alpha/auth_tokens, which creates ephemeral tokens, takes {connection.method}.\n"
             return connection.respond(405, message)
         if is_health_check(request.path) and "Upgrade" not in request.headers:
@@ -173,19 +186,6 @@ class _EmulatorServer:
         refusal = access.UPGRADE_REFUSALS[error]
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
         return _json(connection, refusal.code, refusal.body)
-
-    def _answer_token_request(self, connection: EmulatorConnection, request: Request) -> Response:
-        """Create a token, or answer the preflight request that a browser sends before (CORS)."""
-        origins = request.headers.get_all("Origin")
-        if not all(map(access.is_loopback_origin, origins)):
-            self._log("refused a token: 403 for a page that is not on this machine")
-            return connection.respond(403, "Only pages of this machine may ask for ephemeral tokens.\n")
-        answer = _preflight if connection.method == "OPTIONS" else self._mint_token
-        response = answer(connection, request)
-        for origin in origins[:1]:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Vary"] = "Origin"
-        return response
 
     def _mint_token(self, connection: EmulatorConnection, request: Request) -> Response:
         headers = list(request.headers.raw_items())
@@ -217,13 +217,20 @@ class _EmulatorServer:
 
 
 def _preflight(connection: EmulatorConnection, request: Request) -> Response:
-    """The answer to a preflight request, which allows POST with the headers that it asks for."""
+    """The answer to the request that a browser sends before a page's own (CORS): it allows what that asks for."""
     response = connection.respond(204, "")
-    response.headers["Access-Control-Allow-Methods"] = "POST"
+    response.headers["Access-Control-Allow-Methods"] = "GET, POST"
     response.headers["Access-Control-Max-Age"] = "3600"
     for headers in request.headers.get_all("Access-Control-Request-Headers"):
         response.headers["Access-Control-Allow-Headers"] = headers
     return response
+
+
+def _let_page_read(response: Response, origins: Sequence[str]) -> None:
+    """Let the page that has sent the request read the response (CORS)."""
+    for origin in origins[:1]:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Vary"] = "Origin"
 
 
 def _json(connection: ServerConnection, status: int, body: str) -> Response:

@@ -14,7 +14,6 @@ from livecli.emulator.access import (
     NOTHING_REQUIRED,
     CredentialError,
     Required,
-    is_loopback_origin,
     wrong_kind_of_credential,
 )
 from livecli.emulator.options import EmulatorOptions
@@ -102,25 +101,6 @@ async def test_a_credential_of_the_wrong_kind_is_refused_even_where_none_is_requ
         with pytest.raises(ConnectionClosed):
             await ws.recv()
         assert (ws.close_code, str(ws.close_reason)[: len(reason)]) == (code, reason)
-
-
-@pytest.mark.parametrize(
-    ("origin", "loopback"),
-    [
-        ("http://localhost:5173", True),
-        ("https://LOCALHOST", True),
-        ("http://127.0.0.2:1", True),
-        ("http://[::1]:3000", True),
-        ("http://localhost.example.com", False),
-        ("http://192.168.0.1", False),
-        ("https://example.com", False),
-        ("http://[", False),
-        ("null", False),
-        ("", False),
-    ],
-)
-def test_origins_of_this_machine(origin: str, loopback: bool) -> None:
-    assert is_loopback_origin(origin) is loopback
 
 
 @pytest.fixture

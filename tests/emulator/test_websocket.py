@@ -117,7 +117,7 @@ async def turn(emulator: EmulatorAddress) -> None:
 async def post(emulator: EmulatorAddress) -> int | None:
     """The status of a request for a token, None if the connection ends without an answer."""
     reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
-    writer.write(f"POST {TOKENS} HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n{{}}".encode())
+    writer.write(f"POST {TOKENS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{{}}".encode())
     answer = await reader.read()
     writer.close()
     await writer.wait_closed()
