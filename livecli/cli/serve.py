@@ -87,13 +87,19 @@ async def _serve(
     """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal."""
     import asyncio
     import os
+    from urllib.parse import urlsplit
 
+    from ..credentials import local_key
+    from ..emulator.access import Required
     from ..emulator.server import Tls, run_emulator
     from ..process.child import run_child
+    from ..protocol.endpoint import is_loopback
 
     tls = Tls(certificates.context, address.tls_port)
     async with run_emulator(address.host, address.port, tls=tls, options=options, log=log) as emulator:
         exports = _exports(emulator, _host_to_name(address.host), certificates)
+        if options.required == Required() and is_loopback(urlsplit(emulator.url).hostname):
+            exports |= local_key(os.environ)
         if command:
             return await run_child(command, {**os.environ, **exports})
         write_stdout("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))

@@ -11,10 +11,12 @@ from enum import StrEnum
 from typing import Protocol
 
 from ..errors import AuthError
-from ..protocol.endpoint import Environment, value
+from ..protocol.endpoint import LOCAL_KEY, Environment, value
 
 TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS")
+"""The variables that name a project, the second one with the credential in its file."""
 QUOTA_VARIABLE = "GOOGLE_CLOUD_QUOTA_PROJECT"
 EPHEMERAL_PREFIX = "auth_tokens/"
 OTHER_SECRETS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer token"}
@@ -163,6 +165,15 @@ def pasted_key(text: str) -> Credential:
     if other:
         raise AuthError(f"this is {other}, no API key", hint=f"it ends soon: set {TOKEN_VARIABLE} to it instead")
     return Credential("the key", CredentialKind.KEY, secret=secret)
+
+
+def local_key(environ: Environment) -> dict[str, str]:
+    """The variable with LOCAL_KEY for the SDKs, which open no session without a key, a token or a project.
+
+    Empty where the environment names one of those.
+    """
+    named = [value(environ, name) for name in (*KEY_VARIABLES, TOKEN_VARIABLE, *PROJECT_VARIABLES)]
+    return {KEY_VARIABLES[0]: LOCAL_KEY} if set(named) <= {None, LOCAL_KEY} else {}
 
 
 def quota_project(environ: Environment) -> str | None:

@@ -32,7 +32,10 @@ Spawn = Callable[..., "subprocess.Popen[bytes]"]
 Livecli = Callable[..., Ran]
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 FREE = ("--port", 0, "--tls-port", 0)
-NAMES = ["LIVECLI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"]
+NAMES = [
+    *("LIVECLI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS"),
+    "GOOGLE_API_KEY",
+]
 
 TELLS = """
 import os, signal, sys, time
@@ -87,6 +90,7 @@ def test_the_exports_are_what_a_shell_takes(spawn: Spawn, kept: Path) -> None:
     assert values["GOOGLE_VERTEX_BASE_URL"] == values["GOOGLE_GEMINI_BASE_URL"]
     assert values["SSL_CERT_FILE"] == str(kept / "ca-bundle.pem")
     assert values["NODE_EXTRA_CA_CERTS"] == str(kept / "ca.pem")
+    assert values["GOOGLE_API_KEY"] == "local"
 
 
 def has_ipv6() -> bool:
@@ -229,11 +233,11 @@ def test_a_command_has_the_environment_and_the_streams(spawn: Spawn, kept: Path,
     status, out, err = finish(process, b"typed\n")
     assert status == 7
     assert err == "talk\n"
-    typed, clear, gemini, vertex, bundle, authority = out.splitlines()
+    typed, clear, gemini, vertex, bundle, authority, key = out.splitlines()
     assert typed == "typed"
     assert re.fullmatch(r"ws://127\.0\.0\.1:\d+ https://localhost:\d+", f"{clear} {gemini}")
     assert vertex == gemini
-    assert (bundle, authority) == (str(kept / "ca-bundle.pem"), str(kept / "ca.pem"))
+    assert (bundle, authority, key) == (str(kept / "ca-bundle.pem"), str(kept / "ca.pem"), "local")
 
 
 def test_commands_run_side_by_side(spawn: Spawn) -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from livecli.errors import UsageError
-from livecli.protocol.endpoint import Endpoint, Target, base_url, build, choose_platform, is_loopback
+from livecli.protocol.endpoint import (
+    Endpoint,
+    Target,
+    base_url,
+    build,
+    choose_platform,
+    is_loopback,
+    without_local_key,
+)
 from livecli.protocol.models import Platform
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
@@ -255,3 +263,39 @@ def test_what_an_endpoint_says_of_itself() -> None:
 )
 def test_the_version_is_that_of_the_url(base_url, version, expected):
     assert build(Target(base_url=base_url, api_version=version), P, V).version == expected
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environ", "kept"),
+    [
+        (Target(base_url="ws://127.0.0.1:1"), {"GOOGLE_API_KEY": "local", "GEMINI_API_KEY": "k"}, ["GEMINI_API_KEY"]),
+        (Target(base_url="ws://127.0.0.1:1"), {"GOOGLE_API_KEY": " local "}, []),
+        (Target(base_url="ws://127.0.0.1:1"), {"GOOGLE_API_KEY": "locale"}, ["GOOGLE_API_KEY"]),
+        (Target(base_url="wss://host"), {"GOOGLE_API_KEY": "local"}, ["GOOGLE_API_KEY"]),
+        (Target(base_url="no URL"), {"GOOGLE_API_KEY": "local"}, ["GOOGLE_API_KEY"]),
+        (Target(local=True), {"GOOGLE_API_KEY": "local"}, []),
+        (Target(), {"GOOGLE_API_KEY": "local"}, ["GOOGLE_API_KEY"]),
+    ],
+)
+def test_the_key_that_stands_for_none(wanted: Target, environ: dict[str, str], kept: list[str]) -> None:
+    assert list(without_local_key(wanted, environ)) == kept
+
+
+@pytest.mark.parametrize(
+    ("wanted", "environ", "named_by"),
+    [
+        (Target(base_url="ws://h"), {"LIVECLI_BASE_URL": "ws://i"}, "--base-url"),
+        (Target(), {"LIVECLI_BASE_URL": "ws://i", "GOOGLE_GEMINI_BASE_URL": "ws://j"}, "LIVECLI_BASE_URL"),
+        (Target(), {"GOOGLE_GEMINI_BASE_URL": "ws://j"}, "GOOGLE_GEMINI_BASE_URL"),
+        (Target(), {"GOOGLE_VERTEX_BASE_URL": "ws://j"}, None),
+    ],
+)
+def test_the_source_of_the_base_url(wanted: Target, environ: dict[str, str], named_by: str | None) -> None:
+    assert build(wanted, environ, D).named_by == named_by
+
+
+@pytest.mark.parametrize("url", ["ws://host", "http://host", "wss://127.0.0.1"])
+def test_a_project_is_not_needed_where_no_credential_is(url: str) -> None:
+    assert build(Target(base_url=url), {}, V).project == "local"
+    with pytest.raises(UsageError, match="needs a project"):
+        build(Target(base_url="wss://host"), {}, V)

@@ -67,6 +67,13 @@ def test_python(against_the_emulator: Emulated, platform: str) -> None:
     assert lines[-1] == "[1] closed: 1000"
 
 
+def test_python_with_nothing_set(against_the_emulator: Emulated) -> None:
+    """The SDK opens no session without a key, so one is set that stands for none."""
+    ran = against_the_emulator(sys.executable, HERE / "program.py", "from the environment")
+    assert turns(ran) == TURNS
+    assert "[1] connected: developer v1" in ran.err
+
+
 def test_python_on_vertex_with_no_project_in_code(against_the_emulator: Emulated, free_port: int) -> None:
     """The SDK then takes the other platform's base URL, as it is and without credentials."""
     here = [f"GOOGLE_GEMINI_BASE_URL=wss://localhost:{free_port}", "GOOGLE_GENAI_USE_VERTEXAI=true"]
