@@ -141,6 +141,9 @@ class EmulatedSession:
         session_id = self._new_session_id()
         self.model_role = model.frames.role
         memory = self._resumption.memory or self._new_memory(setup, model, session_id)
+        if self._resumption.memory is not None and setup.system_instruction is not None:
+            # Probed on 2026-09-21, 3 of 3: the model goes on with the instruction of the session.
+            self._log("a resumed session keeps its system instruction, and ignores the one of this setup")
         dialogue = self._dialogue = Dialogue(
             setup,
             model,

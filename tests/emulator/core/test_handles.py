@@ -327,6 +327,17 @@ class TestTransparent:
         assert updates(session.opening)[0].last_consumed is None
 
 
+def test_a_resumed_session_keeps_its_system_instruction(line) -> None:
+    server = line()
+    first = server.open()
+    first.conversation.close(1.0)
+    resumed = server.open(server.handle(first), system_instruction=Content(parts=[Part(text="Be brief")]))
+    assert resumed.log == ["a resumed session keeps its system instruction, and ignores the one of this setup"]
+    resumed.say(events.Text("hi"))
+    (usage,) = [event for message in resumed.answers() for event in message if isinstance(event, events.Usage)]
+    assert usage.metadata["promptTokenCount"] == 1
+
+
 class TestLifetime:
     LIMITS = Limits(connection_seconds=600.0, goaway_seconds=60.0)
 
