@@ -104,7 +104,7 @@ async def test_python(block, folder, capsys):
     await eval(code, names)
     assert names["summary"].ok
     assert (folder / "reply.wav").exists()
-    assert capsys.readouterr().out.splitlines()[0] == "9600 bytes at 24000 Hz"
+    assert capsys.readouterr().out.splitlines()[0] == "8640 bytes at 24000 Hz"
 
 
 def test_every_make_target_in_the_readme_is_there(monkeypatch):

@@ -119,7 +119,7 @@ def test_what_cannot_be_seen_is_not_made_up(send):
 def test_the_emulator_cuts_its_answer_off(livecli, speech):
     with serving("truncate@reply:2") as served:
         ran = livecli("send", speech, "--base-url", served.url, *SOON, "--explain")
-    assert "the reply stopped after 9,600 bytes" in hint_and_message(ran)
+    assert "the reply stopped after 8,640 bytes" in hint_and_message(ran)
     assert "  cause     the reply stopped" in ran.err
 
 
