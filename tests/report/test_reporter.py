@@ -57,6 +57,8 @@ TOLD = [
     (events.TurnComplete("R"), "turn_complete", {"reason": "R"}),
     (events.WaitingForInput(), "waiting_for_input", {}),
     (events.Grounding({"a": 1}), "grounding", {"metadata": {"a": 1}}),
+    (events.UrlContext({"a": 1}), "url_context", {"metadata": {"a": 1}}),
+    (events.EmptyContent(), "empty_content", {}),
     (events.Usage({"a": 1}), "usage", {"metadata": {"a": 1}}),
     (events.GoAway(50.0), "go_away", {"time_left_seconds": 50.0}),
     (events.VoiceActivity("X", 1.5), "voice_activity", {"type": "X", "offset_seconds": 1.5}),
