@@ -15,16 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
 
 from ..errors import ConnectError, DeadlineError, LivecliError
+from ..process.http_proxy import HINT
 from ..protocol.endpoint import Endpoint
 from ..protocol.http_errors import STATUSES, http_error
 from ..protocol.models import MODELS
-
-INVALID_URL = "its URL is not valid"
 
 SOCKS_PACKAGE = "python-socks"
 """The package that websockets needs for a SOCKS proxy; its ImportError names it."""
@@ -135,25 +133,11 @@ def _no_socks(failure: ImportError, attempt: Attempt) -> LivecliError | None:
 
 
 def _malformed(failure: ValueError, attempt: Attempt) -> LivecliError | None:
-    """The error for a host or a proxy's URL that no connection can be made with; None where both are well-formed.
-
-    Neither the library nor asyncio has an exception of its own for them: they raise ValueError, as a bug would.
-    """
-    from urllib.request import getproxies
-
+    """The error for a host that no connection can be made to, for which asyncio has no exception of its own."""
     try:
         attempt.host.encode("idna")
     except UnicodeError:
         return ConnectError(f"cannot find {attempt.host}: it is not the name of a host")
-    try:
-        for url in getproxies().values() if not attempt.endpoint.is_loopback else ():
-            parts = urlsplit(url)
-            # The port is parsed when it is read, and may be invalid.
-            _ = parts.port
-            (parts.hostname or "").encode("idna")
-            unquote(f"{parts.username}{parts.password}", errors="strict")
-    except ValueError:
-        return _no_proxy(INVALID_URL)
     return None
 
 
@@ -163,7 +147,8 @@ FAILURES: dict[type, Callable[[Any, Attempt], LivecliError | None]] = {
     InvalidURI: _no_upgrade,
     EOFError: _no_upgrade,
     ProxyError: lambda failure, _: _no_proxy(str(failure)),
-    InvalidProxy: lambda *_: _no_proxy(INVALID_URL),
+    # Its text quotes the URL.
+    InvalidProxy: lambda *_: _no_proxy("its URL is not valid"),
     TimeoutError: _timed_out,
     socket.gaierror: _unknown_name,
     ssl.SSLCertVerificationError: _untrusted,
@@ -193,4 +178,4 @@ def _system_reason(error: OSError) -> str:
 
 def _no_proxy(reason: str) -> ConnectError:
     """`reason` never quotes the proxy's URL, which may hold a password."""
-    return ConnectError(f"the proxy does not connect: {reason}", hint="see HTTPS_PROXY")
+    return ConnectError(f"the proxy does not connect: {reason}", hint=HINT)

@@ -26,6 +26,7 @@ from websockets.protocol import State
 from websockets.typing import BytesLike
 
 from .. import __version__
+from ..process.http_proxy import proxy_for
 from ..protocol.endpoint import Endpoint
 
 if TYPE_CHECKING:
@@ -237,7 +238,7 @@ async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
         user_agent_header=f"livecli/{__version__}",
         # Deflate makes 32 KB audio frames fifty times slower, and audio hardly smaller.
         compression=None,
-        proxy=None if endpoint.is_loopback else True,
+        proxy=None if endpoint.is_loopback else proxy_for(endpoint.url),
         # The caller's own timeout covers the name lookup and the proxy too.
         open_timeout=None,
         ping_interval=PING_SECONDS,

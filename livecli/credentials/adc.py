@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AuthError, ConnectError
+from ..process.http_proxy import proxy_for
 from ..protocol.endpoint import Environment, value
 from . import gcloud
 from .credential import Credential, CredentialKind, cleaned, quota_project
@@ -203,6 +204,8 @@ def _bounded_request(seconds: float) -> Callable[..., _Answer]:
         host = urlsplit(url).hostname or "the token endpoint"
         if left <= 0:
             raise ConnectError(f"no token from {host}: it did not answer within {seconds:g} s")
+        # requests uses the same proxy, and quotes an invalid one.
+        proxy_for(url)
         options = _certificates() | rest
         try:
             answer = requests.request(

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AuthError, ConnectError, DeadlineError, LivecliError
+from ..process.http_proxy import HINT, proxy_for
 from ..protocol import http_errors
 from ..protocol.endpoint import Environment, Target, base_url, base_url_source, checked, is_loopback
 from ..protocol.platform import KEY_PLATFORM
@@ -94,7 +95,7 @@ def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None)
     body = json.dumps(terms.as_json(datetime.now(UTC))).encode()
     request = urllib.request.Request(url, body, headers, method="POST")
     try:
-        with _opener(host).open(request, timeout=timeout_seconds) as answer:
+        with _opener(url).open(request, timeout=timeout_seconds) as answer:
             return _token_in(answer.read(LONGEST_ANSWER_BYTES), host)
     except urllib.error.HTTPError as refused:
         with refused:
@@ -105,7 +106,7 @@ def mint(url: str, key: Credential, terms: Terms, timeout_seconds: float | None)
         raise error from None
     except urllib.error.URLError as error:
         raise _unreachable(host, error.reason) from error
-    except (OSError, http.client.HTTPException) as error:
+    except (OSError, http.client.HTTPException, UnicodeError) as error:
         raise _unreachable(host, error) from error
 
 
@@ -116,11 +117,11 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def _opener(host: str) -> urllib.request.OpenerDirector:
-    handlers: list[Any] = [_NoRedirect()]
-    if is_loopback(host):
-        handlers.append(urllib.request.ProxyHandler({}))
-    return urllib.request.build_opener(*handlers)
+def _opener(url: str) -> urllib.request.OpenerDirector:
+    parts = urlsplit(url)
+    proxy = None if is_loopback(parts.hostname) else proxy_for(url)
+    proxies = urllib.request.ProxyHandler({parts.scheme: proxy} if proxy else {})
+    return urllib.request.build_opener(_NoRedirect(), proxies)
 
 
 def _token_in(body: bytes, host: str) -> str:
@@ -139,6 +140,10 @@ def _unreachable(host: str, reason: object) -> LivecliError:
     if isinstance(reason, ssl.SSLCertVerificationError):
         message = f"the certificate of {host} cannot be trusted: {reason.verify_message}"
         return ConnectError(message, hint="SSL_CERT_FILE names the authorities to trust")
+    if refused := re.match(r"Tunnel connection failed: (\d+)", str(reason)):
+        return ConnectError(f"the proxy does not connect: it answered {refused[1]}", hint=HINT)
+    if isinstance(reason, UnicodeError):
+        return ConnectError(f"no token from {host}: it is not the name of a host")
     said = (reason.strerror if isinstance(reason, OSError) else None) or type(reason).__name__
     return ConnectError(f"no token from {host}: {said}", hint="check the network, HTTPS_PROXY and NO_PROXY")
 

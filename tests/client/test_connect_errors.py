@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 from websockets.datastructures import Headers
-from websockets.exceptions import InvalidMessage, InvalidStatus
+from websockets.exceptions import InvalidMessage, InvalidProxy, InvalidStatus
 from websockets.http11 import Response
 
 from livecli.client.connect_errors import failures_as_errors, refused_upgrade
@@ -332,6 +332,11 @@ class TestProxy:
         error = await failure("wss://live.test/ws")
         assert_is(error, ConnectError, 5, "never", "the proxy does not connect: its URL is not valid")
         assert PASSWORD not in error.message
+
+    def test_one_that_the_library_alone_refuses(self) -> None:
+        with pytest.raises(ConnectError) as raised, failures_as_errors(endpoint("wss://live.test/ws"), 1):
+            raise InvalidProxy(f"http://user:{PASSWORD}@127.0.0.1:1", "it does not say why")
+        assert raised.value.message == "the proxy does not connect: its URL is not valid"
 
     async def test_none_for_a_loopback_address(self, through: Callable[[str], None]) -> None:
         _, certificate = certificate_for("localhost")
