@@ -37,7 +37,7 @@ OWNERS = {
     "keyring": ["credentials.system_keyring"],
     "regex": ["emulator.core.script_file"],
     "platformdirs": ["process.folders"],
-    "trustme": ["emulator.certificates"],
+    "cryptography": ["emulator.certificates"],
     "certifi": ["emulator.certificates"],
     "PIL": ["media.images"],
 }

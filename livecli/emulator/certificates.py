@@ -1,19 +1,20 @@
-"""The emulator's certificate and its certificate authority: created on first use, kept in a folder, and renewed.
+"""The emulator's certificate and the authority that signs it: created on first use, kept in a folder, and renewed.
 
-    authority.pem    0600   the authority: certificate and key
-    localhost.pem    0600   the emulator's certificate, the leaf: key, certificate, and the authority's certificate
+    server.pem       0600   the emulator's certificate: key, certificate, and the authority's certificate
     ca.pem                  the authority's certificate, for programs that add it to those that they trust
     ca-bundle.pem           the system's authorities and this one, for programs that trust the authorities in one file
 
-Any number of processes may start at once, without a lock: files are replaced atomically, the first authority is kept,
-and a leaf that another process has just replaced is as valid as its successor. Where all files are valid nothing is
-written, and trustme, which takes as long to load as the rest of the emulator, is not loaded.
+Programs that trust the authority must not thereby trust anybody else. So its key is discarded once it has signed this
+one certificate, and its name constraints permit the certificate's names only. An emulator with more names than NAMES
+has another certificate and another authority, in a folder `names-…` of their own, so that neither replaces the other.
+
+Any number of processes may start at once, without a lock: files are replaced atomically, and the first certificate is
+kept. Where all files are valid nothing is written, and cryptography is not loaded.
 """
 
 from __future__ import annotations
 
-import contextlib
-import datetime
+import hashlib
 import os
 import re
 import ssl
@@ -21,22 +22,39 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
-from ..process.folders import remove_abandoned, write_atomically
+from ..process.folders import temporary_files, write_atomically
+
+if TYPE_CHECKING:
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 NAMES = ("localhost", "127.0.0.1", "::1")
-LEAF_DAYS = 365
-"""The validity of a leaf. Some systems trust none that is valid for more than 398 days."""
+"""The names of every certificate."""
 
-RENEWED_DAYS = 30
+VALID = timedelta(days=820)
+"""The validity of a certificate. Apple's systems trust none that is valid for more than 825 days."""
+
+BACKDATED = timedelta(days=1)
+"""How long before its creation a certificate is valid, for clients whose clock is slow."""
+
+RENEWED = timedelta(days=30)
 """How long before its end a certificate is renewed, and so the longest time that an emulator may run."""
 
+BUNDLE_MARK = b"# The authority of livecli serve:\n"
+"""The line between the system's authorities and the emulator's in a bundle. Readers of PEM ignore it."""
+
+FORMER_KEYS = ("authority.pem", "localhost.pem")
+"""The files of earlier versions with keys, one of them that of an authority without name constraints."""
+
 CERTIFICATE = re.compile(rb"-----BEGIN CERTIFICATE-----\s.*?-----END CERTIFICATE-----\s+", re.DOTALL)
-HEAD = re.compile(rb"Renew after: ([\d-]+)\n(?:Names: ([!-~ ]+)\n)?")
-"""The text before the key in `localhost.pem`, which OpenSSL ignores. The standard library cannot read a certificate's
-end or names from a file. Without the second line the names are NAMES."""
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+HOST_NAME = re.compile(rf"(\*\.)?{LABEL}(\.{LABEL})*", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -49,67 +67,58 @@ class Certificates:
 
 
 def certificates(folder: Path, *names: str) -> Certificates:
-    """The certificates in this folder, created or renewed where necessary. The leaf also names `names`.
+    """The certificate for NAMES and `names`, created or renewed where necessary, below this folder.
 
     A name is a host name, `*.` and a host name for all names of one label before it, or an address. Raises FileError
-    where the certificates cannot be kept, UsageError where no certificate can have these names.
+    where the certificate cannot be kept, UsageError where no certificate can have these names.
     """
+    more = sorted({name.lower() for name in names} - {*NAMES})
+    own = folder / f"names-{hashlib.sha256(' '.join(more).encode()).hexdigest()[:16]}" if more else folder
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Those of a killed process have a private key, and files that are valid for long are seldom written.
-        for name in ("authority.pem", "localhost.pem"):
-            remove_abandoned(folder / name)
-        authority = _authority(folder / "authority.pem")
-        context = _leaf(folder / "localhost.pem", authority, names)
-        ours = _certificate(authority)
-        _keep(folder / "ca.pem", ours)
-        # In a shell with the emulator's exports, the system's authorities are its bundle, which contains `ours`.
-        _keep(folder / "ca-bundle.pem", _system_authorities().replace(ours, b"") + ours)
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        context, authority = _server(own / "server.pem", [*NAMES, *more])
+        _keep(own / "ca.pem", authority)
+        _keep(own / "ca-bundle.pem", _system_authorities() + BUNDLE_MARK + authority)
+        for former in (folder / name for name in FORMER_KEYS):
+            for path in (former, *temporary_files(former)):
+                path.unlink(missing_ok=True)
     except OSError as error:
         message = f"cannot keep certificates in {folder}: {error.strerror or error}"
         raise FileError(message, hint="it must be a folder that you may write in; XDG_STATE_HOME moves it") from error
-    return Certificates(context, folder / "ca.pem", folder / "ca-bundle.pem")
+    return Certificates(context, own / "ca.pem", own / "ca-bundle.pem")
 
 
-def _authority(path: Path) -> bytes:
-    """The authority's certificate and key. Processes that create the first one at the same time get the same one."""
+def _server(path: Path, names: Sequence[str]) -> tuple[ssl.SSLContext, bytes]:
+    """The context with the certificate in `path`, and the authority. Processes that create it at once get the same."""
     kept = _read(path)
-    if kept is not None and _lasts(_certificate(kept)):
-        return kept
-    import trustme
+    if kept is not None and (usable := _loaded(kept)):
+        return usable
+    key, authority = issue_authority(names)
+    write_atomically(path, issue_server(key, authority, names), keep_existing=kept is None)
+    # Another process may have been first.
+    made = _loaded(path.read_bytes())
+    if made is None:
+        raise FileError(f"{path} has changed since it was written", hint="start again")
+    return made
 
-    made = trustme.CA(organization_name="livecli")
-    write_atomically(path, made.cert_pem.bytes() + made.private_key_pem.bytes(), keep_existing=kept is None)
-    return path.read_bytes()
 
-
-def _lasts(certificate: bytes) -> bool:
-    """Whether this authority is valid for longer than a leaf that is created today."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+def _loaded(pem: bytes) -> tuple[ssl.SSLContext, bytes] | None:
+    """The context with this certificate, and the authority; None where it is damaged, or not valid for long enough."""
+    authority = b"".join(CERTIFICATE.findall(pem)[-1:])
+    reader = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
-        context.load_verify_locations(cadata=certificate.decode())
-        [authority] = context.get_ca_certs()
-    except (ssl.SSLError, ValueError):  # it is damaged
-        return False
-    days = (ssl.cert_time_to_seconds(str(authority["notAfter"])) - time.time()) / 86_400
-    return days > LEAF_DAYS + RENEWED_DAYS
+        reader.load_verify_locations(cadata=authority.decode())
+        [facts] = reader.get_ca_certs()
+        context = _context(pem)
+    except (ssl.SSLError, ValueError):
+        return None
+    # The certificate itself has the same dates.
+    begin, end = (ssl.cert_time_to_seconds(str(facts[name])) for name in ("notBefore", "notAfter"))
+    return (context, authority) if begin <= time.time() < end - RENEWED.total_seconds() else None
 
 
-def _leaf(path: Path, authority: bytes, names: Sequence[str]) -> ssl.SSLContext:
-    """The context with the leaf, which also has the names of earlier calls, so that it need not alternate."""
-    kept = _read(path)
-    renewal, kept_names = _head(kept or b"")
-    new_names = [name for name in dict.fromkeys(names) if name not in kept_names]
-    if kept is not None and _certificate(authority) in kept and _today() < renewal and not new_names:
-        with contextlib.suppress(ssl.SSLError):  # it is damaged
-            return _context(kept)
-    issued = _issued(authority, path.parent, [*kept_names, *new_names])
-    write_atomically(path, issued)
-    return _context(issued)
-
-
-def _context(leaf: bytes) -> ssl.SSLContext:
-    """The TLS context with this leaf, loaded from a private copy.
+def _context(server: bytes) -> ssl.SSLContext:
+    """The TLS context with this certificate, loaded from a private copy.
 
     OpenSSL opens the file once for the certificate and once for the key, and another process may replace it in between.
     """
@@ -117,57 +126,125 @@ def _context(leaf: bytes) -> ssl.SSLContext:
     descriptor, name = tempfile.mkstemp()
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(leaf)
+            file.write(server)
         context.load_cert_chain(name)
     finally:
         Path(name).unlink()
     return context
 
 
-def _issued(authority: bytes, folder: Path, names: list[str]) -> bytes:
-    import trustme
+def issue_authority(names: Sequence[str]) -> tuple[EllipticCurvePrivateKey, x509.Certificate]:
+    """An authority that can sign for these names, and for names below them, and its key.
+
+    Raises UsageError where no certificate can have these names.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    permitted = [
+        x509.IPAddress(ip_network(name.value))
+        if isinstance(name, x509.IPAddress)
+        else x509.DNSName(str(name.value).removeprefix("*."))
+        for name in map(_general_name, names)
+    ]
+    # Clients that trust several authorities tell them apart by their names.
+    name = _distinguished_name(common_name=f"livecli serve {os.urandom(4).hex()}")
+    builder = (
+        _builder(name, name, key)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_key_usage(key_cert_sign=True), critical=True)
+        .add_extension(x509.NameConstraints(permitted, excluded_subtrees=None), critical=True)
+    )
+    return key, _signed(builder, key)
+
+
+def issue_server(key: EllipticCurvePrivateKey, authority: x509.Certificate, names: Sequence[str]) -> bytes:
+    """The PEM of a new server's key, its certificate, which is signed with the authority's `key`, and the authority."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import ExtendedKeyUsageOID
+
+    own_key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        _builder(_distinguished_name(), authority.subject, own_key)
+        .add_extension(x509.SubjectAlternativeName(map(_general_name, names)), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_key_usage(digital_signature=True), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(key.public_key()), critical=False)
+    )
+    private = own_key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    pems = [each.public_bytes(serialization.Encoding.PEM) for each in (_signed(builder, key), authority)]
+    return private + b"".join(pems)
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    from cryptography import x509
 
     try:
-        signer = trustme.CA.from_pem(_certificate(authority), authority)
-    except ValueError as error:
-        raise FileError(f"{folder / 'authority.pem'} is damaged", hint="remove it: livecli creates another") from error
-    now = datetime.datetime.now(datetime.UTC)
-    try:
-        made = signer.issue_cert(
-            *names,
-            organization_name="livecli",
-            not_before=now - datetime.timedelta(days=1),  # a client's clock may be slow
-            not_after=now + datetime.timedelta(days=LEAF_DAYS),
-        )
-    except ValueError as error:
-        raise UsageError(
-            f"no certificate can have this name: {error}", hint="give --host and --tls-name host names or addresses"
-        ) from error
-    renewal = _today() + datetime.timedelta(days=LEAF_DAYS - RENEWED_DAYS)
-    head = f"Renew after: {renewal}\nNames: {' '.join(names)}\n"
-    return head.encode() + made.private_key_and_cert_chain_pem.bytes() + _certificate(authority)
-
-
-def _head(leaf: bytes) -> tuple[datetime.date, list[str]]:
-    """The day from which a leaf is renewed, and the hosts that it names."""
-    found = HEAD.match(leaf)
-    if found is None:
-        return datetime.date.min, [*NAMES]
-    names = found[2].decode().split() if found[2] else [*NAMES]
-    try:
-        return datetime.date.fromisoformat(found[1].decode()), names
+        return x509.IPAddress(ip_address(name))
     except ValueError:
-        return datetime.date.min, names
+        pass
+    try:
+        ascii_name = name.encode("idna").decode()
+    except UnicodeError:
+        ascii_name = ""
+    if not HOST_NAME.fullmatch(ascii_name):
+        raise UsageError(
+            f"no certificate can have this name: {name!r}", hint="give --host and --tls-name host names or addresses"
+        )
+    return x509.DNSName(ascii_name)
 
 
-def _today() -> datetime.date:
-    return datetime.datetime.now(datetime.UTC).date()
+def _distinguished_name(*, common_name: str | None = None) -> x509.Name:
+    from cryptography import x509
+    from cryptography.x509.oid import NameOID
+
+    values = {NameOID.ORGANIZATION_NAME: "livecli", NameOID.COMMON_NAME: common_name}
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in values.items() if value])
 
 
-def _certificate(pem: bytes) -> bytes:
-    """The first certificate in `pem`, empty where there is none."""
-    found = CERTIFICATE.search(pem)
-    return found[0] if found else b""
+def _builder(subject: x509.Name, issuer: x509.Name, key: EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    """A certificate with everything that an authority and a server have in common."""
+    from cryptography import x509
+
+    begin = datetime.fromtimestamp(time.time(), UTC) - BACKDATED
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(begin + VALID)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+    )
+
+
+def _signed(builder: x509.CertificateBuilder, key: EllipticCurvePrivateKey) -> x509.Certificate:
+    from cryptography.hazmat.primitives import hashes
+
+    return builder.sign(key, hashes.SHA256())
+
+
+def _key_usage(*, key_cert_sign: bool = False, digital_signature: bool = False) -> x509.KeyUsage:
+    from cryptography import x509
+
+    return x509.KeyUsage(
+        digital_signature=digital_signature,
+        key_cert_sign=key_cert_sign,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
 
 
 def _system_authorities() -> bytes:
@@ -178,7 +255,8 @@ def _system_authorities() -> bytes:
         import certifi
 
         files = [Path(certifi.where())]
-    return b"".join(file.read_bytes().rstrip() + b"\n" for file in files)
+    # In a shell with the emulator's exports, the system's authorities are a bundle of the emulator's.
+    return b"".join(file.read_bytes().partition(BUNDLE_MARK)[0].rstrip() + b"\n" for file in files)
 
 
 def _read(path: Path) -> bytes | None:

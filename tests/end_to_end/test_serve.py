@@ -128,13 +128,13 @@ def test_the_host_that_listens_is_exported_and_in_the_certificate(
 def test_a_host_that_no_certificate_can_name(livecli: Livecli) -> None:
     ran = livecli("serve", *FREE, "--host", "under_score")
     assert (ran.status, ran.out) == (2, "")
-    assert re.match(r"error: no certificate can have this name: .* 'under_score' not allowed\n", ran.err)
+    assert ran.err.startswith("error: no certificate can have this name: 'under_score'\nhint: ")
 
 
 def test_a_name_that_no_certificate_can_have(livecli: Callable[..., Any]) -> None:
     ran = livecli("serve", *FREE, "--tls-name", "example.test", "--tls-name", "two words")
     assert (ran.status, ran.out) == (2, "")
-    assert re.match(r"error: no certificate can have this name: .* 'two words' not allowed\n", ran.err)
+    assert ran.err.startswith("error: no certificate can have this name: 'two words'\nhint: ")
 
 
 CONNECTING = """
@@ -159,11 +159,13 @@ def test_a_client_with_googles_host_written_in_accepts_the_certificate(
     flags = [word for name in names for word in ("--tls-name", name)]
     status, out, err = finish(spawn("serve", "-q", *flags, "--", "sh", "-c", CONNECTING, host))
     assert (status, err) == (0, "")
-    assert out.splitlines()[0] == str(kept / "ca-bundle.pem")
-    authority = (kept / "ca.pem").read_bytes()
-    # A name that was never given is not in the certificate (status 60 of curl), and the authority stays.
-    assert finish(spawn("serve", "-q", "--", "sh", "-c", CONNECTING, "other.test"))[0] == 60
-    assert (kept / "ca.pem").read_bytes() == authority
+    bundle = Path(out.splitlines()[0])
+    assert (bundle.name, bundle.parent.parent) == ("ca-bundle.pem", kept)
+    authority = (bundle.parent / "ca.pem").read_bytes()
+    # Names that were not given this time are not in the certificate (status 60 of curl), and the authority stays.
+    for other in ("other.test", host):
+        assert finish(spawn("serve", "-q", "--", "sh", "-c", CONNECTING, other))[0] == 60
+    assert (bundle.parent / "ca.pem").read_bytes() == authority
 
 
 async def test_a_session_under_googles_name(spawn: Spawn, kept: Path) -> None:
@@ -362,7 +364,7 @@ def test_it_listens_within_forty_starts_of_python(spawn: Spawn) -> None:
 
 
 def test_importing_the_command_loads_nothing_heavy() -> None:
-    heavy = "{'asyncio', 'websockets', 'numpy', 'soxr', 'msgspec', 'ssl', 'trustme'}"
+    heavy = "{'asyncio', 'websockets', 'numpy', 'soxr', 'msgspec', 'ssl', 'cryptography'}"
     code = f"import sys, livecli.cli.serve; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, timeout=30) == "set()\n"
 
