@@ -139,13 +139,7 @@ def rebound(message: dict[str, Any], said: list[dict[str, Any]]) -> dict[str, An
     return {"toolResponse": {"functionResponses": [{**returned, "id": calls[-1]["id"], "name": calls[-1]["name"]}]}}
 
 
-NOT_YET: set[str] = set()
-"""The recordings that the emulator does not follow yet."""
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.xfail(strict=True) if name in NOT_YET else ()) for name in NAMES]
-)
+@pytest.mark.parametrize("name", NAMES)
 async def test_the_emulator_answers_with_the_frames_that_the_service_sent(name: str) -> None:
     def no_audio(file: str) -> list[bytes]:
         raise FileNotFoundError(file)

@@ -97,7 +97,7 @@ STOPPED: dict[str, object] = {"called": [], "said": "stop", "interrupted": False
 AGENTS = [
     ("developer", "gemini-3.8-live", [CALLED, ANSWERED]),
     ("vertex", "gemini-3.8-live", [CALLED, ANSWERED]),
-    ("vertex", "gemini-live-2.5-flash-native-audio", [CALLED | {"said": ANSWERED["said"]}]),
+    ("vertex", "gemini-live-2.5-flash-native-audio", [CALLED, ANSWERED]),
 ]
 
 
