@@ -106,6 +106,8 @@ class Dialogue:
         self._refusal: Refusal | None = None
         # Whether a turn stays open after its answer, until a NON_BLOCKING function has returned.
         self._held_open = False
+        # Whether anything but plain audio was received since the last `next_message`.
+        self._rescheduled = False
 
     @property
     def accepts_input(self) -> bool:
@@ -114,8 +116,8 @@ class Dialogue:
 
     @property
     def has_output(self) -> bool:
-        """Whether the last input brought a message. An answer in delivery goes on at `wake_at` by itself."""
-        return bool(self.outbox or self._refusal or self._detected or (self._waiting and self._delivery is None))
+        """Whether the input since the last `next_message` brought a message, or may have changed `wake_at`."""
+        return bool(self.outbox or self._rescheduled)
 
     @property
     def wake_at(self) -> float | None:
@@ -130,6 +132,7 @@ class Dialogue:
 
     def receive(self, event: events.Event, now: float) -> None:
         """Take an event of the client, after its setup. Raises Refusal where the service closes the session."""
+        self._rescheduled |= not isinstance(event, (events.AudioChunk, events.MediaChunks))
         match event:
             case events.AudioChunk():
                 self._on_audio(event, now)
@@ -161,6 +164,7 @@ class Dialogue:
 
     def next_message(self, now: float) -> Message | None:
         """The next message, None while there is none."""
+        self._rescheduled = False
         self._handle_detected(now)
         while True:
             self._interrupt_if_due(now)
@@ -206,11 +210,13 @@ class Dialogue:
             self._note_detected(self._speech.push(piece), due, now)
 
     def _note_detected(self, found: list[SpeechEvent], due: float, now: float) -> None:
+        self._rescheduled |= bool(found)
         self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
         self._handle_detected(now)
 
     def _handle_detected(self, now: float) -> None:
         while self._detected and self._detected[0].due <= now:
+            self._rescheduled = True
             detected = self._detected.popleft()
             if self._model.turns.ends_at is AnswerEnd.ACTIVITY:
                 self._transcribe(detected)
