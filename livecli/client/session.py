@@ -7,14 +7,17 @@ one.
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from websockets.exceptions import ConnectionClosed
 
-from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
+from ..errors import SHORTEST_SECRET, DeadlineError, LivecliError, ProtocolError, ServerError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
@@ -27,8 +30,11 @@ if TYPE_CHECKING:
     from ..protocol.close_cause import CloseContext
 
 
-# Shorter strings are not taken for secrets: they may stand in any text.
-SHORTEST_SECRET = 8
+ELLIPSIS = "…".encode()
+
+# The escapes in JSON that have a shorter spelling, and the escaped backslash, which begins no other escape. The group
+# is the code of a character in ASCII.
+_ESCAPE = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|[/\\])")
 
 
 def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
@@ -44,11 +50,29 @@ def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
 
 
 def without_secrets(frame: bytes, secrets: Iterable[str]) -> bytes:
-    """`frame` with an ellipsis in place of each secret that it quotes."""
+    """`frame` with an ellipsis in place of each secret that it quotes, in whatever escapes of JSON."""
     for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET and (quoted_bytes := secret.encode()) in frame:
-            frame = frame.replace(quoted_bytes, "…".encode())
+        if len(secret) < SHORTEST_SECRET:
+            continue
+        quoted_bytes = _json_bytes(secret)
+        if b"\\" in frame and quoted_bytes in (plain := _ESCAPE.sub(_shortest_spelling, frame)):
+            frame = plain
+        if quoted_bytes in frame:
+            frame = frame.replace(quoted_bytes, ELLIPSIS)
     return frame
+
+
+@lru_cache(256)
+def _json_bytes(text: str) -> bytes:
+    """`text` as it stands in JSON."""
+    return json.dumps(text)[1:-1].encode()
+
+
+def _shortest_spelling(escape: re.Match[bytes]) -> bytes:
+    """The character itself where JSON needs no escape for it."""
+    if escape[0] == b"\\/":
+        return b"/"
+    return _json_bytes(chr(int(escape[1], 16))) if escape[1] else escape[0]
 
 
 @dataclass(eq=False, repr=False)
@@ -80,7 +104,7 @@ class Session:
         self.messages = 0
         self.close_code: int | None = None
         self.close_reason: str | None = None
-        self._secrets, self._handle = secrets, ""
+        self.secrets, self._handle = secrets, ""
         self._connection, self._outlet = connection, connection.outlet
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
         self._received: deque[events.Event] = deque()
@@ -160,7 +184,7 @@ class Session:
             except ConnectionClosed as error:
                 closed = error
                 break
-            frame = without_secrets(frame, self._secrets)
+            frame = without_secrets(frame, self.secrets)
             self.messages += 1
             if self._reporter.wants_frames:
                 self._reporter.frame("received", frame, self._clock() - self.opened_at)
@@ -267,7 +291,7 @@ class Session:
         return explain(code, closed.rcvd.reason if closed.rcvd else "", self._close_context())
 
     def _quoted(self, reason: str) -> list[str]:
-        return secrets_in(reason, (*self._secrets, self._handle))
+        return secrets_in(reason, (*self.secrets, self._handle))
 
     def _close_context(self) -> CloseContext:
         from ..protocol.close_cause import CloseContext

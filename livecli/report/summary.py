@@ -5,11 +5,11 @@ No I/O: times are arguments, in seconds on one monotonic clock.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import LivecliError
+from ..errors import SHORTEST_SECRET, LivecliError
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.models import Prices
@@ -44,6 +44,8 @@ class TransferStats:
     citations: list[Citation] = field(default_factory=list)
     wrote: bool = False
     """Whether the model sent text of its own, not only the transcript of its audio."""
+    secrets: Sequence[str] = ()
+    """What is left out of the transcripts, which a server can quote in several pieces."""
     cut_turns: int = 0
     """Number of turns with audio that ended without being complete or interrupted."""
     _closed_bytes: int = 0
@@ -97,12 +99,19 @@ class TransferStats:
     @property
     def heard(self) -> str:
         """Transcript of the user's speech."""
-        return "".join(self.heard_pieces)
+        return self._joined(self.heard_pieces)
 
     @property
     def said(self) -> str:
         """Text or transcript of the model's reply."""
-        return "".join(self.said_pieces)
+        return self._joined(self.said_pieces)
+
+    def _joined(self, pieces: Sequence[str]) -> str:
+        text = "".join(pieces)
+        for secret in self.secrets:
+            if len(secret) >= SHORTEST_SECRET:
+                text = text.replace(secret, "…")
+        return text
 
     def latency(self, at: float | None) -> float | None:
         """Milliseconds from the end of the question to `at`; None where either is missing or `at` is earlier."""

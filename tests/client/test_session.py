@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
 from livecli.client.connection import CLOSE_SECONDS
-from livecli.client.session import Session, handle_in
+from livecli.client.session import Session, handle_in, without_secrets
 from livecli.errors import AuthError, DeadlineError, LivecliError, ProtocolError, QuotaError, ServerError
 from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint
@@ -435,6 +435,25 @@ class TestSecrets:
         received = [frame for direction, frame in witness.frames if direction == "received"]
         assert b"you are" in received[-1]
         assert SECRET.encode() not in b"".join(received)
+
+    @pytest.mark.parametrize(
+        ("frame", "shown"),
+        [
+            (rb'{"a": "ya29.a-secret\u002dtoken"}', '{"a": "…"}'),
+            (rb'{"a": "\u0079\u0061\u00329.a-secret-toke\u006E!"}', '{"a": "…!"}'),
+            (rb'{"a": "\"\\ya29.a-secret\u002dtoken\n"}', r'{"a": "\"\\…\n"}'),
+            # What follows an escaped backslash is no escape.
+            (rb'{"a": "ya29.a-secret\\u002dtoken"}', r'{"a": "ya29.a-secret\\u002dtoken"}'),
+            # A frame without the secret stays as it was.
+            (rb'{"a": "\u0041\/"}', r'{"a": "\u0041\/"}'),
+        ],
+    )
+    def test_escapes_hide_no_secret(self, frame: bytes, shown: str) -> None:
+        assert without_secrets(frame, [SECRET]).decode() == shown
+
+    @pytest.mark.parametrize("spelling", [rb"k/e\"y\\0123", rb"k\/e\u0022y\u005C0123", rb"\u006b/e\"y\u005c0123"])
+    def test_a_secret_that_json_escapes(self, spelling: bytes) -> None:
+        assert without_secrets(b'["' + spelling + b'"]', ['k/e"y\\0123']) == '["…"]'.encode()
 
     @pytest.mark.parametrize("quoted", [SECRET, SECRET[:10]])
     @in_virtual_time

@@ -65,6 +65,10 @@ def hostile(connection: Connection) -> None:
     connection.say({given: {given: given}})
     connection.say({"usageMetadata": {given: 1}})
     connection.say({"toolCall": {"functionCalls": [{"id": "1", "name": given, "args": {"k": given}}]}})
+    escaped = "".join(f"\\u{ord(each):04X}" for each in given)
+    connection.say(f'{{"serverContent": {{"outputTranscription": {{"text": "escaped: {escaped}"}}}}}}')
+    for piece in (given[:20], given[20:]):
+        connection.content(outputTranscription={"text": piece}, inputTranscription={"text": piece})
     connection.hear()
     connection.audio(bytes(4_800))
     connection.close(1011, f"Deadline expired before operation could complete. {given}{HANDLE}"[:123])

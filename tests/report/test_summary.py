@@ -22,7 +22,7 @@ from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.models import Prices
 from livecli.protocol.platform import Platform
-from livecli.report.summary import Summary, error_json, latencies
+from livecli.report.summary import Summary, TransferStats, error_json, latencies
 
 ENDPOINT = Endpoint(Platform.VERTEX, "wss://example.test/path", "gemini-3.8-live", "projects/p/…", "p", "us")
 
@@ -189,3 +189,12 @@ def test_prices_of_the_caller():
     summary = Summary("q.wav", endpoint=ENDPOINT, prices={"gemini-3.8-live": Prices(text_in=2.0)})
     summary.stats.note(events.Usage({"promptTokenCount": 500_000}), 1.0)
     assert (summary.cost_usd, summary.unpriced) == (1.0, [])
+
+
+def test_a_secret_in_two_pieces_is_left_out_of_the_transcripts() -> None:
+    stats = TransferStats(secrets=["a-secret-key", "short"])
+    for piece in ("it is a-sec", "ret-key, short"):
+        stats.note(events.OutputTranscript(piece), 0.0)
+        stats.note(events.InputTranscript(piece), 0.0)
+    assert (stats.said, stats.heard) == ("it is …, short",) * 2
+    assert stats.copy().said == stats.said
