@@ -210,7 +210,7 @@ class _PartialFile:
             raise FileError(f"cannot write {final}: it is a folder")
         self._final = final
         self._header_bytes = 0 if raw else HEADER_BYTES
-        self._partial, self._file = _open_partial(final)
+        self._partial, self._file, self._is_locked = _open_partial(final)
         self._rate = 0
         self._is_over = False
         self.written = 0  # bytes of sound
@@ -246,7 +246,7 @@ class _PartialFile:
             return
         os.fsync(self._file.fileno())
         # Another run may have a file of this name by now.
-        if not is_at(self._file.fileno(), self._partial):
+        if not self._is_here():
             raise FileError(f"cannot write {self._final}: {self._partial} was removed meanwhile")
         if sys.platform == "win32":
             # An open file cannot be renamed there.
@@ -266,11 +266,15 @@ class _PartialFile:
             if self._rate:
                 self._file.truncate(self.file_bytes)
             is_empty = not self.written if self._rate else not os.fstat(self._file.fileno()).st_size
-            if is_empty and is_at(self._file.fileno(), self._partial):
+            if is_empty and self._is_here():
                 if sys.platform == "win32":
                     self._file.close()
                 self._partial.unlink()
         return self._partial if self.written else None
+
+    def _is_here(self) -> bool:
+        """Whether the file still has its name. Without a lock it has a name of its own."""
+        return not self._is_locked or is_at(self._file.fileno(), self._partial)
 
     def _put_header(self, rate: int) -> None:
         """Write the header in a single call, so that no reader sees half of it; then return to the end."""
@@ -283,16 +287,19 @@ class _PartialFile:
         self._file.seek(self.file_bytes)
 
 
-def _open_partial(final: Path) -> tuple[Path, io.FileIO]:
-    """Create or open the partial file for this run alone. A partial reply of an earlier failure stays in it."""
+def _open_partial(final: Path) -> tuple[Path, io.FileIO, bool]:
+    """Create or open the partial file for this run alone, and say whether it is locked.
+
+    A partial reply of an earlier failure stays in it. Without a lock, another run may be writing to a file that exists,
+    so this run has a file of its own.
+    """
     partial = partial_path(final)
     opened = open_locked(partial, hint="-o names another file")
-    if not opened.is_locked and not opened.is_new:
-        # Another run may be writing it, which cannot be known without a lock: this run has a file of its own.
-        os.close(opened.descriptor)
-        partial = final.with_name(f"{final.stem}.{os.urandom(4).hex()}.partial{final.suffix}")
-        return partial, io.FileIO(partial, "x")
-    return partial, io.FileIO(opened.descriptor, "w")
+    if opened.is_locked or opened.is_new:
+        return partial, io.FileIO(opened.descriptor, "w"), opened.is_locked
+    os.close(opened.descriptor)
+    partial = final.with_name(f"{final.stem}.{os.urandom(4).hex()}.partial{final.suffix}")
+    return partial, io.FileIO(partial, "x"), False
 
 
 class _Stream:

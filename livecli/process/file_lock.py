@@ -18,6 +18,10 @@ from ..errors import FileError
 # A link is not followed, and neither a FIFO without a reader nor a terminal changes the process that opens it.
 _SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
 
+# A file that is another one after each of so many attempts is on a file system whose inode numbers are not stable. A
+# lock does not tell there which file it belongs to.
+ATTEMPTS = 100
+
 # Linux lists each lock with the process that took it.
 _LOCKS = Path("/proc/locks")
 
@@ -37,19 +41,23 @@ def open_locked(path: Path, *, hint: str) -> LockedFile:
     Raises FileError where another process has the lock, and where `path` is no regular file, both with this `hint`;
     OSError where it cannot be opened.
     """
-    while True:
+    was_created = False
+    for _ in range(ATTEMPTS):
         descriptor, is_new = _open_regular(path, hint)
+        was_created = was_created or is_new
         try:
             is_locked = lock(descriptor)
-            # Another process may have renamed or removed the file before it gave the lock up.
-            if is_at(descriptor, path):
-                return LockedFile(descriptor, is_new, is_locked)
         except BlockingIOError as error:
             pid = _holder(descriptor)
             os.close(descriptor)
             process = "another process" if pid is None else f"process {pid}"
             raise FileError(f"cannot write {path}: {process} is writing it", hint=hint) from error
+        # Another process may have renamed or removed the file before it gave the lock up.
+        if not is_locked or is_at(descriptor, path):
+            return LockedFile(descriptor, is_new, is_locked)
         os.close(descriptor)
+    descriptor, is_new = _open_regular(path, hint)
+    return LockedFile(descriptor, was_created or is_new, is_locked=False)
 
 
 def lock(descriptor: int) -> bool:

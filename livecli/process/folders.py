@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ..errors import FileError
-from .file_lock import is_at, lock
+from .file_lock import ATTEMPTS, is_at, lock
 
 # Without locks, a temporary file that was written to longer ago than this is not in use: a write takes milliseconds.
 ABANDONED_SECONDS = 3600.0
@@ -136,13 +136,15 @@ def _new_temporary(path: Path) -> tuple[int, Path]:
     # Loaded here, because most runs write no such file.
     import tempfile
 
-    while True:
+    for _ in range(ATTEMPTS):
         descriptor, name = tempfile.mkstemp(prefix=_temporary_prefix(path), dir=path.parent)
         with suppress(BlockingIOError):
-            lock(descriptor)
-            if is_at(descriptor, Path(name)):
+            if not lock(descriptor) or is_at(descriptor, Path(name)):
                 return descriptor, Path(name)
         os.close(descriptor)
+        Path(name).unlink(missing_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix=_temporary_prefix(path), dir=path.parent)
+    return descriptor, Path(name)
 
 
 def _temporary_prefix(path: Path) -> str:

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecli.errors import FileError
+from livecli.media import reply as reply_module
 from livecli.media.reply import open_reply, same_file
 from livecli.media.resample import Resampler
 from livecli.process import file_lock
@@ -256,10 +257,15 @@ def test_a_second_reply_of_the_name_is_refused_until_the_first_is_over(tmp_path:
     assert names(tmp_path) == ["r.wav"]
 
 
+@pytest.mark.parametrize("why", ["no locks", "inode numbers change"])
 def test_without_locks_the_second_reply_has_a_partial_file_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, why: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(file_lock, "lock", lambda descriptor: False)
+    if why == "no locks":
+        monkeypatch.setattr(file_lock, "lock", lambda descriptor: False)
+    else:
+        monkeypatch.setattr(file_lock, "is_at", lambda descriptor, path: False)
+        monkeypatch.setattr(reply_module, "is_at", lambda descriptor, path: False)
     path = str(tmp_path / "r.wav")
     first, second = open_reply(path), open_reply(path)
     first.write(b"abcd", 24000)

@@ -64,9 +64,13 @@ def test_a_holder_that_the_system_does_not_tell(tmp_path: Path, monkeypatch: pyt
 
 def test_a_child_process_does_not_keep_the_lock(tmp_path: Path) -> None:
     held = open_locked(tmp_path / "f", hint="")
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, close_fds=False):
+    code = "print(flush=True); input()"
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], close_fds=False, **pipes) as child:
+        child.stdout.readline()
         os.close(held.descriptor)
         os.close(open_locked(tmp_path / "f", hint="").descriptor)
+        child.communicate(b"\n", timeout=20)
 
 
 def test_a_file_that_was_renamed_before_it_was_locked_is_not_the_one(
@@ -131,6 +135,13 @@ def test_a_file_system_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyP
     for each in opened:
         os.close(each.descriptor)
     assert [(each.is_new, each.is_locked) for each in opened] == [(True, False), (False, False)]
+
+
+def test_a_file_system_whose_inode_numbers_change_has_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(file_lock, "is_at", lambda descriptor, path: False)
+    opened = open_locked(tmp_path / "f", hint="")
+    os.close(opened.descriptor)
+    assert not opened.is_locked
 
 
 @pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "read fifo", "folder", "device"])

@@ -134,6 +134,16 @@ def test_without_locks_only_an_old_temporary_file_is_removed(path: Path, monkeyp
 
 
 @posix
+def test_on_a_file_system_whose_inode_numbers_change_files_are_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folders, "is_at", lambda descriptor, path: False)
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert names(path) == ["file.json"]
+
+
+@posix
 def test_neither_a_link_nor_a_fifo_among_them_does_harm(path: Path) -> None:
     victim = path.with_name("victim")
     victim.write_bytes(b"kept")
