@@ -61,7 +61,7 @@ def login(
     from urllib.parse import urlsplit
 
     from ..credentials import pasted_key, stored_key, system_keyring
-    from ..protocol.endpoint import is_google
+    from ..protocol.endpoint import BASE_URL_OPTION, is_google
 
     # A missing keyring is an error before the key is asked for.
     if keyring:
@@ -70,7 +70,9 @@ def login(
     if not no_check:
         _warn(endpoint, replace(credential, place=stored_key.PLACE), insecure=where.insecure)
         run(_check(endpoint, credential, limits.timeouts()))
-    host = None if is_google(endpoint.host) else urlsplit(endpoint.url).netloc
+    # A key that nothing tried is not for a host that the environment alone names.
+    is_for_google = is_google(endpoint.host) or (no_check and endpoint.named_by != BASE_URL_OPTION)
+    host = None if is_for_google else urlsplit(endpoint.url).netloc
     place = stored_key.store(credential.secret, keyring=keyring, host=host)
     write_stderr(f"stored {f'for {host} ' if host else ''}{place}\n")
     _note_precedence()

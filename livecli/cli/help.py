@@ -22,7 +22,7 @@ ENVIRONMENT = (
     ("GOOGLE_GEMINI_BASE_URL", "--base-url, on the Developer API"),
     ("GOOGLE_GENAI_API_VERSION", "--api-version"),
     ("LIVECLI_ACCESS_TOKEN", "a bearer token"),
-    ("GOOGLE_API_KEY", "an API key; takes precedence over GEMINI_API_KEY"),
+    ("GOOGLE_API_KEY", "an API key; takes precedence over GEMINI_API_KEY; `local` is none for a loopback address"),
     ("GEMINI_API_KEY", "an API key"),
     ("GOOGLE_APPLICATION_CREDENTIALS", "a file of Application Default Credentials"),
     ("GOOGLE_CLOUD_QUOTA_PROJECT", "the project that is billed, if it differs from --project"),

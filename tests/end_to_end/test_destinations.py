@@ -275,6 +275,16 @@ def test_a_login_at_a_host_of_the_environment_is_warned_of(livecli: Livecli, mon
     assert ran.err.count("which only LIVECLI_BASE_URL names") == 1
 
 
+def test_a_key_that_nothing_tried_is_not_for_a_host_of_the_environment(
+    livecli: Livecli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    type_in(monkeypatch, "AIza-typed")
+    monkeypatch.setenv("LIVECLI_BASE_URL", FAR)
+    ran = livecli("auth", "login", "--no-check")
+    assert ran.err == "stored in ~/.config/livecli/api-key.json, which only you can read\n"
+    assert stored() == {"key": "AIza-typed"}
+
+
 def test_a_key_of_an_older_version_is_google_s(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
     stored_key.store("AIza-stored", keyring=False)
     assert stored() == {"key": "AIza-stored"}
