@@ -87,6 +87,25 @@ def test_send(livecli, monkeypatch, tmp_path, speech, place, mode) -> None:
     assert_unseen(ran.out + ran.err, tmp_path)
 
 
+def test_a_conversation_that_is_kept(converse, monkeypatch, tmp_path) -> None:
+    """A piece of an answer is shown when it comes, but the two of them are not put together on the disk."""
+    monkeypatch.setenv("GEMINI_API_KEY", KEY)
+
+    def quote(connection: Connection) -> None:
+        connection.set_up()
+        connection.receive()
+        for piece in ("it is ", KEY[:20], KEY[20:]):
+            connection.content(outputTranscription={"text": piece})
+        connection.answer()
+        connection.drain()
+
+    with live_server(quote) as server:
+        ran = converse(b"what is my key?\n", "--base-url", server.url, "--save", tmp_path / "kept")
+    assert ran.status == 0, ran.err
+    assert_unseen("", tmp_path)
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and "it is …".encode() in path.read_bytes()]
+
+
 @pytest.mark.parametrize(("answer", "status"), [(302, 5), (401, 4), (403, 4), (429, 8), (500, 5), (503, 8)])
 @pytest.mark.parametrize("place", PLACES)
 def test_an_upgrade_that_is_refused(livecli, monkeypatch, tmp_path, speech, place, answer, status) -> None:
