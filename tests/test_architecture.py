@@ -65,6 +65,7 @@ MORE_ATTRIBUTES = {
     "chat.chat.Chat": "the parts of a chat, and the state of its session",
     "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
     "client.resumable.ResumableSession": "the state of a session that outlives its connections",
+    "client.resumption.Resumption": "the numbers of a session's messages, and what is known of its handle",
     "client.session.Session": "the state of one connection",
     "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
     "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",

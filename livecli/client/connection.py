@@ -54,6 +54,9 @@ OPEN = State.OPEN
 # Bytes that may wait in the transport before a send waits with them.
 BUFFERED_BYTES = 32 * 1024
 
+# A peer that leaves more unread is given up. The largest message that livecli sends by itself is a picture.
+MAX_UNTAKEN_BYTES = 64 * 2**20
+
 # The environment variables that OpenSSL reads.
 TRUST_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
@@ -125,6 +128,21 @@ class Connection(ClientConnection):
             for data in _left_in(self.outlet.transport.get_extra_info("socket")):
                 self.data_received(data)
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """End the TCP connection after a close or a protocol error: the library waits until the server does.
+
+        Give up a peer that sends, pings for example, and does not read the answers.
+        """
+        super().data_received(data)
+        transport, protocol = self.outlet.transport, self.protocol
+        has_ended = protocol.close_rcvd is not None or protocol.parser_exc is not None
+        if has_ended and protocol.state is not State.CONNECTING and not transport.is_closing():
+            transport.close()
+            # The server may not read what is left to write, and TLS waits for its part of the shutdown.
+            asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
+        if self.outlet.is_full and transport.get_write_buffer_size() > MAX_UNTAKEN_BYTES:
+            transport.abort()
 
     async def send_all(self, messages: Sequence[bytes]) -> None:
         """As the outlet's `write`, and wait where that has to. Raises ConnectionClosed."""

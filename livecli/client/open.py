@@ -22,7 +22,7 @@ from .session import Session, secrets_in
 if TYPE_CHECKING:
     from .resumable import ResumableSession
     from .resumption import History
-    from .retry import Pause
+    from .retry import Admit, Pause
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Timeouts:
 
     `connect` covers name lookup to finished upgrade, `idle` the service's silence while an answer is due, and `total`
     the whole run. `retries` is how often a connection is tried again where that may help; None is any number. `pause`
-    waits before each retry; None sleeps.
+    waits before each retry; None sleeps. `admit` waits until a connection may be opened that replaces another.
     """
 
     connect: float = 10.0
@@ -39,6 +39,7 @@ class Timeouts:
     total: float | None = None
     retries: int | None = 3
     pause: Pause | None = None
+    admit: Admit | None = None
 
 
 Resolve = Callable[[Target], Awaitable[tuple[Endpoint, Credential]]]
@@ -137,7 +138,13 @@ async def open_resumable(
     resumption = Resumption(setup, endpoint.model, history, handle)
     async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         session = ResumableSession(
-            opened, resumption, reporter, timeouts.retries, timeouts.pause, start=tasks.create_task
+            opened,
+            resumption,
+            reporter,
+            timeouts.retries,
+            timeouts.pause,
+            timeouts.admit,
+            start=tasks.create_task,
         )
         try:
             await session.open()

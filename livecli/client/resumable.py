@@ -13,13 +13,13 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
-from ..errors import LivecliError, ServerError
+from ..errors import LivecliError, ProtocolError, ServerError
 from ..protocol import events
 from ..protocol.close_reasons import OPERATION_ABORTED
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter, Retry
 from .resumption import Resumption
-from .retry import Pause, ReconnectBudget, sleep_for_retry, with_retries
+from .retry import Admit, Pause, ReconnectBudget, pauses, sleep_for_retry, with_retries
 from .session import Session
 
 # How long a connection lasts, as far as is known before the service says it (documented).
@@ -166,7 +166,8 @@ class ResumableSession:
     that. `lifetime` is how long connections last. `moving` is whether the next one is being opened, and `moved_at` when
     that, or sending again what the service does not have, last made progress. `retries` bounds the attempts at a
     connection, and how often one may be lost without a gain; None is no bound. `pause` waits before each further
-    attempt. `start` makes the task that sends again what the service does not have.
+    attempt, and `admit` before each further connection. `start` makes the task that sends again
+    what the service does not have.
 
     It has more than twelve attributes because sending and receiving share what is known of a lost connection.
     """
@@ -178,6 +179,7 @@ class ResumableSession:
         reporter: Reporter,
         retries: int | None,
         pause: Pause | None = None,
+        admit: Admit | None = None,
         *,
         start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
     ) -> None:
@@ -185,7 +187,7 @@ class ResumableSession:
         self.moving, self.moved_at = False, 0.0
         self._connections = Connections(opened, resumption, reporter, retries, pause)
         self.lifetime = self._connections.lifetime
-        self._reporter, self._start = reporter, start
+        self._reporter, self._start, self._admit = reporter, start, admit
         self._received: deque[Received] = deque()  # returned by `receive` before anything else
         self._failure: Exception | None = None
         self._is_settled = self._has_warned = False
@@ -317,6 +319,8 @@ class ResumableSession:
             await self._reconnect(error)
             return self._received.popleft()
         if not event.of_session or not self._follow(event):
+            if self._failure is not None:
+                raise self._failure
             return event
         self._received.append(event)
         return Checkpoint()
@@ -349,11 +353,24 @@ class ResumableSession:
         """Note what the service says of the session. Returns whether everything received so far is final."""
         if isinstance(event, events.GoAway):
             self.lifetime.warn(asyncio.get_running_loop().time(), event.time_left_seconds)
-        elif isinstance(event, events.ResumptionUpdate) and self.resumption.update(event):
+        elif isinstance(event, events.ResumptionUpdate) and self._take_update(event):
             if self.lifetime.leave_at is not None and not self.resumption.unconfirmed:
                 self.lifetime.leave()
             return True
         return False
+
+    def _take_update(self, update: events.ResumptionUpdate) -> bool:
+        """As `Resumption.update`. Warns of the first index that cannot be true, or fails where one was relied on."""
+        resumption = self.resumption
+        was_refuted = resumption.is_refuted
+        is_new = resumption.update(update)
+        if resumption.is_refuted and not was_refuted:
+            wrong = f"the service confirms message {update.last_consumed:,}, which contradicts what was sent to it"
+            if resumption.has_relied:
+                self._fail(ProtocolError(f"{wrong}: a part of the request may be lost, or sent twice"))
+            else:
+                self._reporter.warning(f"{wrong}: its confirmations are not used any more")
+        return is_new
 
     def _note_handle(self, event: events.ResumptionUpdate) -> None:
         if self._follow(event):
@@ -392,11 +409,15 @@ class ResumableSession:
         await self._stop_repeating()
         if error is None:
             await connections.current.leave(self._note_handle)
+            if self._failure is not None:
+                raise self._failure
+            # A handle that came meanwhile may have been refused with its index.
+            if not resumption.possible:
+                raise ServerError("the connection was about to end, and the session cannot be resumed")
         # The old connection is closed first: a handle does not open a second one.
         await connections.close()
         again = resumption.unconfirmed - (resumption.last - last)
-        if retry is not None:
-            await connections.wait(retry)
+        await (connections.wait(retry) if retry is not None else self._pace())
         await connections.open()
         # Not before there is another connection: without one, what came is all that there is.
         self._received.append(Rewind())
@@ -407,6 +428,12 @@ class ResumableSession:
         self._reporter.resumed(connections.count, error, again)
         if error is not None and again and not resumption.transparent:
             self._reporter.remark("the connection was lost: what has no answer yet is sent again")
+
+    async def _pace(self) -> None:
+        """Wait a moment before the next connection: many may be lost at the same time, and one again and again."""
+        await asyncio.sleep(next(pauses()))
+        if self._admit is not None:
+            await self._admit()
 
     def _retry_after(self, error: LivecliError) -> Retry | None:
         """As `ReconnectBudget.after`. Raises `error` where the session cannot be resumed."""

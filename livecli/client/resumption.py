@@ -3,6 +3,9 @@ again after that. No I/O but for the buffer's file.
 
 Vertex AI confirms with `transparent` which messages a handle includes. Elsewhere a handle that comes after an answer is
 taken to include what that answered, and nothing that was sent later: Google's pages do not say it in so many words.
+
+The index of a confirmation is taken to count the messages of its connection from 1, without the setup (assumed: Google
+documents no more than "index of last message sent by client"). An index that contradicts this ends the use of indexes.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ class Resumption:
     `handle` is the session's last one; `ready` is whether the service accepts it now, which it does not while it
     answers. `live` is whether what is sent is of use only at once, so that no more than the last of it is sent again.
     `transparent` is whether the service confirms messages. Models from 3.1 on give handles unasked (recorded 2026-09),
-    which are as good. Messages are numbered from 1 over all connections.
+    which are as good. `is_refuted` is whether an index came that cannot be true: no index is used any more.
+    `has_relied` is whether a connection has gone on in the middle of a request, where an index said. Messages are
+    numbered from 1 over all connections.
     """
 
     def __init__(
@@ -46,13 +51,14 @@ class Resumption:
         config = setup_json(setup).get("sessionResumption")
         self.transparent = isinstance(config, dict) and bool(config.get("transparent"))
         self.handle = handle
-        self.ready = False
+        self.ready = self.is_refuted = self.has_relied = False
         self._setup, self._model, self._history = setup, model, history
         self._buffer = RetransmitBuffer()
         self._is_asked_for = isinstance(config, dict) or history is not None
         self.live = False
         self._before = 0  # number of the last message before this connection's first
         self._answered = self._included = 0  # number of the last message that was answered, that the handle includes
+        self._confirmed = 0  # number of the last message that an index of this connection confirmed
 
     @property
     def last(self) -> int:
@@ -77,7 +83,12 @@ class Resumption:
     @property
     def possible(self) -> bool:
         """Whether the session can be resumed at all."""
-        return self.handle is not None or self._history is not None
+        return self.handle is not None or (self._history is not None and not self._lacks_some)
+
+    @property
+    def _lacks_some(self) -> bool:
+        """Whether a message that has no answer yet cannot be sent again."""
+        return not self.live and self._answered + 1 < self._buffer.first
 
     @property
     def expected(self) -> bool:
@@ -132,10 +143,17 @@ class Resumption:
         if not self.ready:
             return False
         # JSON leaves out 0, which is then the same as no confirmation.
-        if update.last_consumed is None:
-            consumed = max(self._answered, self._before)
-        else:
-            consumed = self._before + update.last_consumed
+        consumed = max(self._answered, self._before)
+        if update.last_consumed is not None and not self.is_refuted:
+            confirmed = self._before + update.last_consumed
+            if self._confirmed <= confirmed <= self.last:
+                self._confirmed = consumed = confirmed
+            else:
+                self.is_refuted, self.transparent, self.handle = True, False, None
+        # The handle may include a part of what has no answer yet, and which part is not known.
+        if self.is_refuted and consumed < self.last and not self.live:
+            self.ready = False
+            return False
         # Messages after `consumed` that are no longer in the buffer would be missing.
         if consumed + 1 < self._buffer.first and not self.live:
             self.ready = False
@@ -145,8 +163,11 @@ class Resumption:
         return True
 
     def forget_handle(self) -> bool:
-        """Drop a handle that the service refuses. Returns False without a handle, or without a history to send."""
-        if self.handle is None or self._history is None:
+        """Drop a handle that the service refuses. Returns False without one, or where no history can replace it.
+
+        It cannot where a message was confirmed that has no answer yet: that is no part of the history, and is not kept.
+        """
+        if self.handle is None or self._history is None or self._lacks_some:
             return False
         self.handle, self.ready = None, False
         self._buffer.forget(self._answered)
@@ -169,7 +190,9 @@ class Resumption:
         """A connection was opened. Returns what is sent over it first, with what is added to that meanwhile."""
         contents = () if self.handle is not None else self._contents()
         seeding = [events.ClientTurns(contents, turn_complete=self._seeds())] if contents else []
+        self.has_relied |= self.transparent and self.handle is not None and self._answered < self.last
         self._before = self._buffer.first - 1 - len(seeding)
+        self._confirmed = self._before
         # An answer that no handle includes comes again.
         self._answered = min(self._answered, self._buffer.first - 1)
         self.ready = False

@@ -29,6 +29,9 @@ async def sleep_for_retry(retry: Retry) -> None:
 Pause = Callable[[Retry], Awaitable[None]]
 """Waits before another attempt."""
 
+Admit = Callable[[], Awaitable[object]]
+"""Waits until one more connection may be opened."""
+
 
 def pauses() -> Iterator[float]:
     """Seconds before each next attempt: doubling, each cut by up to half at random so that many runs spread out."""
@@ -75,7 +78,7 @@ class ReconnectBudget:
         self._fruitless, self._pauses = 0, pauses()
 
     def after(self, error: LivecliError, *, fruitful: bool) -> Retry | None:
-        """The pause before the next connection, longer each time; None where it may be opened at once.
+        """The pause before the next connection, longer each time; None where that is no retry.
 
         `fruitful` is whether the connection that was lost because of `error` brought a gain. Raises `error` where too
         many in a row did not.

@@ -30,6 +30,10 @@ from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, en
 # How long after its end a turn waits for late transcripts.
 LINGER_SECONDS = 0.25
 
+# A timer that is so late means that the process was stopped. What has arrived meanwhile is still to be read, so the
+# service's silence counts from then on.
+STOPPED_SECONDS = 1.0
+
 # Types of the transcripts that come with an answer, by the field of the setup that asks for each.
 TRANSCRIPTS: dict[str, type[events.Event]] = {
     "inputAudioTranscription": events.InputTranscript,
@@ -295,7 +299,9 @@ class Turn:
         while True:
             try:
                 received = await self._session.receive()
-            except LivecliError:
+            except LivecliError as error:
+                if isinstance(error, ServerError):
+                    self._progress.advance(Step.CLOSED)
                 if self.is_over:
                     return self.stop_waiting()
                 raise
@@ -356,6 +362,7 @@ class Turn:
 
     def fail(self) -> None:
         """The session has ended: `converse` raises ServerError, if the turn is not over."""
+        self._progress.advance(Step.CLOSED)
         self._progress.fail(ServerError("the session ended before the answer"))
 
     def cut(self) -> None:
@@ -373,6 +380,9 @@ class Turn:
             if self._idle.is_paused or session.moving or is_waiting_for_calls:
                 since = None
             left = idle_timeout if since is None else max(since, session.moved_at) + idle_timeout - now
+            if left < -STOPPED_SECONDS:
+                self._idle.restart()
+                continue
             if left <= 0:
                 from .diagnosis import StallContext, stall_error
 

@@ -72,13 +72,14 @@ class Step(Enum):
     """What happens to a turn without an event of the session.
 
     ASK: more of the request is about to be sent, which no turn that has ended answers. GIVE_UP: neither function calls
-    nor doubtful turns are waited for any more. TIME: some has passed.
+    nor doubtful turns are waited for any more. CLOSED: the session has ended. TIME: some has passed.
     """
 
     ASK = auto()
     PART_SENT = auto()
     ALL_SENT = auto()
     GIVE_UP = auto()
+    CLOSED = auto()
     TIME = auto()
 
 
@@ -191,6 +192,12 @@ def _give_up(state: TurnEnd, step: Step) -> TurnEnd:
     return replace(state, phase=Phase.OVER if is_over else state.phase, given_up=True)
 
 
+def _close(state: TurnEnd, step: Step) -> TurnEnd:
+    # The answer is whole if the turns that were still waited for are doubtful, and the last response was spoken of.
+    is_whole = state.doubtful and not state.responded and not state.turn.is_open
+    return replace(state, owed=0, doubtful=False) if is_whole else state
+
+
 def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
     is_held = response.held and state.owed > 0
     if response.silent and not is_held:
@@ -255,6 +262,7 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     Step.PART_SENT: lambda state, step: replace(state, phase=Phase.PART_SENT),
     Step.ALL_SENT: lambda state, step: replace(state, phase=Phase.ALL_SENT),
     Step.GIVE_UP: _give_up,
+    Step.CLOSED: _close,
     Responding: _respond,
     CallsPending: lambda state, calls: replace(state, pending=calls.count),
     events.OutputTranscript: _transcribe,

@@ -123,7 +123,7 @@ class _Batch:
                 reporter.finished(summary)
                 self.unsent += 1
             else:
-                timeouts = replace(request.timeouts, pause=ticket.pause)
+                timeouts = replace(request.timeouts, pause=ticket.pause, admit=ticket.admit)
                 paced = replace(request, timeouts=timeouts, at_once=self._limits.jobs > 1)
                 reporters = Reporters(_TicketReporter(ticket), reporter)
                 summary = await ask(paced, self._target, reporters, partial(self._resolve_for, request))

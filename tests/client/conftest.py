@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import repeat
 from typing import Any
 
 import pytest
@@ -37,3 +38,9 @@ def find(monkeypatch: pytest.MonkeyPatch) -> Find:
     find = Find()
     monkeypatch.setattr("livecli.tools.command.run", find.run)
     return find
+
+
+@pytest.fixture
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is lost after progress is replaced at once."""
+    monkeypatch.setattr("livecli.client.resumable.pauses", lambda: repeat(0.0))

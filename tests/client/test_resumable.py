@@ -28,6 +28,8 @@ from livecli.protocol.codec import setup_json
 from tests.client.scripted import Told, handle, lost
 from tests.virtual_time import idle, in_virtual_time, now, takes
 
+pytestmark = pytest.mark.usefixtures("without_pauses")
+
 MODEL = "gemini-3.8-live"
 MOST_ATTEMPTS = 50
 """More than any test here needs."""

@@ -65,22 +65,55 @@ class TestTransparent:
         assert (session.handle, again(session)) == ("two", ["3"])
 
     @pytest.mark.parametrize("consumed", [-1, -(10**18)])
-    def test_less_than_was_confirmed_is_out_of_reach(self, opened, consumed) -> None:
+    def test_less_than_was_confirmed_ends_the_use_of_indexes(self, opened, consumed) -> None:
         session = opened(transparent=True)
         speak(session, 1, 4)
         session.update(handle("one", 2))
         assert not session.update(handle("two", 2 + consumed))
-        assert not session.ready
-        assert (session.handle, again(session)) == ("one", ["3", "4"])
+        assert (session.is_refuted, session.transparent, session.ready) == (True, False, False)
+        assert (session.handle, session.possible) == (None, False)
 
     @pytest.mark.parametrize("consumed", [3, 10**18])
-    def test_more_than_was_said_is_all_of_it(self, opened, consumed) -> None:
+    def test_more_than_was_sent_ends_the_use_of_indexes(self, opened, consumed) -> None:
         session = opened(transparent=True)
         speak(session, 1, 2)
-        assert session.update(handle("one", consumed))
-        assert session.unconfirmed == 0
-        speak(session, 3, 3)
+        assert not session.update(handle("one", consumed))
+        assert (session.is_refuted, session.handle, session.unconfirmed) == (True, None, 2)
+
+    def test_without_indexes_a_handle_is_used_that_includes_nothing_without_an_answer(self, opened) -> None:
+        session = opened(transparent=True)
+        speak(session, 1, 2)
+        session.update(handle("one", 3))
+        session.answer(1)
+        assert not session.update(handle("two", 2))
+        session.answer(2)
+        assert session.update(handle("three", 2))
+        speak(session, 3, 4)
+        assert not session.update(handle("four", 3))
+        assert (session.handle, again(session), session.has_relied) == ("three", ["3", "4"], False)
+
+    def test_without_indexes_nothing_goes_on_until_what_was_confirmed_is_answered(self, opened) -> None:
+        session = opened(transparent=True, history=lambda: ())
+        speak(session, 1, 3)
+        assert session.update(handle("one", 2))
+        session.update(handle("two", 1))
+        assert not session.update(handle("three", 3))
+        assert not session.possible
+        session.answer(2)
+        assert session.possible
         assert again(session) == ["3"]
+
+    def test_an_index_is_relied_on_where_a_connection_goes_on_in_mid_request(self, opened) -> None:
+        session = opened(transparent=True)
+        speak(session, 1, 3)
+        session.update(handle("one", 3))
+        session.answer(3)
+        assert again(session) == []
+        assert not session.has_relied
+        speak(session, 4, 6)
+        session.update(handle("two", 2))
+        assert again(session) == ["6"]
+        assert session.has_relied
 
     def test_while_it_answers_there_is_no_handle_and_the_last_one_stays(self, opened) -> None:
         session = opened(transparent=True)

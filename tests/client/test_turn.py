@@ -367,6 +367,7 @@ class TestFunctions:
         assert find.ended == ["stopped"]
 
 
+@pytest.mark.usefixtures("without_pauses")
 class TestLostConnections:
     """Of a session that Vertex AI lets resume from each handle: what came after the handle comes again."""
 
@@ -522,6 +523,7 @@ class TestLostConnections:
         assert ran.seconds == pytest.approx(3.0 + LINGER_SECONDS)
 
 
+@pytest.mark.usefixtures("without_pauses")
 class TestSilence:
     @in_virtual_time
     async def test_an_answer_that_does_not_come(self):

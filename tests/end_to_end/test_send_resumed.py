@@ -140,9 +140,8 @@ IGNORED, EVERYTHING, NOTHING_TO_RESUME = (0, 20), (7, 1), (6, 20)
 @pytest.mark.parametrize(
     ("index", "status", "idle_seconds"),
     [
-        # All is taken for consumed, so the server waits for what is never said again.
-        (10**18, *EVERYTHING),
-        # What was said before it cannot be said again: the session is lost.
+        # No index is used after it, nor the handle that came with it: the session is lost.
+        (10**18, *NOTHING_TO_RESUME),
         (-1, *NOTHING_TO_RESUME),
         (-(10**18), *NOTHING_TO_RESUME),
         *((index, *IGNORED) for index in (10**30, "x" * 10, "NaN", "9" * 5_000, "\x1b[31m[/red]")),
