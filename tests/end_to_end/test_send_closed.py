@@ -5,17 +5,19 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import signal
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 from websockets.frames import Frame, Opcode
 
-from tests.end_to_end.conftest import read_wav, tone
+from livecli.client import connection
+from tests.end_to_end.conftest import finished, read_wav, tone
 from tests.live_server import Connection, live_server
 
 REPLY = tone(4_800, 24_000)
@@ -49,10 +51,12 @@ def deaf_server(*frames: bytes) -> Iterator[str]:
     kept: list[socket.socket] = []
 
     def serve() -> None:
-        connection, _ = listener.accept()
-        kept.append(connection)
-        upgrade(connection)
-        connection.sendall(b"".join(frames))
+        accepted, _ = listener.accept()
+        kept.append(accepted)
+        upgrade(accepted)
+        # The client may leave before it has read everything.
+        with suppress(ConnectionError):
+            accepted.sendall(b"".join(frames))
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -117,3 +121,39 @@ def test_a_whole_answer_is_kept_where_the_server_closes_while_more_is_doubtful(
     assert ran.status == status, ran.err
     assert json.loads(ran.out)["ok"] is (status == 0)
     assert read_wav(tmp_path / ("reply.wav" if status == 0 else "reply.partial.wav"))[1] == REPLY * (1 + answered)
+
+
+def test_a_server_that_pings_and_reads_nothing_is_given_up(livecli, monkeypatch) -> None:
+    monkeypatch.setattr(connection, "MAX_UNTAKEN_BYTES", 2**20)
+    pings = frame(Opcode.PING, bytes(125)) * 100_000
+    with deaf_server(SET_UP, pings) as url:
+        started = time.monotonic()
+        ran = livecli("send", "--text", "x", "--base-url", url, "--retries", 0, "--json")
+        assert time.monotonic() - started < BOUND_SECONDS
+    assert ran.status == 6, ran.err
+    assert ran.summary["error"]["message"] == "the connection was lost without a close"
+
+
+def test_the_time_in_which_the_process_was_stopped_is_no_silence(spawn, tmp_path) -> None:
+    asked = threading.Event()
+    answer = threading.Event()
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        connection.receive()
+        asked.set()
+        assert answer.wait(20)
+        connection.answer(REPLY)
+        connection.drain()
+
+    with live_server(handle) as server:
+        process = spawn("send", "--text", "x", "--base-url", server.url, "--idle-timeout", 2, "--json", "-o", "r.wav")
+        assert asked.wait(20)
+        process.send_signal(signal.SIGSTOP)
+        # Longer than --idle-timeout and STOPPED_SECONDS together; the answer comes meanwhile.
+        answer.set()
+        time.sleep(4)
+        process.send_signal(signal.SIGCONT)
+        ran = finished(process)
+    assert ran.status == 0, ran.err
+    assert read_wav(tmp_path / "r.wav")[1] == REPLY

@@ -1,0 +1,71 @@
+"""Reconnections are paced: for one session that is lost again and again, and for many that are lost at once."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+import time
+
+from tests.end_to_end.conftest import write_wav
+from tests.live_server import Connection, live_server
+
+
+def resumption(handle: str, index: int) -> dict:
+    told = {"newHandle": handle, "resumable": True, "lastConsumedClientMessageIndex": str(index)}
+    return {"sessionResumptionUpdate": told}
+
+
+def test_a_session_that_is_lost_after_each_message_pauses_before_each_connection(livecli, speech) -> None:
+    opened: list[float] = []
+
+    def handle(connection: Connection) -> None:
+        opened.append(time.monotonic())
+        connection.set_up()
+        connection.receive()
+        if len(opened) <= 6:
+            connection.say(resumption(f"h{len(opened)}", 1))
+            connection.close(1001)
+        else:
+            connection.hear()
+            connection.answer()
+            connection.drain()
+
+    with live_server(handle) as server:
+        words = ("--base-url", server.url, "--platform", "vertex", "--project", "p", "--speed", 0)
+        ran = livecli("send", speech, *words, "--json")
+    assert ran.status == 0, ran.err
+    gaps = [after - before for before, after in itertools.pairwise(opened)]
+    assert len(gaps) == 6
+    assert min(gaps) >= 0.14
+    assert len({round(gap, 4) for gap in gaps}) > 1, "the pauses differ"
+
+
+def test_sessions_that_are_lost_at_once_come_back_at_the_rate_of_starts(livecli, tmp_path) -> None:
+    jobs, rate = 20, 20
+    opened: list[float] = []
+    all_set_up = threading.Barrier(jobs, timeout=10)
+
+    def handle(connection: Connection) -> None:
+        is_first = "sessionResumption" not in (setup := connection.set_up()["setup"]) or (
+            "handle" not in setup["sessionResumption"]
+        )
+        if is_first:
+            connection.say(resumption("h", 0))
+            all_set_up.wait()
+            connection.close(1001)
+            return
+        opened.append(time.monotonic())
+        connection.hear()
+        connection.answer()
+        connection.drain()
+
+    for number in range(jobs):
+        write_wav(tmp_path / f"{number}.wav", bytes(3200))
+    inputs = [f"{number}.wav" for number in range(jobs)]
+    with live_server(handle) as server:
+        words = ("--base-url", server.url, "--platform", "vertex", "--project", "p", "--speed", 0)
+        ran = livecli("send", *inputs, *words, "--json", "--jobs", jobs, "--connect-rate", rate)
+    assert ran.status == 0, ran.err
+    assert len(opened) == jobs
+    opened.sort()
+    assert opened[-1] - opened[0] >= (jobs - 1) / rate * 0.9
