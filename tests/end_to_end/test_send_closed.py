@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 from websockets.frames import Frame, Opcode
 
 from livecli.client import connection
-from tests.end_to_end.conftest import finished, read_wav, tone
+from tests.end_to_end.conftest import finished, read_wav, tone, wait_until
 from tests.live_server import Connection, live_server
 
 REPLY = tone(4_800, 24_000)
@@ -46,7 +47,7 @@ def upgrade(connection: socket.socket) -> None:
 
 @contextmanager
 def deaf_server(*frames: bytes) -> Iterator[str]:
-    """A server that sends these frames after the upgrade, and reads nothing. It never closes the TCP connection."""
+    """A server that sends one of these after each message of the client, and then reads nothing. It keeps TCP open."""
     listener = socket.create_server(("127.0.0.1", 0))
     kept: list[socket.socket] = []
 
@@ -56,7 +57,9 @@ def deaf_server(*frames: bytes) -> Iterator[str]:
         upgrade(accepted)
         # The client may leave before it has read everything.
         with suppress(ConnectionError):
-            accepted.sendall(b"".join(frames))
+            for each in frames:
+                assert accepted.recv(65536)
+                accepted.sendall(each)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -150,6 +153,8 @@ def test_the_time_in_which_the_process_was_stopped_is_no_silence(spawn, tmp_path
         process = spawn("send", "--text", "x", "--base-url", server.url, "--idle-timeout", 2, "--json", "-o", "r.wav")
         assert asked.wait(20)
         process.send_signal(signal.SIGSTOP)
+        status = Path(f"/proc/{process.pid}/stat")
+        wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T")
         # Longer than --idle-timeout and STOPPED_SECONDS together; the answer comes meanwhile.
         answer.set()
         time.sleep(4)
