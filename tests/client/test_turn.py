@@ -38,7 +38,7 @@ from tests.client.scripted import (
     typed,
     vertex,
 )
-from tests.virtual_time import in_virtual_time, takes
+from tests.virtual_time import VirtualLoop, in_virtual_time, takes
 
 LOUD = bytes([7, 64]) * 512
 
@@ -523,6 +523,13 @@ class TestLostConnections:
         assert ran.seconds == pytest.approx(3.0 + LINGER_SECONDS)
 
 
+def stop_the_process(at: float, seconds: float) -> None:
+    """In `at` seconds the clock goes on by `seconds` in which nothing runs."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    loop.call_later(at, loop.stand_still, seconds)
+
+
 @pytest.mark.usefixtures("without_pauses")
 class TestSilence:
     @in_virtual_time
@@ -615,6 +622,18 @@ class TestSilence:
         asyncio.get_running_loop().blocking_seconds = 100.0
         ran = await failed(typed(), [events.Text, sound(1)], idle=30, sink=Sink(waits=True))
         assert ran.seconds == pytest.approx(130)
+
+    @in_virtual_time
+    async def test_the_time_in_which_the_process_was_stopped_does_not_count(self):
+        stop_the_process(at=10, seconds=100)
+        ran = await answered(typed(), [events.Text, 110.5, *ANSWER], idle=30)
+        assert ran.seconds == pytest.approx(110.5 + LINGER_SECONDS)
+
+    @in_virtual_time
+    async def test_silence_after_a_stop_counts_from_its_end(self):
+        stop_the_process(at=10, seconds=100)
+        ran = await failed(typed(), [events.Text], idle=30)
+        assert ran.seconds == pytest.approx(110 + 30)
 
     @in_virtual_time
     async def test_nothing_is_due_while_the_next_connection_is_opened(self):

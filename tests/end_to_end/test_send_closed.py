@@ -5,20 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import signal
 import socket
 import struct
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 import pytest
 from websockets.frames import Frame, Opcode
 
 from livecli.client import connection
-from tests.end_to_end.conftest import finished, read_wav, tone, wait_until
+from tests.end_to_end.conftest import read_wav, tone
 from tests.live_server import Connection, live_server
 
 REPLY = tone(4_800, 24_000)
@@ -135,30 +133,3 @@ def test_a_server_that_pings_and_reads_nothing_is_given_up(livecli, monkeypatch)
         assert time.monotonic() - started < BOUND_SECONDS
     assert ran.status == 6, ran.err
     assert ran.summary["error"]["message"] == "the connection was lost without a close"
-
-
-def test_the_time_in_which_the_process_was_stopped_is_no_silence(spawn, tmp_path) -> None:
-    asked = threading.Event()
-    answer = threading.Event()
-
-    def handle(connection: Connection) -> None:
-        connection.set_up()
-        connection.receive()
-        asked.set()
-        assert answer.wait(20)
-        connection.answer(REPLY)
-        connection.drain()
-
-    with live_server(handle) as server:
-        process = spawn("send", "--text", "x", "--base-url", server.url, "--idle-timeout", 2, "--json", "-o", "r.wav")
-        assert asked.wait(20)
-        process.send_signal(signal.SIGSTOP)
-        status = Path(f"/proc/{process.pid}/stat")
-        wait_until(lambda: status.read_text().rpartition(")")[2].split()[0] == "T")
-        # Longer than --idle-timeout and STOPPED_SECONDS together; the answer comes meanwhile.
-        answer.set()
-        time.sleep(4)
-        process.send_signal(signal.SIGCONT)
-        ran = finished(process)
-    assert ran.status == 0, ran.err
-    assert read_wav(tmp_path / "r.wav")[1] == REPLY
