@@ -20,6 +20,9 @@ demo: $(READY) ## send the bundled spoken question to the embedded emulator
 test: $(DEV) $(NODE) ## run the tests in six processes: they wait more than they work
 	$(RUN) -m pytest -q --numprocesses 6 --dist worksteal
 
+soak: $(DEV) ## run what is too long for `make test`, and report what was tried
+	$(RUN) -m pytest tests/soak -v --timeout 0 --durations 0 --hypothesis-show-statistics --junitxml .soak/report.xml
+
 lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -35,7 +38,7 @@ pictures: $(DEV) ## draw the README's picture of a chat anew
 	$(RUN) -m tests.pictures
 
 clean: ## remove what the others made
-	rm -rf $(VENV) $(SDKS)/node_modules .benchmarks dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
+	rm -rf $(VENV) $(SDKS)/node_modules .benchmarks .soak dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
 $(PIP):
 	$(PYTHON) -m venv $(VENV)
@@ -57,4 +60,4 @@ $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
 
 # Two installations must not write to one environment at once.
 .NOTPARALLEL:
-.PHONY: help demo test lint bench bench-sessions pictures clean
+.PHONY: help demo test soak lint bench bench-sessions pictures clean

@@ -38,6 +38,9 @@ _BRACKETS = ["".join(some) for count in range(5) for some in itertools.product("
 # Texts that close what can be open at the end of a line: a multi-line string, arrays and inline tables.
 CLOSINGS = tuple(string + brackets for string, brackets in itertools.product(_STRINGS, _BRACKETS))
 
+TOO_LONG = re.compile(r"[0-9_]{4301}")
+"""A decimal number that Python does not convert."""
+
 _TYPES = {str: "a text", bool: "true or false", dict: "a table", list: "a list", int: "a number", float: "a number"}
 
 
@@ -107,7 +110,9 @@ def load(text: str) -> dict[str, Any]:
     """The tables of a TOML text. Raises LineError if it is not TOML."""
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        if number := TOO_LONG.search(text):
+            raise LineError(text.count("\n", 0, number.start()) + 1, "a number has too many digits") from error
         named = re.search(r" \(at line (\d+), ", str(error))
         # An error without a line is one at the end of the text.
         line = int(named[1]) if named else text.rstrip().count("\n") + 1
@@ -146,7 +151,7 @@ def _has(text: str, path: Path) -> bool:
 def _parsed(text: str) -> Any:
     try:
         return tomllib.loads(text + "\n")
-    except tomllib.TOMLDecodeError:
+    except ValueError:
         return None
 
 

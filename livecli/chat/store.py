@@ -22,6 +22,9 @@ NAME = "conversation.json"
 SCHEMA = "livecli/conversation@1"
 MAX_BYTES = 16 * 1024 * 1024
 
+LATEST = 253_402_300_799.0
+"""The last second of the year 9999, the latest time that can be shown."""
+
 
 class ChatStore:
     """Keeps `transcript` on disk. The first error in writing is reported, and nothing is written after it."""
@@ -115,6 +118,8 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             saved = json.loads(file.read(MAX_BYTES))
+        # What cannot be sent was not written by livecli: lone surrogates and numbers that are not finite.
+        json.dumps(saved, ensure_ascii=False, allow_nan=False).encode()
     except FileNotFoundError:
         return {}
     except OSError as error:
@@ -123,7 +128,7 @@ def _read(path: Path) -> dict[str, Any]:
         saved = None
     match saved:
         case {"schema": "livecli/conversation@1", "at": float(), "handle": None | str(), "entries": list(entries)}:
-            if all(_is_entry(entry) for entry in entries):
+            if 0 <= saved["at"] <= LATEST and all(_is_entry(entry) for entry in entries):
                 return dict(saved)
     raise FileError(f"the saved conversation cannot be read from {path}: it is damaged")
 

@@ -150,7 +150,8 @@ class Pacer:
             if self._started is None:
                 self._started = now
             overdue = (now - self._started) * self._bytes_per_second - self._passed
-            due = min(due, 1 + int(overdue / len(first))) if overdue > 0 else 1
+            # The rate may be infinite.
+            due = int(min(due, 1 + overdue / len(first))) if overdue > 0 else 1
         taken = [first] if due == 1 else self._chunks[self._next : self._next + due]
         self._next += len(taken)
         self._passed += len(first) if due == 1 else sum(map(len, taken))

@@ -115,7 +115,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise AuthError(
             f"the credential file {path} cannot be read: {error.strerror}", hint=f"{FILE_VARIABLE} names it"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise AuthError(f"the credential file {path} is not JSON") from error
     if not isinstance(info, dict):
         raise AuthError(f"the credential file {path} holds no credential")

@@ -79,7 +79,7 @@ def _check(frame: bytes, line: int) -> None:
         message = json.loads(frame)
     except json.JSONDecodeError as error:
         raise LineError(line + error.lineno - 1, f"the frame is not JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise LineError(line, f"the frame is not JSON: {error}") from error
     if not isinstance(message, dict):
         raise LineError(line, "the frame is not a JSON object")

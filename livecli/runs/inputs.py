@@ -147,6 +147,8 @@ def _lines(source: str) -> list[str]:
         raise FileError(f"cannot read the list {source}: {error.strerror}") from error
     lines = (line.removesuffix(b"\r") for line in data.split(b"\n"))
     paths = [os.fsdecode(line) for line in lines if line.strip() and not line.startswith(b"#")]
+    if any("\0" in path for path in paths):
+        raise FileError(f"the list {'on standard input' if source == '-' else source} contains a zero byte")
     if not paths:
         raise FileError(f"the list {'on standard input' if source == '-' else source} names no input")
     return [f".{os.sep}-" if path == "-" else path for path in paths]

@@ -18,7 +18,6 @@ required = ["near"]
 
 from __future__ import annotations
 
-import math
 import os
 import re
 import shlex
@@ -122,7 +121,7 @@ class _Reader(toml_reader.Reader):
         return parameters
 
     def _timeout(self, value: Any, path: Path) -> float:
-        is_number = not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+        is_number = not isinstance(value, bool) and isinstance(value, int | float)
         if not is_number or not 0 < value <= MAX_TIMEOUT_SECONDS:
             self.wrong(path, f"timeout must be a number of seconds, more than 0 and up to {MAX_TIMEOUT_SECONDS}")
         return float(value)

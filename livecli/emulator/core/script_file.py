@@ -153,7 +153,8 @@ class _Reader(toml_reader.Reader):
                 self.unknown(key, ["code", "reason"], [*path, key])
         code = self.expect(close.get("code", 1000), int, [*path, "code"] if close is value else path)
         if code not in SENDABLE_CLOSE_CODES:
-            self.wrong(path, f"a server cannot close with {code}", hint="1000, 1007, 1008, 1011, 3000 to 4999")
+            named = code if 0 <= code < 65_536 else "a number that has more than 16 bits"
+            self.wrong(path, f"a server cannot close with {named}", hint="1000, 1007, 1008, 1011, 3000 to 4999")
         reason = self.expect(close.get("reason", ""), str, [*path, "reason"])
         if len(reason.encode()) > CLOSE_REASON_BYTES:
             self.wrong([*path, "reason"], f"the reason is longer than {CLOSE_REASON_BYTES} bytes")
@@ -175,7 +176,7 @@ class _Reader(toml_reader.Reader):
         text = self.expect(value, str, path)
         try:
             compiled: Pattern = regex.compile(text, regex.IGNORECASE | regex.DOTALL)
-        except (regex.error, RecursionError) as error:
+        except (regex.error, OverflowError, RecursionError) as error:
             self.wrong(path, f"{value!r} is not a regular expression: {error}")
         return compiled
 
