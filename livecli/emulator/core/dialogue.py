@@ -51,6 +51,9 @@ Recorded in September 2026: 0.6 s after speech over an answer began, gemini-2.5 
 then sent `interrupted`.
 """
 
+UNSEEN_VIDEO = "a typed turn does not see pictures sent as realtimeInput: put them into the parts of its clientContent"
+"""The log's line for such a turn. Probed by pydantic-ai in September and October 2026 on every model of its tests."""
+
 
 class _Detected(NamedTuple):
     """A speech event that is due once the audio before it is worked through.
@@ -108,6 +111,7 @@ class Dialogue:
         self._held_open = False
         # Whether anything but plain audio was received since the last `next_message`.
         self._rescheduled = False
+        self._reported_unseen = False
 
     @property
     def accepts_input(self) -> bool:
@@ -144,7 +148,7 @@ class Dialogue:
                 check_length(len(text))
                 self._add_user_turn(now, text=text)
             case events.Image():
-                self.memory.inbox.images += 1
+                self.memory.inbox.video_frames += 1
                 self.memory.tokens.video_frames += 1
             case events.MediaChunks(media):
                 if not self._model.media_chunks:
@@ -329,7 +333,12 @@ class Dialogue:
         tools, inbox = self.memory.tools, self.memory.inbox
         if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:
             self._interrupt(now)
-        turn = self._model_turn(UserTurn(utterance, *inbox.take(text, spoken=utterance is not None)), now)
+        spoken = utterance is not None
+        sees_video = spoken or self._model.images.seen_before_typed_text
+        if inbox.video_frames and not sees_video and not self._reported_unseen:
+            self._reported_unseen = True
+            self._log(UNSEEN_VIDEO)
+        turn = self._model_turn(UserTurn(utterance, *inbox.take(text, spoken=spoken, sees_video=sees_video)), now)
         begins_at = now + (LATENCY_SECONDS if self._pace is Pace.BURST else 0)
         consumed = self.consumed if consumed is None else consumed
         self._queue(

@@ -1,7 +1,8 @@
 """The inbox: text, pictures and sound that the user sent and that no turn has taken yet.
 
-The content of `clientContent` is gathered until its `turnComplete`, pictures until the next turn of any kind. Pictures
-are counted, not kept. PCM in a `clientContent` is an utterance.
+The content of `clientContent` is gathered until its `turnComplete`, its pictures until the next turn of any kind, and
+those of `realtimeInput` until a turn that sees them. Pictures are counted, not kept. PCM in a `clientContent` is an
+utterance.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ class Inbox:
     texts: list[str] = field(default_factory=list)
     characters: int = 0
     images: int = 0
+    video_frames: int = 0
+    """Pictures sent as `realtimeInput`."""
+
     utterance: Utterance | None = None
 
     @property
@@ -46,7 +50,7 @@ class Inbox:
 
     def copy(self) -> Inbox:
         """A copy for a resumption handle, without the utterance."""
-        return Inbox(self.seeding, self.unanswered, list(self.texts), self.characters, self.images)
+        return Inbox(self.seeding, self.unanswered, list(self.texts), self.characters, self.images, self.video_frames)
 
     def add(self, turns: Iterable[Content], tokens: TokenCount, open_spool: OpenSpool) -> None:
         """Add turns of a `clientContent`. Only the user's content after the model's last turn is to be answered.
@@ -102,10 +106,14 @@ class Inbox:
         self.seeding, self.unanswered = False, self.text
         self.clear_content()
 
-    def take(self, text: str, *, spoken: bool) -> tuple[str, int]:
-        """The text and the number of pictures of a turn with this `text`, which may be spoken besides."""
-        unanswered, images = self.unanswered, self.images
+    def take(self, text: str, *, spoken: bool, sees_video: bool) -> tuple[str, int]:
+        """The text and the number of pictures of a turn with this `text`, which may be spoken besides.
+
+        `sees_video` is whether it sees the pictures sent as `realtimeInput`; else they wait for a turn that does.
+        """
+        unanswered, images = self.unanswered, self.images + (self.video_frames if sees_video else 0)
         self.unanswered, self.images = "", 0
+        self.video_frames = 0 if sees_video else self.video_frames
         return (text if spoken or text.strip() or not unanswered else unanswered), images
 
     def clear_content(self) -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 
 import pytest
+from msgspec import structs
 
 from livecli.emulator.core.behaviour import Say
+from livecli.emulator.core.dialogue import UNSEEN_VIDEO
 from livecli.emulator.core.token_count import ContextWindow
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
@@ -19,6 +21,7 @@ from livecli.protocol.messages import (
     SlidingWindow,
 )
 from livecli.protocol.models import Platform
+from tests.emulator.plain_models import PLAIN_MODELS
 
 NATIVE = "models/gemini-2.5-flash-native-audio-preview-12-2025"
 FLASH = "publishers/google/models/gemini-live-2.5-flash"
@@ -47,16 +50,38 @@ def inline(data: bytes, mime_type: str) -> Part:
 
 class TestPictures:
     def test_frames_are_acknowledged_once_and_counted_as_video(self, talk, setup) -> None:
-        session = talk(setup(**transcribed()))
+        model = PLAIN_MODELS["gemini-3.8-live"]
+        sees = structs.replace(model, images=structs.replace(model.images, seen_before_typed_text=True))
+        session = talk(setup(**transcribed()), models={**PLAIN_MODELS, model.name: sees})
         session.say(events.Image(b"\xff"), events.Image(b"\xff"), events.Text("Look"))
         answers = session.answers()
         assert said(answers) == "Look [2 images]"
+        assert UNSEEN_VIDEO not in session.log
         assert usage(answers)["promptTokensDetails"] == [
             {"modality": "TEXT", "tokenCount": 1},
             {"modality": "VIDEO", "tokenCount": 544},
         ]
         session.say(events.Text("And now"))
         assert said(session.answers()) == "And now"
+
+    @pytest.mark.parametrize(
+        "typed", [events.Text("Look"), events.ClientTurns((Content(role="user", parts=[Part(text="Look")]),))]
+    )
+    def test_a_typed_turn_does_not_see_frames_before_it(self, talk, setup, tone, typed) -> None:
+        session = talk(setup(**transcribed()))
+        session.say(events.Image(b"\xff"), typed)
+        assert said(session.answers()) == "Look"
+        session.say(typed)
+        assert said(session.answers()) == "Look"
+        assert session.log.count(UNSEEN_VIDEO) == 1
+        session.speak(tone(0.5))
+        assert said(session.answers()) == "[0.5 s of speech] [1 image]"
+
+    def test_a_typed_turn_sees_the_picture_in_its_parts_alone(self, talk, setup) -> None:
+        session = talk(setup(**transcribed()))
+        parts = [inline(b"\xff\xd8", "image/jpeg"), Part(text="Look")]
+        session.say(events.Image(b"\xff"), events.ClientTurns((Content(role="user", parts=parts),)))
+        assert said(session.answers()) == "Look [1 image]"
 
     def test_speech_about_them_comes_back_as_it_was(self, talk, setup, tone) -> None:
         session = talk(setup(**transcribed()))
@@ -162,7 +187,8 @@ def test_a_behaviour_knows_what_it_may_do(talk, setup) -> None:
 
     tools = [Tool(function_declarations=[FunctionDeclaration(name="f")]), Tool(google_search={})]
     session = talk(setup(tools=tools), behaviour=Curious())
-    session.say(events.Image(b"\xff"), events.Text("hi"))
+    parts = [inline(b"\xff\xd8", "image/jpeg"), Part(text="hi")]
+    session.say(events.ClientTurns((Content(role="user", parts=parts),)))
     session.answers()
     (heard,) = heard_all
     assert (heard.text, heard.images, heard.functions, heard.search) == ("hi", 1, frozenset({"f"}), True)
