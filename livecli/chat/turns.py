@@ -189,6 +189,7 @@ class Conversation:
             summary.error = interrupted_error(cancelled)
             raise
         finally:
+            summary.connections = self._session.connections
             # A turn that has failed is still in the queue.
             if turn in self._turns:
                 self._turns.remove(turn)

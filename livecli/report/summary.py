@@ -135,6 +135,8 @@ class Summary:
     """The size of the output; None for a stream."""
     endpoint: Endpoint | None = None
     session_id: str | None = None
+    connections: int | None = None
+    """The number of connections of the session, None if there was none."""
     connect_seconds: float | None = None
     setup_seconds: float | None = None
     stats: TransferStats = field(default_factory=TransferStats)
@@ -144,6 +146,7 @@ class Summary:
     def note_opened(self, session_id: str | None, connect_seconds: float | None, setup_seconds: float | None) -> None:
         """Record that the session is open, and how long connecting and setup took."""
         self.session_id, self.connect_seconds, self.setup_seconds = session_id, connect_seconds, setup_seconds
+        self.connections = 1
 
     @property
     def ok(self) -> bool:
@@ -187,6 +190,7 @@ class Summary:
             "model": endpoint.model if endpoint else None,
             "url": endpoint.url if endpoint else None,
             "session_id": self.session_id,
+            "connections": self.connections,
             "sent": {**_flow_json(stats.sent), "seconds": rounded(_span(stats.sent), 3)},
             "received": {
                 "messages": stats.messages,

@@ -173,7 +173,10 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
             sending = turn.type(request.text or "", pictures)
         else:
             sending = turn.speak(source, request.sending, pictures, activity=request.configuration.activity)
-        await turn.run(sending, request.timeouts.idle)
+        try:
+            await turn.run(sending, request.timeouts.idle)
+        finally:
+            summary.connections = session.connections
         _check_answer(opening, reply, summary, reporter)
 
 

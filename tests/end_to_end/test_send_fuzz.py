@@ -28,7 +28,10 @@ from tests.end_to_end.conftest import Ran, read_wav
 from tests.hostile import audio, frame, frames_of
 from tests.live_server import Connection, live_server
 
-KEYS = "schema ok exit_code error input output platform model url session_id sent received latency_ms turn transcript"
+KEYS = (
+    "schema ok exit_code error input output input_file output_bytes platform model url session_id connections"
+    " sent received latency_ms turn transcript"
+)
 SETUP_COMPLETE, TURN_COMPLETE = b'{"setupComplete":{}}', b'{"serverContent":{"turnComplete":true}}'
 BOUND_SECONDS = 5.0
 """For a run with an idle timeout of 0.15 s and a close that is not answered."""
