@@ -16,6 +16,12 @@ from .log import Log
 from .websocket import EmulatorConnection
 
 GARBAGE = b'{"serverContent": {"modelTurn": {"parts": ['
+EMPTY_TURN_USAGE = {
+    "promptTokenCount": 511,
+    "totalTokenCount": 511,
+    "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 510}, {"modality": "AUDIO", "tokenCount": 1}],
+}
+"""The usage of a turn that a pause in the question ended: as recorded, there is no response in it."""
 RESET_FAILED = "The connection cannot be reset."
 """The reason of the close that replaces a reset where websockets has changed: see EmulatorConnection."""
 
@@ -130,6 +136,9 @@ class FaultInjector:
                 self._interrupting = True
             case "phantom-interrupt":
                 await self._socket.send(self._protocol.send(events.Interrupted()))
+            case "vad-split":
+                await self._socket.send(self._protocol.send(events.Interrupted()))
+                await self._socket.send(self._protocol.send(events.TurnComplete(), events.Usage(EMPTY_TURN_USAGE)))
             case "idle-close":
                 self._start(self._close_when_idle(fault.amount))
 

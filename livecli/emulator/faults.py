@@ -100,15 +100,19 @@ FAULT_KINDS = {
         _nothing,
         "in a session",
     ),
+    "vad-split": FaultKind(
+        "vad-split", "end an empty, interrupted turn, as for a pause in the question", _nothing, "in a session"
+    ),
     "idle-close": FaultKind(
         "idle-close=SECONDS", "close with 1008 after this time without a turn", _positive_number, "in a session"
     ),
 }
 """Every kind of fault by its name, in the order of the help.
 
-The service has been recorded to answer without audio (gemini-3.1-flash-live-preview, 2026-09). Users report an
-`interrupted` out of nothing behind a turn (gemini-2.5-flash-native-audio, python-genai#2333), and that sessions without
-a turn are closed with 1008 after 86 to 198 seconds (through a proxy). What each does is in `fault_injector`."""
+The service has been recorded to answer without audio (gemini-3.1-flash-live-preview, 2026-09), and to end a turn at a
+pause in the question (gemini-2.5-flash-native-audio-latest, 2026-09). Users report an `interrupted` for no reason after
+a turn (gemini-2.5-flash-native-audio, python-genai#2333), and that sessions without a turn are closed with 1008 after
+86 to 198 seconds (through a proxy). What each does is in `fault_injector`."""
 
 WHATS = "\n".join(f"{kind.usage:22} {kind.help}" for kind in FAULT_KINDS.values())
 """The faults as the help lists them."""

@@ -146,6 +146,17 @@ def test_the_answer_is_cut_off(send, undisturbed, when):
     assert sent.partial == undisturbed[: CAME[when]]
 
 
+def test_a_turn_that_a_pause_ended_is_not_the_answer(send, undisturbed):
+    sent = send("vad-split@audio:10")
+    assert (sent.status, sent.partial) == (0, undisturbed)
+    assert (sent.events.count("interrupted"), sent.events.count("turn_complete")) == (1, 2)
+    # With detection by the server the reply echoes the second that it found, with some silence around it.
+    sent = send("vad-split@audio:10", words=("--activity", "auto"))
+    assert sent.status == 0
+    assert len(sent.partial) >= WHOLE
+    assert (sent.events.count("interrupted"), sent.events.count("turn_complete")) == (1, 2)
+
+
 @pytest.mark.parametrize("when", ["reply:2", "reply:3"])
 def test_it_is_too_slow(send, undisturbed, when):
     sent = send(f"slow=1000@{when}", words=SHORT)
