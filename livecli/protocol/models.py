@@ -200,6 +200,8 @@ class FrameFacts(Facts, frozen=True):
     """The shortest usual length of an audio frame, in milliseconds; the last of an answer may be shorter."""
     longest_ms: int = 240
     """The longest usual length of an audio frame, in milliseconds."""
+    opens_with_sample: bool = False
+    """Whether the first audio frame of some turns has a single sample; `longest_ms` and `shortest_ms` are of others."""
     opens_with_empty_content: bool = False
     """Whether an empty `serverContent` comes before an answer begins."""
     activity_with_content: bool = False
@@ -222,6 +224,8 @@ class CallFacts(Facts, frozen=True):
     """How ids are spelled on the Developer API, or on Vertex AI if only that serves the model."""
     takes_scheduling: bool = True
     """Whether a response may have `scheduling`; else the service closes the session."""
+    answers_after_part: bool = True
+    """Whether the model speaks about the last response to a call that had one with `willContinue` before."""
     unknown_response: UnknownResponse = UnknownResponse.IGNORED
     """What a response to an unknown call does."""
     evidence: Evidence = Evidence()
@@ -440,8 +444,9 @@ _V3_8: dict[str, Any] = _V3 | {
         role=Role.AFTER_PARTS,
         shortest_ms=180,
         longest_ms=350,
+        opens_with_sample=True,
         opens_with_empty_content=True,
-        evidence=_recorded("2026-09-29"),
+        evidence=_recorded("2026-09-29", "pydantic-ai's recordings; one of two has a first frame of one sample"),
     ),
     "calls": CallFacts(
         non_blocking=CallTurn.CLOSED_AFTER_RESPONSE,
@@ -485,6 +490,7 @@ _EXTENDED: dict[str, Any] = _V3_8 | {
         non_blocking=CallTurn.CLOSED_BEFORE_CALL,
         id_form=CallIdForm.CALL_FC,
         takes_scheduling=False,
+        answers_after_part=False,
         evidence=_probed("2026-09-19", "a probe with google-genai 2.23; a snapshot in pydantic-ai's tests"),
     ),
     "images": ImageFacts(tokens=272, evidence=_probed("2026-10", f"{_PYDANTIC_PROBES}; tokens: like gemini-3.8-live")),

@@ -102,6 +102,7 @@ whole_input_transcript = true
 role = "after-parts"
 shortest_ms = 10
 longest_ms = 20
+opens_with_sample = true
 opens_with_empty_content = true
 activity_with_content = true
 marks_transcripts = true
@@ -112,6 +113,7 @@ blocking = "closed-at-call"
 non_blocking = "held-open"
 id_form = "uuid"
 takes_scheduling = false
+answers_after_part = false
 unknown_response = "answered"
 
 [prices]

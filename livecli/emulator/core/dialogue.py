@@ -432,7 +432,17 @@ class Dialogue:
         self.window.make_room(tokens.context_tokens(self._model), self._log)
         tokens.forgotten_tokens = self.window.forgotten_tokens
         steps = self.memory.behaviour.answer(user)
-        messages = respond(user, steps, self._style, tokens, self.memory.tools, transcribed=turn.transcribed)
+        # The recordings do not tell which turns open with a single sample: here it is every other one.
+        sampled = self._model.frames.opens_with_sample and self.memory.turns_done % 2 == 1 and not turn.resumes
+        messages = respond(
+            user,
+            steps,
+            self._style,
+            tokens,
+            self.memory.tools,
+            transcribed=turn.transcribed,
+            opens_with_sample=sampled,
+        )
         self._delivery = Delivery(messages, self._pace)
         self.outbox.extend(self._resumption.unavailable())
 

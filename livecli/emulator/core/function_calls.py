@@ -57,6 +57,9 @@ class FunctionCalls:
     pending: dict[str, tuple[str, Calling]] = field(default_factory=dict)
     """The name and the behavior of each call in progress, by its id, in the order of the calls."""
 
+    continued: frozenset[str] = frozenset()
+    """The ids of those calls in progress that had a response with `willContinue`."""
+
     cancelled: tuple[str, ...] = ()
     returned: list[FunctionResponse] = field(default_factory=list)
     """Responses that the model answers once others have returned too."""
@@ -157,8 +160,15 @@ class FunctionCalls:
 
     def _note_return(self, id: str, response: FunctionResponse) -> list[FunctionResult]:
         _, calling = self.pending[id]
-        if not response.will_continue:
+        if response.will_continue:
+            self.continued |= {id}
+        else:
             del self.pending[id]
+            # Probed on 2026-09-19, 2 of 2: extended thinking never speaks about the last response.
+            unspoken = id in self.continued and not self.facts.answers_after_part
+            self.continued &= self.pending.keys()
+            if unspoken:
+                return []
         if calling is Calling.NON_BLOCKING:
             return self._non_blocking_result(response)
         self.returned.append(response)

@@ -98,12 +98,14 @@ def respond(
     tools: FunctionCalls,
     *,
     transcribed: bool = False,
+    opens_with_sample: bool = False,
 ) -> Iterator[Message | Wait]:
     """The messages that answer a turn, and the pauses between them. Their content is counted in `tokens`.
 
-    `transcribed` is whether the input transcript has been sent. Raises Refusal where the service closes the session.
+    `transcribed` is whether the input transcript has been sent, and `opens_with_sample` whether the first audio frame
+    has a single sample. Raises Refusal where the service closes the session.
     """
-    return _Response(turn, steps, style, tokens, tools, transcribed).messages()
+    return _Response(turn, steps, style, tokens, tools, transcribed, opens_with_sample).messages()
 
 
 def turn_complete(
@@ -143,10 +145,12 @@ class _Response:
         tokens: TokenCount,
         tools: FunctionCalls,
         transcribed: bool,
+        opens_with_sample: bool,
     ) -> None:
         self._turn, self._steps = turn, steps
         self._style, self._frames, self._tokens, self._tools = style, style.model.frames, tokens, tools
         self._transcribes_input = style.transcribes_input and not transcribed
+        self._opens_with_sample = opens_with_sample
         self._transcript_open = self._transcript_ended = False
         self._has_output = False
         # What the calls of this turn do to it, None without calls.
@@ -254,7 +258,9 @@ class _Response:
     def _audio(self, say: Say) -> Iterator[Message]:
         yield from self._open_transcript()
         pieces = increments(say.words) if self._style.transcribes_output else iter(())
-        sound = parts(say.speech, self._frames.shortest_ms, self._frames.longest_ms)
+        first_bytes = SAMPLE_BYTES if self._opens_with_sample else _bytes(self._frames.shortest_ms)
+        self._opens_with_sample = False
+        sound = parts(say.speech, first_bytes, _bytes(self._frames.longest_ms))
         if self._style.model.prompt.counts_spoken_text:
             self._tokens.response_characters += len(say.words)
         match self._frames.transcript:
@@ -307,15 +313,15 @@ def _next_of(pieces: Iterator[str]) -> Iterator[str]:
         return
 
 
-def parts(blocks: Iterable[bytes], first_ms: int, other_ms: int) -> Iterator[bytes]:
-    """Audio at OUTPUT_RATE in parts of these lengths. The last one may be shorter."""
-    size, held = _bytes(first_ms), bytearray()
+def parts(blocks: Iterable[bytes], first_bytes: int, other_bytes: int) -> Iterator[bytes]:
+    """Audio in parts of these lengths. The last one may be shorter."""
+    size, held = first_bytes, bytearray()
     for block in blocks:
         held += block
         while len(held) >= size:
             yield bytes(held[:size])
             del held[:size]
-            size = _bytes(other_ms)
+            size = other_bytes
     if held:
         yield bytes(held)
 

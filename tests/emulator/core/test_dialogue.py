@@ -180,6 +180,29 @@ def test_a_translating_model_never_ends_its_turn(talk, setup, tone) -> None:
     assert len(session.log) == 2
 
 
+def first_turns(talk, setup, model: str) -> list[list[bytes]]:
+    """The audio frames of three typed turns."""
+    session = talk(setup(model=model), models=MODELS)
+    session.answers()
+    turns = []
+    for _ in range(3):
+        session.say(events.Text("Look"))
+        found = [event for message in session.answers() for event in message if isinstance(event, events.AudioChunk)]
+        turns.append([chunk.pcm for chunk in found])
+    return turns
+
+
+def test_every_other_turn_of_the_default_model_opens_with_one_silent_sample(talk, setup) -> None:
+    first, second, third = first_turns(talk, setup, V3_8)
+    assert second[0] == bytes(2)
+    assert min(map(len, [first[0], second[1], third[0]])) > 2
+    assert b"".join(first) == b"".join(second) == b"".join(third)
+
+
+def test_other_models_open_with_a_whole_frame(talk, setup) -> None:
+    assert all(len(frames[0]) > 2 for frames in first_turns(talk, setup, V3_1))
+
+
 def test_an_empty_turn_stops_an_answer_and_brings_none(talk, setup) -> None:
     session = talk(setup(Platform.VERTEX), Platform.VERTEX, behaviour=Talker(), models=MODELS, pace=Pace.BURST)
     session.say(events.Text("go"))

@@ -245,6 +245,21 @@ class TestNonBlocking:
         session.say(returned(f, "part"))
         assert session.answers() == []
 
+    def test_extended_thinking_never_speaks_about_the_last_response_after_a_part(self, talk, setup) -> None:
+        how = transcribed("f", "g")
+        session = talk(setup(model=EXTENDED, generation_config=LEVEL, **how), models=MODELS)
+        session.answers()
+        session.say(events.Text("call f call g"))
+        f, g = calls(session.answers())
+        session.say(returned(f, "part", will_continue=True))
+        assert said(session.answers()) == "part"
+        session.say(returned(f, "all of it"))
+        assert said(session.answers()) == ""
+        session.say(returned(g, "other"))
+        answers = session.answers()
+        assert said(answers) == "other"
+        assert [e.status for message in answers for e in message if isinstance(e, events.InteractionStatus)] == ["IDLE"]
+
     def test_calls_without_a_response_do_not_pile_up(self, talk, setup) -> None:
         session = talk(setup(tools=functions("f")))
         for _ in range(MAX_PENDING_CALLS + 50):

@@ -38,17 +38,17 @@ def frames(steps: list[Step], how: ResponseStyle) -> list[bytes]:
 
 
 def test_parts_are_9600_and_then_11520_bytes() -> None:
-    sizes = [len(part) for part in parts(iter([bytes(5_000)] * 10), 200, 240)]
+    sizes = [len(part) for part in parts(iter([bytes(5_000)] * 10), 9_600, 11_520)]
     assert sizes == [9_600, 11_520, 11_520, 11_520, 5_840]
 
 
 def test_parts_keep_every_byte_in_order() -> None:
     pcm = bytes(range(256)) * 300
-    assert b"".join(parts([pcm[:7], pcm[7:50_000], pcm[50_000:]], 50, 60)) == pcm
+    assert b"".join(parts([pcm[:7], pcm[7:50_000], pcm[50_000:]], 2_400, 2_880)) == pcm
 
 
 def test_no_sound_is_no_part() -> None:
-    assert list(parts([b"", b""], 200, 240)) == []
+    assert list(parts([b"", b""], 9_600, 11_520)) == []
 
 
 @pytest.mark.parametrize(
