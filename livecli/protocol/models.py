@@ -210,6 +210,8 @@ class FrameFacts(Facts, frozen=True):
     """Whether the output transcript begins with an empty piece, and the last piece of either transcript is marked."""
     closes_with_grounding: bool = False
     """Whether `turnComplete` comes with `groundingMetadata`, empty if there are no sources."""
+    announces_search: bool = False
+    """Whether a `codeExecutionResult` without `executableCode` comes before an answer that googleSearch grounds."""
     evidence: Evidence = Evidence()
 
 
@@ -547,7 +549,12 @@ _NATIVE_DEVELOPER: dict[str, Any] = _NATIVE | {
     "evidence": _probed("2026-10", f"{_PYDANTIC_PROBES}; voices: recorded"),
     "turns": TurnFacts(splits_at_pauses=True, evidence=_recorded("2026-09")),
     "unasked": UnaskedFacts(thoughts=Thoughts.SHOWN, evidence=_recorded("2026-09")),
-    "frames": FrameFacts(shortest_ms=50, longest_ms=60, evidence=_recorded("2026-09")),
+    "frames": FrameFacts(
+        shortest_ms=50,
+        longest_ms=60,
+        announces_search=True,
+        evidence=_recorded("2026-09", f"pydantic-ai's recordings; search: {_PYDANTIC_PROBES}"),
+    ),
     "calls": CallFacts(non_blocking=CallTurn.HELD_OPEN, evidence=_recorded("2026-09")),
     "images": ImageFacts(evidence=_recorded("2026-09", f"pydantic-ai's recordings; {_PYDANTIC_PROBES}")),
     "prompt": PromptFacts(text_tokens=417, evidence=_recorded("2026-09")),

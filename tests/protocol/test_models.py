@@ -107,6 +107,7 @@ opens_with_empty_content = true
 activity_with_content = true
 marks_transcripts = true
 closes_with_grounding = true
+announces_search = true
 
 [calls]
 blocking = "closed-at-call"

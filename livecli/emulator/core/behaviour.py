@@ -36,8 +36,8 @@ class UserTurn:
     """A turn of the user: an utterance, text, function responses, or none of them.
 
     `images` counts the pictures since the turn before. `functions` are the names of the functions that the model may
-    call; `search`, `code` and `urls` are whether it may use Google's tools for these. `greeting` is whether the model
-    greets the user, who said nothing.
+    call; `search`, `code` and `urls` are whether it may use Google's tools for these, and `announces_search` whether it
+    announces a search. `greeting` is whether the model greets the user, who said nothing.
     """
 
     utterance: Utterance | None = None
@@ -46,6 +46,7 @@ class UserTurn:
     responses: tuple[FunctionResponse, ...] = ()
     functions: frozenset[str] = frozenset()
     search: bool = False
+    announces_search: bool = False
     code: bool = False
     urls: bool = False
     greeting: bool = False
@@ -176,18 +177,25 @@ class Echo:
         if spoken or turn.text or turn.images or turn.responses:
             yield Think(f"I heard {turn.description}.")
             yield from _say_back(turn)
-        if turn.search and re.search(r"\bsearch", turn.text, re.IGNORECASE):
+        if _searches(turn):
             yield Ground(_grounding(turn.text))
 
 
 def _google_tools(turn: UserTurn) -> Iterator[Step]:
-    """The parts of code execution and of URL context, in the shapes of Google's cookbook."""
+    """The parts of code execution and of URL context, in the shapes of Google's cookbook, and that of a search."""
+    if turn.announces_search and _searches(turn):
+        output = "Looking up information on Google Search.\n"
+        yield Code({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": output}})
     if turn.code and (code := re.search(r"\bcode\s+(.+)", turn.text, re.DOTALL)):
         yield Code({"executableCode": {"language": "PYTHON", "code": f"print({code[1]!r})"}})
         yield Code({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": f"{code[1]}\n"}})
     if turn.urls and (urls := re.findall(r"https?://\S+", turn.text)):
         status = "URL_RETRIEVAL_STATUS_SUCCESS"
         yield FetchUrls({"urlMetadata": [{"retrievedUrl": url, "urlRetrievalStatus": status} for url in urls]})
+
+
+def _searches(turn: UserTurn) -> bool:
+    return turn.search and re.search(r"\bsearch", turn.text, re.IGNORECASE) is not None
 
 
 def _calls(turn: UserTurn) -> Iterator[Call]:

@@ -357,7 +357,12 @@ class Dialogue:
     def _model_turn(self, user: UserTurn, now: float) -> ModelTurn:
         tools = self.memory.tools
         complete = dataclasses.replace(
-            user, functions=frozenset(tools.functions), search=tools.search, code=tools.code, urls=tools.urls
+            user,
+            functions=frozenset(tools.functions),
+            search=tools.search,
+            announces_search=self._model.frames.announces_search,
+            code=tools.code,
+            urls=tools.urls,
         )
         return ModelTurn(complete, now, self.consumed, self._audio_seconds)
 

@@ -329,6 +329,18 @@ class TestInteractionStatus:
             session.say(returned(f, scheduling="SILENT"))
 
 
+@pytest.mark.parametrize(("model", "announced"), [(NATIVE, True), ("models/gemini-3.8-live", False)])
+def test_native_audio_announces_a_search(talk, setup, model: str, announced: bool) -> None:
+    session = talk(setup(model=model, tools=[Tool(google_search={})]), models=MODELS)
+    session.answers()
+    session.say(events.Text("search kiwis"))
+    found = [event for message in session.answers() for event in message]
+    output = "Looking up information on Google Search.\n"
+    notice = events.ModelCode({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": output}})
+    assert [event for event in found if isinstance(event, events.ModelCode)] == [notice] * announced
+    assert any(isinstance(event, events.Grounding) for event in found)
+
+
 JSON_SCHEMA = {"type": "object", "properties": {"city": {"type": "string"}}}
 
 
