@@ -157,7 +157,7 @@ class Conversation:
     def _begin(self, question: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
         options, resources, first = self._options, ExitStack(), self._session.first
         summary = Summary(name, endpoint=self._session.endpoint, prices=options.prices)
-        summary.stats.secrets = self._session.first.secrets
+        summary.stats.known_secrets = self._session.first.secrets
         summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
         exchange = Turn(
             self._session,

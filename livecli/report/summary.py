@@ -44,7 +44,7 @@ class TransferStats:
     citations: list[Citation] = field(default_factory=list)
     wrote: bool = False
     """Whether the model sent text of its own, not only the transcript of its audio."""
-    secrets: Sequence[str] = ()
+    known_secrets: Sequence[str] = ()
     """What is left out of the transcripts, which a server can quote in several pieces."""
     cut_turns: int = 0
     """Number of turns with audio that ended without being complete or interrupted."""
@@ -108,7 +108,7 @@ class TransferStats:
 
     def _joined(self, pieces: Sequence[str]) -> str:
         text = "".join(pieces)
-        for secret in self.secrets:
+        for secret in self.known_secrets:
             if len(secret) >= SHORTEST_SECRET:
                 text = text.replace(secret, "…")
         return text

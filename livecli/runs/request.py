@@ -156,7 +156,7 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
         )
         if reply.waits:
             session.be_patient()
-        summary.stats.secrets = session.first.secrets
+        summary.stats.known_secrets = session.first.secrets
         summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
         reporter.connected(summary)
         sink = Tee(*speakers, reply)

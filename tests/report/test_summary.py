@@ -194,7 +194,7 @@ def test_prices_of_the_caller():
 
 
 def test_a_secret_in_two_pieces_is_left_out_of_the_transcripts() -> None:
-    stats = TransferStats(secrets=["a-secret-key", "short"])
+    stats = TransferStats(known_secrets=["a-secret-key", "short"])
     for piece in ("it is a-sec", "ret-key, short"):
         stats.note(events.OutputTranscript(piece), 0.0)
         stats.note(events.InputTranscript(piece), 0.0)

@@ -11,6 +11,7 @@ const WEATHER = {
 
 function client(platform) {
   if (platform !== "vertex") return new GoogleGenAI({ apiKey: "any" });
+  delete process.env.GOOGLE_API_KEY; // Else the SDK prints on stdout that the project takes precedence.
   const authClient = new OAuth2Client();
   authClient.setCredentials({ access_token: "any", expiry_date: Date.now() + 3_600_000 });
   return new GoogleGenAI({ vertexai: true, project: "p1", location: "us-central1", googleAuthOptions: { authClient } });
