@@ -4,7 +4,7 @@
     ├── CheckError          1   the run completed without the result that was expected
     ├── UsageError          2   the command line
     ├── FileError           3   a local file or audio device
-    │   ├── OutputClosed    3   ... standard output, whose reader has closed it; no message is printed
+    │   ├── OutputClosed  141   ... standard output, whose reader has closed it; no message is printed
     │   └── CannotRun     127   ... COMMAND, which does not exist; 126 if it exists and cannot be run
     ├── AuthError           4   no credential, or a credential that was refused
     ├── ConnectError        5   DNS, TCP, TLS, proxy, the upgrade
@@ -201,7 +201,9 @@ class FileError(LivecliError):
 
 
 class OutputClosed(FileError):
-    """The reader of standard output has closed it (`-o - | head -c 100`). No message is printed."""
+    """Standard output was closed by its reader (`-o - | head -c 100`). No message is printed."""
+
+    status = 141
 
 
 class CannotRun(FileError):
@@ -280,6 +282,7 @@ def statuses() -> list[tuple[str, str]]:
         (str(BUG_STATUS), "A bug in livecli: a traceback, and where to report it."),
         ("126, 127", _meaning(CannotRun)),
         ("130, 143", _meaning(Interrupted)),
+        (str(OutputClosed.status), _meaning(OutputClosed)),
     ]
 
 

@@ -80,7 +80,7 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
 """The function that adds each command to the application."""
 
 SUMMARIES = {
-    "send": "Stream audio to the Live API and save the spoken reply.",
+    "send": "Stream audio to the Live API, print the answer, and save the spoken reply.",
     "chat": "Converse with the Live API: typed or spoken, at a terminal or through a pipe.",
     "serve": "Run a local Live API that any client can talk to, until Ctrl-C.",
     "help": "Print a guide, the exit statuses, the environment variables, or a command's help.",

@@ -185,7 +185,7 @@ class OutputFlags(Group, panel="What it prints"):
     events: Annotated[
         str | None, Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
     ] = None
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Warnings and errors only.")] = False
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors.")] = False
     verbose: Annotated[bool, Option("--verbose", "-v", help="A line for every chunk.")] = False
     debug: Annotated[bool, Option("--debug", help="Frames (audio and secrets elided) and tracebacks.")] = False
     explain: Annotated[

@@ -48,20 +48,30 @@ class RunReporters:
 
 
 @contextmanager
-def send_reporters(flags: OutputFlags, *, several: bool = False) -> Iterator[RunReporters]:
-    """The same reporters for one request after another; with `several`, each is told apart by its name."""
+def send_reporters(flags: OutputFlags, *, several: bool = False, answers: bool = False) -> Iterator[RunReporters]:
+    """The same reporters for one request after another; with `several`, each is told apart by its name.
+
+    With `answers`, their text is written to standard output.
+    """
     from ..console import run_display
+    from ..report.reporter import Reporters
 
     with ExitStack() as stack:
         display = run_display(quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, several=several)
         stack.callback(display.restore_terminal)
-        shared = _with_outputs(display, flags, stack, several=several)
+        shared = Reporters(
+            *_answer_lines(display, answers=answers, several=several),
+            _with_outputs(display, flags, stack, several=several),
+        )
         yield RunReporters(shared, lambda request: shared)
 
 
 @contextmanager
-def batch_reporters(flags: OutputFlags, total: int) -> Iterator[RunReporters]:
-    """Reporters for `total` requests, several of which run at once: one display, and outputs for each of them."""
+def batch_reporters(flags: OutputFlags, total: int, *, answers: bool = False) -> Iterator[RunReporters]:
+    """Reporters for `total` requests, several of which run at once: one display, and outputs for each of them.
+
+    With `answers`, their text is written to standard output.
+    """
     from ..console import batch_display
     from ..report.reporter import Reporters
 
@@ -71,9 +81,10 @@ def batch_reporters(flags: OutputFlags, total: int) -> Iterator[RunReporters]:
         )
         stack.callback(display.restore_terminal)
         outputs = _outputs(flags, stack, several=True)
+        text = _answer_lines(display, answers=answers, several=True)
 
         def of(request: Request) -> Reporter:
-            return Reporters(*display.item_reporters(request.name), *(make() for make in outputs))
+            return Reporters(*text, *display.item_reporters(request.name), *(make() for make in outputs))
 
         yield RunReporters(display, of, display.progress_reports)
 
@@ -88,6 +99,14 @@ def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
             silent=bool(flags.on_stdout), quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug
         )
         yield display, _with_outputs(display, flags, stack)
+
+
+def _answer_lines(display: Reporter, *, answers: bool, several: bool) -> list[Reporter]:
+    if not answers:
+        return []
+    from ..console.answer import AnswerLines
+
+    return [AnswerLines(display, several=several)]
 
 
 def _with_outputs(display: Reporter, flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> Reporter:

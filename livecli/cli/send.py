@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError, gravest
+from ..process.stdio import is_stdout
 from .confirm import confirmer
 from .groups import takes_groups
 from .options import (
@@ -50,11 +51,14 @@ def send(
     devices: DeviceFlags,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, without connecting.")] = False,
 ) -> None:
-    """Stream audio to the Live API and save the spoken reply.
+    """Stream audio to the Live API, print the answer, and save the spoken reply.
 
     livecli send question.wav -o reply.wav
     """
-    check_stdout([*(["-o -"] if request.output == "-" else []), *output.on_stdout])
+    data_on_stdout = [*(["-o -"] if request.output == "-" else []), *output.on_stdout]
+    check_stdout(data_on_stdout)
+    is_taken = bool(data_on_stdout) or is_stdout(request.output) or is_stdout(output.events)
+    answers = not is_taken and not setup.no_transcripts
 
     from ..process.run import run
     from ..runs.inputs import is_list
@@ -100,9 +104,9 @@ def send(
         return
     with ExitStack() as stack:
         if many.jobs is None:
-            reporters = stack.enter_context(send_reporters(output, several=several))
+            reporters = stack.enter_context(send_reporters(output, several=several, answers=answers))
         else:
-            reporters = stack.enter_context(batch_reporters(output, len(requests)))
+            reporters = stack.enter_context(batch_reporters(output, len(requests), answers=answers))
         for warning in template.toolbox.warnings:
             reporters.shared.warning(warning)
         if tools.confirm:

@@ -25,6 +25,15 @@ def write_stdout(text: str) -> None:
         raise cannot_write(error) from error
 
 
+def is_stdout(path: str | None) -> bool:
+    """Whether `path` names what standard output is, as /dev/stdout does."""
+    try:
+        return path is not None and os.path.samestat(os.stat(path), os.fstat(sys.stdout.fileno()))  # noqa: PTH116
+    except (AttributeError, OSError, ValueError):
+        # It is closed, or an object without a descriptor; or there is no such path.
+        return False
+
+
 def cannot_write(error: OSError) -> FileError:
     """The error for a failed write to standard output, which is redirected to the null device from now on.
 

@@ -39,6 +39,8 @@ class TransferStats:
     interrupted: bool = False
     heard_pieces: list[str] = field(default_factory=list)
     said_pieces: list[str] = field(default_factory=list)
+    turn_starts: list[int] = field(default_factory=list)
+    """Where in `said_pieces` the text of each turn begins."""
     usage: dict[str, Any] | None = None
     """The sum over the turns so far. A turn that is taken back by `rewind`, and then repeated, counts once."""
     citations: list[Citation] = field(default_factory=list)
@@ -50,6 +52,10 @@ class TransferStats:
     """Number of turns with audio that ended without being complete or interrupted."""
     _closed_bytes: int = 0
     _turn_ended_well: bool = False
+    _turn_is_over: bool = True
+    _has_final_piece: bool = False
+    """Whether a piece of the present turn's transcript was marked as its last."""
+    _marks_final_pieces: bool = False
 
     def note(self, event: events.Event, at: float) -> None:
         """Count an event from the server. An AudioChunk goes to `received.add` instead."""
@@ -57,6 +63,7 @@ class TransferStats:
             case events.InputTranscript(text):
                 self.heard_pieces.append(text)
             case events.OutputTranscript(text) | events.ModelText(text):
+                self._note_turn_start(event)
                 self.said_pieces.append(text)
                 self.wrote = self.wrote or isinstance(event, events.ModelText)
             case events.Interrupted():
@@ -66,7 +73,7 @@ class TransferStats:
             case events.TurnComplete(reason):
                 self.turn_complete, self.turn_reason, self.turn_at = True, reason, at
                 self.cut_turns += self.open_turn_bytes > 0 and not self._turn_ended_well
-                self._closed_bytes, self._turn_ended_well = self.received.bytes, False
+                self._closed_bytes, self._turn_ended_well, self._turn_is_over = self.received.bytes, False, True
             case events.Usage(metadata):
                 from .usage import added
 
@@ -76,6 +83,15 @@ class TransferStats:
 
                 self.citations = merged(self.citations, citations(metadata))
 
+    def _note_turn_start(self, event: events.OutputTranscript | events.ModelText) -> None:
+        """Note that a turn begins with this text, unless it is the late end of the transcript of the turn before."""
+        is_late = bool(self.turn_starts) and self._marks_final_pieces and not self._has_final_piece
+        if event.text and self._turn_is_over and (isinstance(event, events.ModelText) or not is_late):
+            self.turn_starts.append(len(self.said_pieces))
+            self._turn_is_over = self._has_final_piece = False
+        if isinstance(event, events.OutputTranscript) and event.finished:
+            self._has_final_piece = self._marks_final_pieces = True
+
     def copy(self) -> TransferStats:
         """A snapshot of the present state, for `rewind`."""
         return replace(
@@ -83,6 +99,7 @@ class TransferStats:
             received=self.received.copy(),
             heard_pieces=[*self.heard_pieces],
             said_pieces=[*self.said_pieces],
+            turn_starts=[*self.turn_starts],
         )
 
     def rewind(self, snapshot: TransferStats) -> None:
@@ -105,6 +122,12 @@ class TransferStats:
     def said(self) -> str:
         """Text or transcript of the model's reply."""
         return self._joined(self.said_pieces)
+
+    @property
+    def said_turns(self) -> list[str]:
+        """The text or transcript of each turn of the reply that has one."""
+        ends = [*self.turn_starts[1:], len(self.said_pieces)]
+        return [self._joined(self.said_pieces[start:end]) for start, end in zip(self.turn_starts, ends, strict=False)]
 
     def _joined(self, pieces: Sequence[str]) -> str:
         text = "".join(pieces)

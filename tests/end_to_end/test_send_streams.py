@@ -28,7 +28,7 @@ def answer(connection: Connection) -> None:
 def test_nothing_at_all_sends_the_bundled_question(livecli_and_children, tmp_path):
     ran = livecli_and_children("send", "--local", "--speed", 0)
     assert ran.status == 0, ran.err
-    assert ran.out == "", "stdout carries data only"
+    assert ran.out == "[2.2 s of speech]\n", "stdout carries the answer only"
     rate, pcm = read_wav(tmp_path / f"{SAMPLE_STEM}.reply.wav")
     assert rate == 24_000
     assert len(pcm) / 48_000 == pytest.approx(2.225, abs=0.01)
@@ -36,8 +36,48 @@ def test_nothing_at_all_sends_the_bundled_question(livecli_and_children, tmp_pat
     assert "\x1b" not in ran.err, "plain lines when stderr is no terminal"
 
 
-def test_quiet_says_nothing_when_all_is_well(livecli_and_children):
-    assert livecli_and_children("send", "--local", "--speed", 0, "-q") == Ran(0, "", "")
+def test_quiet_prints_the_answer_only(livecli_and_children):
+    assert livecli_and_children("send", "--local", "--speed", 0, "-q") == Ran(0, "[2.2 s of speech]\n", "")
+    assert livecli_and_children("send", "--text", "the capital?", "--local", "-q") == Ran(0, "the capital?\n", "")
+
+
+def test_without_transcripts_nothing_is_printed(livecli_and_children):
+    words = ("send", "--text", "the capital?", "--local", "--no-transcripts", "-q")
+    assert livecli_and_children(*words) == Ran(0, "", "")
+
+
+@pytest.mark.parametrize("jobs", [(), ("--jobs", 2)])
+def test_each_line_of_several_begins_with_its_input(livecli, tmp_path, jobs):
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, tone(16_000))
+    ran = livecli("send", "a.wav", "b.wav", "-o", "replies", "--local", "--speed", 0, "-q", *jobs)
+    assert (ran.status, ran.err) == (0, "")
+    assert sorted(ran.out.splitlines()) == ["a.wav: [1.0 s of speech]", "b.wav: [1.0 s of speech]"]
+
+
+def test_each_turn_is_a_line(livecli, speech):
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        connection.receive()
+        for text in ("one", "two"):
+            connection.audio(REPLY)
+            connection.content(outputTranscription={"text": text})
+            connection.content(turnComplete=True)
+            if text == "one":
+                connection.hear()
+        connection.drain()
+
+    with live_server(handle) as server:
+        ran = livecli("send", speech, "--base-url", server.url, "--speed", 0, "-q")
+    assert (ran.status, ran.out) == (0, "one\ntwo\n")
+
+
+@pytest.mark.parametrize("words", [["-o", "-"], ["-o", "/dev/stdout"], ["--events", "/dev/stdout"]])
+def test_data_on_stdout_is_not_mixed_with_the_answer(spawn, words):
+    out = spawn("send", "--text", "the capital?", "--local", "-q", *words).communicate(timeout=30)[0]
+    assert out
+    assert b"\nthe capital?\n" not in out
+    assert not out.endswith(b"the capital?\n")
 
 
 def test_verbose_says_a_line_for_each_chunk(livecli, speech):
@@ -93,13 +133,13 @@ def test_a_reader_that_has_enough_is_no_error_to_speak_of(tmp_path, speech):
     assert "Exception ignored" not in ran.stderr
 
 
-@pytest.mark.parametrize("words", [["--json"], ["--events", "-"], ["--dry-run"]])
+@pytest.mark.parametrize("words", [[], ["--json"], ["--events", "-"], ["--dry-run"]])
 def test_a_closed_stdout_is_no_traceback(spawn, speech, words):
     process = spawn("send", speech, "--local", "--speed", 0, *words)
     process.stdout.close()
     process.stdout = None
     err = process.communicate(timeout=30)[1].decode()
-    assert process.returncode == 3
+    assert process.returncode == 141
     assert "Traceback" not in err
     assert "Exception ignored" not in err
 

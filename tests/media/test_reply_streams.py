@@ -91,7 +91,7 @@ def test_a_reader_that_leaves_causes_no_noise() -> None:
         assert run.stdout.read(100)[:4] == b"RIFF"
         run.stdout.close()
         assert run.stderr.read() == b""
-    assert run.returncode == OutputClosed.status == 3
+    assert run.returncode == OutputClosed.status == 141
 
 
 def test_standard_output_may_be_somebodys_stand_in(capsysbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -200,3 +200,35 @@ def test_a_secret_in_two_pieces_is_left_out_of_the_transcripts() -> None:
         stats.note(events.InputTranscript(piece), 0.0)
     assert (stats.said, stats.heard) == ("it is …, short",) * 2
     assert stats.copy().said == stats.said
+
+
+def said(*received: events.Event) -> list[str]:
+    stats = TransferStats()
+    for event in received:
+        stats.note(event, 1.0)
+    return stats.said_turns
+
+
+def test_the_text_of_each_turn_is_apart() -> None:
+    piece, end = events.OutputTranscript, events.TurnComplete()
+    assert said() == []
+    assert said(piece("a"), piece("b"), end, piece(""), piece("c"), end) == ["ab", "c"]
+    assert said(end, piece("a"), end, end, events.ModelText("b")) == ["a", "b"]
+
+
+def test_the_late_end_of_a_marked_transcript_belongs_to_its_turn() -> None:
+    piece, end = events.OutputTranscript, events.TurnComplete()
+    first = (piece("a", finished=True), end)
+    assert said(*first, piece("b"), end, piece("c", finished=True), piece("d")) == ["a", "bc", "d"]
+    assert said(*first, piece("b"), end, events.ModelText("c")) == ["a", "b", "c"]
+
+
+def test_turns_that_the_server_will_repeat_are_forgotten() -> None:
+    stats = TransferStats()
+    stats.note(events.OutputTranscript("a"), 1.0)
+    snapshot = stats.copy()
+    stats.note(events.TurnComplete(), 2.0)
+    stats.note(events.OutputTranscript("b"), 3.0)
+    stats.rewind(snapshot)
+    stats.note(events.OutputTranscript("c"), 4.0)
+    assert stats.said_turns == ["ac"]
