@@ -190,7 +190,7 @@ def test_a_handle_that_is_refused_is_followed_by_the_conversation(talk):
 
 
 @pytest.mark.parametrize("words", [[], ["--platform", "developer"]])
-@pytest.mark.parametrize("faults", [["drop@turn:2"], ["drop@reply:3"], ["goaway=0.2@turn:2"], ["close=1001@0.3s"]])
+@pytest.mark.parametrize("faults", [["drop@turn:2"], ["drop@reply:4"], ["goaway=0.2@turn:2"], ["close=1001@0.3s"]])
 def test_whatever_the_connection_does_the_order_is_right(converse, monkeypatch, words, faults):
     monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
     lines = "".join(f"turn {number}\n" for number in range(12))
