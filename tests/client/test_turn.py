@@ -139,7 +139,7 @@ class TestAnAnswer:
 
     @in_virtual_time
     async def test_an_empty_turn_answers_nothing_that_was_sent(self):
-        """Without an answer, everything is sent again to a session that begins anew with the history."""
+        """Without an answer, a new session gets the history and then everything that was sent."""
         async with talking([events.Text, call(), events.ToolResponse, COMPLETE]) as talk:
             with suppress(TimeoutError):
                 async with asyncio.timeout(1.0):

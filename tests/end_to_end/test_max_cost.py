@@ -1,4 +1,4 @@
-"""`send --max-cost`: which inputs are sent while the runs cost less than that, and what is said of the others."""
+"""`send --max-cost`: the inputs that are sent before the runs have cost that much, and the errors of the others."""
 
 from __future__ import annotations
 
