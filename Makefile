@@ -15,7 +15,7 @@ help: ## list these
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
-	$(RUN) -m livecli send --local -o demo.reply.wav
+	$(RUN) -m livecli send --sample --local -o demo.reply.wav
 
 test: $(DEV) $(NODE) ## run the tests in six processes: they wait more than they work
 	$(RUN) -m pytest -q --numprocesses 6 --dist worksteal

@@ -30,6 +30,14 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def null_standard_input() -> None:
+    """Standard input is the null device, also for processes: `send` without an INPUT sends what comes from a pipe."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+
+
 @pytest.fixture(autouse=True)
 def empty_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A home folder for the test, without gcloud, and a metadata server that refuses connections."""

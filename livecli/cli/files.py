@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +19,27 @@ T = TypeVar("T")
 def system_instruction(text: str | None) -> str | None:
     """The value of `--system TEXT|@FILE`. Raises FileError where the file cannot be read."""
     return read_text(text[1:]) if text and text.startswith("@") else text
+
+
+def text_turn(text: str | None) -> str | None:
+    """The value of `--text TEXT|@FILE|-`, of which line feeds at the end of a file or of standard input are no part.
+
+    Raises FileError where it cannot be read, and UsageError where nothing but white space is in it.
+    """
+    if text is None:
+        return None
+    if text == "-":
+        if sys.stdin is None:
+            raise FileError("standard input is closed")
+        try:
+            text = decode_text("standard input", sys.stdin.buffer.read()).rstrip("\r\n")
+        except OSError as error:
+            raise FileError(f"cannot read standard input: {error.strerror}") from error
+    elif text.startswith("@"):
+        text = read_text(text[1:]).rstrip("\r\n")
+    if not text.strip():
+        raise UsageError("--text is empty")
+    return text
 
 
 def setup_from_json(path: str | None) -> dict[str, Any]:

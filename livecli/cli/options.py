@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Option
 
 from ..errors import UsageError
+from ..process.stdio import stdin_has_data
 from ..protocol.platform import Platform
 from ..protocol.setup import Activity, ThinkingLevel, Until
 from .groups import Group
@@ -289,10 +290,12 @@ class RequestFlags(Group):
         list[str] | None,
         Argument(
             metavar="[INPUT]...",
-            help="Audio files, folders of audio files, or - for standard input [the bundled question].",
+            help="Audio files, folders of audio files, or - for standard input [standard input, if it is a pipe or a "
+            "file, else the bundled question].",
         ),
     ] = None
-    text: Annotated[str | None, Option(help="Send a text turn instead of audio.")] = None
+    sample: Annotated[bool, Option("--sample", help="Send the bundled question, whatever standard input is.")] = False
+    text: Annotated[str | None, Option(metavar="TEXT|@FILE|-", help="Send a text turn instead of audio.")] = None
     output: Annotated[
         str | None,
         Option(
@@ -311,10 +314,21 @@ class RequestFlags(Group):
         check_utf8("--text", self.text)
         if self.text is not None and self.inputs:
             raise UsageError("--text cannot be combined with an INPUT", hint="send one after the other")
-        if self.text is not None and not self.text.strip():
-            raise UsageError("--text is empty")
-        if self.raw is not None and self.inputs != ["-"]:
+        if self.sample and (self.inputs or self.text is not None):
+            other = "--text" if self.text is not None else "an INPUT"
+            raise UsageError(f"--sample cannot be combined with {other}", hint="send one after the other")
+
+    def words(self, *, has_list: bool) -> list[str]:
+        """The inputs that are named, or standard input where it is one; none for the bundled question and for text.
+
+        With `has_list`, another option names inputs. Raises UsageError for `--raw` where standard input is not sent.
+        """
+        words = list(self.inputs or [])
+        if not (words or self.sample or has_list or self.text is not None) and stdin_has_data():
+            words = ["-"]
+        if self.raw is not None and words != ["-"]:
             raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
+        return words
 
 
 def check_stdout(options: "Sequence[str]") -> None:

@@ -63,8 +63,9 @@ def send(
     from ..process.run import run
     from ..runs.inputs import is_list
     from ..runs.request import Request
+    from .files import text_turn
 
-    inputs = request.inputs or []
+    inputs = request.words(has_list=many.source is not None)
     several = many.is_given or is_list(inputs, many.source)
     if several:
         _check_several(request)
@@ -73,7 +74,7 @@ def send(
 
     options = setup.options(search=tools.search, activity=sending.activity)
     template = Request(
-        text=request.text,
+        text=text_turn(request.text),
         output=request.output,
         raw_output=request.raw_output,
         raw_rate=request.raw,
@@ -107,6 +108,9 @@ def send(
             reporters = stack.enter_context(send_reporters(output, several=several, answers=answers))
         else:
             reporters = stack.enter_context(batch_reporters(output, len(requests), answers=answers))
+        if not (request.inputs or request.sample or many.source or request.text is not None):
+            sent = "standard input" if inputs else "the bundled question"
+            reporters.shared.remark(f"no INPUT is named: {sent} is sent")
         for warning in template.toolbox.warnings:
             reporters.shared.warning(warning)
         if tools.confirm:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 from ..errors import FileError, LivecliError, OutputClosed
@@ -23,6 +24,16 @@ def write_stdout(text: str) -> None:
         sys.stdout.flush()
     except OSError as error:
         raise cannot_write(error) from error
+
+
+def stdin_has_data() -> bool:
+    """Whether standard input is a pipe or a regular file, and not a terminal, a device such as /dev/null, or closed."""
+    try:
+        mode = os.fstat(sys.stdin.fileno()).st_mode
+    except (AttributeError, OSError, ValueError):
+        # It is closed, or an object without a descriptor.
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISREG(mode)
 
 
 def is_stdout(path: str | None) -> bool:

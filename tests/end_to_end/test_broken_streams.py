@@ -16,10 +16,10 @@ REPLY = tone(2400, 24_000)
 TO_STDOUT = [
     ["--version"],
     ["auth", "status", "--local"],
-    ["send", "--dry-run", "--local"],
-    ["send", "--json"],
-    ["send", "--events", "-"],
-    ["send", "-o", "-"],
+    ["send", "--sample", "--dry-run", "--local"],
+    ["send", "--sample", "--json"],
+    ["send", "--sample", "--events", "-"],
+    ["send", "--sample", "-o", "-"],
     ["serve", "--port", 0],
 ]
 
@@ -71,7 +71,7 @@ def test_standard_error_that_is_closed_or_full_costs_nothing(closing, spawn, ser
     assert (ran.returncode, json.loads(ran.stdout)["output"]) == (0, "closed.wav")
     assert closing(2, "send", "missing.wav").returncode == 3
     with open("/dev/full", "w") as full:
-        process = spawn("send", "--speed", 0, "-v", "-o", "full.wav", stderr=full)
+        process = spawn("send", "--sample", "--speed", 0, "-v", "-o", "full.wav", stderr=full)
         process.communicate(timeout=30)
     assert process.returncode == 0
     assert read_wav(tmp_path / "closed.wav") == read_wav(tmp_path / "full.wav") == (24_000, REPLY)
@@ -84,7 +84,9 @@ def test_a_full_disk_behind_events(livecli, server):
 
 
 def test_a_locale_without_our_characters(spawn):
-    process = spawn("send", "--dry-run", env={**os.environ, "PYTHONIOENCODING": "ascii", "GEMINI_API_KEY": "k" * 30})
+    process = spawn(
+        "send", "--sample", "--dry-run", env={**os.environ, "PYTHONIOENCODING": "ascii", "GEMINI_API_KEY": "k" * 30}
+    )
     out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert b"x-goog-api-key: \\u2026" in out

@@ -189,6 +189,53 @@ def test_raw_samples_from_a_pipe(spawn):
     assert json.loads(out)["sent"]["audio_seconds"] == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.parametrize("line", ['cat "$0" | "$@"', '"$@" < "$0"'], ids=["pipe", "file"])
+def test_a_pipe_or_a_file_without_an_input_is_what_is_sent(tmp_path, speech, line):
+    words = ["sh", "-c", line, str(speech), *COMMAND, "send", "--local", "--speed", "0", "--json"]
+    ran = subprocess.run(words, cwd=tmp_path, capture_output=True, timeout=30)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["input"] == "-"
+    assert json.loads(ran.stdout)["sent"]["audio_seconds"] == 0.5
+    assert b"no INPUT is named: standard input is sent" in ran.stderr
+
+
+def test_raw_samples_without_an_input(spawn):
+    process = spawn("send", "--raw", 8000, "--local", "--speed", 0, "-q")
+    assert process.communicate(tone(8000, 8000), timeout=30) == (b"[1.0 s of speech]\n", b"")
+
+
+@pytest.mark.parametrize("redirection", ["</dev/null", "<&-"])
+def test_a_device_or_a_closed_standard_input_is_not_sent(tmp_path, redirection):
+    line = f'"$@" send --local --speed 0 --json {redirection}'
+    ran = subprocess.run(["sh", "-c", line, "sh", *COMMAND], cwd=tmp_path, capture_output=True, timeout=30)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["input"] == f"{SAMPLE_STEM}.wav"
+    assert b"no INPUT is named: the bundled question is sent" in ran.stderr
+
+
+@pytest.mark.parametrize(("words", "name"), [(["--sample"], f"{SAMPLE_STEM}.wav"), (["--text", "hi"], "text")])
+def test_standard_input_is_left_alone_where_something_else_is_named(spawn, words, name):
+    process = spawn("send", *words, "--local", "--speed", 0, "--json")
+    # The pipe stays open, so that a run that reads it does not end.
+    assert process.wait(30) == 0
+    assert json.loads(process.stdout.read())["input"] == name
+    assert b"no INPUT" not in process.stderr.read()
+
+
+def test_an_empty_pipe_is_an_error_and_not_the_bundled_question(spawn):
+    process = spawn("send", "--local", "-q")
+    out, err = process.communicate(b"", timeout=30)
+    assert (process.returncode, out) == (3, b"")
+    assert b"standard input is empty" in err
+
+
+def test_text_from_standard_input_and_from_a_file(spawn, livecli, tmp_path):
+    process = spawn("send", "--text", "-", "--local", "-q")
+    assert process.communicate(b"wo?\n", timeout=30) == (b"wo?\n", b"")
+    (tmp_path / "text").write_bytes(b"wo ist\r\ndas?\n")
+    assert livecli("send", "--text", "@text", "--local", "-q") == Ran(0, "wo ist das?\n", "")
+
+
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("stage", ["connecting", "setup", "sending", "receiving"])
 def test_a_signal_closes_properly_and_keeps_what_came(spawn, tmp_path, signum, status, stage):

@@ -5,7 +5,7 @@ import pty
 
 import pytest
 
-from tests.end_to_end.conftest import read_wav, write_wav
+from tests.end_to_end.conftest import Ran, read_wav, write_wav
 from tests.live_server import Connection, live_server
 
 UNDECODABLE = b"\xff".decode(errors="surrogateescape")
@@ -179,3 +179,22 @@ def test_a_verb_without_its_second_word(livecli):
     ran = livecli("auth")
     assert (ran.status, ran.out) == (2, "")
     assert ran.err == "error: Missing command.\nhint: `livecli auth --help` lists what there is\n"
+
+
+def test_the_text_of_a_turn_must_be_there(livecli, tmp_path):
+    (tmp_path / "blank").write_text(" \n")
+    (tmp_path / "bytes").write_bytes(b"\xff")
+    assert livecli("send", "--text", "@missing", "--local") == Ran(
+        3, "", "error: cannot read missing: No such file or directory\n"
+    )
+    assert livecli("send", "--text", "@bytes", "--local") == Ran(
+        3, "", "error: cannot read bytes: it is not UTF-8 text\n"
+    )
+    assert livecli("send", "--text", "@blank", "--local") == Ran(2, "", "error: --text is empty\n")
+
+
+@pytest.mark.parametrize(("words", "other"), [(["q.wav"], "an INPUT"), (["--text", "hi"], "--text")])
+def test_the_sample_is_sent_alone(livecli, words, other):
+    ran = livecli("send", "--sample", *words, "--local")
+    assert ran.status == 2
+    assert ran.err.startswith(f"error: --sample cannot be combined with {other}\n")
