@@ -163,11 +163,9 @@ class ToolFlags(Group, panel="What the model may use"):
 
         tools = [parse_tool(text) for text in self.tool or []]
         if self.tools is not None:
-            from ..tools.tools_file import read_tools
-            from .files import decode_text, parse_file
+            from ..tools.tools_file import load_tools
 
-            path = self.tools
-            tools += parse_file(path, lambda data: read_tools(decode_text(path, data), path))
+            tools += load_tools(self.tools)
         if self.confirm and not tools:
             raise UsageError("--confirm asks before a tool runs, and there is none", hint="add --tool or --tools")
         if (tools or self.search) and "tools" in extra_setup:
@@ -206,10 +204,14 @@ class OutputFlags(Group, panel="What it prints"):
         check_stdout(self.on_stdout)
 
     def price_table(self) -> "Mapping[str, Prices]":
-        """The prices of each model. Raises as `files.price_table` does."""
-        from .files import price_table
+        """The prices of each model. Raises as `price_file.load_prices` does."""
+        from ..report.prices import PRICES
 
-        return price_table(self.prices)
+        if self.prices is None:
+            return PRICES
+        from ..report.price_file import load_prices
+
+        return load_prices(self.prices)
 
 
 class ManyFlags(Group, panel="Many inputs"):

@@ -118,19 +118,19 @@ class EmulatorFlags(Group):
             raise UsageError(f"--realtime cannot be combined with --pace {self.pace}")
 
     def options(self) -> "EmulatorOptions":
-        """The same values, for the emulator. Raises FileError and UsageError as `serve_files` does."""
+        """The same values, for the emulator. Raises FileError and UsageError as `option_files` does."""
+        from ..emulator import option_files
         from ..emulator.access import Required
         from ..emulator.core.lifetime import Limits
         from ..emulator.options import EmulatorOptions
-        from . import serve_files
 
         return EmulatorOptions(
-            behaviour=serve_files.behaviour(self.script),
+            behaviour=option_files.behaviour(self.script),
             required=Required(self.require_key, self.require_token),
-            models=serve_files.models(self.model_table),
+            models=option_files.models(self.model_table),
             limits=Limits(self.connection_seconds or None, self.goaway_seconds, self.session_seconds),
             pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
-            faults=serve_files.faults(self.fault or []),
-            play=serve_files.play(self.replay),
+            faults=option_files.faults(self.fault or []),
+            play=option_files.play(self.replay),
             play_speed=self.speed,
         )

@@ -1,4 +1,4 @@
-"""Reader of `--prices` files: a user's prices in TOML, in US dollars per million tokens. No I/O.
+"""Reader of `--prices` files: a user's prices in TOML, in US dollars per million tokens.
 
 ["gemini-3.8-live"]
 text_in = 0.75
@@ -13,6 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from .. import toml_reader
+from ..errors import UsageError
+from ..process.text_files import parse_text_file
 from ..protocol.models import Prices
 from ..toml_reader import LineError, Path
 from .prices import PRICES
@@ -27,6 +29,18 @@ MOST_USD = 1_000_000
 def read_prices(text: str) -> dict[str, Prices]:
     """PRICES with those that a file in TOML names instead. Raises LineError."""
     return _Reader(text, "a price").prices(toml_reader.load(text))
+
+
+def load_prices(path: str) -> dict[str, Prices]:
+    """As `read_prices`, for a file. Raises FileError where it cannot be read, UsageError naming the line otherwise."""
+
+    def parse(text: str) -> dict[str, Prices]:
+        try:
+            return read_prices(text)
+        except LineError as error:
+            raise UsageError(f"{path}:{error.line}: {error.reason}", hint=error.hint) from error
+
+    return parse_text_file(path, parse)
 
 
 class _Reader(toml_reader.Reader):

@@ -24,6 +24,7 @@ import shlex
 from typing import Any
 
 from .. import toml_reader
+from ..process.text_files import parse_text_file
 from ..toml_reader import LineError, Path
 from .command import inherit_problem
 from .schema import SchemaError, translate
@@ -39,6 +40,11 @@ VARIABLE = re.compile(r"[^=\0]+")
 def read_tools(text: str, file: str) -> tuple[Tool, ...]:
     """The tools that a file defines. `file` is its name in messages. Raises LineError."""
     return _Reader(text, file).tools(toml_reader.load(text))
+
+
+def load_tools(path: str) -> tuple[Tool, ...]:
+    """The tools that the file at `path` defines. Raises FileError, which names the line."""
+    return parse_text_file(path, lambda text: read_tools(text, path))
 
 
 class _Reader(toml_reader.Reader):

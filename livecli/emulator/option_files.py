@@ -1,4 +1,4 @@
-"""Reads the files that options of `serve` name: scripts, recordings and model tables. The emulator reads no files."""
+"""Reads the files that an emulator's options name: scripts, recordings and model tables. No other module reads them."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from .. import toml_reader
-from ..emulator.core.behaviour import Behaviour, Echo
-from ..emulator.core.script import ScriptedBehaviour
-from ..emulator.core.script_file import read_script
-from ..emulator.faults import Faults, parse_fault
-from ..emulator.replay import Play, arrange
-from ..emulator.wire_log import parse_recording
 from ..errors import FileError, UsageError
 from ..media.file_source import read_sound
+from ..process.text_files import parse_file, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
-from .files import decode_text, parse_file
+from .core.behaviour import Behaviour, Echo
+from .core.script import ScriptedBehaviour
+from .core.script_file import read_script
+from .faults import Faults, parse_fault
+from .replay import Play, arrange
+from .wire_log import parse_recording
 
 
 def behaviour(script: str | None) -> Callable[[], Behaviour]:
@@ -24,7 +24,7 @@ def behaviour(script: str | None) -> Callable[[], Behaviour]:
     if script is None:
         return Echo
     folder = Path(script).parent
-    turns = parse_file(script, lambda data: read_script(decode_text(script, data), lambda name: _sound(folder / name)))
+    turns = parse_text_file(script, lambda text: read_script(text, lambda name: _sound(folder / name)))
     return lambda: ScriptedBehaviour(turns)
 
 
@@ -40,7 +40,7 @@ def models(table: str | None) -> dict[str, Model]:
     if table is None:
         return dict(MODELS)
     try:
-        return load_models(parse_file(table, lambda data: toml_reader.load(decode_text(table, data))))
+        return load_models(parse_text_file(table, toml_reader.load))
     except ValueError as error:
         raise FileError(f"{table}: {error}") from error
 

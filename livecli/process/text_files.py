@@ -1,0 +1,53 @@
+"""Reads whole files that the user names. Every error is a FileError with the file's name, and the line where known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import FileError
+from ..toml_reader import LineError
+
+T = TypeVar("T")
+
+
+def read_text(path: str) -> str:
+    """The text of a file. Raises FileError where it cannot be read, or is not UTF-8."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise FileError(f"cannot read {path}: {reason}") from error
+
+
+def parse_file(path: str, parse: Callable[[bytes], T]) -> T:
+    """The result of `parse` for the content of a file. Raises FileError naming the file and the line of a LineError."""
+    data = _read_bytes(path)
+    try:
+        return parse(data)
+    except LineError as error:
+        raise FileError(f"{path}:{error.line}: {error.reason}", hint=error.hint) from error
+
+
+def parse_text_file(path: str, parse: Callable[[str], T]) -> T:
+    """As `parse_file`, for a text: raises FileError where the file is not UTF-8."""
+    return parse_file(path, lambda data: parse(decode_text(path, data)))
+
+
+def decode_text(path: str, data: bytes) -> str:
+    """`data`, the content of the file `path`, as text. Raises FileError where it is not UTF-8."""
+    try:
+        # Editors on Windows begin a file with a byte order mark.
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FileError(f"{path} is not UTF-8 text") from error
+
+
+def _read_bytes(path: str) -> bytes:
+    if not path:
+        raise FileError("the name of the file is empty")
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
