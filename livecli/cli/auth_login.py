@@ -63,10 +63,11 @@ def login(
     from ..credentials import pasted_key, stored_key, system_keyring
     from ..protocol.endpoint import BASE_URL_OPTION, is_google
 
-    # A missing keyring is an error before the key is asked for.
+    # A host that is none and a missing keyring are errors before the key is asked for.
+    endpoint = _endpoint(where.target())
     if keyring:
         system_keyring.backend_name()
-    credential, endpoint = pasted_key(_read_key()), _endpoint(where.target())
+    credential = pasted_key(_read_key())
     if not no_check:
         _warn(endpoint, replace(credential, place=stored_key.PLACE), insecure=where.insecure)
         run(_check(endpoint, credential, limits.timeouts()))

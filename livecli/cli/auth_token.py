@@ -31,7 +31,7 @@ class EphemeralFlags(Group, panel="With --ephemeral"):
         str | None, Option(metavar="DURATION", help="How long it opens sessions: minutes, 90s, 2h [1].")
     ] = None
     model: Annotated[str | None, Option(help="The only model that it opens sessions with [any].")] = None
-    timeout: Annotated[float, Option(min=0, help="Seconds to wait for the service; 0: no limit.")] = 10.0
+    timeout: Annotated[float, Option(min=0, max=86400, help="Seconds to wait for the service; 0: no limit.")] = 10.0
 
     def terms(self) -> "Terms":
         """The same values, for the service. Raises UsageError for lengths of time that it refuses."""

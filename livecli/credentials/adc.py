@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ..errors import AuthError, ConnectError
+from ..process.folders import is_file
 from ..process.http_proxy import proxy_for
 from ..protocol.endpoint import Environment, value
 from . import gcloud
@@ -75,7 +76,7 @@ def file_credential(environ: Environment) -> Credential | None:
     if name := value(environ, FILE_VARIABLE):
         return _load(Path(name), FILE_VARIABLE, environ)
     path = gcloud.credentials_file(environ)
-    return _load(path, GCLOUD_FILE, environ) if path.is_file() else None
+    return _load(path, GCLOUD_FILE, environ) if is_file(path) else None
 
 
 def _load(path: Path, place: str, environ: Environment) -> Credential:
@@ -110,11 +111,15 @@ def _load(path: Path, place: str, environ: Environment) -> Credential:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        info = json.loads(path.read_bytes())
-    except OSError as error:
+        content = path.read_bytes()
+    except (OSError, ValueError) as error:
+        # A name with a zero byte is a ValueError.
+        reason = error.strerror if isinstance(error, OSError) else error
         raise AuthError(
-            f"the credential file {path} cannot be read: {error.strerror}", hint=f"{FILE_VARIABLE} names it"
+            f"the credential file {path} cannot be read: {reason}", hint=f"{FILE_VARIABLE} names it"
         ) from error
+    try:
+        info = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise AuthError(f"the credential file {path} is not JSON") from error
     if not isinstance(info, dict):

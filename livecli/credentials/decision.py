@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ..errors import AuthError, LivecliError
+from ..process.folders import is_file
 from ..protocol.endpoint import (
     Endpoint,
     Environment,
@@ -185,17 +186,15 @@ def _variable(environ: Environment, name: str) -> Source:
 
 
 def _named_file(environ: Environment) -> Source:
-    from pathlib import Path
-
     name = value(environ, FILE_VARIABLE)
     if name is None:
         return Source(FILE_VARIABLE, False, "not set")
-    exists = Path(name).is_file()
+    exists = is_file(name)
     return Source(FILE_VARIABLE, exists, name if exists else f"{name} does not exist")
 
 
 def _gcloud_file(environ: Environment) -> Source:
     path = gcloud.credentials_file(environ)
-    exists = path.is_file()
+    exists = is_file(path)
     name = stored.shortened(path)
     return Source(GCLOUD_FILE, exists, name if exists else f"{name} does not exist")

@@ -39,4 +39,4 @@ def _folder(environ: Environment) -> Path:
         return Path(folder)
     if os.name == "nt":
         return Path(value(environ, "APPDATA") or "C:/") / "gcloud"
-    return Path("~/.config/gcloud").expanduser()
+    return Path(os.path.expanduser("~/.config/gcloud"))  # noqa: PTH111 - Path raises an error without a home folder

@@ -61,6 +61,11 @@ def _config_on_linux() -> Path:
     return (variable if variable.is_absolute() else Path("~/.config").expanduser()) / "livecli"
 
 
+def is_file(path: str | Path) -> bool:
+    """Whether `path` is a regular file that can be looked at: Path.is_file raises for a name that is too long."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def write_atomically(path: Path, content: bytes, *, mode: int = 0o600, keep_existing: bool = False) -> None:
     """Write `content` to `path` as a whole: other processes see the old file or the new one, never a part of one.
 

@@ -294,12 +294,28 @@ def _parse(text: str, where: str) -> SplitResult:
         parts = urlsplit(text)
         # The port is parsed when it is read, and may be invalid.
         _ = parts.port
-        usable = parts.scheme in SCHEMES and bool(parts.hostname)
+        usable = parts.scheme in SCHEMES and _is_host(parts.hostname or "")
     except ValueError:
         usable = False
     if not usable:
         raise UsageError(f"the URL in {where} is not a valid base URL", hint="a valid one is ws://127.0.0.1:8765")
     return parts._replace(scheme=SCHEMES[parts.scheme])
+
+
+def _is_host(name: str) -> bool:
+    """Whether `name` can be the name or the address of a host: no label is empty or over 63 bytes.
+
+    Characters that IDNA replaces, such as full-width digits, are refused: the host would be another than the one named.
+    """
+    if name.isascii():
+        return all(0 < len(label) < 64 for label in name.removesuffix(".").split("."))
+    import unicodedata
+
+    try:
+        name.encode("idna")
+    except UnicodeError:
+        return False
+    return unicodedata.normalize("NFKC", name) == name
 
 
 def _url(base: SplitResult, service_path: str) -> str:

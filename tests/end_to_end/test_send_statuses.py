@@ -192,12 +192,6 @@ def test_5_no_such_name(livecli, speech, monkeypatch):
     ended(ran, 5, "connect", "no-such-host.invalid")
 
 
-def test_5_a_host_that_can_be_none(livecli, speech, monkeypatch):
-    monkeypatch.setenv("GOOGLE_API_KEY", "k")
-    ran = livecli("send", speech, "--base-url", "wss://a..b", "--json")
-    ended(ran, 5, "connect", "a..b", "not the name of a host")
-
-
 @pytest.mark.parametrize(
     ("proxy", "trouble"),
     [
