@@ -399,7 +399,8 @@ class Dialogue:
         knew = calls.without_parameters
         calls.declare(tools, self._model)
         if calls.without_parameters and not knew:
-            self._log("the service ignores parametersJsonSchema")
+            names = ", ".join(sorted(calls.without_parameters))
+            self._log(f"the service ignores parametersJsonSchema: called without arguments: {names}")
 
     def _on_context_update(self, event: events.ContextUpdate) -> None:
         if event.body.system_instruction is not None:

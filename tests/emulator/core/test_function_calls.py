@@ -352,7 +352,7 @@ class TestJsonSchema:
 
     def test_its_arguments_are_lost(self, talk, setup) -> None:
         session = talk(setup(tools=self.declared(parameters_json_schema=JSON_SCHEMA)))
-        assert session.log == ["the service ignores parametersJsonSchema"]
+        assert session.log == ["the service ignores parametersJsonSchema: called without arguments: f"]
         session.say(events.Text('call f {"city": "Paris"}'))
         assert calls(session.answers())[0].args == {}
 
@@ -374,7 +374,7 @@ class TestJsonSchema:
         for _ in range(2):
             tools = ToolList(tools=self.declared(parameters_json_schema=JSON_SCHEMA))
             session.say(events.ContextUpdate(ContextUpdate(tools=tools)))
-        assert session.log == ["the service ignores parametersJsonSchema"]
+        assert session.log == ["the service ignores parametersJsonSchema: called without arguments: f"]
 
 
 class TestContextUpdate:
