@@ -35,9 +35,10 @@ def serving(*faults: str, **options: Any) -> Iterator[Served]:
     async def serve() -> None:
         async with run_emulator(options=given, log=served.log.append) as emulator:
             served.url = emulator.url
+            own = asyncio.all_tasks()
             open_.set()
             await asyncio.to_thread(shut.wait, 60)
-            others = asyncio.all_tasks() - {asyncio.current_task()}
+            others = asyncio.all_tasks() - own
             served.left = (await asyncio.wait(others, timeout=LEFT_SECONDS))[1] if others else set()
 
     thread = threading.Thread(target=asyncio.run, args=[serve()])

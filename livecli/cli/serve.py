@@ -33,8 +33,13 @@ Each connection is counted separately. For instance:
 {indent(EXAMPLES, "  ")}"""
 
 
+FILES = 10_240
+"""The open files that `serve` asks the system for: one for each connection. macOS allows no more."""
+
+
 @takes_groups
 def serve(
+    context: typer.Context,
     command: Annotated[
         list[str] | None,
         typer.Argument(
@@ -64,6 +69,8 @@ def serve(
     options = replace(emulator.options(), sources=listen.sources())
     names = [_host_to_name(listen.host), *(listen.tls_name or [])]
     kept = certificates(state_folder(), *names)
+    # With fewer files, connections wait for others to end.
+    context.obj(FILES)
     if listen.is_public:
         write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
     return run(_serve(address, kept, options, command or [], log))

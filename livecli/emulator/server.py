@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
+from websockets.server import ServerProtocol
 
 from ..errors import ConnectError
 from ..media import resample
@@ -25,22 +26,14 @@ from .access import is_health_check, service_at
 from .core.handles import HandleStore
 from .ephemeral_tokens import TokenMint, is_mint_path
 from .fault_injector import at_upgrade
+from .listener import OPEN_SECONDS, Listener
 from .log import Log, library_logger, no_log, safe_line
 from .options import DEFAULT_OPTIONS, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
-from .websocket import EmulatorConnection, InflateOnlyFactory, abort_half_open
+from .websocket import EmulatorConnection, InflateOnlyFactory, ListeningServer
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """The longest message of a client; a longer one closes the connection with 1009."""
-
-OPEN_SECONDS = 10.0
-"""The time limit of an upgrade, and of a TLS handshake."""
-
-BACKLOG = 1024
-"""The number of connections that may wait to be accepted.
-
-With asyncio's default of 100, the others of a crowd of clients try again after a second.
-"""
 
 SHUTDOWN_SECONDS = 0.5
 """The time that clients have to answer the close when the emulator stops."""
@@ -99,10 +92,12 @@ class _EmulatorServer:
     def __init__(self, options: EmulatorOptions, log: Log) -> None:
         self._options = options
         self._log = log
+        self._logger = library_logger(log)
         self._numbers = itertools.count(1)
         self._sessions = HandleStore()
         self._mint = TokenMint(options.required)
-        self._servers: list[Server] = []
+        self._servers: list[ListeningServer] = []
+        self._listeners: list[Listener] = []
         self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
         self._warming: asyncio.Future[None] | None = None
 
@@ -112,31 +107,37 @@ class _EmulatorServer:
                 self._run_session,
                 host,
                 port,
-                ssl=certificate,
-                ssl_handshake_timeout=OPEN_SECONDS if certificate else None,
+                start_serving=False,  # a Listener accepts the connections
                 process_request=self._answer_http,
-                extensions=[InflateOnlyFactory()],
-                compression=None,
-                max_size=MAX_MESSAGE_BYTES,
-                backlog=BACKLOG,
-                ping_interval=None,  # clients answer pings late while they are busy, and would be cut off
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
-                close_timeout=CLOSE_SECONDS,
-                logger=library_logger(self._log),
-                create_connection=functools.partial(EmulatorConnection, self._connections),  # type: ignore[arg-type]
+                logger=self._logger,
             )
+            listening = ListeningServer(server)
+            self._servers.append(listening)
+            sockets = [each.dup() for each in server.sockets]
+            connection = functools.partial(self._connection, listening)
+            listener = Listener(sockets, connection, certificate, CLOSE_SECONDS, self._log)
+            self._listeners.append(listener)
+            listener.start()
         except OSError as error:
             reason = error.strerror or str(error)
             hint = f"choose another with {'--tls-port' if certificate else '--port'}; 0 is a free one"
             raise ConnectError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from error
-        self._servers.append(server)
         return server
+
+    def _connection(self, server: ListeningServer) -> EmulatorConnection:
+        """A connection of websockets, before its upgrade."""
+        protocol = ServerProtocol(extensions=[InflateOnlyFactory()], max_size=MAX_MESSAGE_BYTES, logger=self._logger)
+        # Clients answer pings late while they are busy, and would be cut off.
+        return EmulatorConnection(self._connections, protocol, server, ping_interval=None, close_timeout=CLOSE_SECONDS)
 
     def warm_up(self) -> None:
         """Load soxr in a thread, so that neither the first answer nor a connection waits for that."""
         self._warming = asyncio.get_running_loop().run_in_executor(None, resample.load)
 
     async def close(self) -> None:
+        for listener in self._listeners:
+            await listener.close()
         for server in self._servers:
             server.close()  # sends 1001 to every session
         closing = [asyncio.ensure_future(server.wait_closed()) for server in self._servers]
@@ -144,8 +145,6 @@ class _EmulatorServer:
             # The clients that are left do not read, or have not finished their upgrade.
             for connection in list(self._connections):
                 connection.abort()
-            for server in self._servers:
-                abort_half_open(server)
             for waiting in await _still_waiting(closing, ABORT_SECONDS):
                 waiting.cancel()
         self._sessions.close()

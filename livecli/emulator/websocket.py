@@ -1,6 +1,6 @@
 """The emulator's end of a WebSocket connection: websockets' own, with more methods, cheap compression, and aborts.
 
-Two things here use parts of websockets that it does not document: `EmulatorConnection` and `abort_half_open`. Each
+Two things here use parts of websockets that it does not document: `EmulatorConnection` and `ListeningServer`. Each
 names the version that it was written for and what happens where the library has changed.
 """
 
@@ -169,12 +169,25 @@ class EmulatorConnection(ServerConnection):
         return self.abort()
 
 
-def abort_half_open(server: Server) -> None:
-    """End the connections that are in their TLS handshake, which only asyncio knows.
+class ListeningServer:
+    """The server of connections that a Listener accepts: a server of websockets that does not listen itself.
 
-    websockets 17.4 keeps asyncio's server in the attribute `server`, which is not documented, and asyncio can end its
-    clients since Python 3.13. Without either, a handshake ends at its own timeout, and the emulator does not wait.
+    In websockets 15.0 to 17.4 a connection asks its server whether that `is_serving`, and answers its upgrade with 503
+    otherwise. This is not documented, and neither is what else it asks for; that is answered by `server`.
     """
-    abort_clients = getattr(getattr(server, "server", None), "abort_clients", None)
-    if abort_clients is not None:
-        abort_clients()
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._is_serving = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._server, name)
+
+    def is_serving(self) -> bool:
+        """Whether upgrades are accepted."""
+        return self._is_serving
+
+    def close(self) -> None:
+        """Accept no further upgrade, and close each connection with 1001."""
+        self._is_serving = False
+        self._server.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 from typing import Any
 
 import pytest
@@ -60,3 +61,13 @@ async def closed(ws: ClientConnection) -> tuple[int | None, str | None]:
         while True:
             await asyncio.wait_for(ws.recv(), SOON)
     return ws.close_code, ws.close_reason
+
+
+def half_hello() -> bytes:
+    """The first half of the first message of a TLS handshake."""
+    outgoing = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    hello = outgoing.read()
+    return hello[: len(hello) // 2]

@@ -7,6 +7,7 @@ import base64
 import contextlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import urllib.request
@@ -20,6 +21,7 @@ from websockets.frames import Frame, Opcode
 
 from livecli.emulator import server
 from livecli.emulator.server import run_emulator
+from tests.emulator.frames import half_hello
 from tests.emulator.plain_models import plain_options
 
 SOON = 10.0
@@ -45,6 +47,7 @@ class Serving:
 
     process: subprocess.Popen[str]
     port: int
+    tls_port: int
 
     @property
     def megabytes(self) -> float:
@@ -77,8 +80,8 @@ def serving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serving]:
     ):
         try:
             assert process.stdout is not None
-            url = next(line for line in process.stdout if line.startswith("export LIVECLI_BASE_URL="))
-            serving = Serving(process, int(url.rpartition(":")[2]))
+            clear, encrypted = (int(process.stdout.readline().rpartition(":")[2]) for _ in range(2))
+            serving = Serving(process, clear, encrypted)
             asyncio.run(serving.check())  # what is loaded once is loaded before anything is measured
             yield serving
         finally:
@@ -154,6 +157,23 @@ async def test_those_who_connect_and_say_nothing(serving: Serving) -> None:
             writer.write(beginning)
         await serving.check()
         assert serving.megabytes - before < 0.2 * MANY
+    await serving.check()
+
+
+async def test_those_who_begin_tls_and_say_nothing_more(serving: Serving) -> None:
+    """asyncio holds 300 KB for each handshake, so only some of them are begun."""
+    before = serving.megabytes
+    async with contextlib.AsyncExitStack() as stack:
+        for _ in range(2 * MANY):
+            _, writer = await stack.enter_async_context(raw(serving.tls_port))
+            writer.write(half_hello())
+        await serving.check()
+        trusted = ssl.create_default_context()
+        trusted.check_hostname, trusted.verify_mode = False, ssl.CERT_NONE
+        connecting = asyncio.open_connection("127.0.0.1", serving.tls_port, ssl=trusted)
+        _, writer = await asyncio.wait_for(connecting, SOON)
+        writer.transport.abort()
+        assert serving.megabytes - before < 60
     await serving.check()
 
 

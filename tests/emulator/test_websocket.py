@@ -6,8 +6,6 @@ import asyncio
 import json
 import time
 import weakref
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
@@ -25,7 +23,6 @@ from livecli.emulator.websocket import (
     EmulatorConnection,
     InflateOnlyFactory,
     RequestReader,
-    abort_half_open,
 )
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=k"
@@ -149,21 +146,6 @@ async def test_a_connection_of_the_library_is_the_protocol_of_its_socket() -> No
                 await ws.recv()
             assert ws.close_code == 1006
         assert list(connections) == made
-
-
-async def test_a_server_of_the_library_holds_asyncios() -> None:
-    async with asyncio.timeout(BOUND_SECONDS), await serve(lambda _: asyncio.sleep(0), "127.0.0.1", 0) as server:
-        assert isinstance(server.server, asyncio.Server)
-
-
-@pytest.mark.parametrize("has_server", [True, False])
-@pytest.mark.parametrize("has_abort", [True, False])
-def test_half_open_connections_are_aborted_where_that_can_be_done(has_server: bool, has_abort: bool) -> None:
-    aborted: list[bool] = []
-    inner = SimpleNamespace(abort_clients=lambda: aborted.append(True)) if has_abort else SimpleNamespace()
-    server: Any = SimpleNamespace(server=inner) if has_server else SimpleNamespace()
-    abort_half_open(server)
-    assert aborted == [True] * (has_server and has_abort)
 
 
 @pytest.fixture
