@@ -154,9 +154,12 @@ async def _ask_all(
 
     async with reachable(target) as reached, reporters.watching():
         if pace is None:
+            from ..client.open import resolved_once
             from ..runs.request import ask
 
-            return [(await ask(request, reached, reporters.shared)).exit_code for request in requests]
+            [request] = requests
+            resolve = await resolved_once(reached, request.setup)
+            return [(await ask(request, reached, reporters.shared, resolve)).exit_code]
         from ..runs.batch import BatchLimits, ask_all, files_open
 
         if shortage := allow_files(files_open(min(pace[0], len(requests)))):

@@ -6,11 +6,12 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from ..credentials import Credential, resolve
-from ..errors import LivecliError
+from ..errors import LivecliError, UsageError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.endpoint import Endpoint, Target
@@ -49,6 +50,32 @@ Resolve = Callable[[Target], Awaitable[tuple[Endpoint, Credential]]]
 async def resolved(target: Target) -> tuple[Endpoint, Credential]:
     """As `credentials.resolve`, in a thread, since a metadata server may have to be asked."""
     return await asyncio.to_thread(resolve, target, os.environ)
+
+
+async def resolved_once(target: Target, check: Callable[[Endpoint], object]) -> Resolve:
+    """Resolve `target` before anything is sent, and return a function that gives each of many requests the result.
+
+    `check` is called with the endpoint. A UsageError is raised here; another error belongs to each request, which gets
+    its own copy. The warning of the credential goes to the first request.
+    """
+    try:
+        endpoint, credential = await resolved(target)
+        check(endpoint)
+    except UsageError:
+        raise
+    except LivecliError as error:
+        failure = error
+
+        async def fail(_: Target) -> tuple[Endpoint, Credential]:
+            raise failure.revised()
+
+        return fail
+    results = chain([(endpoint, credential)], repeat((endpoint, replace(credential, warning=None))))
+
+    async def give(_: Target) -> tuple[Endpoint, Credential]:
+        return next(results)
+
+    return give
 
 
 @asynccontextmanager

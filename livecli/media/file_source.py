@@ -152,7 +152,7 @@ def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = Fa
     if not path:
         raise FileError("the name of the input is empty")
     if path == "-":
-        mode = os.fstat(_standard_input()).st_mode
+        mode = os.fstat(standard_input()).st_mode
     else:
         try:
             mode = Path(path).stat().st_mode
@@ -189,8 +189,8 @@ def _description(to_rate: int, rate: int, channels: int, container: str, encodin
     return f"{' '.join(filter(None, words))} → {to_rate / 1000:g} kHz mono{width}"
 
 
-def _standard_input() -> int:
-    """The descriptor of standard input."""
+def standard_input() -> int:
+    """The descriptor of standard input. Raises UsageError for a terminal, and FileError where it is closed."""
     try:
         if sys.stdin.isatty():
             raise UsageError("standard input is a terminal", hint="name a file, or pipe audio in: ... | livecli send -")
@@ -204,7 +204,7 @@ def _open(name: str) -> io.FileIO:
     """Open a file or standard input unbuffered, so that the bytes after the header are left for libsndfile."""
     if name != "-":
         return io.FileIO(name)
-    descriptor = _standard_input()
+    descriptor = standard_input()
     if sys.platform != "win32":
         # Another process that shares the pipe may have made it non-blocking.
         os.set_blocking(descriptor, True)

@@ -13,6 +13,14 @@ from .pcm import AudioSink
 from .speaker import Speaker
 
 
+async def find_speaker(words: Sequence[str]) -> Device | None:
+    """The device that words of `--device` name; None for the default one. Raises as `play_reply` does."""
+    if not words:
+        return None
+    [device] = choose(words, [DeviceKind.PLAYBACK], await asyncio.to_thread(list_devices))
+    return device
+
+
 @asynccontextmanager
 async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> AsyncIterator[AudioSink]:
     """A sink that plays on the device that words of `--device` name, or on the default one.
@@ -21,10 +29,7 @@ async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> Asy
     FileError if there is no device, and UsageError if no device matches. `warn` gets the message of a device
     that fails later.
     """
-    device = None
-    if devices:
-        [device] = choose(devices, [DeviceKind.PLAYBACK], await asyncio.to_thread(list_devices))
-    async with speaker_sink(device, warn) as sink:
+    async with speaker_sink(await find_speaker(devices), warn) as sink:
         yield sink
 
 

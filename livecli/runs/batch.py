@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 
-from ..client.open import resolved
-from ..credentials import Credential
-from ..errors import BudgetError, UsageError
+from ..client.open import Resolve, resolved_once
+from ..errors import BudgetError, FileError, UsageError
+from ..media.file_source import standard_input
 from ..process.run import interrupted_error
 from ..protocol.endpoint import Endpoint, Target
 from ..protocol.models import Prices
@@ -55,11 +55,20 @@ async def ask_all(
 ) -> list[int]:
     """Send all requests. Returns their exit statuses, in the order in which they ended.
 
-    `reporter` is told what concerns all of them. Raises UsageError where the options contradict one another, or where
-    there is a `max_cost` and the model has no price. When the task is cancelled, every request is reported as finished,
-    those too that were not begun, and CancelledError goes on.
+    `reporter` is told what concerns all of them. Raises UsageError before the first is begun, where the options
+    contradict one another, or where there is a `max_cost` and the model has no price. When the task is cancelled, every
+    request is reported as finished, those too that were not begun, and CancelledError goes on.
     """
-    batch = _Batch(requests, target, reporter, reporter_of, limits)
+    await _check_streams(requests)
+
+    def check(endpoint: Endpoint) -> None:
+        # The requests differ in their inputs only.
+        requests[0].setup(endpoint)
+        if limits.max_cost is not None:
+            _check_prices(requests[0], endpoint.model)
+
+    resolve = await resolved_once(target, check)
+    batch = _Batch(requests, target, resolve, reporter, reporter_of, limits)
     workers = [asyncio.create_task(batch.work()) for _ in range(min(limits.jobs, len(requests)))]
     try:
         await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
@@ -94,6 +103,7 @@ class _Batch:
         self,
         requests: Sequence[Request],
         target: Target,
+        resolve: Resolve,
         reporter: Reporter,
         reporter_of: ReporterOf,
         limits: BatchLimits,
@@ -101,11 +111,10 @@ class _Batch:
         self.left: Iterator[Request] = iter(requests)
         self.statuses: list[int] = []
         self.unsent = 0
-        self._target, self._reporter_of, self._limits = target, reporter_of, limits
+        self._target, self._resolve, self._reporter_of, self._limits = target, resolve, reporter_of, limits
         self._spending = Spending()
         clock = asyncio.get_running_loop().time
         self._rate = AdaptiveRate(limits.connect_rate, clock, asyncio.sleep, reporter.remark)
-        self._resolve = SharedCredential()
 
     async def work(self) -> None:
         """Send one request after another."""
@@ -126,7 +135,7 @@ class _Batch:
                 timeouts = replace(request.timeouts, pause=ticket.pause, admit=ticket.admit)
                 paced = replace(request, timeouts=timeouts, at_once=self._limits.jobs > 1)
                 reporters = Reporters(_TicketReporter(ticket), reporter)
-                summary = await ask(paced, self._target, reporters, partial(self._resolve_for, request))
+                summary = await ask(paced, self._target, reporters, self._resolve)
                 self._spending.add(summary)
             self.statuses.append(summary.exit_code)
 
@@ -146,12 +155,19 @@ class _Batch:
             hint = "--resume-from sends what is left, given the --json output of this run"
         return BudgetError(f"{cause}: {result}", hint=hint)
 
-    async def _resolve_for(self, request: Request, target: Target) -> tuple[Endpoint, Credential]:
-        """As SharedCredential. Raises UsageError where there is a budget, and a price of the model is not known."""
-        endpoint, credential = await self._resolve(target)
-        if self._limits.max_cost is not None:
-            _check_prices(request, endpoint.model)
-        return endpoint, credential
+
+async def _check_streams(requests: Sequence[Request]) -> None:
+    """Raises UsageError where no request could use standard input or the speaker that is named.
+
+    A stream or a device that fails is the error of the request that uses it.
+    """
+    with suppress(FileError):
+        if any(request.input == "-" for request in requests):
+            standard_input()
+        if requests[0].play:
+            from ..media.speaker_sink import find_speaker
+
+            await find_speaker(requests[0].devices)
 
 
 def _check_prices(request: Request, model: str) -> None:
@@ -176,21 +192,3 @@ class _TicketReporter(Reporter):
     def finished(self, summary: Summary) -> None:
         if summary.error:
             self._ticket.failed(summary.error)
-
-
-class SharedCredential:
-    """Endpoint and credential of all requests, resolved once, so that a token is fetched once."""
-
-    def __init__(self) -> None:
-        self._found: tuple[Endpoint, Credential] | None = None
-        self._lock = asyncio.Lock()
-
-    async def __call__(self, target: Target) -> tuple[Endpoint, Credential]:
-        """Raises as `credentials.resolve` does, and each time a new error, which belongs to one request."""
-        async with self._lock:
-            if self._found is None:
-                endpoint, credential = await resolved(target)
-                # One request is enough to report the warning.
-                self._found = endpoint, replace(credential, warning=None)
-                return endpoint, credential
-        return self._found
