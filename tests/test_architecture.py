@@ -26,7 +26,7 @@ OWNERS = {
     "typer": ["cli", "__main__"],
     "rich": ["console"],
     "prompt_toolkit": ["console"],
-    "soundfile": ["media.decoding"],
+    "soundfile": ["media.decoding", "media.encoding"],
     "soxr": ["media.resample"],
     "miniaudio": ["media.devices"],
     "numpy": ["media", "emulator"],

@@ -301,10 +301,14 @@ class RequestFlags(Group):
     output: Annotated[
         str | None,
         Option(
-            "--output", "-o", help="The reply: a file, - for standard output, a folder for several [NAME.reply.wav]."
+            "--output",
+            "-o",
+            metavar="PATH",
+            help="The reply: a file, whose extension is wav, flac, ogg, opus, mp3 or pcm; - for standard output; a "
+            "folder for several inputs [NAME.reply.wav].",
         ),
     ] = None
-    raw_output: Annotated[bool, Option("--raw-output", help="Write raw PCM instead of WAV.")] = False
+    raw_output: Annotated[bool, Option("--raw-output", help="Write the reply as bare PCM.")] = False
     image: Annotated[
         list[str] | None, Option(metavar="PATH", help="Send a picture with the question: JPEG, PNG or WebP.")
     ] = None
@@ -319,6 +323,10 @@ class RequestFlags(Group):
         if self.sample and (self.inputs or self.text is not None):
             other = "--text" if self.text is not None else "an INPUT"
             raise UsageError(f"--sample cannot be combined with {other}", hint="send one after the other")
+        if self.output is not None and self.output.startswith("-") and self.output != "-":
+            # A name with an extension was meant; anything else is an option that follows -o.
+            hint = f"-o ./{self.output}" if "." in self.output else f"-o reply.wav {self.output}"
+            raise UsageError(f"-o {self.output}: the name of a reply does not begin with -", hint=hint)
 
     def words(self, *, has_list: bool) -> list[str]:
         """The inputs that are named, or standard input where it is one; none for the bundled question and for text.

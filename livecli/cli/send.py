@@ -122,6 +122,8 @@ def send(
 
 
 def _check_several(request: RequestFlags) -> None:
+    from ..runs.inputs import names_a_reply
+
     if request.text is not None:
         raise UsageError("--text cannot be combined with --from, --jobs, --shard or --resume-from")
     if request.raw is not None:
@@ -130,6 +132,8 @@ def _check_several(request: RequestFlags) -> None:
         raise UsageError(
             "several replies cannot be written to standard output", hint="-o names a folder for several inputs"
         )
+    if request.output is not None and names_a_reply(request.output):
+        raise UsageError(f"-o names a folder for several inputs, and {request.output} is a file", hint="-o replies")
 
 
 def _check_at_once(tools: ToolFlags, devices: DeviceFlags) -> None:

@@ -1,6 +1,6 @@
 """Audio decoder on libsndfile: a file, or a pipe whose header was read, to blocks of PCM16 mono at its own rate.
 
-The only module that imports soundfile, which is loaded when something has to be decoded.
+soundfile is loaded when something has to be decoded.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """Writer of a reply, while it arrives: into a WAV file whose header is correct at every moment, or into a stream.
 
-A regular file grows under another name (`x.partial.wav`) and is renamed when it is complete, so that half a reply is
-not mistaken for a whole one, and an older reply survives a failure. It is locked from the beginning, so that no two
-runs write to it, and on disk before it has its final name. Standard output, devices and FIFOs get a header that leaves
-the length open.
+A regular file grows under another name (`x.partial.wav`), so that half a reply is not mistaken for a whole one, and an
+older reply survives a failure. When it is complete it is renamed, or converted where the final name is not a WAV's. It
+is locked from the beginning, so that no two runs write to it, and on disk before it has its final name. Standard
+output, devices and FIFOs get a header that leaves the length open.
 """
 
 from __future__ import annotations
@@ -20,8 +20,12 @@ from typing import IO
 from ..errors import FileError, OutputClosed, UsageError
 from ..process.file_lock import is_at, open_locked
 from ..process.folders import sync_folder
+from .encoding import ENCODINGS, encode, reply_format, stream_is_raw
 from .resample import VariableRateResampler
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
+
+_BLOCK_BYTES = 64 * 1024
+"""Bytes that are converted at a time."""
 
 
 class ReplyWriter:
@@ -81,7 +85,10 @@ class ReplyWriter:
         return self._output.file_bytes
 
     async def commit_async(self) -> None:
-        """As `commit`, in a thread for a file, as a disk may take long. Cancelling the task does not interrupt it."""
+        """As `commit`, in a thread for a file, as a disk may take long.
+
+        When the task is cancelled, a conversion is given up, and anything else goes to its end.
+        """
         import asyncio
 
         if self.waits or not self.has_audio:
@@ -90,7 +97,9 @@ class ReplyWriter:
         try:
             await asyncio.shield(committing)
         except asyncio.CancelledError:
-            await committing
+            self._output.give_up_conversion()
+            with suppress(ConversionGivenUp):
+                await committing
             raise
 
     def abandon(self) -> Path | None:
@@ -107,17 +116,23 @@ class ReplyWriter:
 
 
 def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
-    """Open `path` for a reply, `-` being standard output; `raw` leaves the header out.
+    """Open `path` for a reply, `-` being standard output. Its extension chooses the format; `raw` is bare PCM.
 
-    Raises FileError if it cannot be written, leaving no file behind, and UsageError if audio would be written to
-    a terminal.
+    Raises FileError if it cannot be written, leaving no file behind, and UsageError if there is no such format, or
+    audio would be written to a terminal.
     """
     if path == "-":
         return ReplyWriter(path, _Stream(standard_output(), raw))
     with write_errors(path):
         if is_stream(path):
-            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), raw))
-        return ReplyWriter(path, _PartialFile(final_path(path), raw))
+            is_raw = stream_is_raw(path, raw=raw)
+            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), is_raw))
+        if Path(path).is_dir():
+            raise FileError(f"cannot write {path}: it is a folder")
+    # The format is not that of the file behind a symbolic link.
+    kind = reply_format(path, raw=raw)
+    with write_errors(path):
+        return ReplyWriter(path, _PartialFile(final_path(path), kind))
 
 
 async def open_reply_async(path: str, *, raw: bool = False) -> ReplyWriter:
@@ -130,11 +145,13 @@ async def open_reply_async(path: str, *, raw: bool = False) -> ReplyWriter:
 
 
 def same_file(output: str, source: str) -> bool:
-    """Whether writing a reply to `output` would overwrite the input, by any of its names or by the partial file."""
+    """Whether writing a reply to `output` would overwrite the input, by any of its names or by a partial file."""
     # An OSError, for example for a name that is too long, is reported when the file is opened.
     with suppress(OSError):
         final = final_path(output)
-        return "-" not in (output, source) and any(_is_same(path, source) for path in (final, partial_path(final)))
+        partial = partial_path(final)
+        written = (final, partial, partial.with_suffix(final.suffix))
+        return "-" not in (output, source) and any(_is_same(path, source) for path in written)
     return False
 
 
@@ -145,8 +162,8 @@ def final_path(path: str) -> Path:
 
 
 def partial_path(final: Path) -> Path:
-    """The path of the reply while it is incomplete."""
-    return final.parent / f"{final.stem}.partial{final.suffix}"
+    """The path of the reply while it is incomplete, in whatever format it ends."""
+    return final.parent / f"{final.stem}.partial.wav"
 
 
 def is_stream(path: str) -> bool:
@@ -202,22 +219,31 @@ def _is_same(path: Path, other: str) -> bool:
         return False
 
 
-class _PartialFile:
-    """An incomplete reply in a file beside its final path. The file is unbuffered, so that a kill loses nothing."""
+class ConversionGivenUp(Exception):
+    """The conversion of a reply ended early, because its run was cancelled."""
 
-    def __init__(self, final: Path, raw: bool) -> None:
-        if final.is_dir():
-            raise FileError(f"cannot write {final}: it is a folder")
-        self._final = final
-        self._header_bytes = 0 if raw else HEADER_BYTES
+
+class _PartialFile:
+    """An incomplete reply in a WAV file beside its final path. The file is unbuffered, so that a kill loses nothing.
+
+    `kind` is the format in which it ends.
+    """
+
+    def __init__(self, final: Path, kind: str) -> None:
+        self._final, self._kind = final, kind
         self._partial, self._file, self._is_locked = _open_partial(final)
         self._rate = 0
-        self._is_over = False
+        self._is_over = self._is_given_up = False
+        self._converted_bytes: int | None = None
         self.written = 0  # bytes of sound
 
     @property
     def file_bytes(self) -> int:
-        return self._header_bytes + self.written
+        return self._converted_bytes or HEADER_BYTES + self.written
+
+    def give_up_conversion(self) -> None:
+        """Let a `commit` in another thread raise ConversionGivenUp, if it converts the file."""
+        self._is_given_up = True
 
     def append(self, pcm: bytes, rate: int) -> None:
         if not self._rate:
@@ -229,7 +255,7 @@ class _PartialFile:
             write_all(self._file, pcm)
         finally:
             # Also on an error: the part that fitted on a full disk stays playable.
-            self.written = max(0, self._file.tell() - self._header_bytes) & ~1
+            self.written = max(0, self._file.tell() - HEADER_BYTES) & ~1
             self._put_header(rate)
 
     def cut(self, length: int) -> bool:
@@ -237,7 +263,7 @@ class _PartialFile:
             self.written = length
             # The header is written before the file is cut, so that it never claims more samples than there are.
             self._put_header(self._rate)
-            self._file.truncate(self._header_bytes + length)
+            self._file.truncate(HEADER_BYTES + length)
         return True
 
     def commit(self) -> None:
@@ -248,14 +274,51 @@ class _PartialFile:
         # Another run may have a file of this name by now.
         if not self._is_here():
             raise FileError(f"cannot write {self._final}: {self._partial} was removed meanwhile")
-        if sys.platform == "win32":
-            # An open file cannot be renamed there.
-            self._file.close()
-        self._partial.replace(self._final)
+        if self._kind == "wav":
+            if sys.platform == "win32":
+                # An open file cannot be renamed there.
+                self._file.close()
+            self._partial.replace(self._final)
+        else:
+            self._convert()
         self._is_over = True
         # The lock is held until the file has its final name.
         self._file.close()
         sync_folder(self._final.parent)
+
+    def _convert(self) -> None:
+        """Write the final file from the partial one, which is removed once the final one is on disk."""
+        converted = self._partial.with_suffix(self._final.suffix)
+        converted.unlink(missing_ok=True)
+        try:
+            # It is made here, so that it is not a link to another file.
+            with io.FileIO(converted, "x") as target:
+                if self._kind == "pcm":
+                    for block in self._blocks():
+                        write_all(target, block)
+                else:
+                    encode(self._blocks(), self._rate, ENCODINGS[self._kind], target)
+                os.fsync(target.fileno())
+                self._converted_bytes = os.fstat(target.fileno()).st_size
+            converted.replace(self._final)
+        except BaseException:
+            self._converted_bytes = None
+            converted.unlink(missing_ok=True)
+            raise
+        sync_folder(self._final.parent)
+        if sys.platform == "win32":
+            # An open file cannot be removed there.
+            self._file.close()
+        self._partial.unlink()
+
+    def _blocks(self) -> Iterator[bytes]:
+        """The samples of the partial file."""
+        with self._partial.open("rb") as file:
+            file.seek(HEADER_BYTES)
+            while block := file.read(_BLOCK_BYTES):
+                if self._is_given_up:
+                    raise ConversionGivenUp
+                yield block
 
     def abandon(self) -> Path | None:
         if self._is_over:
@@ -278,10 +341,10 @@ class _PartialFile:
 
     def _put_header(self, rate: int) -> None:
         """Write the header in a single call, so that no reader sees half of it; then return to the end."""
-        header = wav_header(rate, self.written) if self._header_bytes else b""
-        if header and hasattr(os, "pwrite"):
+        header = wav_header(rate, self.written)
+        if hasattr(os, "pwrite"):
             os.pwrite(self._file.fileno(), header, 0)
-        elif header:
+        else:
             self._file.seek(0)
             write_all(self._file, header)
         self._file.seek(self.file_bytes)
@@ -298,7 +361,7 @@ def _open_partial(final: Path) -> tuple[Path, io.FileIO, bool]:
     if opened.is_locked or opened.is_new:
         return partial, io.FileIO(opened.descriptor, "w"), opened.is_locked
     os.close(opened.descriptor)
-    partial = final.with_name(f"{final.stem}.{os.urandom(4).hex()}.partial{final.suffix}")
+    partial = final.with_name(f"{final.stem}.{os.urandom(4).hex()}.partial.wav")
     return partial, io.FileIO(partial, "x"), False
 
 
@@ -324,6 +387,9 @@ class _Stream:
 
     def cut(self, length: int) -> bool:
         return False
+
+    def give_up_conversion(self) -> None:
+        """Do nothing: a stream is not converted."""
 
     def commit(self) -> None:
         # Any other object was put in place of standard output by the program that uses livecli.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
+from ..media.encoding import FORMATS
 
 if TYPE_CHECKING:
     from .request import Request
@@ -70,6 +71,12 @@ def _reply_in_folder(folder: str | None, name: str | None, template: Request) ->
 
     reply = Request(name, raw_output=template.raw_output).reply
     return os.path.join(folder, reply)  # noqa: PTH118 - "./x" stays as typed
+
+
+def names_a_reply(output: str) -> bool:
+    """Whether the `-o` of several inputs is the name of a file, by what is there, or else by its extension."""
+    path = Path(output)
+    return path.is_file() or (path.suffix[1:].lower() in FORMATS and not path.is_dir())
 
 
 def _make_folder(folder: str) -> None:

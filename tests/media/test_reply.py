@@ -37,25 +37,24 @@ def names(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.name != "home")
 
 
-@given(st.lists(st.binary(max_size=40), min_size=1), st.booleans())
-def test_the_file_is_a_valid_prefix_after_every_write(chunks: list[bytes], raw: bool) -> None:
+@given(st.lists(st.binary(max_size=40), min_size=1), st.sampled_from(["r.wav", "r.pcm", "r"]))
+def test_the_file_is_a_valid_prefix_after_every_write(chunks: list[bytes], name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        reply = open_reply(f"{folder}/r.wav", raw=raw)
-        partial, final = Path(folder, "r.partial.wav"), Path(folder, "r.wav")
+        reply = open_reply(f"{folder}/{name}", raw=name != "r.wav")
+        partial, final = Path(folder, "r.partial.wav"), Path(folder, name)
         arrived = b""
         for chunk in chunks:
             reply.write(chunk, 24000)
             arrived += chunk
             samples = arrived[: len(arrived) & ~1]
-            if samples and raw:
-                assert partial.read_bytes() == samples
-            elif samples:
+            if samples:
                 assert content(partial) == (24000, samples)
             assert not final.exists()
         reply.commit()
-        assert names(Path(folder)) == (["r.wav"] if samples else [])
+        assert names(Path(folder)) == ([name] if samples else [])
         if samples:
-            assert (final.read_bytes() if raw else content(final)[1]) == samples
+            assert (content(final)[1] if name == "r.wav" else final.read_bytes()) == samples
+            assert reply.file_bytes == final.stat().st_size
 
 
 def test_a_reply_replaces_an_older_one_only_when_it_is_complete(tmp_path: Path) -> None:
@@ -224,6 +223,9 @@ def test_an_output_that_is_the_input(tmp_path: Path) -> None:
     for output in (source, link, hard, tmp_path / "home" / ".." / "q.wav"):
         assert same_file(str(output), str(source))
     assert same_file(str(tmp_path / "r.wav"), str(partial))
+    assert same_file(str(tmp_path / "r.mp3"), str(partial))
+    (tmp_path / "r.partial.mp3").touch()
+    assert same_file(str(tmp_path / "r.mp3"), str(tmp_path / "r.partial.mp3"))
     assert not same_file(str(tmp_path / "new.wav"), str(source))
     assert not same_file("-", str(source))
     assert not same_file(str(source), "-")
