@@ -28,6 +28,10 @@ lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 
+dist: $(DEV) ## build the wheel and the source distribution in dist/
+	rm -rf dist
+	$(RUN) -m build --quiet --outdir dist
+
 bench-sessions: $(READY) ## measure a thousand sessions and more from one process
 	$(RUN) -m tests.benchmarks.sessions
 
@@ -60,4 +64,4 @@ $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
 
 # Two installations must not write to one environment at once.
 .NOTPARALLEL:
-.PHONY: help demo test soak lint bench bench-sessions pictures clean
+.PHONY: help demo test soak lint dist bench bench-sessions pictures clean

@@ -279,7 +279,7 @@ def statuses() -> list[tuple[str, str]]:
     return [
         ("0", "Done."),
         *((str(error.status), _meaning(error)) for error in graded),
-        (str(BUG_STATUS), "A bug in livecli: a traceback, and where to report it."),
+        (str(BUG_STATUS), "A bug in livecli: please report the traceback to the project's issue tracker."),
         ("126, 127", _meaning(CannotRun)),
         ("130, 143", _meaning(Interrupted)),
         (str(OutputClosed.status), _meaning(OutputClosed)),

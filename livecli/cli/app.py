@@ -83,7 +83,7 @@ SUMMARIES = {
     "send": "Stream audio to the Live API, print the answer, and save the spoken reply.",
     "chat": "Converse with the Live API: typed or spoken, at a terminal or through a pipe.",
     "serve": "Run a local Live API that any client can talk to, until Ctrl-C.",
-    "help": "Print a guide, the exit statuses, the environment variables, or a command's help.",
+    "help": "Print a guide, or a command's help. Without a topic, list them.",
     "auth": "Show which credential is used and why, print tokens, and store an API key.",
 }
 """The first paragraph of each command's own help, repeated so that `--help` imports no command."""

@@ -24,8 +24,9 @@ def test_a_topic_is_its_guide_and_its_table(capfd, topic):
     assert main(["help", topic]) == 0
     printed = capfd.readouterr()
     assert printed.err == ""
-    assert printed.out == (GUIDES / f"{topic}.md").read_text() + getattr(model_help, topic)()
-    assert max(map(len, printed.out.splitlines())) <= 80
+    table = getattr(model_help, topic)()
+    assert printed.out == (GUIDES / f"{topic}.md").read_text() + f"\n```text\n{table}```\n"
+    assert max(map(len, table.splitlines())) <= 80
 
 
 @pytest.mark.parametrize("model", CURRENT, ids=lambda model: model.name)

@@ -14,7 +14,7 @@ SOURCES = Path(__file__).parents[2] / "livecli"
 def test_the_statuses_are_those_of_the_errors(livecli):
     ran = livecli("help", "exit-statuses")
     assert (ran.status, ran.err) == (0, "")
-    rows = dict(line.split("  ", 1) for line in ran.out.splitlines())
+    rows = dict(re.findall(r"^\| ([\d, ]+) \| (.*) \|$", ran.out, re.MULTILINE))
     assert list(rows) == ["0", "1", "2", "3", "4", "5", "6", "7", "8", "70", "126, 127", "130, 143", "141"]
     assert {str(status) for status in GRAVEST_FIRST} <= set(rows)
     assert all(text.strip().endswith(".") for text in rows.values())
@@ -47,7 +47,7 @@ def test_without_a_topic_there_is_a_list_of_them(livecli):
     assert {"exit-statuses", "environment", "send"} <= {line.split()[0] for line in ran.out.splitlines()}
 
 
-@pytest.mark.parametrize("verb", ["send", "serve", "auth"])
+@pytest.mark.parametrize("verb", ["send", "chat"])
 def test_a_command_is_a_topic_too(livecli, verb):
     assert f"Usage: livecli {verb}" in livecli("help", verb).out
     assert livecli("help", verb).out == livecli(verb, "--help").out
@@ -55,13 +55,24 @@ def test_a_command_is_a_topic_too(livecli, verb):
 
 @pytest.mark.parametrize(
     ("topic", "hint"),
-    [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "the topics are")],
+    [("exit", "mean exit-statuses"), ("enviroment", "mean environment"), ("x\x1b", "there are auth")],
 )
 def test_an_unknown_topic_is_a_usage_error_with_the_nearest(livecli, topic, hint):
     ran = livecli("help", topic)
     assert (ran.status, ran.out) == (2, "")
     assert hint in ran.err
     assert "\x1b" not in ran.err
+
+
+@pytest.mark.parametrize("verb", ["serve", "auth"])
+def test_a_topic_that_is_a_command_too_has_both(livecli, verb):
+    printed = livecli("help", verb).out
+    assert printed.startswith((SOURCES / "help" / f"{verb}.md").read_text())
+    assert printed.endswith(f"```text\n{livecli(verb, '--help').out}```\n")
+
+
+def test_a_command_of_a_group_has_its_help(livecli):
+    assert livecli("help", "auth", "status").out == livecli("auth", "status", "--help").out
 
 
 @pytest.mark.parametrize("topic", ["architecture", "clients"])
