@@ -36,10 +36,10 @@ def truncation_warnings(stats: TransferStats) -> Iterator[str]:
         )
     seconds = stats.received.audio_seconds
     transcript = "" if stats.wrote or stats.interrupted else stats.said.strip()
-    if seconds and letters(transcript) >= FEWEST_LETTERS and seconds < shortest_seconds(transcript):
+    if seconds and letters(transcript) >= FEWEST_LETTERS and seconds < (shortest := shortest_seconds(transcript)):
         yield (
             f"the reply may be cut short: {seconds:.1f} s of audio for a transcript of {len(transcript.split())} words "
-            f"({len(transcript)} characters), which takes {shortest_seconds(transcript):.1f} s at the very least"
+            f"({len(transcript)} characters), which takes {shortest:.1f} s at the very least"
         )
 
 
@@ -50,6 +50,8 @@ def shortest_seconds(transcript: str) -> float:
 
 def letters(transcript: str) -> float:
     """Length of `transcript` in letters of the Latin alphabet."""
+    if transcript.isascii():
+        return len(transcript)
     wide = sum(unicodedata.east_asian_width(character) in "WF" for character in transcript)
     return len(transcript) + (WIDE - 1) * wide
 

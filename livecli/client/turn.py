@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from ..errors import LivecliError, ServerError
-from ..media.pcm import SILENCE_PEAK, AudioSink, AudioSource
+from ..media.pcm import SAMPLE_BYTES, SILENCE_PEAK, AudioSink, AudioSource
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
@@ -20,7 +20,7 @@ from ..protocol.messages import FunctionResponse
 from ..protocol.models import MODELS, CallTurn, TurnFacts
 from ..protocol.setup import Activity, Until
 from ..report.reporter import Reporter
-from ..report.summary import TransferStats
+from ..report.summary import MAX_CHARACTERS, TransferStats
 from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
 from .resumable import Checkpoint, Received, ResumableSession, Rewind
@@ -33,6 +33,10 @@ LINGER_SECONDS = 0.25
 # A timer that is so late means that the process was stopped. What has arrived meanwhile is still to be read, so the
 # service's silence counts from then on.
 STOPPED_SECONDS = 1.0
+
+# The longest sound that is written at once, in seconds. A message of 14 MB may last hours and become gigabytes when it
+# is resampled, so other tasks run in between.
+PIECE_SECONDS = 4
 
 # Types of the transcripts that come with an answer, by the field of the setup that asks for each.
 TRANSCRIPTS: dict[str, type[events.Event]] = {
@@ -79,6 +83,7 @@ class Answer:
         self._sink, self._reporter, self._idle = sink, reporter, idle
         self._mark = (sink.mark(), stats.copy())
         self._is_rewound = False
+        self._has_warned = False
 
     def snapshot(self) -> TranscriptProgress:
         """Everything received so far is final. Returns what `restore` needs."""
@@ -96,6 +101,9 @@ class Answer:
         if self._is_rewound and not event.of_session:
             self._rewind()
         self.stats.note(event, now)
+        if self.stats.text_is_cut and not self._has_warned:
+            self._has_warned = True
+            self._reporter.warning(f"a text of more than {MAX_CHARACTERS:,} characters is cut there in the summary")
         if isinstance(event, events.InputTranscript | events.OutputTranscript):
             self.transcripts = self.transcripts.after(event)
 
@@ -105,11 +113,12 @@ class Answer:
             self._rewind()
         if self.is_cut:
             return
-        if self._sink.waits:
-            # In a thread: a slow reader of the reply holds up neither what is sent nor Ctrl-C. Messages of the service
-            # may wait unread meanwhile, so its silence does not count.
+        piece_bytes = PIECE_SECONDS * chunk.rate * SAMPLE_BYTES
+        if self._sink.waits or len(chunk.pcm) > piece_bytes:
+            # Messages of the service may wait unread meanwhile, so its silence does not count.
             self._idle.is_paused = True
-            await asyncio.to_thread(self._sink.write, chunk.pcm, chunk.rate)
+            for start in range(0, len(chunk.pcm), piece_bytes):
+                await self._write(chunk.pcm[start : start + piece_bytes], chunk.rate)
             self._idle.is_paused = False
             self._idle.restart()
         else:
@@ -120,6 +129,14 @@ class Answer:
             stats.audio_at = now
         if stats.sound_at is None and stats.received.peak > SILENCE_PEAK:
             stats.sound_at = now
+
+    async def _write(self, pcm: bytes, rate: int) -> None:
+        if self._sink.waits:
+            # In a thread: a slow reader of the reply holds up neither what is sent nor Ctrl-C.
+            await asyncio.to_thread(self._sink.write, pcm, rate)
+        else:
+            self._sink.write(pcm, rate)
+            await asyncio.sleep(0)
 
     def _rewind(self) -> None:
         self._is_rewound = False

@@ -16,6 +16,8 @@ from .lines import PlainLines
 
 REFRESHES_PER_SECOND = 10
 BAR_COLUMNS = 24
+GUESS_CHARACTERS = 1_000
+"""The part of an interim transcript that is displayed: more than a row of a terminal holds."""
 
 
 class LiveLines(PlainLines):
@@ -65,7 +67,7 @@ class LiveLines(PlainLines):
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         if isinstance(event, events.InterimTranscript):
-            self._guess = event.text
+            self._guess = event.text[:GUESS_CHARACTERS]
         if self._verbose:
             self._print_event(direction, event, at)
 

@@ -32,20 +32,23 @@ JOINERS = "\u200c\u200d"
 
 def wrap(text: str, columns: int) -> list[str]:
     """One line of text in rows of at most `columns` cells. There is room for more in the last row."""
-    rows = []
-    while (end := _row_end(text, columns)) is not None:
-        rows.append(text[:end].rstrip(" "))
-        text = text[end:].lstrip(" ")
-    return [*rows, text]
+    rows, start = [], 0
+    while (end := _row_end(text, start, columns)) is not None:
+        rows.append(text[start:end].rstrip(" "))
+        start = end
+        while text.startswith(" ", start):
+            start += 1
+    return [*rows, text[start:]]
 
 
-def _row_end(text: str, columns: int) -> int | None:
-    """The length of the first row, None if all of `text` fits.
+def _row_end(text: str, start: int, columns: int) -> int | None:
+    """Where the row ends that begins at `start`, None if the rest of `text` fits.
 
     A row ends after a space or beside a wide character, or within a word that is longer than a row.
     """
-    width = end = previous_end = 0
-    for place, character in enumerate(text):
+    width, end, previous_end = 0, start, start
+    for place in range(start, len(text)):
+        character = text[place]
         cells = get_cwidth(character)
         if character in CLOSING and end == place:
             end = previous_end
@@ -53,7 +56,7 @@ def _row_end(text: str, columns: int) -> int | None:
             end = place
         width += cells
         if width > columns and character != " ":
-            return end or max(place, 1)
+            return end if end > start else max(place, start + 1)
         if character == " " or cells == 2 or (cells == 0 and end == place):
             previous_end, end = end, place + 1
     return None
@@ -88,6 +91,13 @@ PREFIXES = {"heard": ("> ", "  ")}
 """By kind of text, the prefix of its first row and of the rows that follow."""
 
 NO_PREFIXES = ("", "")
+
+
+MAX_PIECE_CHARACTERS = 100_000
+"""What is shown of one piece of text. A model sends some words in each; more would only hold up the prompt."""
+
+MAX_ROW_CHARACTERS = 4_096
+"""The length at which a row ends that does not become wide, of characters that take no room."""
 
 
 class Screen:
@@ -128,6 +138,8 @@ class Screen:
         if kind != self._kind:
             self.finish_row()
             self._kind, self._row = kind, PREFIXES.get(kind, NO_PREFIXES)[0]
+        if len(text) > MAX_PIECE_CHARACTERS:
+            text = f"{text[:MAX_PIECE_CHARACTERS]}… ({len(text) - MAX_PIECE_CHARACTERS:,} more characters)"
         first, *others = text.split("\n")
         self._extend_row(escaped(first))
         for line in others:
@@ -142,6 +154,8 @@ class Screen:
             self._print([(self._style, "".join(f"{row}\n" for row in full))])
             rest = PREFIXES.get(self._kind, NO_PREFIXES)[1] + rest
         self._row = rest
+        if len(rest) > MAX_ROW_CHARACTERS:
+            self._end_row()
 
     def _end_row(self) -> None:
         self._print([(self._style, f"{self._row}\n")])

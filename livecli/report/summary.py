@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 SUMMARY_SCHEMA = "livecli/summary@1"
 
+MAX_CHARACTERS = 1_000_000
+"""The text of either side that is kept for the summary: 18 hours of speech. A server may send any amount."""
+
 
 @dataclass(eq=False, repr=False)
 class TransferStats:
@@ -41,6 +44,8 @@ class TransferStats:
     said_pieces: list[str] = field(default_factory=list)
     turn_starts: list[int] = field(default_factory=list)
     """Where in `said_pieces` the text of each turn begins."""
+    text_is_cut: bool = False
+    """Whether more than MAX_CHARACTERS came, of which the rest is not kept."""
     usage: dict[str, Any] | None = None
     """The sum over the turns so far. A turn that is taken back by `rewind`, and then repeated, counts once."""
     citations: list[Citation] = field(default_factory=list)
@@ -50,6 +55,8 @@ class TransferStats:
     """What is left out of the transcripts, which a server can quote in several pieces."""
     cut_turns: int = 0
     """Number of turns with audio that ended without being complete or interrupted."""
+    _heard_room: int = MAX_CHARACTERS
+    _said_room: int = MAX_CHARACTERS
     _closed_bytes: int = 0
     _turn_ended_well: bool = False
     _turn_is_over: bool = True
@@ -61,10 +68,10 @@ class TransferStats:
         """Count an event from the server. An AudioChunk goes to `received.add` instead."""
         match event:
             case events.InputTranscript(text):
-                self.heard_pieces.append(text)
+                self._heard_room = self._keep(self.heard_pieces, text, self._heard_room)
             case events.OutputTranscript(text) | events.ModelText(text):
                 self._note_turn_start(event)
-                self.said_pieces.append(text)
+                self._said_room = self._keep(self.said_pieces, text, self._said_room)
                 self.wrote = self.wrote or isinstance(event, events.ModelText)
             case events.Interrupted():
                 self.interrupted = self._turn_ended_well = True
@@ -83,10 +90,23 @@ class TransferStats:
 
                 self.citations = merged(self.citations, citations(metadata))
 
+    def _keep(self, pieces: list[str], text: str, room: int) -> int:
+        """Append as much of `text` as there is room for. Returns the room that is left."""
+        kept = text[:room]
+        if kept:
+            pieces.append(kept)
+        self.text_is_cut = self.text_is_cut or len(kept) < len(text)
+        return room - len(kept)
+
     def _note_turn_start(self, event: events.OutputTranscript | events.ModelText) -> None:
         """Note that a turn begins with this text, unless it is the late end of the transcript of the turn before."""
         is_late = bool(self.turn_starts) and self._marks_final_pieces and not self._has_final_piece
-        if event.text and self._turn_is_over and (isinstance(event, events.ModelText) or not is_late):
+        if (
+            event.text
+            and self._said_room
+            and self._turn_is_over
+            and (isinstance(event, events.ModelText) or not is_late)
+        ):
             self.turn_starts.append(len(self.said_pieces))
             self._turn_is_over = self._has_final_piece = False
         if isinstance(event, events.OutputTranscript) and event.finished:

@@ -9,7 +9,7 @@ from contextlib import suppress
 import pytest
 
 from livecli.client.sender import SendOptions
-from livecli.client.turn import LINGER_SECONDS, Turn
+from livecli.client.turn import LINGER_SECONDS, PIECE_SECONDS, Turn
 from livecli.client.turn_end import SETTLE_SECONDS
 from livecli.errors import CheckError, DeadlineError, FileError, ServerError
 from livecli.protocol import events
@@ -59,6 +59,15 @@ class TestAnAnswer:
         assert ran.sink.rates == [24_000] * 3
         assert (ran.stats.received.chunks, ran.stats.received.bytes) == (3, 3 * 4800)
         assert ran.stats.turn_complete
+
+    @pytest.mark.parametrize("waits", [False, True])
+    @in_virtual_time
+    async def test_a_message_that_lasts_hours_is_written_in_pieces(self, waits):
+        hour = events.AudioChunk(bytes(range(250)) * 28_800 + b"x", 1_000)
+        ran = await answered(typed(), [events.Text, hour, GENERATED, COMPLETE], sink=Sink(waits=waits))
+        assert ran.sink.pcm == hour.pcm
+        assert len(ran.sink.rates) == 3600 / PIECE_SECONDS + 1
+        assert ran.stats.received.chunks == 1
 
     @in_virtual_time
     async def test_a_spoken_question_is_sent_whole_before_its_answer(self):

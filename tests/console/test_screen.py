@@ -92,6 +92,22 @@ def test_a_printed_line_ends_the_row_that_grows(screen_output):
     assert (screen_output.take(), unfinished(screen)) == (["half", "note"], "")
 
 
+def test_a_text_of_any_length_is_cut_with_a_remark(screen_output):
+    screen = Screen()
+    screen.append("said", "a " * 8_000_000)
+    screen.finish_row()
+    printed = "".join(screen_output.take())
+    assert printed.count("a") == 50_000 + "(15,900,000 more characters)".count("a")
+    assert printed.endswith("… (15,900,000 more characters)")
+
+
+def test_a_row_of_characters_without_width_ends(screen_output):
+    screen = Screen()
+    for _ in range(10):
+        screen.append("said", 1_000 * "\u0301")
+    assert [len(row) for row in screen_output.take()] == [5_000, 5_000]
+
+
 def test_an_empty_line_separates_once(screen_output):
     screen = Screen()
     screen.separate()

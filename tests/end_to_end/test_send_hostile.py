@@ -69,6 +69,40 @@ def test_20_000_small_messages(ask, speech) -> None:
     assert kept(speech) == REPLY + b"".join(number.to_bytes(2, "little") for number in range(10_000))
 
 
+@pytest.mark.parametrize("kind", ["inputTranscription", "outputTranscription"])
+def test_a_transcript_without_end_is_cut_and_said_to_be(ask, speech, kind: str) -> None:
+    def more(connection: Connection) -> None:
+        for _ in range(200):
+            connection.content(**{kind: {"text": 1_000 * "words "}})
+
+    ran = ask(more)
+    assert ran.status == 0, ran.err
+    [transcript] = [text for text in ran.summary["transcript"].values() if text]
+    assert len(transcript) == 1_000_000
+    assert ran.summary["warnings"][0] == "a text of more than 1,000,000 characters is cut there in the summary"
+    assert kept(speech) == REPLY
+
+
+def test_a_message_that_lasts_hours_does_not_hold_up_a_timeout(livecli, speech) -> None:
+    """A megabyte at 1 kHz takes 380 MB at the rate of the reply's first chunk, and seconds to resample."""
+
+    def handle(connection: Connection) -> None:
+        connection.set_up()
+        connection.hear()
+        connection.audio(REPLY, "audio/pcm;rate=384000")
+        connection.audio(bytes(MIB), "audio/pcm;rate=1000")
+        connection.drain()
+
+    started = time.monotonic()
+    with live_server(handle) as server:
+        ran = livecli("send", speech, "--base-url", server.url, "--speed", 0, "--json", "--timeout", 1)
+        seconds = time.monotonic() - started
+    assert ran.status == 7, ran.err
+    assert seconds < 3
+    rate, pcm = read_wav(speech.with_name("speech.reply.partial.wav"))
+    assert (rate, pcm[: len(REPLY)]) == (384_000, REPLY)
+
+
 @pytest.mark.parametrize("part", ["{}", '{"text":"x"}'])
 def test_one_message_of_200_000_parts(ask, speech, part: str) -> None:
     message = f'{{"serverContent":{{"modelTurn":{{"parts":[{",".join(200_000 * [part])}]}}}}}}'

@@ -22,7 +22,7 @@ from livecli.protocol import events
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.models import Prices
 from livecli.protocol.platform import Platform
-from livecli.report.summary import Summary, TransferStats, error_json, latencies
+from livecli.report.summary import MAX_CHARACTERS, Summary, TransferStats, error_json, latencies
 
 ENDPOINT = Endpoint(Platform.VERTEX, "wss://example.test/path", "gemini-3.8-live", "projects/p/…", "p", "us")
 
@@ -232,3 +232,26 @@ def test_turns_that_the_server_will_repeat_are_forgotten() -> None:
     stats.rewind(snapshot)
     stats.note(events.OutputTranscript("c"), 4.0)
     assert stats.said_turns == ["ac"]
+
+
+def test_text_of_any_length_is_cut_and_empty_pieces_are_not_kept():
+    stats = TransferStats()
+    for kind in (events.InputTranscript, events.OutputTranscript):
+        for _ in range(MAX_CHARACTERS // 10):
+            stats.note(kind("0123456789"), 1.0)
+            stats.note(kind(""), 1.0)
+        stats.note(events.TurnComplete(), 1.0)
+    assert (len(stats.heard), len(stats.said), stats.text_is_cut) == (MAX_CHARACTERS, MAX_CHARACTERS, False)
+    stats.note(events.OutputTranscript("more"), 2.0)
+    assert (len(stats.said), stats.text_is_cut) == (MAX_CHARACTERS, True)
+    assert stats.said_turns == [stats.said]
+    assert len(stats.heard_pieces) == len(stats.said_pieces) == MAX_CHARACTERS // 10
+
+
+def test_text_that_is_taken_back_makes_room():
+    stats = TransferStats()
+    before = stats.copy()
+    stats.note(events.OutputTranscript("x" * (MAX_CHARACTERS + 1)), 1.0)
+    stats.rewind(before)
+    stats.note(events.OutputTranscript("y" * MAX_CHARACTERS), 2.0)
+    assert (stats.said, stats.text_is_cut) == ("y" * MAX_CHARACTERS, False)
