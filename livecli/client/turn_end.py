@@ -279,7 +279,8 @@ def _judged(state: TurnEnd, now: float) -> TurnEnd:
     """`state`, moved on if the request is answered, else with the time at which doubt ends."""
     if state.phase not in (Phase.PART_SENT, Phase.ALL_SENT):
         return state
-    is_idle = not state.pending and state.status in IDLE_STATUSES
+    # A call that was given up may take a while to stop, and the service says nothing more about it.
+    is_idle = (state.given_up or not state.pending) and state.status in IDLE_STATUSES
     if is_idle and not state.owed and not state.turn.is_open:
         return _answered(state)
     is_quiet = state.ending is Ending.QUIET and state.turn.said

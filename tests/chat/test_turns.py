@@ -260,12 +260,12 @@ async def test_a_model_that_says_nothing_yet_is_sent_nothing(chat):
     assert server.frames[2] == {"clientContent": {"turnComplete": True}}
 
 
-async def test_an_interrupted_tool_is_stopped(chat, tmp_path):
+@pytest.mark.parametrize("model", [None, "gemini-live-2.5-flash-native-audio"], ids=["default", "waits for functions"])
+async def test_an_interrupted_tool_is_stopped(chat, tmp_path, model):
     code = f"import time, pathlib; pathlib.Path({str(tmp_path / 'ran')!r}).touch(); time.sleep(30)"
     box = Toolbox([Tool("wait", (sys.executable, "-c", code))])
     with serving() as server:
-        # On a model that waits for its functions, input cancels the call.
-        async with chat(server.url, toolbox=box, model="gemini-live-2.5-flash-native-audio") as typed:
+        async with chat(server.url, toolbox=box, model=model) as typed:
             first = asyncio.create_task(typed.send_text("call wait"))
             await settled((tmp_path / "ran").exists)
             second = await typed.send_text("never mind")

@@ -13,10 +13,14 @@ from livecli.tools.toolbox import Tool, Toolbox
 
 
 class Find:
-    """Makes toolboxes with the function `find`, which takes so many seconds. `ended` is how each call went."""
+    """Makes toolboxes with the function `find`, which takes so many seconds. `ended` is how each call went.
+
+    A call that is cancelled takes `stop_seconds` to stop.
+    """
 
     def __init__(self) -> None:
         self.ended: list[str] = []
+        self.stop_seconds = 0.0
         self._seconds = 0.0
 
     def __call__(self, seconds: float = 0.0, **tool: Any) -> Toolbox:
@@ -27,6 +31,7 @@ class Find:
         try:
             await asyncio.sleep(self._seconds)
         except asyncio.CancelledError:
+            await asyncio.sleep(self.stop_seconds)
             self.ended.append("stopped")
             raise
         self.ended.append("done")

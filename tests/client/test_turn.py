@@ -38,7 +38,7 @@ from tests.client.scripted import (
     typed,
     vertex,
 )
-from tests.virtual_time import VirtualLoop, in_virtual_time, takes
+from tests.virtual_time import VirtualLoop, idle, in_virtual_time, takes
 
 LOUD = bytes([7, 64]) * 512
 
@@ -737,6 +737,21 @@ class TestOneTurnOfMany:
         assert sink.pcm == sound(1).pcm
         assert stats.received.chunks == 1
         assert stats.interrupted
+        assert find.ended == ["stopped"]
+
+    @in_virtual_time
+    async def test_the_turn_of_a_call_that_is_cut_is_over_before_its_command_has_stopped(self, find):
+        find.stop_seconds = 1.0
+        steps = [events.Text, call(), events.Text, COMPLETE, *ANSWER]
+        async with talking(steps, toolbox=find(60.0)) as talk:
+            first = asyncio.create_task(talk.ask(typed()))
+            await asyncio.sleep(0.5)
+            talk.turns[0].cut()
+            await talk.line.send(events.Text("never mind"))
+            await idle()
+            assert talk.turns[0].is_over, "what comes now belongs to the next turn"
+            assert find.ended == []
+            await first
         assert find.ended == ["stopped"]
 
     @in_virtual_time

@@ -344,6 +344,8 @@ class TestGivingUp:
             "asked, gives up, interrupted, complete",
             "asked, interrupted, complete, gives up, interrupted, complete",
             "asked, call, call, responds, stopped, audio, gives up, complete",
+            # The command of the call has not stopped yet.
+            "asked, call, gives up, complete",
             "keeps, asked, gives up, begins again, interrupted, complete",
         ],
     )
