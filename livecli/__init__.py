@@ -2,8 +2,8 @@
 
 To read the code, begin with `protocol.events` (the messages) and `protocol.machine` (their legal order); then
 `client.session`, `client.turn` and `runs.request` (a session, a question with its answer, a whole run),
-`emulator.core.conversation` (the other side) and `cli.send` (the options). Programs use `connect` and `send`. Public
-names are imported when they are first used.
+`emulator.core.conversation` (the other side) and `cli.send` (the options). Programs use `ask`, `send` and `connect`.
+Public names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ TYPE_CHECKING = False  # Type checkers know the name. Importing `typing` would b
 if TYPE_CHECKING:
     from typing import Any
 
+    from .api import ask as ask
     from .api import connect as connect
     from .api import send as send
     from .client.session import Session as Session
@@ -48,11 +49,13 @@ if TYPE_CHECKING:
     from .protocol.events import ToolResponse as ToolResponse
     from .protocol.events import TurnComplete as TurnComplete
     from .protocol.events import Usage as Usage
+    from .report.reply import Reply as Reply
     from .report.summary import Summary as Summary
 
 _HOMES = {
-    "api": "connect send",
+    "api": "ask connect send",
     "client.session": "Session",
+    "report.reply": "Reply",
     "report.summary": "Summary",
     "errors": "AuthError CheckError ConnectError DeadlineError FileError LivecliError ProtocolError QuotaError "
     "ServerError UsageError",

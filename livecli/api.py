@@ -1,4 +1,4 @@
-"""The public API for programs and notebooks: the coroutines `connect` and `send`.
+"""The public API for programs and notebooks: `ask`, `send` and `connect`.
 
 Platform, model and credential are resolved as on the command line: an argument overrides the environment, which
 overrides the default. Everything works where an event loop already runs.
@@ -6,13 +6,17 @@ overrides the default. Everything works where an event loop already runs.
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import math
 import os
 import warnings
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from enum import StrEnum
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
 from .client.open import Timeouts, open_authorised, resolved
 from .client.sender import SendOptions
@@ -20,19 +24,30 @@ from .client.session import Session
 from .credentials import Credential
 from .embedded import reachable
 from .errors import UsageError
+from .media.reply_buffer import ReplyBuffer
 from .protocol.endpoint import Endpoint, Target
 from .protocol.platform import Platform
 from .protocol.setup import Activity, SetupOptions, ThinkingLevel, Until, setup
+from .report.price_file import load_prices
+from .report.prices import PRICES
+from .report.reply import Reply
 from .report.reporter import Reporter
-from .report.summary import Summary
-from .runs.request import Request, ask
+from .runs import request as runs
+from .tools.calls import Confirm
+from .tools.toolbox import Toolbox, parse_tool
+from .tools.tools_file import load_tools
+
+T = TypeVar("T")
+E = TypeVar("E", bound=StrEnum)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class SessionOptions(TypedDict, total=False):
-    """The options of both `connect` and `send`; names and meanings are the command line's.
+    """The options of `connect`, `send` and `ask`; names, meanings and defaults are the command line's.
 
     `setup` is JSON in the spelling of the wire, merged over the other options. `local` connects to the embedded
-    emulator. `insecure` lets a credential go to another machine unencrypted. Timeouts are in seconds.
+    emulator. `insecure` lets a credential go to another machine unencrypted. `retries` are further attempts to connect.
+    Timeouts are in seconds, and 0 is no limit.
     """
 
     platform: Literal["vertex", "developer"] | None
@@ -54,9 +69,81 @@ class SessionOptions(TypedDict, total=False):
     setup: Mapping[str, Any]
     connect_timeout: float
     idle_timeout: float
+    retries: int
 
 
-E = TypeVar("E", bound=StrEnum)
+class AskOptions(SessionOptions, total=False):
+    """The options of `send` and `ask`.
+
+    The answer is written to `output`; None leaves it in memory, and `raw_output` writes samples without a header.
+    `images` are files of pictures that are sent with the question. `raw` is the rate of an input "-" without a header.
+    Audio is sent in messages of `chunk_bytes` bytes of PCM, at `speed` times real time (0: as fast as the connection
+    takes it), with `trailing_silence` seconds after it where `activity` is "auto". The run is over `until` the turn is,
+    or once all audio is generated; then there is no usage. `timeout` is for the whole run.
+
+    With `play` the answer is also played, on the devices named by `device`, and the call returns when it is over.
+    `tool` are functions of the model, written "NAME=COMMAND", and `tools` is a TOML file of them; `confirm` is awaited
+    before each call, and False refuses it. `prices` is a TOML file of prices for `cost_usd`. `bisect_setup` finds the
+    field to blame where the setup is refused without a reason.
+    """
+
+    output: str | os.PathLike[str] | None
+    raw_output: bool
+    images: Sequence[str | os.PathLike[str]]
+    raw: int | None
+    chunk_bytes: int
+    speed: float
+    trailing_silence: float
+    until: Literal["turn", "generated"]
+    timeout: float | None
+    play: bool
+    device: str | Sequence[str] | None
+    tool: Sequence[str]
+    tools: str | os.PathLike[str] | None
+    confirm: Confirm | None
+    prices: str | os.PathLike[str] | None
+    bisect_setup: bool
+
+
+DEFAULTS: AskOptions = {
+    "platform": None,
+    "project": None,
+    "location": None,
+    "model": None,
+    "base_url": None,
+    "api_version": None,
+    "local": False,
+    "insecure": False,
+    "voice": None,
+    "language": None,
+    "system": None,
+    "temperature": None,
+    "thinking": None,
+    "transcripts": True,
+    "activity": "manual",
+    "search": False,
+    "setup": {},
+    "connect_timeout": 10.0,
+    "idle_timeout": 30.0,
+    "retries": 3,
+    "output": None,
+    "raw_output": False,
+    "images": (),
+    "raw": None,
+    "chunk_bytes": 1024,
+    "speed": 3.2,
+    "trailing_silence": 1.0,
+    "until": "turn",
+    "timeout": None,
+    "play": False,
+    "device": None,
+    "tool": (),
+    "tools": None,
+    "confirm": None,
+    "prices": None,
+    "bisect_setup": False,
+}
+"""The options that are not given. A test compares them with the command line's."""
 
 
 def _member(values: type[E], name: str, value: str) -> E:
@@ -68,30 +155,64 @@ def _member(values: type[E], name: str, value: str) -> E:
         raise UsageError(f"{name} is {value!r}, not {allowed}") from None
 
 
-def _options_of(kind: type, options: SessionOptions) -> dict[str, Any]:
-    """The options given that are fields of `kind`. Raises TypeError for an option that does not exist."""
-    if unknown := options.keys() - SessionOptions.__annotations__.keys():
+def _with_defaults(options: Mapping[str, Any], known: type) -> AskOptions:
+    """All options, those not given by default. Raises TypeError for one that is not in `known`, as Python does."""
+    if unknown := options.keys() - get_type_hints(known).keys():
         raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}")
-    return {name: value for name, value in options.items() if name in kind.__annotations__}
+    return cast("AskOptions", {**DEFAULTS, **options})
 
 
-def _target(options: SessionOptions) -> Target:
-    values = _options_of(Target, options)
-    if values.get("platform"):
-        values["platform"] = _member(Platform, "platform", values["platform"])
-    return Target(**values)
+def _target(options: AskOptions) -> Target:
+    platform = options["platform"]
+    return Target(
+        platform=_member(Platform, "platform", platform) if platform else None,
+        project=options["project"],
+        location=options["location"],
+        model=options["model"],
+        base_url=options["base_url"],
+        api_version=options["api_version"],
+        local=options["local"],
+        insecure=options["insecure"],
+    )
 
 
-def _setup_options(options: SessionOptions) -> SetupOptions:
-    values = _options_of(SetupOptions, options)
-    values["activity"] = _member(Activity, "activity", values.get("activity", Activity.MANUAL))
-    if values.get("thinking"):
-        values["thinking"] = _member(ThinkingLevel, "thinking", values["thinking"])
-    return SetupOptions(**values, extra=options.get("setup", {}))
+def _setup_options(options: AskOptions) -> SetupOptions:
+    thinking = options["thinking"]
+    return SetupOptions(
+        voice=options["voice"],
+        language=options["language"],
+        system=options["system"],
+        temperature=options["temperature"],
+        transcripts=options["transcripts"],
+        activity=_member(Activity, "activity", options["activity"]),
+        search=options["search"],
+        thinking=_member(ThinkingLevel, "thinking", thinking) if thinking else None,
+        extra=options["setup"],
+    )
 
 
-def _timeouts(options: SessionOptions, total: float | None = None) -> Timeouts:
-    return Timeouts(options.get("connect_timeout", 10.0), options.get("idle_timeout", 30.0), total)
+def _timeouts(options: AskOptions) -> Timeouts:
+    return Timeouts(
+        connect=options["connect_timeout"] or math.inf,
+        idle=options["idle_timeout"] or math.inf,
+        total=options["timeout"] or None,
+        retries=options["retries"],
+    )
+
+
+def _with_signature(function: F) -> F:
+    """`function` with its options as keyword arguments in its signature, which `help` and notebooks show."""
+    own = [*inspect.signature(function).parameters.values()]
+    [kind] = get_args(get_type_hints(function, include_extras=True)[own[-1].name])
+    options = [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=cast("dict[str, Any]", DEFAULTS)[name], annotation=annotation
+        )
+        for name, annotation in get_type_hints(kind).items()
+    ]
+    signature = inspect.signature(function)
+    vars(function)["__signature__"] = signature.replace(parameters=[*own[:-1], *options])
+    return function
 
 
 async def _resolved(target: Target) -> tuple[Endpoint, Credential]:
@@ -102,6 +223,7 @@ async def _resolved(target: Target) -> tuple[Endpoint, Credential]:
     return endpoint, credential
 
 
+@_with_signature
 @asynccontextmanager
 async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
     """A session with the Live API: set up at the start of the block, closed at its end.
@@ -112,54 +234,116 @@ async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
 
     Raises LivecliError: AuthError, ConnectError, ServerError, QuotaError, DeadlineError, UsageError.
     """
-    async with reachable(_target(options)) as target:
+    given = _with_defaults(options, SessionOptions)
+    async with reachable(_target(given)) as target:
         endpoint, credential = await _resolved(target)
-        opening = setup(endpoint, replace(_setup_options(options), resumes=False))
-        async with open_authorised(endpoint, credential, opening, _timeouts(options), Reporter()) as session:
+        opening = setup(endpoint, replace(_setup_options(given), resumes=False))
+        async with open_authorised(endpoint, credential, opening, _timeouts(given), Reporter()) as session:
             yield session
 
 
+@_with_signature
 async def send(
     input: str | os.PathLike[str] | None = None,
     *,
     text: str | None = None,
-    output: str | os.PathLike[str] | None = None,
-    images: Sequence[str | os.PathLike[str]] = (),
-    chunk_bytes: int = 1024,
-    speed: float = 3.2,
-    until: Literal["turn", "generated"] = "turn",
-    timeout: float | None = None,  # noqa: ASYNC109 - the option's name
-    play: bool = False,
-    device: str | None = None,
-    **options: Unpack[SessionOptions],
-) -> Summary:
-    """Stream a file (or `text`, or the bundled sample), save the spoken reply, and return a summary, as `livecli send`.
+    **options: Unpack[AskOptions],
+) -> Reply:
+    """Stream a file (or `text`, or the bundled sample), and return the answer, as `livecli send`.
 
-    The reply is written to `output`, by default NAME.reply.wav in the current folder. `images` are files of pictures
-    that are sent with the question. Audio is sent in messages of `chunk_bytes` bytes of PCM, at `speed` times real time
-    (0: as fast as the connection takes it). The run is over `until` the turn is, or once all audio is
-    generated; then there is no usage. `timeout` is in seconds, for the whole run. With `play` the reply is also
-    played, on `device` if one is named, and this function returns when it has been heard.
+    Its sound stays in memory, and is written to `output` too, where that is given. `AskOptions` describes the options.
 
-    Raises LivecliError where the run fails; the part of the reply that arrived is kept.
+    Raises LivecliError where the run fails; its `reply` has what came until then.
     """
-    target, setup_options = _target(options), _setup_options(options)
     if input is not None and text is not None:
         raise UsageError("text cannot be combined with an input")
-    request = Request(
+    given = _with_defaults(options, AskOptions)
+    buffer, remarks = ReplyBuffer(), _Warnings()
+    request = _request(input, text, buffer, given)
+    for warning in request.toolbox.warnings:
+        remarks.warning(warning)
+    async with reachable(_target(given)) as target:
+        summary = await runs.ask(request, target, remarks, _resolved)
+    reply = Reply(summary, tuple(remarks.warnings), buffer)
+    if summary.error:
+        raise summary.error.revised(reply=reply)
+    return reply
+
+
+@_with_signature
+def ask(
+    text: str | None = None, *, input: str | os.PathLike[str] | None = None, **options: Unpack[AskOptions]
+) -> Reply:
+    """Ask a question in words (or the file `input`, or the bundled sample), and wait for the answer.
+
+    It is `send`, with the same options, for programs without an event loop. It also works where one runs, as in a
+    notebook: that loop stands still until the answer is there.
+    """
+    return _result(send(input, text=text, **options))
+
+
+def _request(
+    input: str | os.PathLike[str] | None, text: str | None, buffer: ReplyBuffer, options: AskOptions
+) -> runs.Request:
+    output, device = options["output"], options["device"]
+    return runs.Request(
         input=None if input is None else os.fspath(input),
         text=text,
         output=None if output is None else os.fspath(output),
-        sending=SendOptions(chunk_bytes, speed),
-        configuration=setup_options,
-        images=tuple(os.fspath(image) for image in images),
-        timeouts=_timeouts(options, timeout),
-        until=_member(Until, "until", until),
-        play=play,
-        devices=[device] if device else [],
+        buffer=buffer,
+        raw_output=options["raw_output"],
+        raw_rate=options["raw"],
+        play=options["play"],
+        devices=[device] if isinstance(device, str) else device or (),
+        sending=SendOptions(options["chunk_bytes"], options["speed"], options["trailing_silence"]),
+        configuration=_setup_options(options),
+        timeouts=_timeouts(options),
+        images=tuple(os.fspath(image) for image in options["images"]),
+        toolbox=_toolbox(options),
+        confirm=options["confirm"],
+        until=_member(Until, "until", options["until"]),
+        bisects=options["bisect_setup"],
+        prices=PRICES if options["prices"] is None else load_prices(os.fspath(options["prices"])),
     )
-    async with reachable(target) as reached:
-        summary = await ask(request, reached, Reporter(), _resolved)
-    if summary.error:
-        raise summary.error
-    return summary
+
+
+def _toolbox(options: AskOptions) -> Toolbox:
+    file = options["tools"]
+    from_file = () if file is None else load_tools(os.fspath(file))
+    return Toolbox([*(parse_tool(text) for text in options["tool"]), *from_file])
+
+
+class _Warnings(Reporter):
+    """The warnings of a run."""
+
+    def __init__(self) -> None:
+        self.warnings: list[str] = []
+
+    def warning(self, text: str) -> None:
+        self.warnings.append(text)
+
+
+def _result(main: Coroutine[Any, Any, T]) -> T:
+    """The result of `main`, run in an event loop of its own: in another thread where a loop runs in this one."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(main)
+    runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
+    loop = runner.get_loop()
+    task = loop.create_task(main)
+
+    async def finished() -> T:
+        return await task
+
+    def work() -> T:
+        with runner:
+            return runner.run(finished())
+
+    with ThreadPoolExecutor(1, "livecli.ask") as thread:
+        try:
+            return thread.submit(work).result()
+        except KeyboardInterrupt:
+            # The thread would go on until the answer is there.
+            loop.call_soon_threadsafe(task.cancel)
+            raise

@@ -65,7 +65,8 @@ class LivecliError(Exception):
     `retry` is what may help: "never", "resume" (the session, at once, on a new connection) or "later" (after a pause, a
     new session). `retry_after_seconds` is the pause that the server asks for. `close_code` and `close_reason` are those
     of the WebSocket close that caused the error. `blamed` are the JSON paths of the setup's fields that a bisection
-    found. `status` is the class's exit status, `kind` its name in JSON.
+    found. `reply` is what came of the answer, a `livecli.Reply`, where `livecli.ask` or `livecli.send` raised the error
+    after the run had begun. `status` is the class's exit status, `kind` its name in JSON.
     """
 
     status: ClassVar[int] = BUG_STATUS
@@ -94,6 +95,7 @@ class LivecliError(Exception):
         self.close_reason = close_reason
         self.blamed = blamed
         self.secrets: tuple[str, ...] = ()
+        self.reply: Any = None
 
     def __str__(self) -> str:
         return self.message

@@ -2,18 +2,24 @@
 
 import asyncio
 import gc
+import inspect
 import os
 import resource
+import signal
 import sys
+import threading
 import time
 import wave
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import get_type_hints
 
 import pytest
 
 import livecli
+import livecli.api
+import livecli.cli.send
 from livecli.media.file_source import SAMPLE
 
 from .serving import serving
@@ -21,14 +27,141 @@ from .serving import serving
 
 async def test_send_does_what_the_command_does(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    summary = await livecli.send(SAMPLE, local=True, speed=0)
-    assert summary.ok
-    assert summary.output == "where_is_the_nearest_train_station.reply.wav"
-    with wave.open(summary.output) as reply:
-        assert reply.getnframes() / reply.getframerate() == pytest.approx(2.225, abs=0.01)
-    assert summary.as_json()["transcript"]["input"] == "[2.2 s of speech]"
-    assert summary.cost_usd == pytest.approx(summary.as_json()["cost_usd"])
-    assert summary.cost_usd > 0
+    reply = await livecli.send(SAMPLE, local=True, speed=0, output="reply.wav")
+    assert reply.complete
+    assert str(reply.path) == "reply.wav"
+    with wave.open("reply.wav") as file:
+        assert (file.getframerate(), file.readframes(file.getnframes())) == (reply.rate, reply.audio)
+    assert reply.seconds == pytest.approx(2.225, abs=0.01)
+    assert reply.heard == reply.as_json()["transcript"]["input"] == "[2.2 s of speech]"
+    assert reply.cost_usd == reply.as_json()["cost_usd"]
+    assert reply.cost_usd > 0
+    assert reply.latency_ms == reply.as_json()["latency_ms"]
+    assert reply.usage == reply.as_json()["usage"]
+
+
+async def test_without_an_output_the_sound_stays_in_memory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    reply = await livecli.send(text="Good morning", local=True)
+    assert reply.text == "Good morning"
+    assert (reply.path, reply.heard, reply.rate) == (None, "", 24_000)
+    assert len(reply.audio) == len("Good morning") * 2880, "60 ms a character"
+    assert not list(tmp_path.glob("*.wav"))
+
+
+async def test_the_sound_is_there_when_it_is_also_written_to_a_device():
+    reply = await livecli.send(text="hi", local=True, output="/dev/null")
+    assert len(reply.audio) == len("hi") * 2880
+
+
+def test_ask_waits_for_the_answer_to_words_or_a_file():
+    assert livecli.ask("Good morning", local=True).text == "Good morning"
+    assert livecli.ask(input=SAMPLE, local=True, speed=0).heard == "[2.2 s of speech]"
+
+
+async def test_ask_works_where_a_loop_runs_as_in_a_notebook():
+    assert livecli.ask("Good morning", local=True).text == "Good morning"
+    with pytest.raises(livecli.ServerError):
+        livecli.ask("hi", local=True, model="gemini-9")
+
+
+async def test_ctrl_c_ends_an_ask_in_another_thread(monkeypatch):
+    """A notebook's interrupt is raised in the thread that waits."""
+    ended = threading.Event()
+
+    async def asked(*_, **__):
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(livecli.api, "send", asked)
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            livecli.ask("hi", local=True)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+    assert ended.wait(10)
+
+
+async def test_what_fails_raises_an_error_with_what_came(tmp_path):
+    with serving("drop@reply:3") as served, pytest.raises(livecli.ServerError) as failed:
+        await livecli.send(SAMPLE, base_url=served.url, speed=0, output=tmp_path / "r.wav", retries=0)
+    reply = failed.value.reply
+    assert not reply.complete
+    assert reply.path == tmp_path / "r.partial.wav"
+    assert 0 < reply.seconds < 2.2
+    assert reply.as_json()["error"]["kind"] == "server"
+
+
+async def test_a_warning_of_the_run_is_the_replys(tmp_path, monkeypatch):
+    schema = 'type = "object"\nproperties.n = {type = "integer", multipleOf = 2}'
+    (tmp_path / "tools.toml").write_text(f'[[tool]]\nname = "now"\ncommand = "date"\n[tool.parameters]\n{schema}\n')
+    reply = await livecli.send(text="hi", local=True, tools=tmp_path / "tools.toml")
+    assert len(reply.warnings) == 1
+    assert "multipleOf" in reply.warnings[0]
+    assert reply.as_json()["warnings"] == [*reply.warnings]
+
+
+async def test_functions_of_the_model_are_commands_that_a_coroutine_may_confirm():
+    calls = []
+
+    async def confirm(call):
+        calls.append(call.name)
+        return len(calls) == 1
+
+    for answer in ("it is noon", "refused"):
+        reply = await livecli.send(text="call now", local=True, tool=["now=echo it is noon"], confirm=confirm)
+        assert (answer in reply.text) == (answer == "it is noon")
+    assert calls == ["now", "now"]
+
+
+OTHER_NAMES = {"inputs": "input", "image": "images", "no_transcripts": "transcripts"}
+NOT_IN_PYTHON = {
+    "sample": "no input",
+    "dry_run": "connect()",
+    "json_lines": "Reply.as_json()",
+    "events": "connect()",
+    "quiet": "nothing is printed",
+    "verbose": "nothing is printed",
+    "debug": "nothing is printed",
+    "explain": "LivecliError.advice",
+    **dict.fromkeys(["source", "jobs", "connect_rate", "resume_from", "shard", "max_cost"], "asyncio.gather()"),
+}
+
+
+def command_line_options():
+    """The name and the default of each option of `livecli send`."""
+    groups = [
+        value for value in inspect.signature(livecli.cli.send.send).parameters.values() if value.name != "context"
+    ]
+    return {OTHER_NAMES.get(option.name, option.name): option.default for option in groups}
+
+
+def test_the_keyword_arguments_are_the_command_lines_options_with_their_defaults():
+    offered = command_line_options()
+    kwargs = inspect.signature(livecli.send).parameters
+    names = set(offered) - set(NOT_IN_PYTHON)
+    assert set(kwargs) == names
+    assert set(inspect.signature(livecli.ask).parameters) == names
+    assert set(livecli.api.DEFAULTS) == names - {"input", "text"} == set(get_type_hints(livecli.api.AskOptions))
+    different = {
+        name: (kwargs[name].default, offered[name])
+        for name in names
+        if (kwargs[name].default or None) != (offered[name] or None)
+    }
+    assert different == {"transcripts": (True, False)}, "--no-transcripts is its negation"
+
+
+def test_the_options_of_a_session_are_among_those_of_a_request():
+    session = inspect.signature(livecli.connect).parameters
+    assert (
+        set(session)
+        == set(get_type_hints(livecli.api.SessionOptions))
+        < set(inspect.signature(livecli.send).parameters)
+    )
 
 
 def process_state():
@@ -54,7 +187,7 @@ async def test_a_program_keeps_its_garbage_collection_limits_and_streams(tmp_pat
         before = process_state()
         with full_streams() as full:
             together = [livecli.send(SAMPLE, local=True, speed=0, output=tmp_path / f"{n}.wav") for n in range(2)]
-            assert all(summary.ok for summary in await asyncio.gather(*together))
+            assert all(reply.complete for reply in await asyncio.gather(*together))
             assert sys.stdout is sys.stderr is full
         assert process_state() == before
     finally:
@@ -155,9 +288,9 @@ async def test_what_is_shown_and_what_is_cited(tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     Image.new("RGB", (10, 10)).save(tmp_path / "a.png")
-    summary = await livecli.send(text="search for it", images=[tmp_path / "a.png", "a.png"], search=True, local=True)
-    assert "2 images" in summary.stats.said
-    assert summary.stats.citations
+    reply = await livecli.send(text="search for it", images=[tmp_path / "a.png", "a.png"], search=True, local=True)
+    assert "2 images" in reply.text
+    assert reply.as_json()["citations"]
     with pytest.raises(livecli.FileError, match="cannot read b"):
         await livecli.send(text="hi", images=["b.png"], local=True)
 

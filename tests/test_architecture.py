@@ -61,6 +61,7 @@ MOST_ATTRIBUTES = 12
 
 WIRE = "its attributes are the fields of a message on the wire"
 MORE_ATTRIBUTES = {
+    "api.AskOptions": "the keyword arguments of send() and ask()",
     "api.SessionOptions": "the keyword arguments of connect(), send() and ask()",
     "chat.chat.Chat": "the parts of a chat, and the state of its session",
     "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
@@ -114,6 +115,7 @@ COVERED_BY = {
     "client.probe": ["end_to_end/test_auth_online.py"],
     "embedded": ["test_api.py", "client/test_open.py"],
     "emulator.option_files": ["end_to_end/test_serve_says.py"],
+    "media.reply_buffer": ["report/test_reply.py"],
     "process.text_files": ["end_to_end/test_send_words.py", "tools/test_tools_file.py"],
     "protocol.audio_rates": ["protocol/test_codec.py", "media/test_file_source.py"],
     "protocol.close_cause": ["protocol/test_close_table.py", "protocol/test_close_reasons.py"],

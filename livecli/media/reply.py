@@ -21,11 +21,15 @@ from ..errors import FileError, OutputClosed, UsageError
 from ..process.file_lock import is_at, open_locked
 from ..process.folders import sync_folder
 from .encoding import ENCODINGS, encode, reply_format, stream_is_raw
+from .reply_buffer import ReplyBuffer
 from .resample import VariableRateResampler
 from .wav import HEADER_BYTES, STREAM_BYTES, wav_header
 
 _BLOCK_BYTES = 64 * 1024
 """Bytes that are converted at a time."""
+
+IN_MEMORY = ""
+"""The path of a reply that is written to a ReplyBuffer."""
 
 
 class ReplyWriter:
@@ -36,7 +40,7 @@ class ReplyWriter:
     of the output has gone.
     """
 
-    def __init__(self, path: str, output: _PartialFile | _Stream) -> None:
+    def __init__(self, path: str, output: _PartialFile | _Stream | ReplyBuffer) -> None:
         self.path = path
         self.waits = isinstance(output, _Stream)
         self.has_audio = self.is_complete = False

@@ -14,7 +14,8 @@ from ..client.turn import Turn
 from ..errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from ..media.file_source import SAMPLE, FileSource, open_source_async
 from ..media.pcm import AudioSink, Tee, rechunk
-from ..media.reply import ReplyWriter, open_reply_async, same_file
+from ..media.reply import IN_MEMORY, ReplyWriter, open_reply_async, same_file
+from ..media.reply_buffer import ReplyBuffer
 from ..process.run import interrupted_error
 from ..protocol import events
 from ..protocol.codec import encode_client, setup_json
@@ -40,12 +41,14 @@ class Request:
     `images` are files that are sent with it; `toolbox` has the functions that the model may call, and `confirm` asks
     the user before each call. `until` is the event that ends the answer. `bisects` is whether the refused field is
     searched for after an unspecific refusal of the setup. `at_once` is whether other requests are sent meanwhile.
-    `prices` are those of each model.
+    `prices` are those of each model. `buffer` gets the samples of the reply; with it and without an `output`, there is
+    no file.
     """
 
     input: str | None = None
     text: str | None = None
     output: str | None = None
+    buffer: ReplyBuffer | None = None
     raw_output: bool = False
     raw_rate: int | None = None
     play: bool = False
@@ -140,8 +143,7 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
         source = await _input(request, stack)
         pictures = await _pictures(request)
         speakers = await _speakers(request, stack, reporter)
-        output = await open_reply_async(request.reply, raw=request.raw_output)
-        reply = await stack.enter_async_context(_kept(output, summary))
+        reply = await stack.enter_async_context(_kept(await _output(request), summary))
         reporter.started(summary, source.description if source else None, source.seconds if source else None)
         if source:
             source.recognised = reporter.recognised
@@ -159,7 +161,7 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
         summary.stats.known_secrets = session.first.secrets
         summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
         reporter.connected(summary)
-        sink = Tee(*speakers, reply)
+        sink = Tee(*speakers, *_copies(request, stack), reply)
         turn = Turn(
             session,
             sink,
@@ -178,6 +180,21 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
         finally:
             summary.connections = session.connections
         _check_answer(opening, reply, summary, reporter)
+
+
+async def _output(request: Request) -> ReplyWriter:
+    if request.output is None and request.buffer is not None:
+        return ReplyWriter(IN_MEMORY, request.buffer)
+    return await open_reply_async(request.reply, raw=request.raw_output)
+
+
+def _copies(request: Request, stack: AsyncExitStack) -> list[AudioSink]:
+    """The buffer of a request whose reply is written to a file too."""
+    if request.output is None or request.buffer is None:
+        return []
+    writer = ReplyWriter(IN_MEMORY, request.buffer)
+    stack.callback(writer.commit)
+    return [writer]
 
 
 async def _input(request: Request, stack: AsyncExitStack) -> FileSource | None:
@@ -214,7 +231,7 @@ async def _kept(reply: ReplyWriter, summary: Summary) -> AsyncIterator[ReplyWrit
         await reply.commit_async()
     finally:
         partial = reply.abandon()
-        complete = reply.path if reply.is_complete and reply.has_audio else None
+        complete = reply.path if reply.is_complete and reply.has_audio and reply.path != IN_MEMORY else None
         summary.output = str(partial) if partial else complete
         summary.output_bytes = reply.file_bytes if summary.output else None
 

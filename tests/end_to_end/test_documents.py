@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import inspect
 import os
 import re
 import shlex
@@ -177,15 +178,21 @@ def test_each_command_of_the_text_has_options_that_exist(name, words):
     assert used <= options | {"-h", "--help"}, name
 
 
-@pytest.mark.parametrize(("name", "block"), [each for each in blocks("python") if each.values[0] != "README"])
-async def test_a_python_block_runs(name, block, folder, capsys):
+async def test_the_python_blocks_of_the_topic_run_in_order(folder, capsys):
     write_recordings(folder)
     names: dict[str, Any] = {}
-    code = compile(block, f"{name}.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    await eval(code, names)
-    assert names["summary"].ok
+    for block in re.findall(r"^```python\n(.*?)^```", DOCUMENTS["python"], re.DOTALL | re.MULTILINE):
+        code = compile(block, "python.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        if code.co_flags & inspect.CO_COROUTINE:
+            await eval(code, names)
+        else:
+            exec(code, names)
+    assert names["reply"].complete
     assert (folder / "reply.wav").exists()
-    assert capsys.readouterr().out.splitlines()[0] == "8640 bytes at 24000 Hz"
+    assert capsys.readouterr().out.splitlines()[:2] == [
+        "Where is the nearest train station? 100800 24000",
+        "8640 bytes at 24000 Hz",
+    ]
 
 
 def test_every_make_target_that_is_named_is_there():
