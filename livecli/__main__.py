@@ -49,8 +49,13 @@ def _run(argv: list[str]) -> int:
     from .process.stdio import cannot_write, write_stdout
 
     # Scripts ask for the version at every start, so it does without loading the command line.
-    if argv == ["--version"]:
+    if argv in (["--version"], ["-V"]):
         write_stdout(f"livecli {__version__}\n")
+        return 0
+    if len(argv) == 2 and "--json" in argv and ("--version" in argv or "-V" in argv):
+        from .cli.version import version_json
+
+        write_stdout(version_json() + "\n")
         return 0
 
     import typer

@@ -1,6 +1,7 @@
 """The rules of the architecture, as data: layers, owners of libraries, sizes, names, and the tests of each module."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -194,8 +195,23 @@ def test_every_dependency_has_an_owner():
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
     names = {"google-auth[requests]": "google", "pillow": "PIL"}
     extras = [each for extra, some in project["optional-dependencies"].items() if extra != "dev" for each in some]
-    declared = {dependency.split(">")[0] for dependency in [*project["dependencies"], *extras]}
+    declared = {re.split("[<>]", dependency)[0] for dependency in [*project["dependencies"], *extras]}
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        *[("websockets", "<18"), ("google-auth[requests]", "<3"), ("msgspec", "<1"), ("platformdirs", "<5")],
+        *[("prompt_toolkit", "<4"), ("rich", "<16"), ("typer", "<0.29")],
+    ],
+)
+def test_what_a_guard_depends_on_has_an_upper_bound(name, bound):
+    import tomllib
+
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    [requirement] = [each for each in project["dependencies"] if re.split("[<>]", each)[0] == name]
+    assert re.fullmatch(rf"{re.escape(name)}>=[\d.]+,{bound}", requirement)
 
 
 def test_what_changes_the_whole_process_is_left_to_the_command_line():

@@ -119,7 +119,14 @@ def allow_files(count: int) -> str | None:
 def livecli(
     context: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option(
+            "--version",
+            "-V",
+            callback=_print_version,
+            is_eager=True,
+            help="Print the version; with --json, those of Python and of each library too.",
+        ),
     ] = False,
 ) -> None:
     """What curl is to HTTP, for Google's Gemini Live API."""

@@ -24,8 +24,10 @@ from websockets.asyncio.client import connect as websocket_connect
 from websockets.client import ClientProtocol
 from websockets.protocol import State
 from websockets.typing import BytesLike
+from websockets.version import version as websockets_version
 
 from .. import __version__
+from ..errors import ConnectError
 from ..process.http_proxy import proxy_for
 from ..protocol.endpoint import Endpoint
 
@@ -67,6 +69,10 @@ CLOSE_SECONDS = 1.0
 # passed on to the logger that the library uses by default.
 LOGGER = logging.Logger("websockets.client", logging.WARNING)
 LOGGER.parent = logging.getLogger(LOGGER.name)
+
+# The error of a version of the library without the hook that refuses redirects.
+UNGUARDED = f"the installed websockets {websockets_version} would follow a redirect, and take the credential along"
+GUARDED_HINT = "pip install 'websockets>=15,<18'"
 
 Mask = Callable[[BytesLike, "bytes | bytearray"], bytes]
 
@@ -240,8 +246,7 @@ def _trust(*named: str | None) -> ssl.SSLContext:
 class _Connect(websocket_connect):
     """Follows no redirect: the headers hold a credential, which is for one host.
 
-    `process_redirect` is the hook of websockets 17.4. Where it is not called, the library follows redirects, but sends
-    no credential to another host.
+    `process_redirect` is the hook of websockets 15 to 17.4. `dial` makes no connection with a version that has none.
     """
 
     def process_redirect(self, exc: Exception) -> Exception:
@@ -249,7 +254,12 @@ class _Connect(websocket_connect):
 
 
 async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
-    """Connect to `endpoint`. Raises the errors that `connect_errors` maps."""
+    """Connect to `endpoint`. Raises the errors that `connect_errors` maps.
+
+    Raises ConnectError where the library could follow a redirect with the credential.
+    """
+    if not hasattr(websocket_connect, "process_redirect"):
+        raise ConnectError(UNGUARDED, hint=GUARDED_HINT)
     connection = await _Connect(
         endpoint.url,
         additional_headers=headers,

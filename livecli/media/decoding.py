@@ -119,6 +119,15 @@ def _blocks(sound: SoundFile, block_seconds: float, label: str) -> Iterator[byte
             raise FileError(f"cannot read {label} to its end: {_error_text(error)}") from error
 
 
+def libsndfile_version() -> str | None:
+    """The version of libsndfile; None where it cannot be loaded."""
+    try:
+        from soundfile import __libsndfile_version__
+    except (ImportError, OSError):
+        return None
+    return str(__libsndfile_version__)
+
+
 class _EndlessFile(io.FileIO):
     """An MPEG file that pretends to be very long.
 

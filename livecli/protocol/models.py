@@ -7,7 +7,7 @@ Developer API's; what differs by platform alone is in `platform`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -749,6 +749,20 @@ def seeds_history(name: str) -> bool:
     """Whether the model takes an earlier conversation with `historyConfig`; models before 3.x take it without."""
     known = MODELS.get(name)
     return known.seeds if known else takes_realtime_text(name)
+
+
+def latest_evidence() -> str:
+    """The ISO date of the newest evidence in MODELS."""
+    return max(_dates(msgspec.to_builtins(MODELS)))
+
+
+def _dates(facts: Any) -> Iterator[str]:
+    """The date of every evidence within `facts`."""
+    if isinstance(facts, dict):
+        if isinstance(facts.get("date"), str):
+            yield facts["date"]
+        for value in facts.values():
+            yield from _dates(value)
 
 
 def load_models(table: Mapping[str, Any]) -> dict[str, Model]:

@@ -12,6 +12,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from websockets.asyncio.client import connect as websocket_connect
 from websockets.frames import Opcode
 
 from tests.end_to_end.conftest import Ran, read_wav, tone, write_wav
@@ -274,6 +275,15 @@ def test_a_message_that_never_ends(ask, speech, size: int, idle_seconds: float, 
     ran = ask(more, "--idle-timeout", idle_seconds)
     assert ran.status == status, ran.err
     assert kept(speech, partial=True) == REPLY
+
+
+def test_without_the_hook_that_refuses_redirects_no_connection_is_made(livecli, answering, speech, monkeypatch) -> None:
+    monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", "ya29.for-one-host-only")
+    monkeypatch.delattr(websocket_connect, "process_redirect")
+    with live_server(lambda connection: None) as server:
+        ran = livecli("send", speech, "--base-url", server.url)
+    assert (ran.status, server.requests) == (5, [])
+    assert "would follow a redirect, and take the credential along\nhint: pip install 'websockets>=15,<18'\n" in ran.err
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
