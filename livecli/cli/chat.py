@@ -40,7 +40,10 @@ def chat(
 
     from ..chat.options import ChatOptions
     from ..process.run import run
+    from .files import named_files
     from .run_chat import Plan, converse
+
+    named_files(setup, tools, output).check()
 
     server_detects = devices.mic and not devices.push_to_talk
     options = setup.options(search=tools.search, activity=Activity.AUTO if server_detects else Activity.MANUAL)

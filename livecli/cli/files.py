@@ -1,17 +1,54 @@
-"""Reads the files of `--system @FILE`, `--text @FILE` and `--setup FILE.json`."""
+"""The files that options name, and the contents of those of `--system`, `--text` and `--setup`."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import FileError, UsageError
 from ..process.text_files import decode_text, read_text
 
+if TYPE_CHECKING:
+    from ..runs.named_files import NamedFiles
+    from .options import ManyFlags, OutputFlags, RequestFlags, SetupFlags, ToolFlags
+
+
+def named_files(
+    setup: SetupFlags,
+    tools: ToolFlags,
+    output: OutputFlags,
+    *,
+    request: RequestFlags | None = None,
+    many: ManyFlags | None = None,
+) -> NamedFiles:
+    """The files that these options name. The inputs and the replies of `request` are not among them."""
+    from ..runs.named_files import NamedFiles
+
+    read = [
+        ("--setup", setup.setup),
+        ("--system", _after_at(setup.system)),
+        ("--tools", tools.tools),
+        ("--prices", output.prices),
+    ]
+    if request is not None:
+        read += [("--text", _after_at(request.text)), *(("--image", path) for path in request.image or ())]
+    if many is not None:
+        read += [("--from", many.source), ("--resume-from", many.resume_from)]
+    return NamedFiles(
+        [(option, path) for option, path in read if path],
+        [("--events", output.events)] if output.events else [],
+    )
+
+
+def _after_at(text: str | None) -> str | None:
+    """The path in the value of an option that takes a text or `@FILE`."""
+    return text[1:] if text and text.startswith("@") else None
+
 
 def system_instruction(text: str | None) -> str | None:
     """The value of `--system TEXT|@FILE`. Raises FileError where the file cannot be read."""
-    return read_text(text[1:]) if text and text.startswith("@") else text
+    path = _after_at(text)
+    return text if path is None else read_text(path)
 
 
 def text_turn(text: str | None) -> str | None:

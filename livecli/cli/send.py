@@ -63,7 +63,7 @@ def send(
     from ..process.run import run
     from ..runs.inputs import is_list
     from ..runs.request import Request
-    from .files import text_turn
+    from .files import named_files, text_turn
 
     inputs = request.words(has_list=many.source is not None)
     several = many.is_given or is_list(inputs, many.source)
@@ -72,6 +72,7 @@ def send(
     if (many.jobs or 1) > 1:
         _check_at_once(tools, devices)
 
+    files = named_files(setup, tools, output, many=many, request=request)
     options = setup.options(search=tools.search, activity=sending.activity)
     template = Request(
         text=text_turn(request.text),
@@ -92,10 +93,11 @@ def send(
     if several:
         from ..runs.inputs import Choice, expand
 
-        choice = Choice(inputs, many.source, many.shard, many.resume_from, request.output)
+        choice = Choice(inputs, many.source, many.shard, many.resume_from, request.output, files)
         requests = expand(choice, template, remarks(quiet=output.quiet), dry_run=dry_run)
     else:
         requests = [replace(template, input=inputs[0] if inputs else None)]
+        files.check(requests)
     target = where.target()
 
     if not requests:

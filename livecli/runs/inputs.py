@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
 from ..media.encoding import FORMATS
+from .named_files import NamedFiles
 
 if TYPE_CHECKING:
     from .request import Request
@@ -29,13 +30,17 @@ REPLIES = (".reply", ".partial")
 
 @dataclass(frozen=True)
 class Choice:
-    """The options that choose inputs: words of the command line, `--from`, `--shard`, `--resume-from`, and `-o`."""
+    """The options that choose inputs: words of the command line, `--from`, `--shard`, `--resume-from`, and `-o`.
+
+    `files` are those that all options name.
+    """
 
     words: list[str]
     source: str | None
     shard: str | None
     resume_from: str | None
     folder: str | None
+    files: NamedFiles
 
 
 def expand(choice: Choice, template: Request, remark: Callable[[str], None], *, dry_run: bool) -> list[Request]:
@@ -52,6 +57,7 @@ def expand(choice: Choice, template: Request, remark: Callable[[str], None], *, 
     names: list[str | None] = [*listed(choice.words, choice.source, remark)] or [None]
     chosen = [replace(template, input=name, output=_reply_in_folder(choice.folder, name, template)) for name in names]
     check_replies(chosen)
+    choice.files.check(chosen)
     if shard is not None:
         chosen = shard.of(chosen, remark)
     if choice.resume_from is not None:
