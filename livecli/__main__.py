@@ -63,8 +63,7 @@ def _run(argv: list[str]) -> int:
     from .cli.app import app_for
 
     try:
-        words = argv or ["--help"]
-        status = app_for(words)(args=words, prog_name="livecli", standalone_mode=False)
+        status = app_for(argv)(args=argv, prog_name="livecli", standalone_mode=False)
     except typer.TyperException as error:
         from .cli.usage_errors import usage_error
 

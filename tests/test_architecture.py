@@ -103,6 +103,7 @@ COVERED_BY = {
     "cli.auth_login": ["end_to_end/test_auth_login.py"],
     "cli.auth_status": ["end_to_end/test_auth.py", "end_to_end/test_auth_notes.py", "end_to_end/test_auth_online.py"],
     "cli.auth_token": ["end_to_end/test_auth.py", "end_to_end/test_auth_ephemeral.py"],
+    "cli.command_help": ["end_to_end/test_help.py"],
     "cli.chat": ["end_to_end/test_chat_wire.py", "end_to_end/test_chat_piped.py"],
     "cli.confirm": ["end_to_end/test_send_tools.py"],
     "cli.files": ["end_to_end/test_send_words.py", "end_to_end/test_send_setup.py"],

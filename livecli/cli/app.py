@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
+from .command_help import HelpCommand, HelpGroup
 
 
 def app_for(words: Sequence[str]) -> typer.Typer:
@@ -21,13 +22,15 @@ def app_for(words: Sequence[str]) -> typer.Typer:
     app = typer.Typer(
         name="livecli",
         help="What curl is to HTTP, for Google's Gemini Live API.",
-        rich_markup_mode=None,  # rich would double the time of help
+        cls=HelpGroup,
+        rich_markup_mode=None,
         pretty_exceptions_enable=False,
+        add_completion=False,
     )
     app.callback()(livecli)
-    if list(words) == ["--help"]:
+    if list(words) in ([], ["-h"], ["--help"]):
         for name, summary in SUMMARIES.items():
-            app.command(name, help=summary)(_nothing)
+            app.command(name, help=summary, cls=HelpCommand)(_nothing)
     elif words and words[0] in COMMANDS and words[0] != "help":
         COMMANDS[words[0]](app)
     else:
@@ -42,13 +45,13 @@ def _nothing() -> None: ...
 def _send(app: typer.Typer) -> None:
     from . import send
 
-    app.command("send")(send.send)
+    app.command("send", cls=HelpCommand)(send.send)
 
 
 def _chat(app: typer.Typer) -> None:
     from . import chat
 
-    app.command("chat")(chat.chat)
+    app.command("chat", cls=HelpCommand)(chat.chat)
 
 
 def _auth(app: typer.Typer) -> None:
@@ -61,13 +64,13 @@ def _serve(app: typer.Typer) -> None:
     from . import serve
 
     # Options after the name of the COMMAND belong to the COMMAND, also without "--" before it.
-    app.command("serve", context_settings={"allow_interspersed_args": False}, epilog=serve.FAULTS)(serve.serve)
+    app.command("serve", cls=HelpCommand, context_settings={"allow_interspersed_args": False})(serve.serve)
 
 
 def _help(app: typer.Typer) -> None:
     from . import help as statuses
 
-    app.command("help")(statuses.help)
+    app.command("help", cls=HelpCommand)(statuses.help)
 
 
 COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
@@ -80,11 +83,11 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
 """The function that adds each command to the application."""
 
 SUMMARIES = {
-    "send": "Stream audio to the Live API, print the answer, and save the spoken reply.",
-    "chat": "Converse with the Live API: typed or spoken, at a terminal or through a pipe.",
-    "serve": "Run a local Live API that any client can talk to, until Ctrl-C.",
-    "help": "Print a guide, or a command's help. Without a topic, list them.",
-    "auth": "Show which credential is used and why, print tokens, and store an API key.",
+    "send": "Send speech or text, print the answer, save the spoken reply.",
+    "chat": "Hold a conversation, typed or spoken, or through a pipe.",
+    "serve": "Run a local Live API for any client, until Ctrl-C.",
+    "help": "Print a guide, or the help of a command.",
+    "auth": "Show and store credentials, and print tokens.",
 }
 """The first paragraph of each command's own help, repeated so that `--help` imports no command."""
 

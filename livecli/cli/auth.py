@@ -10,9 +10,10 @@ import typer
 from .auth_login import login, logout
 from .auth_status import status
 from .auth_token import token
+from .command_help import HelpCommand, HelpGroup
 
-app = typer.Typer(name="auth", pretty_exceptions_enable=False)
-app.command()(status)
-app.command()(token)
-app.command()(login)
-app.command()(logout)
+app = typer.Typer(name="auth", cls=HelpGroup, pretty_exceptions_enable=False)
+app.command(cls=HelpCommand)(status)
+app.command(cls=HelpCommand)(token)
+app.command(cls=HelpCommand)(login)
+app.command(cls=HelpCommand)(logout)

@@ -45,10 +45,19 @@ def login(
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
     where: Annotated[Where, Only("platform", "model", "base_url", "api_version", "insecure")],
 ) -> None:
-    """Store an API key, which is typed without echo or read from standard input.
+    """Store an API key.
 
-    The key is checked first: it opens a session on the Developer API (with --platform vertex, on Vertex AI in express
-    mode). It is stored in a file that only you can read. With --base-url it is checked at that host, and stored for it.
+    The key is typed without echo, or read from standard input. It is checked first: it opens a session on the Developer
+    API (with --platform vertex, on Vertex AI in express mode). It is stored in a file that only you can read. With
+    --base-url it is checked at that host, and stored for it.
+
+    Examples:
+
+    livecli auth login
+
+    livecli auth login < key.txt
+
+    livecli auth login --adc
     """
     from ..process.run import run
 
@@ -80,7 +89,12 @@ def login(
 
 
 def logout() -> None:
-    """Delete the key that `auth login` stored."""
+    """Delete the stored API key.
+
+    Examples:
+
+    livecli auth logout
+    """
     from ..credentials import KEY_VARIABLES, stored_key
 
     write_stderr("the stored key is deleted\n" if stored_key.forget() else "there was no stored key\n")

@@ -9,7 +9,7 @@ import typer
 
 from ..errors import LivecliError, UsageError
 from ..process.stdio import one_line, write_stderr, write_stdout
-from .groups import Only, takes_groups
+from .groups import Listed, Only, takes_groups
 from .options import Limits, OutputFlags, Where
 
 if TYPE_CHECKING:
@@ -25,16 +25,25 @@ SCHEMA = "livecli/auth@1"
 def status(
     *,
     online: Annotated[
-        bool, typer.Option("--online", help="Open a session, complete its setup and close it: a check for CI.")
+        bool,
+        typer.Option("--online", help="Open a session, complete its setup and close it: a check for CI."),
+        Listed("Diagnostics"),
     ] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
     where: Where,
     output: Annotated[OutputFlags, Only("json_lines")],
 ) -> None:
-    """Show each place where a credential could come from, which one is used and why, and the host it is sent to.
+    """Show which credential is used, and why.
 
-    Without --online no token is refreshed and nothing is sent, except that a metadata server is asked if no other
-    credential is found.
+    The places where a credential could come from are listed in their order, and the host that it is sent to. Without
+    --online no token is refreshed and nothing is sent, except that a metadata server is asked if no other credential is
+    found.
+
+    Examples:
+
+    livecli auth status
+
+    livecli auth status --online --json
     """
     decision, notes, probe = _look_up(where.target(), limits.timeouts() if online else None)
     if isinstance(decision.error, UsageError):

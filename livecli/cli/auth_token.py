@@ -9,7 +9,7 @@ from typer import Option
 
 from ..errors import DeadlineError, UsageError
 from ..process.stdio import write_stderr, write_stdout
-from .groups import Group, Only, takes_groups
+from .groups import Group, Listed, Only, takes_groups
 from .options import Where
 
 if TYPE_CHECKING:
@@ -22,16 +22,22 @@ LONGEST = timedelta(hours=20)
 """The service refuses tokens that last 20 hours or more."""
 
 
-class EphemeralFlags(Group, panel="With --ephemeral"):
+class EphemeralFlags(Group, panel="Ephemeral tokens"):
     """The limits of an ephemeral token."""
 
-    uses: Annotated[int | None, Option(min=1, help="Number of sessions that it opens [1].")] = None
-    expires: Annotated[str | None, Option(metavar="DURATION", help="How long it lasts: minutes, 90s, 2h [30].")] = None
-    opens: Annotated[
-        str | None, Option(metavar="DURATION", help="How long it opens sessions: minutes, 90s, 2h [1].")
+    uses: Annotated[int | None, Option(min=1, metavar="N", help="Sessions that it opens. [default: 1]")] = None
+    expires: Annotated[
+        str | None, Option(metavar="DURATION", help="How long it lasts, such as 30 (minutes), 90s or 2h. [default: 30]")
     ] = None
-    model: Annotated[str | None, Option(help="The only model that it opens sessions with [any].")] = None
-    timeout: Annotated[float, Option(min=0, max=86400, help="Seconds to wait for the service; 0: no limit.")] = 10.0
+    opens: Annotated[
+        str | None, Option(metavar="DURATION", help="How long it opens sessions, in the same form. [default: 1]")
+    ] = None
+    model: Annotated[
+        str | None, Option(metavar="NAME", help="The only model that it opens sessions with. [default: any]")
+    ] = None
+    timeout: Annotated[
+        float, Option(min=0, max=86400, metavar="SECONDS", help="Limit for the answer of the service; 0: none.")
+    ] = 10.0
 
     def terms(self) -> "Terms":
         """The same values, for the service. Raises UsageError for lengths of time that it refuses."""
@@ -49,15 +55,25 @@ class EphemeralFlags(Group, panel="With --ephemeral"):
 def token(
     *,
     ephemeral: Annotated[
-        bool, Option("--ephemeral", help="Mint a short-lived token of the Developer API with the API key.")
+        bool,
+        Option("--ephemeral", help="Mint a short-lived token of the Developer API with the API key."),
+        Listed("Ephemeral tokens"),
     ] = False,
     limits: EphemeralFlags,
     where: Annotated[Where, Only("base_url", "api_version", "insecure")],
 ) -> None:
-    """Print a bearer token, refreshed if necessary, as `gcloud auth print-access-token` does.
+    """Print a bearer token for another program.
+
+    It is refreshed if necessary, as `gcloud auth print-access-token` does.
 
     With --ephemeral, print a short-lived token that opens sessions of the Developer API, for a program that must not
     have the key.
+
+    Examples:
+
+    livecli auth token
+
+    livecli auth token --ephemeral --expires 5m
     """
     if ephemeral:
         write_stdout(_mint_token(limits, where) + "\n")

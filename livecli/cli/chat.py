@@ -8,7 +8,7 @@ import typer
 
 from ..errors import FileError
 from ..protocol.setup import Activity
-from .groups import Only, takes_groups
+from .groups import COMMON, Listed, Only, takes_groups
 from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where
 from .reporters import chat_reporters
 
@@ -18,9 +18,11 @@ def chat(
     *,
     devices: ChatDeviceFlags,
     save: Annotated[
-        str | None, typer.Option(metavar="FOLDER", help="Save the text there, and the audio of each answer.")
+        str | None,
+        typer.Option(metavar="FOLDER", help="Save the text there, and the audio of each answer."),
+        Listed("Output", common=True),
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the last conversation.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the last conversation."), COMMON] = False,
     sending: Annotated[SendFlags, Only("speed")],
     setup: SetupFlags,
     tools: ToolFlags,
@@ -28,11 +30,17 @@ def chat(
     where: Where,
     output: OutputFlags,
 ) -> None:
-    """Converse with the Live API: typed or spoken, at a terminal or through a pipe.
+    """Hold a conversation, typed or spoken, or through a pipe.
 
-    livecli chat --play
+    Examples:
 
-    printf 'hello\\nand then?\\n' | livecli chat
+    livecli chat --local
+
+    livecli chat --mic --play
+
+    livecli chat --resume --system "Answer in one sentence."
+
+    printf 'hello\\nand then?\\n' | livecli chat -q
     """
     if devices.list_devices:
         _list_devices()

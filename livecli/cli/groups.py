@@ -7,11 +7,44 @@ attribute of the group instead, and the command is called with the groups filled
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Self, TypeVar, get_args, get_origin
+from typing import Annotated, Any, NamedTuple, Self, TypeVar, get_args, get_origin
 
 from ..errors import UsageError
 
 R = TypeVar("R")
+
+
+PANELS = ("Input", "Output", "Model", "Tools", "Network", "Many files", "Diagnostics")
+"""The headings under which help lists options, in their order."""
+
+
+class Listed(NamedTuple):
+    """Where help lists an option: `Annotated[bool, Option(...), Listed("Diagnostics")]`.
+
+    Without a `panel` it is that of the group. Help in short (`-h`) has the `common` options only.
+    """
+
+    panel: str | None = None
+    common: bool = False
+
+
+COMMON = Listed(common=True)
+"""Lists an option in the short help too."""
+
+
+class Heading(str):
+    """A panel's name as Typer keeps it with an option, and whether the short help has the option."""
+
+    __slots__ = ("is_common",)
+    is_common: bool
+
+
+def _list(annotation: Any, panel: str | None) -> None:
+    """Note with the option that `annotation` declares where help lists it."""
+    option, *others = annotation.__metadata__
+    listed = next((each for each in others if isinstance(each, Listed)), Listed())
+    option.rich_help_panel = Heading(listed.panel or panel or PANELS[0])
+    option.rich_help_panel.is_common = listed.common
 
 
 class Only:
@@ -27,12 +60,12 @@ class Only:
 class Group:
     """Base class of option groups. An annotation describes an option as Typer expects it; the value is its default.
 
-    `panel` is the heading above the group's options, where Typer shows headings.
+    `panel` is the heading under which help lists the options that name no other.
     """
 
     def __init_subclass__(cls, panel: str | None = None) -> None:
         for annotation in inspect.get_annotations(cls).values():
-            annotation.__metadata__[0].rich_help_panel = panel
+            _list(annotation, panel)
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -72,6 +105,8 @@ def takes_groups(command: Callable[..., R]) -> Callable[..., R]:
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         kind, names = _group_and_names(parameter.annotation)
         if kind is None:
+            if get_origin(parameter.annotation) is Annotated:
+                _list(parameter.annotation, None)
             parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
         else:
             fields = kind.fields(names)

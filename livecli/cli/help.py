@@ -10,6 +10,7 @@ import typer
 
 from ..errors import UsageError
 from ..process.stdio import write_stdout
+from .command_help import command_page, summary
 
 GUIDES = Path(__file__).parents[1] / "help"
 
@@ -29,15 +30,23 @@ def help(
         typer.Argument(metavar="[TOPIC | COMMAND...]", help="A topic, or a command; without one they are listed."),
     ] = None,
 ) -> None:
-    """Print a guide, or a command's help. Without a topic, list them.
+    """Print a guide, or the help of a command.
 
-    livecli help exit-statuses
+    A guide is rendered in a terminal, and Markdown in a file or a pipe. Without a topic, the topics are listed.
+
+    Examples:
+
+    livecli help
+
+    livecli help voices
+
+    livecli help auth status
     """
     root: Any = context.find_root()
     commands: dict[str, typer.core.TyperCommand] = getattr(root.command, "commands", {})
     if not words:
         rows = [(topic, topic_summary(topic)) for topic in TOPICS]
-        rows += [(name, command.get_short_help_str(80)) for name, command in commands.items() if name not in TOPICS]
+        rows += [(name, summary(command)) for name, command in commands.items() if name not in TOPICS]
         write_stdout(_table(rows))
     elif len(words) == 1 and words[0] in TOPICS:
         topic = words[0]
@@ -58,8 +67,7 @@ def _command_help(root: Any, words: Sequence[str]) -> str:
             nearest = _nearest(word, [*TOPICS, *commands] if count == 1 else list(commands))
             raise UsageError(f"there is no help about {' '.join(words[:count])!r}", hint=nearest)
         context = type(root)(commands[word], info_name=word, parent=context)
-    page: str = context.command.get_help(context)
-    return page + "\n"
+    return command_page(context.command, context.command_path)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:

@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..process.stdio import stdin_has_data
 from ..protocol.platform import Platform
 from ..protocol.setup import Activity, ThinkingLevel, Until
-from .groups import Group
+from .groups import COMMON, Group, Listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,24 +22,35 @@ if TYPE_CHECKING:
     from ..tools.toolbox import Toolbox
 
 
-class Where(Group, panel="Where it connects"):
+class Where(Group, panel="Network"):
     """The server, the project and the model."""
 
     platform: Annotated[
-        Platform | None, Option(help="Vertex AI or the Gemini Developer API [env: GOOGLE_GENAI_USE_VERTEXAI].")
+        Platform | None, Option(help="Vertex AI or the Gemini Developer API. [env: GOOGLE_GENAI_USE_VERTEXAI]")
     ] = None
-    project: Annotated[str | None, Option(help="Google Cloud project [env: GOOGLE_CLOUD_PROJECT].")] = None
+    project: Annotated[
+        str | None, Option(metavar="PROJECT", help="Google Cloud project. [env: GOOGLE_CLOUD_PROJECT]")
+    ] = None
     location: Annotated[
-        str | None, Option(help="Google Cloud location [env: GOOGLE_CLOUD_LOCATION; default: us-central1].")
+        str | None,
+        Option(metavar="LOCATION", help="Google Cloud location. [env: GOOGLE_CLOUD_LOCATION] [default: us-central1]"),
     ] = None
-    model: Annotated[str | None, Option(help="Model id [env: LIVECLI_MODEL; default: gemini-3.8-live].")] = None
+    model: Annotated[
+        str | None,
+        Option(metavar="NAME", help="The model. [env: LIVECLI_MODEL] [default: gemini-3.8-live]"),
+        Listed("Model", common=True),
+    ] = None
     base_url: Annotated[
-        str | None, Option(help="Another server: ws, wss, http or https URL [env: LIVECLI_BASE_URL].")
+        str | None, Option(metavar="URL", help="Another server: a ws, wss, http or https URL. [env: LIVECLI_BASE_URL]")
     ] = None
-    api_version: Annotated[str | None, Option(help="API version [env: GOOGLE_GENAI_API_VERSION].")] = None
-    local: Annotated[bool, Option("--local", help="Talk to the embedded emulator; needs no credential.")] = False
+    api_version: Annotated[
+        str | None, Option(metavar="VERSION", help="Version of the API. [env: GOOGLE_GENAI_API_VERSION]")
+    ] = None
+    local: Annotated[bool, Option("--local", help="Talk to the built-in emulator, without a credential."), COMMON] = (
+        False
+    )
     insecure: Annotated[
-        bool, Option("--insecure", help="Send a credential to another machine unencrypted (ws://).")
+        bool, Option("--insecure", help="Allow sending a credential unencrypted (ws://) to another machine.")
     ] = False
 
     def check(self) -> None:
@@ -53,19 +64,21 @@ class Where(Group, panel="Where it connects"):
         return Target(**vars(self))
 
 
-class SetupFlags(Group):
+class SetupFlags(Group, panel="Model"):
     """What a session is set up with."""
 
-    voice: Annotated[str | None, Option(help="Voice of the reply, such as Kore or Puck.")] = None
-    language: Annotated[str | None, Option(help="Language code, such as en-US.")] = None
-    system: Annotated[str | None, Option(metavar="TEXT|@FILE", help="System instruction.")] = None
-    temperature: Annotated[float | None, Option(min=0, max=2, help="Sampling temperature.")] = None
-    thinking: Annotated[
-        ThinkingLevel | None, Option(help="How long the model thinks first, if it takes a level [the model's default].")
-    ] = None
-    setup: Annotated[str | None, Option(metavar="FILE.json", help="Setup in JSON, merged over the other options.")] = (
+    voice: Annotated[str | None, Option(metavar="NAME", help="Voice of the reply, such as Kore or Puck."), COMMON] = (
         None
     )
+    language: Annotated[str | None, Option(metavar="CODE", help="Language of the reply, such as en-US.")] = None
+    system: Annotated[str | None, Option(metavar="TEXT|@FILE", help="System instruction."), COMMON] = None
+    temperature: Annotated[
+        float | None, Option(min=0, max=2, metavar="N", help="Sampling temperature, from 0 to 2.")
+    ] = None
+    thinking: Annotated[ThinkingLevel | None, Option(help="How long the model thinks first, if it takes a level.")] = (
+        None
+    )
+    setup: Annotated[str | None, Option(metavar="FILE.json", help="JSON that is merged over the setup message.")] = None
     no_transcripts: Annotated[bool, Option("--no-transcripts", help="Do not ask for transcripts.")] = False
 
     def check(self) -> None:
@@ -90,19 +103,23 @@ class SetupFlags(Group):
         )
 
 
-class SendFlags(Group):
+class SendFlags(Group, panel="Input"):
     """How audio is sent."""
 
-    chunk_bytes: Annotated[int, Option(min=2, max=65536, help="Bytes of PCM in each message; even.")] = 1024
-    speed: Annotated[float, Option(min=0, help="Sending speed as a multiple of real time; 0: no limit.")] = 3.2
+    chunk_bytes: Annotated[
+        int, Option(min=2, max=65536, metavar="N", help="Bytes of PCM in each message, an even number.")
+    ] = 1024
+    speed: Annotated[float, Option(min=0, metavar="N", help="Multiple of real time to send at; 0: no limit.")] = 3.2
     activity: Annotated[
-        Activity, Option(help="Bracket the file as one utterance, or leave it to the server's voice detection.")
+        Activity, Option(help="Mark the file as one utterance, or leave that to the server's voice detection.")
     ] = Activity.MANUAL
     trailing_silence: Annotated[
-        float, Option(min=0, max=3600, help="Seconds of silence after the input, with --activity auto.")
+        float, Option(min=0, max=3600, metavar="SECONDS", help="Silence after the input, with --activity auto.")
     ] = 1.0
     until: Annotated[
-        Until, Option(help="End the run with the turn, or as soon as all audio is there (then without usage).")
+        Until,
+        Option(help="End with the turn, or as soon as all audio is there (then without usage)."),
+        Listed("Output"),
     ] = Until.TURN
 
     def options(self) -> "SendOptions":
@@ -112,18 +129,20 @@ class SendFlags(Group):
         return SendOptions(self.chunk_bytes, self.speed, self.trailing_silence)
 
 
-class Limits(Group):
+class Limits(Group, panel="Network"):
     """How long to wait, and how often to try. Seconds."""
 
     connect_timeout: Annotated[
-        float, Option(min=0, help="Seconds to connect, from DNS to the WebSocket upgrade; 0: no limit.")
+        float, Option(min=0, metavar="SECONDS", help="Limit for connecting, upgrade included; 0: none.")
     ] = 10.0
     idle_timeout: Annotated[
-        float, Option(min=0, help="Seconds without a message while an answer is due; 0: no limit.")
+        float, Option(min=0, metavar="SECONDS", help="Limit for silence while an answer is due; 0: none.")
     ] = 30.0
-    timeout: Annotated[float | None, Option(min=0, help="Seconds for the whole run [no limit].")] = None
+    timeout: Annotated[
+        float | None, Option(min=0, metavar="SECONDS", help="Limit for the whole run. [default: none]")
+    ] = None
     retries: Annotated[
-        int, Option(min=0, help="Further attempts to connect, after failures that may be temporary.")
+        int, Option(min=0, metavar="N", help="Further attempts to connect, after temporary failures.")
     ] = 3
 
     def timeouts(self) -> "Timeouts":
@@ -140,18 +159,20 @@ class Limits(Group):
         )
 
 
-class ToolFlags(Group, panel="What the model may use"):
+class ToolFlags(Group, panel="Tools"):
     """The functions that the model may call."""
 
     tool: Annotated[
         list[str] | None,
-        Option(metavar="NAME=COMMAND", help="A function that the model may call, and the command that it runs."),
+        Option(metavar="NAME=COMMAND", help="A function that the model may call, and its command; repeatable."),
+        COMMON,
     ] = None
     tools: Annotated[
-        str | None, Option(metavar="FILE.toml", help="Functions with descriptions, parameters, timeouts, variables.")
+        str | None,
+        Option(metavar="FILE.toml", help="Functions with descriptions and parameters: see `livecli help tools`."),
     ] = None
-    confirm: Annotated[bool, Option("--confirm", help="Ask at the terminal before each call.")] = False
-    search: Annotated[bool, Option("--search", help="Let the model use Google Search; the sources are listed.")] = False
+    confirm: Annotated[bool, Option("--confirm", help="Ask before each call.")] = False
+    search: Annotated[bool, Option("--search", help="Let the model use Google Search, and list its sources.")] = False
 
     def toolbox(self, extra_setup: "Mapping[str, Any]") -> "Toolbox":
         """The functions of `--tool` and `--tools`.
@@ -177,22 +198,30 @@ class ToolFlags(Group, panel="What the model may use"):
         return Toolbox(tools)
 
 
-class OutputFlags(Group, panel="What it prints"):
+class OutputFlags(Group, panel="Output"):
     """What is printed, and where."""
 
-    json_lines: Annotated[bool, Option("--json", help="Print a summary as a line of JSON.")] = False
+    json_lines: Annotated[bool, Option("--json", help="Print a summary as a line of JSON."), COMMON] = False
     events: Annotated[
         str | None, Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
     ] = None
-    quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors.")] = False
-    verbose: Annotated[bool, Option("--verbose", "-v", help="A line for every chunk.")] = False
-    debug: Annotated[bool, Option("--debug", help="Frames (audio and secrets elided) and tracebacks.")] = False
-    explain: Annotated[
-        bool, Option("--explain", help="After a failure: its cause, and what to try in which order.")
+    quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors."), COMMON] = False
+    verbose: Annotated[
+        bool, Option("--verbose", "-v", help="Print a line for every chunk."), Listed("Diagnostics", common=True)
     ] = False
-    prices: Annotated[
-        str | None, Option(metavar="FILE.toml", help="Prices for the cost, in USD per million tokens of each model.")
-    ] = None
+    debug: Annotated[
+        bool,
+        Option("--debug", help="Print frames, without audio and secrets, and tracebacks."),
+        Listed("Diagnostics"),
+    ] = False
+    explain: Annotated[
+        bool,
+        Option("--explain", help="After a failure, print its cause and what to try."),
+        Listed("Diagnostics"),
+    ] = False
+    prices: Annotated[str | None, Option(metavar="FILE.toml", help="Prices of models: see `livecli help costs`.")] = (
+        None
+    )
 
     @property
     def on_stdout(self) -> list[str]:
@@ -214,7 +243,7 @@ class OutputFlags(Group, panel="What it prints"):
         return load_prices(self.prices)
 
 
-class ManyFlags(Group, panel="Many inputs"):
+class ManyFlags(Group, panel="Many files"):
     """Which inputs are sent, and how many at once."""
 
     source: Annotated[
@@ -222,19 +251,21 @@ class ManyFlags(Group, panel="Many inputs"):
         Option(
             "--from",
             metavar="FILE|-",
-            help="File with more inputs: one path a line; lines that begin with # are skipped.",
+            help="File with more inputs, one path on each line.",
         ),
     ] = None
-    jobs: Annotated[int | None, Option(min=1, help="Sessions at once [one after another].")] = None
-    connect_rate: Annotated[float, Option(metavar="RATE", help="Sessions to start per second, at most.")] = 10.0
+    jobs: Annotated[
+        int | None, Option(min=1, metavar="N", help="Sessions at once. [default: one after another]"), COMMON
+    ] = None
+    connect_rate: Annotated[float, Option(metavar="N", help="Sessions to start per second, at most.")] = 10.0
     resume_from: Annotated[
         str | None, Option(metavar="FILE.jsonl", help="Skip the inputs that succeeded according to this --json output.")
     ] = None
     shard: Annotated[
-        str | None, Option(metavar="I/N|auto", help="Every N-th input, I from 0; auto: from the scheduler's variables.")
+        str | None, Option(metavar="I/N|auto", help="Every N-th input, I from 0; auto: as the scheduler says.")
     ] = None
     max_cost: Annotated[
-        float | None, Option(metavar="USD", help="Start no more sessions once those so far cost this much.")
+        float | None, Option(metavar="USD", help="Start no more sessions once these cost that much.")
     ] = None
 
     @property
@@ -249,15 +280,15 @@ class ManyFlags(Group, panel="Many inputs"):
             raise UsageError(f"--max-cost must be more than 0, not {self.max_cost:g}")
 
 
-class DeviceFlags(Group):
+class DeviceFlags(Group, panel="Output"):
     """The speaker of `send`."""
 
-    play: Annotated[bool, Option("--play", help="Also play the reply while it arrives.")] = False
+    play: Annotated[bool, Option("--play", help="Play the reply while it arrives."), COMMON] = False
     device: Annotated[
         list[str] | None,
         Option(
             metavar="NAME|INDEX",
-            help="Sound device instead of the default, by (part of) its name; more than one if needed.",
+            help="Sound device, by part of its name or by number; repeatable.",
         ),
     ] = None
 
@@ -266,18 +297,23 @@ class DeviceFlags(Group):
             raise UsageError("--device has no effect without --play", hint="add --play")
 
 
-class ChatDeviceFlags(DeviceFlags):
+class ChatDeviceFlags(DeviceFlags, panel="Input"):
     """The speaker and the microphone of `chat`, which can also be turned on while it lasts."""
 
-    play: Annotated[bool, Option("--play", help="Play the answers.")] = False
-    mic: Annotated[bool, Option("--mic", help="Speak into the microphone.")] = False
-    list_devices: Annotated[bool, Option("--list-devices", help="Print the speakers and microphones.")] = False
+    play: Annotated[bool, Option("--play", help="Play the answers."), Listed("Output", common=True)] = False
+    mic: Annotated[bool, Option("--mic", help="Speak into the microphone."), COMMON] = False
+    list_devices: Annotated[
+        bool, Option("--list-devices", help="Print the speakers and microphones."), Listed("Output")
+    ] = False
     half_duplex: Annotated[
         bool | None,
-        Option("--half-duplex/--full-duplex", help="Mute the microphone while an answer plays [if it would hear it]."),
+        Option(
+            "--half-duplex/--full-duplex",
+            help="Mute the microphone while an answer plays. [default: if it would hear it]",
+        ),
     ] = None
     push_to_talk: Annotated[
-        bool, Option("--push-to-talk", help="Speak between two presses of the space bar, without voice detection.")
+        bool, Option("--push-to-talk", help="Listen between two presses of the space bar only.")
     ] = False
 
     def check(self) -> None:
@@ -285,35 +321,43 @@ class ChatDeviceFlags(DeviceFlags):
             raise UsageError("--push-to-talk needs --mic")
 
 
-class RequestFlags(Group):
+class RequestFlags(Group, panel="Input"):
     """What `send` sends, and where the reply goes."""
 
     inputs: Annotated[
         list[str] | None,
         Argument(
             metavar="[INPUT]...",
-            help="Audio files, folders of audio files, or - for standard input [standard input, if it is a pipe or a "
-            "file, else the bundled question].",
+            help="Audio files, folders, quoted patterns, or - for standard input [default: standard input if it is a "
+            "pipe or a file, else the bundled question].",
         ),
     ] = None
-    sample: Annotated[bool, Option("--sample", help="Send the bundled question, whatever standard input is.")] = False
-    text: Annotated[str | None, Option(metavar="TEXT|@FILE|-", help="Send a text turn instead of audio.")] = None
+    sample: Annotated[
+        bool, Option("--sample", help="Send the bundled question, whatever standard input is."), COMMON
+    ] = False
+    text: Annotated[str | None, Option(metavar="TEXT|@FILE|-", help="Send a text turn instead of audio."), COMMON] = (
+        None
+    )
     output: Annotated[
         str | None,
         Option(
             "--output",
             "-o",
             metavar="PATH",
-            help="The reply: a file, whose extension is wav, flac, ogg, opus, mp3 or pcm; - for standard output; a "
-            "folder for several inputs [NAME.reply.wav].",
+            help="The reply: a wav, flac, ogg, opus, mp3 or pcm file, - for standard output, or a folder for several "
+            "inputs. [default: NAME.reply.wav]",
         ),
+        Listed("Output", common=True),
     ] = None
-    raw_output: Annotated[bool, Option("--raw-output", help="Write the reply as bare PCM.")] = False
+    raw_output: Annotated[
+        bool, Option("--raw-output", help="Write the reply as PCM without a header."), Listed("Output")
+    ] = False
     image: Annotated[
-        list[str] | None, Option(metavar="PATH", help="Send a picture with the question: JPEG, PNG or WebP.")
+        list[str] | None, Option(metavar="PATH", help="Send a JPEG, PNG or WebP picture with the question; repeatable.")
     ] = None
     raw: Annotated[
-        int | None, Option(metavar="RATE", min=1000, max=384000, help="Standard input is raw 16-bit mono PCM at RATE.")
+        int | None,
+        Option(metavar="RATE", min=1000, max=384000, help="Standard input is 16-bit mono PCM at RATE."),
     ] = None
 
     def check(self) -> None:

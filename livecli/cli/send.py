@@ -12,7 +12,7 @@ import typer
 from ..errors import UsageError, gravest
 from ..process.stdio import is_stdout
 from .confirm import confirmer
-from .groups import takes_groups
+from .groups import Listed, takes_groups
 from .options import (
     DeviceFlags,
     Limits,
@@ -41,7 +41,9 @@ def send(
     sending: SendFlags,
     setup: SetupFlags,
     bisect_setup: Annotated[
-        bool, typer.Option("--bisect-setup", help="If the setup is refused without a reason, find the field to blame.")
+        bool,
+        typer.Option("--bisect-setup", help="If the setup is refused without a reason, find the field to blame."),
+        Listed("Diagnostics"),
     ] = False,
     tools: ToolFlags,
     limits: Limits,
@@ -49,11 +51,25 @@ def send(
     many: ManyFlags,
     output: OutputFlags,
     devices: DeviceFlags,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would be sent, without connecting.")] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option("--dry-run", help="Print what would be sent, without connecting."),
+        Listed("Diagnostics"),
+    ] = False,
 ) -> None:
-    """Stream audio to the Live API, print the answer, and save the spoken reply.
+    """Send speech or text, print the answer, save the spoken reply.
 
-    livecli send question.wav -o reply.wav
+    Examples:
+
+    livecli send --sample --local
+
+    livecli send question.wav -o reply.mp3 --voice Kore
+
+    livecli send --text "Where is the nearest train station?" -q
+
+    arecord -f S16_LE -r 16000 -d 3 -t wav | livecli send -
+
+    livecli send talks/ -o replies --jobs 8 --json > done.jsonl
     """
     data_on_stdout = [*(["-o -"] if request.output == "-" else []), *output.on_stdout]
     check_stdout(data_on_stdout)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable
-from textwrap import indent
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..emulator.faults import EXAMPLES, WHATS, WHENS
 from ..process.stdio import write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
@@ -19,18 +17,6 @@ if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.options import EmulatorOptions
     from ..emulator.server import EmulatorAddress
-
-FAULTS = f"""\b
---fault WHAT@WHEN, where WHAT is one of
-{indent(WHATS, "  ")}
-
-\b
-and WHEN one of
-{indent(WHENS, "  ")}
-
-\b
-Each connection is counted separately. For instance:
-{indent(EXAMPLES, "  ")}"""
 
 
 FILES = 10_240
@@ -51,11 +37,21 @@ def serve(
     emulator: EmulatorFlags,
     output: Annotated[OutputFlags, Only("quiet")],
 ) -> int:
-    """Run a local Live API that any client can talk to, until Ctrl-C.
+    """Run a local Live API for any client, until Ctrl-C.
 
     The server has the paths of both platforms, without and with TLS, and echoes the audio that it receives. As soon as
     it accepts connections, it prints the variables that point other programs at it on standard output; with a COMMAND
     it sets them for the COMMAND instead. It logs each connection and turn on standard error.
+
+    Examples:
+
+    livecli serve
+
+    livecli serve -- pytest
+
+    livecli serve --script station.toml -- python agent.py
+
+    livecli serve --fault drop@reply:5 -- livecli send question.wav
     """
     from dataclasses import replace
 

@@ -6,7 +6,7 @@ from typer import Option
 
 from ..emulator.pace import Pace
 from ..errors import UsageError
-from .groups import Group
+from .groups import COMMON, Group, Listed
 
 if TYPE_CHECKING:
     from ..emulator.options import EmulatorOptions
@@ -15,28 +15,39 @@ if TYPE_CHECKING:
 PORT, TLS_PORT = 8765, 8766
 
 
-class ListenFlags(Group):
+class ListenFlags(Group, panel="Network"):
     """The address to listen on."""
 
-    host: Annotated[str, Option(help="Address to listen on.")] = "127.0.0.1"
+    host: Annotated[str, Option(metavar="HOST", help="Address to listen on."), COMMON] = "127.0.0.1"
     port: Annotated[
         int | None,
-        Option(min=0, max=65_535, help=f"Port without TLS; 0 is a free one [default: {PORT}; 0 with a COMMAND]."),
+        Option(
+            min=0,
+            max=65_535,
+            metavar="PORT",
+            help=f"Port without TLS; 0: a free one. [default: {PORT}; a free one with a COMMAND]",
+        ),
+        COMMON,
     ] = None
     tls_port: Annotated[
-        int | None, Option(min=0, max=65_535, help=f"Port for TLS [default: {TLS_PORT}; 0 with a COMMAND].")
+        int | None,
+        Option(
+            min=0,
+            max=65_535,
+            metavar="PORT",
+            help=f"Port for TLS; 0: a free one. [default: {TLS_PORT}; a free one with a COMMAND]",
+        ),
+        COMMON,
     ] = None
 
     tls_name: Annotated[
         list[str] | None,
-        Option(metavar="NAME", help="Another name in the certificate; repeatable, see `livecli help clients`."),
+        Option(metavar="NAME", help="Another name in the certificate; repeatable. See `livecli help clients`."),
     ] = None
 
     allow_host: Annotated[
         list[str] | None,
-        Option(
-            metavar="NAME", help="Another host name under which clients may reach it; repeatable, see `help clients`."
-        ),
+        Option(metavar="NAME", help="Another host name by which clients may reach it; repeatable."),
     ] = None
     allow_origin: Annotated[
         list[str] | None,
@@ -76,40 +87,65 @@ class ListenFlags(Group):
         return usual if self.port is None else self.port, usual_tls if self.tls_port is None else self.tls_port
 
 
-class EmulatorFlags(Group):
+class EmulatorFlags(Group, panel="Model"):
     """How the emulator behaves."""
 
-    require_key: Annotated[str | None, Option(metavar="KEY", help="Refuse clients without this API key.")] = None
+    require_key: Annotated[
+        str | None,
+        Option(metavar="KEY", help="Refuse clients without this API key."),
+        Listed("Network", common=True),
+    ] = None
     require_token: Annotated[
-        str | None, Option(metavar="TOKEN", help="Refuse clients without this bearer or ephemeral token.")
+        str | None,
+        Option(metavar="TOKEN", help="Refuse clients without this bearer or ephemeral token."),
+        Listed("Network"),
     ] = None
     script: Annotated[
-        str | None, Option(metavar="FILE.toml", help="What the model says, turn by turn, instead of an echo.")
+        str | None,
+        Option(metavar="FILE.toml", help="What the model says, instead of an echo. See `livecli help script`."),
+        COMMON,
     ] = None
-    replay: Annotated[str | None, Option(metavar="FILE", help="Replay a recorded session, byte for byte.")] = None
-    speed: Annotated[float, Option(min=0, help="Speed of --replay as a multiple of the recording's; 0: at once.")] = 1.0
+    replay: Annotated[str | None, Option(metavar="FILE", help="Replay a recorded session, byte for byte."), COMMON] = (
+        None
+    )
+    speed: Annotated[
+        float, Option(min=0, metavar="N", help="Speed of --replay as a multiple of the recording's; 0: at once.")
+    ] = 1.0
     pace: Annotated[
         Pace | None,
         Option(
-            help="How fast audio is heard and sent: burst, four times as fast as speech, as the service [default]; "
-            "realtime, as fast as speech; instant, without delay.",
+            help="burst: four times as fast as speech, as the service; realtime: as fast as speech; instant: without "
+            "delay. [default: burst]",
             show_default=False,
         ),
+        COMMON,
     ] = None
     realtime: Annotated[bool, Option("--realtime", help="The same as --pace realtime.")] = False
     connection_seconds: Annotated[
-        float, Option(min=0, help="End each connection after this time, as Google does; 0: never.")
+        float,
+        Option(min=0, metavar="SECONDS", help="End each connection after this time, as Google does; 0: never."),
+        Listed("Network"),
     ] = 600.0
-    goaway_seconds: Annotated[float, Option(min=0, help="Send goAway this long before that.")] = 60.0
+    goaway_seconds: Annotated[
+        float, Option(min=0, metavar="SECONDS", help="Send goAway this long before that."), Listed("Network")
+    ] = 60.0
     session_seconds: Annotated[
-        float | None, Option(min=0, help="End each session without compression after this time [never].")
+        float | None,
+        Option(
+            min=0,
+            metavar="SECONDS",
+            help="End each session without context compression after this time. [default: never]",
+        ),
+        Listed("Network"),
     ] = None
     model_table: Annotated[
-        str | None, Option(metavar="FILE.toml", help="Models to add, or to replace known ones with.")
+        str | None, Option(metavar="FILE.toml", help="Models to add or to change. See `livecli help models`.")
     ] = None
-    fault: Annotated[list[str] | None, Option(metavar="WHAT@WHEN", help="Inject a fault; repeatable, see below.")] = (
-        None
-    )
+    fault: Annotated[
+        list[str] | None,
+        Option(metavar="WHAT@WHEN", help="Inject a fault; repeatable. See `livecli help faults`."),
+        Listed("Network", common=True),
+    ] = None
 
     def check(self) -> None:
         if self.script is not None and self.replay is not None:

@@ -114,24 +114,6 @@ pause in the question (gemini-2.5-flash-native-audio-latest, 2026-09). Users rep
 a turn (gemini-2.5-flash-native-audio, python-genai#2333), and that sessions without a turn are closed with 1008 after
 86 to 198 seconds (through a proxy). What each does is in `fault_injector`."""
 
-WHATS = "\n".join(f"{kind.usage:22} {kind.help}" for kind in FAULT_KINDS.values())
-"""The faults as the help lists them."""
-
-WHENS = """\
-connect                at the upgrade
-setup                  after the setup, before setupComplete
-audio:N                after the N-th chunk of audio from the client
-reply:N                before the N-th chunk of audio to the client
-turn:N                 before the N-th turnComplete
-5s                     this long after the connection was opened"""
-"""The moments as the help lists them."""
-
-EXAMPLES = """\
-livecli serve --fault close=1011:overloaded@audio:100
-livecli serve --fault http=503@connect
-livecli serve --fault slow=4000@setup --fault drop@5s"""
-"""Commands that the help shows."""
-
 
 class Faults:
     """All faults of an emulator, looked up by the moment at which they happen."""

@@ -26,7 +26,6 @@ SEND, TOP = "`livecli send --help` lists what there is", "`livecli --help` lists
         ("send --jobs 1.5", "--jobs takes a whole number, not '1.5'", SEND),
         ("send --jobs 0", "--jobs must be 1 or more, not 0", SEND),
         ("send --platform azure", "Invalid value for '--platform': 'azure' is not one of 'vertex', 'developer'.", SEND),
-        ("auth", "Missing command.", "`livecli auth --help` lists what there is"),
     ],
 )
 def test_words_that_are_not_taken(capsys, words, message, hint):

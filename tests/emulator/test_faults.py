@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from livecli.emulator.faults import FAULT_KINDS, WHATS, Fault, Faults, parse_fault
+from livecli.emulator.faults import FAULT_KINDS, Fault, Faults, parse_fault
 
 GOOD = {
     "close=1011@setup": Fault("close", "setup", 1, 1011),
@@ -67,10 +67,10 @@ def test_each_moment_has_its_faults():
     assert [fault.kind for fault in faults.timed] == ["garbage"]
 
 
-def test_every_kind_is_listed_with_the_usage_that_is_parsed():
+def test_every_kind_has_the_usage_that_is_parsed():
     for name, kind in FAULT_KINDS.items():
         assert re.match(rf"{name}(=|$)", kind.usage)
-        assert any(line.startswith(kind.usage) and line.endswith(kind.help) for line in WHATS.splitlines())
+        assert kind.help
 
 
 @pytest.mark.parametrize("name", FAULT_KINDS)

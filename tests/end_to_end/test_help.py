@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 
 from livecli.cli.app import COMMANDS, SUMMARIES
+from livecli.cli.groups import PANELS
 from livecli.errors import GRAVEST_FIRST
 
+AUTH = ("status", "token", "login", "logout")
 SOURCES = Path(__file__).parents[2] / "livecli"
+
+
+def options_of(page):
+    """The lines of a help page that begin with an option."""
+    return [line.split("  ")[0] for line in re.findall(r"^ +(-.*)$", page, re.MULTILINE)]
 
 
 def test_the_statuses_are_those_of_the_errors(livecli):
@@ -23,14 +30,79 @@ def test_the_statuses_are_those_of_the_errors(livecli):
 @pytest.mark.parametrize("verb", COMMANDS)
 def test_the_list_of_verbs_says_what_each_says_of_itself(livecli, verb):
     assert list(SUMMARIES) == list(COMMANDS)
-    assert SUMMARIES[verb] in " ".join(livecli(verb, "--help").out.split())
-    listed = dict(line.split(maxsplit=1) for line in livecli("--help").out.partition("Commands:\n")[2].splitlines())
-    assert list(listed) == list(COMMANDS)
-    assert SUMMARIES[verb].startswith(listed[verb].removesuffix("..."))
+    assert livecli(verb, "--help").out.startswith(f"{SUMMARIES[verb]}\n")
+    listed = re.findall(r"^  ([a-z]+) +(.*)$", livecli("--help").out.partition("Commands:\n")[2], re.MULTILINE)
+    assert dict(listed) == SUMMARIES
 
 
-def test_no_words_are_a_request_for_help(livecli):
+def test_a_group_without_a_command_shows_its_help(livecli):
     assert livecli() == livecli("--help")
+    assert livecli("auth") == livecli("auth", "--help")
+    assert livecli("auth").status == 0
+    for name in ("status", "token", "login", "logout"):
+        assert f"\n  {name}" in livecli("auth").out
+
+
+LEVELS = [[], ["send"], ["chat"], ["serve"], ["help"], ["auth"], *(["auth", each] for each in AUTH)]
+
+
+@pytest.mark.parametrize("words", LEVELS, ids=" ".join)
+def test_the_short_help_has_at_most_14_options(livecli, words):
+    short, full = livecli(*words, "-h"), livecli(*words, "--help")
+    assert (short.status, short.err, full.status, full.err) == (0, "", 0, "")
+    assert len(options_of(short.out)) <= 14
+    assert set(options_of(short.out)) <= set(options_of(full.out))
+    assert "-h, --help" in short.out
+
+
+@pytest.mark.parametrize("verb", [words for words in LEVELS if words and words != ["auth"]], ids=" ".join)
+def test_every_verb_has_examples(livecli, verb):
+    examples = livecli(*verb, "--help").out.partition("Examples:\n")[2].partition("\n\n")[0].splitlines()
+    assert examples
+    assert all(f"livecli {' '.join(verb)}" in example for example in examples)
+
+
+def test_the_full_help_lists_the_options_by_panel(livecli):
+    headings = re.findall(r"^(\w.*):$", livecli("send", "--help").out, re.MULTILINE)
+    assert headings == ["Arguments", *PANELS, "Options", "Examples"]
+
+
+def test_an_option_that_takes_a_value_says_which_kind(livecli):
+    text = "\n".join(livecli(*words, "--help").out for words in LEVELS)
+    assert not re.search(r"<(str|int|float)|range>|<=x|x>=| TEXT {2}", text)
+    assert re.search(r"--timeout SECONDS +Limit for the whole run\. \[default: none\]$", text, re.MULTILINE)
+    assert re.search(r"--chunk-bytes N .*\[default:\s+1024\]$", text, re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("columns", "widest"), [("60", 60), ("80", 80), ("100", 100), ("200", 120)])
+def test_help_has_the_width_of_the_terminal_up_to_120(livecli, monkeypatch, columns, widest):
+    monkeypatch.setenv("COLUMNS", columns)
+    described = livecli("send", "--help").out.partition("Examples:")[0].splitlines()
+    assert widest - 12 < max(map(len, described)) <= widest
+
+
+def test_help_has_colours_in_a_terminal_only(livecli, monkeypatch):
+    plain = livecli("send", "-h").out
+    assert "\x1b" not in plain
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    coloured = livecli("send", "-h").out
+    assert "\x1b[" in coloured
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert livecli("send", "-h").out == plain
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (["question.wav"], "did you mean: livecli send question.wav"),
+        (["login"], "did you mean: livecli auth login"),
+    ],
+)
+def test_a_word_that_is_no_command_has_a_hint(livecli, words, hint):
+    ran = livecli(*words)
+    assert (ran.status, ran.out) == (2, "")
+    assert f"hint: {hint}\n" in ran.err
 
 
 def test_every_variable_that_is_read_is_listed(livecli):
@@ -49,7 +121,7 @@ def test_without_a_topic_there_is_a_list_of_them(livecli):
 
 @pytest.mark.parametrize("verb", ["send", "chat"])
 def test_a_command_is_a_topic_too(livecli, verb):
-    assert f"Usage: livecli {verb}" in livecli("help", verb).out
+    assert f"Usage: livecli {verb} " in livecli("help", verb).out
     assert livecli("help", verb).out == livecli(verb, "--help").out
 
 
