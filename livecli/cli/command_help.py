@@ -189,9 +189,10 @@ def stdout_has_colour() -> bool:
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
-def command_page(command: Any, path: str, *, is_full: bool = True) -> str:
-    """The help of a command for standard output."""
-    return page(command, path, is_full=is_full, width=terminal_width(), in_colour=stdout_has_colour())
+def command_page(command: Any, path: str, *, is_full: bool = True, in_colour: bool | None = None) -> str:
+    """The help of a command for standard output; in its colours, unless `in_colour` says otherwise."""
+    colours = stdout_has_colour() if in_colour is None else in_colour
+    return page(command, path, is_full=is_full, width=terminal_width(), in_colour=colours)
 
 
 def _show(context: Any, option: Any, value: bool) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import shutil
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +14,7 @@ import typer
 
 from ..errors import UsageError
 from ..process.stdio import write_stdout
-from .command_help import command_page, summary
+from .command_help import command_page, stdout_has_colour, summary, terminal_width
 
 GUIDES = Path(__file__).parents[1] / "help"
 
@@ -52,13 +56,46 @@ def help(
         topic = words[0]
         text = topic_text(topic)
         if topic in commands:
-            text += f"\n## Options\n\n```text\n{_command_help(root, words)}```\n"
-        write_stdout(text)
+            text += f"\n## Options\n\n```text\n{_command_help(root, words, in_colour=False)}```\n"
+        _show(text)
     else:
         write_stdout(_command_help(root, words))
 
 
-def _command_help(root: Any, words: Sequence[str]) -> str:
+def _show(text: str) -> None:
+    """Print Markdown: as it is into a file or a pipe, and rendered and by the page in a terminal."""
+    if not sys.stdout.isatty():
+        write_stdout(text)
+        return
+    from ..console.markdown import render
+
+    rendered = render(text, width=terminal_width(), in_colour=stdout_has_colour())
+    if rendered.count("\n") < shutil.get_terminal_size().lines or not page_through(rendered):
+        write_stdout(rendered)
+
+
+def page_through(text: str) -> bool:
+    """Show `text` in $PAGER, or in less. Returns whether there is such a program."""
+    words = shlex.split(os.environ.get("PAGER", "less"))
+    program = shutil.which(words[0]) if words else None
+    if program is None or not sys.stdin.isatty():
+        return False
+    import signal
+    import subprocess
+
+    # less shows colours with R, leaves the text on the screen with X, and ends where it fits on one screen with F.
+    environment = {"LESS": "FRX", **os.environ}
+    with subprocess.Popen([program, *words[1:]], stdin=subprocess.PIPE, text=True, env=environment) as pager:
+        # Ctrl-C is for the pager, which would otherwise be left with the terminal in its mode.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            pager.communicate(text)
+        finally:
+            signal.signal(signal.SIGINT, before)
+    return True
+
+
+def _command_help(root: Any, words: Sequence[str], *, in_colour: bool | None = None) -> str:
     """The help of the command that `words` name. Raises UsageError where there is none, with the nearest."""
     context = root
     for count, word in enumerate(words, 1):
@@ -67,7 +104,7 @@ def _command_help(root: Any, words: Sequence[str]) -> str:
             nearest = _nearest(word, [*TOPICS, *commands] if count == 1 else list(commands))
             raise UsageError(f"there is no help about {' '.join(words[:count])!r}", hint=nearest)
         context = type(root)(commands[word], info_name=word, parent=context)
-    return command_page(context.command, context.command_path)
+    return command_page(context.command, context.command_path, in_colour=in_colour)
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> str:

@@ -124,20 +124,29 @@ def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
 @pytest.fixture
 def at_a_display(spawn: Callable[..., subprocess.Popen[bytes]]) -> Callable[..., tuple[int, str]]:
     """Run a command line whose standard error is a terminal: its exit status, and all that the terminal was sent."""
+    return lambda *argv: _at_a_terminal(spawn, argv, ["stderr"], {"COLUMNS": "100"})
 
-    def run(*argv: Any) -> tuple[int, str]:
-        ours, theirs = os.openpty()
-        process = spawn(*argv, stderr=theirs, env={**os.environ, "TERM": "xterm-256color", "COLUMNS": "100"})
-        os.close(theirs)
-        seen = b""
-        # Reading fails once the process has ended.
-        with suppress(OSError):
-            while select.select([ours], [], [], 20)[0] and (part := os.read(ours, 65536)):
-                seen += part
-        os.close(ours)
-        return process.wait(20), seen.decode()
 
-    return run
+@pytest.fixture
+def in_terminal(spawn: Callable[..., subprocess.Popen[bytes]]) -> Callable[..., tuple[int, str]]:
+    """Run a command line whose streams are all a terminal, with these variables: as `at_a_display`."""
+    return lambda *argv, **variables: _at_a_terminal(spawn, argv, ["stdin", "stdout", "stderr"], variables)
+
+
+def _at_a_terminal(
+    spawn: Callable[..., subprocess.Popen[bytes]], argv: tuple[Any, ...], streams: list[str], variables: dict[str, str]
+) -> tuple[int, str]:
+    ours, theirs = os.openpty()
+    environment = {**os.environ, "TERM": "xterm-256color", **variables}
+    process = spawn(*argv, **dict.fromkeys(streams, theirs), env=environment)
+    os.close(theirs)
+    seen = b""
+    # Reading fails once the process has ended.
+    with suppress(OSError):
+        while select.select([ours], [], [], 20)[0] and (part := os.read(ours, 65536)):
+            seen += part
+    os.close(ours)
+    return process.wait(20), seen.decode()
 
 
 def finished(process: subprocess.Popen[bytes], timeout: float = 30.0) -> Ran:

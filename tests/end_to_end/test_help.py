@@ -157,3 +157,27 @@ def test_a_guide_is_printed_as_it_is_written(livecli, topic):
 def test_every_guide_is_a_topic(livecli):
     listed = {line.split()[0] for line in livecli("help").out.splitlines()}
     assert {path.stem for path in (SOURCES / "help").glob("*.md")} <= listed
+
+
+def test_a_topic_is_rendered_in_a_terminal(in_terminal):
+    status, seen = in_terminal("help", "voices", PAGER="no-such-pager")
+    assert status == 0
+    assert seen.startswith("\x1b[1mVoices\x1b[0m\r\n")
+    assert "```" not in seen
+    assert "Zephyr" in seen
+
+
+def test_a_long_topic_goes_through_the_pager_and_a_short_one_does_not(in_terminal):
+    pager = "sed s/^/paged:/"
+    status, seen = in_terminal("help", "batch", PAGER=pager, LINES="24")
+    assert status == 0
+    assert seen.startswith("paged:\x1b[1mMany files")
+    assert in_terminal("help", "config", PAGER=pager, LINES="200")[1].startswith("\x1b[1mConfiguration")
+
+
+def test_help_of_a_command_has_the_colours_and_the_width_of_the_terminal(in_terminal):
+    status, seen = in_terminal("send", "-h", COLUMNS="100")
+    lines = re.sub(r"\x1b\[[\d;]*m", "", seen).splitlines()
+    assert status == 0
+    assert "\x1b[1;32mOptions:\x1b[0m" in seen
+    assert 88 < max(map(len, lines)) <= 100
