@@ -6,7 +6,7 @@ A message of Typer's that is not known here is told as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
 from typing import Any
@@ -19,8 +19,11 @@ SIMILARITY = 0.7
 """Below this ratio of `difflib` no other name is suggested: at its default of 0.6, --bogus brings up --jobs."""
 
 
-def usage_error(error: typer.TyperException) -> UsageError:
-    """The error to tell instead of `error`, with the nearest thing that would have been right as its hint."""
+def usage_error(error: typer.TyperException, words: Sequence[str] = ()) -> UsageError:
+    """The error to tell instead of `error`, with the nearest thing that would have been right as its hint.
+
+    `words` are those of the command line.
+    """
     context: Any = getattr(error, "ctx", None)
     message = error.format_message()
     hint = f"`{context.command_path} --help` lists what there is" if context else None
@@ -29,11 +32,20 @@ def usage_error(error: typer.TyperException) -> UsageError:
     elif option := getattr(error, "option_name", None):
         if context:
             message = f"there is no option {option}"
-            hint = _nearest(option, (name for each in context.command.params for name in each.opts)) or hint
+            names = (name for each in context.command.params for name in each.opts)
+            hint = _file_with_a_dash(option, words) or _nearest(option, names) or hint
     elif unknown := re.match(r"No such command '(.*?)'\.", message):
         message = f"there is no command {unknown[1]}"
         hint = _right_command(unknown[1], context.command_path, context.command.commands) or hint
     return UsageError(message, hint=hint)
+
+
+def _file_with_a_dash(option: str, words: Sequence[str]) -> str | None:
+    """For a file whose name begins with a dash: Typer takes each letter after the dash for an option."""
+    for word in words:
+        if word.startswith("-") and option.strip("-") in word and PurePath(word).suffix:
+            return f"the file of that name is ./{word}"
+    return None
 
 
 def _of_number(error: typer.BadParameter) -> str | None:

@@ -1,12 +1,15 @@
-"""Audio decoder on libsndfile: a file, or a pipe whose header was read, to blocks of PCM16 mono at its own rate.
+"""Audio decoder: a file, or a pipe whose header was read, to blocks of PCM16 mono at its own rate.
 
-soundfile is loaded when something has to be decoded.
+libsndfile decodes, behind ffmpeg where it does not know the format. soundfile is loaded when something has to be
+decoded.
 """
 
 from __future__ import annotations
 
+import codecs
 import io
 import os
+import shlex
 import shutil
 import sys
 import tempfile
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import FileError
+from .ffmpeg import Ffmpeg, find_ffmpeg, how_to_install
 from .wav import WavHead
 
 if TYPE_CHECKING:
@@ -39,12 +43,25 @@ _ENCODINGS = {
     "FLOAT": "32-bit float", "DOUBLE": "64-bit float", "ALAW": "A-law", "ULAW": "µ-law",
 }  # fmt: skip
 _CONTAINERS = {"WAVEX": "WAV", "OGG": "Ogg"}
-_CONVERT = "ffmpeg -i in -ar 16000 -ac 1 out.wav"
+_MP4 = "MP4 audio (m4a)"
+_MAGIC = {
+    b"\x1a\x45\xdf\xa3": "WebM or Matroska",
+    b"#!AMR": "AMR",
+    b"\x30\x26\xb2\x75\x8e\x66\xcf\x11": "Windows Media Audio",
+    b"FLV": "Flash video",
+    b"\x0b\x77": "Dolby Digital (AC-3)",
+    b"wvpk": "WavPack",
+    b"MAC ": "Monkey's Audio",
+}
+"""First bytes of formats that ffmpeg decodes and libsndfile does not, also in a pipe."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sound:
-    """A decoded stream: its PCM16 mono blocks at `rate`, and the format that it had in the file."""
+    """A decoded stream: its PCM16 mono blocks at `rate`, and the format that it had in the file.
+
+    `ffmpeg` is the program that decodes it, if one does: then a block may take as long as that takes.
+    """
 
     blocks: Iterator[bytes]
     rate: int
@@ -52,6 +69,7 @@ class Sound:
     container: str
     encoding: str
     seconds: float | None
+    ffmpeg: Ffmpeg | None = None
 
 
 def decode(stream: io.FileIO, head: WavHead, size: int | None, label: str, held: ExitStack) -> Sound:
@@ -59,6 +77,25 @@ def decode(stream: io.FileIO, head: WavHead, size: int | None, label: str, held:
 
     Files to be closed later are put on `held`. Raises FileError, also while the blocks are iterated.
     """
+    import soundfile
+
+    kind = _format_of_ffmpeg(head.read)
+    if kind is not None:
+        return _by_ffmpeg(kind, stream, head, size, label, held)
+    try:
+        return _by_libsndfile(stream, head, size, label, held)
+    except soundfile.SoundFileError as error:
+        # A pipe cannot be read again from its beginning, and ffmpeg finds pictures and subtitles in text.
+        if size is None or _is_text(head.read) or find_ffmpeg() is None:
+            raise _format_error(head, label, error) from error
+        try:
+            return _by_ffmpeg(None, stream, head, size, label, held)
+        except FileError:
+            raise _format_error(head, label, error) from error
+
+
+def _by_libsndfile(stream: io.FileIO, head: WavHead, size: int | None, label: str, held: ExitStack) -> Sound:
+    """Raises soundfile.SoundFileError for a format that libsndfile does not know."""
     if size is not None and head.data_bytes is not None:
         stream.seek(0)
         file = stream
@@ -66,7 +103,7 @@ def decode(stream: io.FileIO, head: WavHead, size: int | None, label: str, held:
         file = held.enter_context(_spooled(head.finished(), stream))
     else:
         file = held.enter_context(_piped(head.finished(), stream))
-    sound = held.enter_context(_open(file, head.read, label))
+    sound = held.enter_context(_open(file, head.read))
     seconds = None
     if sound.seekable() and sound.frames < _FRAMES_UNKNOWN:
         seconds = sound.frames / sound.samplerate
@@ -84,17 +121,54 @@ def decode(stream: io.FileIO, head: WavHead, size: int | None, label: str, held:
     )
 
 
-def _open(file: io.FileIO, head: bytes, label: str) -> SoundFile:
+def _by_ffmpeg(
+    kind: str | None, stream: io.FileIO, head: WavHead, size: int | None, label: str, held: ExitStack
+) -> Sound:
+    """`kind` is the name of the format, None if it is not known."""
+    import soundfile
+
+    program = find_ffmpeg()
+    if program is None:
+        raise FileError(f"{label} is {kind}, which needs ffmpeg", hint=how_to_install())
+    if size is not None:
+        stream.seek(0)
+        file = stream
+    else:
+        file = held.enter_context((_spooled if kind == _MP4 else _piped)(head.read, stream))
+    ffmpeg = Ffmpeg(program, file, seekable=size is not None or kind == _MP4, held=held)
+    output = held.enter_context(_spooled(b"", ffmpeg.output)) if sys.platform == "win32" else ffmpeg.output
+    try:
+        sound = held.enter_context(_open(output, b""))
+    except soundfile.SoundFileError as error:
+        raise FileError(f"cannot read {label}, which is {kind}: {ffmpeg.problem() or _error_text(error)}") from error
+    if kind is None and ffmpeg.is_guess():
+        raise FileError(f"{label} is not audio that ffmpeg knows")
+    return Sound(
+        blocks=_checked(_blocks(sound, _PIPE_BLOCK_SECONDS, label), ffmpeg, label),
+        rate=sound.samplerate,
+        channels=sound.channels,
+        container="(ffmpeg)",
+        encoding=ffmpeg.codec(),
+        seconds=ffmpeg.seconds(),
+        ffmpeg=ffmpeg,
+    )
+
+
+def _checked(blocks: Iterator[bytes], ffmpeg: Ffmpeg, label: str) -> Iterator[bytes]:
+    """The same blocks. Raises FileError after the last one if ffmpeg failed."""
+    yield from blocks
+    if problem := ffmpeg.problem():
+        raise FileError(f"cannot read {label} to its end: {problem}")
+
+
+def _open(file: io.FileIO, head: bytes) -> SoundFile:
     import soundfile
 
     # With a descriptor libsndfile reads without calling Python, and can read pipes. Windows has none to pass on.
     target = file if sys.platform == "win32" else file.fileno()
     if _is_mpeg(head) and not _says_its_length(file):
         target = _EndlessFile(file.fileno())
-    try:
-        return soundfile.SoundFile(target, closefd=False)
-    except soundfile.SoundFileError as error:
-        raise _format_error(head, label, error) from error
+    return soundfile.SoundFile(target, closefd=False)
 
 
 def _blocks(sound: SoundFile, block_seconds: float, label: str) -> Iterator[bytes]:
@@ -199,24 +273,34 @@ def _needs_seeking(head: bytes) -> bool:
     return head[:4] in _NEEDS_SEEKING or _is_mpeg(head)
 
 
-def _format_error(head: bytes, label: str, error: Exception) -> FileError:
-    if kind := _unsupported_format(head):
-        return FileError(f"{label} is {kind}, which livecli does not decode", hint=f"convert it first: {_CONVERT}")
+def _format_error(head: WavHead, label: str, error: Exception) -> FileError:
+    is_stdin = label == "standard input"
+    if _is_text(head.read):
+        words = "-" if is_stdin else shlex.quote(f"@{label}")
+        return FileError(f"{label} is text and not audio", hint=f"to send its words: livecli send --text {words}")
+    source = "" if is_stdin else f" < {shlex.quote(label)}"
     return FileError(
         f"{label} is not audio that livecli can read: {_error_text(error)}",
-        hint=f"convert it with {_CONVERT}, or add --raw RATE if it is bare 16-bit PCM",
+        hint=f"if it is bare 16-bit PCM: livecli send - --raw 16000{source}",
     )
 
 
-def _unsupported_format(head: bytes) -> str | None:
+def _is_text(head: bytes) -> bool:
+    """Whether the first bytes of a file are characters and white space in UTF-8, of which the last may be cut."""
+    try:
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return bool(text) and all(character.isprintable() or character.isspace() for character in text)
+
+
+def _format_of_ffmpeg(head: bytes) -> str | None:
     """The name of an audio format that libsndfile does not know."""
     if head[4:8] == b"ftyp":
-        return "MP4 audio (m4a)"
-    if head[:4] == b"\x1a\x45\xdf\xa3":
-        return "WebM or Matroska"
+        return _MP4
     if head[:1] == b"\xff" and head[1:2] in (b"\xf0", b"\xf1", b"\xf8", b"\xf9"):
         return "raw AAC"
-    return None
+    return next((name for magic, name in _MAGIC.items() if head.startswith(magic)), None)
 
 
 def _error_text(error: Exception) -> str:

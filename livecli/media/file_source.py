@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shlex
 import stat
 import sys
 import threading
@@ -22,10 +24,12 @@ from ..errors import FileError, UsageError
 from ..protocol.audio_rates import INPUT_RATE
 from .pcm import SAMPLE_BYTES
 from .resample import Resampler
-from .wav import read_wav_head
+from .wav import STREAM_BYTES, WavHead, read_wav_head
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from .ffmpeg import Ffmpeg
 
 SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 """The bundled spoken question."""
@@ -40,6 +44,7 @@ class FileSource:
 
     `seconds` is its length, None if it is not known. `description` names the conversion ("44.1 kHz stereo FLAC →
     16 kHz mono"), None without a conversion; for a pipe `recognised` is called with it when the first data has arrived.
+    `warning` is what is wrong with a file that can be sent nevertheless; it is complete after the last block.
     Iterating raises FileError if the source cannot be read to the end.
     """
 
@@ -51,7 +56,7 @@ class FileSource:
         self.seconds: float | None = None
         self.description: str | None = None
         self.recognised: Callable[[str], None] = lambda description: None
-        self._label = "standard input" if name == "-" else name
+        self.warning: str | None = None
         self._waits, self._in_threads = waits, waits or in_threads
         self._in_use = threading.Lock()
         self._closed = False
@@ -63,6 +68,10 @@ class FileSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _label(self) -> str:
+        return "standard input" if self.name == "-" else self.name
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         import asyncio
@@ -130,13 +139,32 @@ class FileSource:
                 available = size - len(head.read)
                 data_bytes = available if head.data_bytes is None else min(head.data_bytes, available)
                 self.seconds = data_bytes // SAMPLE_BYTES / self.rate
+                self._note_shortfall(head, available)
             return _samples(stream, head.data_bytes), self.rate
         from .decoding import decode
 
         sound = decode(stream, head, size, self._label, held)
         self.seconds = sound.seconds
         self.description = _description(self.rate, sound.rate, sound.channels, sound.container, sound.encoding)
+        if sound.ffmpeg:
+            # ffmpeg may need longer for a block than an event loop can wait.
+            self._in_threads = True
+            return self._with_complaint(sound.blocks, sound.ffmpeg), sound.rate
+        if size is not None:
+            self._note_shortfall(head, size - len(head.read))
         return sound.blocks, sound.rate
+
+    def _note_shortfall(self, head: WavHead, available: int) -> None:
+        """Note a file that was cut off: its header states more data than it has. Sizes of a stream state none."""
+        stated = head.data_bytes or 0
+        if head.bytes_per_second and available < stated < STREAM_BYTES:
+            has, should_have = (size / head.bytes_per_second for size in (available, stated))
+            self.warning = f"{self._label} is cut off: it has {has:.2f} s of {should_have:.2f} s"
+
+    def _with_complaint(self, blocks: Iterator[bytes], ffmpeg: Ffmpeg) -> Iterator[bytes]:
+        yield from blocks
+        if complaint := ffmpeg.complaint():
+            self.warning = f"{self._label} is damaged: {complaint}"
 
 
 def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:
@@ -157,12 +185,22 @@ def open_source(path: str, *, raw_rate: int | None = None, in_threads: bool = Fa
         try:
             mode = Path(path).stat().st_mode
         except FileNotFoundError as error:
-            raise FileError(f"there is no file {path}") from error
+            raise _missing(path) from error
         except OSError as error:
             raise _read_error(path, error) from error
     if stat.S_ISDIR(mode):
         raise FileError(f"{'standard input' if path == '-' else path} is a folder, not an audio file")
     return FileSource(path, raw_rate=raw_rate, waits=not stat.S_ISREG(mode), in_threads=in_threads)
+
+
+def _missing(path: str) -> FileError:
+    """The error for a file that is not there, with what else its name may be."""
+    quoted = shlex.quote(path)
+    if re.match(r"\w[\w+.-]*://", path):
+        return FileError(f"{path} is a URL, not a file", hint=f"curl -sL {quoted} | livecli send -")
+    is_words = os.sep not in path and not re.search(r"\.\w+$", path)
+    hint = f"to send words: livecli send --text {quoted}" if is_words else None
+    return FileError(f"there is no file {path}", hint=hint)
 
 
 async def open_source_async(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:

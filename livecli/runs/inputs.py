@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 AUDIO = frozenset(
     {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"}
     | {".w64", ".rf64", ".voc", ".sph", ".nist"}
+    # These need ffmpeg.
+    | {".m4a", ".m4b", ".mp4", ".webm", ".mka", ".aac", ".amr", ".3gp", ".wma"}
 )
 
 # Ends of the stems of replies of earlier runs, which are not taken from a folder.
@@ -54,6 +57,7 @@ def expand(choice: Choice, template: Request, remark: Callable[[str], None], *, 
         from .shards import parse_shard
 
         shard = parse_shard(choice.shard)
+    _check_words(choice.words)
     names: list[str | None] = [*listed(choice.words, choice.source, remark)] or [None]
     chosen = [replace(template, input=name, output=_reply_in_folder(choice.folder, name, template)) for name in names]
     check_replies(chosen)
@@ -67,6 +71,16 @@ def expand(choice: Choice, template: Request, remark: Callable[[str], None], *, 
     if choice.folder is not None and chosen and not dry_run:
         _make_folder(choice.folder)
     return chosen
+
+
+def _check_words(words: Sequence[str]) -> None:
+    """Raises FileError where several words are a text that was not quoted, and UsageError where one is there twice."""
+    if len(words) > 1 and not any(os.path.lexists(word) or not word.isalpha() for word in words[:-1]):
+        text = shlex.quote(" ".join(words))
+        raise FileError(f"there is no file {words[0]}", hint=f"to send words: livecli send --text {text}")
+    twice = next((word for word, times in Counter(words).items() if times > 1), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is named twice")
 
 
 def _reply_in_folder(folder: str | None, name: str | None, template: Request) -> str | None:

@@ -179,6 +179,8 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
             await turn.run(sending, request.timeouts.idle)
         finally:
             summary.connections = session.connections
+        if source and source.warning:
+            reporter.warning(source.warning)
         _check_answer(opening, reply, summary, reporter)
 
 

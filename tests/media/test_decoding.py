@@ -106,18 +106,41 @@ def test_values_that_are_no_samples_are_silence_and_loud_ones_are_clipped(tmp_pa
 @pytest.mark.parametrize(
     ("data", "message", "hint"),
     [
-        (b"\0\0\0\x20ftypM4A ", "in is MP4 audio (m4a), which livecli does not decode", "convert it first: ffmpeg"),
-        (b"\x1a\x45\xdf\xa3" + bytes(40), "in is WebM or Matroska, which livecli does not decode", "ffmpeg"),
-        (b"\xff\xf1\x50\x80" + bytes(40), "in is raw AAC, which livecli does not decode", "ffmpeg"),
-        (b"some text" * 10, "in is not audio that livecli can read: Format not recognised", "add --raw RATE"),
+        (b"\0\0\0\x20ftypM4A ", "in is MP4 audio (m4a), which needs ffmpeg", "ffmpeg.org/download.html"),
+        (b"\x1a\x45\xdf\xa3" + bytes(40), "in is WebM or Matroska, which needs ffmpeg", "ffmpeg.org/download.html"),
+        (b"\xff\xf1\x50\x80" + bytes(40), "in is raw AAC, which needs ffmpeg", "ffmpeg.org/download.html"),
+        (b"some text" * 10, "in is text and not audio", "to send its words: livecli send --text @in"),
+        ("größer\n".encode(), "in is text and not audio", "to send its words: livecli send --text @in"),
+        (
+            bytes(range(128, 228)),
+            "in is not audio that livecli can read: Format not recognised",
+            "if it is bare 16-bit PCM: livecli send - --raw 16000 < in",
+        ),
     ],
 )
-def test_other_files_are_refused_by_name(tmp_path: Path, data: bytes, message: str, hint: str) -> None:
+def test_other_files_are_refused_by_name_without_ffmpeg(tmp_path, monkeypatch, data, message, hint) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
     (tmp_path / "in").write_bytes(data)
     with pytest.raises(FileError) as caught:
         decoded(tmp_path / "in")
-    assert caught.value.message == message
-    assert hint in (caught.value.hint or "")
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+@pytest.mark.parametrize(
+    ("data", "message", "hint"),
+    [
+        (b"some text" * 10, "standard input is text and not audio", "to send its words: livecli send --text -"),
+        (
+            bytes(range(128, 228)),
+            "standard input is not audio that livecli can read: Format not recognised",
+            "if it is bare 16-bit PCM: livecli send - --raw 16000",
+        ),
+    ],
+)
+def test_other_bytes_in_a_pipe_are_refused(data: bytes, message: str, hint: str) -> None:
+    with pytest.raises(FileError) as caught:
+        piped(data)
+    assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
 def test_a_file_that_ends_in_the_middle_is_an_error_after_its_samples(tmp_path: Path) -> None:
