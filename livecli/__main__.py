@@ -67,7 +67,7 @@ def _run(argv: list[str]) -> int:
     except typer.TyperException as error:
         from .cli.usage_errors import usage_error
 
-        raise usage_error(error, words) from None
+        raise usage_error(error, argv) from None
     except OSError as error:
         if argv and "--help" not in argv:
             raise
