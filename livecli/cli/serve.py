@@ -56,12 +56,13 @@ def serve(
     from dataclasses import replace
 
     from ..emulator.certificates import certificates
+    from ..emulator.log import no_log
     from ..process.folders import state_folder
     from ..process.run import run
 
     # A COMMAND learns the ports from its environment, so that jobs on one machine need not agree about ports.
     address = Address(listen.host, *listen.ports(free=bool(command)))
-    log = _log_nothing if output.quiet else _log_to_stderr
+    log = no_log if output.quiet else _log_to_stderr
     options = replace(emulator.options(), sources=listen.sources())
     names = [_host_to_name(listen.host), *(listen.tls_name or [])]
     kept = certificates(state_folder(), *names)
@@ -129,8 +130,7 @@ def _exports(emulator: EmulatorAddress, host: str, certificates: Certificates) -
 
 
 def _log_to_stderr(line: str) -> None:
-    write_stderr(line + "\n")
+    from datetime import datetime
 
-
-def _log_nothing(line: str) -> None:
-    pass
+    now = datetime.now().astimezone()
+    write_stderr(f"{now:%H:%M:%S}.{now.microsecond // 1000:03} {line}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..protocol.models import MODELS, Model
@@ -10,6 +10,7 @@ from .access import NOTHING_REQUIRED, Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import UNLIMITED, Limits
 from .faults import Faults
+from .observer import Observe
 from .pace import Pace
 from .replay import Play
 from .request_source import THIS_MACHINE, AllowedSources
@@ -23,7 +24,7 @@ class EmulatorOptions:
     the hosts and pages that are answered; `models` are the known
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
     on every connection. With a `play`, a recorded session is replayed instead of a model, at `play_speed` times its own
-    speed (0: as fast as the client receives it).
+    speed (0: as fast as the client receives it). `observers` are told what passes in each session.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -35,6 +36,7 @@ class EmulatorOptions:
     faults: Faults = field(default_factory=Faults)
     play: Play | None = None
     play_speed: float = 1.0
+    observers: Sequence[Observe] = ()
 
 
 DEFAULT_OPTIONS = EmulatorOptions()

@@ -27,7 +27,7 @@ from .core.handles import HandleStore
 from .ephemeral_tokens import TokenMint, is_mint_path
 from .fault_injector import at_upgrade
 from .listener import OPEN_SECONDS, Listener
-from .log import Log, library_logger, no_log, safe_line
+from .log import Log, SessionLog, library_logger, no_log, safe_line
 from .options import DEFAULT_OPTIONS, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
 from .websocket import EmulatorConnection, InflateOnlyFactory, ListeningServer
@@ -212,7 +212,20 @@ class _EmulatorServer:
         def log(line: str) -> None:
             self._log(safe_line(f"[{number}] {line}"))
 
-        await ServerSession(socket, service, self._options, self._sessions, log=log, refusal=refusal, token=token).run()
+        observers = [observe(number, service) for observe in self._options.observers]
+        if self._log is not no_log:
+            observers.append(SessionLog(log, service, self._options.models))
+        session = ServerSession(
+            socket,
+            service,
+            self._options,
+            self._sessions,
+            log=log,
+            observers=observers,
+            refusal=refusal,
+            token=token,
+        )
+        await session.run()
 
 
 def _preflight(connection: EmulatorConnection, request: Request) -> Response:

@@ -11,6 +11,7 @@ import contextlib
 import tempfile
 import time
 import uuid
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import IO
 
@@ -26,11 +27,12 @@ from ..protocol.machine import LiveProtocol, Side
 from .access import Service, session_refusal
 from .core.conversation import EmulatedSession
 from .core.handles import HandleStore
-from .core.response import Message
+from .core.response import Message, ScriptedClose
 from .core.utterance import BYTES_PER_SECOND
 from .ephemeral_tokens import EphemeralToken
 from .fault_injector import FaultInjector
 from .log import Log
+from .observer import ClosedBy, SessionObserver
 from .options import EmulatorOptions
 from .replay import Replay
 from .websocket import EmulatorConnection
@@ -64,24 +66,25 @@ class ServerSession:
         sessions: HandleStore,
         *,
         log: Log,
+        observers: Sequence[SessionObserver] = (),
         refusal: Refusal | None = None,
         token: EphemeralToken | None = None,
     ) -> None:
         self._socket = socket
         self._log = log
+        self._observers = observers
         self._refusal = refusal
         self._token = token
         self._service = service
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
         self._conversation: EmulatedSession | Replay
         if options.play is None:
-            self._conversation = _conversation(service, options, sessions, log)
+            self._conversation = _conversation(service, options, sessions, log, self._note_heard)
         else:
             self._conversation = Replay(options.play, speed=options.play_speed, log=log)
         self._faults = FaultInjector(options.faults, socket, self._protocol, log)
         self._received = asyncio.Event()
         self._sent = asyncio.Event()
-        log(f"connected: {service.platform} {service.version}")
 
     async def run(self) -> None:
         """Run the session until either side closes."""
@@ -91,13 +94,16 @@ class ServerSession:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._discard_input()  # the end of the connection comes after the frames that were not read
-            self._log(f"closed: {self._socket.close_code} {self._socket.close_reason or ''}".rstrip())
+            ended_here = self._socket.protocol.close_sent and not self._socket.protocol.close_rcvd_then_sent
+            by = ClosedBy.SERVER if ended_here else ClosedBy.CLIENT
+            self._note_closed(by, self._socket.close_code or 1006, self._socket.close_reason or "")
         except* Refusal as refusals:
             _forget_frames(refusals)
             await self._refuse(refusals)
         except* OSError as errors:  # the disk is full, or there are too many open files
             _forget_frames(errors)
             self._log(f"failed: {errors.exceptions[0]}")
+            self._note_closed(ClosedBy.SERVER, 1011, INTERNAL_ERROR)
             await self._close(1011, INTERNAL_ERROR)
 
     async def _run_tasks(self) -> None:
@@ -121,6 +127,8 @@ class ServerSession:
             match message:
                 case [events.Setup(setup)]:
                     message = [events.Setup(self._effective_setup(setup))]
+            for observer in self._observers:
+                observer.received(message)
             await self._faults.received(message)
             self._conversation.receive_message(message, time.monotonic())
             if self._conversation.has_output:
@@ -171,6 +179,7 @@ class ServerSession:
                 return frame
             recorded = _server_message(frame)
             message = await self._faults.before(recorded)
+            self._note_sent(message)
             if message is None or message == recorded:
                 return b"" if message is None else frame
             return encode_server(message, self._protocol.platform)
@@ -179,6 +188,7 @@ class ServerSession:
             return None
         self._protocol.model_role = self._conversation.model_role
         message = await self._faults.before(message)
+        self._note_sent(message)
         return b"" if message is None else self._protocol.send(*message)
 
     async def _wait_for_more(self) -> None:
@@ -195,10 +205,23 @@ class ServerSession:
         finally:
             timer.cancel()
 
+    def _note_sent(self, message: Message | None) -> None:
+        for observer in self._observers:
+            observer.sent(message or [])
+
+    def _note_heard(self, utterance: str) -> None:
+        for observer in self._observers:
+            observer.heard(utterance)
+
+    def _note_closed(self, by: ClosedBy, code: int, reason: str) -> None:
+        for observer in self._observers:
+            observer.closed(by, code, reason)
+
     async def _refuse(self, refusals: BaseExceptionGroup[Refusal]) -> None:
         refusal = refusals.exceptions[0]
         assert isinstance(refusal, Refusal)
-        self._log(f"refused: {refusal.code} {refusal.reason}")
+        by = ClosedBy.SCRIPT if isinstance(refusal, ScriptedClose) else ClosedBy.SERVER
+        self._note_closed(by, refusal.code, refusal.reason)
         await self._close(refusal.code, refusal.reason)
 
     async def _close(self, code: int, reason: str) -> None:
@@ -230,7 +253,9 @@ def _server_message(frame: bytes) -> Message:
         return []
 
 
-def _conversation(service: Service, options: EmulatorOptions, sessions: HandleStore, log: Log) -> EmulatedSession:
+def _conversation(
+    service: Service, options: EmulatorOptions, sessions: HandleStore, log: Log, heard: Callable[[str], None]
+) -> EmulatedSession:
     """A conversation with the emulator's options."""
     return EmulatedSession(
         service.platform,
@@ -239,6 +264,7 @@ def _conversation(service: Service, options: EmulatorOptions, sessions: HandleSt
         new_session_id=lambda: str(uuid.uuid4()),
         open_spool=_spool,
         log=log,
+        heard=heard,
         pace=options.pace,
         models=options.models,
         sessions=sessions,

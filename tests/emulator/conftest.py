@@ -66,6 +66,12 @@ class Talk:
     log: list[str]
     spools: list[IO[bytes]] = field(default_factory=list)
 
+    @property
+    def turns_done(self) -> int:
+        """The turns that have ended, those of the sessions that this one resumes included."""
+        assert self.conversation._dialogue is not None
+        return self.conversation._dialogue.memory.turns_done
+
     def say(self, *said: Event, now: float = 0.0) -> None:
         for event in said:
             self.conversation.receive(event, now)

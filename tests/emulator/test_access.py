@@ -169,7 +169,7 @@ async def test_the_developer_api_closes_the_session(
     assert ws.close_code == code
     assert ws.close_reason is not None
     assert ws.close_reason.startswith(reason)
-    assert log[1].startswith(f"[1] refused: {code} {reason}")
+    assert log[1].startswith(f"[1] ○ closed by the server: {code} {reason}")
 
 
 async def test_no_credential_is_logged_or_sent_back(emulator: EmulatorAddress, log: list[str]) -> None:

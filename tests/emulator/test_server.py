@@ -262,7 +262,7 @@ async def test_refusals(
     assert got_reason is not None
     assert got_reason.startswith(reason)
     assert len(got_reason.encode()) <= 123
-    assert f"[1] refused: {code} {got_reason}" in log
+    assert f"[1] ○ closed by the server: {code} {got_reason}" in log
 
 
 def model(name: str, **fields: Any) -> dict[str, Any]:
@@ -513,7 +513,9 @@ async def test_in_the_clear_and_on_tls_at_once(both: EmulatorAddress, shown: Cer
         for ws in (clear, encrypted):
             await say(ws, {"realtimeInput": {"text": "hi"}})
             assert len(sound(await turn(ws))) == 2 * 1_440 * 2
-    assert {"[1] connected: developer v1beta", "[2] connected: vertex v1"} <= set(log)  # numbered as one
+    assert {"[1] ● developer v1beta  gemini-3.8-live", "[2] ● vertex v1  gemini-3.8-live"} <= set(
+        log
+    )  # numbered as one
 
 
 async def test_the_answers_on_tls_are_the_same(both: EmulatorAddress, shown: Certificates) -> None:
@@ -535,7 +537,7 @@ async def test_who_speaks_no_tls_is_nobody_elses_trouble(
     writer.close()
     async with on_tls(shown, both, DEVELOPER) as ws:
         assert await set_up(ws, DEVELOPER) == {"setupComplete": {}}
-    assert log[0] == "[1] connected: developer v1beta"
+    assert log[0] == "[1] ● developer v1beta  gemini-3.8-live"
 
 
 async def test_leaving_closes_both_with_1001_at_once(shown: Certificates) -> None:
@@ -618,7 +620,7 @@ async def test_the_paths_of_firebase(
         )
         pieces = (m["serverContent"].get("outputTranscription", {}).get("text", "") for m in await turn(ws))
         assert "".join(pieces) == "hi"
-    assert log[0] == f"[1] connected: {platform} v1beta"
+    assert log[0] == f"[1] ● {platform} v1beta  gemini-3.8-live"
 
 
 @pytest.mark.parametrize("path", [DEVELOPER, FIREBASE_VERTEX])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -129,9 +128,9 @@ async def test_a_client_that_vanishes_leaves_nothing_behind(emulator: EmulatorAd
     await say(ws, audio(tone(0.1)))
     ws.transport.abort()
     async with asyncio.timeout(SOON):
-        while asyncio.all_tasks() - idle or not any("closed" in line for line in log):
+        while asyncio.all_tasks() - idle or not any("○" in line for line in log):
             await asyncio.sleep(0.005)
-    assert log[-1] == "[1] closed: 1006"
+    assert log[-1] == "[1] ○ the connection was lost"
 
 
 async def test_a_full_disk_ends_the_session_and_no_other(
@@ -164,11 +163,14 @@ async def test_the_log_has_a_line_for_each_connection_and_turn(emulator: Emulato
         await say(ws, {"realtimeInput": {"text": "hello"}})
         await turn(ws)
     async with asyncio.timeout(SOON):
-        while len(log) < 3:
+        while len(log) < 4:
             await asyncio.sleep(0.005)
-    assert log[0] == "[1] connected: vertex v1"
-    assert re.fullmatch(r"\[1\] turn 1: 5 characters of text, answered in \d\.\d{3} s", log[1])
-    assert log[2] == "[1] closed: 1000"
+    assert log == [
+        "[1] ● vertex v1  gemini-3.8-live",
+        "[1] → “hello”",
+        "[1] ← 0.3 s of sound  turn 1",
+        "[1] ○ closed by the client: 1000",
+    ]
 
 
 async def test_what_a_client_says_cannot_reach_the_terminal(emulator: EmulatorAddress, log: list[str]) -> None:
@@ -211,7 +213,7 @@ async def test_the_close_of_a_client_ends_the_session_in_mid_answer(emulator: Em
         await hear(ws)
         await ws.close(4000, "enough")
     async with asyncio.timeout(SOON):
-        while log[-1] != "[1] closed: 4000 enough":
+        while log[-1] != "[1] ○ closed by the client: 4000 enough":
             await asyncio.sleep(0.005)
 
 

@@ -90,9 +90,9 @@ def test_a_good_key_is_checked_kept_and_used(
         assert sent.status == 0, sent.err
     assert KEY not in ran.err + sent.err + sent.out + "".join(emulator.log)
     service = platform[1] if platform else "developer"
-    assert [line for line in emulator.log if "connected" in line] == [
-        f"[1] connected: {service} {'v1' if service == 'vertex' else 'v1beta'}",
-        f"[2] connected: {service} {'v1' if service == 'vertex' else 'v1beta'}",
+    assert [line for line in emulator.log if "●" in line] == [
+        f"[1] ● {service} {'v1' if service == 'vertex' else 'v1beta'}  gemini-3.8-live",
+        f"[2] ● {service} {'v1' if service == 'vertex' else 'v1beta'}  gemini-3.8-live",
     ]
 
 
@@ -266,7 +266,7 @@ def test_the_key_is_in_no_process_list(spawn: Callable[..., subprocess.Popen[byt
         login.stdin.close()
         login.stdin = None
         deadline = time.monotonic() + 20
-        while not any("connected" in line for line in emulator.log):
+        while not any("●" in line for line in emulator.log):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         about = [Path(f"/proc/{login.pid}/{name}") for name in ("cmdline", "environ")]

@@ -203,9 +203,10 @@ async def test_it_ends_on_a_signal_and_says_so(spawn: Spawn, signum: int, status
     ended, stdout, stderr = await asyncio.to_thread(finish, process)
     assert time.monotonic() - started < 1
     assert (ended, stdout) == (status, "")
-    connected = [f"[{n}] connected: developer v1beta" for n in (1, 2)]
-    assert sorted(stderr.splitlines()) == (
-        [] if quiet else sorted([*connected, "[1] closed: 1001", "[2] closed: 1001"])
+    opened = [f"[{n}] ● developer v1beta  gemini-3.8-live" for n in (1, 2)]
+    assert all(re.match(r"\d\d:\d\d:\d\d\.\d{3} ", line) for line in stderr.splitlines())
+    assert sorted(line.partition(" ")[2] for line in stderr.splitlines()) == (
+        [] if quiet else sorted([*opened, *(f"[{n}] ○ closed by the server: 1001" for n in (1, 2))])
     )
 
 

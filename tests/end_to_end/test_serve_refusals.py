@@ -31,5 +31,5 @@ def test_a_session_of_the_developer_api_without_a_key_is_closed_with_1008(livecl
         "Method doesn't allow unregistered callers (callers without established identity). "
         "Please use API Key or other form of API c"
     )
-    assert emulator.log[1] == f"[1] refused: 1008 {reason}"
+    assert emulator.log[1] == f"[1] ○ closed by the server: 1008 {reason}"
     assert len(reason) == 123

@@ -21,7 +21,14 @@ TURNS = [
     {"audio": 5 * 2_880, "heard": "", "said": "hello"},
     {"audio": 5 * 2_880, "heard": "", "said": "again"},
 ]
-LOG = ["[1] connected: ", "[1] turn 1: 0.5 s of speech", "[1] turn 2: 5 characters", "[1] turn 3: 5 characters"]
+LOG = [
+    "● ",
+    "→ 0.5 s of speech",
+    "← “[0.5 s of speech]” 0.5 s  turn 1",
+    "→ “hello”",
+    "← “hello” 0.3 s  turn 2",
+    "→ “again”",
+]
 
 
 Emulated = Callable[..., Ran]
@@ -62,16 +69,16 @@ def free_port() -> int:
 def test_python(against_the_emulator: Emulated, platform: str) -> None:
     ran = against_the_emulator(sys.executable, HERE / "program.py", platform)
     assert turns(ran) == TURNS
-    lines = ran.err.splitlines()
+    lines = [line.partition(" [1] ")[2] for line in ran.err.splitlines()]
     assert [line[: len(start)] for line, start in zip(lines, LOG, strict=False)] == LOG
-    assert lines[-1] == "[1] closed: 1000"
+    assert lines[-1] == "○ closed by the client: 1000"
 
 
 def test_python_with_nothing_set(against_the_emulator: Emulated) -> None:
     """The SDK opens no session without a key, so one is set that stands for none."""
     ran = against_the_emulator(sys.executable, HERE / "program.py", "from the environment")
     assert turns(ran) == TURNS
-    assert "[1] connected: developer v1" in ran.err
+    assert "[1] ● developer v1" in ran.err
 
 
 def test_python_on_vertex_with_no_project_in_code(against_the_emulator: Emulated, free_port: int) -> None:
@@ -81,7 +88,7 @@ def test_python_on_vertex_with_no_project_in_code(against_the_emulator: Emulated
     program = ["env", *here, *there, sys.executable, HERE / "program.py", "from the environment"]
     ran = against_the_emulator(*program, options=("--tls-port", str(free_port)))
     assert turns(ran) == TURNS
-    assert "[1] connected: vertex v1beta1" in ran.err
+    assert "[1] ● vertex v1beta1" in ran.err
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -138,7 +145,7 @@ def test_firebase(against_the_emulator: Emulated, javascript: JavaScript, platfo
         {"audio": 5 * 2_880, "heard": "", "said": "hello"},
         {"audio": 52_800, "heard": speech, "said": speech},
     ]
-    assert ran.err.startswith(f"[1] connected: {platform} v1beta\n")
+    assert f" [1] ● {platform} v1beta  " in ran.err.splitlines()[0]
 
 
 KEY_INVALID = "1007 None. API key not valid. Please pass a valid API key."
@@ -174,4 +181,4 @@ def test_python_sdk_makes_ephemeral_tokens_and_uses_them(against_the_emulator: E
     ran = against_the_emulator(sys.executable, HERE / "tokens.py", options=("--require-key", "the-key"))
     assert ran.status == 0, ran.err
     assert ran.out.splitlines() == ["auth_tokens", "True", "1007", "hello", "hello", "hello"]
-    assert "refused: 1007 Request had invalid authentication credentials." in ran.err
+    assert "closed by the server: 1007 Request had invalid authentication credentials." in ran.err

@@ -34,7 +34,8 @@ class EmulatedSession:
     """The server's side of one session, from its connection on.
 
     `version` is the API version of the request path. `new_session_id` makes the id that Vertex AI sends, `open_spool`
-    the file of an utterance, and `log` takes a line for each turn. `behaviour` belongs to this session; a session that
+    the file of an utterance, `log` takes lines on what a client may not expect, and `heard` the transcript of
+    each utterance. `behaviour` belongs to this session; a session that
     is resumed keeps its own. `sessions` holds the handles of the whole server; without it, no handle outlives the
     connection. `pace` is how fast it hears and speaks.
     """
@@ -48,6 +49,7 @@ class EmulatedSession:
         new_session_id: Callable[[], str],
         open_spool: OpenSpool,
         log: Callable[[str], None] = lambda line: None,
+        heard: Callable[[str], None] = lambda utterance: None,
         pace: Pace = Pace.INSTANT,
         models: Mapping[str, Model] = MODELS,
         sessions: HandleStore | None = None,
@@ -57,7 +59,7 @@ class EmulatedSession:
         self._behaviour = behaviour
         self._new_session_id = new_session_id
         self._open_spool = open_spool
-        self._log = log
+        self._log, self._heard = log, heard
         self._pace = pace
         self._models = models
         self._sessions = HandleStore() if sessions is None else sessions
@@ -153,6 +155,7 @@ class EmulatedSession:
             open_spool=self._open_spool,
             pace=self._pace,
             log=self._log,
+            heard=self._heard,
         )
         if setup.tools:
             dialogue.declare(setup.tools)

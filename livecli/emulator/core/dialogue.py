@@ -81,6 +81,7 @@ class Dialogue:
         open_spool: OpenSpool,
         pace: Pace,
         log: Callable[[str], None],
+        heard: Callable[[str], None],
     ) -> None:
         self.memory = memory
         self.outbox: deque[Message] = deque()
@@ -88,7 +89,8 @@ class Dialogue:
         tokens = memory.tokens
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, tokens.forgotten_tokens)
         self._model, self._resumption, self._style = model, resumption, ResponseStyle.of(setup, platform, model)
-        self._open_spool, self._pace, self._log, config = open_spool, pace, log, setup.realtime_input_config
+        self._open_spool, self._pace, self._log, self._heard = open_spool, pace, log, heard
+        config = setup.realtime_input_config
         self._input_clock = InputClock(pace)
         self._detected: deque[_Detected] = deque()
         self._speech = memory.speech = speech_input_for(
@@ -282,7 +284,7 @@ class Dialogue:
         if utterance.length_bytes:
             self._report_activity("ACTIVITY_END", offset_seconds)
         self.memory.turns_done += 1
-        self._log(f"turn {self.memory.turns_done}: {utterance.description.strip('[]')}, transcribed")
+        self._heard(utterance.description)
         utterance.close()
 
     def _report_activity(self, kind: str, offset_seconds: float | None) -> None:
@@ -434,7 +436,9 @@ class Dialogue:
         if not turn.resumes:
             tokens.begin_turn()
         tokens.prompt_characters += len(user.text)
-        tokens.prompt_audio_bytes += user.utterance.length_bytes if user.utterance else 0
+        if user.utterance is not None and user.utterance.length_bytes:
+            tokens.prompt_audio_bytes += user.utterance.length_bytes
+            self._heard(user.utterance.description)
         self.window.make_room(tokens.context_tokens(self._model), self._log)
         tokens.forgotten_tokens = self.window.forgotten_tokens
         steps = self.memory.behaviour.answer(user)
@@ -464,8 +468,6 @@ class Dialogue:
             self._held_open = bool(tools.pending) and not tools.awaited
             return
         self.memory.turns_done += 1
-        description = f"{turn.user.description}, {outcome} in {now - turn.at:.3f} s" if turn else outcome
-        self._log(f"turn {self.memory.turns_done}: {description}")
         self._offer_handle_after(turn)
 
     def _close_held_turn(self, *, interrupted: bool = False) -> None:
@@ -474,7 +476,6 @@ class Dialogue:
             return
         self._held_open = False
         self.memory.turns_done += 1
-        self._log(f"turn {self.memory.turns_done}: a function call")
         if interrupted and self._model.calls.non_blocking is CallTurn.HELD_OPEN:
             self.outbox.append([events.Interrupted()])
         self.outbox.append(turn_complete(self._style, self.memory.tokens, self.memory.tools))

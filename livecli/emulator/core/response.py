@@ -27,6 +27,12 @@ INCREMENT_CHARACTERS = 80
 """Most characters in a piece of a transcript."""
 
 Message = list[events.Event]
+
+
+class ScriptedClose(Refusal):
+    """The close of a session that a behaviour asked for."""
+
+
 """The events of one frame; none for a frame `{}`."""
 
 EMPTY_FRAME: Message = []
@@ -203,7 +209,10 @@ class _Response:
             case Interrupt():
                 yield from interruption(self._style, self._tokens, self._tools)
             case Close(code, reason):
-                raise Refusal(code, reason)
+                if self._has_output:
+                    # The service ends the turn before it ends a session.
+                    yield from self._end()
+                raise ScriptedClose(code, reason)
             case EndTurn(reason, complete=True):
                 yield from self._end(reason)
 

@@ -256,14 +256,3 @@ def test_a_long_utterance_is_answered_in_constant_memory(talk, setup) -> None:
     tracemalloc.stop()
     assert said_bytes == 15 * 60 * 48_000
     assert peak_bytes < 4_000_000  # 29 MB were heard
-
-
-def test_a_turn_is_logged_with_the_time_it_took(talk, setup, tone) -> None:
-    session = talk(setup())
-    session.speak(tone(0.5))
-    session.say(events.Text("hello"))
-    session.answers(now=0.25)
-    assert session.log == [
-        "turn 1: 0.5 s of speech, answered in 0.250 s",
-        "turn 2: 5 characters of text, answered in 0.250 s",
-    ]

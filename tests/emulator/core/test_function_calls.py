@@ -148,7 +148,7 @@ class TestBlocking:
             assert session.conversation.accepts_input
             session.say(events.Text("hello?"))
             session.answers()
-        assert session.log
+        assert session.turns_done
 
     def test_a_function_that_returns_before_the_last_message_is_taken_does_not_close_the_turn(
         self, talk, setup
@@ -158,7 +158,7 @@ class TestBlocking:
         called = session.conversation.next_message(0.0)
         session.say(returned(calls([called])[0]))
         assert kinds(session.answers()).count(events.TurnComplete) == 1
-        assert len(session.log) == 1
+        assert session.turns_done == 1
 
     def test_much_that_others_returned_does_not_deafen_it_either(self, talk, setup) -> None:
         session = talk(setup(Platform.VERTEX, **transcribed("f", behavior="BLOCKING")), Platform.VERTEX)

@@ -144,7 +144,7 @@ def test_tools_usage_and_what_was_asked_come_back(line) -> None:
         next(e for m in answers for e in m if isinstance(e, events.Usage)).metadata["totalTokenCount"]
         > usage["totalTokenCount"]
     )
-    assert "turn 3" in second.log[-1]
+    assert second.turns_done == 3
 
 
 def test_unanswered_content_comes_back(line) -> None:
@@ -413,7 +413,7 @@ class TestContext:
         session = talk(setup(context_window_compression=compression), models=self.small())
         for _ in range(20):
             self.fill(session)
-        assert len(session.log) == 20
+        assert session.turns_done == 20
 
 
 class TestHistory:
