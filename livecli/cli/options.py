@@ -207,7 +207,12 @@ class OutputFlags(Group, panel="Output"):
     ] = None
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors."), COMMON] = False
     verbose: Annotated[
-        bool, Option("--verbose", "-v", help="Print a line for every chunk."), Listed("Diagnostics", common=True)
+        int,
+        Option("--verbose", "-v", count=True, help="Print the conversation with the service; -vv: every chunk."),
+        Listed("Diagnostics", common=True),
+    ] = 0
+    stats: Annotated[
+        bool, Option("--stats", help="Print every figure of a run, and where its time went."), Listed("Diagnostics")
     ] = False
     debug: Annotated[
         bool,

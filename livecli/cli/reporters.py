@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..report.reporter import Reporter
+    from ..report.reporter import DisplayOptions, Reporter
     from ..runs.batch import ReporterOf
     from ..runs.request import Request
     from .options import OutputFlags
@@ -48,27 +48,22 @@ class RunReporters:
 
 
 @contextmanager
-def send_reporters(flags: OutputFlags, *, several: bool = False, answers: bool = False) -> Iterator[RunReporters]:
-    """The same reporters for one request after another; with `several`, each is told apart by its name.
-
-    With `answers`, their text is written to standard output.
-    """
+def send_reporters(flags: OutputFlags, *, answers: bool = False) -> Iterator[RunReporters]:
+    """The reporters of a single request. With `answers`, its text is written to standard output."""
     from ..console import run_display
     from ..report.reporter import Reporters
 
     with ExitStack() as stack:
-        display = run_display(quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, several=several)
+        display = run_display(_display_options(flags, answers=answers))
         stack.callback(display.restore_terminal)
-        shared = Reporters(
-            *_answer_lines(display, answers=answers, several=several),
-            _with_outputs(display, flags, stack, several=several),
-        )
+        text = _answer_lines(display, answers=answers, several=False)
+        shared = Reporters(*text, _with_outputs(display, flags, stack))
         yield RunReporters(shared, lambda request: shared)
 
 
 @contextmanager
 def batch_reporters(flags: OutputFlags, total: int, *, answers: bool = False) -> Iterator[RunReporters]:
-    """Reporters for `total` requests, several of which run at once: one display, and outputs for each of them.
+    """Reporters for `total` requests, several of which may run at once: one display, and outputs for each of them.
 
     With `answers`, their text is written to standard output.
     """
@@ -76,9 +71,7 @@ def batch_reporters(flags: OutputFlags, total: int, *, answers: bool = False) ->
     from ..report.reporter import Reporters
 
     with ExitStack() as stack:
-        display = batch_display(
-            total, quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug, explain=flags.explain
-        )
+        display = batch_display(total, _display_options(flags, answers=answers))
         stack.callback(display.restore_terminal)
         outputs = _outputs(flags, stack, several=True)
         text = _answer_lines(display, answers=answers, several=True)
@@ -95,10 +88,22 @@ def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
     from ..console import chat_display
 
     with ExitStack() as stack:
-        display = chat_display(
-            silent=bool(flags.on_stdout), quiet=flags.quiet, verbose=flags.verbose, debug=flags.debug
-        )
+        display = chat_display(_display_options(flags), silent=bool(flags.on_stdout))
         yield display, _with_outputs(display, flags, stack)
+
+
+def _display_options(flags: OutputFlags, *, answers: bool = False) -> DisplayOptions:
+    from ..process.stdio import is_same_file_as_stdout
+    from ..report.reporter import DisplayOptions
+
+    return DisplayOptions(
+        quiet=flags.quiet,
+        verbosity=flags.verbose,
+        debug=flags.debug,
+        explain=flags.explain,
+        stats=flags.stats,
+        has_answer=answers and is_same_file_as_stdout(),
+    )
 
 
 def _answer_lines(display: Reporter, *, answers: bool, several: bool) -> list[Reporter]:
@@ -109,7 +114,7 @@ def _answer_lines(display: Reporter, *, answers: bool, several: bool) -> list[Re
     return [AnswerLines(display, several=several)]
 
 
-def _with_outputs(display: Reporter, flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> Reporter:
+def _with_outputs(display: Reporter, flags: OutputFlags, stack: ExitStack) -> Reporter:
     from ..report.reporter import Reporters
 
     reporters = [display]
@@ -117,7 +122,7 @@ def _with_outputs(display: Reporter, flags: OutputFlags, stack: ExitStack, *, se
         from ..console.explain import ExplanationLines
 
         reporters.append(ExplanationLines())
-    reporters += [make() for make in _outputs(flags, stack, several=several)]
+    reporters += [make() for make in _outputs(flags, stack)]
     return Reporters(*reporters)
 
 

@@ -122,10 +122,10 @@ def send(
         run(_dry_run(requests, target))
         return
     with ExitStack() as stack:
-        if many.jobs is None:
-            reporters = stack.enter_context(send_reporters(output, several=several, answers=answers))
-        else:
+        if several:
             reporters = stack.enter_context(batch_reporters(output, len(requests), answers=answers))
+        else:
+            reporters = stack.enter_context(send_reporters(output, answers=answers))
         if not (request.inputs or request.sample or many.source or request.text is not None):
             sent = "standard input" if inputs else "the bundled question"
             reporters.shared.remark(f"no INPUT is named: {sent} is sent")

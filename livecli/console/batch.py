@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from ..errors import BudgetError, Interrupted, LivecliError, OutputClosed
-from ..process.stdio import one_line, print_error, write_stderr
+from ..process.stdio import Span, one_line, print_error, write_spans, write_stderr
 from ..process.tasks import cancel_and_wait
 from ..protocol.messages import FunctionCall, Json
 from ..report.batch_stats import BatchStats
-from ..report.reporter import Reporter, Retry
+from ..report.reporter import NO_OPTIONS, DisplayOptions, Reporter, Retry
 from ..report.summary import Summary
 from . import formatting
 from .explain import explanation
@@ -25,18 +25,16 @@ class BatchLines(Reporter):
     progress_seconds = PROGRESS_SECONDS
     """The time between two reports of the progress, in seconds."""
 
-    def __init__(
-        self, total: int, *, quiet: bool = False, verbose: bool = False, debug: bool = False, explain: bool = False
-    ) -> None:
+    def __init__(self, total: int, options: DisplayOptions = NO_OPTIONS) -> None:
         self.stats = BatchStats(total, time.monotonic())
-        self.quiet, self.verbose, self.debug = quiet, verbose or debug, debug
-        self._explain = explain
+        self.options = options
         self._hints: set[str | None] = set()
 
     def item_reporters(self, name: str) -> list[Reporter]:
         """The reporters of the run called `name`."""
         item = BatchItem(self, name)
-        return [PrefixedLines(self, name), item] if self.verbose and not self.quiet else [item]
+        has_lines = self.options.has_conversation or (self.options.stats and not self.options.quiet)
+        return [PrefixedLines(self, name), item] if has_lines else [item]
 
     @asynccontextmanager
     async def progress_reports(self) -> AsyncIterator[None]:
@@ -52,9 +50,13 @@ class BatchLines(Reporter):
         """Write one line."""
         write_stderr(line + "\n")
 
+    def write_spans(self, spans: Sequence[Span]) -> None:
+        """Write one line, in colours where there are any."""
+        write_spans(spans)
+
     def info(self, line: str) -> None:
         """Write a line that `quiet` leaves out."""
-        if not self.quiet:
+        if not self.options.quiet:
             self.write(line)
 
     def remark(self, text: str) -> None:
@@ -74,12 +76,12 @@ class BatchLines(Reporter):
             return
         is_repeated = error.hint in self._hints
         self._hints.add(error.hint)
-        print_error(error.revised(hint=None) if is_repeated else error, about=summary.input, debug=self.debug)
-        if self._explain:
+        print_error(error.revised(hint=None) if is_repeated else error, about=summary.input, debug=self.options.debug)
+        if self.options.explain:
             write_stderr(explanation(error, summary.endpoint))
 
     def stopped(self, error: LivecliError) -> None:
-        print_error(error, debug=self.debug)
+        print_error(error, debug=self.options.debug)
 
     def print_totals(self) -> None:
         """Write the results of all runs together."""
@@ -150,11 +152,14 @@ class PrefixedLines(PlainLines):
     """
 
     def __init__(self, batch: BatchLines, name: str) -> None:
-        super().__init__(verbose=batch.verbose, debug=batch.debug)
+        super().__init__(batch.options)
         self._batch, self._name = batch, one_line(name)
 
     def write(self, line: str) -> None:
         self._batch.write(f"{self._name}: {line}")
+
+    def write_spans(self, spans: Sequence[Span]) -> None:
+        self._batch.write_spans([("dim", f"{self._name}: "), *spans])
 
     def called(self, call: FunctionCall) -> None:
         """Written by BatchItem."""

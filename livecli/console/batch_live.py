@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live as LiveDisplay
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from ..errors import LivecliError
+from ..process.stdio import Span
+from ..report.reporter import NO_OPTIONS, DisplayOptions
 from ..report.summary import Summary
 from . import formatting
 from .batch import BatchLines
+from .live import rich_text, terminal_console
 
 BAR_COLUMNS = 24
 
@@ -28,9 +31,9 @@ class LiveBatch(BatchLines):
 
     progress_seconds = 0.25
 
-    def __init__(self, total: int, *, verbose: bool = False, debug: bool = False, explain: bool = False) -> None:
-        super().__init__(total, verbose=verbose, debug=debug, explain=explain)
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, total: int, options: DisplayOptions = NO_OPTIONS) -> None:
+        super().__init__(total, options)
+        self._console = terminal_console()
         self._display = LiveDisplay(
             get_renderable=self._progress_line,
             console=self._console,
@@ -53,8 +56,10 @@ class LiveBatch(BatchLines):
             self._is_displayed = displayed
 
     def write(self, line: str) -> None:
-        # A Text object is printed as it is; in a string rich would interpret markup that a peer sent.
-        self._console.print(Text(line), soft_wrap=True)
+        self.write_spans([("", line)])
+
+    def write_spans(self, spans: Sequence[Span]) -> None:
+        self._console.print(rich_text(spans), soft_wrap=True)
 
     def interlude(self, begins: bool) -> None:
         self._set_displayed(not begins)

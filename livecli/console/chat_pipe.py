@@ -7,6 +7,8 @@ import sys
 from ..errors import LivecliError, OutputClosed
 from ..process.stdio import one_line, print_error, write_stdout
 from ..protocol import events
+from ..protocol.endpoint import Endpoint
+from ..report.reporter import NO_OPTIONS, DisplayOptions
 from ..report.summary import Summary
 from . import formatting
 from .lines import PlainLines
@@ -15,12 +17,22 @@ from .lines import PlainLines
 class PipeChat(PlainLines):
     """The reporter of a chat without a prompt. With `silent`, answers are not written to standard output."""
 
-    def __init__(
-        self, *, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False
-    ) -> None:
-        super().__init__(quiet=quiet, verbose=verbose, debug=debug)
+    def __init__(self, options: DisplayOptions = NO_OPTIONS, *, silent: bool = False) -> None:
+        super().__init__(options)
         self._silent = silent
         self._line_is_open = False
+
+    def connecting(self, endpoint: Endpoint) -> None:
+        if self.options.has_conversation:
+            super().connecting(endpoint)
+        else:
+            self.info(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
+
+    def connected(self, summary: Summary) -> None:
+        if self.options.has_conversation:
+            super().connected(summary)
+        else:
+            self.info(formatting.connection(summary))
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         super().event(direction, event, at)
@@ -43,7 +55,7 @@ class PipeChat(PlainLines):
         for line in formatting.source_lines(summary.stats.citations):
             self.info(line)
         if summary.error and not isinstance(summary.error, OutputClosed):
-            print_error(summary.error, debug=self._debug)
+            print_error(summary.error, debug=self.options.debug)
         elif summary.stats.interrupted:
             self.info("the answer was interrupted")
 

@@ -12,7 +12,7 @@ from ..process.stdio import one_line, print_error
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall
-from ..report.reporter import Retry
+from ..report.reporter import NO_OPTIONS, DisplayOptions, Retry
 from ..report.summary import Summary, latencies
 from . import formatting
 from .chat_pipe import PipeChat
@@ -62,13 +62,11 @@ class TerminalChat(PipeChat):
     Answers are written to standard output only when that is a file or a pipe and `silent` is not set.
     """
 
-    # With the seven attributes of PlainLines and the two of PipeChat these are more than twelve: a reporter is told
-    # everything in one object, and each attribute here belongs to the toolbar or to an interruption.
-    def __init__(
-        self, *, silent: bool = False, quiet: bool = False, verbose: bool = False, debug: bool = False
-    ) -> None:
+    # With the attributes of PlainLines and PipeChat these are more than twelve: a reporter is told everything in one
+    # object, and each attribute here belongs to the toolbar or to an interruption.
+    def __init__(self, options: DisplayOptions = NO_OPTIONS, *, silent: bool = False) -> None:
         stdout_is_terminal = sys.stdout is None or sys.stdout.isatty()
-        super().__init__(silent=silent or stdout_is_terminal, quiet=quiet, verbose=verbose, debug=debug)
+        super().__init__(options, silent=silent or stdout_is_terminal)
         self.screen = Screen()
         self._model = self._connection_problem = ""
         self._latency_ms: float | None = None
@@ -116,7 +114,7 @@ class TerminalChat(PipeChat):
         self._interrupted, self._answer_hidden = True, hide_rest
 
     def called(self, call: FunctionCall) -> None:
-        if not self._quiet:
+        if not self.options.quiet:
             self.screen.print("class:tool", f"tool {formatting.function_call(call.name, call.args)}")
 
     def show_lines(self, lines: list[str]) -> None:
@@ -131,7 +129,7 @@ class TerminalChat(PipeChat):
         interrupted, self._interrupted = self._interrupted, False
         error = summary.error
         if error is not None and not (interrupted or isinstance(error, Interrupted) or error is self._shown_error):
-            print_error(error, debug=self._debug)
+            print_error(error, debug=self.options.debug)
         if error is None and not summary.stats.interrupted:
             known = latencies(summary)
             self._latency_ms = known["first_audio"] or known["turn"]
@@ -140,12 +138,12 @@ class TerminalChat(PipeChat):
 
     def connecting(self, endpoint: Endpoint) -> None:
         # A later session is opened by a command or after an error, which has been shown.
-        if self._verbose or not self._model:
+        if self.options.has_conversation or not self._model:
             super().connecting(endpoint)
         self._model = endpoint.model
 
     def connected(self, summary: Summary) -> None:
-        if self._verbose or not self._was_connected:
+        if self.options.has_conversation or not self._was_connected:
             super().connected(summary)
         elif self._connection_problem:
             self.write("connected again")
@@ -170,7 +168,7 @@ class TerminalChat(PipeChat):
 
     def ended(self, error: LivecliError) -> None:
         self.screen.finish_row()
-        print_error(error, debug=self._debug)
+        print_error(error, debug=self.options.debug)
         self.write("the session has ended: the next message opens a new one, which is given the conversation so far")
         self._shown_error, self._connection_problem = error, "no session"
 

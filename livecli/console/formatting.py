@@ -1,17 +1,18 @@
-"""Figures as text: the rows of the final table, the lines of a batch, function calls. No I/O."""
+"""Figures as text: the result of a run, its tables, the lines of a batch, function calls. No I/O."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
-from ..process.stdio import one_line
+from ..process.stdio import Span, one_line
 from ..protocol.grounding import Citation
 from ..protocol.messages import Json
 from ..report.batch_stats import BatchStats, percentile
 from ..report.stats import FlowStats
 from ..report.summary import Summary, latencies
 from ..report.usage import billed_tokens
+from . import charts
 
 PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 """The names of the percentiles in a table, and their fractions."""
@@ -19,8 +20,31 @@ PERCENTILES = {"p50": 0.5, "p95": 0.95, "p99": 0.99, "max": 1.0}
 MISSING = "–"
 """The text for a figure that does not exist."""
 
+LABEL_COLUMNS, LENGTH_COLUMNS = 10, 9
+"""The columns of the labels of a result, and of the lengths behind its envelopes."""
+NARROWEST, WIDEST, PLAIN_ENVELOPE = 16, 48, 32
+"""The columns of an envelope that leaves room for the transcripts, at most, and where there is no terminal."""
+PLAIN_COLUMNS = 80
+"""The width of a waterfall where there is no terminal."""
+WIDE_TABLE = 76
+"""The width from which the names of figures stand beside them."""
+HEARD_CHARACTERS = 400
+"""The length to which the transcript of the question is cut on a terminal, where the user knows it."""
+
 MAX_CHARACTERS = 1000
 """The length to which the arguments and results of functions are shortened."""
+
+
+def input_name(summary: Summary) -> str:
+    """The input of a run as a user would call it."""
+    return "standard input" if summary.input == "-" else one_line(summary.input)
+
+
+def connection(summary: Summary) -> str:
+    """How long it took to connect."""
+    steps = summary.connect_seconds, summary.setup_seconds
+    connect, setup = (milliseconds(1000 * (seconds or 0)) for seconds in steps)
+    return f"connected in {connect}, set up in {setup}"
 
 
 def batch_progress(stats: BatchStats, now: float) -> str:
@@ -98,6 +122,125 @@ def milliseconds(number: float | None) -> str:
     if number is None:
         return MISSING
     return f"{number:.1f} ms" if number < 10 else f"{number:,.0f} ms"
+
+
+# --- the result of a run ---
+
+
+def result_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> Iterator[list[Span]]:
+    """The result of a run: both sounds on one time axis, the transcripts, chunk statistics, and the file.
+
+    `columns` is the width of the terminal; None where lines may be of any length. With `has_answer`, the transcript of
+    the answer has been printed already.
+    """
+    stats = summary.stats
+    heard = one_line(stats.heard)
+    if columns is not None and len(heard) > HEARD_CHARACTERS:
+        heard = heard[: HEARD_CHARACTERS - 1] + charts.ELLIPSIS
+    if has_answer and stats.said.strip():
+        yield []
+    yield from picture_lines(summary, columns, [heard, "" if has_answer else one_line(stats.said)])
+    for name, style, flow in (("sent", "cyan", stats.sent), ("received", "green", stats.received)):
+        if flow.chunks:
+            yield from folded([(style, f"{name:{LABEL_COLUMNS}}")], flow_facts(flow), columns)
+    for line in source_lines(stats.citations):
+        yield [("", line)]
+    if facts := outcome(summary):
+        yield from folded([], facts, columns)
+
+
+def picture_lines(summary: Summary, columns: int | None, texts: Sequence[str]) -> Iterator[list[Span]]:
+    """The envelopes of a run with the latency between them, and beside or below them what was said in each."""
+    stats = summary.stats
+    quoted = [f"“{text}”" if text else "" for text in texts]
+    beside = (columns or 0) - LABEL_COLUMNS - LENGTH_COLUMNS - 2 - max(map(charts.cells, quoted))
+    is_beside = columns is None or beside >= NARROWEST
+    width = PLAIN_ENVELOPE if columns is None else beside if is_beside else columns - LABEL_COLUMNS - LENGTH_COLUMNS
+    width = max(1, min(width, WIDEST))
+    *bars, latency = charts.envelopes(summary, width)
+    lengths = [stats.sent.audio_seconds, stats.received.audio_seconds]
+    names = [("you", "cyan"), ("gemini", "green")]
+    for (name, style), bar, length, text in zip(names, bars, lengths, quoted, strict=True):
+        words: list[Span] = [("", f"  {text}")] if text and is_beside else []
+        if bar.strip():
+            figure = f"{short_seconds(length):>{LENGTH_COLUMNS}}"
+            yield [("dim", f"{name:{LABEL_COLUMNS}}"), (style, charts.padded(bar, width)), ("", figure), *words]
+        elif words:
+            yield [("dim", f"{name:{LABEL_COLUMNS}}"), ("", text)]
+    if latency:
+        yield [("dim", " " * LABEL_COLUMNS + latency)]
+    if not is_beside:
+        for (name, _), text in zip(names, texts, strict=True):
+            if text:
+                yield [("dim", f"{name:{LABEL_COLUMNS}}"), ("", text)]
+
+
+def flow_facts(flow: FlowStats) -> list[Span]:
+    """What was counted of the audio in one direction."""
+    sizes = (
+        count(flow.largest) if flow.smallest == flow.largest else f"{count(flow.smallest or 0)}–{count(flow.largest)}"
+    )
+    span = flow.last_at - flow.first_at if flow.last_at is not None and flow.first_at is not None else 0.0
+    return [
+        ("", f"{count(flow.chunks)} chunk{'s' if flow.chunks != 1 else ''}"),
+        ("", f"{count(flow.bytes)} bytes"),
+        ("", f"{seconds(flow.audio_seconds)} in {seconds(span)}"),
+        ("", f"{sizes} bytes each"),
+    ]
+
+
+def outcome(summary: Summary) -> list[Span]:
+    """Where the reply is, what it cost, and how its turn ended."""
+    facts = [("bold", one_line(summary.output or ""))]
+    if tokens := sum(billed_tokens(summary.stats.usage or {}).values()):
+        facts.append(("", f"{count(tokens)} tokens"))
+    if summary.cost_usd is not None:
+        facts.append(("", usd(summary.cost_usd)))
+    facts.append(
+        ("green" if summary.stats.turn_complete and not summary.stats.interrupted else "yellow", _turn(summary))
+    )
+    return [fact for fact in facts if fact[1]]
+
+
+def folded(label: Sequence[Span], facts: Iterable[Span], columns: int | None) -> Iterator[list[Span]]:
+    """`facts` behind a label, with dots between them, on as many lines of at most `columns` as are needed."""
+    line, used = [*label], sum(charts.cells(text) for _, text in label)
+    indent, is_first = used, True
+    for style, text in facts:
+        width = charts.cells(text) + (0 if is_first else 3)
+        if columns is not None and not is_first and used + width > columns:
+            yield line
+            line, used, is_first = [("", " " * indent)], indent, True
+        line += [(style, text)] if is_first else [("dim", " · "), (style, text)]
+        used, is_first = used + width, False
+    yield line
+
+
+def stats_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> Iterator[list[Span]]:
+    """The output of `--stats`: the picture, a waterfall of the time, and every figure."""
+    yield from picture_lines(summary, columns, ["", ""])
+    yield []
+    width = columns or PLAIN_COLUMNS
+    yield from charts.waterfall(summary, width)
+    yield []
+    label, figure = (28, 22) if width >= WIDE_TABLE else (0, 18)
+    yield [("bold", f"{'':{label}}  {'sent':>{figure}}  {'received':>{figure}}")]
+    for name, sent, received in transfer_rows(summary):
+        if not label:
+            yield [("dim", name)]
+        yield [
+            ("dim", f"{name:{label}}" if label else ""),
+            ("cyan", f"  {sent:>{figure}}"),
+            ("green", f"  {received:>{figure}}"),
+        ]
+    for name, value in summary_rows(summary):
+        if not (name == "said" and has_answer):
+            yield [("dim", f"{name:{LABEL_COLUMNS}}"), ("bold" if name == "reply" else "", value)]
+
+
+def short_seconds(number: float) -> str:
+    """A length of time in seconds, one digit after the point."""
+    return f"{number:,.1f} s"
 
 
 def transfer_rows(summary: Summary) -> list[tuple[str, str, str]]:

@@ -2,87 +2,108 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
 
 from ..errors import BudgetError, LivecliError, OutputClosed
-from ..process.stdio import one_line, print_error, write_stderr
+from ..process.stdio import Span, one_line, print_error, write_spans, write_stderr
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
-from ..report.reporter import Reporter, Retry, event_fields
+from ..report.reporter import NO_OPTIONS, DisplayOptions, Reporter, Retry, event_fields
 from ..report.summary import Summary
+from ..report.timeline import Timeline
 from . import formatting
 
 PROGRESS_SECONDS = 10.0
 """The time between two progress lines, in seconds."""
 
 
+# Events with the words of the answer, which only a line for every event includes.
+WORDS = (events.InputTranscript, events.OutputTranscript, events.InterimTranscript, events.ModelText, events.Thought)
+
+
 class PlainLines(Reporter):
-    """A reporter that writes plain lines.
+    """A reporter that writes plain lines."""
 
-    `quiet` leaves only warnings and errors, `verbose` adds a line per event, and `debug` adds frames and tracebacks.
-    With `several` inputs an error names its input.
-    """
-
-    def __init__(
-        self, *, quiet: bool = False, verbose: bool = False, debug: bool = False, several: bool = False
-    ) -> None:
-        self.wants_frames = self._debug = debug
-        self._quiet = quiet
-        self._several = several
-        self._verbose = self.wants_every = verbose or debug
+    def __init__(self, options: DisplayOptions = NO_OPTIONS) -> None:
+        self.options = options
+        self.wants_frames = options.debug
+        self.wants_every = options.has_every_event or options.debug
         self._summary: Summary | None = None
         self._seconds: float | None = None
         self._chunks = {"sent": 0, "received": 0}
         self._next_progress = PROGRESS_SECONDS
         self._unpriced: set[str] = set()  # reported already
 
+    @property
+    def columns(self) -> int | None:
+        """The width of the terminal, None where lines may be of any length."""
+        return None
+
     def write(self, line: str) -> None:
         """Write one line."""
         write_stderr(line + "\n")
 
+    def write_spans(self, spans: Sequence[Span]) -> None:
+        """Write one line, in colours where there are any."""
+        write_spans(spans)
+
     def info(self, line: str) -> None:
         """Write a line that `quiet` leaves out."""
-        if not self._quiet:
+        if not self.options.quiet:
+            self.write(line)
+
+    def detail(self, line: str) -> None:
+        """Write a line of the conversation with the service."""
+        if self.options.has_conversation:
             self.write(line)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         self._summary, self._seconds = summary, seconds
+        if not self.options.quiet:
+            summary.stats.sent.timeline, summary.stats.received.timeline = Timeline(), Timeline()
         self._chunks = {"sent": 0, "received": 0}
         self._next_progress = PROGRESS_SECONDS
         length = [formatting.seconds(seconds)] if seconds is not None else []
         facts = ", ".join([*length, *([description] if description else [])])
-        name = "standard input" if summary.input == "-" else one_line(summary.input)
-        self.info(f"{name}{': ' if facts else ''}{facts}")
+        self.detail(f"{formatting.input_name(summary)}{': ' if facts else ''}{facts}")
 
     def recognised(self, description: str) -> None:
-        self.info(f"converting {description}")
+        self.detail(f"converting {description}")
 
     def connecting(self, endpoint: Endpoint) -> None:
-        self.info(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
+        facts = endpoint.platform, endpoint.model, *([endpoint.location] if endpoint.location else [])
+        self.detail(f"connecting to {endpoint.url} ({', '.join(map(one_line, facts))})")
 
     def connected(self, summary: Summary) -> None:
-        steps = summary.connect_seconds, summary.setup_seconds
-        connect, setup = (formatting.milliseconds(1000 * (seconds or 0)) for seconds in steps)
-        self.info(f"connected in {connect}, set up in {setup}")
+        session = f", session {one_line(summary.session_id)}" if summary.session_id else ""
+        self.detail(formatting.connection(summary) + session)
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
-        if self._verbose and not self._quiet:
+        if self._has_line(event):
             self._print_event(direction, event, at)
         if at >= self._next_progress and self._summary:
             self._next_progress = at + PROGRESS_SECONDS
             sent, received = formatting.transfer_progress(self._summary, self._seconds)
             self.info(f"sent {sent}; received {received}")
 
+    def _has_line(self, event: events.Event) -> bool:
+        if isinstance(event, (events.AudioChunk, *WORDS)):
+            return self.options.has_every_event
+        return self.options.has_conversation
+
     def _print_event(self, direction: str, event: events.Event, at: float) -> None:
+        fields = event_fields(event)
         if isinstance(event, events.AudioChunk):
             self._chunks[direction] += 1
             description = f"chunk {self._chunks[direction]}: {len(event.pcm)} bytes"
         elif isinstance(event, events.Setup):
-            description = "setup"
+            description = f"setup {one_line(json.dumps(fields['setup'], ensure_ascii=False))}"
         else:
-            fields = ", ".join(f"{name}={value!r}" for name, value in event_fields(event).items() if value)
-            description = f"{event.log_name}{': ' if fields else ''}{one_line(fields)}"
+            text = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value)
+            description = f"{event.log_name}{': ' if text else ''}{one_line(text)}"
         self.write(f"{at:8.3f} s  {direction} {description}")
 
     def frame(self, direction: str, frame: bytes | str, at: float) -> None:
@@ -90,8 +111,7 @@ class PlainLines(Reporter):
         self.write(f"{arrow} {abbreviated_frame(frame)}")
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
-        if self._verbose and not self._quiet:
-            self.write(f"{at:8.3f} s  {direction} close: {code} {one_line(reason or '')}".rstrip())
+        self.detail(f"{at:8.3f} s  {direction} close: {code} {one_line(reason or '')}".rstrip())
 
     def called(self, call: FunctionCall) -> None:
         self.info(f"tool {formatting.function_call(call.name, call.args)}")
@@ -102,9 +122,8 @@ class PlainLines(Reporter):
             self.write(f"warning: {name}: {formatting.shortened(str(response['error']))}")
         else:
             self.info(f"{name}: {formatting.function_result(response)}")
-        if self._verbose and not self._quiet:
-            for line in noise.splitlines():
-                self.write(f"{name}: {one_line(line)}")
+        for line in noise.splitlines():
+            self.detail(f"{name}: {one_line(line)}")
 
     def remark(self, text: str) -> None:
         self.info(one_line(text))
@@ -118,10 +137,9 @@ class PlainLines(Reporter):
         self.info(f"{one_line(retry.error.message)}; {pause}")
 
     def resumed(self, connections: int, error: LivecliError | None, again: int) -> None:
-        if self._verbose and not self._quiet:
-            reason = one_line(error.message) if error else "the previous one was at its end"
-            repeated = f", {again} messages are sent again" if again else ""
-            self.write(f"connection {connections}: the session goes on ({reason}{repeated})")
+        reason = one_line(error.message) if error else "the previous one was at its end"
+        repeated = f", {again} messages are sent again" if again else ""
+        self.detail(f"connection {connections}: the session goes on ({reason}{repeated})")
 
     def finished(self, summary: Summary) -> None:
         # The reader of the reply has closed it early, as `head` does: that is not reported as an error.
@@ -133,21 +151,20 @@ class PlainLines(Reporter):
             self._unpriced.update(missing)
             self.info(formatting.missing_prices(missing))
         if summary.error:
-            print_error(summary.error, about=summary.input if self._several else None, debug=self._debug)
+            print_error(summary.error, debug=self.options.debug)
 
     def stopped(self, error: LivecliError) -> None:
-        print_error(error, debug=self._debug)
+        print_error(error, debug=self.options.debug)
 
     def restore_terminal(self) -> None:
         """Leave the terminal as it was found. Called at the end of the command, also after an error."""
 
     def print_summary(self, summary: Summary) -> None:
-        """Write the figures of the run."""
-        self.info(f"{'':28}  {'sent':>22}  {'received':>22}")
-        for name, sent, received in formatting.transfer_rows(summary):
-            self.info(f"{name:28}  {sent:>22}  {received:>22}")
-        for name, value in formatting.summary_rows(summary):
-            self.info(f"{name:10}{value}")
+        """Write the result of the run."""
+        if not self.options.quiet:
+            lines = formatting.stats_lines if self.options.stats else formatting.result_lines
+            for line in lines(summary, self.columns, has_answer=self.options.has_answer):
+                self.write_spans(line)
 
 
 _LONG_OR_SECRET_STRING = rb'("(?:data|handle|newHandle|access_?token)": ?")([^"]+)'

@@ -1,37 +1,86 @@
-"""Display of a run at a terminal: live lines for the data sent and received, a table at the end."""
+"""Display of a run at a terminal: two live lines while it lasts, its result at the end."""
 
 from __future__ import annotations
 
-from rich.console import Console, Group, RenderableType
+import io
+import time
+from collections.abc import Sequence
+
+from rich.console import Console, RenderableType
 from rich.live import Live as LiveDisplay
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
-from ..process.stdio import one_line
+from ..process.stdio import STYLES, Span, in_colour, one_line, write_stderr
 from ..protocol import events
+from ..report.reporter import NO_OPTIONS, DisplayOptions
 from ..report.summary import Summary
-from . import formatting
+from . import charts, formatting
 from .lines import PlainLines
 
 REFRESHES_PER_SECOND = 10
-BAR_COLUMNS = 24
+
+RICH_STYLES = {**{style: style for style in STYLES}, "red": "bold red"}
+
 GUESS_CHARACTERS = 1_000
-"""The part of an interim transcript that is displayed: more than a row of a terminal holds."""
+"""The part of an interim transcript, and of the last words, that is displayed: more than a row of a terminal holds."""
+NARROWEST_BAR = 10
+LEVELS = 6
+"""The columns of the level of the answer."""
+NAME_SHARE = 4
+"""A name takes at most one column in so many."""
+WITH_LEVEL = 32
+"""The width from which the length and the level of the answer are behind its words."""
+CURSOR = "▌"
+ANSWERS = "gemini"
+
+
+class _StandardError(io.StringIO):
+    """Standard error for rich: a terminal whose encoding may lack characters, and whose errors are ignored."""
+
+    encoding = "utf-8"
+
+    def isatty(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        write_stderr(text)
+        return len(text)
+
+
+def terminal_console() -> Console:
+    """A console on standard error, which is a terminal."""
+    return Console(
+        file=_StandardError(),
+        force_terminal=True,
+        color_system="standard" if in_colour() else None,
+        no_color=False,
+        highlight=False,
+    )
+
+
+def rich_text(spans: Sequence[Span]) -> Text:
+    """A line for rich. In a string rich would interpret markup that a peer sent."""
+    return Text.assemble(*((text, RICH_STYLES[style]) for style, text in spans))
 
 
 class LiveLines(PlainLines):
     """Plain lines, with a live display below them while the run lasts."""
 
-    def __init__(self, *, verbose: bool = False, debug: bool = False, several: bool = False) -> None:
-        super().__init__(verbose=verbose, debug=debug, several=several)
-        self._console = Console(stderr=True, highlight=False)
+    def __init__(self, options: DisplayOptions = NO_OPTIONS) -> None:
+        super().__init__(options)
+        self._console = terminal_console()
         self._display: LiveDisplay | None = None
         self._guess = ""  # what a transcribing model takes the words so far to be
 
+    @property
+    def columns(self) -> int:
+        return self._console.width
+
     def write(self, line: str) -> None:
-        # A Text object is printed as it is; in a string rich would interpret markup that a peer sent.
-        self._console.print(Text(line), soft_wrap=True)
+        self.write_spans([("", line)])
+
+    def write_spans(self, spans: Sequence[Span]) -> None:
+        self._console.print(rich_text(spans), soft_wrap=True)
 
     def connected(self, summary: Summary) -> None:
         super().connected(summary)
@@ -51,24 +100,13 @@ class LiveLines(PlainLines):
             (self._display.stop if begins else self._display.start)()
 
     def _progress_lines(self, summary: Summary) -> RenderableType:
-        sent, received = formatting.transfer_progress(summary, self._seconds)
-        bar = ProgressBar(
-            total=self._seconds,
-            completed=summary.stats.sent.audio_seconds,
-            width=BAR_COLUMNS,
-            pulse=self._seconds is None and summary.stats.asked_at is None,
-        )
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(Text("sent", style="cyan"), bar if summary.stats.sent.chunks else "", Text(sent))
-        grid.add_row(Text("received", style="green"), "", Text(received))
-        if not self._guess:
-            return grid
-        return Group(grid, Text(one_line(self._guess), style="dim", no_wrap=True, overflow="ellipsis"))
+        lines = progress_lines(summary, self._seconds, self._guess, self.columns, time.monotonic())
+        return Text("\n", no_wrap=True, overflow="crop").join(map(rich_text, lines))
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         if isinstance(event, events.InterimTranscript):
             self._guess = event.text[:GUESS_CHARACTERS]
-        if self._verbose:
+        if self._has_line(event):
             self._print_event(direction, event, at)
 
     def finished(self, summary: Summary) -> None:
@@ -80,16 +118,53 @@ class LiveLines(PlainLines):
             self._display.stop()
             self._display = None
 
-    def print_summary(self, summary: Summary) -> None:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", title_justify="left")
-        table.add_column("")
-        table.add_column("sent", justify="right", style="cyan")
-        table.add_column("received", justify="right", style="green")
-        for name, sent, received in formatting.transfer_rows(summary):
-            table.add_row(Text(name, style="dim"), sent, received)
-        facts = Table.grid(padding=(0, 2, 0, 0))
-        facts.add_column(style="dim")
-        facts.add_column(overflow="fold")
-        for name, value in formatting.summary_rows(summary):
-            facts.add_row(name, Text(value, style="bold" if name == "reply" else ""))
-        self._console.print(Group(table, "", facts))
+
+def progress_lines(summary: Summary, seconds: float | None, guess: str, columns: int, now: float) -> list[list[Span]]:
+    """The live lines of a run: how much of the question was sent, unless it is text, and the last words of the answer.
+
+    `seconds` is the length of the question where that is known, `guess` an interim transcript, `now` the time.
+    """
+    stats, columns = summary.stats, columns - 1
+    name = charts.end_of(formatting.input_name(summary), max(len(ANSWERS), columns // NAME_SHARE))
+    is_spoken = bool(stats.sent.chunks)
+    label = max(len(ANSWERS), charts.cells(name) if is_spoken else 0) + 2
+    answer: list[Span] = [("dim", charts.padded(ANSWERS, label))]
+    said, level = one_line((stats.said[-GUESS_CHARACTERS:] + guess)[-GUESS_CHARACTERS:]), ""
+    if stats.received.chunks and stats.received.timeline:
+        level = charts.level_bars(stats.received.timeline.envelope.last_levels(LEVELS))
+    length = formatting.duration(stats.received.audio_seconds) if stats.received.chunks else ""
+    right = f" {length} {level:{LEVELS}}" if length and columns >= WITH_LEVEL else ""
+    room = columns - label - len(right)
+    if said or length:
+        words = charts.end_of(said, room - 1)
+        answer += [("", words), ("green", charts.padded(CURSOR, room - charts.cells(words))), ("green", right)]
+    elif stats.asked_at is not None:
+        answer.append(("dim", f"waiting {formatting.duration(now - stats.asked_at)}"))
+    else:
+        answer.append(("dim", "listening" if is_spoken else ""))
+    question: list[Span] = [("dim", charts.padded(name, label)), *_sent(summary, seconds, columns - label)]
+    return [question, answer] if is_spoken else [answer]
+
+
+def _sent(summary: Summary, seconds: float | None, columns: int) -> list[Span]:
+    """How much of the question was sent: a bar, a share, times and the speed, as far as there is room for them."""
+    flow, is_sent = summary.stats.sent, summary.stats.asked_at is not None
+    span = (flow.last_at or 0.0) - (flow.first_at or 0.0)
+    speed = flow.audio_seconds / span if span else None
+    so_far = formatting.duration(flow.audio_seconds)
+    rate = f"{speed:.1f}×" if speed else ""
+    if seconds is None:
+        return [("", f"{so_far} sent  {rate}".rstrip())]
+    share = 1.0 if is_sent else min(flow.audio_seconds / seconds, 1.0)
+    left = "sent" if is_sent else f"{formatting.duration((seconds - flow.audio_seconds) / speed)} left" if speed else ""
+    # In the order in which they are left out where there is no room.
+    figures = {
+        "rate": rate,
+        "times": f"{so_far} / {formatting.duration(seconds)}",
+        "left": f"{left:9}",
+        "share": f"{share:4.0%}",
+    }
+    while len(figures) > 1 and columns - sum(2 + len(figure) for figure in figures.values()) < NARROWEST_BAR:
+        del figures[next(iter(figures))]
+    text = "".join(f"  {figures[name]}" for name in ("share", "times", "rate", "left") if figures.get(name))
+    return [*charts.progress_bar(share, max(0, columns - len(text))), ("", text)]

@@ -5,10 +5,27 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from contextvars import ContextVar
 
 from ..errors import FileError, LivecliError, OutputClosed
 
-RED, CYAN, PLAIN = "\x1b[1;31m", "\x1b[36m", "\x1b[0m"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+COLOUR: ContextVar[str] = ContextVar("colour", default="auto")
+"""When standard error has colours: the value of `--color`."""
+
+Span = tuple[str, str]
+"""A style, one of STYLES, and text that has it."""
+
+STYLES = {"": "", "bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow": "33", "cyan": "36"}
+"""The styles of text on standard error, and their codes."""
+
+ASCII = str.maketrans(
+    dict(zip("▁▂▃▄▅▆▇█━╸─│└▏▎▍▌▋▊▉·–…“”×→←✓✗⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", '_.:-=+*#==-|`|||||||--~""x><+x|/-\\|/-\\|/', strict=True))
+)
+"""What is written instead of livecli's own symbols where the encoding lacks them: as wide as they are."""
 
 
 def write_stdout(text: str) -> None:
@@ -67,12 +84,10 @@ def print_error(error: LivecliError, *, about: str | None = None, debug: bool = 
     """
     if debug:
         print_traceback(error)
-    red, cyan, plain = (RED, CYAN, PLAIN) if _in_colour() else ("", "", "")
     subject = f"{one_line(about)}: " if about else ""
-    lines = [f"{red}error:{plain} {subject}{one_line(error.message)}"]
+    write_spans([("red", "error:"), ("", f" {subject}{one_line(error.message)}")])
     if error.hint:
-        lines.append(f"{cyan}hint:{plain} {one_line(error.hint)}")
-    write_stderr("\n".join(lines) + "\n")
+        write_spans([("cyan", "hint:"), ("", f" {one_line(error.hint)}")])
 
 
 def print_traceback(error: BaseException) -> None:
@@ -89,7 +104,7 @@ def write_stderr(text: str) -> None:
     """Write `text` to standard error. An error of writing is ignored: no run fails for lack of a message."""
     # Importing contextlib for `suppress` would be a tenth of `--version`.
     try:
-        sys.stderr.write(text)
+        sys.stderr.write(encodable(text, sys.stderr.encoding))
         sys.stderr.flush()
     except OSError:
         pass
@@ -106,6 +121,42 @@ def one_line(text: str, *, keep: str = "") -> str:
     return "".join(c if c.isprintable() or c in keep else c.encode("unicode_escape").decode() for c in line)
 
 
-def _in_colour() -> bool:
-    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
-    return sys.stderr.isatty() and not plain
+def write_spans(spans: Iterable[Span]) -> None:
+    """Write a line to standard error, as `write_stderr`, with colours where it has them."""
+    has_colour = in_colour()
+    codes = ((STYLES[style] if has_colour else "", text) for style, text in spans)
+    write_stderr("".join(f"\x1b[{code}m{text}\x1b[0m" if code else text for code, text in codes).rstrip() + "\n")
+
+
+def in_colour() -> bool:
+    """Whether standard error has colours. The option comes first, then NO_COLOR, FORCE_COLOR, and the terminal."""
+    if (when := COLOUR.get()) != "auto":
+        return when == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal()
+
+
+def is_terminal() -> bool:
+    """Whether standard error is a terminal that can do more than print lines."""
+    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """`text` where `encoding` has all of it, else with ASCII for livecli's own symbols."""
+    if text.isascii():
+        return text
+    try:
+        text.encode(encoding or "utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return text.translate(ASCII)
+    return text
+
+
+def is_same_file_as_stdout() -> bool:
+    """Whether standard error goes where standard output does: to one terminal, file or pipe."""
+    try:
+        return os.path.samestat(os.fstat(sys.stdout.fileno()), os.fstat(sys.stderr.fileno()))
+    except (AttributeError, OSError, ValueError):
+        # One of them is closed, or an object without a descriptor.
+        return False

@@ -66,6 +66,36 @@ class Retry:
     seconds: float
 
 
+@dataclass(frozen=True)
+class DisplayOptions:
+    """How much a display shows.
+
+    `quiet` leaves only warnings and errors. `verbosity` 1 adds the conversation with the service, and 2 a line for
+    every event; `debug` adds frames and tracebacks, and `explain` what to do about an error. With `stats` a result has
+    every figure. `has_answer` is whether the answer is printed where the display is.
+    """
+
+    quiet: bool = False
+    verbosity: int = 0
+    debug: bool = False
+    explain: bool = False
+    stats: bool = False
+    has_answer: bool = False
+
+    @property
+    def has_conversation(self) -> bool:
+        """Whether the conversation with the service is shown."""
+        return not self.quiet and (self.verbosity > 0 or self.debug)
+
+    @property
+    def has_every_event(self) -> bool:
+        """Whether every event has a line."""
+        return not self.quiet and self.verbosity > 1
+
+
+NO_OPTIONS = DisplayOptions()
+
+
 class Reporter:
     """Receives the progress of a run. Every method does nothing, so a subclass overrides only what it shows."""
 

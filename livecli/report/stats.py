@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from ..media.pcm import SILENCE_PEAK, peak
 from ..protocol import events
+from .timeline import Timeline
 
 SHORTEST_SECONDS = 1e-7
 """A gap up to this length counts as zero."""
@@ -79,6 +80,8 @@ class FlowStats:
     peak: int = 0
     """The largest sample up to the first sound. It tells whether all of the audio was silent."""
     gaps: Gaps = field(default_factory=Gaps)
+    timeline: Timeline | None = None
+    """Measured only where a display has put one here before the first chunk."""
 
     def add(self, chunk: events.AudioChunk, at: float) -> None:
         """Count a chunk that passed at `at`."""
@@ -103,6 +106,8 @@ class FlowStats:
             self.first_at, self.rate = at, self.rate or chunks[0].rate
         self.last_at = at
         self.gaps.mark(at, count)
+        if self.timeline is not None:
+            self.timeline.add(chunks, at)
 
     def _find_peak(self, chunks: Iterable[events.AudioChunk]) -> None:
         for chunk in chunks:
@@ -112,7 +117,7 @@ class FlowStats:
 
     def copy(self) -> FlowStats:
         """An independent copy of the present state."""
-        return replace(self, gaps=self.gaps.copy())
+        return replace(self, gaps=self.gaps.copy(), timeline=self.timeline and self.timeline.copy())
 
     @property
     def mean(self) -> float | None:

@@ -10,7 +10,7 @@ from livecli.console.batch import BatchLines
 from livecli.errors import Interrupted, OutputClosed, QuotaError
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
-from livecli.report.reporter import Reporters, Retry
+from livecli.report.reporter import DisplayOptions, Reporters, Retry
 from tests.console.runs import answered_run, failed_run, report_run
 from tests.virtual_time import in_virtual_time
 
@@ -41,10 +41,10 @@ def test_a_run_is_one_line_when_it_is_over(lines):
 
 
 def test_a_verbose_run_has_its_name_in_every_line(lines):
-    batch = BatchLines(1, verbose=True)
+    batch = BatchLines(1, DisplayOptions(verbosity=2))
     report_run(reporter(batch, "a\x07"), answered_run("a\x07"), events.OutputTranscript("hi"))
     written = lines()
-    assert all(line.startswith("a\\x07: ") for line in written)
+    assert all(line.startswith("a\\x07:") for line in written)
     assert "a\\x07:    1.000 s  received output_transcript: text='hi'" in written
 
 
@@ -69,12 +69,12 @@ def test_an_interrupted_run_is_no_error(lines, error):
 
 
 def test_an_error_is_explained_on_demand(lines):
-    BatchLines(1, explain=True).print_failure(failed_run(QuotaError("full"), "a"))
+    BatchLines(1, DisplayOptions(explain=True)).print_failure(failed_run(QuotaError("full"), "a"))
     assert lines()[:2] == ["error: a: full", "  seen      full"]
 
 
 def test_quiet_leaves_warnings_and_errors(lines):
-    batch = BatchLines(2, quiet=True, verbose=True)
+    batch = BatchLines(2, DisplayOptions(quiet=True, verbosity=2))
     first = reporter(batch, "a")
     first.warning("slow")
     report_run(first, answered_run("a"), events.OutputTranscript("hi"))
@@ -85,7 +85,7 @@ def test_quiet_leaves_warnings_and_errors(lines):
 
 
 def test_tools_and_warnings_are_written_once(lines):
-    batch = BatchLines(1, verbose=True)
+    batch = BatchLines(1, DisplayOptions(verbosity=2))
     run, call = reporter(batch, "a"), FunctionCall(name="find", args={})
     run.called(call)
     run.returned(call, {"output": "there"}, failed=False, noise="noise")

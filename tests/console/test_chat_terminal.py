@@ -9,7 +9,7 @@ from livecli.errors import Interrupted, QuotaError, ServerError
 from livecli.protocol import events
 from livecli.protocol.grounding import Citation
 from livecli.protocol.messages import FunctionCall
-from livecli.report.reporter import Retry
+from livecli.report.reporter import DisplayOptions, Retry
 from tests.console.runs import ENDPOINT, answered_run, failed_run
 
 LOST = ServerError("gone\x07")
@@ -130,7 +130,7 @@ def test_an_error_of_a_turn_that_the_user_has_interrupted_is_not_shown(chat, cap
 def test_tools_are_lines_unless_quiet(chat, screen_output):
     call = FunctionCall(name="find", args={"near": "me\x07"})
     chat.called(call)
-    TerminalChat(quiet=True).called(call)
+    TerminalChat(DisplayOptions(quiet=True)).called(call)
     assert screen_output.take() == ['tool find {"near": "me\\u0007"}']
 
 

@@ -6,12 +6,13 @@ import pytest
 
 from livecli.console.lines import PlainLines, abbreviated_frame
 from livecli.errors import OutputClosed, QuotaError, ServerError
-from livecli.protocol import events
+from livecli.protocol import events, messages
 from livecli.protocol.messages import FunctionCall
-from livecli.report.reporter import Retry
-from tests.console.runs import answered_run, failed_run, report_run
+from livecli.report.reporter import DisplayOptions, Retry
+from tests.console.runs import ENDPOINT, answered_run, failed_run, report_run
 
 SOUND = events.AudioChunk(bytes(640), 24_000)
+SETUP = events.Setup(messages.Setup(model="m"), {"sessionResumption": {"handle": "secret"}})
 
 
 @pytest.fixture
@@ -24,25 +25,58 @@ def lines(capsys):
     return take
 
 
-def test_a_run_has_its_input_its_connection_and_its_figures(lines):
+def test_a_run_has_its_result(lines):
     report_run(PlainLines(), answered_run(), SOUND, events.OutputTranscript("hi"))
-    first, second, third, *table = lines()
-    assert first == "q.wav: 2.00 s"
-    assert second == "connecting to us-central1-aiplatform.googleapis.com (vertex, gemini-live)"
-    assert third == "connected in 12 ms, set up in 250 ms"
-    assert table[0].split() == ["sent", "received"]
-    assert "reply     reply.wav" in table
+    first, second, latency, *figures = lines()
+    assert (first[:3], first.split("  ")[-1]) == ("you", "“where is it”")
+    assert (second[:6], second.split("  ")[-1]) == ("gemini", "“over there”")
+    assert latency.strip() == "└ 500 ms"
+    assert figures == [
+        "sent      4 chunks · 64,000 bytes · 2.00 s in 1.50 s · 16,000 bytes each",
+        "received  2 chunks · 48,000 bytes · 1.00 s in 0.50 s · 24,000 bytes each",
+        "reply.wav · complete",
+    ]
 
 
-def test_the_input_is_described(lines):
-    reporter = PlainLines()
+def test_an_answer_that_is_printed_where_the_lines_are_is_not_repeated(lines):
+    report_run(PlainLines(DisplayOptions(has_answer=True)), answered_run())
+    assert not [line for line in lines() if "over there" in line]
+
+
+def test_all_figures_are_a_table_on_demand(lines):
+    report_run(PlainLines(DisplayOptions(stats=True)), answered_run())
+    written = lines()
+    assert [line for line in written if line.startswith("gaps p50")]
+    phases = ["connect", "setup", "speech", "waiting", "reply"]
+    assert [line.split()[0] for line in written if line.startswith(tuple(phases))] == phases
+ "reply     reply.wav" in written
+
+
+def test_the_conversation_with_the_service_is_verbose(lines):
+    reporter = PlainLines(DisplayOptions(verbosity=1))
     reporter.started(failed_run(OutputClosed(""), "-"), "44.1 kHz stereo FLAC → 16 kHz mono", 1.5)
     reporter.started(failed_run(OutputClosed(""), "a\x07"), None, None)
-    assert lines() == ["standard input: 1.50 s, 44.1 kHz stereo FLAC → 16 kHz mono", "a\\x07"]
+    reporter.recognised("raw")
+    reporter.connecting(ENDPOINT)
+    reporter.event("sent", SETUP, 0.0)
+    reporter.event("sent", SOUND, 0.5)
+    reporter.event("received", events.OutputTranscript("a"), 1.0)
+    reporter.event("received", events.Usage({"totalTokenCount": 3}), 2.0)
+    reporter.connected(answered_run())
+    assert not reporter.wants_every
+    assert lines() == [
+        "standard input: 1.50 s, 44.1 kHz stereo FLAC → 16 kHz mono",
+        "a\\x07",
+        "converting raw",
+        f"connecting to {ENDPOINT.url} (vertex, gemini-live, us-central1)",
+        '   0.000 s  sent setup {"model": "m", "sessionResumption": {"handle": "(6 characters)"}}',
+        "   2.000 s  received usage: metadata={'totalTokenCount': 3}",
+        "connected in 12 ms, set up in 250 ms, session s-1",
+    ]
 
 
 def test_quiet_leaves_warnings_and_errors(lines):
-    reporter = PlainLines(quiet=True, verbose=True)
+    reporter = PlainLines(DisplayOptions(quiet=True, verbosity=2))
     report_run(reporter, answered_run(), SOUND)
     reporter.called(FunctionCall(name="find"))
     reporter.returned(FunctionCall(name="find"), {"error": "no"}, failed=True, noise="noise")
@@ -52,8 +86,8 @@ def test_quiet_leaves_warnings_and_errors(lines):
     assert lines() == ["warning: find: no", "warning: slow ly", "error: full"]
 
 
-def test_verbose_has_a_line_per_event(lines):
-    reporter = PlainLines(verbose=True)
+def test_very_verbose_has_a_line_per_event(lines):
+    reporter = PlainLines(DisplayOptions(verbosity=2))
     assert reporter.wants_every
     assert not reporter.wants_frames
     reporter.event("sent", SOUND, 0.5)
@@ -71,7 +105,7 @@ def test_verbose_has_a_line_per_event(lines):
 
 
 def test_chunks_are_counted_for_each_run(lines):
-    reporter = PlainLines(verbose=True)
+    reporter = PlainLines(DisplayOptions(verbosity=2))
     for _ in range(2):
         reporter.started(answered_run(), None, None)
         reporter.event("sent", SOUND, 0.5)
@@ -90,8 +124,8 @@ def test_progress_is_written_every_ten_seconds(lines):
 
 def test_a_tool_is_reported_with_its_noise_if_verbose(lines):
     call = FunctionCall(name="find", args={"near": "me"})
-    for verbose in (False, True):
-        reporter = PlainLines(verbose=verbose)
+    for verbosity in (0, 1):
+        reporter = PlainLines(DisplayOptions(verbosity=verbosity))
         reporter.called(call)
         reporter.returned(call, {"output": "there"}, failed=False, noise="one\n\x07two")
     assert lines() == [
@@ -113,7 +147,7 @@ def test_a_retry_says_when_and_how_often(lines):
 def test_another_connection_is_a_detail(lines):
     PlainLines().resumed(2, None, 0)
     assert lines() == []
-    reporter = PlainLines(verbose=True)
+    reporter = PlainLines(DisplayOptions(verbosity=2))
     reporter.resumed(2, None, 0)
     reporter.resumed(3, ServerError("gone"), 5)
     assert lines() == [
@@ -122,10 +156,9 @@ def test_another_connection_is_a_detail(lines):
     ]
 
 
-def test_an_error_names_its_input_if_there_are_several(lines):
-    PlainLines().finished(failed_run(QuotaError("full")))
-    PlainLines(several=True).finished(failed_run(QuotaError("full", hint="wait")))
-    assert lines() == ["error: full", "error: q.wav: full", "hint: wait"]
+def test_an_error_has_its_hint(lines):
+    PlainLines().finished(failed_run(QuotaError("full", hint="wait")))
+    assert lines() == ["error: full", "hint: wait"]
 
 
 def test_an_output_that_its_reader_has_closed_is_no_error(lines):
@@ -153,7 +186,7 @@ def test_a_frame_is_one_line_without_sound_and_secrets(frame, short):
 
 
 def test_debug_shows_frames_with_their_direction(lines):
-    reporter = PlainLines(debug=True)
+    reporter = PlainLines(DisplayOptions(debug=True))
     assert reporter.wants_frames
     reporter.frame("sent", b"{}", 0.0)
     reporter.frame("received", "[]", 0.0)

@@ -207,7 +207,7 @@ def test_quiet_leaves_errors_only(livecli, inputs, tmp_path):
 
 
 def test_verbose_lines_say_whose_they_are(livecli, inputs):
-    ran = livecli("send", *inputs[:2], "--local", *FAST, "--jobs", 2, "-v")
+    ran = livecli("send", *inputs[:2], "--local", *FAST, "--jobs", 2, "-vv")
     assert ran.status == 0
     assert "q0.wav: " in ran.err
     assert any(line.startswith("q1.wav: ") and "sent chunk 1: 1024 bytes" in line for line in ran.err.splitlines())

@@ -80,8 +80,21 @@ def test_data_on_stdout_is_not_mixed_with_the_answer(spawn, words):
     assert not out.endswith(b"the capital?\n")
 
 
-def test_verbose_says_a_line_for_each_chunk(livecli, speech):
+def test_verbose_shows_the_conversation_with_the_service(livecli, speech):
     err = livecli("send", speech, "--local", "--speed", 0, "-v").err
+    assert "connecting to ws://127.0.0.1:" in err
+    assert 's  sent setup {"model":' in err
+    assert "s  received setup_complete" in err
+    assert "connected in " in err
+    assert "s  received usage: " in err
+    assert "s  sent close: 1000" in err
+    assert "chunk 1" not in err
+    assert "output_transcript" not in err
+
+
+def test_very_verbose_says_a_line_for_each_chunk(livecli, speech):
+    err = livecli("send", speech, "--local", "--speed", 0, "-vv").err
+    assert "received output_transcript: text=" in err
     assert "sent chunk 1: 1024 bytes" in err
     assert "sent chunk 16: 640 bytes" in err
     assert "received chunk 1: 8640 bytes" in err
@@ -283,12 +296,15 @@ def test_a_signal_closes_properly_and_keeps_what_came(spawn, tmp_path, signum, s
         assert server.close_codes == [1000], "the socket was closed properly"
 
 
-def test_a_terminal_sees_a_live_display_and_a_table(at_a_display, speech):
-    status, screen = at_a_display("send", speech, "--local", "--speed", 1)
+def test_a_terminal_sees_a_live_display_and_a_result(at_a_display, speech):
+    status, screen = at_a_display("send", speech, "--local", "--speed", 1, "--stats")
     assert status == 0
     assert "\x1b[" in screen
-    assert "of 0.50 s" in screen, "progress towards the file's length"
+    assert " / 0:00" in screen, "progress towards the file's length"
+    assert "└ " in screen
     assert "gaps p50 / p95 / max" in screen
+    result = screen.rpartition("\x1b[?25h")[2]
+    assert result.count("[0.5 s of speech]") == 2, "what was heard and what was said"
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is shown again"
 
 
