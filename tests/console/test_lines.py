@@ -49,7 +49,7 @@ def test_all_figures_are_a_table_on_demand(lines):
     assert [line for line in written if line.startswith("gaps p50")]
     phases = ["connect", "setup", "speech", "waiting", "reply"]
     assert [line.split()[0] for line in written if line.startswith(tuple(phases))] == phases
- "reply     reply.wav" in written
+    assert "reply     reply.wav" in written
 
 
 def test_the_conversation_with_the_service_is_verbose(lines):
