@@ -143,8 +143,8 @@ def result_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> 
     for name, style, flow in (("sent", "cyan", stats.sent), ("received", "green", stats.received)):
         if flow.chunks:
             yield from folded([(style, f"{name:{LABEL_COLUMNS}}")], flow_facts(flow), columns)
-    for line in source_lines(stats.citations):
-        yield [("", line)]
+    for place, line in enumerate(source_lines(stats.citations)):
+        yield [("dim", f"{'' if place else 'sources':{LABEL_COLUMNS}}"), ("", line)]
     if facts := outcome(summary):
         yield from folded([], facts, columns)
 
