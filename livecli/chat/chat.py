@@ -41,8 +41,9 @@ MAX_SUMMARIES = 1000
 class Chat:
     """A chat, which `open_chat` opens.
 
-    `turns` has the summaries of the last turns, and `pictures` what is sent with the next turn. When the session has
-    ended for good, `failure` is the reason; the next message opens a new session. `tasks` has the tasks that receive.
+    `turns` has the summaries of the last turns, `pictures` what is sent with the next turn. `spoken_about` are those
+    sent at once, for speech: a typed text that comes first is sent with them again. When the session has ended for
+    good, `failure` is the reason; the next message opens a new session. `tasks` has the tasks that receive.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Chat:
         self.store = ChatStore(self.transcript, reporter)
         self.turns: deque[Summary] = deque(maxlen=MAX_SUMMARIES)
         self.pictures: list[events.Image] = []
+        self.spoken_about: list[events.Image] = []
         self.failure: LivecliError | None = None
         self._reporter, self._tasks = reporter, tasks
         self._session = AsyncExitStack()
@@ -148,7 +150,7 @@ class Chat:
     async def reset(self) -> None:
         """Delete the conversation, and end the session."""
         self.transcript.clear()
-        self.store.delete()
+        await self.store.delete()
         await self.close()
 
     # --- turns ---
@@ -156,7 +158,7 @@ class Chat:
     async def send_text(self, text: str) -> Summary:
         """A typed turn. It interrupts an answer that has begun."""
         conversation = await self.conversation()
-        pictures, self.pictures = self.pictures, []
+        pictures, self.pictures, self.spoken_about = [*self.pictures, *self.spoken_about], [], []
         interrupts = conversation.current is not None
         if interrupts:
             conversation.cut()
@@ -169,21 +171,27 @@ class Chat:
 
     async def send_speech(self, source: AudioSource, options: SendOptions) -> Summary:
         """A spoken turn, which ends with the source."""
-        pictures, self.pictures = self.pictures, []
+        pictures, self.pictures, self.spoken_about = self.pictures, [], []
         activity = self.options.configuration.activity
         return await self._take_turn("", lambda turn: turn.speak(source, options, pictures, activity=activity))
 
     async def _take_turn(self, question: str, send: SendRequest) -> Summary:
         return await (await self.conversation()).take_turn(question, send)
 
-    async def send_picture(self, path: str) -> None:
-        """Send a picture at once when the microphone is in use, otherwise with the next turn."""
+    async def send_picture(self, path: str) -> bool:
+        """Send a picture with the next turn. When the microphone is in use, it is sent at once too.
+
+        Returns whether it was. A model sees a picture that was sent before speech, and none that was sent before a
+        typed text: that has to have it in the same turn.
+        """
         picture = await asyncio.to_thread(open_image, path)
         conversation = await self.conversation()
         if conversation.uses_microphone:
             await conversation.send_pictures([picture])
+            self.spoken_about.append(picture)
         else:
             self.pictures.append(picture)
+        return conversation.uses_microphone
 
     async def interrupt(self) -> bool:
         """Stop the answer. Returns False when no turn is going on."""
@@ -231,6 +239,10 @@ class Chat:
         self.transcript.add(entry)
         self._update_store(self.store.note_turn)
 
+    def note_speech(self) -> None:
+        """Speech into the microphone is about the pictures that were sent for it."""
+        self.spoken_about.clear()
+
     def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
         """Replace an entry, after more of its text has arrived."""
         self.transcript.replace(entry, corrected)
@@ -241,6 +253,10 @@ class Chat:
             self.recordings.write_text(entry)
         except LivecliError as error:
             self._reporter.warning(error.message)
+
+    async def wait_until_saved(self) -> None:
+        """Wait until the turns that are over are on disk."""
+        await self.store.wait_until_written()
 
     def note_handle(self, endpoint: Endpoint, handle: str | None) -> None:
         """Save a handle that was received between turns."""
@@ -267,3 +283,4 @@ async def open_chat(
                 await voice.close_microphone()
             finally:
                 await chat.close()
+                await chat.store.wait_until_written()

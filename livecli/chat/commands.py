@@ -75,8 +75,9 @@ async def _send(chat: Chat, path: str) -> Summary:
 
 
 async def _image(chat: Chat, path: str) -> list[str]:
-    await chat.send_picture(_expand_home(path))
-    return [f"{path} will be sent with the next message"] if chat.pictures else []
+    if await chat.send_picture(_expand_home(path)):
+        return [f"{path} is sent: speak about it, or type, and it goes with that line as well"]
+    return [f"{path} will be sent with the next message"]
 
 
 def _expand_home(path: str) -> str:

@@ -6,6 +6,7 @@ the service and model that issued it. Without a valid handle, a new session is g
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
@@ -27,7 +28,11 @@ LATEST = 253_402_300_799.0
 
 
 class ChatStore:
-    """Keeps `transcript` on disk. The first error in writing is reported, and nothing is written after it."""
+    """Keeps `transcript` on disk. The first error in writing is reported, and nothing is written after it.
+
+    A write waits for the disk, so it is made in a thread: one at a time, and of the states that come meanwhile only the
+    last. `wait_until_written` waits for all of them.
+    """
 
     def __init__(self, transcript: Transcript, reporter: Reporter) -> None:
         self._transcript, self._reporter = transcript, reporter
@@ -35,6 +40,8 @@ class ChatStore:
         self._is_writable = True
         # Whether a turn is over whose handle has not been saved.
         self._lacks_handle = False
+        self._waiting: dict[str, Any] | None = None
+        self._writing: asyncio.Future[FileError | None] | None = None
 
     def load(self) -> None:
         """Add the turns of the saved conversation to the transcript, if there is one."""
@@ -74,24 +81,43 @@ class ChatStore:
             self.note_turn(endpoint, handle)
 
     def save(self, endpoint: Endpoint, handle: str | None) -> None:
-        """Write the transcript, and the handle that includes all of it, if there is one."""
-        saved = {
+        """Begin to write the transcript, and the handle that includes all of it, if there is one."""
+        self._waiting = {
             "schema": SCHEMA,
             "at": time.time(),
             "endpoint": _identity(endpoint),
             "handle": handle,
             "entries": [(entry.question, entry.answer) for entry in self._transcript.entries],
         }
-        try:
-            if self._is_writable and self._transcript.entries:
-                _write(state_folder() / NAME, saved)
-        except FileError as error:
+        if self._writing is None:
+            self._write_next()
+
+    def _write_next(self) -> None:
+        saved, self._waiting = self._waiting, None
+        if saved is None or not (saved["entries"] and self._is_writable):
+            self._writing = None
+            return
+        self._writing = asyncio.get_running_loop().run_in_executor(None, _failure_of_writing, saved)
+        self._writing.add_done_callback(self._note_written)
+
+    def _note_written(self, writing: asyncio.Future[FileError | None]) -> None:
+        # A bug is raised by `wait_until_written`.
+        if writing.cancelled() or writing.exception():
+            return
+        if error := writing.result():
             self._is_writable = False
             self._reporter.remark(error.message)
+        self._write_next()
 
-    def delete(self) -> None:
+    async def wait_until_written(self) -> None:
+        """Wait until all that was saved is on disk, or has failed."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+
+    async def delete(self) -> None:
         """Delete the saved conversation."""
-        self._loaded, self._lacks_handle = {}, False
+        self._loaded, self._lacks_handle, self._waiting = {}, False, None
+        await self.wait_until_written()
         try:
             path = state_folder() / NAME
             path.unlink(missing_ok=True)
@@ -137,12 +163,18 @@ def _is_entry(entry: object) -> bool:
     return isinstance(entry, list) and len(entry) == 2 and all(isinstance(text, str) for text in entry)
 
 
-def _write(path: Path, saved: dict[str, Any]) -> None:
+def _failure_of_writing(saved: dict[str, Any]) -> FileError | None:
+    """Write the conversation, and return the error with which that fails."""
+    try:
+        path = state_folder() / NAME
+    except FileError as error:
+        return error
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(path, json.dumps(saved).encode())
     except OSError as error:
-        raise FileError(f"the conversation cannot be saved in {path}: {error.strerror}") from error
+        return FileError(f"the conversation cannot be saved in {path}: {error.strerror}")
+    return None
 
 
 def _when(at: float) -> str:

@@ -103,11 +103,17 @@ class ConversationObserver(Protocol):
     def note_turn(self, summary: Summary, entry: TranscriptEntry) -> None:
         """A turn is over. Called before the next event is received."""
 
+    def note_speech(self) -> None:
+        """The user has begun to speak into the microphone."""
+
     def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
         """More of the text of a turn has arrived after its end."""
 
     def note_text(self, entry: TranscriptEntry) -> None:
         """The text of a turn is final. Called once per turn."""
+
+    async def wait_until_saved(self) -> None:
+        """Returns when the turns that are over are on disk."""
 
     def note_handle(self, endpoint: Endpoint, handle: str | None) -> None:
         """A handle was received between two turns."""
@@ -183,6 +189,7 @@ class Conversation:
             self._finish_if_over(turn)
             await turn.exchange.wait_for_late_events()
             self._observer.note_text(turn.text)
+            await self._observer.wait_until_saved()
         except LivecliError as error:
             summary.error = self._failure or error
         except asyncio.CancelledError as cancelled:
@@ -321,6 +328,8 @@ class Conversation:
     def _begin_unasked(self) -> ChatTurn:
         """Begin a turn that was spoken into the microphone, or that the model has begun by itself."""
         is_spoken = self.uses_microphone
+        if is_spoken:
+            self._observer.note_speech()
         turn = self._begin("", MICROPHONE if is_spoken else "", is_spoken=is_spoken)
         turn.exchange.listen()
         self._tasks.create_task(self._run(turn, None))

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import threading
+
 import pytest
 
+from livecli.chat import store
+from livecli.chat.commands import parse_command
 from livecli.chat.transcript import TranscriptEntry
 from livecli.client.open import Timeouts
 from livecli.errors import ConnectError, FileError, ServerError
+from livecli.process.folders import state_folder
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
 from tests.chat.conftest import ReportLog, settled
@@ -148,17 +155,75 @@ async def test_a_picture_is_sent_with_the_next_turn_and_once(chat, tmp_path):
     assert len(pictures) == 1
 
 
-async def test_a_picture_is_sent_at_once_while_the_microphone_is_in_use(chat, tmp_path):
+SPOKEN = SetupOptions(activity=Activity.AUTO)
+
+
+async def test_a_picture_is_sent_at_once_while_the_microphone_is_in_use_and_with_the_next_line(chat, tmp_path):
     from PIL import Image
 
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     with live_server(Echo()) as server:
-        async with chat(server.url, configuration=SetupOptions(activity=Activity.AUTO), **VERTEX) as spoken:
+        async with chat(server.url, configuration=SPOKEN, **VERTEX) as spoken:
             await spoken.send_microphone(bytes(1024), 16_000)
-            await spoken.send_picture(str(tmp_path / "a.png"))
-            assert spoken.pictures == []
+            command, path = parse_command(f"/image {tmp_path / 'a.png'}")
+            assert await command.run(spoken, path) == [
+                f"{path} is sent: speak about it, or type, and it goes with that line as well"
+            ]
             sent = [type(event) for event in spoken.reports.sent]
             assert sent == [events.Setup, events.AudioChunk, events.Image]
+            await spoken.send_text("what is it?")
+            await spoken.send_text("and now?")
+    [turn] = [frame["clientContent"]["turns"] for frame in server.frames if "png" in str(frame.get("clientContent"))]
+    [content] = turn
+    assert [[*part] for part in content["parts"]] == [["inlineData"], ["text"]]
+    assert content["parts"][1] == {"text": "what is it?"}
+
+
+async def test_a_picture_that_was_spoken_about_is_not_sent_with_the_next_line(chat, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+
+    def answer(connection):
+        connection.set_up()
+        while "video" not in (connection.receive().get("realtimeInput") or {}):
+            pass
+        connection.content(inputTranscription={"text": "what is it?"})
+        connection.content(outputTranscription={"text": "a picture"})
+        connection.content(turnComplete=True)
+        connection.receive()
+        connection.content(outputTranscription={"text": "yes"})
+        connection.content(turnComplete=True)
+        connection.drain()
+
+    with live_server(answer) as server:
+        async with chat(server.url, configuration=SPOKEN, **VERTEX) as spoken:
+            await spoken.send_microphone(bytes(1024), 16_000)
+            await spoken.send_picture(str(tmp_path / "a.png"))
+            await settled(lambda: len(spoken.turns) == 1)
+            assert (await spoken.send_text("is it?")).ok
+    assert len([frame for frame in server.frames if "png" in str(frame)]) == 1
+
+
+async def test_a_slow_disk_delays_the_end_of_a_turn_and_nothing_else(chat, monkeypatch):
+    """The state is on disk before the turn is reported as over, and the event loop does not wait for it."""
+    may_write, write = threading.Event(), store.write_atomically
+
+    def write_slowly(path, content):
+        assert may_write.wait(20)
+        write(path, content)
+
+    monkeypatch.setattr(store, "write_atomically", write_slowly)
+    with live_server(Echo()) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            turn = asyncio.ensure_future(typed.send_text("one"))
+            await settled(lambda: typed.turns)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not (turn.done() or typed.reports.summaries)
+            may_write.set()
+            assert (await turn).ok
+            assert json.loads((state_folder() / store.NAME).read_text())["entries"] == [["one", "<one>"]]
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "missing.png"])

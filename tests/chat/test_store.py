@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import stat
+import threading
 import time
 from dataclasses import replace
 
 import pytest
 
+from livecli.chat import store as module
 from livecli.chat.store import MAX_BYTES, NAME, SCHEMA, ChatStore
 from livecli.chat.transcript import Transcript, TranscriptEntry
 from livecli.protocol.endpoint import Endpoint
@@ -34,12 +37,18 @@ def store_of(*entries):
     return ChatStore(transcript, reports), transcript, reports
 
 
+async def write(method, *arguments):
+    """Call a method of a store, and wait until it has written."""
+    method(*arguments)
+    await method.__self__.wait_until_written()
+
+
 def saved(path):
     return json.loads(path.read_text())
 
 
-def test_a_conversation_and_its_handle_come_back(path):
-    store_of(ENTRY, TranscriptEntry("", "unasked"))[0].note_turn(ENDPOINT, "the handle")
+async def test_a_conversation_and_its_handle_come_back(path):
+    await write(store_of(ENTRY, TranscriptEntry("", "unasked"))[0].note_turn, ENDPOINT, "the handle")
     store, transcript, reports = store_of()
     store.load()
     assert [*transcript.entries] == [ENTRY, TranscriptEntry("", "unasked")]
@@ -50,8 +59,8 @@ def test_a_conversation_and_its_handle_come_back(path):
     assert store.take_handle(ENDPOINT) is None, "a handle is used once"
 
 
-def test_only_the_user_can_read_the_file(path):
-    store_of(ENTRY)[0].save(ENDPOINT, None)
+async def test_only_the_user_can_read_the_file(path):
+    await write(store_of(ENTRY)[0].save, ENDPOINT, None)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     assert saved(path)["schema"] == SCHEMA
@@ -75,16 +84,16 @@ def test_without_a_file_the_conversation_is_new(path):
         {"url": "wss://two.example/ws/x"},
     ],
 )
-def test_a_handle_belongs_to_its_service_and_model(path, change):
-    store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
+async def test_a_handle_belongs_to_its_service_and_model(path, change):
+    await write(store_of(ENTRY)[0].note_turn, ENDPOINT, "the handle")
     store, _, reports = store_of()
     store.load()
     assert store.take_handle(replace(ENDPOINT, **change)) is None
     assert reports.remarks[1:] == ["the service or the model has changed: it is given the text of the conversation"]
 
 
-def test_the_path_of_the_url_does_not_matter(path):
-    store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
+async def test_the_path_of_the_url_does_not_matter(path):
+    await write(store_of(ENTRY)[0].note_turn, ENDPOINT, "the handle")
     store = store_of()[0]
     store.load()
     assert store.take_handle(replace(ENDPOINT, url="wss://one.example/ws/y")) == "the handle"
@@ -92,9 +101,9 @@ def test_the_path_of_the_url_does_not_matter(path):
 
 @pytest.mark.parametrize(("platform", "hours"), [(Platform.VERTEX, 24), (Platform.DEVELOPER, 2)])
 @pytest.mark.parametrize(("late_seconds", "is_valid"), [(-60, True), (60, False)])
-def test_a_handle_expires(path, platform, hours, late_seconds, is_valid):
+async def test_a_handle_expires(path, platform, hours, late_seconds, is_valid):
     endpoint = replace(ENDPOINT, platform=platform)
-    store_of(ENTRY)[0].note_turn(endpoint, "the handle")
+    await write(store_of(ENTRY)[0].note_turn, endpoint, "the handle")
     path.write_text(json.dumps({**saved(path), "at": time.time() - hours * 3600 - late_seconds}))
     store = store_of()[0]
     store.load()
@@ -134,50 +143,90 @@ def test_a_file_that_cannot_be_read_is_a_warning(path):
     assert reports.warnings == [f"the saved conversation cannot be read from {path}: Is a directory"]
 
 
-def test_a_handle_that_comes_after_its_turn_is_saved_once(path):
+async def test_a_handle_that_comes_after_its_turn_is_saved_once(path):
     store, transcript, _ = store_of(ENTRY)
-    store.note_turn(ENDPOINT, None)
+    await write(store.note_turn, ENDPOINT, None)
     assert saved(path)["handle"] is None
-    store.note_handle(ENDPOINT, None)
-    store.note_handle(ENDPOINT, "the handle")
+    await write(store.note_handle, ENDPOINT, None)
+    await write(store.note_handle, ENDPOINT, "the handle")
     assert saved(path)["handle"] == "the handle"
-    store.note_handle(ENDPOINT, "a later one")
+    await write(store.note_handle, ENDPOINT, "a later one")
     assert saved(path)["handle"] == "the handle", "it includes no more than the first"
     transcript.add(TranscriptEntry("two", "<two>"))
-    store.note_turn(ENDPOINT, None)
+    await write(store.note_turn, ENDPOINT, None)
     assert (saved(path)["handle"], len(saved(path)["entries"])) == (None, 2)
 
 
-def test_a_conversation_without_turns_is_not_saved(path):
-    store_of()[0].save(ENDPOINT, "the handle")
+async def test_of_the_states_that_wait_for_the_disk_the_last_is_written(path, monkeypatch):
+    """They are written one at a time and in order, and no more than one waits."""
+    may_write, written, write = threading.Event(), [], module.write_atomically
+
+    def write_slowly(path, content):
+        assert may_write.wait(20)
+        written.append(json.loads(content)["handle"])
+        write(path, content)
+
+    monkeypatch.setattr(module, "write_atomically", write_slowly)
+    store, _, _ = store_of(ENTRY)
+    for number in range(100):
+        store.save(ENDPOINT, f"handle {number}")
+        await asyncio.sleep(0)
+    assert written == []
+    may_write.set()
+    await store.wait_until_written()
+    assert (written, saved(path)["handle"]) == (["handle 0", "handle 99"], "handle 99")
+
+
+async def test_what_waits_for_the_disk_does_not_come_back_after_it_was_deleted(path):
+    store, _, _ = store_of(ENTRY)
+    store.save(ENDPOINT, "the first")
+    store.save(ENDPOINT, "the second")
+    await store.delete()
+    await store.wait_until_written()
+    assert list(path.parent.iterdir()) == []
+
+
+async def test_a_bug_in_writing_is_raised(path, monkeypatch):
+    def fail(path, content):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, "write_atomically", fail)
+    store, _, _ = store_of(ENTRY)
+    store.save(ENDPOINT, None)
+    with pytest.raises(ZeroDivisionError):
+        await store.wait_until_written()
+
+
+async def test_a_conversation_without_turns_is_not_saved(path):
+    await write(store_of()[0].save, ENDPOINT, "the handle")
     assert not path.exists()
 
 
-def test_the_first_error_in_writing_is_reported_and_the_last(path):
+async def test_the_first_error_in_writing_is_reported_and_the_last(path):
     path.mkdir(parents=True)
     store, _, reports = store_of(ENTRY)
     for _ in range(2):
-        store.note_turn(ENDPOINT, "the handle")
+        await write(store.note_turn, ENDPOINT, "the handle")
     assert reports.remarks == [f"the conversation cannot be saved in {path}: Is a directory"]
     path.rmdir()
-    store.save(ENDPOINT, None)
+    await write(store.save, ENDPOINT, None)
     assert list(path.parent.iterdir()) == []
 
 
-def test_a_deleted_conversation_is_gone(path):
-    store_of(ENTRY)[0].note_turn(ENDPOINT, "the handle")
+async def test_a_deleted_conversation_is_gone(path):
+    await write(store_of(ENTRY)[0].note_turn, ENDPOINT, "the handle")
     store, _, reports = store_of()
     store.load()
     path.with_name(f".{path.name}-left").write_bytes(b"by a killed run")
-    store.delete()
+    await store.delete()
     assert list(path.parent.iterdir()) == []
     assert store.take_handle(ENDPOINT) is None
-    store.delete()
+    await store.delete()
     assert reports.warnings == []
 
 
-def test_a_conversation_that_cannot_be_deleted_is_a_warning(path):
+async def test_a_conversation_that_cannot_be_deleted_is_a_warning(path):
     path.mkdir(parents=True)
     store, _, reports = store_of()
-    store.delete()
+    await store.delete()
     assert reports.warnings == ["the saved conversation cannot be deleted: Is a directory"]
