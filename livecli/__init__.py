@@ -2,8 +2,8 @@
 
 To read the code, begin with `protocol.events` (the messages) and `protocol.machine` (their legal order); then
 `client.session`, `client.turn` and `runs.request` (a session, a question with its answer, a whole run),
-`emulator.core.conversation` (the other side) and `cli.send` (the options). Programs use `ask`, `send` and `connect`.
-Public names are imported when they are first used.
+`emulator.core.conversation` (the other side) and `cli.send` (the options). Programs use `ask`, `send`, `connect` and
+`serve`. Public names are imported when they are first used.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from .api import ask as ask
     from .api import connect as connect
     from .api import send as send
+    from .api import serve as serve
     from .client.session import Session as Session
+    from .embedded import LocalServer as LocalServer
     from .errors import AuthError as AuthError
     from .errors import CheckError as CheckError
     from .errors import ConnectError as ConnectError
@@ -53,8 +55,9 @@ if TYPE_CHECKING:
     from .report.summary import Summary as Summary
 
 _HOMES = {
-    "api": "ask connect send",
+    "api": "ask connect send serve",
     "client.session": "Session",
+    "embedded": "LocalServer",
     "report.reply": "Reply",
     "report.summary": "Summary",
     "errors": "AuthError CheckError ConnectError DeadlineError FileError LivecliError ProtocolError QuotaError "

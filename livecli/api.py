@@ -1,4 +1,4 @@
-"""The public API for programs and notebooks: `ask`, `send` and `connect`.
+"""The public API for programs and notebooks: `ask`, `send`, `connect` and `serve`.
 
 Platform, model and credential are resolved as on the command line: an argument overrides the environment, which
 overrides the default. Everything works where an event loop already runs.
@@ -22,7 +22,9 @@ from .client.open import Timeouts, open_authorised, resolved
 from .client.sender import SendOptions
 from .client.session import Session
 from .credentials import Credential
-from .embedded import reachable
+from .embedded import LocalServer, reachable, served
+from .emulator.option_files import emulator_options
+from .emulator.pace import Pace
 from .errors import UsageError
 from .media.reply_buffer import ReplyBuffer
 from .protocol.endpoint import Endpoint, Target
@@ -240,6 +242,45 @@ async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
         opening = setup(endpoint, replace(_setup_options(given), resumes=False))
         async with open_authorised(endpoint, credential, opening, _timeouts(given), Reporter()) as session:
             yield session
+
+
+@asynccontextmanager
+async def serve(
+    *,
+    script: str | os.PathLike[str] | None = None,
+    replay: str | os.PathLike[str] | None = None,
+    speed: float = 1.0,
+    pace: Literal["burst", "realtime", "instant"] = "instant",
+    faults: Sequence[str] = (),
+    connection_seconds: float = 600.0,
+    goaway_seconds: float = 60.0,
+    session_seconds: float | None = None,
+    model_table: str | os.PathLike[str] | None = None,
+    require_key: str | None = None,
+    require_token: str | None = None,
+) -> AsyncIterator[LocalServer]:
+    """Run the emulator in this process, on free ports of this machine, until the end of the block.
+
+    The options are those of `livecli serve`: `script` is a file, or the text of a script; `faults` are texts as
+    "drop@turn:1". Nothing of this process is changed: give `server.env` to the programs that should use the emulator.
+
+    Raises FileError for a file that cannot be read or understood, UsageError, and ConnectError where there is no port.
+    """
+    options = emulator_options(
+        script=None if script is None else os.fspath(script),
+        replay=None if replay is None else os.fspath(replay),
+        speed=speed,
+        pace=_member(Pace, "pace", pace),
+        connection_seconds=connection_seconds,
+        goaway_seconds=goaway_seconds,
+        session_seconds=session_seconds,
+        model_table=None if model_table is None else os.fspath(model_table),
+        faults=faults,
+        require_key=require_key,
+        require_token=require_token,
+    )
+    async with served(options, os.environ) as server:
+        yield server
 
 
 @_with_signature

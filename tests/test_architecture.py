@@ -115,7 +115,6 @@ COVERED_BY = {
     "cli.serve": ["end_to_end/test_serve.py"],
     "client.diagnosis": ["end_to_end/test_stalls.py", "end_to_end/test_truncation.py"],
     "client.probe": ["end_to_end/test_auth_online.py"],
-    "embedded": ["test_api.py", "client/test_open.py"],
     "emulator.option_files": ["end_to_end/test_serve_says.py"],
     "media.reply_buffer": ["report/test_reply.py"],
     "process.text_files": ["end_to_end/test_send_words.py", "tools/test_tools_file.py"],

@@ -16,7 +16,6 @@ from .serve_options import EmulatorFlags, ListenFlags
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.options import EmulatorOptions
-    from ..emulator.server import EmulatorAddress
 
 
 FILES = 10_240
@@ -91,22 +90,17 @@ async def _serve(
     """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal."""
     import asyncio
     import os
-    from urllib.parse import urlsplit
 
-    from ..credentials import local_key
-    from ..emulator.access import Required
+    from ..embedded import exports
     from ..emulator.server import Tls, run_emulator
     from ..process.child import run_child
-    from ..protocol.endpoint import is_loopback
 
     tls = Tls(certificates.context, address.tls_port)
     async with run_emulator(address.host, address.port, tls=tls, options=options, log=log) as emulator:
-        exports = _exports(emulator, _host_to_name(address.host), certificates)
-        if options.required == Required() and is_loopback(urlsplit(emulator.url).hostname):
-            exports |= local_key(os.environ)
+        variables = exports(emulator, _host_to_name(address.host), certificates, options, os.environ)
         if command:
-            return await run_child(command, {**os.environ, **exports})
-        write_stdout("".join(f"export {name}={shlex.quote(value)}\n" for name, value in exports.items()))
+            return await run_child(command, {**os.environ, **variables})
+        write_stdout("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
         forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # A signal cancels this task.
         return await forever
@@ -115,18 +109,6 @@ async def _serve(
 def _host_to_name(host: str) -> str:
     """The name by which clients reach the address `host`; the certificate is for this name."""
     return {"": "localhost", "127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)
-
-
-def _exports(emulator: EmulatorAddress, host: str, certificates: Certificates) -> dict[str, str]:
-    """The variables that point programs at the emulator: livecli without TLS, the SDKs, which require it, with."""
-    encrypted = f"https://{f'[{host}]' if ':' in host else host}:{emulator.tls_port}"
-    return {
-        "LIVECLI_BASE_URL": emulator.url,
-        "GOOGLE_GEMINI_BASE_URL": encrypted,
-        "GOOGLE_VERTEX_BASE_URL": encrypted,
-        "SSL_CERT_FILE": str(certificates.bundle),
-        "NODE_EXTRA_CA_CERTS": str(certificates.authority),
-    }
 
 
 def _log_to_stderr(line: str) -> None:

@@ -148,25 +148,23 @@ class EmulatorFlags(Group, panel="Model"):
     ] = None
 
     def check(self) -> None:
-        if self.script is not None and self.replay is not None:
-            raise UsageError("--script cannot be combined with --replay")
         if self.realtime and self.pace not in (None, Pace.REALTIME):
             raise UsageError(f"--realtime cannot be combined with --pace {self.pace}")
 
     def options(self) -> "EmulatorOptions":
         """The same values, for the emulator. Raises FileError and UsageError as `option_files` does."""
-        from ..emulator import option_files
-        from ..emulator.access import Required
-        from ..emulator.core.lifetime import Limits
-        from ..emulator.options import EmulatorOptions
+        from ..emulator.option_files import emulator_options
 
-        return EmulatorOptions(
-            behaviour=option_files.behaviour(self.script),
-            required=Required(self.require_key, self.require_token),
-            models=option_files.models(self.model_table),
-            limits=Limits(self.connection_seconds or None, self.goaway_seconds, self.session_seconds),
+        return emulator_options(
+            script=self.script,
+            replay=self.replay,
+            speed=self.speed,
             pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
-            faults=option_files.faults(self.fault or []),
-            play=option_files.play(self.replay),
-            play_speed=self.speed,
+            connection_seconds=self.connection_seconds,
+            goaway_seconds=self.goaway_seconds,
+            session_seconds=self.session_seconds,
+            model_table=self.model_table,
+            faults=self.fault or [],
+            require_key=self.require_key,
+            require_token=self.require_token,
         )

@@ -8,34 +8,75 @@ from pathlib import Path
 from .. import toml_reader
 from ..errors import FileError, UsageError
 from ..media.file_source import read_sound
-from ..process.text_files import parse_file, parse_text_file
+from ..process.text_files import parse_file, parse_text, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
+from .access import Required
 from .core.behaviour import Behaviour, Echo
-from .core.script import ScriptedBehaviour
+from .core.lifetime import Limits
+from .core.script import ScriptedBehaviour, ScriptedTurn
 from .core.script_file import read_script
 from .faults import Faults, parse_fault
+from .options import EmulatorOptions
+from .pace import Pace
 from .replay import Play, arrange
 from .wire_log import parse_recording
 
 
-def behaviour(script: str | None) -> Callable[[], Behaviour]:
+def emulator_options(
+    *,
+    script: str | None,
+    replay: str | None,
+    speed: float,
+    pace: Pace,
+    connection_seconds: float,
+    goaway_seconds: float,
+    session_seconds: float | None,
+    model_table: str | None,
+    faults: Sequence[str],
+    require_key: str | None,
+    require_token: str | None,
+) -> EmulatorOptions:
+    """The options of `livecli serve`, with the contents of the files. Raises FileError and UsageError.
+
+    A `script` with `[[turn]]` in it is the text of one.
+    """
+    if script is not None and replay is not None:
+        raise UsageError("--script cannot be combined with --replay")
+    return EmulatorOptions(
+        behaviour=_behaviour(script),
+        required=Required(require_key, require_token),
+        models=_models(model_table),
+        limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
+        pace=pace,
+        faults=_faults(faults),
+        play=_play(replay),
+        play_speed=speed,
+    )
+
+
+def _behaviour(script: str | None) -> Callable[[], Behaviour]:
     """Makes the model of one session: it follows the script, or echoes. Raises FileError naming file and line."""
     if script is None:
         return Echo
-    folder = Path(script).parent
-    turns = parse_text_file(script, lambda text: read_script(text, lambda name: _sound(folder / name)))
+    is_text = "[[turn]]" in script
+    folder = Path() if is_text else Path(script).parent
+
+    def parse(text: str) -> tuple[ScriptedTurn, ...]:
+        return read_script(text, lambda name: _sound(folder / name))
+
+    turns = parse_text("the script", script, parse) if is_text else parse_text_file(script, parse)
     return lambda: ScriptedBehaviour(turns)
 
 
-def play(recording: str | None) -> Play | None:
+def _play(recording: str | None) -> Play | None:
     """The recorded session to replay. Raises FileError naming file and line."""
     if recording is None:
         return None
     return parse_file(recording, lambda data: arrange(parse_recording(data)))
 
 
-def models(table: str | None) -> dict[str, Model]:
+def _models(table: str | None) -> dict[str, Model]:
     """The built-in models, with those of a TOML file added or in their place. Raises FileError naming file and line."""
     if table is None:
         return dict(MODELS)
@@ -45,7 +86,7 @@ def models(table: str | None) -> dict[str, Model]:
         raise FileError(f"{table}: {error}") from error
 
 
-def faults(texts: Sequence[str]) -> Faults:
+def _faults(texts: Sequence[str]) -> Faults:
     """The faults to inject. Raises UsageError naming the one that is not understood."""
     try:
         return Faults(parse_fault(text) for text in texts)

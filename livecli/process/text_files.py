@@ -9,6 +9,7 @@ from typing import TypeVar
 from ..errors import FileError
 from ..toml_reader import LineError
 
+S = TypeVar("S", str, bytes)
 T = TypeVar("T")
 
 
@@ -23,11 +24,15 @@ def read_text(path: str) -> str:
 
 def parse_file(path: str, parse: Callable[[bytes], T]) -> T:
     """The result of `parse` for the content of a file. Raises FileError naming the file and the line of a LineError."""
-    data = _read_bytes(path)
+    return parse_text(path, _read_bytes(path), parse)
+
+
+def parse_text(name: str, text: S, parse: Callable[[S], T]) -> T:
+    """The result of `parse` for a text. Raises FileError with `name` and the line of a LineError."""
     try:
-        return parse(data)
+        return parse(text)
     except LineError as error:
-        raise FileError(f"{path}:{error.line}: {error.reason}", hint=error.hint) from error
+        raise FileError(f"{name}:{error.line}: {error.reason}", hint=error.hint) from error
 
 
 def parse_text_file(path: str, parse: Callable[[str], T]) -> T:
