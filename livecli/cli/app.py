@@ -67,6 +67,12 @@ def _serve(app: typer.Typer) -> None:
     app.command("serve", cls=HelpCommand, context_settings={"allow_interspersed_args": False})(serve.serve)
 
 
+def _completion(app: typer.Typer) -> None:
+    from . import completion
+
+    app.command("completion", cls=HelpCommand)(completion.completion)
+
+
 def _help(app: typer.Typer) -> None:
     from . import help as statuses
 
@@ -77,8 +83,9 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "send": _send,
     "chat": _chat,
     "serve": _serve,
-    "help": _help,
     "auth": _auth,
+    "help": _help,
+    "completion": _completion,
 }
 """The function that adds each command to the application."""
 
@@ -86,8 +93,9 @@ SUMMARIES = {
     "send": "Send speech or text, print the answer, save the spoken reply.",
     "chat": "Hold a conversation, typed or spoken, or through a pipe.",
     "serve": "Run a local Live API for any client, until Ctrl-C.",
-    "help": "Print a guide, or the help of a command.",
     "auth": "Show and store credentials, and print tokens.",
+    "help": "Print a guide, or the help of a command.",
+    "completion": "Print the completion script of a shell.",
 }
 """The first paragraph of each command's own help, repeated so that `--help` imports no command."""
 

@@ -102,7 +102,7 @@ def usage(command: Any, path: str) -> str:
     """The line that shows the order of a command's words."""
     if commands := getattr(command, "commands", None):
         return f"{path} COMMAND [OPTIONS]" if commands else path
-    arguments = [metavar_of(each) for each in command.params if not isinstance(each, TyperOption)]
+    arguments = [metavar_of(each) for each in command.params if not (isinstance(each, TyperOption) or each.hidden)]
     return " ".join([path, "[OPTIONS]", *arguments])
 
 
