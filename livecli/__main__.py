@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from contextvars import copy_context
 
 from . import __version__
 from .errors import BUG_STATUS, Interrupted, LivecliError, OutputClosed
@@ -24,8 +25,13 @@ GC_THRESHOLDS = 10_000, 5, 40
 
 def main(argv: Sequence[str]) -> int:
     """Run one command line and return its exit status. Raises nothing."""
+    # Options such as --color set context variables, which hold for this command line only.
+    return copy_context().run(_main, list(argv))
+
+
+def _main(argv: list[str]) -> int:
     try:
-        return _run(list(argv))
+        return _run(argv)
     except (KeyboardInterrupt, Interrupted) as interrupted:
         return interrupted.exit_status if isinstance(interrupted, Interrupted) else Interrupted.status
     except (OutputClosed, BrokenPipeError):

@@ -6,7 +6,6 @@ the completion are made from.
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -16,7 +15,8 @@ from typing import Any, NamedTuple
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
-from ..process.stdio import write_stdout
+from ..errors import UsageError
+from ..process.stdio import COLOUR, has_colour, write_stdout
 from .groups import PANELS
 
 WIDEST = 120
@@ -171,7 +171,12 @@ def _section(heading: str, rows: list[tuple[str, str]], width: int, style: Any) 
         yield from (f"{' ' * column}{line}" for line in described)
 
 
-HELP_OPTIONS = [ListedOption(("-h", "--help"), "", "Show the common options; --help: all of them.", OTHER, True)]
+COLOURS = ("auto", "always", "never")
+
+HELP_OPTIONS = [
+    ListedOption(("--color",), "|".join(COLOURS), "Use colours: by default in a terminal.", OTHER, False),
+    ListedOption(("-h", "--help"), "", "Show the common options; --help: all of them.", OTHER, True),
+]
 """The options that every command has."""
 
 
@@ -180,18 +185,9 @@ def terminal_width() -> int:
     return max(NARROWEST, min(WIDEST, shutil.get_terminal_size().columns))
 
 
-def stdout_has_colour() -> bool:
-    """Whether standard output takes colours: NO_COLOR comes first, then FORCE_COLOR, and then the terminal."""
-    if os.environ.get("NO_COLOR"):
-        return False
-    if os.environ.get("FORCE_COLOR"):
-        return True
-    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
-
-
 def command_page(command: Any, path: str, *, is_full: bool = True, in_colour: bool | None = None) -> str:
     """The help of a command for standard output; in its colours, unless `in_colour` says otherwise."""
-    colours = stdout_has_colour() if in_colour is None else in_colour
+    colours = has_colour(sys.stdout) if in_colour is None else in_colour
     return page(command, path, is_full=is_full, width=terminal_width(), in_colour=colours)
 
 
@@ -202,8 +198,16 @@ def _show(context: Any, option: Any, value: bool) -> None:
     raise typer.Exit
 
 
+def _set_colour(context: Any, option: Any, value: str | None) -> None:
+    if value is None:
+        return
+    if value not in COLOURS:
+        raise UsageError(f"--color is {', '.join(COLOURS[:-1])} or {COLOURS[-1]}, not {value!r}")
+    COLOUR.set(value)
+
+
 class HelpCommand(TyperCommand):
-    """A command with `-h` and `--help`."""
+    """A command with `-h`, `--help` and `--color`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"add_help_option": False})
@@ -214,7 +218,7 @@ class HelpCommand(TyperCommand):
 
 
 class HelpGroup(TyperGroup):
-    """A group of commands with `-h` and `--help`. Without a command it shows its help."""
+    """A group of commands with `-h`, `--help` and `--color`. Without a command it shows its help."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"add_help_option": False})
@@ -228,7 +232,9 @@ class HelpGroup(TyperGroup):
 
 
 def _help_options() -> list[TyperOption]:
-    return [
+    shows = [
         TyperOption(param_decls=[name], is_flag=True, is_eager=True, expose_value=False, callback=_show)
         for name in ("-h", "--help")
     ]
+    colour = TyperOption(param_decls=["--color"], is_eager=True, expose_value=False, callback=_set_colour)
+    return [*shows, colour]

@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
-from ..process.stdio import write_stdout
-from .command_help import command_page, stdout_has_colour, summary, terminal_width
+from ..process.stdio import has_colour, write_stdout
+from .command_help import command_page, summary, terminal_width
 
 GUIDES = Path(__file__).parents[1] / "help"
 
@@ -69,7 +69,7 @@ def _show(text: str) -> None:
         return
     from ..console.markdown import render
 
-    rendered = render(text, width=terminal_width(), in_colour=stdout_has_colour())
+    rendered = render(text, width=terminal_width(), in_colour=has_colour(sys.stdout))
     if rendered.count("\n") < shutil.get_terminal_size().lines or not page_through(rendered):
         write_stdout(rendered)
 

@@ -21,7 +21,7 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
-from ..process.stdio import one_line
+from ..process.stdio import in_colour, one_line
 
 CLOSING = "、。，．・：；？！）］｝」』】〉》ー"
 """Characters that do not begin a row."""
@@ -252,5 +252,5 @@ def _create_output() -> Output:
         def get_rows_below_cursor_position(self) -> int:
             return 1
 
-    # The colour depth from the environment respects NO_COLOR.
-    return Vt100.from_pty(sys.stderr, default_color_depth=ColorDepth.from_env())
+    depth = ColorDepth.from_env() if in_colour() else ColorDepth.DEPTH_1_BIT
+    return Vt100.from_pty(sys.stderr, default_color_depth=depth)

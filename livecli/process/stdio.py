@@ -12,9 +12,10 @@ from ..errors import FileError, LivecliError, OutputClosed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import TextIO
 
 COLOUR: ContextVar[str] = ContextVar("colour", default="auto")
-"""When standard error has colours: the value of `--color`."""
+"""When there are colours: the value of `--color`."""
 
 Span = tuple[str, str]
 """A style, one of STYLES, and text that has it."""
@@ -129,17 +130,22 @@ def write_spans(spans: Iterable[Span]) -> None:
 
 
 def in_colour() -> bool:
-    """Whether standard error has colours. The option comes first, then NO_COLOR, FORCE_COLOR, and the terminal."""
+    """Whether standard error has colours."""
+    return has_colour(sys.stderr)
+
+
+def has_colour(stream: TextIO) -> bool:
+    """Whether `stream` has colours: `--color` comes first, then NO_COLOR, FORCE_COLOR, and the terminal."""
     if (when := COLOUR.get()) != "auto":
         return when == "always"
     if os.environ.get("NO_COLOR"):
         return False
-    return bool(os.environ.get("FORCE_COLOR")) or is_terminal()
+    return bool(os.environ.get("FORCE_COLOR")) or is_terminal(stream)
 
 
-def is_terminal() -> bool:
-    """Whether standard error is a terminal that can do more than print lines."""
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
+def is_terminal(stream: TextIO | None = None) -> bool:
+    """Whether `stream`, by default standard error, is a terminal that can do more than print lines."""
+    return (stream or sys.stderr).isatty() and os.environ.get("TERM") != "dumb" and not os.environ.get("CI")
 
 
 def encodable(text: str, encoding: str | None) -> str:

@@ -181,3 +181,28 @@ def test_help_of_a_command_has_the_colours_and_the_width_of_the_terminal(in_term
     assert status == 0
     assert "\x1b[1;32mOptions:\x1b[0m" in seen
     assert 88 < max(map(len, lines)) <= 100
+
+
+EVERY_COMMAND = ("send", "chat", "serve", "help", "auth status", "auth token", "auth login", "auth logout")
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND)
+def test_every_command_takes_color(livecli, command):
+    plain = livecli(*command.split(), "--color", "never", "--help").out
+    coloured = livecli(*command.split(), "--color", "always", "--help").out
+    assert "--color auto|always|never" in plain
+    assert "\x1b[" not in plain
+    assert re.sub(r"\x1b\[[\d;]*m", "", coloured) == plain
+    assert livecli(*command.split(), "--help").out == plain, "the option holds for one command line"
+
+
+def test_color_is_one_of_three(livecli):
+    ran = livecli("send", "--color", "sometimes")
+    assert (ran.status, ran.err) == (2, "error: --color is auto, always or never, not 'sometimes'\n")
+
+
+def test_colours_can_be_forced_into_a_pipe(livecli):
+    ran = livecli("send", "--text", "hi", "--local", "--color", "always")
+    assert (ran.status, ran.out) == (0, "hi\n")
+    assert "\x1b[32mcomplete\x1b[0m" in ran.err
+    assert "\x1b[" not in livecli("send", "--text", "hi", "--local", "--color", "never").err

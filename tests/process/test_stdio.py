@@ -10,7 +10,18 @@ import sys
 import pytest
 
 from livecli.errors import FileError, OutputClosed, UsageError
-from livecli.process.stdio import one_line, print_error, print_traceback, write_stderr, write_stdout
+from livecli.process.stdio import (
+    ASCII,
+    COLOUR,
+    encodable,
+    has_colour,
+    one_line,
+    print_error,
+    print_traceback,
+    write_spans,
+    write_stderr,
+    write_stdout,
+)
 
 
 @pytest.mark.parametrize(
@@ -140,3 +151,62 @@ def test_standard_error_that_fails_ends_nothing(monkeypatch: pytest.MonkeyPatch)
     write_stderr("text")
     print_error(UsageError("no"))
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("option", "variables", "is_terminal", "is_coloured"),
+    [
+        ("auto", {}, True, True),
+        ("auto", {}, False, False),
+        ("auto", {"FORCE_COLOR": "1"}, False, True),
+        ("auto", {"FORCE_COLOR": "1", "CI": "true"}, False, True),
+        ("auto", {"FORCE_COLOR": "1", "NO_COLOR": "1"}, True, False),
+        ("auto", {"TERM": "dumb"}, True, False),
+        ("always", {"NO_COLOR": "1"}, False, True),
+        ("never", {"FORCE_COLOR": "1"}, True, False),
+    ],
+)
+def test_the_option_comes_first_then_the_variables_then_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, option: str, variables: dict[str, str], is_terminal: bool, is_coloured: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: is_terminal)
+    token = COLOUR.set(option)
+    try:
+        assert has_colour(stream) is is_coloured
+    finally:
+        COLOUR.reset(token)
+
+
+def test_a_line_has_no_styles_without_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    write_spans([("dim", "a "), ("green", "b"), ("", "  ")])
+    assert capsys.readouterr().err == "a b\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "written"),
+    [
+        ("plain", "ascii", "plain"),
+        ("▁▅█ 5 × · ü", "utf-8", "▁▅█ 5 × · ü"),
+        ("▁▅█ 5 × …", "ascii", "_=# 5 x ~"),
+        ("▁▅█ ü", "cp1252", "_=# ü"),
+        ("5 × ü", "cp1252", "5 × ü"),
+        ("✓ “a”", None, "✓ “a”"),
+    ],
+)
+def test_symbols_have_stand_ins_where_the_encoding_lacks_them(text: str, encoding: str | None, written: str) -> None:
+    assert encodable(text, encoding) == written
+
+
+def test_each_stand_in_is_ascii_and_one_character() -> None:
+    assert all(len(chr(code)) == len(str(text)) == 1 and str(text).isascii() for code, text in ASCII.items())
+
+
+def test_text_in_any_encoding_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, "ascii", errors="backslashreplace"))
+    write_stderr("▁█ 日\n")
+    assert raw.getvalue() == b"_# \\u65e5\n"
