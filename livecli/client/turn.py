@@ -294,7 +294,10 @@ class Turn:
             held = toolbox.holds(response.name, model)
             call_turn = known and (known.calls.blocking if held else known.calls.non_blocking)
             one_turn = call_turn is CallTurn.ONE_TURN
-            self._progress.advance(Responding(held, response.scheduling == "SILENT", one_turn))
+            is_joint = known and known.calls.answers_together and not held and response.scheduling is None
+            together = self._calls.in_message_of(response.id) if is_joint else frozenset()
+            is_silent = response.scheduling == "SILENT"
+            self._progress.advance(Responding(held, is_silent, one_turn, response.id, together))
 
     async def _until_ended(self, sending: Awaitable[None]) -> None:
         """Await `sending`. Its error is dropped where the session has ended: the task that receives learns why."""

@@ -6,8 +6,9 @@ A request is answered once the model owes no more turns, every function that it 
 reports no interaction in progress.
 
 A function that the model does not wait for is called in one turn and spoken of in another, and its response may be sent
-while the first turn still ends, so the turns that the model owes are counted. One turn may speak of several responses:
-after it, the turns that are still owed are doubtful, and are waited for no longer than SETTLE_SECONDS.
+while the first turn still ends, so the turns that the model owes are counted. The responses to the calls of one message
+are one turn on models of which that is known. Elsewhere one turn may speak of several responses: after it, the turns
+that are still owed are doubtful, and are waited for no longer than SETTLE_SECONDS.
 
 An empty turn answers nothing, and its TurnComplete is not counted: gemini-2.5 sends one, interrupted, for a pause in
 the question (recorded), gemini-3.8-live one 10 ms after a response (probed 2026-10-02), and gemini-live-2.5-flash ends
@@ -89,11 +90,14 @@ class Responding:
 
     `held` is whether the model keeps its turn open for it, if that has not ended. A `silent` response is not spoken of.
     `one_turn` is whether the model speaks of it in the turn of the call: an empty end of that may be the end of it all.
+    `id` is the call's, and `together` has the ids of the calls whose responses one turn speaks of, with this one.
     """
 
     held: bool
     silent: bool
     one_turn: bool = False
+    id: str | None = None
+    together: frozenset[str | None] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,8 @@ class TurnState:
 class TurnEnd:
     """State of one turn of the user, and of the model's turns that answer it.
 
-    `owed` is the number of turns that are still to be completed; while it is `doubtful`, there may be none.
+    `owed` is the number of turns that are still to be completed; while it is `doubtful`, there may be none. The
+    responses to the calls `counted` add none, because their turn was counted with another response.
     `responded` is whether a response was sent that no turn has spoken of yet. `given_up` is whether the rest of the
     answer is unwanted. `status` is the interaction status that the service reported last. At `settles_at` (seconds)
     doubtful turns are no longer waited for.
@@ -139,6 +144,7 @@ class TurnEnd:
     given_up: bool = False
     status: str = "IDLE"
     pending: int = 0
+    counted: frozenset[str | None] = frozenset()
     settles_at: float | None = None
     ending: Ending = Ending.TURN
 
@@ -203,7 +209,9 @@ def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
     if response.silent and not is_held:
         return replace(state, doubtful=False)
     turn = replace(state.turn, said=False, transcribed=False, one_turn=response.one_turn)
-    return replace(state, owed=state.owed + (not is_held), doubtful=False, responded=True, turn=turn)
+    owed = max(1, state.owed) if response.id in state.counted else state.owed + (not is_held)
+    counted = (state.counted | response.together) - {response.id}
+    return replace(state, owed=owed, doubtful=False, responded=True, turn=turn, counted=counted)
 
 
 def _begin(state: TurnEnd, event: events.Event) -> TurnEnd:

@@ -228,6 +228,8 @@ class CallFacts(Facts, frozen=True):
     """Whether a response may have `scheduling`; else the service closes the session."""
     answers_after_part: bool = True
     """Whether the model speaks about the last response to a call that had one with `willContinue` before."""
+    answers_together: bool = False
+    """Whether the NON_BLOCKING calls of one message are answered once, after the last response."""
     unknown_response: UnknownResponse = UnknownResponse.IGNORED
     """What a response to an unknown call does."""
     evidence: Evidence = Evidence()
@@ -453,11 +455,13 @@ _V3_8: dict[str, Any] = _V3 | {
     "calls": CallFacts(
         non_blocking=CallTurn.CLOSED_AFTER_RESPONSE,
         id_form=CallIdForm.FC,
+        answers_together=True,
         unknown_response=UnknownResponse.GREETED,
         evidence=_probed(
             "2026-10-02",
             "pipecat's tests with Home Assistant; ids as of 3.1; one probe of three: scheduling is refused; "
-            "unknown responses: a livekit fork's notes of 2026-09-23",
+            "unknown responses: a livekit fork's notes of 2026-09-23; "
+            "one answer to several calls: pydantic-ai's live tests of 2026-09",
         ),
     ),
     "images": ImageFacts(tokens=272, evidence=_recorded("2026-09-29", f"pydantic-ai's recordings; {_PYDANTIC_PROBES}")),
@@ -493,7 +497,11 @@ _EXTENDED: dict[str, Any] = _V3_8 | {
         id_form=CallIdForm.CALL_FC,
         takes_scheduling=False,
         answers_after_part=False,
-        evidence=_probed("2026-09-19", "a probe with google-genai 2.23; a snapshot in pydantic-ai's tests"),
+        answers_together=True,
+        evidence=_probed(
+            "2026-09-19",
+            "a probe with google-genai 2.23; a snapshot in pydantic-ai's tests; several calls: like gemini-3.8-live",
+        ),
     ),
     "images": ImageFacts(tokens=272, evidence=_probed("2026-10", f"{_PYDANTIC_PROBES}; tokens: like gemini-3.8-live")),
     "prompt": msgspec.structs.replace(_V3_8["prompt"], evidence=_like("gemini-3.8-live")),

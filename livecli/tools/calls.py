@@ -53,6 +53,8 @@ class Calls:
         self._confirm, self._settled = confirm, settled
         self.start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
         self._tasks: dict[asyncio.Task[None], str | None] = {}
+        # For each call the ids of all calls in its message.
+        self._messages: dict[str | None, frozenset[str | None]] = {}
         self._rounds = 0
         self._confirm_lock = asyncio.Lock()
         self._running = asyncio.Semaphore(MAX_RUNNING)
@@ -71,6 +73,8 @@ class Calls:
         match event:
             case events.ToolCall(calls):
                 self._check_limits(len(calls))
+                ids = frozenset(call.id for call in calls)
+                self._messages.update(dict.fromkeys(ids, ids))
                 for call in calls:
                     task = self.start(self._answer(call))
                     self._tasks[task] = call.id
@@ -83,6 +87,10 @@ class Calls:
     def ids(self) -> frozenset[str | None]:
         """The ids of the calls without a response."""
         return frozenset(self._tasks.values())
+
+    def in_message_of(self, id: str | None) -> frozenset[str | None]:
+        """The ids of all calls in the message that had this one."""
+        return self._messages[id]
 
     def cancel(self, except_ids: Collection[str | None] = ()) -> None:
         """Stop all calls except those with these ids. Does not wait until they have stopped."""

@@ -327,6 +327,20 @@ class TestFunctions:
         assert sorted(id for id, _ in responses(ran.said)) == ["c1", "c2"]
         assert ran.seconds == pytest.approx(5.0 + LINGER_SECONDS)
 
+    @pytest.mark.parametrize(
+        ("model", "doubt_seconds"),
+        [("gemini-3.8-live", 0), ("gemini-live-2.5-flash", SETTLE_SECONDS)],
+    )
+    @in_virtual_time
+    async def test_one_answer_to_several_calls_ends_it_where_the_model_is_known_to_answer_once(
+        self, find, model, doubt_seconds
+    ):
+        calls = events.ToolCall((*call("c1").calls, *call("c2").calls))
+        steps = [events.Event, calls, events.ToolResponse, COMPLETE, events.ToolResponse, 7.0, *ANSWER]
+        ran = await answered(typed(), steps, toolbox=find(blocking=False), endpoint=vertex(model))
+        assert ran.sink.pcm == sound(1).pcm
+        assert ran.seconds == pytest.approx(7.0 + doubt_seconds + LINGER_SECONDS)
+
     @in_virtual_time
     async def test_a_function_that_there_is_not_is_answered_with_an_error(self, find):
         steps = [events.ClientTurns, call(name="fly"), events.ToolResponse, *ANSWER]

@@ -6,7 +6,7 @@ A case is a line of steps; `is_over` says whether the turn is answered after the
 from __future__ import annotations
 
 import re
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 
@@ -99,6 +99,10 @@ class Played:
                 self._respond(held=False, silent=True)
             case "responds to a model that waits":
                 self._respond(held=True)
+            case "responds to one of two":
+                self._respond(held=False, id="a", together=frozenset("ab"))
+            case "responds to the other":
+                self._respond(held=False, id="b", together=frozenset("ab"))
             case "responds in the turn of the call":
                 self._respond(held=True, one_turn=True)
             case "stopped":  # a call is over without a response
@@ -114,8 +118,8 @@ class Played:
             case _:
                 raise AssertionError(f"no such step: {step}")
 
-    def _respond(self, *, held: bool, silent: bool = False, one_turn: bool = False) -> None:
-        self._advance(Responding(held, silent, one_turn))
+    def _respond(self, *, held: bool, silent: bool = False, **further: Any) -> None:
+        self._advance(Responding(held, silent, **further))
         self._advance(CallsPending(self.state.pending - 1))
 
 
@@ -183,6 +187,12 @@ CALLS_OVER = [
     "asked, audio, call, complete, 60s, responds, 1s, audio, generated, complete",
     "asked, call, responds, complete, call, responds, complete, audio, complete",
     "asked, call, call, responds, complete, responds, audio, complete, audio, complete",
+    # It speaks once of what two calls of one message return.
+    "asked, call, call, responds to one of two, responds to the other, complete, 29s, audio, complete",
+    "asked, call, call, responds to one of two, complete, responds to the other, 29s, audio, complete",
+    "asked, call, call, complete, responds to one of two, responds to the other, audio, complete",
+    "asked, call, call, responds to one of two, audio, complete, responds to the other, complete, audio, complete",
+    "asked, call, call, complete, responds to one of two, audio, complete, responds to the other, audio, complete",
     # Not of what is silent.
     "asked, audio, call, responds silently, complete",
     "asked, audio, call, complete, responds silently",
@@ -216,6 +226,8 @@ CALLS_NOT_OVER = [
     "asked, call, responds, complete, said, usage, 1000s",
     "asked, call, responds, complete, audio, 1000s",
     "asked, call, responds, complete, call, responds, complete, audio",
+    "asked, call, call, responds to one of two, complete, audio, complete, 1000s",
+    "asked, call, call, responds to one of two, complete, responds to the other, complete, 1000s",
     "asked, call, responds to a model that waits",
     "asked, call, responds to a model that waits, complete, 1000s",
     "asked, call, responds to a model that waits, audio, 1000s",

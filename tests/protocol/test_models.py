@@ -115,6 +115,7 @@ non_blocking = "held-open"
 id_form = "uuid"
 takes_scheduling = false
 answers_after_part = false
+answers_together = true
 unknown_response = "answered"
 
 [prices]

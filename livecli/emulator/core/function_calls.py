@@ -11,14 +11,23 @@ import json
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ...protocol import events
 from ...protocol.messages import FunctionCall, FunctionResponse, Tool
-from ...protocol.models import CallFacts, CallIdForm, Calling, CallTurn, Model, Platform, UnknownResponse
+from ...protocol.models import CallFacts, CallIdForm, Calling, Model, Platform, UnknownResponse
 from .behaviour import Call
 
 MAX_PENDING_CALLS = 128
 """Most calls in progress. The oldest is dropped for a new one."""
+
+
+class PendingCall(NamedTuple):
+    """A call in progress: the function, its behavior, and the number of the message that had the call."""
+
+    name: str
+    calling: Calling
+    message: int
 
 
 @dataclass(frozen=True)
@@ -54,15 +63,18 @@ class FunctionCalls:
     urls: bool = False
     calls_made: int = 0
     messages_made: int = 0
-    pending: dict[str, tuple[str, Calling]] = field(default_factory=dict)
-    """The name and the behavior of each call in progress, by its id, in the order of the calls."""
+    pending: dict[str, PendingCall] = field(default_factory=dict)
+    """The calls in progress by their ids, in the order of the calls."""
 
     continued: frozenset[str] = frozenset()
     """The ids of those calls in progress that had a response with `willContinue`."""
 
     cancelled: tuple[str, ...] = ()
     returned: list[FunctionResponse] = field(default_factory=list)
-    """Responses that the model answers once others have returned too."""
+    """Responses to BLOCKING calls, which the model answers once all of these have returned."""
+
+    returned_of: dict[int, tuple[FunctionResponse, ...]] = field(default_factory=dict)
+    """Responses to NON_BLOCKING calls, which the model answers once all calls of their message have returned."""
 
     def declare(self, tools: Iterable[Tool], model: Model) -> None:
         """Replace the functions by those of `tools`."""
@@ -86,13 +98,13 @@ class FunctionCalls:
     def copy(self) -> FunctionCalls:
         """A copy for a resumption handle, with the calls in progress."""
         copied = dataclasses.replace(self, functions=dict(self.functions), pending=dict(self.pending))
-        copied.returned = list(self.returned)
+        copied.returned, copied.returned_of = list(self.returned), dict(self.returned_of)
         return copied
 
     @property
     def awaited(self) -> bool:
         """Whether the model waits for a function, and is silent until it has returned."""
-        return any(calling is Calling.BLOCKING for _, calling in self.pending.values())
+        return any(call.calling is Calling.BLOCKING for call in self.pending.values())
 
     def call(self, calls: Sequence[Call]) -> events.ToolCall:
         """The message with these calls, which are in progress from now on."""
@@ -102,9 +114,10 @@ class FunctionCalls:
             args = {} if call.name in self.without_parameters else call.args
             made.append(FunctionCall(id=self._new_id(place), name=call.name, args=args))
         self.messages_made += 1
-        self.pending |= {str(call.id): (call.name, self.calling(call.name)) for call in made}
+        number = self.messages_made
+        self.pending |= {str(call.id): PendingCall(call.name, self.calling(call.name), number) for call in made}
         for id in list(self.pending)[:-MAX_PENDING_CALLS]:
-            del self.pending[id]
+            self.returned_of.pop(self.pending.pop(id).message, None)
         return events.ToolCall(tuple(made))
 
     def _new_id(self, place: int) -> str:
@@ -123,7 +136,7 @@ class FunctionCalls:
 
     def cancel(self) -> tuple[str, ...]:
         """Cancel the calls that the model waits for, and return their ids."""
-        ids = tuple(id for id, (_, calling) in self.pending.items() if calling is Calling.BLOCKING)
+        ids = tuple(id for id, call in self.pending.items() if call.calling is Calling.BLOCKING)
         self.cancelled = (*self.cancelled, *ids)[-MAX_PENDING_CALLS:]
         self.pending = {id: call for id, call in self.pending.items() if id not in ids}
         self.returned.clear()
@@ -155,39 +168,40 @@ class FunctionCalls:
         if response.id in self.pending:
             return response.id
         if not response.id and self.platform.facts.matches_calls_by_name:
-            return next((id for id, (name, _) in self.pending.items() if name == response.name), None)
+            return next((id for id, call in self.pending.items() if call.name == response.name), None)
         return None
 
     def _note_return(self, id: str, response: FunctionResponse) -> list[FunctionResult]:
-        _, calling = self.pending[id]
+        call = self.pending[id]
+        is_spoken = response.scheduling != "SILENT"
         if response.will_continue:
             self.continued |= {id}
         else:
             del self.pending[id]
             # Probed on 2026-09-19, 2 of 2: extended thinking never speaks about the last response.
-            unspoken = id in self.continued and not self.facts.answers_after_part
+            is_spoken &= id not in self.continued or self.facts.answers_after_part
             self.continued &= self.pending.keys()
-            if unspoken:
-                return []
-        if calling is Calling.NON_BLOCKING:
-            return self._non_blocking_result(response)
+        if call.calling is Calling.NON_BLOCKING:
+            return self._non_blocking_results(call.message, response, is_spoken=is_spoken)
         self.returned.append(response)
         if self.awaited:
             return []
         returned, self.returned = tuple(self.returned), []
         return [FunctionResult(returned, resumes=True)]
 
-    def _non_blocking_result(self, response: FunctionResponse) -> list[FunctionResult]:
-        if response.scheduling == "SILENT":
-            return []
-        if response.scheduling is None and not response.will_continue:
-            # gemini-3.8-live answers several calls once, after the last result (pydantic-ai's live tests, 2026-09).
-            self.returned.append(response)
-            if self.pending and self.facts.non_blocking is CallTurn.CLOSED_AFTER_RESPONSE:
-                return []
-            returned, self.returned = tuple(self.returned), []
-            return [FunctionResult(returned)]
-        return [FunctionResult((response,), interrupts=response.scheduling == "INTERRUPT")]
+    def _non_blocking_results(
+        self, message: int, response: FunctionResponse, *, is_spoken: bool
+    ) -> list[FunctionResult]:
+        results = []
+        waits = response.scheduling is None and not response.will_continue
+        if is_spoken and waits:
+            self.returned_of[message] = (*self.returned_of.get(message, ()), response)
+        elif is_spoken:
+            results.append(FunctionResult((response,), interrupts=response.scheduling == "INTERRUPT"))
+        if self.facts.answers_together and any(call.message == message for call in self.pending.values()):
+            return results
+        returned = self.returned_of.pop(message, ())
+        return [*results, FunctionResult(returned)] if returned else results
 
 
 def characters_of(call: events.ToolCall) -> int:

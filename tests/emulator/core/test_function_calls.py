@@ -557,6 +557,19 @@ class TestCallTurns:
         assert said(answers) == "first second"
         assert sum(isinstance(message[0], events.TurnComplete) for message in answers if message) == 1
 
+    @pytest.mark.parametrize("scheduling", ["SILENT", None])
+    def test_a_call_of_another_message_is_not_waited_for(self, talk, setup, scheduling) -> None:
+        session = talk(setup(**transcribed("f", "g")), models=MODELS)
+        session.answers()
+        session.say(events.Text("call f"))
+        session.answers()
+        session.say(events.Text("call f call g"))
+        f, g = calls(session.answers())
+        session.say(returned(f, "first"))
+        assert said(session.answers()) == ""
+        session.say(returned(g, "second", scheduling=scheduling))
+        assert said(session.answers()) == ("first second" if scheduling is None else "first")
+
     def test_text_during_a_call_of_the_default_model_is_answered_in_its_turn(self, talk, setup) -> None:
         session, asked = self.asked(talk, setup, "models/gemini-3.8-live")
         session.say(events.Text("meanwhile"))
