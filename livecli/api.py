@@ -22,12 +22,13 @@ from .client.open import Timeouts, open_authorised, resolved
 from .client.sender import SendOptions
 from .client.session import Session
 from .credentials import Credential
+from .credentials.profiles import load_profile
 from .embedded import LocalServer, reachable, served
 from .emulator.option_files import emulator_options
 from .emulator.pace import Pace
 from .errors import UsageError
 from .media.reply_buffer import ReplyBuffer
-from .protocol.endpoint import Endpoint, Target
+from .protocol.endpoint import Endpoint, Profile, Target
 from .protocol.platform import Platform
 from .protocol.setup import Activity, SetupOptions, ThinkingLevel, Until, setup
 from .report.price_file import load_prices
@@ -60,6 +61,7 @@ class SessionOptions(TypedDict, total=False):
     api_version: str | None
     local: bool
     insecure: bool
+    profile: str | None
     voice: str | None
     language: str | None
     system: str | None
@@ -116,6 +118,7 @@ DEFAULTS: AskOptions = {
     "api_version": None,
     "local": False,
     "insecure": False,
+    "profile": None,
     "voice": None,
     "language": None,
     "system": None,
@@ -175,14 +178,15 @@ def _target(options: AskOptions) -> Target:
         api_version=options["api_version"],
         local=options["local"],
         insecure=options["insecure"],
+        profile=load_profile(options["profile"], os.environ),
     )
 
 
-def _setup_options(options: AskOptions) -> SetupOptions:
+def _setup_options(options: AskOptions, profile: Profile) -> SetupOptions:
     thinking = options["thinking"]
     return SetupOptions(
-        voice=options["voice"],
-        language=options["language"],
+        voice=options["voice"] or profile.values.get("voice"),
+        language=options["language"] or profile.values.get("language"),
         system=options["system"],
         temperature=options["temperature"],
         transcripts=options["transcripts"],
@@ -239,7 +243,7 @@ async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
     given = _with_defaults(options, SessionOptions)
     async with reachable(_target(given)) as target:
         endpoint, credential = await _resolved(target)
-        opening = setup(endpoint, replace(_setup_options(given), resumes=False))
+        opening = setup(endpoint, replace(_setup_options(given, target.profile), resumes=False))
         async with open_authorised(endpoint, credential, opening, _timeouts(given), Reporter()) as session:
             yield session
 
@@ -300,10 +304,11 @@ async def send(
         raise UsageError("text cannot be combined with an input")
     given = _with_defaults(options, AskOptions)
     buffer, remarks = ReplyBuffer(), _Warnings()
-    request = _request(input, text, buffer, given)
+    to = _target(given)
+    request = _request(input, text, buffer, given, to.profile)
     for warning in request.toolbox.warnings:
         remarks.warning(warning)
-    async with reachable(_target(given)) as target:
+    async with reachable(to) as target:
         summary = await runs.ask(request, target, remarks, _resolved)
     reply = Reply(summary, tuple(remarks.warnings), buffer)
     if summary.error:
@@ -324,7 +329,7 @@ def ask(
 
 
 def _request(
-    input: str | os.PathLike[str] | None, text: str | None, buffer: ReplyBuffer, options: AskOptions
+    input: str | os.PathLike[str] | None, text: str | None, buffer: ReplyBuffer, options: AskOptions, profile: Profile
 ) -> runs.Request:
     output, device = options["output"], options["device"]
     return runs.Request(
@@ -337,7 +342,7 @@ def _request(
         play=options["play"],
         devices=[device] if isinstance(device, str) else device or (),
         sending=SendOptions(options["chunk_bytes"], options["speed"], options["trailing_silence"]),
-        configuration=_setup_options(options),
+        configuration=_setup_options(options, profile),
         timeouts=_timeouts(options),
         images=tuple(os.fspath(image) for image in options["images"]),
         toolbox=_toolbox(options),

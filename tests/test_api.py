@@ -122,6 +122,7 @@ OTHER_NAMES = {"inputs": "input", "image": "images", "no_transcripts": "transcri
 NOT_IN_PYTHON = {
     "sample": "no input",
     "dry_run": "connect()",
+    "stats": "Reply.as_json()",
     "json_lines": "Reply.as_json()",
     "events": "connect()",
     "quiet": "nothing is printed",

@@ -43,7 +43,7 @@ def login(
     ] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Store the key without checking it first.")] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
-    where: Annotated[Where, Only("platform", "model", "base_url", "api_version", "insecure")],
+    where: Annotated[Where, Only("platform", "model", "base_url", "api_version", "insecure", "profile")],
 ) -> None:
     """Store an API key.
 

@@ -60,7 +60,7 @@ def token(
         Listed("Ephemeral tokens"),
     ] = False,
     limits: EphemeralFlags,
-    where: Annotated[Where, Only("base_url", "api_version", "insecure")],
+    where: Annotated[Where, Only("base_url", "api_version", "insecure", "profile")],
 ) -> None:
     """Print a bearer token for another program.
 

@@ -54,10 +54,12 @@ def chat(
     named_files(setup, tools, output).check()
 
     server_detects = devices.mic and not devices.push_to_talk
-    options = setup.options(search=tools.search, activity=Activity.AUTO if server_detects else Activity.MANUAL)
+    target = where.target()
+    activity = Activity.AUTO if server_detects else Activity.MANUAL
+    options = setup.options(search=tools.search, activity=activity, profile=target.profile.values)
     plan = Plan(
         ChatOptions(
-            target=where.target(),
+            target=target,
             configuration=options,
             sending=sending.options(),
             timeouts=limits.timeouts(),

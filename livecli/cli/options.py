@@ -52,16 +52,22 @@ class Where(Group, panel="Network"):
     insecure: Annotated[
         bool, Option("--insecure", help="Allow sending a credential unencrypted (ws://) to another machine.")
     ] = False
+    profile: Annotated[
+        str | None, Option(metavar="NAME", help="Values of [profile.NAME] in config.toml. [env: LIVECLI_PROFILE]")
+    ] = None
 
     def check(self) -> None:
         if self.local and self.base_url:
             raise UsageError("--local cannot be combined with --base-url")
 
     def target(self) -> "Target":
-        """The same values, for `credentials.resolve`."""
+        """The same values, for `credentials.resolve`, with those of the profile. Raises as `load_profile` does."""
+        import os
+
+        from ..credentials.profiles import load_profile
         from ..protocol.endpoint import Target
 
-        return Target(**vars(self))
+        return Target(**{**vars(self), "profile": load_profile(self.profile, os.environ)})
 
 
 class SetupFlags(Group, panel="Model"):
@@ -85,14 +91,17 @@ class SetupFlags(Group, panel="Model"):
         for option, text in (("--system", self.system), ("--voice", self.voice), ("--language", self.language)):
             check_utf8(option, text)
 
-    def options(self, *, search: bool, activity: Activity) -> "SetupOptions":
-        """The setup. Raises FileError where a file that an option names cannot be read or understood."""
+    def options(self, *, search: bool, activity: Activity, profile: "Mapping[str, str]") -> "SetupOptions":
+        """The setup, with the voice and the language of a profile where no option names one.
+
+        Raises FileError where a file that an option names cannot be read or understood.
+        """
         from ..protocol.setup import SetupOptions
         from .files import setup_from_json, system_instruction
 
         return SetupOptions(
-            voice=self.voice,
-            language=self.language,
+            voice=self.voice or profile.get("voice"),
+            language=self.language or profile.get("language"),
             system=system_instruction(self.system),
             temperature=self.temperature,
             transcripts=not self.no_transcripts,

@@ -89,7 +89,8 @@ def send(
         _check_at_once(tools, devices)
 
     files = named_files(setup, tools, output, many=many, request=request)
-    options = setup.options(search=tools.search, activity=sending.activity)
+    target = where.target()
+    options = setup.options(search=tools.search, activity=sending.activity, profile=target.profile.values)
     template = Request(
         text=text_turn(request.text),
         output=request.output,
@@ -114,7 +115,6 @@ def send(
     else:
         requests = [replace(template, input=inputs[0] if inputs else None)]
         files.check(requests)
-    target = where.target()
 
     if not requests:
         return

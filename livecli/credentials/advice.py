@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from ..errors import UsageError
-from ..protocol.endpoint import Environment, Target, value, without_local_key
+from ..protocol.endpoint import Environment, Target, given, value, without_local_key
 from ..protocol.models import MODELS, LocationFacts
 from . import stored_key
 from .credential import KEY_VARIABLES, TOKEN_VARIABLE, CredentialKind
@@ -143,7 +143,7 @@ def _key_source(environ: Environment) -> str | None:
 
 
 def _named_project(target: Target, environ: Environment) -> str | None:
-    if target.project:
-        return f"--project {target.project}"
-    name = "GOOGLE_CLOUD_PROJECT"
-    return f"{name}={found}" if (found := value(environ, name)) else None
+    project, origin = given("project", target, environ)
+    if project is None:
+        return None
+    return f"--project {project}" if target.project else f"{origin}={project}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import SplitResult, urlsplit
 
 from ..errors import UsageError
@@ -58,11 +58,33 @@ _SPELLINGS = {
 _RESOURCE = r"projects/(?P<project>[^/]+)/locations/(?P<location>[^/]+)/"
 
 
+PROFILE_KEYS = ("platform", "project", "location", "model", "voice", "language", "base_url", "api_version")
+"""The values that a profile can have."""
+
+# The variables with a value of Target, in their order. Those of the base URL also depend on the platform.
+VARIABLES = {
+    "project": ("GOOGLE_CLOUD_PROJECT",),
+    "location": ("GOOGLE_CLOUD_LOCATION",),
+    "model": ("LIVECLI_MODEL",),
+    "base_url": ("LIVECLI_BASE_URL",),
+    "api_version": ("GOOGLE_GENAI_API_VERSION",),
+}
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Values for what neither an option nor a variable says, by PROFILE_KEYS, and where each of them is written."""
+
+    values: Mapping[str, str] = field(default_factory=dict)
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Target:
     """Options that choose an endpoint. None is not given. With `local`, `base_url` is the embedded emulator's.
 
-    With `insecure`, a credential may be sent to another machine unencrypted.
+    With `insecure`, a credential may be sent to another machine unencrypted. `profile` has the values for what is not
+    given.
     """
 
     platform: Platform | None = None
@@ -73,13 +95,14 @@ class Target:
     api_version: str | None = None
     local: bool = False
     insecure: bool = False
+    profile: Profile = field(default_factory=Profile)
 
 
 @dataclass(frozen=True)
 class Endpoint:
     """Where a session is opened. `model` is the bare id, `resource` the value of `setup.model` on this platform.
 
-    `named_by` is the option or the variable with the base URL; None for Google's own host.
+    `named_by` is the option, the variable or the profile with the base URL; None for Google's own host.
     """
 
     platform: Platform
@@ -124,9 +147,12 @@ def choose_platform(
         if text := value(environ, name):
             return PROJECT_PLATFORM if text.lower() in ("true", "1") else KEY_PLATFORM, f"{name}={text[:20]}"
     for platform in Platform:
-        if _names_service(platform, target.base_url or value(environ, "LIVECLI_BASE_URL") or ""):
+        if _names_service(platform, given("base_url", target, environ)[0] or ""):
             return platform, "the base URL names its service"
-    if target.project or _part_of_resource("project", target, environ) or value(environ, "GOOGLE_CLOUD_PROJECT"):
+    for platform in Platform:
+        if platform == target.profile.values.get("platform"):
+            return platform, target.profile.origins["platform"]
+    if given("project", target, environ)[0] or _part_of_resource("project", target, environ):
         return PROJECT_PLATFORM, "a project is named"
     if has_key:
         return KEY_PLATFORM, "an API key is at hand and no project is named"
@@ -142,16 +168,28 @@ def base_url(target: Target, environ: Environment, platform: Platform) -> SplitR
 
 
 def base_url_source(target: Target, environ: Environment, platform: Platform) -> str | None:
-    """The option or the variable with the base URL; None if none is given."""
+    """The option, the variable or the profile with the base URL; None if none is given."""
     return _named_base_url(target, environ, platform)[0]
 
 
 def _named_base_url(target: Target, environ: Environment, platform: Platform) -> tuple[str | None, str]:
-    named = [(BASE_URL_OPTION, target.base_url or (LOCAL_BASE_URL if target.local else None))]
-    if not target.local:
-        variables = ("LIVECLI_BASE_URL", platform.facts.base_url_variable)
-        named += [(variable, value(environ, variable)) for variable in variables]
-    return next(((named_by, text) for named_by, text in named if text), (None, ""))
+    if target.local:
+        return BASE_URL_OPTION, target.base_url or LOCAL_BASE_URL
+    text, origin = given("base_url", target, environ, platform.facts.base_url_variable)
+    return origin, text or ""
+
+
+def given(key: str, target: Target, environ: Environment, *variables: str) -> tuple[str | None, str | None]:
+    """A value of the target and its origin: the option, else one of its variables, else the profile; None without.
+
+    `variables` are more of them than those in VARIABLES.
+    """
+    if option := getattr(target, key):
+        return option, f"--{key.replace('_', '-')}"
+    for variable in (*VARIABLES[key], *variables):
+        if text := value(environ, variable):
+            return text, variable
+    return target.profile.values.get(key), target.profile.origins.get(key)
 
 
 def needs_no_credential(base: SplitResult | None) -> bool:
@@ -208,7 +246,7 @@ def build(
     if platform.facts.needs_project and not express:
         project = _project(target, environ, own_project, local=needs_no_credential(base))
         location = _location(target, environ)
-    model = checked("model", target.model or value(environ, "LIVECLI_MODEL") or DEFAULT_MODEL)
+    model = checked("model", given("model", target, environ)[0] or DEFAULT_MODEL)
     origin = base or urlsplit(f"wss://{_host(platform, location)}")
     path = platform.facts.service_path.format(version=_version(target, environ, platform))
     return Endpoint(
@@ -237,7 +275,7 @@ def checked(kind: str, text: str) -> str:
 def _project(target: Target, environ: Environment, own: str | None, *, local: bool) -> str:
     named = target.project or _part_of_resource("project", target, environ)
     if not target.local:
-        named = named or value(environ, "GOOGLE_CLOUD_PROJECT") or own
+        named = named or given("project", target, environ)[0] or own
     if named or local:
         return checked("project", named or LOCAL_PROJECT)
     raise UsageError(
@@ -248,17 +286,17 @@ def _project(target: Target, environ: Environment, own: str | None, *, local: bo
 
 def _location(target: Target, environ: Environment) -> str:
     named = target.location or _part_of_resource("location", target, environ)
-    return checked("location", named or value(environ, "GOOGLE_CLOUD_LOCATION") or DEFAULT_LOCATION)
+    return checked("location", named or given("location", target, environ)[0] or DEFAULT_LOCATION)
 
 
 def _part_of_resource(part: str, target: Target, environ: Environment) -> str | None:
     """The project or location in a model that is given as a full resource name: no other can serve it."""
-    match = re.match(_RESOURCE, target.model or value(environ, "LIVECLI_MODEL") or "")
+    match = re.match(_RESOURCE, given("model", target, environ)[0] or "")
     return match[part] if match else None
 
 
 def _version(target: Target, environ: Environment, platform: Platform) -> str:
-    named = target.api_version or value(environ, "GOOGLE_GENAI_API_VERSION") or platform.facts.default_version
+    named = given("api_version", target, environ)[0] or platform.facts.default_version
     return platform.facts.beta_version if named == "beta" else checked("version of the API", named)
 
 
