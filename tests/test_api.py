@@ -336,9 +336,11 @@ async def test_a_value_that_an_option_does_not_take_is_a_usage_error(name, allow
             pass
 
 
-async def test_a_voice_is_named_in_any_case_and_an_unknown_one_is_for_the_service_to_refuse():
-    async with livecli.connect(local=True, voice="kore"):
+async def test_a_voice_is_named_in_any_case_and_an_unknown_one_is_refused():
+    async with livecli.connect(local=True, voice="kore", language="german"):
         pass
-    with pytest.raises(livecli.ServerError):
+    with pytest.raises(livecli.UsageError, match="no voice 'nobody'"):
         async with livecli.connect(local=True, voice="nobody"):
             pass
+    with pytest.raises(livecli.UsageError, match="no language 'klingon'"):
+        await livecli.send(text="hi", local=True, language="klingon")

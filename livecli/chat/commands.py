@@ -9,7 +9,8 @@ from pathlib import Path
 
 from ..console.formatting import MISSING, missing_prices, usd
 from ..errors import UsageError
-from ..protocol.models import VOICES, voice_named
+from ..protocol.models import MODELS
+from ..protocol.names import LANGUAGES, VOICES, language_code, voice_named
 from ..report.spending import Spending
 from ..report.summary import Summary, latencies
 from ..report.usage import billed_tokens
@@ -111,8 +112,16 @@ async def _system(chat: Chat, text: str) -> list[str]:
 
 
 async def _voice(chat: Chat, name: str) -> list[str]:
-    await chat.reconfigure(voice=name)
-    return [f"the voice is {voice_named(name)}"]
+    model = (await chat.conversation()).endpoint.model
+    voice = voice_named(name, is_complete=model in MODELS)
+    await chat.reconfigure(voice=voice)
+    return [f"the voice is {voice}"]
+
+
+async def _language(chat: Chat, name: str) -> list[str]:
+    code = language_code(name)
+    await chat.reconfigure(language=code)
+    return [f"the language is {code}"]
 
 
 async def _tools(chat: Chat, _: str) -> list[str]:
@@ -190,6 +199,7 @@ COMMANDS = {
         Command("mic", "[on|off]", "turn the microphone on or off", _mic, ON_OFF),
         Command("system", "TEXT", "change the system instruction", _system),
         Command("voice", "NAME", "change the voice", _voice, tuple(sorted(VOICES))),
+        Command("language", "CODE", "change the language of a model that follows it", _language, tuple(LANGUAGES)),
         Command("tools", "", "list the tools that the model may call", _tools),
         Command("usage", "", "show the tokens by modality and their cost, per turn and in total", _usage),
         Command("latency", "", "show the latencies of the last turns", _latency),

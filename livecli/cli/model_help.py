@@ -10,7 +10,6 @@ from textwrap import wrap
 
 from ..protocol.models import (
     MODELS,
-    VOICES,
     AnswerEnd,
     Calling,
     Evidence,
@@ -20,6 +19,7 @@ from ..protocol.models import (
     Thinking,
     Thoughts,
 )
+from ..protocol.names import VOICES
 from ..protocol.setup_rules import RULES, SetupRule
 
 WIDTH = 80

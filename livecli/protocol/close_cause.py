@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import AuthError, LivecliError, QuotaError, ServerError
 from . import events
 from .codec import setup_json
-from .models import MODELS, VOICES, LocationFacts, current_models
+from .models import MODELS, LocationFacts, current_models
+from .names import VOICES
 from .platform import Platform
 from .setup_rules import SetupProblem, matching_rules
 

@@ -173,7 +173,7 @@ SETUPS = (
     refused(
         pattern=r"Requested voice api_name '(?P<voice>[^']{1,60})",
         cause="{model} has no voice {voice}",
-        remedy="{model} has no voice {voice}: `livecli help models` lists the voices",
+        remedy="{model} has no voice {voice}: `livecli help voices` lists them",
         more=("the voices are {voices}",),
         source=PROBED,
     ),

@@ -246,7 +246,7 @@ def build(
     if platform.facts.needs_project and not express:
         project = _project(target, environ, own_project, local=needs_no_credential(base))
         location = _location(target, environ)
-    model = checked("model", given("model", target, environ)[0] or DEFAULT_MODEL)
+    model = checked("model", _model(given("model", target, environ)[0] or DEFAULT_MODEL))
     origin = base or urlsplit(f"wss://{_host(platform, location)}")
     path = platform.facts.service_path.format(version=_version(target, environ, platform))
     return Endpoint(
@@ -270,6 +270,15 @@ def checked(kind: str, text: str) -> str:
     if re.fullmatch(_SPELLINGS[kind], text):
         return text
     raise UsageError(f"this cannot be the name of a {kind}: {text[:60]!r}")
+
+
+def _model(name: str) -> str:
+    """The name of the model in its own spelling, which is in lower case. The table is loaded for another spelling."""
+    if name == name.lower() and " " not in name:
+        return name
+    from .names import model_named
+
+    return model_named(name)
 
 
 def _project(target: Target, environ: Environment, own: str | None, *, local: bool) -> str:

@@ -723,21 +723,6 @@ MODELS = {
     )
 }
 
-# fmt: off
-VOICES = frozenset({
-    "Zephyr", "Puck", "Charon", "Kore", "Fenrir", "Leda", "Orus", "Aoede",
-    "Callirrhoe", "Autonoe", "Enceladus", "Iapetus", "Umbriel", "Algieba", "Despina", "Erinome",
-    "Algenib", "Rasalgethi", "Laomedeia", "Achernar", "Alnilam", "Schedar", "Gacrux", "Pulcherrima",
-    "Achird", "Zubenelgenubi", "Vindemiatrix", "Sadachbia", "Sadaltager", "Sulafat",
-})
-# fmt: on
-"""The prebuilt voices. Upper and lower case matter to the API."""
-
-
-def voice_named(name: str) -> str:
-    """The prebuilt voice of this name as the API spells it; an unknown name is returned unchanged."""
-    return next((voice for voice in VOICES if voice.casefold() == name.casefold()), name)
-
 
 def current_models(platform: Platform) -> list[str]:
     """The names of the models that `platform` serves and has not retired, the default first."""

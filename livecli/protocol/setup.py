@@ -66,7 +66,8 @@ class SetupOptions:
 def setup(endpoint: Endpoint, options: SetupOptions) -> events.Setup:
     """The Setup event for `endpoint`'s model. A model that does not speak is asked for TEXT.
 
-    Raises UsageError where the model does not take the level of thinking.
+    Raises UsageError where the model does not take the level of thinking, has no such voice, or there is no such
+    language.
     """
     from . import events, messages
     from .models import MODELS
@@ -79,7 +80,7 @@ def setup(endpoint: Endpoint, options: SetupOptions) -> events.Setup:
         generation_config=messages.GenerationConfig(
             response_modalities=["AUDIO"] if speaks else ["TEXT"],
             temperature=options.temperature,
-            speech_config=_speech(options),
+            speech_config=_speech(options, is_known=model is not None),
             thinking_config=_thinking(endpoint, model, options.thinking),
         ),
         system_instruction=(
@@ -149,14 +150,16 @@ def _tools(options: SetupOptions) -> list[messages.Tool]:
     return [*search, *functions]
 
 
-def _speech(options: SetupOptions) -> messages.SpeechConfig | None:
+def _speech(options: SetupOptions, *, is_known: bool) -> messages.SpeechConfig | None:
+    """`is_known` is whether the table has the model, so that its voices are known."""
     from . import messages
-    from .models import voice_named
+    from .names import language_code, voice_named
 
     if not (options.voice or options.language):
         return None
-    voice = messages.PrebuiltVoiceConfig(voice_name=voice_named(options.voice)) if options.voice else None
+    name = voice_named(options.voice, is_complete=is_known) if options.voice else None
+    voice = messages.PrebuiltVoiceConfig(voice_name=name) if name else None
     return messages.SpeechConfig(
         voice_config=messages.VoiceConfig(prebuilt_voice_config=voice) if voice else None,
-        language_code=options.language,
+        language_code=language_code(options.language) if options.language else None,
     )

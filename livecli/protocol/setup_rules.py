@@ -16,7 +16,8 @@ from . import close_reasons
 from .close_reasons import INVALID_ARGUMENT, Refusal
 from .codec.proto_json import camel_keys
 from .messages import GenerationConfig, Setup, SpeechConfig, ThinkingConfig
-from .models import VOICES, Evidence, EvidenceKind, Model, Platform, Proactivity, Thinking
+from .models import Evidence, EvidenceKind, Model, Platform, Proactivity, Thinking
+from .names import VOICES
 
 
 @dataclass(frozen=True)

@@ -324,3 +324,20 @@ def test_a_voice_is_named_in_any_case(talk):
     assert (ran.status, ran.out) == (0, "<one>\n<two>\n")
     assert ["Kore" in json.dumps(model.setups[0]), "Puck" in json.dumps(model.setups[1])] == [True, True]
     assert "the voice is Puck" in ran.err
+
+
+def test_a_voice_and_a_language_that_do_not_exist_leave_the_session_as_it_is(talk):
+    model = Model()
+    ran = talk(model, "one\n/voice Pück\n/voice Pucky\n/language klingon\ntwo\n", "--voice", "kore")
+    assert ran.out == "<one>\n<two>\n"
+    assert len(model.setups) == 1
+    assert "no voice 'Pück'; did you mean Puck?" in ran.err
+    assert "no language 'klingon'" in ran.err
+
+
+def test_a_language_is_named_in_english(talk):
+    model = Model()
+    ran = talk(model, "one\n/language german\ntwo\n")
+    assert (ran.status, ran.out) == (0, "<one>\n<two>\n")
+    assert model.setups[1]["generationConfig"]["speechConfig"] == {"languageCode": "de-DE"}
+    assert "the language is de-DE" in ran.err

@@ -21,7 +21,7 @@ from livecli.emulator.faults import FAULT_KINDS, Place
 from livecli.emulator.server import run_emulator
 from livecli.errors import statuses
 from livecli.media.file_source import SAMPLE
-from livecli.protocol.models import VOICES
+from livecli.protocol.names import LANGUAGES, VOICES
 from tests.needs import needs
 
 ROOT = Path(__file__).parents[2]
@@ -280,4 +280,10 @@ def test_the_table_of_faults_has_every_fault_and_moment():
 
 
 def test_the_table_of_voices_has_every_voice():
-    assert {cell for row in rows("voices", "voice") for cell in row[::2]} == VOICES
+    cells = [cell for row in rows("voices", "voice") for cell in row]
+    assert dict(zip(cells[::2], cells[1::2], strict=True)) == VOICES
+
+
+def test_the_table_of_languages_has_every_language():
+    cells = [cell for row in rows("languages", "code") for cell in row]
+    assert dict(zip(cells[::2], cells[1::2], strict=True)) == LANGUAGES

@@ -9,7 +9,6 @@ from livecli.protocol.models import (
     DEFAULT_MODEL,
     MODELS,
     VERTEX,
-    VOICES,
     AnswerEnd,
     Calling,
     CallTurn,
@@ -31,10 +30,6 @@ GROUPS = ["setup", "turns", "unasked", "frames", "calls", "images", "prompt", "l
 def test_the_default_is_served_everywhere() -> None:
     for platform in Platform:
         assert current_models(platform)[0] == DEFAULT_MODEL
-
-
-def test_there_are_30_voices() -> None:
-    assert len(VOICES) == 30
 
 
 def test_nothing_changes_nothing() -> None:
