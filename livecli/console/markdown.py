@@ -27,7 +27,7 @@ Line = tuple[str, int]
 def render(text: str, *, width: int, in_colour: bool) -> str:
     """The document in lines of up to `width` columns. Code, and words that are longer, are not broken."""
     rendered, was_item = "", False
-    for block in _blocks(text.splitlines()):
+    for block in blocks(text.splitlines()):
         if part := _rendered(block, width, in_colour=in_colour):
             is_item = bool(ITEM.match(block[0]))
             rendered += ("\n" if was_item and is_item else "\n\n" if rendered else "") + part
@@ -35,7 +35,7 @@ def render(text: str, *, width: int, in_colour: bool) -> str:
     return f"{rendered}\n"
 
 
-def _blocks(lines: list[str]) -> Iterator[list[str]]:
+def blocks(lines: list[str]) -> Iterator[list[str]]:
     """The lines of each block. A block of code has its fences, and each item of a list is a block."""
     block: list[str] = []
     in_code = False
@@ -70,7 +70,7 @@ def _rendered(block: list[str], width: int, *, in_colour: bool) -> str:
     marker = ITEM.match(first)
     indent = marker[0] if marker else ""
     text = " ".join(line.strip() for line in block)[len(indent) :]
-    lines = [line for line, _ in _wrapped(_without_links(text), width - len(indent), in_colour=in_colour)]
+    lines = [line for line, _ in _wrapped(without_links(text), width - len(indent), in_colour=in_colour)]
     return indent + f"\n{' ' * len(indent)}".join(lines) if lines else ""
 
 
@@ -80,7 +80,7 @@ def _code(line: str, *, in_colour: bool) -> str:
     return f"{INDENT}{line}" if line else ""
 
 
-def _without_links(text: str) -> str:
+def without_links(text: str) -> str:
     """The text of each link, with the address of one that leaves the project. A picture is left out."""
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)", "", text)
     text = re.sub(r"\[([^\]]+)\]\((https?:[^)]+)\)", r"\1 (\2)", text)
@@ -138,7 +138,7 @@ def _styled(kind: str, text: str, *, in_colour: bool) -> str:
 
 def _table(rows: list[str], width: int, *, in_colour: bool) -> Iterator[str]:
     """The lines of a table: a heading above a rule, and cells that are wrapped in their columns."""
-    heading, *cells = [_cells(row) for row in rows if not re.fullmatch(r"[|\s:-]+", row)]
+    heading, *cells = table_rows(rows)
     columns = list(zip(heading, *cells, strict=True))
     widths = [
         max(length for cell in column for _, length in _wrapped(cell, width, in_colour=in_colour) or [("", 0)])
@@ -168,6 +168,10 @@ def _table(rows: list[str], width: int, *, in_colour: bool) -> Iterator[str]:
             yield "  ".join("─" * size for size in widths)
 
 
-def _cells(row: str) -> list[str]:
-    """The cells of a row, without links and with the bars that were escaped."""
-    return [_without_links(cell.strip().replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", row.strip())[1:-1]]
+def table_rows(lines: list[str]) -> list[list[str]]:
+    """The cells of the heading and of each row of a table, without links and with the bars that were escaped."""
+    return [
+        [without_links(cell.strip().replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", line.strip())[1:-1]]
+        for line in lines
+        if not re.fullmatch(r"[|\s:-]+", line)
+    ]
