@@ -16,8 +16,9 @@ EMULATOR = "--script --replay --fault --pace"
 OPTIONS = {
     "": "-V --version -h --help",
     "send": f"""{WHERE} {LIMITS} {SETUP} {TOOLS} {OUTPUT} {EMULATOR} --sample --text --image --raw -o --output
-        --raw-output --chunk-bytes --speed --activity --trailing-silence --bisect-setup --until --jobs --connect-rate --from --shard
-        --resume-from --play --device --dry-run --record --expect --expect-file --runs --pass-rate --junit --report
+        --raw-output --chunk-bytes --speed --activity --trailing-silence --bisect-setup --until --jobs --connect-rate
+        --from --shard --resume-from --play --device --dry-run --record --expect --expect-file --runs --pass-rate
+        --junit --report
         --subtitles --max-cost -h --help""",
     "chat": f"""{WHERE} {SETUP} {TOOLS} {EMULATOR} -q -v --debug --color --json --events --mic --play --device
         --list-devices --resume --no-history --list --no-commands -h --help""",
