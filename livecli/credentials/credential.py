@@ -24,9 +24,9 @@ OTHER_SECRETS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer toke
 ELIDED = "…"
 """Replacement for a secret that is shown."""
 SETUP_HINT = (
-    "set GOOGLE_API_KEY or GEMINI_API_KEY, or run `livecli auth login`; "
-    "or run `gcloud auth application-default login`; or set LIVECLI_ACCESS_TOKEN "
-    "and pass --project (--local needs none of them)"
+    "to try it without one, add --local\n"
+    "with a key from https://aistudio.google.com/apikey: livecli auth login, or set GEMINI_API_KEY\n"
+    "with Google Cloud: gcloud auth application-default login, or set LIVECLI_ACCESS_TOKEN; and pass --project"
 )
 
 

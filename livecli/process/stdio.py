@@ -24,7 +24,7 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow
 """The styles of text on standard error, and their codes."""
 
 ASCII = str.maketrans(
-    dict(zip("▁▂▃▄▅▆▇█━╸─│└▏▎▍▌▋▊▉·–…“”×→←✓✗⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", '_.:-=+*#==-|`|||||||--~""x><+x|/-\\|/-\\|/', strict=True))
+    dict(zip("▁▂▃▄▅▆▇█━╸─│└▏▎▍▌▋▊▉·–…“”×→←✓✗●○⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", '_.:-=+*#==-|`|||||||--~""x><+x*o|/-\\|/-\\|/', strict=True))
 )
 """What is written instead of livecli's own symbols where the encoding lacks them: as wide as they are."""
 
@@ -79,7 +79,7 @@ def cannot_write(error: OSError) -> FileError:
 
 
 def print_error(error: LivecliError, *, about: str | None = None, debug: bool = False) -> None:
-    """Print `error` on standard error: one line with its message, and a second one with its hint if there is one.
+    """Print `error` on standard error: one line with its message, and one for each way that its hint names.
 
     `about` names the input that it belongs to; with `debug` the traceback comes first.
     """
@@ -87,8 +87,8 @@ def print_error(error: LivecliError, *, about: str | None = None, debug: bool = 
         print_traceback(error)
     subject = f"{one_line(about)}: " if about else ""
     write_spans([("red", "error:"), ("", f" {subject}{one_line(error.message)}")])
-    if error.hint:
-        write_spans([("cyan", "hint:"), ("", f" {one_line(error.hint)}")])
+    for number, way in enumerate((error.hint or "").splitlines()):
+        write_spans([("", "     ") if number else ("cyan", "hint:"), ("", f" {one_line(way)}")])
 
 
 def print_traceback(error: BaseException) -> None:
@@ -124,9 +124,17 @@ def one_line(text: str, *, keep: str = "") -> str:
 
 def write_spans(spans: Iterable[Span]) -> None:
     """Write a line to standard error, as `write_stderr`, with colours where it has them."""
-    has_colour = in_colour()
-    codes = ((STYLES[style] if has_colour else "", text) for style, text in spans)
-    write_stderr("".join(f"\x1b[{code}m{text}\x1b[0m" if code else text for code, text in codes).rstrip() + "\n")
+    write_stderr(_coded(spans, in_colour=in_colour()))
+
+
+def print_spans(spans: Iterable[Span]) -> None:
+    """Write a line to standard output, as `write_stdout`, with colours where it has them."""
+    write_stdout(_coded(spans, in_colour=sys.stdout is not None and has_colour(sys.stdout)))
+
+
+def _coded(spans: Iterable[Span], *, in_colour: bool) -> str:
+    codes = ((STYLES[style] if in_colour else "", text) for style, text in spans)
+    return "".join(f"\x1b[{code}m{text}\x1b[0m" if code else text for code, text in codes).rstrip() + "\n"
 
 
 def in_colour() -> bool:

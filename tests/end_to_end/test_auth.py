@@ -58,22 +58,72 @@ def test_status_without_any_credential(capsys: pytest.CaptureFixture[str]) -> No
     status, said, err = status_json(capsys)
     assert status == said["exit_code"] == 4
     assert (said["ok"], said["credential"], said["error"]["kind"]) == (False, None, "auth")
-    for way in ("GEMINI_API_KEY", "gcloud auth application-default login", "LIVECLI_ACCESS_TOKEN"):
-        assert way in said["error"]["hint"]
-        assert way in err
+    ways = said["error"]["hint"].splitlines()
+    parts = ["--local", "livecli auth login", "gcloud auth application-default login"]
+    assert all(part in way for part, way in zip(parts, ways, strict=True))
+    assert err == f"error: no credential found\nhint: {ways[0]}\n      {ways[1]}\n      {ways[2]}\n"
+
+
+def test_the_verdict_comes_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", KEY)
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    assert main(["auth", "status", "--platform", "developer"]) == 0
+    verdict, contradiction, details = capsys.readouterr().out.splitlines()
+    assert verdict == f"✓ Gemini Developer API · GOOGLE_API_KEY ({len(KEY)} characters) · gemini-3.8-live"
+    assert contradiction.startswith("! GOOGLE_API_KEY and a project (GOOGLE_CLOUD_PROJECT=p) are both there: ")
+    assert details == "details: livecli auth status -v"
+
+
+def test_the_marks_have_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert main(["auth", "status"]) == 4
+    assert capsys.readouterr().out.startswith("\x1b[1;31m✗\x1b[0m Vertex AI · no usable credential\n")
+    assert main(["auth", "status", "--local"]) == 0
+    assert capsys.readouterr().out.startswith("\x1b[32m✓\x1b[0m Vertex AI · no credential needed · local · ")
+
+
+def test_each_value_has_its_origin(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "livecli").mkdir()
+    (tmp_path / "livecli" / "config.toml").write_text(
+        '[default]\nvoice = "Kore"\n[profile.work]\nproject = "p"\nlocation = "us-east1"\n'
+    )
+    monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", TOKEN)
+    monkeypatch.setenv("LIVECLI_MODEL", "gemini-live-2.5-flash-native-audio")
+    words = ["auth", "status", "-v", "--profile", "work"]
+    assert main([*words, "--location", "us-central1", "--base-url", "ws://127.0.0.1:1"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for line in (
+        "project        p (profile work)",
+        "location       us-central1 (--location)",
+        "model          gemini-live-2.5-flash-native-audio (LIVECLI_MODEL)",
+        "api version    v1 (default)",
+        "host           127.0.0.1 (--base-url)",
+        "voice          Kore ([default] in config.toml)",
+    ):
+        assert line in lines
+    monkeypatch.setenv("LIVECLI_MODEL", "projects/a/locations/us/publishers/google/models/gemini-3.8-live")
+    assert main(words) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "project        a (the model's full name)" in lines
+    monkeypatch.delenv("LIVECLI_MODEL")
+    assert main(["auth", "status", "-v", "--local", "--profile", "work"]) == 0
+    assert "project        local (stands for none)" in capsys.readouterr().out.splitlines()
 
 
 def test_status_in_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", TOKEN)
     monkeypatch.setenv("GOOGLE_CLOUD_QUOTA_PROJECT", "payer")
-    assert main(["auth", "status", "--project", "p1"]) == 0
+    assert main(["auth", "status", "--project", "p1", "-v"]) == 0
     out, err = capsys.readouterr()
     assert "not-to-be-seen" not in out + err
     for line in (
         "platform       vertex (a project is named)",
-        "project        p1",
-        "location       us-central1",
-        "host           us-central1-aiplatform.googleapis.com",
+        "project        p1 (--project)",
+        "location       us-central1 (default)",
+        "host           us-central1-aiplatform.googleapis.com (Google's)",
         "credential     LIVECLI_ACCESS_TOKEN (a ready token comes first on Vertex AI)",
         "quota project  payer",
         f"* LIVECLI_ACCESS_TOKEN            set, {len(TOKEN)} characters",
@@ -84,7 +134,7 @@ def test_status_in_plain_lines(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
 
 
 def test_plain_status_without_any_credential_still_lists_the_sources(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["auth", "status"]) == 4
+    assert main(["auth", "status", "-v"]) == 4
     out, err = capsys.readouterr()
     assert "credential     no usable one" in out.splitlines()
     assert "GEMINI_API_KEY" in out

@@ -159,8 +159,7 @@ def test_where_they_are_shown(livecli: Livecli, monkeypatch: pytest.MonkeyPatch)
     [note] = livecli(*words, "--json").summary["notes"]
     ran = livecli(*words)
     assert ran.status == 0
-    shown = ran.out.split("\nNotes:\n")[1]
-    assert shown.startswith("- GEMINI_API_KEY and a project (")
+    assert ran.out.splitlines()[1].startswith("! GEMINI_API_KEY and a project (")
     assert "\x1b" not in ran.out
     assert "\x1b" in note
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -34,8 +35,9 @@ def test_all_is_well(livecli: Livecli, words: list[str]) -> None:
 
 
 def test_in_plain_lines(livecli: Livecli) -> None:
-    ran = livecli("auth", "status", "--online", "--local")
+    ran = livecli("auth", "status", "--online", "--local", "-v")
     assert ran.status == 0
+    assert re.fullmatch(r"✓ reachable \d+ ms · credential accepted · model served", ran.out.splitlines()[1])
     lines = [line.split() for line in ran.out.splitlines()]
     for line in (["reachable", "yes"], ["accepted", "yes"], ["model", "served", "yes"]):
         assert line in lines

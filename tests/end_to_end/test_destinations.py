@@ -254,7 +254,7 @@ def test_a_key_remembers_its_host(livecli: Livecli, monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)
         ran = livecli(*SEND)
         assert (ran.status, "warning" in ran.err) == (0, False)
-        assert f"~/.config/livecli/api-key.json, for {host}" in livecli("auth", "status").out
+        assert f"~/.config/livecli/api-key.json, for {host}" in livecli("auth", "status", "-v").out
 
 
 @pytest.mark.parametrize("words", [SEND, ("auth", "status"), STATUS, MINT])

@@ -42,12 +42,13 @@ def test_characters_can_be_kept() -> None:
     assert one_line("a\tb\x1b", keep="\t") == "a\tb\\x1b"
 
 
-def test_an_error_is_a_line_and_its_hint_another(capsys: pytest.CaptureFixture[str]) -> None:
-    print_error(UsageError("no\nsuch thing\x1b[2J", hint="try\nanother"))
+def test_an_error_is_a_line_and_each_way_of_its_hint_another(capsys: pytest.CaptureFixture[str]) -> None:
+    print_error(UsageError("no\nsuch thing\x1b[2J", hint="try\nanother\x1b[2J"))
     print_error(UsageError("no such thing"), about="a\x07.wav")
     assert capsys.readouterr().err.splitlines() == [
         r"error: no such thing\x1b[2J",
-        "hint: try another",
+        "hint: try",
+        r"      another\x1b[2J",
         r"error: a\x07.wav: no such thing",
     ]
 
