@@ -18,7 +18,8 @@ from ..protocol.endpoint import Endpoint, Target
 from ..report.reporter import Reporter
 from .connect_errors import failures_as_errors
 from .connection import dial
-from .session import Session, secrets_in
+from .elision import secrets_in
+from .session import Session
 
 if TYPE_CHECKING:
     from .resumable import ResumableSession

@@ -7,17 +7,14 @@ one.
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 from websockets.exceptions import ConnectionClosed
 
-from ..errors import SHORTEST_SECRET, DeadlineError, LivecliError, ProtocolError, ServerError
+from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
@@ -25,54 +22,10 @@ from ..protocol.endpoint import Endpoint
 from ..protocol.machine import LiveProtocol, Side, State
 from ..report.reporter import Reporter
 from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection
+from .elision import PieceElision, secrets_in, without_secrets
 
 if TYPE_CHECKING:
     from ..protocol.close_cause import CloseContext
-
-
-ELLIPSIS = "…".encode()
-
-# The escapes in JSON that have a shorter spelling, and the escaped backslash, which begins no other escape. The group
-# is the code of a character in ASCII.
-_ESCAPE = re.compile(rb"\\(?:u00([0-7][0-9a-fA-F])|[/\\])")
-
-
-def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
-    """The secrets that `text` quotes, and the start of one with which it ends: a close reason is cut at 123 bytes."""
-    found = []
-    for secret in secrets:
-        if len(secret) < SHORTEST_SECRET:
-            continue
-        whole = [secret] if secret in text else []
-        starts = (secret[:end] for end in range(min(len(secret), len(text)), SHORTEST_SECRET - 1, -1))
-        found += whole or [start for start in starts if text.endswith(start)][:1]
-    return found
-
-
-def without_secrets(frame: bytes, secrets: Iterable[str]) -> bytes:
-    """`frame` with an ellipsis in place of each secret that it quotes, in whatever escapes of JSON."""
-    for secret in secrets:
-        if len(secret) < SHORTEST_SECRET:
-            continue
-        quoted_bytes = _json_bytes(secret)
-        if b"\\" in frame and quoted_bytes in (plain := _ESCAPE.sub(_shortest_spelling, frame)):
-            frame = plain
-        if quoted_bytes in frame:
-            frame = frame.replace(quoted_bytes, ELLIPSIS)
-    return frame
-
-
-@lru_cache(256)
-def _json_bytes(text: str) -> bytes:
-    """`text` as it stands in JSON."""
-    return json.dumps(text)[1:-1].encode()
-
-
-def _shortest_spelling(escape: re.Match[bytes]) -> bytes:
-    """The character itself where JSON needs no escape for it."""
-    if escape[0] == b"\\/":
-        return b"/"
-    return _json_bytes(chr(int(escape[1], 16))) if escape[1] else escape[0]
 
 
 @dataclass(eq=False, repr=False)
@@ -105,6 +58,7 @@ class Session:
         self.close_code: int | None = None
         self.close_reason: str | None = None
         self.secrets, self._handle = secrets, ""
+        self._elision = PieceElision(secrets)
         self._connection, self._outlet = connection, connection.outlet
         self._protocol = LiveProtocol(Side.CLIENT, endpoint.platform)
         self._received: deque[events.Event] = deque()
@@ -184,11 +138,8 @@ class Session:
             except ConnectionClosed as error:
                 closed = error
                 break
-            frame = without_secrets(frame, self.secrets)
             self.messages += 1
-            if self._reporter.wants_frames:
-                self._reporter.frame("received", frame, self._clock() - self.opened_at)
-            self._received.extend(self._protocol.receive(frame))
+            self._received.extend(self._decoded(frame))
             for event in self._received:
                 self._reporter.event("received", event, self._clock() - self.opened_at)
                 if isinstance(event, events.ResumptionUpdate):
@@ -196,6 +147,16 @@ class Session:
         else:
             return self._received.popleft()
         raise self._ended(closed)
+
+    def _decoded(self, frame: bytes) -> Sequence[events.Event]:
+        """The events in a frame, without secrets. The frame is reported, also where it cannot be understood."""
+        shown = frame = without_secrets(frame, self.secrets)
+        try:
+            received, shown = self._elision.elided(self._protocol.receive(frame), frame)
+            return received
+        finally:
+            if self._reporter.wants_frames:
+                self._reporter.frame("received", shown, self._clock() - self.opened_at)
 
     def __aiter__(self) -> Self:
         return self

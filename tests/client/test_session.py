@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close
 
 from livecli.client.connection import CLOSE_SECONDS
-from livecli.client.session import Session, handle_in, without_secrets
+from livecli.client.session import Session, handle_in
 from livecli.errors import AuthError, DeadlineError, LivecliError, ProtocolError, QuotaError, ServerError
 from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint
@@ -436,24 +436,26 @@ class TestSecrets:
         assert b"you are" in received[-1]
         assert SECRET.encode() not in b"".join(received)
 
-    @pytest.mark.parametrize(
-        ("frame", "shown"),
-        [
-            (rb'{"a": "ya29.a-secret\u002dtoken"}', '{"a": "…"}'),
-            (rb'{"a": "\u0079\u0061\u00329.a-secret-toke\u006E!"}', '{"a": "…!"}'),
-            (rb'{"a": "\"\\ya29.a-secret\u002dtoken\n"}', r'{"a": "\"\\…\n"}'),
-            # What follows an escaped backslash is no escape.
-            (rb'{"a": "ya29.a-secret\\u002dtoken"}', r'{"a": "ya29.a-secret\\u002dtoken"}'),
-            # A frame without the secret stays as it was.
-            (rb'{"a": "\u0041\/"}', r'{"a": "\u0041\/"}'),
-        ],
-    )
-    def test_escapes_hide_no_secret(self, frame: bytes, shown: str) -> None:
-        assert without_secrets(frame, [SECRET]).decode() == shown
+    @in_virtual_time
+    async def test_nor_pieces_of_one_that_comes_in_several(self) -> None:
+        witness = Witness()
+        connection, session = await set_up(SECRET, reporter=witness)
+        connection.says(transcript(f"you are {SECRET[:12]}"), transcript(SECRET[12:] + "!"), transcript("Yes."))
+        pieces = [await session.receive() for _ in range(3)]
+        assert pieces == [events.OutputTranscript(text) for text in ("you are …", "!", "Yes.")]
+        received = b"".join(frame for direction, frame in witness.frames if direction == "received").decode()
+        assert [text in received for text in ("you are …", SECRET[:8], SECRET[12:], '"!"', "Yes.")] == [
+            *(True, False, False, True, True)
+        ]
 
-    @pytest.mark.parametrize("spelling", [rb"k/e\"y\\0123", rb"k\/e\u0022y\u005C0123", rb"\u006b/e\"y\u005c0123"])
-    def test_a_secret_that_json_escapes(self, spelling: bytes) -> None:
-        assert without_secrets(b'["' + spelling + b'"]', ['k/e"y\\0123']) == '["…"]'.encode()
+    @in_virtual_time
+    async def test_a_frame_is_reported_that_cannot_be_understood(self) -> None:
+        witness = Witness()
+        connection, session = await set_up(SECRET, reporter=witness)
+        connection.says(f'{{"serverContent": {SECRET}'.encode())
+        with pytest.raises(ProtocolError):
+            await session.receive()
+        assert witness.frames[-1] == ("received", '{"serverContent": …'.encode())
 
     @pytest.mark.parametrize("quoted", [SECRET, SECRET[:10]])
     @in_virtual_time

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import sys
 import threading
 import time
@@ -72,6 +74,44 @@ def hostile(connection: Connection) -> None:
     connection.hear()
     connection.audio(bytes(4_800))
     connection.close(1011, f"Deadline expired before operation could complete. {given}{HANDLE}"[:123])
+
+
+KINDS = {
+    "output_transcript": lambda text: {"outputTranscription": {"text": text}},
+    "input_transcript": lambda text: {"inputTranscription": {"text": text}},
+    "model_text": lambda text: {"modelTurn": {"parts": [{"text": text}]}},
+    "thought": lambda text: {"modelTurn": {"parts": [{"text": text, "thought": True}]}},
+}
+"""The texts that come in pieces, by the type of their event."""
+
+
+@pytest.mark.parametrize("mode", ["plain", "verbose", "debug", "json", "events"])
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", ["key", "token"])
+def test_a_credential_in_pieces(livecli, monkeypatch, speech, place, kind, mode) -> None:
+    """In halves and letter by letter: no reader can put it together from events, lines, frames or the answer."""
+    for name, text in PLACES[place].items():
+        monkeypatch.setenv(name, text)
+    [secret] = [text for text in PLACES[place].values() if text in (KEY, TOKEN)]
+
+    def quote(connection: Connection) -> None:
+        connection.set_up()
+        connection.hear()
+        for piece in ("begins ", secret[:20], secret[20:], " ", *secret, " ends"):
+            connection.content(**KINDS[kind](piece))
+        connection.answer()
+        connection.drain()
+
+    with live_server(quote) as server:
+        ran = livecli("send", speech, "--base-url", server.url, "--speed", 0, *MODES[mode])
+    assert ran.status == 0, ran.err
+    if mode == "events":
+        events = [json.loads(line) for line in ran.out.splitlines()]
+        gathered = "".join(event["text"] for event in events if event["type"] == kind)
+        assert (gathered.startswith("begins "), gathered.endswith(" ends")) == (True, True)
+    else:
+        gathered = re.sub("[^!-~]", "", ran.out + ran.err)
+    assert not [at for at in range(len(secret) - 11) if secret[at : at + 12] in gathered.replace("…", "")]
 
 
 @pytest.mark.parametrize("mode", MODES)

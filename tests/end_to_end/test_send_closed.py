@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -16,6 +17,7 @@ import pytest
 from websockets.frames import Frame, Opcode
 
 from livecli.client import connection
+from livecli.emulator.certificates import certificates
 from tests.end_to_end.conftest import read_wav, tone
 from tests.live_server import Connection, live_server
 
@@ -44,13 +46,15 @@ def upgrade(connection: socket.socket) -> None:
 
 
 @contextmanager
-def deaf_server(*frames: bytes) -> Iterator[str]:
+def deaf_server(*frames: bytes, tls: ssl.SSLContext | None = None) -> Iterator[str]:
     """A server that sends one of these after each message of the client, and then reads nothing. It keeps TCP open."""
     listener = socket.create_server(("127.0.0.1", 0))
     kept: list[socket.socket] = []
 
     def serve() -> None:
         accepted, _ = listener.accept()
+        if tls is not None:
+            accepted = tls.wrap_socket(accepted, server_side=True)
         kept.append(accepted)
         upgrade(accepted)
         # The client may leave before it has read everything.
@@ -62,7 +66,7 @@ def deaf_server(*frames: bytes) -> Iterator[str]:
     thread = threading.Thread(target=serve)
     thread.start()
     try:
-        yield f"ws://localhost:{listener.getsockname()[1]}"
+        yield f"{'wss' if tls else 'ws'}://localhost:{listener.getsockname()[1]}"
     finally:
         thread.join(10)
         for each in (*kept, listener):
@@ -81,14 +85,23 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize("idle", [2, 60])
+@pytest.fixture
+def certificate(tmp_path_factory, monkeypatch) -> ssl.SSLContext:
+    """A certificate that livecli trusts."""
+    kept = certificates(tmp_path_factory.mktemp("state"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(kept.bundle))
+    return kept.context
+
+
+@pytest.mark.parametrize("is_encrypted", [False, True])
+@pytest.mark.parametrize("idle", [5, 60])
 @pytest.mark.parametrize("end", ENDS)
-def test_the_end_is_noticed_while_tcp_stays_open(livecli, end, idle) -> None:
+def test_the_end_is_noticed_while_tcp_stays_open(livecli, certificate, end, idle, is_encrypted) -> None:
     frames, status = ENDS[end]
-    with deaf_server(*frames) as url:
+    with deaf_server(*frames, tls=certificate if is_encrypted else None) as url:
         started = time.monotonic()
         ran = livecli("send", "--text", "x", "--base-url", url, "--idle-timeout", idle, "--retries", 0, "--json")
-        assert time.monotonic() - started < 2 - 0.5
+        assert time.monotonic() - started < 4
     assert ran.summary["exit_code"] == ran.status == status, ran.err
 
 
