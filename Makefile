@@ -16,6 +16,16 @@ help: ## list these
 
 demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	$(RUN) -m livecli send --sample --local -o demo.reply.wav
+	@echo
+	@echo "The recorded question was sent to the local server that livecli carries. It echoes what it"
+	@echo "hears, so demo.reply.wav is that question. Nothing left this machine. To go on:"
+	@echo
+	@echo "  $(VENV)/bin/livecli send --text 'Good morning' --local"
+	@echo "  $(VENV)/bin/livecli chat --local"
+	@echo "  $(VENV)/bin/livecli help"
+	@echo
+	@echo "'. $(VENV)/bin/activate' puts livecli on the path of this shell. With an API key, from"
+	@echo "https://aistudio.google.com/apikey, leave out --local: see '$(VENV)/bin/livecli help auth'."
 
 test: $(DEV) $(NODE) ## run the tests in six processes: they wait more than they work
 	$(RUN) -m pytest -q --numprocesses 6 --dist worksteal

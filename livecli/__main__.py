@@ -41,14 +41,43 @@ def _main(argv: list[str]) -> int:
 
         print_error(error, debug="--debug" in argv)
         return error.exit_status
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] == "livecli":
+            return _report_bug(error)
+        return _report_missing(error.name)
     except Exception as error:  # noqa: BLE001 - the outermost handler
-        from .process.stdio import print_traceback
+        return _report_bug(error)
 
-        print_traceback(error)
-        sys.stderr.write(
-            f"error: this is a bug in livecli {__version__}\nhint: please report it with the lines above\n"
+
+def _report_bug(error: Exception) -> int:
+    from .process.stdio import print_traceback
+
+    print_traceback(error)
+    sys.stderr.write(
+        f"error: this is a bug in livecli {__version__}\n"
+        "hint: please report it to the project's issue tracker, with the lines above\n"
+    )
+    return BUG_STATUS
+
+
+def _report_missing(module: str | None) -> int:
+    """Report that a library is not installed, which happens in a clone that nothing was installed for."""
+    import shlex
+    from pathlib import Path
+
+    from .errors import FileError
+    from .process.installer import install_command
+    from .process.stdio import print_error
+
+    clone = Path(__file__).parents[1]
+    hint = install_command("livecli")
+    if (clone / "pyproject.toml").is_file():
+        hint = (
+            f"{shlex.quote(sys.executable)} -m venv .venv && .venv/bin/python -m pip install {shlex.quote(str(clone))}"
         )
-        return BUG_STATUS
+    error = FileError(f"the library {module} is not installed, and livecli needs it", hint=hint)
+    print_error(error)
+    return error.exit_status
 
 
 def _run(argv: list[str]) -> int:

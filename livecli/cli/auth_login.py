@@ -39,7 +39,7 @@ def login(
     ] = False,
     keyring: Annotated[
         bool,
-        typer.Option("--keyring", help="Store the key in the system keyring (needs livecli[keyring]), not in a file."),
+        typer.Option("--keyring", help="Store the key in the system keyring (with the extra keyring), not in a file."),
     ] = False,
     no_check: Annotated[bool, typer.Option("--no-check", help="Store the key without checking it first.")] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],

@@ -204,15 +204,15 @@ def _values(command: Any, name: str, current: str) -> list[tuple[str, str]]:
 
 
 def _voices(current: str) -> list[tuple[str, str]]:
-    from .help import topic_text
+    from ..protocol.names import VOICES
 
-    return sorted(re.findall(r"\| ([A-Z][a-z]+) \| ([a-z-]+) (?=\|)", topic_text("voices")))
+    return list(VOICES.items())
 
 
 def _languages(current: str) -> list[tuple[str, str]]:
-    from .help import topic_text
+    from ..protocol.names import LANGUAGES
 
-    return sorted(re.findall(r"\| ([a-z]{2}-[A-Z]{2}) \| ([^|]+?) (?=\|)", topic_text("languages")))
+    return list(LANGUAGES.items())
 
 
 def _models(current: str) -> list[tuple[str, str]]:

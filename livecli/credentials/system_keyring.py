@@ -55,9 +55,11 @@ def _library() -> Any:
     try:
         import keyring
     except ImportError as error:
+        from ..process.installer import install_command
+
         raise FileError(
             "the system keyring is out of reach: the package keyring is not installed",
-            hint="pip install 'livecli[keyring]'",
+            hint=install_command("keyring"),
         ) from error
     return keyring
 

@@ -239,8 +239,11 @@ def _miniaudio() -> Any:
     try:
         import miniaudio
     except ImportError as error:
-        hint = "pip install 'livecli[audio]'"
-        raise FileError("sound devices need the package miniaudio, which is not installed", hint=hint) from error
+        from ..process.installer import install_command
+
+        raise FileError(
+            "sound devices need the package miniaudio, which is not installed", hint=install_command("miniaudio")
+        ) from error
     _silence_alsa()
     return miniaudio
 

@@ -14,6 +14,7 @@ import pytest
 
 from livecli.emulator.core.behaviour import Say
 from livecli.media.file_source import SAMPLE, read_sound
+from livecli.process.installer import install_command
 from tests.breaking import breaking
 from tests.end_to_end.conftest import read_wav, tone
 from tests.likeness import ALIKE, likeness
@@ -345,7 +346,7 @@ def test_without_the_package_the_extra_is_named(livecli, monkeypatch, words):
     monkeypatch.setitem(sys.modules, "miniaudio", None)
     ran = livecli("chat", "--local", *words)
     assert (ran.status, ran.out) == (3, "")
-    assert "hint: pip install 'livecli[audio]'" in ran.err
+    assert f"hint: {install_command('miniaudio')}\n" in ran.err
 
 
 def test_push_to_talk_needs_a_terminal(livecli, sound_server):
