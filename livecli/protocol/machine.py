@@ -108,7 +108,10 @@ class LiveProtocol:
             if self.state is not State.ACTIVE:
                 self._note(*received)
             return received
-        received = [event for event in codec.decode_client(frame) if not self._is_ignored(event)]
+        decoded = codec.decode_client(frame)
+        if self.state is State.ACTIVE and self._allowed.issuperset(map(type, decoded)):
+            return decoded
+        received = [event for event in decoded if not self._is_ignored(event)]
         for event in received:
             if type(event) not in self._allowed:
                 raise Refusal(1007, self._refusal_reason(event))

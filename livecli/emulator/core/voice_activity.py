@@ -74,8 +74,8 @@ class VoiceActivity:
         data = self._rest + pcm
         whole = len(data) - len(data) % WINDOW_BYTES
         self._rest = data[whole:]
-        edges = (self._window(loud, WINDOW_SAMPLES) for loud in self._loud(data[:whole], WINDOW_SAMPLES))
-        return [edge for edge in edges if edge is not None]
+        louds = self._loud(data[:whole], WINDOW_SAMPLES)
+        return [edge for loud in louds if (edge := self._window(loud, WINDOW_SAMPLES)) is not None]
 
     def flush(self) -> list[Edge]:
         """End the stream, and with it the speech in progress."""
@@ -94,8 +94,9 @@ class VoiceActivity:
 
         least = self._least_power * window_samples
         windows = np.frombuffer(pcm, "<i2").astype(np.float32).reshape(-1, window_samples)
-        # A chunk of 1 KB holds one or two windows, for which a loop takes half as long as einsum.
-        return [bool(window.dot(window) >= least) for window in windows]
+        # The products of rows and columns. A chunk of 1 KB holds one or two, for which other ways take longer.
+        powers = (windows[:, np.newaxis, :] @ windows[:, :, np.newaxis]).ravel()
+        return [power >= least for power in powers.tolist()]
 
     def _window(self, loud: bool, samples: int) -> Edge | None:
         begins_at = self._samples

@@ -23,6 +23,9 @@ from .proto_json import RATES, audio_rate, base64_bytes, camel, camel_keys, is_t
 _encoder = msgspec.json.Encoder()
 _BEFORE_AUDIO = b'{"realtimeInput":{"audio":{"data":"'
 
+MAX_AFTER_AUDIO_BYTES = 64
+"""The longest end of a frame of audio alone, from the base64 on."""
+
 
 @cache
 def _strict_decoder() -> msgspec.json.Decoder[messages.ClientMessage]:
@@ -132,10 +135,16 @@ def decode_client(frame: str | bytes) -> list[events.Event]:
 
 
 @cache
-def _around_audio() -> tuple[re.Pattern[bytes], re.Pattern[bytes]]:
-    """Patterns of the bytes before and after the base64 of a frame of audio. A client never needs them."""
-    before = re.compile(rb'\{"realtime(?:Input|_input)": ?\{"audio": ?\{"data": ?"')
-    return before, re.compile(rb'", ?"mime(?:Type|_type)": ?"audio/pcm;rate=(\d{1,9})"\}\}\}')
+def _before_audio() -> re.Pattern[bytes]:
+    """The pattern of the bytes before the base64 of a frame of audio. A client never needs it."""
+    return re.compile(rb'\{"realtime(?:Input|_input)": ?\{"audio": ?\{"data": ?"')
+
+
+@lru_cache(32)
+def _rate_named_in(after: bytes) -> int | None:
+    """The sample rate in the bytes after the base64 of a frame of audio; None where these are anything else."""
+    named = re.fullmatch(rb'", ?"mime(?:Type|_type)": ?"audio/pcm;rate=(\d{1,9})"\}\}\}', after)
+    return int(named[1]) if named and int(named[1]) in RATES else None
 
 
 def _audio_alone(frame: bytes) -> events.AudioChunk | None:
@@ -144,15 +153,19 @@ def _audio_alone(frame: bytes) -> events.AudioChunk | None:
     Each session sends thirty of these a second, and the slow path for google-genai's (snake_case, URL-safe base64)
     costs five times as much.
     """
-    is_before, is_after = _around_audio()
-    before = is_before.match(frame)
-    after = is_after.fullmatch(frame, frame.find(b'"', before.end())) if before else None
-    if before is None or after is None or int(after[1]) not in RATES:
+    before = _before_audio().match(frame)
+    if before is None:
         return None
-    encoded = memoryview(frame)[before.end() : after.start()]
-    for alphabet in (None, b"-_"):
+    start, end = before.end(), frame.find(b'"', before.end())
+    rate = _rate_named_in(frame[end:]) if len(frame) - end < MAX_AFTER_AUDIO_BYTES else None
+    if rate is None:
+        return None
+    encoded = frame[start:end]
+    try:
+        return events.AudioChunk(pybase64.b64decode(encoded, None, True), rate)
+    except ValueError:
         with suppress(ValueError):
-            return events.AudioChunk(pybase64.b64decode(encoded, alphabet, validate=True), int(after[1]))
+            return events.AudioChunk(pybase64.b64decode(encoded, b"-_", True), rate)
     return None
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from livecli.emulator.core.behaviour import (
     GREETING,
+    KEPT_ECHO_BYTES,
     TONE_SAMPLES,
     Call,
     Code,
@@ -21,7 +22,9 @@ from livecli.emulator.core.behaviour import (
     UserTurn,
     tones,
 )
-from livecli.emulator.core.utterance import Utterance
+from livecli.emulator.core.utterance import BYTES_PER_SECOND, Utterance
+from livecli.media.resample import Resampler
+from livecli.protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from livecli.protocol.messages import FunctionResponse
 
 
@@ -52,6 +55,22 @@ def test_an_utterance_comes_back_at_the_models_rate(tone) -> None:
     assert isinstance(say, Say)
     assert say.words == "[1.0 s of speech]"
     assert len(b"".join(say.speech)) == 48_000
+
+
+def test_the_echo_of_a_short_utterance_is_kept_and_each_sound_has_its_own(tone) -> None:
+    def echo(pcm: bytes) -> bytes:
+        (said,) = [step for step in steps(utterance=utterance(pcm)) if isinstance(step, Say)]
+        return b"".join(said.speech)
+
+    def resampled(pcm: bytes) -> bytes:
+        resampler = Resampler(INPUT_RATE, OUTPUT_RATE)
+        return resampler.push(pcm) + resampler.finish()
+
+    short, other = tone(0.5), tone(0.6)
+    assert echo(short) == echo(short) == resampled(short)
+    assert echo(other) == resampled(other)
+    long = tone(KEPT_ECHO_BYTES / BYTES_PER_SECOND + 0.1)
+    assert len(echo(long)) == len(resampled(long))
 
 
 def test_an_empty_utterance_is_not_answered() -> None:
