@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..process.stdio import write_stderr, write_stdout
+from ..errors import FileError
+from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
 from .serve_options import EmulatorFlags, ListenFlags
@@ -16,6 +21,7 @@ from .serve_options import EmulatorFlags, ListenFlags
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.options import EmulatorOptions
+    from ..emulator.server import EmulatorAddress
 
 
 FILES = 10_240
@@ -54,9 +60,7 @@ def serve(
     """
     from dataclasses import replace
 
-    from ..emulator.certificates import certificates
     from ..emulator.log import no_log
-    from ..process.folders import state_folder
     from ..process.run import run
 
     # A COMMAND learns the ports from its environment, so that jobs on one machine need not agree about ports.
@@ -64,12 +68,32 @@ def serve(
     log = no_log if output.quiet else _log_to_stderr
     options = replace(emulator.options(), sources=listen.sources())
     names = [_host_to_name(listen.host), *(listen.tls_name or [])]
-    kept = certificates(state_folder(), *names)
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
-    if listen.is_public:
-        write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
-    return run(_serve(address, kept, options, command or [], log))
+    with _certificates(names) as kept:
+        if listen.is_public:
+            write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
+        if command or not is_terminal(sys.stdout):
+            return run(_serve(address, kept, options, command or [], log, _export_lines))
+        return run(_serve(address, kept, options, [], log, partial(_banner, emulator.source, options)))
+
+
+@contextmanager
+def _certificates(names: Sequence[str]) -> Iterator[Certificates]:
+    """The certificate for `names` in the state folder; in a temporary one where that cannot be written."""
+    from ..emulator.certificates import certificates
+    from ..process.folders import state_folder
+
+    with ExitStack() as stack:
+        try:
+            kept = certificates(state_folder(), *names)
+        except FileError as error:
+            from tempfile import TemporaryDirectory
+
+            folder = stack.enter_context(TemporaryDirectory(prefix="livecli-"))
+            write_stderr(f"warning: {error.message}; until the end they are in {folder}\n")
+            kept = certificates(Path(folder), *names)
+        yield kept
 
 
 class Address(NamedTuple):
@@ -86,8 +110,12 @@ async def _serve(
     options: EmulatorOptions,
     command: list[str],
     log: Callable[[str], None],
+    announcement: Callable[[EmulatorAddress, Mapping[str, str]], str],
 ) -> int:
-    """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal."""
+    """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal.
+
+    Without a COMMAND, standard output gets the `announcement` of the address and the variables.
+    """
     import asyncio
     import os
 
@@ -100,10 +128,34 @@ async def _serve(
         variables = exports(emulator, _host_to_name(address.host), certificates, options, os.environ)
         if command:
             return await run_child(command, {**os.environ, **variables})
-        write_stdout("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+        write_stdout(announcement(emulator, variables))
         forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # A signal cancels this task.
         return await forever
+
+
+def _export_lines(_: EmulatorAddress, variables: Mapping[str, str]) -> str:
+    """What another program reads: a line for each variable, as a shell takes it."""
+    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+
+
+def _banner(model: str, options: EmulatorOptions, emulator: EmulatorAddress, variables: Mapping[str, str]) -> str:
+    """What a person reads: where the emulator listens, for what, and how it ends."""
+    from ..protocol.platform import DEFAULT_MODEL
+
+    others = sum(not each.retired for each in options.models.values()) - 1
+    rows = [
+        ("ws", emulator.url, "livecli"),
+        ("https", variables["GOOGLE_GEMINI_BASE_URL"], "google-genai, @google/genai, adk, pipecat …"),
+    ]
+    width = max(len(url) for _, url, _ in rows)
+    return (
+        f"livecli serve · {one_line(model)} · {DEFAULT_MODEL} and {others} others\n"
+        + "".join(f"  {scheme:<5}  {url:<{width}}  {clients}\n" for scheme, url, clients in rows)
+        + "  stop   Ctrl-C\n\nIn another shell:\n"
+        + "".join(f"  {line}\n" for line in _export_lines(emulator, variables).splitlines())
+        + "\n"
+    )
 
 
 def _host_to_name(host: str) -> str:

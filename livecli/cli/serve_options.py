@@ -151,6 +151,11 @@ class EmulatorFlags(Group, panel="Model"):
         if self.realtime and self.pace not in (None, Pace.REALTIME):
             raise UsageError(f"--realtime cannot be combined with --pace {self.pace}")
 
+    @property
+    def source(self) -> str:
+        """What the model says, in a few words."""
+        return f"script {self.script}" if self.script else f"replay {self.replay}" if self.replay else "echo"
+
     def options(self) -> "EmulatorOptions":
         """The same values, for the emulator. Raises FileError and UsageError as `option_files` does."""
         from ..emulator.option_files import emulator_options

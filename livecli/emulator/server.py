@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import functools
 import itertools
+import os
+import socket
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -40,6 +43,9 @@ SHUTDOWN_SECONDS = 0.5
 
 ABORT_SECONDS = 0.2
 """The time that it may take to abort the connections of the clients that did not answer."""
+
+PORT_OPTION, TLS_PORT_OPTION = "--port", "--tls-port"
+"""The options of the two ports."""
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every address of the machine, each with one to which clients can connect."""
@@ -78,8 +84,9 @@ async def run_emulator(
     server = _EmulatorServer(options, log)
     try:
         # The port with TLS comes first, so that a client that can connect to the other one can connect to both.
-        encrypted = await server.open(host, tls.port, tls.certificate) if tls else None
-        clear = await server.open(host, port)
+        rest = {PORT_OPTION: port}
+        encrypted = await server.open(host, {TLS_PORT_OPTION: tls.port, **rest}, tls.certificate) if tls else None
+        clear = await server.open(host, rest)
         server.warm_up()
         yield EmulatorAddress(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
     finally:
@@ -101,12 +108,13 @@ class _EmulatorServer:
         self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
         self._warming: asyncio.Future[None] | None = None
 
-    async def open(self, host: str, port: int, certificate: ssl.SSLContext | None = None) -> Server:
+    async def open(self, host: str, ports: Mapping[str, int], certificate: ssl.SSLContext | None = None) -> Server:
+        """Listen on the first of `ports`, which are those that are not open yet, by their options."""
         try:
             server = await serve(
                 self._run_session,
                 host,
-                port,
+                next(iter(ports.values())),
                 start_serving=False,  # a Listener accepts the connections
                 process_request=self._answer_http,
                 open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
@@ -120,9 +128,7 @@ class _EmulatorServer:
             self._listeners.append(listener)
             listener.start()
         except OSError as error:
-            reason = error.strerror or str(error)
-            hint = f"choose another with {'--tls-port' if certificate else '--port'}; 0 is a free one"
-            raise ConnectError(f"cannot listen on {host}:{port}: {reason}", hint=hint) from error
+            raise await _listen_error(host, ports, error) from error
         return server
 
     def _connection(self, server: ListeningServer) -> EmulatorConnection:
@@ -226,6 +232,33 @@ class _EmulatorServer:
             token=token,
         )
         await session.run()
+
+
+async def _listen_error(host: str, ports: Mapping[str, int], error: OSError) -> ConnectError:
+    """The error for the first of `ports`, which cannot be listened on. It names the others that are taken too."""
+    option = next(iter(ports))
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        hint = "--host names an address of this machine, such as 127.0.0.1"
+        return ConnectError(f"cannot listen on {host}: it is not an address of this machine", hint=hint)
+    if error.errno != errno.EADDRINUSE:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        hint = f"{option} names another port; 0 is a free one"
+        return ConnectError(f"cannot listen on {host}:{ports[option]}: {reason}", hint=hint)
+    taken = {name: port for name, port in ports.items() if name == option or (port and await _is_taken(host, port))}
+    numbers = sorted(str(port) for port in taken.values())
+    ways = " ".join(f"{name} 0" for name in sorted(taken))
+    if len(taken) > 1:
+        return ConnectError(f"ports {' and '.join(numbers)} are taken", hint=f"{ways} takes free ones")
+    return ConnectError(f"port {numbers[0]} is taken", hint=f"{ways} takes a free one")
+
+
+async def _is_taken(host: str, port: int) -> bool:
+    try:
+        server = await asyncio.get_running_loop().create_server(asyncio.Protocol, host, port)
+    except OSError as error:
+        return error.errno == errno.EADDRINUSE
+    server.close()
+    return False
 
 
 def _preflight(connection: EmulatorConnection, request: Request) -> Response:
