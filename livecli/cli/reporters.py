@@ -6,7 +6,7 @@ neither a display nor other runs, and one line in `_outputs`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -62,16 +62,20 @@ def send_reporters(flags: OutputFlags, *, answers: bool = False) -> Iterator[Run
 
 
 @contextmanager
-def batch_reporters(flags: OutputFlags, total: int, *, answers: bool = False) -> Iterator[RunReporters]:
-    """Reporters for `total` requests, several of which may run at once: one display, and outputs for each of them.
+def batch_reporters(
+    flags: OutputFlags, requests: Sequence[Request], folder: str | None, *, answers: bool = False
+) -> Iterator[RunReporters]:
+    """Reporters for `requests`, several of which may run at once: one display, and outputs for each of them.
 
-    With `answers`, their text is written to standard output.
+    `folder` is that of `-o`. With `answers`, their text is written to standard output.
     """
     from ..console import batch_display
     from ..report.reporter import Reporters
 
     with ExitStack() as stack:
-        display = batch_display(total, _display_options(flags, answers=answers))
+        names = [request.name for request in requests]
+        place = f"{folder.rstrip('/')}/" if folder else "./"
+        display = batch_display(names, place, _display_options(flags, answers=answers))
         stack.callback(display.restore_terminal)
         outputs = _outputs(flags, stack, several=True)
         text = _answer_lines(display, answers=answers, several=True)

@@ -123,7 +123,7 @@ def send(
         return
     with ExitStack() as stack:
         if several:
-            reporters = stack.enter_context(batch_reporters(output, len(requests), answers=answers))
+            reporters = stack.enter_context(batch_reporters(output, requests, request.output, answers=answers))
         else:
             reporters = stack.enter_context(send_reporters(output, answers=answers))
         if not (request.inputs or request.sample or many.source or request.text is not None):

@@ -12,6 +12,8 @@ from ..report.reporter import DisplayOptions, Reporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .batch import BatchLines
     from .lines import PlainLines
 
@@ -27,15 +29,18 @@ def run_display(options: DisplayOptions) -> PlainLines:
     return PlainLines(options)
 
 
-def batch_display(total: int, options: DisplayOptions) -> BatchLines:
-    """The display of `total` runs, several of which may go on at once: live at a terminal, else plain lines."""
+def batch_display(names: Sequence[str], folder: str, options: DisplayOptions) -> BatchLines:
+    """The display of runs called `names`, several of which may go on at once: live at a terminal, else plain lines.
+
+    `folder` is where their replies are.
+    """
     if is_terminal() and not options.quiet:
         from .batch_live import LiveBatch
 
-        return LiveBatch(total, options)
+        return LiveBatch(names, folder, options)
     from .batch import BatchLines
 
-    return BatchLines(total, options)
+    return BatchLines(names, folder, options)
 
 
 def chat_display(options: DisplayOptions, *, silent: bool = False) -> Reporter:

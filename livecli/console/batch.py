@@ -14,21 +14,42 @@ from ..protocol.messages import FunctionCall, Json
 from ..report.batch_stats import BatchStats
 from ..report.reporter import NO_OPTIONS, DisplayOptions, Reporter, Retry
 from ..report.summary import Summary
-from . import formatting
+from . import charts, formatting
 from .explain import explanation
 from .lines import PROGRESS_SECONDS, PlainLines
 
+# The columns of a row beside its name: a mark, the lengths of both sounds, and a latency.
+FIGURE_COLUMNS = 32
+LEAST_NAME_COLUMNS = 8
+
 
 class BatchLines(Reporter):
-    """The reporter of a whole batch of `total` runs. `item_reporters` makes the reporters of one run."""
+    """The reporter of a whole batch of runs called `names`. `item_reporters` makes the reporters of one run.
+
+    `folder` is where their replies are.
+    """
 
     progress_seconds = PROGRESS_SECONDS
     """The time between two reports of the progress, in seconds."""
 
-    def __init__(self, total: int, options: DisplayOptions = NO_OPTIONS) -> None:
-        self.stats = BatchStats(total, time.monotonic())
+    def __init__(self, names: Sequence[str], folder: str = "./", options: DisplayOptions = NO_OPTIONS) -> None:
+        self.stats = BatchStats(len(names), time.monotonic())
         self.options = options
+        self._longest_name = max((charts.cells(one_line(name)) for name in names), default=0)
+        self._folder = folder
         self._hints: set[str | None] = set()
+
+    @property
+    def columns(self) -> int | None:
+        """The width of the terminal, None where lines may be of any length."""
+        return None
+
+    @property
+    def name_columns(self) -> int:
+        """The width of the names."""
+        if self.columns is None:
+            return self._longest_name
+        return max(LEAST_NAME_COLUMNS, min(self._longest_name, self.columns - FIGURE_COLUMNS))
 
     def item_reporters(self, name: str) -> list[Reporter]:
         """The reporters of the run called `name`."""
@@ -59,6 +80,11 @@ class BatchLines(Reporter):
         if not self.options.quiet:
             self.write(line)
 
+    def info_spans(self, spans: Sequence[Span]) -> None:
+        """Write a line that `quiet` leaves out, in colours where there are any."""
+        if not self.options.quiet:
+            self.write_spans(spans)
+
     def remark(self, text: str) -> None:
         self.info(one_line(text))
 
@@ -67,18 +93,24 @@ class BatchLines(Reporter):
 
     def show_progress(self) -> None:
         """Write how many runs are done, going on, and failed."""
-        self.info(formatting.batch_progress(self.stats, time.monotonic()))
+        self.info_spans(formatting.dotted(formatting.batch_progress(self.stats, time.monotonic())))
 
-    def print_failure(self, summary: Summary) -> None:
-        """Write the error of a run. A hint that an earlier error gave is not repeated."""
-        error = summary.error
-        if error is None or isinstance(error, Interrupted | OutputClosed):
-            return
-        is_repeated = error.hint in self._hints
-        self._hints.add(error.hint)
-        print_error(error.revised(hint=None) if is_repeated else error, about=summary.input, debug=self.options.debug)
-        if self.options.explain:
-            write_stderr(explanation(error, summary.endpoint))
+    def finish(self, summary: Summary) -> None:
+        """Write a line for a run that is over."""
+        if summary.ok:
+            self.info_spans(formatting.run_row(summary, self.name_columns))
+        # `stopped` reports the inputs that were not sent, all at once.
+        elif summary.error is not None and not isinstance(summary.error, Interrupted | OutputClosed | BudgetError):
+            is_repeated = summary.error.hint in self._hints
+            self._hints.add(summary.error.hint)
+            self.print_failure(summary, summary.error, hint=not is_repeated)
+            if self.options.explain:
+                self.write(explanation(summary.error, summary.endpoint).rstrip())
+
+    def print_failure(self, summary: Summary, error: LivecliError, *, hint: bool) -> None:
+        """Write the error of a run. `hint` is whether no earlier error gave the same hint."""
+        about = None if summary.input in error.message else summary.input
+        print_error(error if hint else error.revised(hint=None), about=about, debug=self.options.debug)
 
     def stopped(self, error: LivecliError) -> None:
         print_error(error, debug=self.options.debug)
@@ -86,16 +118,14 @@ class BatchLines(Reporter):
     def print_totals(self) -> None:
         """Write the results of all runs together."""
         now = time.monotonic()
-        self.info(formatting.batch_totals(self.stats, now))
-        if self.stats.chunks:
-            self.info(formatting.batch_throughput(self.stats, now))
-        spending = self.stats.spending
-        if spending.usd is not None:
-            self.info(f"cost {formatting.usd(spending.usd)}")
-        if spending.unpriced:
-            self.info(formatting.missing_prices(spending.unpriced))
-        if self.stats.chunks:
+        if self.stats.spending.unpriced:
+            self.info(formatting.missing_prices(self.stats.spending.unpriced))
+        if self.options.stats and self.stats.chunks:
             self.print_percentiles()
+        for line in formatting.batch_flows(self.stats, self.columns):
+            self.info_spans(line)
+        for line in formatting.folded([], formatting.batch_totals(self.stats, now, self._folder), self.columns):
+            self.info_spans(line)
 
     def print_percentiles(self) -> None:
         """Write the percentiles of each latency."""
@@ -138,11 +168,7 @@ class BatchItem(Reporter):
 
     def finished(self, summary: Summary) -> None:
         self._batch.stats.end(summary)
-        if summary.ok:
-            self._batch.info(formatting.completed_run(summary))
-        # `stopped` reports the inputs that were not sent, all at once.
-        elif not isinstance(summary.error, BudgetError):
-            self._batch.print_failure(summary)
+        self._batch.finish(summary)
 
 
 class PrefixedLines(PlainLines):
@@ -172,5 +198,5 @@ class PrefixedLines(PlainLines):
         """Written by BatchItem."""
 
     def finished(self, summary: Summary) -> None:
-        if summary.ok:
+        if summary.ok and self.options.stats:
             self.print_summary(summary)

@@ -1,4 +1,4 @@
-"""Display of a batch at a terminal: a live progress line, and a table of percentiles at the end."""
+"""Display of a batch at a terminal: a row for each run that is over, and live below them those under way."""
 
 from __future__ import annotations
 
@@ -8,19 +8,26 @@ from contextlib import asynccontextmanager
 
 from rich.console import RenderableType
 from rich.live import Live as LiveDisplay
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from ..errors import LivecliError
-from ..process.stdio import Span
+from ..process.stdio import Span, print_traceback
+from ..report.batch_stats import BatchStats
 from ..report.reporter import NO_OPTIONS, DisplayOptions
 from ..report.summary import Summary
-from . import formatting
+from . import charts, formatting
 from .batch import BatchLines
 from .live import rich_text, terminal_console
 
-BAR_COLUMNS = 24
+SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
+TURNS_PER_SECOND = 4
+
+BAR_COLUMNS = 6, 27
+"""The narrowest and the widest bar."""
+MOST_ROWS = 8
+"""Runs under way that are displayed at most."""
+OTHER_LINES = 4
+"""The lines of a terminal that are left for other things than runs under way."""
 
 
 class LiveBatch(BatchLines):
@@ -31,18 +38,14 @@ class LiveBatch(BatchLines):
 
     progress_seconds = 0.25
 
-    def __init__(self, total: int, options: DisplayOptions = NO_OPTIONS) -> None:
-        super().__init__(total, options)
+    def __init__(self, names: Sequence[str], folder: str = "./", options: DisplayOptions = NO_OPTIONS) -> None:
+        super().__init__(names, folder, options)
         self._console = terminal_console()
-        self._display = LiveDisplay(
-            get_renderable=self._progress_line,
-            console=self._console,
-            auto_refresh=False,
-            transient=True,
-            redirect_stdout=False,
-            redirect_stderr=False,
-        )
-        self._is_displayed = False
+        self._display: LiveDisplay | None = None
+
+    @property
+    def columns(self) -> int:
+        return self._console.width
 
     @asynccontextmanager
     async def progress_reports(self) -> AsyncIterator[None]:
@@ -51,9 +54,20 @@ class LiveBatch(BatchLines):
             yield
 
     def _set_displayed(self, displayed: bool) -> None:
-        if displayed != self._is_displayed:
-            (self._display.start if displayed else self._display.stop)()
-            self._is_displayed = displayed
+        if displayed and not self._display:
+            # A display that is started for the second time would erase as many lines above it as it had.
+            self._display = LiveDisplay(
+                get_renderable=self._live_lines,
+                console=self._console,
+                auto_refresh=False,
+                transient=True,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
+            self._display.start(refresh=True)
+        elif self._display and not displayed:
+            self._display.stop()
+            self._display = None
 
     def write(self, line: str) -> None:
         self.write_spans([("", line)])
@@ -65,14 +79,16 @@ class LiveBatch(BatchLines):
         self._set_displayed(not begins)
 
     def show_progress(self) -> None:
-        self._display.refresh()
+        if self._display:
+            self._display.refresh()
 
-    def print_failure(self, summary: Summary) -> None:
-        was_displayed = self._is_displayed
-        # Errors are written to standard error directly, so the live display must not be there meanwhile.
-        self._set_displayed(False)
-        super().print_failure(summary)
-        self._set_displayed(was_displayed)
+    def print_failure(self, summary: Summary, error: LivecliError, *, hint: bool) -> None:
+        if self.options.debug:
+            self._set_displayed(False)
+            print_traceback(error)
+            self._set_displayed(True)
+        for row in formatting.failed_rows(summary, error, self.name_columns, self.columns, hint=hint):
+            self.write_spans(row)
 
     def stopped(self, error: LivecliError) -> None:
         self._set_displayed(False)
@@ -85,17 +101,56 @@ class LiveBatch(BatchLines):
     def restore_terminal(self) -> None:
         self._set_displayed(False)
 
-    def print_percentiles(self) -> None:
-        table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
-        table.add_column("")
-        for name in formatting.PERCENTILES:
-            table.add_column(name, justify="right", style="green")
-        for name, row in formatting.latency_percentiles(self.stats):
-            table.add_row(Text(name, style="dim"), *row)
-        self._console.print(table)
+    def _live_lines(self) -> RenderableType:
+        rows = max(1, min(MOST_ROWS, self._console.height - OTHER_LINES))
+        now = time.monotonic()
+        lines = live_lines(self.stats, self.name_columns, self.columns - 1, rows, now, self._folder)
+        return Text("\n", no_wrap=True, overflow="crop").join(map(rich_text, lines))
 
-    def _progress_line(self) -> RenderableType:
-        bar = ProgressBar(total=self.stats.total, completed=self.stats.ended, width=BAR_COLUMNS)
-        grid = Table.grid(padding=(0, 1))
-        grid.add_row(bar, Text(formatting.batch_progress(self.stats, time.monotonic())))
-        return grid
+
+def live_lines(
+    stats: BatchStats, name_columns: int, columns: int, rows: int, now: float, folder: str
+) -> list[list[Span]]:
+    """The runs under way, at most so many `rows` of them, and the progress of the whole batch."""
+    runs = stats.runs_under_way
+    lines = [run_under_way(summary, seconds, name_columns, columns, now) for summary, seconds in runs[:rows]]
+    others = f"   (+ {formatting.count(len(runs) - rows)} more)"
+    if len(runs) > rows and _width(lines[-1]) + len(others) <= columns:
+        lines[-1].append(("dim", others))
+    narrowest, widest = BAR_COLUMNS
+    facts = formatting.dotted(formatting.batch_progress(stats, now))
+    # What does not fit behind the narrowest bar is left out, from the end.
+    room = columns - narrowest - 2
+    while len(facts) > 1 and _width(facts) > room:
+        facts = facts[:-2]
+    length = _width(facts)
+    arrow = f" → {folder}"
+    if length + charts.cells(arrow) <= room:
+        facts.append(("", arrow))
+        length += charts.cells(arrow)
+    share = stats.ended / stats.total if stats.total else 1.0
+    bar = charts.progress_bar(share, max(narrowest, min(widest, columns - 2 - length)))
+    return [*lines, [*bar, ("", "  "), *facts]]
+
+
+def _width(spans: Sequence[Span]) -> int:
+    return sum(charts.cells(text) for _, text in spans)
+
+
+def run_under_way(summary: Summary, seconds: float | None, name_columns: int, columns: int, now: float) -> list[Span]:
+    """A run: its name, and how much of its input was sent, or of its answer received."""
+    stats = summary.stats
+    spin = SPINNER[int(now * TURNS_PER_SECOND) % len(SPINNER)]
+    line: list[Span] = [("cyan", f"{spin} "), ("", formatting.name_cell(formatting.input_name(summary), name_columns))]
+    sent, received = stats.sent.audio_seconds, stats.received.audio_seconds
+    if summary.setup_seconds is None:
+        return [*line, ("dim", "  connecting")]
+    figures = f"{sent:.1f} / {formatting.short_seconds(seconds)}" if seconds else formatting.short_seconds(sent)
+    if stats.asked_at is not None:
+        figures = f"{formatting.short_seconds(sent)} → {formatting.short_seconds(received)}"
+    narrowest, widest = BAR_COLUMNS
+    width = min(widest // 2, columns - name_columns - len(figures) - len("    (+ 99 more)") - 4)
+    if width >= narrowest and seconds:
+        share = 1.0 if stats.asked_at is not None else sent / seconds
+        line += [("", "  "), *charts.progress_bar(share, width)]
+    return [*line, ("", f"  {figures}")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..errors import LivecliError
 from ..process.stdio import Span, one_line
 from ..protocol.grounding import Citation
 from ..protocol.messages import Json
@@ -47,14 +48,25 @@ def connection(summary: Summary) -> str:
     return f"connected in {connect}, set up in {setup}"
 
 
-def batch_progress(stats: BatchStats, now: float) -> str:
-    """The progress of a batch, on one line."""
-    words = [f"{count(stats.done)} of {count(stats.total)} done", f"{count(stats.running)} running"]
-    words += [f"{count(stats.failed.total())} failed"] if stats.failed else []
-    words += [f"{count(stats.retries)} retries"] if stats.retries else []
-    words += [f"{count(stats.rate(now))} chunks/s"]
+def batch_progress(stats: BatchStats, now: float) -> list[Span]:
+    """The progress of a batch."""
+    facts = [f"{count(stats.ended)}/{count(stats.total)}", f"{count(stats.running)} running", *_mishaps(stats)]
     left = stats.seconds_left(now)
-    return ", ".join([*words, f"{duration(left)} left"] if left is not None and stats.ended < stats.total else words)
+    facts.append(f"{stats.speed(now):.1f}×")
+    if left is not None and stats.ended < stats.total:
+        facts.append(f"{duration(left)} left")
+    return [("", fact) for fact in facts]
+
+
+def _mishaps(stats: BatchStats) -> list[str]:
+    """What did not go as it should, by the number of runs."""
+    numbers = {
+        "failed": stats.failed.total(),
+        "interrupted": stats.interrupted,
+        "not sent": stats.unsent,
+        "retried": stats.retries,
+    }
+    return [f"{count(number)} {name}" for name, number in numbers.items() if number]
 
 
 def duration(length: float) -> str:
@@ -64,35 +76,66 @@ def duration(length: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def completed_run(summary: Summary) -> str:
-    """The line for a successful run of a batch."""
-    stats = summary.stats
-    turn = latencies(summary)["turn"]
-    answered = f"answered in {milliseconds(turn)}" if turn is not None else "answered"
-    words = [f"{seconds(stats.sent.audio_seconds)} sent", answered, f"{seconds(stats.received.audio_seconds)} received"]
-    return f"{one_line(summary.input)}: {', '.join(words)}; {one_line(summary.output or 'no audio')}"
+def run_row(summary: Summary, name_columns: int) -> list[Span]:
+    """A successful run of a batch: its name, the length of both sounds, and how long the answer took."""
+    stats, known = summary.stats, latencies(summary)
+    latency = next((known[name] for name in ("first_sound", "first_audio", "turn") if known[name] is not None), None)
+    return [
+        ("green", "✓ "),
+        ("", name_cell(input_name(summary), name_columns)),
+        ("", f"  {short_seconds(stats.sent.audio_seconds):>7} → {short_seconds(stats.received.audio_seconds):>7}"),
+        ("dim", f"  {milliseconds(latency):>8}"),
+    ]
 
 
-def batch_totals(stats: BatchStats, now: float) -> str:
-    """The number of runs, by their result, and how long they took."""
-    words = [f"{count(stats.done)} of {count(stats.total)} done"]
+def failed_rows(
+    summary: Summary, error: LivecliError, name_columns: int, columns: int, *, hint: bool
+) -> Iterator[list[Span]]:
+    """A run of a batch that failed: its name, the error, and with `hint` what to do about it, below if it is long."""
+    name = input_name(summary)
+    row: list[Span] = [("red", "✗ "), ("", name_cell(name, name_columns))]
+    row.append(("", f"  {one_line(error.message).removeprefix(f'{name} ')}"))
+    remedy = one_line(error.hint) if hint and error.hint else ""
+    if remedy and sum(charts.cells(text) for _, text in row) + 3 + charts.cells(remedy) <= columns:
+        yield [*row, ("dim", f" · {remedy}")]
+        return
+    yield row
+    if remedy:
+        indent = name_columns + 4
+        yield [("dim", " " * (indent if indent + charts.cells(remedy) <= columns else 2) + remedy)]
+
+
+def name_cell(name: str, columns: int) -> str:
+    """A name in so many columns: its end, if it is too long."""
+    return charts.padded(charts.end_of(name, columns), columns)
+
+
+def batch_totals(stats: BatchStats, now: float, folder: str) -> list[Span]:
+    """The number of runs, by their result, how long they took, and the folder of their replies."""
+    style = "green" if stats.done == stats.total else "yellow"
+    facts: list[Span] = [(style, f"{count(stats.done)}/{count(stats.total)}")]
     if stats.failed:
-        statuses = ", ".join(f"{count(number)} with {status}" for status, number in sorted(stats.failed.items()))
-        words.append(f"{count(stats.failed.total())} failed ({statuses})")
-    words += [f"{count(stats.interrupted)} interrupted"] if stats.interrupted else []
-    words += [f"{count(stats.unsent)} not sent"] if stats.unsent else []
-    words += [f"{count(stats.retries)} retries"] if stats.retries else []
-    return f"{', '.join(words)}, in {seconds(now - stats.started_at)}"
+        statuses = ", ".join(f"{count(number)} with status {status}" for status, number in sorted(stats.failed.items()))
+        facts.append(("red", f"{count(stats.failed.total())} failed ({statuses})"))
+    facts += [("", text) for text in _mishaps(stats) if not text.endswith(" failed")]
+    facts += [("", f"{seconds(now - stats.started_at)}"), ("", f"{stats.speed(now):.1f}×")]
+    if stats.spending.usd is not None:
+        facts.append(("", usd(stats.spending.usd)))
+    style, last = facts.pop()
+    return [*facts, (style, f"{last} → {one_line(folder)}" if stats.done else last)]
 
 
-def batch_throughput(stats: BatchStats, now: float) -> str:
-    """The amount of data of all runs, and the rate."""
-    elapsed = max(now - stats.started_at, 1e-9)
-    speed = stats.sent_seconds / elapsed
-    return (
-        f"{count(stats.chunks)} chunks, {count(stats.sent_bytes)} bytes, {seconds(stats.sent_seconds)} of audio sent, "
-        f"{seconds(stats.received_seconds)} received: {count(stats.chunks / elapsed)} chunks/s, {speed:.3g} × real time"
-    )
+def batch_flows(stats: BatchStats, columns: int | None) -> Iterator[list[Span]]:
+    """The amount of audio of all runs in each direction, and the latencies of the first sounds."""
+    sent = stats.chunks, stats.sent_bytes, stats.sent_seconds
+    received = stats.received_chunks, stats.received_bytes, stats.received_seconds
+    for name, style, (chunks, size, length) in (("sent", "cyan", sent), ("received", "green", received)):
+        if chunks:
+            facts = [f"{count(chunks)} chunks", f"{count(size)} bytes", seconds(length)]
+            yield from folded([(style, f"{name:{LABEL_COLUMNS}}")], [("", fact) for fact in facts], columns)
+    if values := sorted(stats.latencies["first_sound"]):
+        facts = [f"{name} {milliseconds(percentile(values, share))}" for name, share in PERCENTILES.items()]
+        yield from folded([("dim", f"{'latency':{LABEL_COLUMNS}}")], [("", fact) for fact in facts], columns)
 
 
 def latency_percentiles(stats: BatchStats) -> list[tuple[str, list[str]]]:
@@ -216,6 +259,11 @@ def folded(label: Sequence[Span], facts: Iterable[Span], columns: int | None) ->
     yield line
 
 
+def dotted(facts: Sequence[Span]) -> list[Span]:
+    """`facts` on one line, with dots between them."""
+    return [span for place, fact in enumerate(facts) for span in ([("dim", " · ")] if place else []) + [fact]]
+
+
 def stats_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> Iterator[list[Span]]:
     """The output of `--stats`: the picture, a waterfall of the time, and every figure."""
     yield from picture_lines(summary, columns, ["", ""])
@@ -223,16 +271,15 @@ def stats_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> I
     width = columns or PLAIN_COLUMNS
     yield from charts.waterfall(summary, width)
     yield []
-    label, figure = (28, 22) if width >= WIDE_TABLE else (0, 18)
-    yield [("bold", f"{'':{label}}  {'sent':>{figure}}  {'received':>{figure}}")]
+    if width >= WIDE_TABLE:
+        yield [("bold", f"{'':28}  {'sent':>22}  {'received':>22}")]
     for name, sent, received in transfer_rows(summary):
-        if not label:
+        if width >= WIDE_TABLE:
+            yield [("dim", f"{name:28}"), ("cyan", f"  {sent:>22}"), ("green", f"  {received:>22}")]
+        else:
             yield [("dim", name)]
-        yield [
-            ("dim", f"{name:{label}}" if label else ""),
-            ("cyan", f"  {sent:>{figure}}"),
-            ("green", f"  {received:>{figure}}"),
-        ]
+            yield [("", "  sent      "), ("cyan", sent)]
+            yield [("", "  received  "), ("green", received)]
     for name, value in summary_rows(summary):
         if not (name == "said" and has_answer):
             yield [("dim", f"{name:{LABEL_COLUMNS}}"), ("bold" if name == "reply" else "", value)]

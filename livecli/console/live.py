@@ -70,6 +70,7 @@ class LiveLines(PlainLines):
         super().__init__(options)
         self._console = terminal_console()
         self._display: LiveDisplay | None = None
+        self._connected: Summary | None = None  # the run, while it lasts
         self._guess = ""  # what a transcribing model takes the words so far to be
 
     @property
@@ -85,6 +86,11 @@ class LiveLines(PlainLines):
     def connected(self, summary: Summary) -> None:
         super().connected(summary)
         self._guess = ""
+        self._connected = summary
+        self._start(summary)
+
+    def _start(self, summary: Summary) -> None:
+        # A display that is started for the second time would erase as many lines above it as it had.
         self._display = LiveDisplay(
             get_renderable=lambda: self._progress_lines(summary),
             console=self._console,
@@ -96,8 +102,10 @@ class LiveLines(PlainLines):
         self._display.start()
 
     def interlude(self, begins: bool) -> None:
-        if self._display:
-            (self._display.stop if begins else self._display.start)()
+        if begins:
+            self.restore_terminal()
+        elif self._connected:
+            self._start(self._connected)
 
     def _progress_lines(self, summary: Summary) -> RenderableType:
         lines = progress_lines(summary, self._seconds, self._guess, self.columns, time.monotonic())
@@ -110,6 +118,7 @@ class LiveLines(PlainLines):
             self._print_event(direction, event, at)
 
     def finished(self, summary: Summary) -> None:
+        self._connected = None
         self.restore_terminal()
         super().finished(summary)
 

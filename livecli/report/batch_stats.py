@@ -5,15 +5,12 @@ No I/O: times are arguments, in seconds on one monotonic clock.
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 
 from ..errors import BudgetError, Interrupted
 from .spending import Spending
 from .stats import nearest_rank
 from .summary import Summary, latencies
-
-RATE_SECONDS = 10.0
-"""The present rate is the mean over this time."""
 
 
 class BatchStats:
@@ -34,14 +31,18 @@ class BatchStats:
         self.latencies: dict[str, list[float]] = {name: [] for name in latencies(Summary(""))}
         self.started_at = now
         self._running: dict[int, tuple[Summary, float | None]] = {}
-        self._chunks = self._bytes = 0
+        self._chunks = self._bytes = self._received_chunks = self._received_bytes = 0
         self._sent_seconds = self._received_seconds = 0.0
-        self._seen: deque[tuple[float, int]] = deque([(now, 0)])
 
     @property
     def running(self) -> int:
         """Number of runs under way."""
         return len(self._running)
+
+    @property
+    def runs_under_way(self) -> list[tuple[Summary, float | None]]:
+        """The runs under way, in the order in which they began, and the length of each input in seconds if known."""
+        return list(self._running.values())
 
     @property
     def ended(self) -> int:
@@ -60,8 +61,18 @@ class BatchStats:
 
     @property
     def sent_seconds(self) -> float:
-        """Seconds of audio sent by the runs that are over."""
-        return self._sent_seconds
+        """Seconds of audio sent so far by all runs."""
+        return self._sent_seconds + sum(summary.stats.sent.audio_seconds for summary, _ in self._running.values())
+
+    @property
+    def received_bytes(self) -> int:
+        """Bytes of audio received by the runs that are over."""
+        return self._received_bytes
+
+    @property
+    def received_chunks(self) -> int:
+        """Number of chunks received by the runs that are over."""
+        return self._received_chunks
 
     @property
     def received_seconds(self) -> float:
@@ -80,6 +91,8 @@ class BatchStats:
         self._bytes += stats.sent.bytes
         self._sent_seconds += stats.sent.audio_seconds
         self._received_seconds += stats.received.audio_seconds
+        self._received_chunks += stats.received.chunks
+        self._received_bytes += stats.received.bytes
         self.spending.add(summary)
         self.done += summary.ok
         self.interrupted += isinstance(summary.error, Interrupted)
@@ -90,13 +103,9 @@ class BatchStats:
             if value is not None:
                 self.latencies[name].append(value)
 
-    def rate(self, now: float) -> float:
-        """Chunks per second over the last `RATE_SECONDS`, measured between the calls of this method."""
-        self._seen.append((now, self.chunks))
-        while len(self._seen) > 2 and now - self._seen[0][0] > RATE_SECONDS:
-            self._seen.popleft()
-        (then, before), (_, chunks) = self._seen[0], self._seen[-1]
-        return (chunks - before) / (now - then) if now > then else 0.0
+    def speed(self, now: float) -> float:
+        """Seconds of audio sent per second so far."""
+        return self.sent_seconds / (now - self.started_at) if now > self.started_at else 0.0
 
     def seconds_left(self, now: float) -> float | None:
         """Estimated seconds until all runs are over; None while no run of known length has made progress."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections import Counter
@@ -134,10 +135,11 @@ def _is_folder(name: str) -> bool:
 
 
 def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
-    """The audio files of `folder`, sorted by name. Its subfolders are skipped."""
+    """The audio files of `folder`, in natural order. Its subfolders are skipped."""
     try:
         with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
+            files = (entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
+            names = sorted(files, key=_natural)
     except OSError as error:
         raise FileError(f"cannot read the folder {folder}: {error.strerror}") from error
     audio = [name for name in names if Path(name).suffix.lower() in AUDIO]
@@ -150,6 +152,12 @@ def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
     return [os.path.join(folder, name) for name in taken]  # noqa: PTH118 - "./x" stays as typed
 
 
+def _natural(name: str) -> tuple[list[str | int], str]:
+    """Sorts q2 before q10: the numbers in a name by their value, which stand at the odd places."""
+    parts = re.split(r"([0-9]+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
+
+
 def _is_pattern(name: str) -> bool:
     """Whether `name` is a pattern that the shell has not expanded: it was quoted, or matches nothing."""
     return any(character in name for character in "*?[") and not os.path.lexists(name)
@@ -158,7 +166,8 @@ def _is_pattern(name: str) -> bool:
 def _matches(pattern: str) -> list[str]:
     import glob
 
-    found = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())  # noqa: PTH207
+    paths = (path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())  # noqa: PTH207
+    found = sorted(paths, key=_natural)
     if not found:
         raise FileError(f"no file matches {pattern}")
     return found

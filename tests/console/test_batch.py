@@ -29,11 +29,11 @@ def reporter(batch, name):
     return Reporters(*batch.item_reporters(name))
 
 
-COMPLETED = "a.wav: 2.00 s sent, answered in 1,000 ms, 1.00 s received; reply.wav"
+COMPLETED = "✓ a.wav    2.0 s →   1.0 s    500 ms"
 
 
 def test_a_run_is_one_line_when_it_is_over(lines):
-    batch = BatchLines(2)
+    batch = BatchLines(["a.wav"] * 2)
     summary = answered_run("a.wav")
     report_run(reporter(batch, "a.wav"), summary, events.OutputTranscript("hi"))
     assert lines() == [COMPLETED]
@@ -41,40 +41,46 @@ def test_a_run_is_one_line_when_it_is_over(lines):
 
 
 def test_a_verbose_run_has_its_name_in_every_line(lines):
-    batch = BatchLines(1, DisplayOptions(verbosity=2))
+    batch = BatchLines(["a.wav"] * 1, "./", DisplayOptions(verbosity=2))
     report_run(reporter(batch, "a\x07"), answered_run("a\x07"), events.OutputTranscript("hi"))
     written = lines()
+    assert written.pop().startswith("✓ a\\x07")
     assert all(line.startswith("a\\x07:") for line in written)
     assert "a\\x07:    1.000 s  received output_transcript: text='hi'" in written
 
 
 def test_a_failed_run_is_an_error_with_its_name(lines):
-    batch = BatchLines(2)
+    batch = BatchLines(["a.wav"] * 2)
     report_run(reporter(batch, "a.wav"), failed_run(QuotaError("full", hint="wait"), "a.wav"))
     assert lines() == ["error: a.wav: full", "hint: wait"]
     assert batch.stats.failed == {8: 1}
 
 
+def test_an_error_that_names_its_input_is_not_given_the_name(lines):
+    BatchLines(["a.wav"]).finish(failed_run(QuotaError("there is no file a.wav"), "a.wav"))
+    assert lines() == ["error: there is no file a.wav"]
+
+
 def test_a_hint_is_given_once(lines):
-    batch = BatchLines(3)
+    batch = BatchLines(["a.wav"] * 3)
     for name, hint in (("a", "wait"), ("b", "wait"), ("c", "pay")):
-        batch.print_failure(failed_run(QuotaError("full", hint=hint), name))
+        batch.finish(failed_run(QuotaError("full", hint=hint), name))
     assert lines() == ["error: a: full", "hint: wait", "error: b: full", "error: c: full", "hint: pay"]
 
 
 @pytest.mark.parametrize("error", [Interrupted(), OutputClosed("closed")])
 def test_an_interrupted_run_is_no_error(lines, error):
-    BatchLines(1).print_failure(failed_run(error))
+    BatchLines(["a.wav"] * 1).finish(failed_run(error))
     assert lines() == []
 
 
 def test_an_error_is_explained_on_demand(lines):
-    BatchLines(1, DisplayOptions(explain=True)).print_failure(failed_run(QuotaError("full"), "a"))
+    BatchLines(["a.wav"] * 1, "./", DisplayOptions(explain=True)).finish(failed_run(QuotaError("full"), "a"))
     assert lines()[:2] == ["error: a: full", "  seen      full"]
 
 
 def test_quiet_leaves_warnings_and_errors(lines):
-    batch = BatchLines(2, DisplayOptions(quiet=True, verbosity=2))
+    batch = BatchLines(["a.wav"] * 2, "./", DisplayOptions(quiet=True, verbosity=2))
     first = reporter(batch, "a")
     first.warning("slow")
     report_run(first, answered_run("a"), events.OutputTranscript("hi"))
@@ -85,7 +91,7 @@ def test_quiet_leaves_warnings_and_errors(lines):
 
 
 def test_tools_and_warnings_are_written_once(lines):
-    batch = BatchLines(1, DisplayOptions(verbosity=2))
+    batch = BatchLines(["a.wav"] * 1, "./", DisplayOptions(verbosity=2))
     run, call = reporter(batch, "a"), FunctionCall(name="find", args={})
     run.called(call)
     run.returned(call, {"output": "there"}, failed=False, noise="noise")
@@ -97,14 +103,14 @@ def test_tools_and_warnings_are_written_once(lines):
 
 
 def test_retries_are_counted(lines):
-    batch = BatchLines(1)
+    batch = BatchLines(["a.wav"] * 1)
     reporter(batch, "a").retrying(Retry(QuotaError("full"), 1, 3, 0.25))
     assert batch.stats.retries == 1
     assert lines() == []
 
 
 def test_percentiles_are_a_table_under_their_names(lines):
-    batch = BatchLines(1)
+    batch = BatchLines(["a.wav"] * 1)
     batch.stats.end(answered_run())
     batch.print_percentiles()
     header, *rows = lines()
@@ -115,29 +121,29 @@ def test_percentiles_are_a_table_under_their_names(lines):
 
 
 def test_totals_without_any_sound_are_one_line(lines):
-    batch = BatchLines(1)
+    batch = BatchLines(["a.wav"] * 1)
     batch.stats.end(failed_run(QuotaError("full")))
     batch.print_totals()
-    assert [line.rpartition(",")[0] for line in lines()] == ["0 of 1 done, 1 failed (1 with 8)"]
+    assert [line.split(" · ")[:2] for line in lines()] == [["0/1", "1 failed (1 with status 8)"]]
 
 
 @in_virtual_time
 async def test_progress_is_shown_until_the_end_and_then_the_totals():
     written = []
-    batch = BatchLines(1)
-    batch.write = written.append
+    batch = BatchLines(["a.wav"] * 1)
+    batch.write_spans = lambda spans: written.append("".join(text for _, text in spans))
     with pytest.raises(ZeroDivisionError):
         async with batch.progress_reports():
             await asyncio.sleep(25)
             raise ZeroDivisionError
     await asyncio.sleep(25)
-    assert [line.partition(", ")[0] for line in written] == ["0 of 1 done"] * 3
+    assert [line.partition(" · ")[0] for line in written] == ["0/1"] * 3
     assert ["running" in line for line in written] == [True, True, False]
 
 
 @in_virtual_time
 async def test_an_error_of_the_progress_display_is_raised():
-    batch = BatchLines(1)
+    batch = BatchLines(["a.wav"] * 1)
     batch.show_progress = lambda: 1 / 0
     with pytest.raises(ZeroDivisionError):
         async with batch.progress_reports():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.console import formatting
+from livecli.console import charts, formatting
 from livecli.errors import Interrupted, QuotaError, ServerError
 from livecli.protocol import events
 from livecli.protocol.grounding import Citation
@@ -116,17 +116,21 @@ def test_usage_is_by_modality_and_direction():
     assert rows["usage"] == "audio in 1,234 · a\\x07 in 1 · audio out 25 tokens"
 
 
+def text_of(spans):
+    return "".join(text for _, text in spans)
+
+
 def test_the_progress_of_a_batch_names_what_there_is():
     stats = BatchStats(4, 10.0)
-    assert formatting.batch_progress(stats, 10.0) == "0 of 4 done, 0 running, 0 chunks/s"
+    assert text_of(formatting.dotted(formatting.batch_progress(stats, 10.0))) == "0/4 · 0 running · 0.0×"
     done, failed, running = answered_run(), failed_run(QuotaError("full")), answered_run()
     for summary in (done, failed, running):
         stats.begin(summary, None)
     stats.end(done)
     stats.end(failed)
     stats.retries = 2
-    progress = formatting.batch_progress(stats, 12.0)
-    assert progress == "1 of 4 done, 1 running, 1 failed, 2 retries, 4 chunks/s, 0:02 left"
+    progress = text_of(formatting.dotted(formatting.batch_progress(stats, 12.0)))
+    assert progress == "2/4 · 1 running · 1 failed · 2 retried · 2.0× · 0:02 left"
 
 
 def test_the_totals_of_a_batch_count_each_status():
@@ -134,12 +138,13 @@ def test_the_totals_of_a_batch_count_each_status():
     errors = [QuotaError("full"), ServerError("gone"), QuotaError("full"), Interrupted()]
     for summary in [answered_run(), *map(failed_run, errors)]:
         stats.end(summary)
-    assert formatting.batch_totals(stats, 12.0) == (
-        "1 of 5 done, 3 failed (1 with 6, 2 with 8), 1 interrupted, in 2.00 s"
+    assert text_of(formatting.dotted(formatting.batch_totals(stats, 12.0, "replies/"))) == (
+        "1/5 · 3 failed (1 with status 6, 2 with status 8) · 1 interrupted · 2.00 s · 1.0× → replies/"
     )
-    assert formatting.batch_throughput(stats, 12.0) == (
-        "4 chunks, 64,000 bytes, 2.00 s of audio sent, 1.00 s received: 2 chunks/s, 1 × real time"
-    )
+    assert list(map(text_of, formatting.batch_flows(stats, None))) == [
+        "sent      4 chunks · 64,000 bytes · 2.00 s",
+        "received  2 chunks · 48,000 bytes · 1.00 s",
+    ]
 
 
 def test_percentiles_are_those_of_the_measured_latencies():
@@ -151,8 +156,76 @@ def test_percentiles_are_those_of_the_measured_latencies():
     assert rows["turn"] == ["1,000 ms"] * 4
 
 
-def test_a_completed_run_is_one_line():
-    assert formatting.completed_run(answered_run("a\nb.wav")) == (
-        "a b.wav: 2.00 s sent, answered in 1,000 ms, 1.00 s received; reply.wav"
-    )
-    assert formatting.completed_run(Summary("a.wav")) == "a.wav: 0.00 s sent, answered, 0.00 s received; no audio"
+def test_a_run_of_a_batch_is_a_row_in_columns():
+    assert text_of(formatting.run_row(answered_run("a\nb.wav"), 10)) == "✓ a b.wav       2.0 s →   1.0 s    500 ms"
+    assert text_of(formatting.run_row(answered_run("many/questions/q1.wav"), 10)).startswith("✓ …ns/q1.wav    2.0 s")
+    assert text_of(formatting.run_row(Summary("a.wav"), 6)) == "✓ a.wav     0.0 s →   0.0 s         –"
+
+
+def test_a_failed_run_has_its_hint_beside_or_below_it():
+    error = QuotaError("q.wav is too much", hint="wait")
+
+    def rows(columns, hint=True):
+        return [text_of(row) for row in formatting.failed_rows(failed_run(error), error, 6, columns, hint=hint)]
+
+    assert rows(80) == ["✗ q.wav   is too much · wait"]
+    assert rows(25) == ["✗ q.wav   is too much", "          wait"]
+    assert rows(12) == ["✗ q.wav   is too much", "  wait"]
+    assert rows(80, hint=False) == ["✗ q.wav   is too much"]
+
+
+def test_facts_are_folded_between_dots():
+    facts = [("", "one"), ("", "two"), ("", "three")]
+    label = [("dim", "name  ")]
+    assert list(map(text_of, formatting.folded(label, facts, None))) == ["name  one · two · three"]
+    assert list(map(text_of, formatting.folded(label, facts, 16))) == ["name  one · two", "      three"]
+    assert list(map(text_of, formatting.folded([], facts, 1))) == ["one", "two", "three"]
+
+
+# --- the result of a run ---
+
+
+def result(summary, columns, has_answer=False):
+    return [text_of(line) for line in formatting.result_lines(summary, columns, has_answer=has_answer)]
+
+
+def test_transcripts_are_beside_the_envelopes_where_there_is_room():
+    first, second, latency, *_ = result(answered_run(), 80)
+    assert first.endswith("2.0 s  “where is it”")
+    assert second.endswith("1.0 s  “over there”")
+    assert latency.strip() == "└ 500 ms"
+
+
+def test_transcripts_are_below_the_envelopes_where_there_is_none():
+    lines = result(answered_run(), 36)
+    assert [line for line in lines if "where" in line or "there" in line] == [
+        "you       where is it",
+        "gemini    over there",
+    ]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
+def test_a_result_fits_the_terminal(columns):
+    assert max(map(charts.cells, result(answered_run(), columns))) <= columns
+
+
+def test_a_long_question_is_cut_in_a_terminal_and_whole_in_a_file():
+    summary = answered_run()
+    summary.stats.note(events.InputTranscript(" why" * 1000), 3.0)
+    assert "why…" in "".join(result(summary, 80))
+    assert len("".join(result(summary, None))) > 4000
+
+
+def test_an_answer_that_was_printed_is_not_repeated():
+    assert not [line for line in result(answered_run(), 80, has_answer=True) if "over there" in line]
+
+
+def test_a_run_without_any_audio_has_no_picture():
+    assert result(Summary("q.wav"), 80) == []
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+def test_all_figures_fit_the_terminal(columns):
+    lines = [text_of(line) for line in formatting.stats_lines(answered_run(), columns, has_answer=False)]
+    table = [line for line in lines if not line.startswith("latency")]
+    assert max(map(charts.cells, table)) <= columns

@@ -70,7 +70,7 @@ def test_an_input_that_was_not_sent_has_a_line_of_json(send):
         "close_reason": None,
         "blamed": None,
     }
-    assert "\n1 of 5 done, 4 not sent, in " in ran.err
+    assert "\n1/5 · 4 not sent · " in ran.err
 
 
 @pytest.mark.parametrize("limit", [5 * SPOKEN_MILLIONTHS / 1e6 + 1e-9, 4.5 * SPOKEN_MILLIONTHS / 1e6, 100])

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -206,3 +207,12 @@ def test_a_list_on_a_closed_standard_input(tmp_path, command):
     shell = ["sh", "-c", f'"$0" -m livecli {command}', sys.executable]
     ran = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=30)
     assert (ran.returncode, ran.stdout, ran.stderr) == (3, "", "error: standard input is closed\n")
+
+
+def test_a_folder_and_a_pattern_are_in_natural_order(livecli, tmp_path):
+    (tmp_path / "many").mkdir()
+    for name in ("q10", "q2", "q1", "Q1", "a", "q2b"):
+        write_wav(tmp_path / "many" / f"{name}.wav", tone(160))
+    for words in ("many", "many/*.wav"):
+        ran = livecli("send", words, "--local", "--speed", 0, "--json", "-q")
+        assert [Path(summary["input"]).stem for summary in ran.summaries] == ["Q1", "a", "q1", "q2", "q2b", "q10"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -141,7 +142,7 @@ def test_a_failed_file_stops_nobody_and_the_gravest_status_wins(livecli, inputs,
         "q3.wav": 6,
     }
     assert "error: q3.wav: " in ran.err
-    assert "5 of 8 done, 3 failed (2 with 3, 1 with 6)" in ran.err
+    assert "\n5/8 · 3 failed (2 with status 3, 1 with status 6) · " in ran.err
 
 
 def test_the_same_advice_is_given_once(livecli, inputs):
@@ -165,7 +166,7 @@ def test_quota_slows_the_starts_down_and_what_was_refused_is_tried_again(livecli
     assert ran.status == 0, ran.err
     assert len(asked) == 10, "the two that were refused were asked again"
     assert "the service is at its limit: sessions start at 20 a second" in ran.err
-    assert "8 of 8 done, 2 retries" in ran.err
+    assert "\n8/8 · 2 retried · " in ran.err
 
 
 def test_a_quota_that_does_not_pass_is_status_8_within_the_retries(livecli, inputs):
@@ -190,20 +191,35 @@ def test_a_pipe_is_told_where_they_stand_in_plain_lines(livecli, inputs, monkeyp
     ran = livecli("send", *inputs, "--local", "--connect-rate", 500, "--jobs", 8, "--speed", 0.2)
     assert ran.status == 0
     progress = [line for line in ran.err.splitlines() if " running" in line]
-    assert any("8 running" in line and line.startswith("0 of 8 done, ") for line in progress)
-    assert any("chunks/s, 0:0" in line and line.endswith(" left") for line in progress)
+    assert any(line.startswith("0/8 · 8 running · ") for line in progress)
+    assert any("× · 0:0" in line and line.endswith(" left") for line in progress)
     assert "\x1b" not in ran.err
-    assert "q0.wav: 0.05 s sent, answered in " in ran.err
-    table = [line.split() for line in ran.err.splitlines()[-6:]]
-    assert table[0] == ["p50", "p95", "p99", "max"]
-    assert [row[0] for row in table[1:]] == ["connect", "setup", "first", "first", "turn"]
+    assert re.search(r"^✓ q0\.wav +0\.\d s → +0\.\d s +[\d.,]+ ms$", ran.err, re.M)
+    *_, sent, received, latency, total = ran.err.splitlines()
+    assert re.fullmatch(r"sent      \d+ chunks · 57,600 bytes · 1\.80 s", sent)
+    assert re.fullmatch(r"received  \d+ chunks · 86,400 bytes · 1\.80 s", received)
+    assert latency.split()[:2] == ["latency", "p50"]
+    assert re.fullmatch(r"8/8 · [\d.]+ s · [\d.]+× · \$[\d.]+ → \./", total)
+
+
+def test_the_percentiles_of_each_latency_are_a_table_on_demand(livecli, inputs):
+    err = livecli("send", *inputs[:2], "--local", *FAST, "--stats").err
+    header = next(line for line in err.splitlines() if "p99" in line)
+    table = [line.split() for line in err.partition(header + "\n")[2].splitlines()[:5]]
+    assert [row[0] for row in table] == ["connect", "setup", "first", "first", "turn"]
+    assert "q0.wav: connect " in err, "the waterfall of each run"
+
+
+def test_several_one_after_another_have_the_same_display(livecli, inputs):
+    lines = livecli("send", *inputs[:2], "--local", *FAST).err.splitlines()
+    assert [line[:8] for line in lines] == ["✓ q0.wav", "✓ q1.wav", "sent    ", "received", "latency ", lines[-1][:8]]
 
 
 def test_quiet_leaves_errors_only(livecli, inputs, tmp_path):
     (tmp_path / "q1.wav").unlink()
     ran = livecli("send", *inputs[:3], "--local", *FAST, "--jobs", 3, "-q")
     assert ran.status == 3
-    assert ran.err == "error: q1.wav: there is no file q1.wav\n"
+    assert ran.err == "error: there is no file q1.wav\n"
 
 
 def test_verbose_lines_say_whose_they_are(livecli, inputs):
@@ -252,7 +268,8 @@ def test_an_interruption_is_told_of_every_input_and_keeps_what_came(spawn, input
     assert {summary["exit_code"] for summary in ran.summaries} == {status}
     kept = [summary["output"] for summary in ran.summaries if summary["output"]]
     assert sorted(kept) == [f"out/q{number}.reply.partial.wav" for number in range(3)]
-    assert "0 of 8 done, 8 interrupted" in ran.err
+    assert "\n0/8 · 8 interrupted · " in f"\n{ran.err}"
+    assert "error" not in ran.err
 
 
 def test_an_interrupted_run_goes_on(livecli, inputs, tmp_path):
@@ -377,11 +394,13 @@ def test_text_is_one_question(livecli):
 
 
 def test_a_terminal_sees_one_display_for_all(at_a_display, inputs):
-    words = ["--jobs", "4", "--speed", "0.2", "--connect-rate", "500"]
+    words = ["--jobs", "4", "--speed", "0.05", "--connect-rate", "500"]
     status, screen = at_a_display("send", *inputs[:4], "missing.wav", "--local", *words)
     assert status == 3
-    assert "running" in screen
-    assert "chunks/s" in screen
-    assert "error:\x1b[0m missing.wav: there is no file" in screen
-    assert "p99" in screen
+    text = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", screen)
+    assert "running · " in text
+    assert re.search(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] q\d\.wav +━*╸?─+  0\.\d / 0\.\d s", text), "a run under way"
+    assert "✗ missing.wav  there is no file missing.wav" in text
+    assert re.search(r"✓ q0\.wav +0\.\d s → +0\.\d s", text)
+    assert re.search(r"4/5 · 1 failed \(1 with status 3\) · .*→ \./", text)
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is shown again"

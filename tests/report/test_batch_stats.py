@@ -6,7 +6,7 @@ import pytest
 
 from livecli.errors import AuthError, BudgetError, ConnectError, FileError, Interrupted, QuotaError
 from livecli.protocol import events
-from livecli.report.batch_stats import RATE_SECONDS, BatchStats, percentile
+from livecli.report.batch_stats import BatchStats, percentile
 from livecli.report.summary import Summary
 
 
@@ -51,10 +51,11 @@ def test_bytes_and_seconds_are_those_of_runs_that_are_over():
     one = begun(tally, chunks=5)
     one.stats.received.add(events.AudioChunk(bytes(48_000), 24_000), 0.0)
     begun(tally, chunks=5)
-    assert (tally.sent_bytes, tally.sent_seconds, tally.received_seconds) == (0, 0.0, 0.0)
+    assert (tally.sent_bytes, tally.received_bytes, tally.received_chunks, tally.received_seconds) == (0, 0, 0, 0.0)
+    assert tally.sent_seconds == pytest.approx(1.0), "these so far"
     tally.end(one)
-    assert tally.sent_bytes == 16_000
-    assert tally.sent_seconds == pytest.approx(0.5)
+    assert (tally.sent_bytes, tally.received_bytes, tally.received_chunks) == (16_000, 48_000, 1)
+    assert tally.sent_seconds == pytest.approx(1.0)
     assert tally.received_seconds == pytest.approx(1.0)
     assert tally.running == 1
 
@@ -106,45 +107,19 @@ def test_latencies_of_runs_that_failed_count():
     assert tally.latencies["connect"] == [250.0]
 
 
-class TestRate:
-    def test_it_is_none_before_time_has_passed(self):
-        tally = BatchStats(1, 5.0)
-        begun(tally, chunks=10)
-        assert tally.rate(5.0) == 0.0
+def test_the_speed_is_that_of_all_runs_so_far():
+    tally = BatchStats(3, 5.0)
+    assert tally.speed(5.0) == 0.0
+    tally.end(begun(tally, chunks=20))
+    begun(tally, chunks=10)
+    assert tally.speed(7.0) == pytest.approx(1.5)
 
-    def test_from_the_beginning_while_there_is_no_more_to_go_by(self):
-        tally = BatchStats(1, 5.0)
-        summary = begun(tally, chunks=10)
-        assert tally.rate(7.0) == pytest.approx(5.0)
-        send(summary, 10)
-        assert tally.rate(9.0) == pytest.approx(5.0)
 
-    def test_what_is_over_counts_in_it(self):
-        tally = BatchStats(1, 0.0)
-        tally.end(begun(tally, chunks=20))
-        assert tally.rate(4.0) == pytest.approx(5.0)
-
-    def test_what_was_long_ago_does_not(self):
-        tally = BatchStats(1, 0.0)
-        summary = begun(tally, chunks=1000)
-        for second in range(1, int(RATE_SECONDS) * 3):
-            send(summary, 2)
-            rate = tally.rate(float(second))
-        assert rate == pytest.approx(2.0)
-
-    def test_it_falls_to_nothing_when_nothing_is_sent(self):
-        tally = BatchStats(1, 0.0)
-        begun(tally, chunks=1000)
-        rates = [tally.rate(float(second)) for second in range(1, int(RATE_SECONDS) * 3)]
-        assert rates[0] == pytest.approx(1000)
-        assert rates[-1] == 0.0
-
-    def test_one_that_is_asked_for_seldom_goes_back_to_when_it_was_last(self):
-        tally = BatchStats(1, 0.0)
-        summary = begun(tally, chunks=50)
-        tally.rate(100.0)
-        send(summary, 100)
-        assert tally.rate(200.0) == pytest.approx(1.0)
+def test_the_runs_under_way_are_in_the_order_in_which_they_began():
+    tally = BatchStats(3, 0.0)
+    one, two, three = begun(tally, 1.0), begun(tally, None), begun(tally, 3.0)
+    tally.end(two)
+    assert tally.runs_under_way == [(one, 1.0), (three, 3.0)]
 
 
 class TestTimeLeft:
@@ -199,18 +174,6 @@ def test_what_failed_before_it_began_counts():
     tally = BatchStats(1, 0.0)
     tally.end(Summary("q.wav", error=FileError("no file")))
     assert tally.ended == 1
-
-
-def test_the_rate_is_that_of_the_last_while():
-    tally = BatchStats(2, 0.0)
-    summary = begun(tally)
-    assert tally.rate(0.0) == 0
-    for second in range(1, 31):
-        for _ in range(5 if second > 15 else 1):
-            summary.stats.sent.add(events.AudioChunk(bytes(2), 16_000), 0.0)
-        rate = tally.rate(float(second))
-    assert rate == pytest.approx(5)
-    assert RATE_SECONDS < 15
 
 
 def test_time_left_counts_parts_of_what_is_under_way():
