@@ -25,7 +25,7 @@ def named_files(
     from ..runs.named_files import NamedFiles
 
     read = [
-        ("--setup", setup.setup),
+        ("--setup", None if is_json(setup.setup) else setup.setup),
         ("--system", _after_at(setup.system)),
         ("--tools", tools.tools),
         ("--prices", output.prices),
@@ -72,24 +72,33 @@ def text_turn(text: str | None) -> str | None:
     return text
 
 
-def setup_from_json(path: str | None) -> dict[str, Any]:
-    """The object in `--setup FILE.json`, or the `setup` that is its only member. Raises FileError for other content."""
-    if path is None:
+def is_json(text: str | None) -> bool:
+    """Whether the value of `--setup` is JSON, and not the name of a file."""
+    return (text or "").lstrip().startswith("{")
+
+
+def setup_from_json(text: str | None) -> dict[str, Any]:
+    """The object in `--setup FILE.json|JSON`, or the `setup` that is its only member.
+
+    Raises FileError for a file with other content, and UsageError for other JSON.
+    """
+    if text is None:
         return {}
     import json
 
     from ..protocol.codec.proto_json import MAX_NESTING, is_too_deep
 
+    name, refused = ("--setup", UsageError) if is_json(text) else (text, FileError)
     try:
-        setup = json.loads(read_text(path))
+        setup = json.loads(text if is_json(text) else read_text(text))
         sendable = json.dumps(setup, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError) as error:
-        raise FileError(f"{path} is not JSON: {error}") from error
+        raise refused(f"{name} is not JSON: {error}") from error
     if is_too_deep(sendable):
-        raise FileError(f"{path} has more than {MAX_NESTING} levels")
+        raise refused(f"{name} has more than {MAX_NESTING} levels")
     if not isinstance(setup, dict):
         raise FileError(
-            f"{path} is not a JSON object", hint='it is merged over the setup, such as {"generationConfig": {...}}'
+            f"{name} is not a JSON object", hint='it is merged over the setup, such as {"generationConfig": {...}}'
         )
     inner = setup.get("setup")
     return inner if len(setup) == 1 and isinstance(inner, dict) else setup

@@ -84,7 +84,9 @@ class SetupFlags(Group, panel="Model"):
     thinking: Annotated[ThinkingLevel | None, Option(help="How long the model thinks first, if it takes a level.")] = (
         None
     )
-    setup: Annotated[str | None, Option(metavar="FILE.json", help="JSON that is merged over the setup message.")] = None
+    setup: Annotated[
+        str | None, Option(metavar="FILE.json|JSON", help="JSON that is merged over the setup message.")
+    ] = None
     no_transcripts: Annotated[bool, Option("--no-transcripts", help="Do not ask for transcripts.")] = False
 
     def check(self) -> None:

@@ -6,6 +6,7 @@ A message of Typer's that is not known here is told as it is.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import PurePath
@@ -18,6 +19,17 @@ from ..errors import UsageError
 SIMILARITY = 0.7
 """Below this ratio of `difflib` no other name is suggested: at its default of 0.6, --bogus brings up --jobs."""
 
+ELSEWHERE = {"--api-key": "set GOOGLE_API_KEY, or run: livecli auth login"}
+"""Options of other programs that livecli does not have, and what takes their place."""
+
+EXAMPLES = {
+    "-o": "-o reply.wav",
+    "--output": "--output reply.wav",
+    "--text": '--text "Where is the station?"',
+    "--voice": "--voice Kore",
+}
+"""Options with a value that is often forgotten, and how each is written."""
+
 
 def usage_error(error: typer.TyperException, words: Sequence[str] = ()) -> UsageError:
     """The error to tell instead of `error`, with the nearest thing that would have been right as its hint.
@@ -29,15 +41,33 @@ def usage_error(error: typer.TyperException, words: Sequence[str] = ()) -> Usage
     hint = f"`{context.command_path} --help` lists what there is" if context else None
     if isinstance(error, typer.BadParameter):
         message = _of_number(error) or message
+    elif without_value := re.match(r"Option '(.*?)' requires an argument\.", message):
+        message = f"{without_value[1]} needs a value"
+        hint = EXAMPLES.get(without_value[1])
     elif option := getattr(error, "option_name", None):
         if context:
             message = f"there is no option {option}"
             names = (name for each in context.command.params for name in each.opts)
-            hint = _file_with_a_dash(option, words) or _nearest(option, names) or hint
+            hint = (
+                _after_the_command(option, context, words)
+                or _file_with_a_dash(option, words)
+                or ELSEWHERE.get(option)
+                or _nearest(option, names)
+                or hint
+            )
     elif unknown := re.match(r"No such command '(.*?)'\.", message):
         message = f"there is no command {unknown[1]}"
         hint = _right_command(unknown[1], context.command_path, context.command.commands) or hint
     return UsageError(message, hint=hint)
+
+
+def _after_the_command(option: str, context: Any, words: Sequence[str]) -> str | None:
+    """For an option that stands before the command that it is of."""
+    for place, word in enumerate(words):
+        command = getattr(context.command, "commands", {}).get(word)
+        if command is not None and any(option in param.opts for param in command.params):
+            return f"did you mean: {shlex.join([context.command_path, word, *words[:place], *words[place + 1 :]])}"
+    return None
 
 
 def _file_with_a_dash(option: str, words: Sequence[str]) -> str | None:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
 
@@ -39,6 +40,12 @@ class Attempt:
     def host(self) -> str:
         """The host's name or address."""
         return self.endpoint.host
+
+    @property
+    def port(self) -> int:
+        """The port of the host."""
+        url = urlsplit(self.endpoint.url)
+        return url.port or (443 if url.scheme == "wss" else 80)
 
 
 @contextmanager
@@ -125,7 +132,8 @@ def _no_tls(failure: ssl.SSLError, attempt: Attempt) -> LivecliError:
 
 def _unconnected(failure: OSError, attempt: Attempt) -> LivecliError:
     hint = "is the server running?" if attempt.endpoint.is_loopback else _network_hint()
-    return ConnectError(f"cannot connect to {attempt.host}: {_system_reason(failure)}", hint=hint, retry="later")
+    address = f"{attempt.host} port {attempt.port}"
+    return ConnectError(f"cannot connect to {address}: {_system_reason(failure)}", hint=hint, retry="later")
 
 
 def _no_socks(failure: ImportError, attempt: Attempt) -> LivecliError | None:

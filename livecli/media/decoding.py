@@ -278,9 +278,13 @@ def _format_error(head: WavHead, label: str, error: Exception) -> FileError:
     if _is_text(head.read):
         words = "-" if is_stdin else shlex.quote(f"@{label}")
         return FileError(f"{label} is text and not audio", hint=f"to send its words: livecli send --text {words}")
+    reason = _error_text(error)
+    # libsndfile's words for an MPEG file without a valid frame.
+    if reason.startswith("File does not exist"):
+        reason = "Format not recognised"
     source = "" if is_stdin else f" < {shlex.quote(label)}"
     return FileError(
-        f"{label} is not audio that livecli can read: {_error_text(error)}",
+        f"{label} is not audio that livecli can read: {reason}",
         hint=f"if it is bare 16-bit PCM: livecli send - --raw 16000{source}",
     )
 

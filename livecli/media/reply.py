@@ -127,6 +127,8 @@ def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
     """
     if path == "-":
         return ReplyWriter(path, _Stream(standard_output(), raw))
+    if not path:
+        raise FileError("the name of the reply is empty")
     with write_errors(path):
         if is_stream(path):
             is_raw = stream_is_raw(path, raw=raw)

@@ -345,7 +345,9 @@ def _parse(text: str, where: str) -> SplitResult:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(f"the URL in {where} is not a valid base URL", hint="a valid one is ws://127.0.0.1:8765")
+        # Without a scheme it has no user and no path, and so no secret.
+        example = f"ws://{text}" if re.fullmatch(r"[\w.-]+:\d{1,5}", text) else "ws://127.0.0.1:8765"
+        raise UsageError(f"the URL in {where} is not a valid base URL", hint=f"a valid one is {example}")
     return parts._replace(scheme=SCHEMES[parts.scheme])
 
 

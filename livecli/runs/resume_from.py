@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], None]) -> list[Request]:
     """The requests without a line in `path` that reports success, and those whose input or reply has changed since.
 
-    The file is read at once, so the lines of this run may be appended to it. Lines that are not JSON, as of a run that
-    was killed while it wrote one, are skipped. Raises FileError where the file cannot be read.
+    The file is read at once, so the lines of this run may be appended to it. Lines that are not of `--json` are
+    skipped, as is the half line of a run that was killed while it wrote one. Raises FileError where the file cannot be
+    read, or has other lines only.
     """
     try:
         data = Path(path).read_bytes()
@@ -28,6 +30,12 @@ def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], N
         raise FileError(f"cannot read {path}: {error.strerror}") from error
     if data and not data.endswith(b"\n"):
         _end_line(path)
+    whole_lines = [line for line in data.splitlines(keepends=True) if line.endswith(b"\n") and line.strip()]
+    foreign = sum(_summary(line) is None for line in whole_lines)
+    if foreign and foreign == len(whole_lines):
+        raise FileError(f"{path} has no line of --json", hint=f"livecli send ... --json > {shlex.quote(path)}")
+    if foreign:
+        remark(f"{foreign} of {len(whole_lines)} lines skipped in {path} that are not of --json")
     lines = [line for line in map(_succeeded, data.splitlines()) if line is not None]
     answered = {_absolute(line["input"]): line for line in lines}
     left, changed = [], 0
@@ -65,15 +73,23 @@ def _end_line(path: str) -> None:
         write_stdout("\n")
 
 
-def _succeeded(line: bytes) -> dict[str, Any] | None:
-    """The object of a line that reports success, else None."""
+def _summary(line: bytes) -> dict[str, Any] | None:
+    """The object of a line of `--json`; None for another line."""
     try:
         summary = json.loads(line)
     except (ValueError, RecursionError):
         return None
     match summary:
-        case {"ok": True, "input": str(name), "output": str() | None} if name != "-":
+        case {"ok": bool(), "input": str()}:
             return dict(summary)
+    return None
+
+
+def _succeeded(line: bytes) -> dict[str, Any] | None:
+    """The object of a line that reports success, else None."""
+    match _summary(line):
+        case {"ok": True, "input": str(name), "output": str() | None} as summary if name != "-":
+            return summary
     return None
 
 

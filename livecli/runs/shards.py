@@ -70,7 +70,7 @@ def parse_shard(words: str, environ: Mapping[str, str] = os.environ) -> Shard:
         return _from_environment(environ)
     index, slash, count = words.partition("/")
     if not (slash and index.isdecimal() and count.isdecimal()):
-        raise UsageError(f"--shard {words} is not valid", hint=HINT)
+        raise UsageError(f"--shard takes I/N, such as 0/4, or auto, not {words!r}")
     return _checked(int(index), int(count), f"--shard {words}")
 
 

@@ -17,6 +17,13 @@ SEND, TOP = "`livecli send --help` lists what there is", "`livecli --help` lists
         ("auth stats", "there is no command stats", "did you mean: livecli auth status"),
         ("auth q.wav", "there is no command q.wav", "`livecli auth --help` lists what there is"),
         ("send --bogus", "there is no option --bogus", SEND),
+        ("send --api-key x", "there is no option --api-key", "set GOOGLE_API_KEY, or run: livecli auth login"),
+        ("-q send --local", "there is no option -q", "did you mean: livecli send -q --local"),
+        (
+            "--voice Kore chat --local",
+            "there is no option --voice",
+            "did you mean: livecli chat --voice Kore --local",
+        ),
         ("send --verbos", "there is no option --verbos", "did you mean: --verbose"),
         ("send --speed fast", "--speed takes a number, such as 3.2, not 'fast'", SEND),
         ("send --temperature warm", "--temperature takes a number, such as 1, not 'warm'", SEND),
@@ -33,6 +40,7 @@ def test_words_that_are_not_taken(capsys, words, message, hint):
     assert capsys.readouterr() == ("", f"error: {message}\nhint: {hint}\n")
 
 
-def test_an_option_without_its_value(capsys):
-    assert main(["send", "--speed"]) == 2
-    assert capsys.readouterr() == ("", "error: Option '--speed' requires an argument.\n")
+@pytest.mark.parametrize(("option", "hint"), [("--speed", ""), ("-o", "hint: -o reply.wav\n")])
+def test_an_option_without_its_value(capsys, option, hint):
+    assert main(["send", option]) == 2
+    assert capsys.readouterr() == ("", f"error: {option} needs a value\n{hint}")

@@ -131,8 +131,9 @@ class TestNameAndTcp:
     async def test_refused(self, host: str) -> None:
         with socket.socket() as taken:  # bound and not listening: it refuses, and no other process gets the port
             taken.bind(("127.0.0.1", 0))
-            error = await failure(f"ws://{host}:{taken.getsockname()[1]}/ws")
-        assert_is(error, ConnectError, 5, "later", f"cannot connect to {host}: connection refused")
+            port = taken.getsockname()[1]
+            error = await failure(f"ws://{host}:{port}/ws")
+        assert_is(error, ConnectError, 5, "later", f"cannot connect to {host} port {port}: connection refused")
         assert error.hint == "is the server running?"
 
     async def test_a_name_that_does_not_resolve(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -363,7 +364,7 @@ class OwnRefusal(ConnectionRefusedError):
 @pytest.mark.parametrize(
     ("failure", "message"),
     [
-        (OwnRefusal(111, "refused"), "cannot connect to live.test: connection refused"),
+        (OwnRefusal(111, "refused"), "cannot connect to live.test port 443: connection refused"),
         (ssl.SSLCertVerificationError("x"), "the certificate of live.test cannot be trusted"),
         (ssl.SSLError(1, "x"), "no TLS with live.test"),
         (socket.gaierror(-2, "unknown"), "cannot find live.test: unknown"),

@@ -45,6 +45,21 @@ def test_a_base_url_without_a_host_in_a_variable(livecli, monkeypatch):
     assert (ran.status, "error: the URL in LIVECLI_BASE_URL is not a valid base URL\n" in ran.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("url", "example"),
+    [
+        ("localhost:9999", "ws://localhost:9999"),
+        ("192.0.2.2:8765", "ws://192.0.2.2:8765"),
+        ("me:secret", "ws://127.0.0.1:8765"),
+        ("nonsense", "ws://127.0.0.1:8765"),
+    ],
+)
+def test_a_base_url_without_a_scheme(livecli, url, example):
+    ran = livecli("send", "--text", "hello", "--base-url", url)
+    assert ran.status == 2
+    assert ran.err == f"error: the URL in --base-url is not a valid base URL\nhint: a valid one is {example}\n"
+
+
 @pytest.mark.parametrize("timeout", ["inf", "1e308", "9" * 400])
 def test_a_timeout_of_a_token_without_an_end(livecli, monkeypatch, timeout):
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from livecli.media import file_source
-from tests.end_to_end.conftest import finished, read_wav, tone, wait_until, write_wav
+from tests.end_to_end.conftest import Ran, finished, read_wav, tone, wait_until, write_wav
 from tests.live_server import Connection, live_server
 
 REPLY = tone(2400, 24_000)
@@ -362,6 +362,21 @@ def test_a_list_that_standard_output_does_not_go_to_is_only_read(spawn, inputs, 
     ran = finished(spawn("send", "q0.wav", "--local", *FAST, "--json", "--resume-from", "done.jsonl"))
     assert ran.summary["ok"]
     assert (tmp_path / "done.jsonl").read_text() == '{"schema": "livecli/summ'
+
+
+@pytest.mark.parametrize("content", ["garbage {\n", '{"a": 1}\n[]\n', "q0.wav\nq1.wav\nhalf a li"])
+def test_a_file_that_is_no_list_of_results_is_refused(livecli, inputs, tmp_path, content):
+    (tmp_path / "list").write_text(content)
+    ran = livecli("send", *inputs[:2], "--local", *FAST, "--resume-from", "list")
+    assert ran == Ran(3, "", "error: list has no line of --json\nhint: livecli send ... --json > list\n")
+
+
+def test_lines_that_are_no_results_are_told(livecli, inputs, tmp_path):
+    done = livecli("send", inputs[0], "--local", *FAST, "--json", "--jobs", 1)
+    (tmp_path / "done.jsonl").write_text(f"a word\n{done.out}\n")
+    ran = livecli("send", *inputs[:2], "--local", *FAST, "--json", "--resume-from", "done.jsonl")
+    assert [summary["input"] for summary in ran.summaries] == [inputs[1]]
+    assert "1 of 2 lines skipped in done.jsonl that are not of --json\n" in ran.err
 
 
 def test_what_failed_before_is_asked_again(livecli, inputs, tmp_path):

@@ -106,3 +106,20 @@ def test_names_that_do_not_exist_are_refused_before_connecting(livecli, speech, 
 def test_a_voice_of_a_model_that_is_not_known_is_sent_as_it_is(livecli):
     ran = livecli("send", "--local", "--dry-run", "--model", "gemini-9-live", "--voice", "Koré")
     assert '"voiceName":"Koré"' in ran.out.splitlines()[2].replace(": ", ":")
+
+
+def test_a_setup_in_json_on_the_command_line(livecli):
+    ran = livecli("send", "--local", "--dry-run", "--setup", ' {"labels": {"a": "b"}}')
+    assert json.loads(ran.out.splitlines()[2])["setup"]["labels"] == {"a": "b"}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"labels":', "--setup is not JSON: Expecting value: line 1 column 11 (char 10)"),
+        (f'{{"a": {nested(101).decode()}}}', "--setup has more than 100 levels"),
+    ],
+)
+def test_a_setup_on_the_command_line_that_cannot_be_sent(livecli, text, problem):
+    ran = livecli("send", "--local", "--dry-run", "--setup", text)
+    assert ran == Ran(2, "", f"error: {problem}\n")

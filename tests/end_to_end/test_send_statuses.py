@@ -168,8 +168,9 @@ def test_4_a_close_that_speaks_of_the_key(livecli, speech):
 def test_5_nobody_listens(livecli, speech):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        ran = livecli("send", speech, "--base-url", f"ws://127.0.0.1:{taken.getsockname()[1]}", "--json")
-    ended(ran, 5, "connect", "connection refused")
+        port = taken.getsockname()[1]
+        ran = livecli("send", speech, "--base-url", f"ws://127.0.0.1:{port}", "--json")
+    ended(ran, 5, "connect", f"cannot connect to 127.0.0.1 port {port}: connection refused")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
@@ -183,7 +184,7 @@ def test_5_the_system_finds_no_way(livecli, speech, monkeypatch, number, host):
     ran = livecli("send", speech, *words, "--json")
     summary = ended(ran, 5, "connect", host, os.strerror(number))
     assert "--connect-timeout" not in ran.err
-    assert summary["error"]["message"] == f"cannot connect to {host}: {os.strerror(number)}"
+    assert summary["error"]["message"] == f"cannot connect to {host} port 1: {os.strerror(number)}"
 
 
 def test_5_no_such_name(livecli, speech, monkeypatch):

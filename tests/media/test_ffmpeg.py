@@ -112,7 +112,7 @@ def test_random_bytes_and_zeros_are_no_audio(tmp_path: Path, seed: int) -> None:
     needs("ffmpeg")
     path = tmp_path / "noise"
     path.write_bytes(np.random.default_rng(seed).bytes(20_000) if seed else bytes(20_000))
-    with pytest.raises(FileError, match="noise is not audio that livecli can read: "):
+    with pytest.raises(FileError, match="noise is not audio that livecli can read: Format not recognised"):
         open_source(str(path))
 
 
