@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any, get_args
 
@@ -72,10 +73,15 @@ def write_recordings(place):
     shutil.copy(SAMPLE, place / "other.flac")  # The content decides.
 
 
-def shell(commands):
+def shell(commands, seconds=50):
     script = "\n".join(["trap 'kill $(jobs -p) 2>/dev/null || true' EXIT", *commands])
     ran = subprocess.run(
-        ["bash", "-c", script], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=50, check=False
+        ["bash", "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=seconds,
+        check=False,
     )
     return ran.returncode, ran.stdout.splitlines()
 
@@ -130,6 +136,7 @@ NOT_RUN = {
 """The beginnings of commands in the README that are not run here, and why. Their options are checked."""
 
 
+@pytest.mark.timeout(240)
 async def test_the_readme_runs_from_top_to_bottom_in_an_empty_folder(folder, monkeypatch):
     write_files("README", folder)
     script, shown = ["set -e", "exec 2>&1"], []
@@ -142,7 +149,7 @@ async def test_the_readme_runs_from_top_to_bottom_in_an_empty_folder(folder, mon
     async with run_emulator() as emulator:
         monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)
         monkeypatch.setenv("LIVECLI_ACCESS_TOKEN", "ready")
-        status, printed = await asyncio.to_thread(shell, script)
+        status, printed = await asyncio.to_thread(shell, script, 200)
     outputs = [part.strip().splitlines() for part in "\n".join(["", *printed]).split("\nBLOCK")[1:]]
     assert status == 0, "\n".join(printed)
     assert len(outputs) == len(shown)
@@ -271,6 +278,12 @@ def rows(topic, heading):
 
 def test_the_table_of_statuses_has_those_of_the_errors():
     assert [tuple(row) for row in rows("exit-statuses", "status")] == statuses()
+
+
+def test_the_table_of_dependencies_has_each_of_them():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    names = {re.match(r"[\w-]+", each)[0] for each in project["dependencies"]}
+    assert {row[0] for row in rows("contributing", "dependency")} == names
 
 
 def test_the_table_of_faults_has_every_fault_and_moment():
