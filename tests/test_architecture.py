@@ -30,6 +30,7 @@ OWNERS = {
     "soundfile": ["media.decoding", "media.encoding"],
     "soxr": ["media.resample"],
     "miniaudio": ["media.devices"],
+    "pywebrtc_audio": ["media.echo"],
     "numpy": ["media", "emulator"],
     "google": ["credentials.adc"],
     "requests": ["credentials.adc"],
@@ -194,7 +195,7 @@ def test_every_dependency_has_an_owner():
     import tomllib
 
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
-    names = {"google-auth[requests]": "google", "pillow": "PIL"}
+    names = {"google-auth[requests]": "google", "pillow": "PIL", "pywebrtc-audio": "pywebrtc_audio"}
     extras = [each for extra, some in project["optional-dependencies"].items() if extra != "dev" for each in some]
     declared = {re.split("[<>]", dependency)[0] for dependency in [*project["dependencies"], *extras]}
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}

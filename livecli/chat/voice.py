@@ -1,7 +1,8 @@
 """The sound devices of a chat: a speaker and a microphone, each of which can be turned on and off meanwhile.
 
-The microphone is full duplex, unless it would pick up the speaker: then it is muted while the speaker plays. With push
-to talk, only the audio between two presses of a key is sent, and the service detects no speech.
+The speaker's echo is cancelled in the microphone's sound. Where that cannot be done, the microphone is muted while the
+speaker plays, if it would pick it up. With push to talk, only the audio between two presses of a key is sent, and the
+service detects no speech.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from ..errors import LivecliError
 from ..media.device_choice import find_device, needs_half_duplex
 from ..media.devices import DeviceKind
+from ..media.echo import EchoCanceller, can_cancel_echo
 from ..media.pcm import rechunk
 from ..media.speaker_sink import speaker_sink
 from ..process.tasks import cancel_and_wait
@@ -86,8 +88,9 @@ class MicrophoneReceiver(Protocol):
 class Voice:
     """The speaker and the microphone of a chat.
 
-    `devices` are the words of `--device`. With `half_duplex` None, the devices decide whether the microphone is muted
-    while the speaker plays. Without a `receiver` the audio of the microphone is dropped.
+    `devices` are the words of `--device`. With `half_duplex` None, the microphone is muted while the speaker plays if
+    the devices need that and the echo is not cancelled, which it is with `cancels_echo` where the package is
+    installed. Without a `receiver` the audio of the microphone is dropped.
 
     A lost microphone is reported as a warning, or raised by `wait_until_off`. An error that is not a LivecliError is a
     bug: it is raised when the microphone is closed, and `on_bug` is called at once.
@@ -103,13 +106,16 @@ class Voice:
         *,
         half_duplex: bool | None = None,
         push_to_talk: bool = False,
+        cancels_echo: bool = True,
     ) -> None:
         loop = asyncio.get_running_loop()
         self.push_to_talk = push_to_talk
         self.receiver: MicrophoneReceiver | None = None
         self.on_bug: Callable[[], None] = lambda: None
         self._recordings, self._reporter, self._devices = recordings, reporter, devices
-        self._half_duplex = half_duplex
+        self._half_duplex, self._is_half_duplex = half_duplex, False
+        self._cancels_echo = cancels_echo and can_cancel_echo()
+        self._echo: EchoCanceller | None = None
         self._gate = EchoGate(lambda: self.is_playing, loop.time)
         self._speaker_stack, self._microphone_stack = AsyncExitStack(), AsyncExitStack()
         self._microphone: Microphone | None = None
@@ -143,7 +149,8 @@ class Voice:
         """Turn the speaker on or off, and return the new state. Raises FileError when there is none."""
         if on and not self.speaker_is_on:
             device, _ = await find_device(DeviceKind.PLAYBACK, self._devices)
-            sink = await self._speaker_stack.enter_async_context(speaker_sink(device, self._reporter.warning))
+            echo = await self._echo_canceller()
+            sink = await self._speaker_stack.enter_async_context(speaker_sink(device, self._reporter.warning, echo))
             self._recordings.speaker = sink
         elif not on and self._recordings.speaker is not None:
             self._recordings.speaker.flush()
@@ -173,17 +180,26 @@ class Voice:
         if not self.push_to_talk and self.receiver is not None:
             await self.receiver.use_voice_detection()
         device, default = await find_device(DeviceKind.CAPTURE, self._devices)
-        microphone = await self._microphone_stack.enter_async_context(Microphone(device))
-        if self._half_duplex is None:
+        echo = await self._echo_canceller()
+        microphone = await self._microphone_stack.enter_async_context(Microphone(device, echo=echo))
+        self._is_half_duplex = bool(self._half_duplex)
+        if self._half_duplex is None and echo is None:
             speaker, default_speaker = await find_device(DeviceKind.PLAYBACK, self._devices, strict=False)
-            self._half_duplex = needs_half_duplex(speaker or default_speaker, device or default)
+            self._is_half_duplex = needs_half_duplex(speaker or default_speaker, device or default)
         self._microphone, self._off = microphone, asyncio.get_running_loop().create_future()
         # The task is in no group of the chat's, because a microphone may be on before there is a session.
         forwarding = asyncio.create_task(self._forward(microphone))
         forwarding.add_done_callback(partial(self._note_end, self._off))
         self._microphone_stack.push_async_callback(cancel_and_wait, forwarding, ignored=LivecliError)
-        muted = ", muted while an answer plays" if self._half_duplex else ""
-        self._reporter.remark(f"listening to {microphone.name}{muted}")
+        cancelled = ", echo cancelled" if echo is not None else ""
+        muted = ", muted while an answer plays" if self._is_half_duplex else ""
+        self._reporter.remark(f"listening to {microphone.name}{cancelled}{muted}")
+
+    async def _echo_canceller(self) -> EchoCanceller | None:
+        """The canceller between the speaker and the microphone, whichever is opened first; None without one."""
+        if self._cancels_echo and self._echo is None:
+            self._echo = await asyncio.to_thread(EchoCanceller)
+        return self._echo
 
     async def wait_until_off(self) -> None:
         """Wait until the microphone is off. Raises its error when it was lost; no warning is reported then."""
@@ -228,7 +244,7 @@ class Voice:
 
     async def _forward(self, microphone: Microphone) -> None:
         async for pcm in rechunk(aiter(microphone), CHUNK_BYTES):
-            microphone.muted = bool(self._half_duplex) and self._gate.is_muted
+            microphone.muted = self._is_half_duplex and self._gate.is_muted
             if self._talking is not None:
                 self._talking.put(pcm)
             elif self.receiver is not None and not (self.push_to_talk or self._is_paused):

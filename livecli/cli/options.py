@@ -1,6 +1,7 @@
 """The option groups that several commands share. Each option is declared once, here."""
 
 # Annotations are evaluated here, once: Typer would otherwise compile each of them at every start.
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
@@ -313,6 +314,13 @@ class DeviceFlags(Group, panel="Output"):
             raise UsageError("--device has no effect without --play", hint="add --play")
 
 
+class EchoMode(StrEnum):
+    """Whether the speaker's echo is cancelled: where the package is installed, or not at all."""
+
+    AUTO = "auto"
+    OFF = "off"
+
+
 class ChatDeviceFlags(DeviceFlags, panel="Input"):
     """The speaker and the microphone of `chat`, which can also be turned on while it lasts."""
 
@@ -328,6 +336,9 @@ class ChatDeviceFlags(DeviceFlags, panel="Input"):
             help="Mute the microphone while an answer plays. [default: if it would hear it]",
         ),
     ] = None
+    echo: Annotated[
+        EchoMode, Option(help="Cancel the speaker's echo in the microphone, with the extra livecli[audio].")
+    ] = EchoMode.AUTO
     push_to_talk: Annotated[
         bool, Option("--push-to-talk", help="Listen between two presses of the space bar only.")
     ] = False

@@ -22,6 +22,7 @@ from ..process.stdio import print_error
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .confirm import confirmer
+from .options import EchoMode
 
 if TYPE_CHECKING:
     from ..console.prompt import Prompt
@@ -53,6 +54,7 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
         reporter,
         devices.device or (),
         half_duplex=devices.half_duplex,
+        cancels_echo=devices.echo is EchoMode.AUTO,
         push_to_talk=devices.push_to_talk,
     )
     prompt = _prompt(display) if is_interactive() else None

@@ -63,12 +63,12 @@ def choose(words: Sequence[str], kinds: Sequence[DeviceKind], devices: Sequence[
 def needs_half_duplex(speaker: Device | None, microphone: Device | None) -> bool:
     """Whether the microphone picks up the speaker's sound, so that it should be muted while the speaker plays.
 
-    A speaker other than the default is taken to be a headset. A microphone with echo cancellation, which PulseAudio
-    and PipeWire mark by its name, does not need it.
+    A speaker other than the default is taken to be a headset. Devices of an echo canceller, which PulseAudio and
+    PipeWire mark by their names, do not need it: both of them, because it cancels what its own speaker plays.
     """
     if speaker is not None and not speaker.is_default:
         return False
-    return microphone is None or not _cancels_echo(microphone)
+    return not all(device is not None and _cancels_echo(device) for device in (speaker, microphone))
 
 
 def table(devices: Iterable[Device]) -> str:

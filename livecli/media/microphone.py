@@ -12,6 +12,7 @@ from typing import Self
 from ..errors import FileError
 from ..protocol.audio_rates import INPUT_RATE
 from .devices import DEVICE_RATE, PERIOD_SECONDS, Device, LiveStream, start_capture
+from .echo import EchoCanceller
 from .pcm import level_dbfs
 from .resample import Resampler, load
 
@@ -23,15 +24,15 @@ class Microphone:
     """Blocks of about 20 ms from `device`, or the system's default. An async context manager, to be iterated once.
 
     While `muted` is true, silence of the same length replaces the sound: the service's voice detection counts time in
-    samples. Iterating raises FileError if the device is lost.
+    samples. Iterating raises FileError if the device is lost. `echo` removes the sound of a speaker.
     """
 
-    def __init__(self, device: Device | None = None, *, muted: bool = False) -> None:
+    def __init__(self, device: Device | None = None, *, muted: bool = False, echo: EchoCanceller | None = None) -> None:
         self.name = device.name if device else "the default microphone"
         self.rate = INPUT_RATE
         self.seconds = None
         self.muted = muted
-        self._device = device
+        self._device, self._echo = device, echo
         self._loop = asyncio.get_running_loop()
         self._stream = LiveStream(self._lose)
         # The queue is bounded here, because a busy loop does not bound the number of calls that are scheduled on it.
@@ -66,6 +67,8 @@ class Microphone:
         self._is_closed = True
         self._has_block.set()
         await self._stream.close()
+        if self._echo is not None:
+            self._echo.close_microphone()
 
     async def _next(self) -> bytes | bytearray | None:
         while not self._blocks:
@@ -87,7 +90,10 @@ class Microphone:
     def _take(self, block: bytearray) -> None:
         """Queue a block. Called in the device's thread."""
         self._stream.beat()
-        self._blocks.append(bytes(len(block)) if self.muted else block)
+        sound = block if self._echo is None else self._echo.clean(block)
+        if not sound:
+            return  # the speaker is late, and the sound comes with one of the next blocks
+        self._blocks.append(bytes(len(sound)) if self.muted else sound)
         if not self._wake_is_due:
             self._wake_is_due = True
             # A RuntimeError says that the loop has closed.

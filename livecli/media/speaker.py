@@ -13,6 +13,7 @@ from typing import Self
 
 from ..errors import FileError
 from .devices import DEVICE_RATE, PERIOD_SECONDS, PERIODS, Device, LiveStream, start_playback
+from .echo import EchoCanceller
 from .pcm import level_dbfs
 from .playback_buffer import PlaybackBuffer
 from .resample import load
@@ -24,16 +25,18 @@ DEVICE_SECONDS = PERIOD_SECONDS * PERIODS
 class Speaker:
     """Plays PCM of any rate on `device` or the system's default. An async context manager.
 
+    `echo` is told everything that is played, so that it can cancel the speaker's echo in a microphone.
+
     It belongs to the loop that it is made in; only `write` may be called from another thread. `last_flush_seconds` is
     the time from the last `flush` to the device's next call, which gets nothing of the dropped sound; None until then.
     """
 
     waits = False
 
-    def __init__(self, device: Device | None = None) -> None:
+    def __init__(self, device: Device | None = None, echo: EchoCanceller | None = None) -> None:
         self.name = device.name if device else "the default speaker"
         self.last_flush_seconds: float | None = None
-        self._device = device
+        self._device, self._echo = device, echo
         self._loop = asyncio.get_running_loop()
         self._stream = LiveStream(self._lose)
         self._is_lost = False
@@ -55,6 +58,8 @@ class Speaker:
         """Fall silent at once, and close the device. Takes one second at most."""
         self.flush()
         await self._stream.close()
+        if self._echo is not None:
+            self._echo.close_speaker()
 
     def write(self, pcm: bytes, rate: int) -> None:
         """Append to the reply. Raises FileError if the device is lost, or the disk cannot hold the queued sound."""
@@ -133,6 +138,8 @@ class Speaker:
         # This is read before the sound is taken, so that the sound is known to have been taken after the flush.
         flushed_at = self._flushed_at
         piece = self._buffer.take(size)
+        if self._echo is not None:
+            self._echo.play(piece, size)
         now = time.perf_counter()
         if piece:
             self._last_sound_at = now

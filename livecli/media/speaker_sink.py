@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from ..errors import FileError
 from .device_choice import choose
 from .devices import Device, DeviceKind, list_devices
+from .echo import EchoCanceller
 from .pcm import AudioSink
 from .speaker import Speaker
 
@@ -34,9 +35,11 @@ async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> Asy
 
 
 @asynccontextmanager
-async def speaker_sink(device: Device | None, warn: Callable[[str], None]) -> AsyncIterator[SpeakerSink]:
-    """As `play_reply`, on `device`, or on the default one for None."""
-    async with Speaker(device) as speaker:
+async def speaker_sink(
+    device: Device | None, warn: Callable[[str], None], echo: EchoCanceller | None = None
+) -> AsyncIterator[SpeakerSink]:
+    """As `play_reply`, on `device`, or on the default one for None. `echo` is told everything that is played."""
+    async with Speaker(device, echo) as speaker:
         sink = SpeakerSink(speaker, warn)
         try:
             yield sink

@@ -13,6 +13,7 @@ from livecli.chat.voice import ECHO_SECONDS, QUEUED_CHUNKS, EchoGate, PushToTalk
 from livecli.errors import FileError, ServerError
 from livecli.media import microphone as microphone_module
 from livecli.media.devices import Device, DeviceKind
+from livecli.media.echo import can_cancel_echo
 from tests.chat.conftest import ReportLog
 from tests.virtual_time import idle, in_virtual_time
 
@@ -26,7 +27,8 @@ class Microphone:
 
     rate, level_dbfs, muted = 16_000, -20.0, False
 
-    def __init__(self, device):
+    def __init__(self, device, echo=None):
+        self.echo = echo
         self.name = device.name if device else "the default microphone"
         self.blocks = asyncio.Queue()
         self.is_open = False
@@ -50,7 +52,8 @@ class Speaker:
 
     playing = False
 
-    def __init__(self):
+    def __init__(self, echo=None):
+        self.echo = echo
         self.flushes = 0
 
     def flush(self):
@@ -80,16 +83,16 @@ def devices(monkeypatch):
     """The devices that were opened. The microphone and a headset are found whatever the words say."""
     opened = []
 
-    def made(device):
-        opened.append(Microphone(device))
+    def made(device, *, echo=None):
+        opened.append(Microphone(device, echo))
         return opened[-1]
 
     async def find_device(kind, words, *, strict=True):
         return (None, MICROPHONE) if kind is DeviceKind.CAPTURE else (HEADSET, None)
 
     @asynccontextmanager
-    async def speaker_sink(device, warn):
-        opened.append(Speaker())
+    async def speaker_sink(device, warn, echo=None):
+        opened.append(Speaker(echo))
         yield opened[-1]
 
     monkeypatch.setattr(microphone_module, "Microphone", made)
@@ -310,3 +313,27 @@ async def test_closing_plays_to_the_end_or_not(devices, play_to_end, flushes):
     await voice.switch_speaker(True)
     await voice.close(play_to_end=play_to_end)
     assert (devices[0].flushes, voice.speaker_is_on) == (flushes, False)
+
+
+@pytest.mark.skipif(not can_cancel_echo(), reason="pywebrtc-audio is missing")
+async def test_the_speaker_and_the_microphone_have_one_echo_canceller(devices, monkeypatch):
+    monkeypatch.setattr(voice_module, "needs_half_duplex", lambda speaker, microphone: True)
+    async with voice_on(devices) as (voice, microphone):
+        await voice.switch_speaker(True)
+        speaker = devices[-1]
+        assert microphone.echo is speaker.echo is not None
+        speaker.playing = True
+        await put(microphone, CHUNK)
+        assert not microphone.muted
+        assert voice._reporter.remarks == ["listening to the default microphone, echo cancelled"]
+
+
+@in_virtual_time
+async def test_without_echo_cancellation_the_microphone_is_muted_where_it_hears_the_speaker(devices, monkeypatch):
+    monkeypatch.setattr(voice_module, "needs_half_duplex", lambda speaker, microphone: True)
+    async with voice_on(devices, cancels_echo=False) as (voice, microphone):
+        await voice.switch_speaker(True)
+        devices[-1].playing = True
+        await put(microphone, CHUNK)
+        assert microphone.muted
+        assert voice._reporter.remarks == ["listening to the default microphone, muted while an answer plays"]

@@ -67,8 +67,11 @@ def test_half_duplex_is_needed_where_the_microphone_hears_the_speaker():
     assert needs_half_duplex(DEVICES[0], DEVICES[5])
     assert needs_half_duplex(None, None)
     assert not needs_half_duplex(DEVICES[1], DEVICES[5])
-    assert not needs_half_duplex(DEVICES[0], DEVICES[7])
-    assert not needs_half_duplex(None, Device(1, "Echo-Cancel Source", C, True, "echo-cancel-source"))
+    # A canceller's microphone does not cancel the sound of another speaker than the canceller's own.
+    assert needs_half_duplex(DEVICES[0], DEVICES[7])
+    source = Device(1, "Echo-Cancel Source", C, True, "echo-cancel-source")
+    assert needs_half_duplex(None, source)
+    assert not needs_half_duplex(Device(2, "Echo-Cancel Sink", P, True, "echo-cancel-sink"), source)
 
 
 def test_the_table_shows_what_may_be_named_and_nothing_a_terminal_obeys():

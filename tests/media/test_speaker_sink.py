@@ -17,7 +17,7 @@ LOST = FileError("the default speaker is lost: it takes no more sound")
 class FakeSpeaker:
     """Records its calls; `error` is raised by those that can fail."""
 
-    def __init__(self, device: Device | None = None) -> None:
+    def __init__(self, device: Device | None = None, echo: object = None) -> None:
         self.device = device
         self.calls: list[str] = []
         self.written = b""
@@ -61,7 +61,7 @@ class FakeSpeaker:
 def speakers(monkeypatch):
     """The speakers that were made."""
     made: list[FakeSpeaker] = []
-    monkeypatch.setattr(module, "Speaker", lambda device: made.append(FakeSpeaker(device)) or made[-1])
+    monkeypatch.setattr(module, "Speaker", lambda device, echo=None: made.append(FakeSpeaker(device)) or made[-1])
     return made
 
 

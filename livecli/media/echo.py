@@ -1,0 +1,102 @@
+"""Acoustic echo cancellation: removes from the microphone's sound what the speaker plays. The only module that imports
+pywebrtc_audio, WebRTC's AEC3 and noise suppression, of the extra `livecli[audio]`.
+
+The canceller finds the delay of a room by itself, but that delay must not jump. So the two streams are paired by their
+samples and not by the moments at which the devices call: sound from the microphone waits for its counterpart while the
+speaker is late, and only a device that has stopped for SLACK_SECONDS is given up.
+"""
+
+from __future__ import annotations
+
+import threading
+from importlib.util import find_spec
+from typing import Any
+
+from .devices import DEVICE_RATE
+from .pcm import SAMPLE_BYTES
+
+FRAME_BYTES = DEVICE_RATE // 100 * SAMPLE_BYTES
+"""The canceller works on 10 ms at a time."""
+
+SLACK_SECONDS = 0.1
+"""How far the devices may be apart. The speaker takes up to three periods of 20 ms at once when it starts."""
+
+SLACK_BYTES = int(SLACK_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
+
+
+def can_cancel_echo() -> bool:
+    """Whether the package for echo cancellation is installed."""
+    return find_spec("pywebrtc_audio") is not None
+
+
+class EchoCanceller:
+    """Cancels the echo of one speaker in one microphone, both PCM16 mono at DEVICE_RATE.
+
+    Measured by others with speech, a room of 0.3 s and an echo of -6 dB: 32 to 42 dB of the echo removed, 1 % of a
+    core. `play` is called in the speaker's thread and `clean` in the microphone's. While the speaker is closed, the
+    sound of the microphone passes unchanged.
+    """
+
+    def __init__(self) -> None:
+        import pywebrtc_audio
+
+        self._processor: Any = pywebrtc_audio.AudioProcessor(
+            sample_rate=DEVICE_RATE, echo_cancellation=True, noise_suppression=True
+        )
+        self._lock = threading.Lock()
+        self._far, self._near = bytearray(), bytearray()
+        self._speaker_is_on = self._microphone_is_on = False
+
+    def play(self, pcm: bytes | bytearray, size: int) -> None:
+        """Take what the speaker plays: `size` bytes, of which `pcm` is the beginning and the rest is silence."""
+        with self._lock:
+            self._speaker_is_on = True
+            # Before the first sound of the microphone there is no counterpart. Sound that is played before its
+            # counterpart is recorded gives the canceller a delay; the opposite would be an echo before its cause.
+            if self._microphone_is_on:
+                self._far += pcm + bytes(size - len(pcm))
+                ahead = len(self._far) - len(self._near)
+                if ahead > SLACK_BYTES:
+                    del self._far[:ahead]
+
+    def close_speaker(self) -> None:
+        """Note that the speaker plays nothing more."""
+        with self._lock:
+            self._speaker_is_on = False
+            self._far.clear()
+
+    def close_microphone(self) -> None:
+        """Note that the microphone records nothing more."""
+        with self._lock:
+            self._microphone_is_on = False
+            self._near.clear()
+            self._far.clear()
+
+    def clean(self, pcm: bytes | bytearray) -> bytes:
+        """The sound of the microphone without the echo, in whole frames: less or more than `pcm`."""
+        with self._lock:
+            self._microphone_is_on = True
+            self._near += pcm
+            if not self._speaker_is_on:
+                passed = bytes(self._near)
+                self._near.clear()
+                return passed
+            # Silence takes the place of sound that the speaker is too late with.
+            self._far += bytes(max(0, len(self._near) - len(self._far) - SLACK_BYTES))
+            size = min(len(self._near), len(self._far))
+            size -= size % FRAME_BYTES
+            near, far = bytes(self._near[:size]), bytes(self._far[:size])
+            del self._near[:size], self._far[:size]
+        return self._process(near, far) if near else b""
+
+    def _process(self, near: bytes, far: bytes) -> bytes:
+        import numpy as np
+
+        frames = [
+            self._processor.process(
+                np.frombuffer(near[start : start + FRAME_BYTES], np.int16),
+                np.frombuffer(far[start : start + FRAME_BYTES], np.int16),
+            ).tobytes()
+            for start in range(0, len(near), FRAME_BYTES)
+        ]
+        return b"".join(frames)
