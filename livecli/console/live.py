@@ -114,6 +114,9 @@ class LiveLines(PlainLines):
     def event(self, direction: str, event: events.Event, at: float) -> None:
         if isinstance(event, events.InterimTranscript):
             self._guess = event.text[:GUESS_CHARACTERS]
+        elif isinstance(event, events.InputTranscript):
+            # This is what the guesses were about.
+            self._guess = ""
         if self._has_line(event):
             self._print_event(direction, event, at)
 

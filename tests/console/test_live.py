@@ -36,6 +36,10 @@ def test_each_interim_transcript_replaces_the_one_before(display, stderr):
         display.event("received", events.InterimTranscript(guess), 1.0)
     display._display.refresh()
     assert "Where is\\x1b[2J the station?" in stderr.text
+    length = len(stderr.text)
+    display.event("received", events.InputTranscript("Where is the station?"), 1.0)
+    display._display.refresh()
+    assert "Where" not in stderr.text[length:]
     display.finished(answered_run())
     length = len(stderr.text)
     display.connected(answered_run())

@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...media.pcm import SAMPLE_BYTES
@@ -28,10 +28,10 @@ from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
 from .inbox import check_length, text_of
 from .response import Message, ResponseStyle, interruption, respond, turn_complete
-from .speech import SpeechEvent, SpeechStarted, speech_input_for
+from .speech import SpeechEnded, SpeechEvent, SpeechStarted, speech_input_for
 from .token_count import ContextWindow
 from .turn import MAX_WAITING_TURNS, ModelTurn
-from .utterance import OpenSpool, Utterance
+from .utterance import OpenSpool, Utterance, transcript
 from .voice_activity import contains_speech
 
 SLICE_SECONDS = 0.1
@@ -51,8 +51,17 @@ Recorded in September 2026: 0.6 s after speech over an answer began, gemini-2.5 
 then sent `interrupted`.
 """
 
+INTERIM_SECONDS = 0.49
+"""Speech from one interim transcript of a transcribing model to the next (probed on 2026-09-10)."""
+
 UNSEEN_VIDEO = "a typed turn does not see pictures sent as realtimeInput: put them into the parts of its clientContent"
 """The log's line for such a turn. Probed by pydantic-ai in September and October 2026 on every model of its tests."""
+
+
+class _SpeechContinued(NamedTuple):
+    """The user has been speaking for so many `seconds`, and goes on."""
+
+    seconds: float
 
 
 class _Detected(NamedTuple):
@@ -64,7 +73,7 @@ class _Detected(NamedTuple):
     due: float
     consumed: int
     audio_seconds: float
-    event: SpeechEvent
+    event: SpeechEvent | _SpeechContinued
 
 
 class Dialogue:
@@ -93,8 +102,16 @@ class Dialogue:
         config = setup.realtime_input_config
         self._input_clock = InputClock(pace)
         self._detected: deque[_Detected] = deque()
+        # The starts and ends of speech among them.
+        self._edges = 0
+        # How much of the speech under way the last interim transcript has.
+        self._interim_seconds = 0.0
         self._speech = memory.speech = speech_input_for(
-            config, open_spool, unlimited=self.window.compresses, resumed=memory.speech
+            config,
+            open_spool,
+            unlimited=self.window.compresses,
+            measures=model.turns.ends_at is AnswerEnd.ACTIVITY,
+            resumed=memory.speech,
         )
         self._speech_interrupts = config is None or config.activity_handling != "NO_INTERRUPTION"
         self._reports_activity = bool(setup.explicit_vad_signal) or model.unasked.voice_activity
@@ -118,7 +135,7 @@ class Dialogue:
     @property
     def accepts_input(self) -> bool:
         """Whether to read more of the client: not while it has many messages to take."""
-        return not self.outbox and len(self._waiting) + len(self._detected) < MAX_WAITING_TURNS
+        return not self.outbox and len(self._waiting) + self._edges < MAX_WAITING_TURNS
 
     @property
     def has_output(self) -> bool:
@@ -128,7 +145,7 @@ class Dialogue:
     @property
     def wake_at(self) -> float | None:
         """The time at which `next_message` has a message without new input, None if it has none."""
-        times = [detected.due for detected in list(self._detected)[:1]]
+        times = [self._detected[0].due] if self._detected else []
         times += [] if self._interrupts_at is None else [self._interrupts_at]
         if self._delivery is not None:
             times += [] if self._delivery.wake_at is None else [self._delivery.wake_at]
@@ -198,7 +215,7 @@ class Dialogue:
         for turn in filter(None, (self._turn, *self._waiting)):
             turn.close()
         for detected in self._detected:
-            if not isinstance(detected.event, SpeechStarted):
+            if isinstance(detected.event, SpeechEnded):
                 detected.event.utterance.close()
         if self._split is not None:
             self._split.close()
@@ -214,24 +231,40 @@ class Dialogue:
         for piece in _slices(chunk) if self._pace is Pace.BURST else [chunk]:
             due = self._input_clock.push(len(piece.pcm) / (piece.rate * SAMPLE_BYTES), now)
             self._note_detected(self._speech.push(piece), due, now)
+            if self._model.turns.ends_at is AnswerEnd.ACTIVITY:
+                self._note_detected(self._continued(), due, now)
 
-    def _note_detected(self, found: list[SpeechEvent], due: float, now: float) -> None:
+    def _continued(self) -> list[_SpeechContinued]:
+        """The event after INTERIM_SECONDS more of speech."""
+        seconds = self._speech.speech_seconds
+        if not self._speech.speaking or seconds < self._interim_seconds + INTERIM_SECONDS:
+            return []
+        self._interim_seconds = seconds
+        return [_SpeechContinued(seconds)]
+
+    def _note_detected(self, found: Sequence[SpeechEvent | _SpeechContinued], due: float, now: float) -> None:
         if found:
             self._rescheduled = True
+            self._edges += sum(not isinstance(event, _SpeechContinued) for event in found)
             self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
+            if any(isinstance(event, SpeechStarted) for event in found):
+                self._interim_seconds = 0.0
         self._handle_detected(now)
 
     def _handle_detected(self, now: float) -> None:
         while self._detected and self._detected[0].due <= now:
             self._rescheduled = True
             detected = self._detected.popleft()
-            if self._model.turns.ends_at is AnswerEnd.ACTIVITY:
-                self._transcribe(detected)
-            elif isinstance(detected.event, SpeechStarted):
-                self._on_speech_start(detected.event, now)
+            event = detected.event
+            self._edges -= not isinstance(event, _SpeechContinued)
+            if isinstance(event, _SpeechContinued):
+                self.outbox.append([events.InterimTranscript(transcript(event.seconds))])
+            elif self._model.turns.ends_at is AnswerEnd.ACTIVITY:
+                self._transcribe(event, detected.audio_seconds)
+            elif isinstance(event, SpeechStarted):
+                self._on_speech_start(event, now)
             else:
-                offset_seconds = detected.event.offset_seconds
-                self._on_speech_end(detected.event.utterance, offset_seconds, detected.consumed, now)
+                self._on_speech_end(event.utterance, event.offset_seconds, detected.consumed, now)
 
     def _on_speech_start(self, event: SpeechStarted, now: float) -> None:
         self._report_activity("ACTIVITY_START", event.offset_seconds)
@@ -269,10 +302,12 @@ class Dialogue:
         while self._after_speech:
             self._queue(self._after_speech.popleft(), now)
 
-    def _transcribe(self, detected: _Detected) -> None:
-        """Answer an activity as a transcribing model does, which reports the activities that the client marks too."""
-        event = detected.event
-        offset_seconds = detected.audio_seconds if event.offset_seconds is None else event.offset_seconds
+    def _transcribe(self, event: SpeechStarted | SpeechEnded, audio_seconds: float) -> None:
+        """Answer an activity as a transcribing model does, which reports the activities that the client marks too.
+
+        `audio_seconds` is where in the session's audio the event is, if detection has not found that.
+        """
+        offset_seconds = audio_seconds if event.offset_seconds is None else event.offset_seconds
         if isinstance(event, SpeechStarted):
             self._report_activity("ACTIVITY_START", offset_seconds)
             return

@@ -78,12 +78,8 @@ class ResponseStyle:
     def transcription(self, words: str) -> Iterator[Message]:
         """The answer of a transcribing model to an activity, up to its ACTIVITY_END (probed on 2026-09-10).
 
-        Each interim transcript replaces the one before. There is no `turnComplete`, and no usage.
+        Interim transcripts come before it, during the speech. There is no `turnComplete`, and no usage.
         """
-        so_far = ""
-        for piece in increments(words):
-            so_far += piece
-            yield [events.InterimTranscript(so_far)]
         yield [events.InputTranscript(words)]
         yield [events.GenerationComplete()]
 

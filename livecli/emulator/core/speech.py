@@ -59,6 +59,10 @@ class SpeechInput(Protocol):
     def stop(self) -> list[SpeechEvent]:
         """Handle activityEnd or audioStreamEnd: the user has finished, or the microphone is off."""
 
+    @property
+    def speech_seconds(self) -> float:
+        """While `speaking`, the length of the utterance up to the last sound that counts as speech."""
+
     def fork(self) -> SpeechInput | None:
         """A copy that has received the same audio, with a `close` of its own. None while it cannot be copied."""
 
@@ -71,11 +75,12 @@ def speech_input_for(
     open_spool: OpenSpool,
     *,
     unlimited: bool = False,
+    measures: bool = False,
     resumed: SpeechInput | None = None,
 ) -> SpeechInput:
     """The speech input that a setup asks for: `resumed`, from the session that is resumed, if it is of that kind.
 
-    `unlimited`: an utterance may exceed the context window.
+    `unlimited`: an utterance may exceed the context window. `measures`: `speech_seconds` is needed.
     """
     detection = config.automatic_activity_detection if config is not None else None
     all_input = config is not None and config.turn_coverage == "TURN_INCLUDES_ALL_INPUT"
@@ -85,16 +90,20 @@ def speech_input_for(
     if resumed is not None:
         resumed.close()
     if manual:
-        return ManualSpeech(open_spool, all_input=all_input, unlimited=unlimited)
+        return ManualSpeech(open_spool, all_input=all_input, unlimited=unlimited, measures=measures)
     return DetectedSpeech(detection, open_spool, all_input=all_input, unlimited=unlimited)
 
 
 class ManualSpeech:
     """Speech input for clients that mark their speech with activityStart and activityEnd. Other audio is ignored."""
 
-    def __init__(self, open_spool: OpenSpool, *, all_input: bool = False, unlimited: bool = False) -> None:
+    def __init__(
+        self, open_spool: OpenSpool, *, all_input: bool = False, unlimited: bool = False, measures: bool = False
+    ) -> None:
         self._open_spool, self._unlimited = open_spool, unlimited
-        self._all_input = all_input
+        self._all_input, self._measures = all_input, measures
+        # It hears what is spoken since activityStart, if that is to be measured.
+        self._voice_activity = VoiceActivity()
         self._resampler = VariableRateResampler(INPUT_RATE)
         self._utterance: Utterance | None = None
         self.speaking = False
@@ -104,6 +113,7 @@ class ManualSpeech:
             return []
         self.speaking = True
         self._open_utterance()
+        self._voice_activity = VoiceActivity()
         return [SpeechStarted()]
 
     def push(self, chunk: AudioChunk) -> list[SpeechEvent]:
@@ -112,6 +122,8 @@ class ManualSpeech:
         if self._utterance is not None:
             for pcm in self._resampler.push(chunk.pcm, chunk.rate):
                 self._utterance.write(pcm)
+                if self._measures and self.speaking:
+                    self._voice_activity.push(pcm)
         return []
 
     def stop(self) -> list[SpeechEvent]:
@@ -122,12 +134,17 @@ class ManualSpeech:
         utterance, self._utterance, self.speaking = self._utterance, None, False
         return [SpeechEnded(utterance)]
 
+    @property
+    def speech_seconds(self) -> float:
+        return self._voice_activity.speech_samples / INPUT_RATE
+
     def fork(self) -> ManualSpeech | None:
         resampler = self._resampler.fork()
         if resampler is None:
             return None
         fork = copy.copy(self)
         fork._resampler = resampler
+        fork._voice_activity = copy.copy(self._voice_activity)
         fork._utterance = self._utterance and self._utterance.fork()
         return fork
 
@@ -181,6 +198,10 @@ class DetectedSpeech:
         self._utterance_offset -= self._buffer_offset
         self._begin_stream()
         return found
+
+    @property
+    def speech_seconds(self) -> float:
+        return (self._voice_activity.speech_samples * SAMPLE_BYTES - self._utterance_offset) / BYTES_PER_SECOND
 
     def fork(self) -> DetectedSpeech | None:
         resampler = self._resampler.fork()

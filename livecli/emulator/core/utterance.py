@@ -28,6 +28,11 @@ MAX_UTTERANCE_BYTES = CONTEXT_TOKENS // AUDIO_TOKENS_PER_SECOND * BYTES_PER_SECO
 """The audio that fills a model's context window: 85 minutes."""
 
 
+def transcript(seconds: float) -> str:
+    """What stands for the words of so much speech."""
+    return f"[{seconds:.1f} s of speech]"
+
+
 class Utterance:
     """Mono PCM16 at INPUT_RATE. The owner calls `close` when it has been answered or is no longer needed.
 
@@ -79,7 +84,7 @@ class Utterance:
     @property
     def description(self) -> str:
         """The transcript of this utterance: the emulator detects speech, but recognizes no words."""
-        return f"[{self.seconds:.1f} s of speech]"
+        return transcript(self.seconds)
 
     def blocks(self) -> Iterator[bytes]:
         """The audio from its start, in blocks of whole samples. Half a sample at the end is left out."""

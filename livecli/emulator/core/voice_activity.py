@@ -86,6 +86,11 @@ class VoiceActivity:
             edges.append(self._end())
         return [edge for edge in edges if edge is not None]
 
+    @property
+    def speech_samples(self) -> int:
+        """The samples of the stream up to its last loud window, 0 if there was none."""
+        return self._ended_at
+
     def _loud(self, pcm: bytes, window_samples: int) -> list[bool]:
         """Whether each window of `pcm` counts as speech. One call for all windows, because a frame may hold minutes."""
         if not pcm:

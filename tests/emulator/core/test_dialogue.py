@@ -6,7 +6,7 @@ import pytest
 
 from livecli.emulator.core.behaviour import Say
 from livecli.emulator.core.dialogue import LATENCY_SECONDS, REACTION_SECONDS
-from livecli.emulator.pace import Pace
+from livecli.emulator.pace import BURST_SPEED, Pace
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.messages import AudioTranscriptionConfig, GenerationConfig, SessionResumptionConfig
@@ -147,7 +147,6 @@ class TestTranscribing:
         assert kinds(answers) == [
             "empty_content+voice_activity",
             "interim_transcript",
-            "interim_transcript",
             "input_transcript",
             "generation_complete",
             "empty_content+voice_activity",
@@ -155,6 +154,50 @@ class TestTranscribing:
         assert answers[-1][1] == events.VoiceActivity("ACTIVITY_END", 1.0)
         assert answers[-3] == [events.InputTranscript("[1.0 s of speech]")]
         assert [spool.closed for spool in session.spools] == [True]
+
+    @pytest.mark.parametrize("manual", [True, False])
+    def test_interim_transcripts_come_while_the_speech_is_worked_through(
+        self, talk, setup, tone, silence, manual: bool
+    ) -> None:
+        session = talk(setup(model=TRANSCRIBE, manual=manual), models=MODELS, pace=Pace.BURST)
+        if manual:
+            session.say(events.ActivityStart())
+        say_clip(session, tone(2.0) + silence(1.0))
+        if manual:
+            session.say(events.ActivityEnd())
+        sent = [
+            (at, event)
+            for at, message in timeline(session, 60.0)
+            for event in message
+            if isinstance(event, events.InterimTranscript | events.InputTranscript)
+        ]
+        assert [type(event) for _, event in sent] == [events.InterimTranscript] * 4 + [events.InputTranscript]
+        lengths = [float(event.text[1:4]) for _, event in sent[:-1]]
+        assert lengths == pytest.approx([0.5, 1.0, 1.5, 2.0], abs=0.101)
+        assert [at for at, _ in sent[:-1]] == pytest.approx([length / BURST_SPEED for length in lengths], abs=0.05)
+
+    def test_in_real_time_they_come_with_the_speech(self, talk, setup, tone) -> None:
+        session = talk(setup(model=TRANSCRIBE), models=MODELS, pace=Pace.REALTIME)
+        session.say(events.ActivityStart())
+        assert kinds(session.answers()) == ["empty_content+voice_activity"]
+        for number in range(10):
+            session.say(events.AudioChunk(tone(0.1)), now=0.1 * number)
+        assert session.answers(now=0.9) == [
+            [events.InterimTranscript("[0.5 s of speech]")],
+            [events.InterimTranscript("[1.0 s of speech]")],
+        ]
+
+    def test_each_activity_has_its_own(self, session, tone) -> None:
+        for _ in range(2):
+            session.speak(tone(1.0))
+            assert [events.InterimTranscript("[1.0 s of speech]")] in session.answers()
+
+    def test_much_audio_in_a_burst_is_taken_at_once(self, talk, setup, tone) -> None:
+        session = talk(setup(model=TRANSCRIBE), models=MODELS, pace=Pace.BURST)
+        session.say(events.ActivityStart())
+        session.answers()
+        say_clip(session, tone(30.0))
+        assert session.conversation.accepts_input
 
     def test_a_silent_activity_has_only_its_end(self, session, silence) -> None:
         session.speak(silence(1.0))
