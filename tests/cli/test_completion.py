@@ -62,7 +62,7 @@ def test_where_a_file_may_stand_nothing_is_offered(line):
 
 
 def test_voices_models_topics_and_faults_are_complete():
-    assert set(offered("livecli send --voice ")) == VOICES
+    assert set(offered("livecli send --voice ")) == set(VOICES)
     assert set(offered("livecli send --model ")) == {name for name, model in MODELS.items() if not model.retired}
     assert set(offered("livecli help ")) == {*TOPICS, *COMMANDS}
     assert [value.rstrip("=@") for value in offered("livecli serve --fault ")] == list(FAULT_KINDS)
