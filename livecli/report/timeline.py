@@ -71,6 +71,22 @@ class Envelope:
         self._measured_until = 0.0
         self._energy, self._covered = Bins(add, BIN_SECONDS), Bins(add, BIN_SECONDS)
 
+    def add_all(self, chunks: Sequence[events.AudioChunk]) -> None:
+        """Append chunks. They have the same rate and, except for the last, the same size."""
+        seconds, last = len(chunks[0].pcm) // 2 / chunks[0].rate, len(chunks) - 1
+        at = 0
+        while at < last:
+            # Most chunks lie wholly before the next measurement.
+            before = int((self._measured_until - self.seconds) / seconds) if seconds else 0
+            if before > 0:
+                passed = min(before, last - at)
+                self.seconds += passed * seconds
+                at += passed
+            else:
+                self.add(chunks[at])
+                at += 1
+        self.add(chunks[last])
+
     def add(self, chunk: events.AudioChunk) -> None:
         """Append audio."""
         size = 2 * max(1, int(chunk.rate * BIN_SECONDS))
@@ -128,9 +144,8 @@ class Timeline:
         self._last_at = 0.0
 
     def add(self, chunks: Sequence[events.AudioChunk], at: float) -> None:
-        """Append chunks that passed together at `at`, in seconds."""
-        for chunk in chunks:
-            self.envelope.add(chunk)
+        """Append chunks that passed together at `at`, in seconds, as the envelope's `add_all` takes them."""
+        self.envelope.add_all(chunks)
         if self._first_at is None:
             self._first_at = self._last_at = at
         self._gaps.put(at - self._first_at, at - self._last_at)

@@ -76,6 +76,16 @@ class TestEnvelope:
         assert len(envelope._energy.values) <= MOST_BINS
         assert envelope.levels(10) == pytest.approx([-12.0] * 10, abs=1.5)
 
+    def test_chunks_that_are_added_together_have_the_levels_of_the_same_chunks_one_by_one(self):
+        chunks = [events.AudioChunk(tone(0.032, 300 * number % 16_384), RATE) for number in range(50)] * 20
+        together, apart = Envelope(), Envelope()
+        for start in range(0, len(chunks), 32):
+            together.add_all(chunks[start : start + 32])
+        for chunk in chunks:
+            apart.add(chunk)
+        assert together.seconds == pytest.approx(apart.seconds)
+        assert together.levels(40) == pytest.approx(apart.levels(40), abs=1.0)
+
     def test_a_copy_goes_its_own_way(self):
         envelope = envelope_of(tone(1, 16_384))
         copy = envelope.copy()
