@@ -36,7 +36,7 @@ PAUSE_SECONDS = 0.2
 HANDLE_SECONDS = 1.0
 
 # Most chunks in one write, where so many are due. More gain nothing.
-CHUNKS_AT_ONCE = 32
+CHUNKS_AT_ONCE = 64
 
 # Writes without a pace after which other tasks run, so that what arrives is received meanwhile.
 WRITES_PER_BREATH = 4

@@ -35,8 +35,8 @@ SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 """The bundled spoken question."""
 
 _CHANNELS = {1: "mono", 2: "stereo"}
-_BLOCK_BYTES = 32 * 1024
-"""Bytes of a read: about a second, and a multiple of the usual chunk, so that no chunk is put together from two."""
+_BLOCK_BYTES = 64 * 1024
+"""Bytes of a read: about two seconds, and a multiple of the usual chunk, so that no chunk is put together from two."""
 
 
 class FileSource:

@@ -46,7 +46,7 @@ def encode_each(sent: Sequence[events.Event]) -> list[bytes]:
     """The frames of several events, one each."""
     # A run of audio is encoded without a call for each chunk, which would be a quarter of the cost.
     chunks = events.only_audio(sent)
-    if not chunks or any(chunk.rate != chunks[0].rate for chunk in chunks):
+    if len({chunk.rate for chunk in chunks}) != 1:
         return [encode_client(event) for event in sent]
     after = _after_audio(chunks[0].rate)
     return [b"".join((_BEFORE_AUDIO, pybase64.b64encode(chunk.pcm), after)) for chunk in chunks]
