@@ -207,7 +207,7 @@ def faulty(livecli: Callable[..., Ran], folder: Path, seed: int, whole: tuple[in
     chance = random.Random(seed)
     fault = f"{chance.choice(FAULTS)}@{chance.uniform(0.05, 0.6):.3f}s"
     with serving(fault) as served:
-        where = ("--base-url", served.url, "--platform", "vertex", "--project", "p", "--retries", 20)
+        where = ("--base-url", served.url, "--platform", "vertex", "--project", "p", "--retries", 200)
         ran = livecli("send", "q.wav", *where, "--speed", 2.5, "--json")
     assert ran.status == 0, f"{fault}: {ran.err}"
     assert read_wav(folder / "q.reply.wav") == whole, fault
