@@ -34,6 +34,7 @@ MODES = {
     "plain": (),
     "quiet": ("-q",),
     "verbose": ("-v",),
+    "every event": ("-vv",),
     "debug": ("--debug",),
     "json": ("--json",),
     "events": ("--events", "-"),
@@ -85,7 +86,7 @@ KINDS = {
 """The texts that come in pieces, by the type of their event."""
 
 
-@pytest.mark.parametrize("mode", ["plain", "verbose", "debug", "json", "events"])
+@pytest.mark.parametrize("mode", ["plain", "verbose", "every event", "debug", "json", "events"])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("place", ["key", "token"])
 def test_a_credential_in_pieces(livecli, monkeypatch, speech, place, kind, mode) -> None:
