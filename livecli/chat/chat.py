@@ -115,11 +115,13 @@ class Chat:
         return conversation
 
     async def _listen(self, conversation: Conversation) -> None:
+        error = None
         try:
             await conversation.listen()
-        except LivecliError as error:
-            self.failure, self._conversation = error, None
-            self._reporter.ended(error)
+        except LivecliError as caught:
+            error = caught
+        self.failure, self._conversation = error, None
+        self._reporter.ended(error)
 
     def _update_store(self, update: Callable[[Endpoint, str | None], None]) -> None:
         if self._conversation is not None:

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..client.resumable import Checkpoint, Received, ResumableSession, Rewind
+from ..client.resumable import NORMAL_CLOSE, Checkpoint, Received, ResumableSession, Rewind
 from ..client.turn import Turn
 from ..errors import LivecliError
 from ..process.run import interrupted_error
@@ -47,7 +47,8 @@ class ChatTurn:
     """A turn that is going on, waits for the one before it, or is over: then it has an `entry`.
 
     `resources` closes the audio output of the turn. `late_until` is a time of the loop's clock. `reported` is set once
-    the reporter has its summary. `is_stopped` is whether the service was sent what stops the answer.
+    the reporter has its summary. `is_stopped` is whether the service was sent what stops the answer. `normal_closes` is
+    how often the service has closed the session (1000) instead of ending the answer.
     """
 
     question: str
@@ -59,6 +60,7 @@ class ChatTurn:
     late_until: float = 0.0
     heard_in_time: bool = False
     is_stopped: bool = False
+    normal_closes: int = 0
     reported: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -131,6 +133,7 @@ class Conversation:
         self._turns: deque[ChatTurn] = deque()
         self._last: ChatTurn | None = None
         self._failure: LivecliError | None = None
+        session.ends = self._is_ended_by_close
         # The TaskGroup of `listen` has the turns that no call of `take_turn` waits for.
         self._tasks: asyncio.TaskGroup
 
@@ -255,8 +258,15 @@ class Conversation:
         for picture in pictures:
             await self._session.send(picture)
 
+    def _is_ended_by_close(self) -> bool:
+        """Whether a normal close ends the session: between turns. A question is asked once more, and not again."""
+        turn = self.current
+        if turn is not None:
+            turn.normal_closes += 1
+        return not self.uses_microphone and (turn is None or turn.normal_closes > 1)
+
     async def listen(self) -> None:
-        """Receive until the session ends, and raise the reason.
+        """Receive until the session ends. Raises the reason, unless the service closed it normally between turns.
 
         Also raises the errors of a turn that was spoken into a microphone, such as a full disk.
         """
@@ -268,10 +278,12 @@ class Conversation:
                         await self._wait_until_last_is_reported()
             except LivecliError as error:
                 self._failure = error
+                is_normal = error.close_code == NORMAL_CLOSE and not self._turns
             finally:
                 for turn in list(self._turns):
                     turn.exchange.fail()
-        raise self._failure
+        if not is_normal:
+            raise self._failure
 
     async def _take(self, received: Received) -> None:
         match received:

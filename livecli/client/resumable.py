@@ -70,6 +70,9 @@ class ConnectionLifetime:
         self.seconds = max(ends_at - self._began_at, SHORTEST_SECONDS)
 
 
+NORMAL_CLOSE = 1000
+"""The close code of an end that is no failure."""
+
 Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Session]]
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""
 
@@ -166,8 +169,8 @@ class ResumableSession:
     that. `lifetime` is how long connections last. `moving` is whether the next one is being opened, and `moved_at` when
     that, or sending again what the service does not have, last made progress. `retries` bounds the attempts at a
     connection, and how often one may be lost without a gain; None is no bound. `pause` waits before each further
-    attempt, and `admit` before each further connection. `start` makes the task that sends again
-    what the service does not have.
+    attempt, and `admit` before each further connection. `ends` is whether a normal close (1000) ends
+    the session, and not only the connection. `start` makes the task that sends again what the service does not have.
 
     It has more than twelve attributes because sending and receiving share what is known of a lost connection.
     """
@@ -184,6 +187,7 @@ class ResumableSession:
         start: Callable[[Coroutine[None, None, None]], asyncio.Task[None]],
     ) -> None:
         self.resumption = resumption
+        self.ends: Callable[[], bool] = lambda: False
         self.moving, self.moved_at = False, 0.0
         self._connections = Connections(opened, resumption, reporter, retries, pause)
         self.lifetime = self._connections.lifetime
@@ -438,6 +442,8 @@ class ResumableSession:
     def _retry_after(self, error: LivecliError) -> Retry | None:
         """As `ReconnectBudget.after`. Raises `error` where the session cannot be resumed."""
         if self._is_settled or error.retry == "never" or not self.resumption.possible:
+            raise error
+        if error.close_code == NORMAL_CLOSE and self.ends():
             raise error
         # The service closes so where a connection was too old, and no GoAway announced it.
         if error.close_code == 1011 and error.retry == "resume":

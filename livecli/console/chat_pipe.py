@@ -59,7 +59,7 @@ class PipeChat(PlainLines):
         elif summary.stats.interrupted:
             self.info("the answer was interrupted")
 
-    def ended(self, error: LivecliError) -> None:
+    def ended(self, error: LivecliError | None) -> None:
         """Nothing is written: the next turn, or the end of the chat, raises the same error."""
 
 

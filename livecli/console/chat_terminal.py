@@ -166,10 +166,12 @@ class TerminalChat(PipeChat):
             self.write("connected again")
         self._clear_problem()
 
-    def ended(self, error: LivecliError) -> None:
+    def ended(self, error: LivecliError | None) -> None:
         self.screen.finish_row()
-        print_error(error, debug=self.options.debug)
-        self.write("the session has ended: the next message opens a new one, which is given the conversation so far")
+        if error is not None:
+            print_error(error, debug=self.options.debug)
+        how = "the session has ended" if error else "the server ended the session"
+        self.write(f"{how}: the next message opens a new one, which is given the conversation so far")
         self._shown_error, self._connection_problem = error, "no session"
 
     def _clear_problem(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -42,19 +42,21 @@ Observe = Callable[[int, Service], SessionObserver]
 
 
 def typed_texts(message: Message) -> list[str]:
-    """The texts of the user in a message of the client."""
+    """The texts of the user in a message of the client, without those that the model has answered before."""
     texts: list[str] = []
     for event in message:
         match event:
             case events.Text(text):
                 texts.append(text)
             case events.ClientTurns(turns):
-                texts += filter(None, (_user_text(turn) for turn in turns))
+                texts += filter(None, map(text_of, _unanswered(turns)))
     return texts
 
 
-def _user_text(turn: Content) -> str:
-    return "" if turn.role == "model" else text_of(turn)
+def _unanswered(turns: Sequence[Content]) -> Sequence[Content]:
+    """The turns after the last one of the model: those before are the history of a conversation."""
+    answered = [place for place, turn in enumerate(turns, 1) if turn.role == "model"]
+    return turns[max(answered, default=0) :]
 
 
 @dataclass

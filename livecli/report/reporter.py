@@ -154,8 +154,8 @@ class Reporter:
         `error` is the loss of the connection before; None where that was closed on purpose.
         """
 
-    def ended(self, error: LivecliError) -> None:
-        """The session of a chat is over; the next turn opens another one."""
+    def ended(self, error: LivecliError | None) -> None:
+        """The session of a chat is over; the next turn opens another one. No error: the service ended it normally."""
 
     def finished(self, summary: Summary) -> None:
         """The run is over, successfully or not."""
@@ -233,7 +233,7 @@ class Reporters(Reporter):
         for reporter in self._reporters:
             reporter.resumed(connections, error, again)
 
-    def ended(self, error: LivecliError) -> None:
+    def ended(self, error: LivecliError | None) -> None:
         for reporter in self._reporters:
             reporter.ended(error)
 

@@ -1,6 +1,8 @@
 """What `livecli serve` shows a person, at a terminal."""
 
+import os
 import re
+import signal
 
 TURN = '[[turn]]\nmatch = "bye"\nsay = "Goodbye."\nclose = {code = 1000}\n'
 
@@ -25,5 +27,5 @@ def test_it_says_where_it_listens_what_for_and_how_to_stop(terminal, tmp_path):
         "← “Goodbye.” 0.5 s  turn 1",
         "○ closed by the script: 1000",
     ]
-    serving.press("C-c")
+    os.kill(serving.pid, signal.SIGINT)
     assert serving.left() == 130

@@ -19,7 +19,7 @@ from ...media.pcm import SAMPLE_BYTES
 from ...protocol import events
 from ..pace import BURST_SPEED, Pace
 from .behaviour import Wait
-from .response import Message
+from .response import Message, ScriptedClose
 
 LEAD_SECONDS = 0.25
 """Audio that a player may hold at REALTIME: enough for a late packet, little enough for an interruption."""
@@ -45,7 +45,7 @@ class Delivery:
         self.wake_at: float | None = None
         self._messages = messages
         self._pace = pace
-        self._next: Message | Wait | None = None
+        self._next: Message | Wait | ScriptedClose | None = None
         self._due = AT_ONCE
         # When the first audio was sent, and when the audio so far has been produced, and been played.
         self._began_at = self._produced_at = self._played_at = AT_ONCE
@@ -60,6 +60,8 @@ class Delivery:
                 return None
             else:
                 message, self._next, self.wake_at = self._next, None, None
+                if isinstance(message, ScriptedClose):
+                    raise message
                 if isinstance(message, Wait):
                     self._produced_at = max(self._produced_at, self._due)
                 else:
@@ -68,14 +70,18 @@ class Delivery:
         return None
 
     def _fetch(self, now: float) -> None:
-        self._next = next(self._messages, None)
+        try:
+            self._next = next(self._messages, None)
+        except ScriptedClose as close:
+            # It is raised once the message before it was taken.
+            self._next = close
         self._due = self._due_at(self._next, now)
         self.done = self._next is None
 
-    def _due_at(self, message: Message | Wait | None, now: float) -> float:
+    def _due_at(self, message: Message | Wait | ScriptedClose | None, now: float) -> float:
         if isinstance(message, Wait):
             return now + message.seconds
-        if message is None or self._pace is Pace.INSTANT:
+        if message is None or isinstance(message, ScriptedClose) or self._pace is Pace.INSTANT:
             return AT_ONCE
         burst = self._pace is Pace.BURST
         if any(isinstance(event, events.AudioChunk) for event in message):
