@@ -118,6 +118,16 @@ class TestAnAnswer:
         assert ran.stats.latency(ran.stats.turn_at) == pytest.approx(1750)
 
     @in_virtual_time
+    async def test_a_first_frame_of_one_sample_is_not_the_first_sound(self):
+        """gemini-3.8-live opens some answers with such a frame, of the value 0 (recorded on 2026-09-29)."""
+        sample = events.AudioChunk(bytes(2), 24_000)
+        steps = [events.ActivityEnd, 1.0, sample, 0.5, sound(1), GENERATED, COMPLETE]
+        ran = await answered(spoken(LOUD), steps)
+        assert ran.stats.latency(ran.stats.audio_at) == pytest.approx(1000)
+        assert ran.stats.latency(ran.stats.sound_at) == pytest.approx(1500)
+        assert ran.sink.pcm == sample.pcm + sound(1).pcm
+
+    @in_virtual_time
     async def test_a_turn_that_ends_before_everything_was_asked_does_not_answer_it(self):
         steps = [events.AudioChunk, sound(1), COMPLETE, events.ActivityEnd, sound(2), GENERATED, COMPLETE]
         ran = await answered(spoken(LOUD * 9, speed=1), steps)
