@@ -70,6 +70,8 @@ MORE_ATTRIBUTES = {
     "client.resumable.ResumableSession": "the state of a session that outlives its connections",
     "client.resumption.Resumption": "the numbers of a session's messages, and what is known of its handle",
     "client.session.Session": "the state of one connection",
+    "client.turn_end.TurnEnd": "the columns of a table of states",
+    "emulator.fault_injector.FaultInjector": "the state of each kind of fault",
     "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
     "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",
     "emulator.core.function_calls.FunctionCalls": "the tools of a session and the calls of them",

@@ -12,7 +12,8 @@ that are still owed are doubtful, and are waited for no longer than SETTLE_SECON
 
 An empty turn answers nothing, and its TurnComplete is not counted: gemini-2.5 sends one, interrupted, for a pause in
 the question (recorded), gemini-3.8-live one 10 ms after a response (probed 2026-10-02), and gemini-live-2.5-flash ends
-the turn of each call so (recorded). The answer is a turn of its own, which may take any time to begin.
+the turn of each call so (recorded). The answer is a turn of its own, which may take any time to begin. gemini-3.8-live
+also ends the turn of a call so that a resumed session does not know any more, before it answers (one report, 2026-10).
 
 What completes a turn is the `Ending`: for most models TurnComplete, which comes when the answer would have been played.
 """
@@ -133,7 +134,8 @@ class TurnEnd:
     responses to the calls `counted` add none, because their turn was counted with another response.
     `responded` is whether a response was sent that no turn has spoken of yet. `given_up` is whether the rest of the
     answer is unwanted. `status` is the interaction status that the service reported last. At `settles_at` (seconds)
-    doubtful turns are no longer waited for.
+    doubtful turns are no longer waited for. `calls` counts the messages with function calls. `call_lost` is whether the
+    session was resumed from before one of these, so that the turn of the call may still end.
     """
 
     phase: Phase = Phase.SENDING
@@ -145,6 +147,8 @@ class TurnEnd:
     status: str = "IDLE"
     pending: int = 0
     counted: frozenset[str | None] = frozenset()
+    calls: int = 0
+    call_lost: bool = False
     settles_at: float | None = None
     ending: Ending = Ending.TURN
 
@@ -156,7 +160,8 @@ class TurnEnd:
     @property
     def answers_nothing(self) -> bool:
         """Whether the model's present turn, if it ended now, would leave its answer due."""
-        return not self.given_up and not self.turn.said and (self.responded or self.turn.interrupted)
+        ends_another = self.responded or self.turn.interrupted or self.call_lost
+        return not self.given_up and not self.turn.said and ends_another
 
     def restored(self, then: TurnEnd, *, asked: bool) -> TurnEnd:
         """This turn after everything received since `then` was taken back.
@@ -165,7 +170,7 @@ class TurnEnd:
         """
         owed = max(then.owed, 1) if asked else then.owed
         kept = replace(then, phase=self.phase, pending=self.pending, given_up=self.given_up)
-        return replace(kept, owed=owed, settles_at=None)
+        return replace(kept, owed=owed, settles_at=None, call_lost=then.call_lost or self.calls > then.calls)
 
 
 def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPending, now: float) -> TurnEnd:
@@ -224,6 +229,10 @@ def _begin(state: TurnEnd, event: events.Event) -> TurnEnd:
     return replace(state, turn=replace(state.turn, is_open=is_open, said=said), doubtful=False)
 
 
+def _call(state: TurnEnd, event: events.ToolCall) -> TurnEnd:
+    return replace(_begin(state, event), calls=state.calls + 1)
+
+
 def _transcribe(state: TurnEnd, event: events.OutputTranscript) -> TurnEnd:
     # It may come after the end of the turn whose sound it belongs to, so it proves no new turn.
     if state.turn.said or not event.text:
@@ -260,9 +269,9 @@ def _counted(state: TurnEnd) -> TurnEnd:
     if state.answers_nothing and state.owed:
         # The words may be those of the answer, without its sound, or late ones of what was said before the call.
         doubtful = state.doubtful or (state.responded and (state.turn.transcribed or state.turn.one_turn))
-        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful)
+        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful, call_lost=False)
     owed = max(0, state.owed - 1)
-    return replace(state, owed=owed, doubtful=owed > 0, responded=False)
+    return replace(state, owed=owed, doubtful=owed > 0, responded=False, call_lost=False)
 
 
 TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
@@ -273,6 +282,7 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     Step.CLOSED: _close,
     Responding: _respond,
     CallsPending: lambda state, calls: replace(state, pending=calls.count),
+    events.ToolCall: _call,
     events.OutputTranscript: _transcribe,
     events.Interrupted: lambda state, event: replace(state, turn=replace(state.turn, interrupted=True)),
     events.GenerationComplete: _generated,

@@ -21,7 +21,7 @@ EMPTY_TURN_USAGE = {
     "totalTokenCount": 511,
     "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 510}, {"modality": "AUDIO", "tokenCount": 1}],
 }
-"""The usage of a turn that a pause in the question ended: as recorded, there is no response in it."""
+"""The usage of an empty turn, as recorded where a pause in the question ended one: there is no response in it."""
 RESET_FAILED = "The connection cannot be reset."
 """The reason of the close that replaces a reset where websockets has changed: see EmulatorConnection."""
 
@@ -43,6 +43,7 @@ class FaultInjector:
         self._truncating = False
         self._muting = False
         self._interrupting = False
+        self._resumed = self._has_stale_turn = False
         self._active_at = 0.0
         self._tasks: asyncio.TaskGroup | None = None
 
@@ -65,7 +66,12 @@ class FaultInjector:
                 continue
             self._active_at = asyncio.get_running_loop().time()
             if isinstance(event, events.Setup):
+                resumption = event.body.session_resumption
+                self._resumed = resumption is not None and bool(resumption.handle)
                 await self._reach("setup")
+            elif self._has_stale_turn:
+                self._has_stale_turn = False
+                await self._end_empty_turn()
         await self._stall()
 
     async def before(self, message: Message) -> Message | None:
@@ -138,9 +144,16 @@ class FaultInjector:
                 await self._socket.send(self._protocol.send(events.Interrupted()))
             case "vad-split":
                 await self._socket.send(self._protocol.send(events.Interrupted()))
-                await self._socket.send(self._protocol.send(events.TurnComplete(), events.Usage(EMPTY_TURN_USAGE)))
+                await self._end_empty_turn()
+            case "stale-turn" if fault.place == "setup":
+                self._has_stale_turn = self._resumed
+            case "stale-turn":
+                await self._end_empty_turn()
             case "idle-close":
                 self._start(self._close_when_idle(fault.amount))
+
+    async def _end_empty_turn(self) -> None:
+        await self._socket.send(self._protocol.send(events.TurnComplete(), events.Usage(EMPTY_TURN_USAGE)))
 
     async def _close_when_idle(self, seconds: float) -> None:
         """Close the session once neither side has sent anything but the user's audio for this long."""

@@ -103,6 +103,12 @@ FAULT_KINDS = {
     "vad-split": FaultKind(
         "vad-split", "end an empty, interrupted turn, as for a pause in the question", _nothing, "in a session"
     ),
+    "stale-turn": FaultKind(
+        "stale-turn",
+        "end an empty turn (at setup: after the first message to a session that is resumed)",
+        _nothing,
+        "in a session",
+    ),
     "idle-close": FaultKind(
         "idle-close=SECONDS", "close with 1008 after this time without a turn", _positive_number, "in a session"
     ),
@@ -112,7 +118,8 @@ FAULT_KINDS = {
 The service has been recorded to answer without audio (gemini-3.1-flash-live-preview, 2026-09), and to end a turn at a
 pause in the question (gemini-2.5-flash-native-audio-latest, 2026-09). Users report an `interrupted` for no reason after
 a turn (gemini-2.5-flash-native-audio, python-genai#2333), and that sessions without a turn are closed with 1008 after
-86 to 198 seconds (through a proxy). What each does is in `fault_injector`."""
+86 to 198 seconds (through a proxy). By one report a resumed session of gemini-3.8-live ends an empty turn where a call
+was lost (pydantic-ai's notes, 2026-10). What each does is in `fault_injector`."""
 
 
 class Faults:

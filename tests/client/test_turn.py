@@ -523,6 +523,14 @@ class TestLostConnections:
         assert responses(ran.sessions[1].said) == [("c2", {"result": "Berlin"})]
 
     @in_virtual_time
+    async def test_the_end_of_a_lost_calls_turn_is_not_the_answer(self, find):
+        first = [handle(), events.Text, call("c1"), 1.0, lost()]
+        ran = await answered(typed(), first, [events.Text, COMPLETE, 7.0, *ANSWER], toolbox=find(10.0))
+        assert find.ended == ["stopped"]
+        assert ran.sink.pcm == sound(1).pcm
+        assert ran.stats.turn_complete
+
+    @in_virtual_time
     async def test_a_function_that_ran_at_the_handle_goes_on(self, find):
         first = [events.ClientTurns, call("c1"), handle(consumed=1), 1.0, lost()]
         second = [events.ToolResponse, *ANSWER]

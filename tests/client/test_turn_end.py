@@ -375,6 +375,10 @@ class TestBeginningAgain:
             ("asks, keeps, audio, complete, begins again, asked, audio", "complete"),
             ("asked, IN_PROGRESS, keeps, IDLE, begins again, audio, complete", "IDLE"),
             ("asked, call, complete, responds, keeps, audio, begins again, audio", "complete"),
+            # The turn of a call that the session does not know any more may end first.
+            ("keeps, asked, call, stopped, begins again and asks again, complete, 20s", "audio, complete"),
+            ("keeps, asked, call, stopped, begins again, complete, 20s, thought", "complete"),
+            ("keeps, asked, call, responds, begins again and asks again, complete, 20s, audio", "complete"),
             ("asked, call, complete, keeps, responds, begins again and asks again, audio", "complete"),
             ("asks, audio, complete, keeps, begins again and asks again, asked, audio", "complete"),
         ],
@@ -383,6 +387,16 @@ class TestBeginningAgain:
         played = Played().play(steps)
         assert not played.is_over
         assert played.play(rest).is_over
+
+    @pytest.mark.parametrize(
+        "steps",
+        [
+            "keeps, asked, audio, begins again and asks again, complete",
+            "asked, call, keeps, stopped, begins again and asks again, complete",
+        ],
+    )
+    def test_an_empty_turn_ends_it_where_no_call_was_lost(self, steps):
+        assert Played().play(steps).is_over
 
     def test_what_was_answered_and_kept_is_not(self):
         assert Played().play("asks, audio, complete, keeps, begins again, asked").is_over
@@ -600,5 +614,6 @@ class TestEveryKindOfEvent:
     def test_an_event_that_changes_nothing_leaves_the_same_state(self):
         state = Played().play("asked, audio").state
         for event in RECEIVED.values():
-            if event.begins_answer or event.of_session:
+            # Calls are counted.
+            if (event.begins_answer or event.of_session) and not isinstance(event, events.ToolCall):
                 assert advance(state, event, 1001.0) is state

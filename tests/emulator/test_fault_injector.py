@@ -152,6 +152,39 @@ async def test_a_phantom_interruption_at_a_time():
         assert json.loads(await socket.recv()) == {"serverContent": {"interrupted": True}}
 
 
+async def turn_of(url: str, resumption: dict) -> tuple[list[dict], str]:
+    """The messages of a typed turn of the default model, up to the first turnComplete, and the session's handle."""
+    async with connect(url + PATH) as ws:
+        setup = {"model": "models/gemini-3.8-live", "sessionResumption": resumption}
+        await ws.send(json.dumps({"setup": setup}))
+        assert "setupComplete" in json.loads(await ws.recv())
+        await ws.send('{"realtimeInput":{"text":"hi"}}')
+        messages, handle = [], ""
+        while not any("turnComplete" in message.get("serverContent", {}) for message in messages):
+            message = json.loads(await ws.recv())
+            if update := message.get("sessionResumptionUpdate"):
+                handle = update.get("newHandle") or handle
+            elif message:
+                messages.append(message)
+        while not handle:
+            handle = json.loads(await ws.recv()).get("sessionResumptionUpdate", {}).get("newHandle", "")
+        return messages, handle
+
+
+async def test_a_session_that_is_resumed_ends_a_stale_turn_first():
+    options = EmulatorOptions(faults=Faults([parse_fault("stale-turn@setup")]))
+    async with asyncio.timeout(BOUND_SECONDS), run_emulator(options=options) as emulator:
+        messages, handle = await turn_of(emulator.url, {})
+        assert len(messages) > 1, "a new session has none"
+        [stale], _ = await turn_of(emulator.url, {"handle": handle})
+        assert stale["serverContent"] == {"turnComplete": True}
+
+
+async def test_a_stale_turn_may_end_elsewhere():
+    async with asyncio.timeout(BOUND_SECONDS), session("stale-turn@reply:1") as socket:
+        assert spoken(await turn(socket, "hello")) == (False, "hello")
+
+
 async def test_a_session_without_a_turn_is_closed():
     """Audio alone is no turn: it is silence."""
     silence = {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AAAA"}}}
