@@ -48,7 +48,7 @@ bench-sessions: $(READY) ## measure a thousand sessions and more from one proces
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
-pictures: $(DEV) ## draw the README's picture of a chat anew
+pictures: $(DEV) ## draw the README's picture of a chat
 	$(RUN) -m tests.pictures
 
 clean: ## remove what the others made

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..process.stdio import write_stdout
-from .command_help import listed_options, summary
+from .command_help import COLOURS, HELP_OPTIONS, listed_options, summary
 
 
 class Shell(StrEnum):
@@ -149,8 +149,8 @@ def candidates(words: Sequence[str]) -> list[tuple[str, str]]:
     if equals and _takes_value(command, name):
         return [(f"{name}={each}", text) for each, text in _beginning(value, _values(command, name, value))]
     if current.startswith("-"):
-        rows = [(name, option.help) for option in listed_options(command) for name in option.names]
-        return _beginning(current, [*rows, ("--help", "Show all options."), ("-h", "Show the common options.")])
+        options = [*listed_options(command), *HELP_OPTIONS]
+        return _beginning(current, [(name, option.help) for option in options for name in option.names])
     return _beginning(current, _arguments(command))
 
 
@@ -162,7 +162,7 @@ def _beginning(current: str, rows: Iterable[tuple[str, str]]) -> list[tuple[str,
 
 
 def _option_named(command: Any, name: str) -> Any:
-    return next((each for each in command.params if name in (*each.opts, *each.secondary_opts)), None)
+    return next((each for each in command.get_params(None) if name in (*each.opts, *each.secondary_opts)), None)
 
 
 def _takes_value(command: Any, name: str) -> bool:
@@ -251,6 +251,12 @@ def _faults(current: str) -> list[tuple[str, str]]:
     return [(f"{name}{'=' if '=' in kind.usage else '@'}", kind.help) for name, kind in FAULT_KINDS.items()]
 
 
+def _profiles(current: str) -> list[tuple[str, str]]:
+    from ..credentials.profiles import profile_names
+
+    return [(name, "") for name in profile_names()]
+
+
 VALUES: dict[str, Callable[[str], list[tuple[str, str]]]] = {
     "--voice": _voices,
     "--language": _languages,
@@ -258,5 +264,7 @@ VALUES: dict[str, Callable[[str], list[tuple[str, str]]]] = {
     "--location": _locations,
     "--device": _devices,
     "--fault": _faults,
+    "--profile": _profiles,
+    "--color": lambda current: [(when, "") for when in COLOURS],
 }
 """The values of options that are no choice, with their descriptions, given what was typed."""

@@ -79,6 +79,18 @@ def test_devices_are_those_of_this_machine(monkeypatch):
     assert offered("livecli send --device ") == ["A Headset"]
 
 
+def test_profiles_are_those_of_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    assert offered("livecli chat --profile ") == []
+    (tmp_path / "livecli").mkdir()
+    (tmp_path / "livecli" / "config.toml").write_text(
+        '[profile.work]\nvoice = "Kore"\n[profile.home]\nvoice = "Puck"\n'
+    )
+    assert offered("livecli chat --profile ") == ["home", "work"]
+    (tmp_path / "livecli" / "config.toml").write_text("not TOML")
+    assert offered("livecli chat --profile ") == []
+
+
 def test_every_option_is_offered():
     names = offered("livecli send -")
     assert {"--help", "-h", "-o", "--output", "--jobs", "--from", "--dry-run"} <= set(names)

@@ -175,12 +175,6 @@ def test_frames_are_shown_without_audio_however_short(livecli, url, speech):
     assert '"data":"AAA' not in ran.err
 
 
-def test_a_verb_without_its_second_word(livecli):
-    ran = livecli("auth")
-    assert (ran.status, ran.out) == (2, "")
-    assert ran.err == "error: Missing command.\nhint: `livecli auth --help` lists what there is\n"
-
-
 def test_the_text_of_a_turn_must_be_there(livecli, tmp_path):
     (tmp_path / "blank").write_text(" \n")
     (tmp_path / "bytes").write_bytes(b"\xff")

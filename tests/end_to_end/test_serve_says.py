@@ -340,11 +340,3 @@ def test_usage(livecli, tmp_path, words, says):
     assert (ran.status, ran.out) == (2, "")
     assert says in ran.err
     assert not (tmp_path / "ran").exists()
-
-
-def test_the_help_has_every_fault_and_every_moment(livecli):
-    ran = livecli("serve", "--help")
-    for word in ("close=CODE[:REASON]", "drop ", "stall=SECONDS", "goaway=SECONDS", "garbage ", "http=STATUS",
-                 "slow=BYTES", "truncate ", "connect ", "setup ", "audio:N", "reply:N", "turn:N", "5s "):  # fmt: skip
-        assert f"\n    {word}" in ran.out
-    assert "livecli serve --fault http=503@connect" in ran.out
