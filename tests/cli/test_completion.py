@@ -50,6 +50,7 @@ def offered(line):
         ("livecli serve --fault drop", ["drop@"]),
         ("livecli serve --fault close=1011:a@b@tu", ["close=1011:a@b@turn:"]),
         ("livecli serve --pace i", ["instant"]),
+        ("livecli auth --color a", ["auto", "always"]),
     ],
 )  # fmt: skip
 def test_the_words_that_may_follow(line, expected):

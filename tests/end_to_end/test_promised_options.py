@@ -32,11 +32,10 @@ OPTIONS = {
 """The options of each command that are public interface. Renaming or removing one breaks what is built on it."""
 
 NOT_YET = {
-    "send": "--profile --color --stats --script --replay --fault --pace --record --expect --expect-file --runs "
+    "send": "--script --replay --fault --pace --record --expect --expect-file --runs "
     "--pass-rate --junit --report --subtitles",
-    "chat": "--profile --color --script --replay --fault --pace --no-history --list --no-commands",
+    "chat": "--script --replay --fault --pace --no-history --list --no-commands",
     "serve": "--log --record --background --stop --hear",
-    "auth status": "--profile -v",
 }
 """Promised options that are still to come."""
 
