@@ -308,6 +308,9 @@ class Conversation:
             await turn.exchange.take(event)
             self._correct(turn)
         else:
+            if turn is None and self.uses_microphone and _is_speech(event):
+                # The service interrupts nothing where it has sent the whole answer, but that may play on for a while.
+                self._options.recordings.flush()
             if turn is None and self._begins_turn(event):
                 turn = self._begin_unasked()
             if turn is None:
@@ -346,3 +349,13 @@ class Conversation:
         turn.exchange.listen()
         self._tasks.create_task(self._run(turn, None))
         return turn
+
+
+def _is_speech(event: events.Event) -> bool:
+    """Whether the service has detected that the user speaks."""
+    match event:
+        case events.VoiceActivity(type="ACTIVITY_START"):
+            return True
+        case events.InputTranscript(text):
+            return bool(text)
+    return False

@@ -26,6 +26,19 @@ class Talker:
         yield Say("on and on", [tone(24_000, 24_000)] * 10)
 
 
+class TalksOnce(Talker):
+    """Says ten seconds of a tone to the first question, and a short one to others."""
+
+    asked = False
+
+    def answer(self, heard):
+        if self.asked:
+            yield Say("yes", [tone(2_400, 24_000)])
+        else:
+            self.asked = True
+            yield from super().answer(heard)
+
+
 class Clocked(ReportLog):
     """Notes when it hears of an interruption."""
 
@@ -51,13 +64,16 @@ def handed(monkeypatch):
     return calls
 
 
+# The tone of the answer is that of the question, which a canceller would take for an echo.
+OPEN = {"half_duplex": False, "cancels_echo": False}
+
 SPOKEN = SetupOptions(activity=Activity.AUTO)
 
 
 async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted(chat, sound_server, handed):
     with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
         reports = Clocked()
-        async with chat(server.url, reports=reports, voice={"half_duplex": False}, configuration=SPOKEN) as spoken:
+        async with chat(server.url, reports=reports, voice=OPEN, configuration=SPOKEN) as spoken:
             await spoken.voice.switch_speaker(True)
             await spoken.voice.switch_microphone(True)
             await asyncio.to_thread(sound_server.say, tone(12_000))
@@ -75,6 +91,20 @@ async def test_the_device_is_handed_silence_as_soon_as_the_answer_is_interrupted
             await settled(lambda: reports.summaries)
             assert reports.summaries[0].stats.interrupted
             await settled(lambda: spoken.voice.is_playing)  # and the next answer is heard
+
+
+async def test_an_answer_that_the_service_has_finished_is_silenced_too(chat, sound_server):
+    with serving(behaviour=TalksOnce) as server:
+        reports = Clocked()
+        async with chat(server.url, reports=reports, voice=OPEN, configuration=SPOKEN) as spoken:
+            await spoken.voice.switch_speaker(True)
+            await spoken.voice.switch_microphone(True)
+            await asyncio.to_thread(sound_server.say, tone(12_000))
+            await settled(lambda: reports.summaries and spoken.voice.is_playing)
+            await asyncio.to_thread(sound_server.say, tone(12_000))
+            await settled(lambda: len(reports.summaries) == 2)
+            await settled(lambda: not spoken.voice.is_playing, 2)
+            assert not reports.summaries[0].stats.interrupted
 
 
 async def test_typing_over_an_answer_falls_silent_before_anything_is_heard_of_it(chat, sound_server):

@@ -37,7 +37,7 @@ def test_space_begins_and_ends_what_is_said_where_nothing_is_typed(spoken, sound
 
 
 def test_the_meter_moves_and_the_microphone_can_be_turned_off(spoken, sound_server):
-    opened = spoken("--full-duplex")
+    opened = spoken("--full-duplex", "--echo", "off")
     opened.wait("listening", "mic ▯▯▯▯")
     saying = threading.Thread(target=sound_server.say, args=[tone(RATE, RATE) * 3])
     saying.start()
@@ -51,7 +51,9 @@ def test_the_meter_moves_and_the_microphone_can_be_turned_off(spoken, sound_serv
 
 
 def test_a_bug_while_it_listens_ends_the_chat(spoken, tmp_path):
-    opened = spoken("--full-duplex", **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_microphone"))
+    opened = spoken(
+        "--full-duplex", "--echo", "off", **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_microphone")
+    )
     screen = opened.wait("[the end]")
     assert "ZeroDivisionError: a bug" in screen
     assert "the microphone is off" not in screen

@@ -161,7 +161,7 @@ def test_a_bug_while_it_listens_is_no_lost_microphone(spawn, sound_server, monke
 
 def test_turn_after_turn_is_heard(chatting, sound_server):
     with serving() as server:
-        chat = chatting("--play", "--full-duplex", "--base-url", server.url, "--json")
+        chat = chatting("--play", "--full-duplex", "--echo", "off", "--base-url", server.url, "--json")
         for number in (1, 2, 3):
             sound_server.say(tone(12_000))
             chat.until_turns(number)
@@ -223,8 +223,9 @@ def test_beside_the_speaker_it_answers_itself_with_full_duplex(chatting, sound_s
 
 
 def test_a_named_speaker_is_taken_for_a_headset(chatting, sound_server):
+    devices = ["--device", "mouth.monitor", "--device", "mouth"]
     with serving() as server:
-        chat = chatting("--play", "--device", "mouth.monitor", "--device", "mouth", "--base-url", server.url)
+        chat = chatting("--play", "--echo", "off", *devices, "--base-url", server.url)
         assert b"listening to Monitor of Mouth\n" in chat.err
         assert chat.end() == 130
 
