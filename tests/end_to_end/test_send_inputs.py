@@ -22,7 +22,7 @@ def memo(tmp_path):
 
 
 def test_a_memo_from_a_telephone(livecli, memo):
-    ran = livecli("send", memo.name, "--local", "--speed", 0, "--json")
+    ran = livecli("send", memo.name, "--local", "--speed", 0, "--json", "-v")
     assert ran.status == 0, ran.err
     assert ran.summary["sent"]["audio_seconds"] == pytest.approx(60, abs=0.1)
     assert "my memo.m4a: 60.00 s, 44.1 kHz stereo AAC (ffmpeg) → 16 kHz mono 16-bit" in ran.err
