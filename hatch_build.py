@@ -1,5 +1,6 @@
-"""Build hook: puts the manual pages into the wheel, from where an installer copies them to share/man/man1."""
+"""Build hooks: the manual pages, which an installer copies to share/man/man1, and the description for an index."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -7,6 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+
+class IndexReadme(MetadataHookInterface):
+    """The README without its picture, and with the names of topics instead of links to files: an index has neither."""
+
+    PLUGIN_NAME = "custom"
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        text = re.sub(r"^!\[[^\]]*\]\(\.github/[^)]*\)\n+", "", text, flags=re.MULTILINE)
+        text = re.sub(r"\[([^\]]+)\]\((?!https://)[^)]*\)", r"\1", text)
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 class ManPages(BuildHookInterface):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -189,6 +189,17 @@ def command_page(command: Any, path: str, *, is_full: bool = True, in_colour: bo
     """The help of a command for standard output; in its colours, unless `in_colour` says otherwise."""
     colours = has_colour(sys.stdout) if in_colour is None else in_colour
     return page(command, path, is_full=is_full, width=terminal_width(), in_colour=colours)
+
+
+def listing(sections: Mapping[str, Mapping[str, str]]) -> str:
+    """Terms with their descriptions below headings, for standard output."""
+    style = _style if has_colour(sys.stdout) else _plain
+    lines = [
+        line
+        for heading, rows in sections.items()
+        for line in _section(heading, list(rows.items()), terminal_width(), style)
+    ]
+    return "\n".join(lines[1:]) + "\n"
 
 
 def _show(context: Any, option: Any, value: bool) -> None:

@@ -14,7 +14,7 @@ import typer
 
 from ..errors import UsageError
 from ..process.stdio import has_colour, write_stdout
-from .command_help import command_page, summary, terminal_width
+from .command_help import command_page, listing, summary, terminal_width
 
 GUIDES = Path(__file__).parents[1] / "help"
 
@@ -49,9 +49,8 @@ def help(
     root: Any = context.find_root()
     commands: dict[str, typer.core.TyperCommand] = getattr(root.command, "commands", {})
     if not words:
-        rows = [(topic, topic_summary(topic)) for topic in TOPICS]
-        rows += [(name, summary(command)) for name, command in commands.items() if name not in TOPICS]
-        write_stdout(_table(rows))
+        guides = {topic: topic_summary(topic) for topic in TOPICS}
+        write_stdout(listing({"Guides": guides, "Commands": {name: summary(each) for name, each in commands.items()}}))
     elif len(words) == 1 and words[0] in TOPICS:
         topic = words[0]
         text = topic_text(topic)
@@ -105,11 +104,6 @@ def _command_help(root: Any, words: Sequence[str], *, in_colour: bool | None = N
             raise UsageError(f"there is no help about {' '.join(words[:count])!r}", hint=nearest)
         context = type(root)(commands[word], info_name=word, parent=context)
     return command_page(context.command, context.command_path, in_colour=in_colour)
-
-
-def _table(rows: Sequence[tuple[str, str]]) -> str:
-    width = max(len(name) for name, _ in rows)
-    return "".join(f"{name:{width}}  {text}\n" for name, text in rows)
 
 
 def _nearest(topic: str, topics: Sequence[str]) -> str:

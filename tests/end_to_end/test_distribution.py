@@ -74,11 +74,15 @@ def test_man_finds_the_pages_of_an_installation(installed):
 
 
 @pytest.mark.timeout(300)
-def test_the_description_for_the_index_is_the_readme(installed):
+def test_the_description_for_the_index_is_the_readme_without_links_to_files(installed):
     [metadata] = installed.glob("lib/python*/site-packages/livecli-*.dist-info/METADATA")
     message = Parser().parsestr(metadata.read_text())
     assert message["Description-Content-Type"] == "text/markdown"
-    assert "With an API key" in message.get_payload()
+    description = message.get_payload()
+    assert "## With an API key" in description
+    assert "[aistudio.google.com/apikey](https://aistudio.google.com/apikey)" in description
+    assert "](" not in description.replace("](https://", "")
+    assert ".svg" not in description
     assert message.get_all("Project-URL") is None
 
 

@@ -18,6 +18,11 @@ def options_of(page):
     return [line.split("  ")[0] for line in re.findall(r"^ +(-.*)$", page, re.MULTILINE)]
 
 
+def topics_of(listing):
+    """The first word of each line below a heading."""
+    return set(re.findall(r"^  (\S+)", listing, re.MULTILINE))
+
+
 def test_the_statuses_are_those_of_the_errors(livecli):
     ran = livecli("help", "exit-statuses")
     assert (ran.status, ran.err) == (0, "")
@@ -116,7 +121,9 @@ def test_every_variable_that_is_read_is_listed(livecli):
 def test_without_a_topic_there_is_a_list_of_them(livecli):
     ran = livecli("help")
     assert ran.status == 0
-    assert {"exit-statuses", "environment", "send"} <= {line.split()[0] for line in ran.out.splitlines()}
+    assert re.findall(r"^\S.*", ran.out, re.MULTILINE) == ["Guides:", "Commands:"]
+    assert max(map(len, ran.out.splitlines())) <= 80
+    assert {"exit-statuses", "environment", "send"} <= topics_of(ran.out)
 
 
 @pytest.mark.parametrize("verb", ["send", "chat"])
@@ -155,8 +162,7 @@ def test_a_guide_is_printed_as_it_is_written(livecli, topic):
 
 
 def test_every_guide_is_a_topic(livecli):
-    listed = {line.split()[0] for line in livecli("help").out.splitlines()}
-    assert {path.stem for path in (SOURCES / "help").glob("*.md")} <= listed
+    assert {path.stem for path in (SOURCES / "help").glob("*.md")} <= topics_of(livecli("help").out)
 
 
 def test_a_topic_is_rendered_in_a_terminal(in_terminal):
