@@ -58,6 +58,7 @@ class Listener:
         self._open_seconds = OPEN_SECONDS if certificate else None
         self._shutdown_seconds = shutdown_seconds if certificate else None
         self._accepting: list[asyncio.Task[None]] = []
+        self._is_closing = False
         # The handshakes and when each began, the oldest first.
         self._handshakes: dict[asyncio.Task[None], float] = {}
         self._reported_at = float("-inf")
@@ -71,6 +72,13 @@ class Listener:
 
     async def close(self) -> None:
         """Stop listening, and drop the connections whose handshake is not complete."""
+        self._is_closing = True
+        # A task that is cancelled once it has accepted a connection, and before it goes on, would lose it.
+        for listening in self._sockets:
+            # Windows' loop has no readers.
+            with contextlib.suppress(NotImplementedError):
+                asyncio.get_running_loop().remove_reader(listening)
+        await asyncio.sleep(0)
         await _cancel(self._accepting)
         await _cancel([*self._handshakes])
         for listening in self._sockets:
@@ -78,7 +86,7 @@ class Listener:
 
     async def _accept(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
-        while True:
+        while not self._is_closing:
             try:
                 client, _ = await loop.sock_accept(listening)
             except ConnectionAbortedError:
@@ -87,7 +95,11 @@ class Listener:
                 self._report(error)
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
-            await self._wait_for_room()
+            try:
+                await self._wait_for_room()
+            except asyncio.CancelledError:
+                client.close()
+                raise
             handshake = asyncio.create_task(self._open(client))
             self._handshakes[handshake] = loop.time()
             handshake.add_done_callback(self._handshakes.pop)

@@ -66,7 +66,7 @@ async def closed(ws: ClientConnection) -> tuple[int | None, str | None]:
 def half_hello() -> bytes:
     """The first half of the first message of a TLS handshake."""
     outgoing = ssl.MemoryBIO()
-    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname="localhost")
     with pytest.raises(ssl.SSLWantReadError):
         client.do_handshake()
     hello = outgoing.read()
