@@ -16,6 +16,9 @@ from ..errors import FileError
 if TYPE_CHECKING:
     from .request import Request
 
+LINE_START = b'{"schema"'
+"""How each line of --json begins."""
+
 
 def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], None]) -> list[Request]:
     """The requests without a line in `path` that reports success, and those whose input or reply has changed since.
@@ -31,7 +34,7 @@ def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], N
     if data and not data.endswith(b"\n"):
         _end_line(path)
     whole_lines = [line for line in data.splitlines(keepends=True) if line.endswith(b"\n") and line.strip()]
-    foreign = sum(_summary(line) is None for line in whole_lines)
+    foreign = sum(_summary(line) is None and not _is_half(line) for line in whole_lines)
     if foreign and foreign == len(whole_lines):
         raise FileError(f"{path} has no line of --json", hint=f"livecli send ... --json > {shlex.quote(path)}")
     if foreign:
@@ -58,6 +61,11 @@ def file_stamp(path: str) -> Mapping[str, float] | None:
     except (OSError, ValueError):
         return None
     return {"bytes": status.st_size, "modified": status.st_mtime} if stat.S_ISREG(status.st_mode) else None
+
+
+def _is_half(line: bytes) -> bool:
+    """Whether a line may be the beginning of a summary, which a later run has ended."""
+    return LINE_START.startswith(line.strip()[: len(LINE_START)])
 
 
 def _end_line(path: str) -> None:

@@ -357,6 +357,13 @@ def test_the_half_line_of_a_killed_run_swallows_no_other(spawn, inputs, tmp_path
     assert [json.loads(each)["input"] for each in lines] == inputs[:2], "each once"
 
 
+@pytest.mark.parametrize("half", ['{"sch', '{"schema": "livecli/summary@1", "ok": tr'])
+def test_the_half_line_of_a_run_that_was_killed_in_its_first_line_may_have_been_ended(livecli, inputs, tmp_path, half):
+    (tmp_path / "done.jsonl").write_text(half + "\n")
+    ran = livecli("send", inputs[0], "--local", *FAST, "--resume-from", "done.jsonl", "--json")
+    assert ran.status == 0, ran.err
+
+
 def test_a_list_that_standard_output_does_not_go_to_is_only_read(spawn, inputs, tmp_path):
     (tmp_path / "done.jsonl").write_text('{"schema": "livecli/summ')
     ran = finished(spawn("send", "q0.wav", "--local", *FAST, "--json", "--resume-from", "done.jsonl"))
