@@ -121,7 +121,8 @@ def test_a_refusal_names_the_option_in_the_log_and_to_the_client(spawn: Callable
         assert f"`livecli serve {option}`" in text
     connection.close()
     process.terminate()
-    assert process.communicate(timeout=20)[1].decode().splitlines() == [
+    # Each line begins with the time.
+    assert [line.partition(" ")[2] for line in process.communicate(timeout=20)[1].decode().splitlines()] == [
         "refused: 403 for the host 'emulator:8765' (allow it with `livecli serve --allow-host emulator`)",
         "refused: 403 for the page 'https://app.example' (allow it with `livecli serve --allow-origin https://app.example`)",
     ]
