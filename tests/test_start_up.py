@@ -50,6 +50,22 @@ def test_a_send_of_the_commonest_file_loads_neither_numpy_nor_rich(tmp_path):
     assert not loaded & {"numpy", "soundfile", "soxr", "rich", "google.auth", "requests"}
 
 
+def test_a_start_collects_no_garbage_and_what_follows_it_does(tmp_path):
+    words = ["livecli", "send", "--base-url", "ws://127.0.0.1:1", "-o", str(tmp_path / "r.wav")]
+    loaded_by(
+        "import contextlib, gc, io",
+        "from livecli import __main__",
+        "gc.set_threshold(0)",
+        "collected = []",
+        "gc.callbacks.append(lambda phase, info: collected.append(phase))",
+        f"sys.argv = {words}",
+        "with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(SystemExit): __main__.run()",
+        "assert not collected, collected",
+        "gc.collect()",
+        "assert gc.get_threshold() == __main__.GC_THRESHOLDS, gc.get_threshold()",
+    )
+
+
 def test_importing_livecli_costs_nothing():
     assert not loaded_by("import livecli") & {*HEAVY, "typer"}
 

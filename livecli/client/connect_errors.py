@@ -13,10 +13,10 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from websockets.exceptions import InvalidHandshake, InvalidProxy, InvalidStatus, InvalidURI, ProxyError
 
 from ..errors import ConnectError, DeadlineError, LivecliError
@@ -29,8 +29,7 @@ SOCKS_PACKAGE = "python-socks"
 """The package that websockets needs for a SOCKS proxy; its ImportError names it."""
 
 
-@dataclass(frozen=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """An attempt to connect: where to, and how many seconds it may take."""
 
     endpoint: Endpoint

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from ..errors import Advice, DeadlineError
 from ..media.pcm import SILENCE_PEAK, dbfs
@@ -59,8 +60,7 @@ def letters(transcript: str) -> float:
 LONGER = "--idle-timeout gives it longer"
 
 
-@dataclass(frozen=True)
-class StallContext:
+class StallContext(msgspec.Struct, frozen=True):
     """State of a turn whose service is silent.
 
     `asked` is whether the request was sent whole; `activity` is how the end of speech is found, None for text.

@@ -11,7 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
-from dataclasses import dataclass
+
+import msgspec
 
 from ..errors import LivecliError, ProtocolError, ServerError
 from ..protocol import events
@@ -145,13 +146,11 @@ class Connections:
             session.be_patient()
 
 
-@dataclass(frozen=True)
-class Checkpoint:
+class Checkpoint(msgspec.Struct, frozen=True):
     """Everything received so far is final: a lost connection takes none of it back."""
 
 
-@dataclass(frozen=True)
-class Rewind:
+class Rewind(msgspec.Struct, frozen=True):
     """Everything received since the last Checkpoint is taken back, and comes again over the next connection.
 
     What was sent since then is sent again once `receive` is called the next time: until then `Resumption.drop` can

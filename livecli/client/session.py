@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
+import msgspec
 from websockets.exceptions import ConnectionClosed
 
 from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from ..protocol.close_cause import CloseContext
 
 
-@dataclass(eq=False, repr=False)
-class Timings:
+class Timings(msgspec.Struct, eq=False):
     """Seconds that each step took, None where it was not taken."""
 
     connect: float | None = None

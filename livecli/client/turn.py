@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from ..errors import LivecliError, ServerError
 from ..media.pcm import SAMPLE_BYTES, SILENCE_PEAK, AudioSink, AudioSource
@@ -45,8 +46,7 @@ TRANSCRIPTS: dict[str, type[events.Event]] = {
 }
 
 
-@dataclass(frozen=True)
-class TranscriptProgress:
+class TranscriptProgress(msgspec.Struct, frozen=True):
     """Which types of transcripts have come so far, and which of these have ended.
 
     `is_marked` is whether the service marks a last piece with `finished`. Vertex AI does so, and the Developer API does
@@ -146,8 +146,7 @@ class Answer:
         self.stats.rewind(stats)
 
 
-@dataclass(frozen=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """What a turn goes back to when a connection is lost: the snapshots of its parts, by their names in Turn."""
 
     answer: TranscriptProgress

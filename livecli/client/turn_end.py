@@ -21,9 +21,11 @@ What completes a turn is the `Ending`: for most models TurnComplete, which comes
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from ..protocol import events
 from ..protocol.models import AnswerEnd, TurnFacts
@@ -85,8 +87,7 @@ class Step(Enum):
     TIME = auto()
 
 
-@dataclass(frozen=True)
-class Responding:
+class Responding(msgspec.Struct, frozen=True):
     """A function's response is about to be sent.
 
     `held` is whether the model keeps its turn open for it, if that has not ended. A `silent` response is not spoken of.
@@ -101,15 +102,13 @@ class Responding:
     together: frozenset[str | None] = frozenset()
 
 
-@dataclass(frozen=True)
-class CallsPending:
+class CallsPending(msgspec.Struct, frozen=True):
     """The number of function calls without a response has changed to `count`."""
 
     count: int
 
 
-@dataclass(frozen=True)
-class TurnState:
+class TurnState(msgspec.Struct, frozen=True):
     """The model's present turn: what it has done since its last TurnComplete.
 
     `is_open` is whether a TurnComplete is certain to follow. `said` is whether it has said, written or called anything
@@ -126,8 +125,7 @@ class TurnState:
     counted: bool = False
 
 
-@dataclass(frozen=True)
-class TurnEnd:
+class TurnEnd(msgspec.Struct, frozen=True):
     """State of one turn of the user, and of the model's turns that answer it.
 
     `owed` is the number of turns that are still to be completed; while it is `doubtful`, there may be none. The

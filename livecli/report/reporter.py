@@ -5,7 +5,6 @@ No I/O: the subclasses that print are in `livecli.console`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -56,8 +55,7 @@ def _without_handle(setup: dict[str, Any]) -> dict[str, Any]:
     return setup
 
 
-@dataclass(frozen=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """A planned retry: attempt number `attempt` (from 1) of `most` (None: unlimited), `seconds` after `error`."""
 
     error: LivecliError
@@ -66,8 +64,7 @@ class Retry:
     seconds: float
 
 
-@dataclass(frozen=True)
-class DisplayOptions:
+class DisplayOptions(msgspec.Struct, frozen=True):
     """How much a display shows.
 
     `quiet` leaves only warnings and errors. `verbosity` 1 adds the conversation with the service, and 2 a line for
