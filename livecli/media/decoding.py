@@ -26,7 +26,7 @@ from .wav import WavHead
 if TYPE_CHECKING:
     from soundfile import SoundFile
 
-_BLOCK_SECONDS = 1.0
+_BLOCK_SECONDS = 0.5
 """Length of a block."""
 _PIPE_BLOCK_SECONDS = 0.02
 """Length of a block when the end may be an error, which discards the block that it occurs in."""
