@@ -37,6 +37,8 @@ SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 _CHANNELS = {1: "mono", 2: "stereo"}
 _BLOCK_BYTES = 64 * 1024
 """Bytes of a read: about two seconds, and a multiple of the usual chunk, so that no chunk is put together from two."""
+_THREAD_BLOCK_BYTES = 32 * 1024
+"""Bytes of a read in another thread: less, because each of a thousand sessions holds a block, and its chunks."""
 
 
 class FileSource:
@@ -68,6 +70,10 @@ class FileSource:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @property
+    def _block_bytes(self) -> int:
+        return _THREAD_BLOCK_BYTES if self._in_threads else _BLOCK_BYTES
 
     @property
     def _label(self) -> str:
@@ -126,7 +132,7 @@ class FileSource:
         if size is not None:
             self.seconds = size // SAMPLE_BYTES / rate
         self.description = _description(self.rate, rate, 1, "raw PCM")
-        return _samples(stream, None), rate
+        return _samples(stream, None, self._block_bytes), rate
 
     def _recognise(self, stream: io.FileIO, held: ExitStack) -> tuple[Iterator[bytes], int]:
         """The blocks of the stream, at its own rate, and that rate. Files to be closed later are put on `held`."""
@@ -140,7 +146,7 @@ class FileSource:
                 data_bytes = available if head.data_bytes is None else min(head.data_bytes, available)
                 self.seconds = data_bytes // SAMPLE_BYTES / self.rate
                 self._note_shortfall(head, available)
-            return _samples(stream, head.data_bytes), self.rate
+            return _samples(stream, head.data_bytes, self._block_bytes), self.rate
         from .decoding import decode
 
         sound = decode(stream, head, size, self._label, held)
@@ -263,11 +269,11 @@ def _read_exactly(stream: io.FileIO, size: int) -> bytes:
     return data
 
 
-def _samples(stream: io.FileIO, limit: int | None) -> Iterator[bytes]:
-    """Blocks of whole samples, `limit` bytes at most. Half a sample at the end is dropped."""
+def _samples(stream: io.FileIO, limit: int | None, block_bytes: int) -> Iterator[bytes]:
+    """Blocks of whole samples, `limit` bytes in all at most. Half a sample at the end is dropped."""
     half_sample = b""
     left = limit
-    while data := stream.read(_BLOCK_BYTES if left is None else min(left, _BLOCK_BYTES)):
+    while data := stream.read(block_bytes if left is None else min(left, block_bytes)):
         left = None if left is None else left - len(data)
         data = half_sample + data
         even = len(data) & ~1

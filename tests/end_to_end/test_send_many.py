@@ -94,9 +94,9 @@ def test_a_file_that_is_slow_to_read_holds_up_no_other(livecli, tmp_path, monkey
         write_wav(tmp_path / f"slow{number}.wav", tone(40_000))
     together, samples = threading.Barrier(4, timeout=20), file_source._samples
 
-    def slow(stream, limit):
+    def slow(stream, limit, block_bytes):
         """Gives a block once it is read from all four."""
-        for block in samples(stream, limit):
+        for block in samples(stream, limit, block_bytes):
             together.wait()
             yield block
 
