@@ -33,6 +33,10 @@ LOCAL_PACE = Pace.BURST
 """The pace of the emulator that `chat --local` talks to: the service's, so that a conversation feels like one."""
 
 
+RESUMED_TURNS = 3
+"""The last turns that are shown of a conversation that is resumed."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The options of a chat: of its session, of its devices, and where it is kept."""
@@ -136,6 +140,11 @@ async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, deb
         leave=prompt.leave,
     )
     voice = chat.voice
+    for entry in [*chat.transcript.entries][-RESUMED_TURNS:]:
+        if entry.question:
+            prompt.echo(entry.question)
+        display.show_lines(entry.answer.splitlines())
+    display.remark("/help lists the commands")
 
     def state() -> ChatState:
         return ChatState(terminal.activity, voice.level_dbfs, voice.speaker_is_on)

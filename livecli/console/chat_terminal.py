@@ -79,7 +79,7 @@ class TerminalChat(PipeChat):
 
     def write(self, line: str) -> None:
         label, colon, _ = line.partition(": ")
-        self.screen.print("class:warning" if colon and label == "warning" else "class:note", line)
+        self.screen.print("class:warning" if colon and label == "warning" else "class:note", *self.screen.rows(line))
 
     # --- turns ---
 

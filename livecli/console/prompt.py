@@ -70,6 +70,8 @@ class Prompt:
         self._drawn_toolbar: StyleAndTextTuples = []
         self._handler: PromptHandler
         self._question: tuple[str, asyncio.Future[bool]] | None = None
+        # The question, and the letter that may be its answer.
+        self._typed_answer: tuple[tuple[str, asyncio.Future[bool]] | None, str] | None = None
         self._question_lock = asyncio.Lock()
         self._clock = asyncio.get_running_loop().time
         # Times of the last two keys and of the last Ctrl-C.
@@ -140,7 +142,7 @@ class Prompt:
         if self._question is not None:
             keys = ANSWER_KEYS if self._accepts_answer() else " " * len(ANSWER_KEYS)
             question = [("class:question", f"{self._question[0]} {keys}\n")]
-        return [*self._screen.unfinished_rows, *question, ("class:prompt", PROMPT)]
+        return [*self._screen.unfinished_rows, *question, ("class:sign", PROMPT)]
 
     def _draw_toolbar(self) -> StyleAndTextTuples:
         self._drawn_toolbar = self._toolbar()
@@ -199,6 +201,11 @@ class Prompt:
         text = buffer.text
         if not text.strip():
             return
+        if self._typed_answer is not None and self._typed_answer == (self._question, text):
+            # The letter and Enter came in one piece, as from a paste or a slow connection.
+            buffer.reset()
+            self._settle(text)
+            return
         buffer.append_to_history()
         buffer.reset()
         self._handler.submit(text)
@@ -207,13 +214,19 @@ class Prompt:
         """Insert the letter, and take it back as the answer if no other key follows."""
         question, pressed_at = self._question, self._last_key_at
         event.current_buffer.insert_text(event.data)
+        self._typed_answer = question, event.data
 
         def settle() -> None:
             if self._question is question is not None and self._last_key_at == pressed_at and not question[1].done():
                 event.current_buffer.delete_before_cursor()
-                question[1].set_result(event.data in "yY")
+                self._settle(event.data)
 
         asyncio.get_running_loop().call_later(ANSWER_PAUSE_SECONDS * 0.8, settle)
+
+    def _settle(self, letter: str) -> None:
+        """Answer the question, unless it is answered."""
+        if self._question is not None and not self._question[1].done():
+            self._question[1].set_result(letter in "yY")
 
     def _ctrl_c(self, event: KeyPressEvent) -> None:
         now = self._clock()

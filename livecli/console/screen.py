@@ -69,8 +69,10 @@ def escaped(text: str) -> str:
 
 STYLE = Style.from_dict(
     {
-        "prompt": "bold ansigreen",
-        "you": "bold",
+        # prompt_toolkit gives this style to everything that it draws above the line being typed, answers included.
+        "prompt": "",
+        "sign": "bold ansigreen",
+        "you": "bold ansigreen",
         "heard": "italic",
         "thought": "dim italic",
         "note": "dim",
@@ -116,6 +118,10 @@ class Screen:
         self.finish_row()
         self._print([(style, "\n".join(lines) + "\n")])
         self._ends_blank = lines[-1:] == ("",)
+
+    def rows(self, line: str) -> list[str]:
+        """A line, which must be escaped, in rows that fit: a terminal would break it within a word."""
+        return wrap(line, self._columns)
 
     def separate(self) -> None:
         """Print an empty line, unless the last line is empty."""

@@ -338,6 +338,31 @@ def test_nothing_that_the_model_says_is_obeyed(chat):
     leave(opened)
 
 
+def test_the_answer_has_its_own_style_from_its_first_character(chat):
+    """prompt_toolkit draws the row that is not full yet as a part of the prompt, whose sign is bold and green."""
+    opened = chat()
+    opened.enter("tell me")
+    opened.wait("Once upon a time")
+    [row] = [row for row in opened.screen(colours=True).splitlines() if "Once upon a time" in row]
+    assert "\x1b[1m" not in row
+    assert "32m" not in row
+    assert "/help lists the commands" in opened.screen()
+    leave(opened)
+
+
+def test_a_resumed_conversation_shows_its_last_turns(chat, terminal, emulator):
+    first = terminal("chat", "--base-url", emulator.url)
+    first.wait("ready")
+    first.enter("hello there")
+    first.wait_for_line("hello there")
+    leave(first)
+    again = terminal("chat", "--base-url", emulator.url, "--resume", HOME=first.folder)
+    again.wait("ready")
+    assert "> hello there" in rows(again.screen())
+    assert rows(again.screen()).count("hello there") == 1
+    leave(again)
+
+
 def test_without_colour(chat):
     opened = chat(NO_COLOR="1")
     opened.enter("hello")

@@ -177,6 +177,19 @@ async def test_a_call_that_takes_more_than_a_row_is_shown_whole_above_the_prompt
         assert await question is True
 
 
+@pytest.mark.parametrize(("letter", "allowed"), [("y", True), ("n", False)])
+@in_virtual_time
+async def test_a_letter_and_enter_in_one_piece_answer(screen_output, letter, allowed):
+    async with typing() as typist:
+        question = asyncio.create_task(typist.prompt.confirm(CALL))
+        await asyncio.sleep(ANSWER_PAUSE_SECONDS + 0.1)
+        await typist.press(letter, "\r")
+        assert await question is allowed
+        assert (typist.handler.entered, typist.text) == ([], "")
+        await typist.press(letter, "\r")
+        assert typist.handler.entered == [letter], "no question is left"
+
+
 @in_virtual_time
 async def test_letters_of_a_text_do_not_answer(screen_output):
     async with typing() as typist:
