@@ -410,11 +410,40 @@ def missing_prices(unpriced: Iterable[str]) -> str:
     )
 
 
-def transfer_progress(summary: Summary, total_seconds: float | None) -> tuple[str, str]:
-    """The amount of data so far, as (sent, received)."""
-    sent, received = summary.stats.sent, summary.stats.received
-    of = f" of {seconds(total_seconds)}" if total_seconds else ""
+def sending_progress(summary: Summary, total_seconds: float | None) -> dict[str, str]:
+    """How much of the question was sent: its `share`, `times`, the `rate` as a multiple of real time, and what is left.
+
+    A figure that is not known is missing.
+    """
+    flow, is_sent = summary.stats.sent, summary.stats.asked_at is not None
+    span = (flow.last_at or 0.0) - (flow.first_at or 0.0)
+    rate = flow.audio_seconds / span if span else None
+    so_far = duration(flow.audio_seconds)
+    figures = {"rate": f"{rate:.1f}×"} if rate else {}
+    if total_seconds is None:
+        return {"times": f"{so_far} sent", **figures}
+    figures["times"] = f"{so_far} / {duration(total_seconds)}"
+    figures["share"] = f"{sent_share(summary, total_seconds):4.0%}"
+    if is_sent:
+        return {**figures, "left": "sent"}
     return (
-        f"{count(sent.bytes)} bytes, {seconds(sent.audio_seconds)}{of}, {count(sent.chunks)} chunks",
-        f"{count(received.bytes)} bytes, {seconds(received.audio_seconds)}, {count(received.chunks)} chunks",
+        {**figures, "left": f"{duration(max(total_seconds - flow.audio_seconds, 0.0) / rate)} left"}
+        if rate
+        else figures
     )
+
+
+def sent_share(summary: Summary, total_seconds: float) -> float:
+    """How much of a question of so many seconds was sent, 0 to 1."""
+    if summary.stats.asked_at is not None:
+        return 1.0
+    return min(summary.stats.sent.audio_seconds / total_seconds, 1.0) if total_seconds else 0.0
+
+
+def progress_line(summary: Summary, total_seconds: float | None) -> str:
+    """The progress of a run on one line."""
+    sent, received = summary.stats.sent, summary.stats.received
+    figures = sending_progress(summary, total_seconds) if sent.chunks else {}
+    words = [figures[name].strip() for name in ("share", "times", "rate", "left") if name in figures]
+    words.append(f"{duration(received.audio_seconds)} received")
+    return f"{input_name(summary)}: {' · '.join(words)}"

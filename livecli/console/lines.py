@@ -86,8 +86,7 @@ class PlainLines(Reporter):
             self._print_event(direction, event, at)
         if at >= self._next_progress and self._summary:
             self._next_progress = at + PROGRESS_SECONDS
-            sent, received = formatting.transfer_progress(self._summary, self._seconds)
-            self.info(f"sent {sent}; received {received}")
+            self.info(formatting.progress_line(self._summary, self._seconds))
 
     def _has_line(self, event: events.Event) -> bool:
         if isinstance(event, (events.AudioChunk, *WORDS)):

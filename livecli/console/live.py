@@ -28,6 +28,9 @@ LEVELS = 6
 """The columns of the level of the answer."""
 NAME_SHARE = 4
 """A name takes at most one column in so many."""
+LEAST_IMPORTANT = ("rate", "times", "left", "share")
+"""The order in which figures are left out where there is no room."""
+LEFT_COLUMNS = 11
 WITH_LEVEL = 32
 """The width from which the length and the level of the answer are behind its words."""
 CURSOR = "▌"
@@ -159,24 +162,13 @@ def progress_lines(summary: Summary, seconds: float | None, guess: str, columns:
 
 
 def _sent(summary: Summary, seconds: float | None, columns: int) -> list[Span]:
-    """How much of the question was sent: a bar, a share, times and the speed, as far as there is room for them."""
-    flow, is_sent = summary.stats.sent, summary.stats.asked_at is not None
-    span = (flow.last_at or 0.0) - (flow.first_at or 0.0)
-    speed = flow.audio_seconds / span if span else None
-    so_far = formatting.duration(flow.audio_seconds)
-    rate = f"{speed:.1f}×" if speed else ""
+    """How much of the question was sent: a bar and figures, as far as there is room for them."""
+    figures = {name: f"  {text}" for name, text in formatting.sending_progress(summary, seconds).items()}
+    if "left" in figures:
+        figures["left"] = f"{figures['left']:{LEFT_COLUMNS}}"
+    while len(figures) > 1 and columns - sum(map(len, figures.values())) < NARROWEST_BAR:
+        del figures[next(name for name in LEAST_IMPORTANT if name in figures)]
+    text = "".join(figures[name] for name in ("share", "times", "rate", "left") if name in figures)
     if seconds is None:
-        return [("", f"{so_far} sent  {rate}".rstrip())]
-    share = 1.0 if is_sent else min(flow.audio_seconds / seconds, 1.0)
-    left = "sent" if is_sent else f"{formatting.duration((seconds - flow.audio_seconds) / speed)} left" if speed else ""
-    # In the order in which they are left out where there is no room.
-    figures = {
-        "rate": rate,
-        "times": f"{so_far} / {formatting.duration(seconds)}",
-        "left": f"{left:9}",
-        "share": f"{share:4.0%}",
-    }
-    while len(figures) > 1 and columns - sum(2 + len(figure) for figure in figures.values()) < NARROWEST_BAR:
-        del figures[next(iter(figures))]
-    text = "".join(f"  {figures[name]}" for name in ("share", "times", "rate", "left") if figures.get(name))
-    return [*charts.progress_bar(share, max(0, columns - len(text))), ("", text)]
+        return [("", text.strip())]
+    return [*charts.progress_bar(formatting.sent_share(summary, seconds), max(0, columns - len(text))), ("", text)]

@@ -114,12 +114,27 @@ def test_chunks_are_counted_for_each_run(lines):
 
 def test_progress_is_written_every_ten_seconds(lines):
     reporter = PlainLines()
-    reporter.started(answered_run(), None, 60.0)
-    lines()
+    summary = answered_run()
+    summary.stats.asked_at = None
+    reporter.started(summary, None, 60.0)
     for at in (1, 9.9, 10, 11, 19.9, 20.1, 21):
         reporter.event("sent", SOUND, at)
-    progress = "sent 64,000 bytes, 2.00 s of 60.00 s, 4 chunks; received 48,000 bytes, 1.00 s, 2 chunks"
+    progress = "q.wav: 3% · 0:02 / 1:00 · 1.3× · 0:44 left · 0:01 received"
     assert lines() == [progress, progress]
+
+
+def test_the_progress_of_a_question_of_unknown_length_has_no_share(lines):
+    reporter = PlainLines()
+    reporter.started(answered_run(), None, None)
+    reporter.event("sent", SOUND, 10.0)
+    assert lines() == ["q.wav: 0:02 sent · 1.3× · 0:01 received"]
+
+
+def test_the_progress_of_a_text_question_is_that_of_the_answer(lines):
+    reporter = PlainLines()
+    reporter.started(failed_run(QuotaError(""), "text"), None, None)
+    reporter.event("received", SOUND, 10.0)
+    assert lines() == ["text: 0:00 received"]
 
 
 def test_a_tool_is_reported_with_its_noise_if_verbose(lines):
