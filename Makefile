@@ -48,7 +48,7 @@ bench-sessions: $(READY) ## measure a thousand sessions and more from one proces
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
-pictures: $(DEV) ## draw the README's picture of a chat
+pictures: $(DEV) ## draw the pictures of a chat and of send, from real runs
 	$(RUN) -m tests.pictures
 
 clean: ## remove what the others made

@@ -82,6 +82,11 @@ class LiveBatch(BatchLines):
         if self._display:
             self._display.refresh()
 
+    def finish(self, summary: Summary) -> None:
+        # The run is no longer under way. Rich prints the row above what it has drawn last.
+        self.show_progress()
+        super().finish(summary)
+
     def print_failure(self, summary: Summary, error: LivecliError, *, hint: bool) -> None:
         if self.options.debug:
             self._set_displayed(False)

@@ -14,7 +14,7 @@ HEIGHTS = "▁▂▃▄▅▆▇█"
 EIGHTHS = "▏▎▍▌▋▊▉█"
 ELLIPSIS = "…"
 
-LOWEST_DBFS, LOUDEST_DBFS = -50.0, -6.0
+LOWEST_DBFS, LOUDEST_DBFS = -42.0, -6.0
 """The levels of the lowest and of the highest bar of an envelope. Speech is between -30 and -10."""
 
 PHASE_COLUMNS, DURATION_COLUMNS, NOTE_COLUMNS = 10, 10, 30

@@ -266,6 +266,8 @@ def dotted(facts: Sequence[Span]) -> list[Span]:
 
 def stats_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> Iterator[list[Span]]:
     """The output of `--stats`: the picture, a waterfall of the time, and every figure."""
+    if has_answer and summary.stats.said.strip():
+        yield []
     yield from picture_lines(summary, columns, ["", ""])
     yield []
     width = columns or PLAIN_COLUMNS
@@ -281,8 +283,11 @@ def stats_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> I
             yield [("", "  sent      "), ("cyan", sent)]
             yield [("", "  received  "), ("green", received)]
     for name, value in summary_rows(summary):
-        if not (name == "said" and has_answer):
-            yield [("dim", f"{name:{LABEL_COLUMNS}}"), ("bold" if name == "reply" else "", value)]
+        label: Span = ("dim", f"{name:{LABEL_COLUMNS}}")
+        if name in ("latency", "usage"):
+            yield from folded([label], [("", part) for part in value.split(" · ")], columns)
+        elif not (name == "said" and has_answer):
+            yield [label, ("bold" if name == "reply" else "", value)]
 
 
 def short_seconds(number: float) -> str:

@@ -89,6 +89,16 @@ def test_a_display_that_returns_erases_nothing_above_it(batch, stderr):
     assert "\x1b[1A" not in stderr.getvalue()[length:]
 
 
+def test_a_run_that_is_over_is_not_under_way_too(batch, stderr):
+    summary = answered_run("a.wav")
+    batch.stats.begin(summary, 2.0)
+    batch._set_displayed(True)
+    batch.stats.end(summary)
+    length = len(stderr.text)
+    batch.finish(summary)
+    assert stderr.text[length:].count("a.wav") == 1
+
+
 # --- the live lines ---
 
 

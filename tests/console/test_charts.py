@@ -55,7 +55,7 @@ def test_the_largest_value_is_the_highest_bar():
 
 
 def test_levels_are_bars_from_silence_to_full_scale():
-    assert charts.level_bars([-96.0, -50.0, -28.0, -6.0, 0.0]) == "▁▁▅██"
+    assert charts.level_bars([-96.0, -42.0, -24.0, -6.0, 0.0]) == "▁▁▅██"
 
 
 @pytest.mark.parametrize(
