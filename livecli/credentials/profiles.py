@@ -12,6 +12,7 @@ The file is in the user's config folder. Nothing is read from the current folder
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -50,7 +51,8 @@ def load_profile(name: str | None, environ: Environment) -> Profile:
             raise
         # Without a home folder there are no profiles.
         return Profile()
-    tables = _tables(file) if file.exists() else {}
+    # Path.exists raises OSError for a name that no file can have.
+    tables = _tables(file) if os.path.exists(file) else {}  # noqa: PTH110
     default = tables.get("", {})
     if not chosen:
         return Profile(default, dict.fromkeys(default, f"[default] in {NAME}"))
