@@ -113,6 +113,8 @@ class ChatStore:
         """Wait until all that was saved is on disk, or has failed."""
         while self._writing is not None:
             await asyncio.shield(self._writing)
+            # A future that is done does not suspend this task, and `_note_written` is called in the loop's next turn.
+            await asyncio.sleep(0)
 
     async def delete(self) -> None:
         """Delete the saved conversation."""

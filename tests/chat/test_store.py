@@ -186,6 +186,22 @@ async def test_what_waits_for_the_disk_does_not_come_back_after_it_was_deleted(p
     assert list(path.parent.iterdir()) == []
 
 
+async def test_a_wait_that_begins_just_after_the_disk_was_written_ends(path, monkeypatch):
+    """The future is done then, but its callbacks have not been called."""
+
+    def write(_, function, *arguments):
+        done = loop.create_future()
+        done.set_result(function(*arguments))
+        return done
+
+    loop = asyncio.get_running_loop()
+    store, _, _ = store_of(ENTRY)
+    monkeypatch.setattr(loop, "run_in_executor", write)
+    store.save(ENDPOINT, "the handle")
+    await store.wait_until_written()
+    assert saved(path)["handle"] == "the handle"
+
+
 async def test_a_bug_in_writing_is_raised(path, monkeypatch):
     def fail(path, content):
         raise ZeroDivisionError
