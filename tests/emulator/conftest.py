@@ -129,6 +129,13 @@ def talk() -> Iterator[Callable[..., Talk]]:
 
 
 @pytest.fixture
+async def bounded() -> AsyncIterator[None]:
+    """Ends a test that takes more than a minute."""
+    async with asyncio.timeout(60):
+        yield
+
+
+@pytest.fixture
 def log() -> list[str]:
     """The log of `emulator`."""
     return []

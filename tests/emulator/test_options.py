@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import time
-from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
@@ -21,11 +19,7 @@ from livecli.protocol.models import MODELS
 from tests.emulator.frames import DEVELOPER, SETUP, closed, hear, say, set_up, sound, turn
 from tests.emulator.plain_models import plain_options
 
-
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(60):
-        yield
+pytestmark = pytest.mark.usefixtures("bounded")
 
 
 def test_an_emulator_has_the_known_models_and_no_limits_by_default() -> None:

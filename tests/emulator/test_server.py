@@ -41,11 +41,7 @@ from tests.emulator.frames import (
 )
 from tests.emulator.plain_models import plain_options
 
-
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(60):
-        yield
+pytestmark = pytest.mark.usefixtures("bounded")
 
 
 @pytest.mark.parametrize("path", [DEVELOPER, VERTEX])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-from collections.abc import AsyncIterator
 from typing import Any
 
 import numpy as np
@@ -36,11 +35,7 @@ from tests.emulator.frames import (
 )
 from tests.emulator.plain_models import plain_options
 
-
-@pytest.fixture(autouse=True)
-async def bounded() -> AsyncIterator[None]:
-    async with asyncio.timeout(60):
-        yield
+pytestmark = pytest.mark.usefixtures("bounded")
 
 
 async def test_a_refusal_reaches_a_client_that_goes_on_sending(emulator: EmulatorAddress) -> None:

@@ -80,15 +80,17 @@ def test_both_turns_of_a_function_call_are_billed(send):
     assert (ran.status, ran.summary["usage"]) == (0, BOTH_TURNS), ran.err
 
 
-def test_a_turn_that_a_pause_cut_short_is_billed_for_its_prompt(send):
-    def split(connection: Connection) -> None:
-        connection.set_up()
-        connection.content(interrupted=True)
-        connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": EMPTY})
-        connection.hear()
-        turn(connection, SPOKEN)
-        connection.drain()
+def split(connection: Connection) -> None:
+    """A pause in the question ends an empty turn, and one answer comes to all of it."""
+    connection.set_up()
+    connection.content(interrupted=True)
+    connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": EMPTY})
+    connection.hear()
+    turn(connection, SPOKEN)
+    connection.drain()
 
+
+def test_a_turn_that_a_pause_cut_short_is_billed_for_its_prompt(send):
     ran = send(split)
     assert ran.status == 0, ran.err
     assert (ran.summary["usage"]["promptTokenCount"], ran.summary["usage"]["thoughtsTokenCount"]) == (1137, 40)
@@ -146,15 +148,7 @@ def test_the_cost_of_a_run(send):
 
 
 def test_the_cost_of_several_turns_is_that_of_each(send):
-    def twice(connection: Connection) -> None:
-        connection.set_up()
-        connection.content(interrupted=True)
-        connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": EMPTY})
-        connection.hear()
-        turn(connection, SPOKEN)
-        connection.drain()
-
-    assert send(twice).summary["cost_usd"] == pytest.approx((SPOKEN_MILLIONTHS + EMPTY_MILLIONTHS) / 1e6)
+    assert send(split).summary["cost_usd"] == pytest.approx((SPOKEN_MILLIONTHS + EMPTY_MILLIONTHS) / 1e6)
 
 
 UNKNOWN = "no price is known for {}, so the cost is not: --prices FILE.toml names it\n"

@@ -26,7 +26,7 @@ from .speech import SpeechInput
 from .token_count import TokenCount
 
 HANDLE_FORM = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[\w-]{64,}")
-"""A handle of the service: a UUID of 3.x, or the longer token of earlier models. No other text ever was a handle."""
+"""The forms of a handle: a UUID on 3.x models, a longer token on earlier ones. Other texts are refused as invalid."""
 
 MESSAGES_PER_HANDLE = 64
 """With `transparent`, messages of the client after which a new handle is sent while the user speaks (a guess)."""
@@ -41,7 +41,8 @@ MAX_HANDLES_OF_A_SESSION = 16
 """Most handles of one session: more than one, because a client may lose a connection before it reads a new handle."""
 
 MAX_HANDLES_WITH_SPEECH = 8
-"""Most handles of one session that hold its speech input. An older one is dropped if it cannot do without."""
+"""Most handles of one session that keep a copy of its speech input. An older handle loses that copy, or is dropped if
+it cannot resume the session without it: see `has_open_utterance`."""
 
 MAX_HELD_CHARACTERS = 16_000_000
 """Most characters of unanswered text in a store. The oldest handles are dropped for a new one."""
@@ -74,7 +75,7 @@ class SessionMemory:
         )
 
     def fork(self) -> SessionMemory:
-        """A copy with a copy of the speech input."""
+        """A copy for a resumed connection, with a copy of the speech input: a handle can be used again."""
         return self.copy(speech=self.speech and self.speech.fork())
 
     @property
@@ -150,7 +151,7 @@ class HandleStore:
         return SessionHandles(self, config, platform, entry.session, now, time, entry.memory.fork())
 
     def add(self, memory: SessionMemory, platform: Platform, session: _Session, handle: str) -> None:
-        """Store `memory` under its handle. The store owns it from now on."""
+        """Store `memory` under `handle`. The store releases the speech input in it when it drops the handle."""
         if len(session.handles) >= MAX_HANDLES_WITH_SPEECH:
             self._drop_speech(session.handles[-MAX_HANDLES_WITH_SPEECH])
         self._entries[handle] = _Entry(platform, memory, session)
@@ -174,7 +175,7 @@ class HandleStore:
     def _drop_speech(self, handle: str) -> None:
         memory = self._entries[handle].memory
         if memory.has_open_utterance:
-            # The client sends the messages that this handle includes no more.
+            # The client does not send the beginning of this utterance again, because the handle includes it.
             self._drop(handle)
         else:
             memory.drop_speech()
@@ -199,7 +200,8 @@ class HandleStore:
 
 
 class SessionHandles:
-    """The handles that one connection sends. `memory` is the session that it resumes, None for a new one."""
+    """The handles that one connection sends. `memory` is the state of the session that the connection resumes, None
+    for a new session."""
 
     def __init__(
         self,

@@ -1,5 +1,7 @@
-"""From the user's audio to utterances. There is one class for each way to find where speech starts and ends: the client
-marks it, or the service detects it. Audio of any rate is converted to INPUT_RATE, the rate of the service.
+"""Speech input: cuts the user's audio into utterances, from the start of speech to its end. No I/O.
+
+There is one class for each way to find these: ManualSpeech where the client marks them, and DetectedSpeech where the
+service detects them. Audio of any rate is converted to INPUT_RATE, the rate of the service.
 
 An utterance is the speech alone. If `turnCoverage` is TURN_INCLUDES_ALL_INPUT, it includes the silence since the
 utterance before. Sources disagree about the default of Vertex AI; here it is the speech alone on both platforms.
