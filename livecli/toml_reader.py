@@ -77,9 +77,14 @@ class Reader:
         return self.wrong(path, f"{self._name_at(path)} must be {_TYPES[kind]}, and is {actual}")
 
     def unknown(self, key: str, known: Iterable[str], path: Path) -> NoReturn:
-        """Raise the error for an unknown key, with the known one that is most like it."""
+        """Raise the error for an unknown key, with the known one that is most like it.
+
+        At the top of a file, a single known key is that of an array of tables.
+        """
         meant = get_close_matches(key, known := list(known), 1)
-        hint = f"did you mean {meant[0]}?" if meant else f"there are {', '.join(known)}"
+        is_table = len(path) == len(known) == 1
+        others = f"the only table allowed here is [[{known[0]}]]" if is_table else f"there are {', '.join(known)}"
+        hint = f"did you mean {meant[0]}?" if meant else others
         self.wrong(path, f"there is no {key!r} here", hint=hint)
 
     def wrong(self, path: Path, reason: str, *, hint: str | None = None) -> NoReturn:

@@ -6,12 +6,17 @@ A value is a good one, or one of the wrong kind, out of range, malformed, too lo
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typer
 from hypothesis import strategies as st
 
+import livecli
 from livecli.cli.app import app_for
 
 DEEP = 100_000
@@ -45,6 +50,7 @@ WORDS = (
     *("nan", "inf", "-inf", "1e308", "-1e308", "1e-320", "1e999", "0", "-0", "-1", "1", "0.5", "3", "0x10", "1_0", "٣"),
     *("9" * 400, "9" * 5000, "a" * 70_000, "/dev/null", "missing/file", "0/1", "1/0", "auto", "ws://["),
     *("close=1011@turn:1", "drop@1e999s", "Kore", "en-US", "speech.wav", "f=true", "f='", '{"setup": {}}'),
+    *("@speech.wav", "@/dev/null", "a.mp3", "a.b", "gemini-3.8-live", "projects/p/locations/l/models/m", "v1beta"),
 )
 """Values for options: of the right kind and of every wrong one."""
 
@@ -368,6 +374,31 @@ SEND = ("send", "--local", "--speed", "0", "--timeout", "1")
 SERVE = ("serve", "-q")
 STATUS = ("auth", "status")
 
+PNG = (
+    b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x02\x00\x00\x00\x90wS\xde"
+    b"\x00\x00\x00\x0cIDATx\x9cc\x60\x60\x60\x00\x00\x00\x04\x00\x01\xf6\x178U\x00\x00\x00\x00IEND\xaeB\x60\x82"
+)
+"""A picture of one point."""
+
+WAV = (
+    b"RIFF\x2c\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80\x3e\x00\x00\x00\x7d\x00\x00\x02\x00\x10\x00"
+    + b"data\x08\x00\x00\x00"
+    + bytes(8)
+)
+"""A WAV file of four samples."""
+
+PEM = b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+
+WSS = ("send", "--text", "hello", "--base-url", "wss://127.0.0.1:1", "--retries", "0", "--timeout", "2")
+
+
+def mutated(good: bytes) -> st.SearchStrategy[bytes]:
+    """`good` with some bytes replaced, or a part of it, or other bytes."""
+    places = st.dictionaries(st.integers(0, len(good) - 1), st.integers(0, 255), min_size=1, max_size=4)
+    changed = places.map(lambda new: bytes(new.get(at, byte) for at, byte in enumerate(good)))
+    return st.one_of(changed, st.integers(0, len(good)).map(lambda size: good[:size]), st.binary(max_size=20))
+
+
 FILES = {
     "tools.toml": File((*SEND, "speech.wav", "--tools", "tools.toml"), tools, (*TOML_TEXTS, *LONG_IN_TOOL)),
     "prices.toml": File((*SEND, "speech.wav", "--prices", "prices.toml"), prices, (*TOML_TEXTS, *LONG_IN_PRICE)),
@@ -380,6 +411,14 @@ FILES = {
     ),
     "session.log": File((*SERVE, "--replay", "session.log", "--", "true"), recordings, JSON_TEXTS),
     "conversation.json": File(("chat", "--local", "--resume"), conversations, JSON_TEXTS),
+    "input.wav": File((*SEND, "input.wav"), mutated(WAV)),
+    "input.mp3": File((*SEND, "input.mp3"), mutated(b"\xff\xfb\x90\x64" + bytes(40))),
+    "picture.png": File((*SEND, "speech.wav", "--image", "picture.png"), mutated(PNG)),
+    "text.txt": File(("send", "--local", "--timeout", "1", "--text", "@text.txt"), st.binary(max_size=20), TOML_TEXTS),
+    "system.txt": File((*SEND, "speech.wav", "--system", "@system.txt"), st.binary(max_size=20), TOML_TEXTS),
+    "authorities.pem": File(WSS, mutated(PEM), (b"", PEM, PEM * 2, b"\0")),
+    "active_config": File(STATUS, st.binary(max_size=20), (b"/" + b"a" * 5000, b"..", b"\0", b"a\nb")),
+    "application_default_credentials.json": File(STATUS, credentials, JSON_TEXTS),
     "api-key.json": File(STATUS, stored_keys, JSON_TEXTS),
     "credentials.json": File(STATUS, credentials, JSON_TEXTS),
     "config_default": File(STATUS, gcloud_settings),
@@ -388,30 +427,214 @@ FILES = {
 
 # --- command lines ---
 
-COMMANDS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
-    # No other machine is connected to, no sound device is opened, and no run is without an end.
-    "send": ((*SEND, "speech.wav"), (), ("--base-url", "--play", "--timeout")),
-    "chat": (("chat", "--local"), (), ("--base-url", "--play", "--mic", "--push-to-talk")),
-    "serve": (("serve",), ("--", "true"), ("--host",)),
+URLS = (
+    *("ws://127.0.0.1:1", "http://localhost:1", "https://127.0.0.1:1/a", "wss://[::1]:1", "WS://127.0.0.1:1"),
+    *("ws://127.0.0.1", "ws://127.0.0.1:0", "ws://127.0.0.1:99999", "ws://127.0.0.1:-1", "ws://127.0.0.1:１"),
+    *(
+        "ws://a..b",
+        "ws://.",
+        f"ws://{'a' * 64}",
+        f"wss://{'ü' * 64}",
+        "ws://１２７.0.0.1",
+        "ws://[",
+        "ws://[::1",
+        "ws://[v1.a]",
+    ),
+    *(
+        "ws://",
+        "ws:",
+        "://",
+        "127.0.0.1:1",
+        "ftp://127.0.0.1",
+        "ws://u:p@127.0.0.1:1",
+        "ws://127.0.0.1:1?a",
+        "ws://127.0.0.1:1#a",
+    ),
+    *("ws://127.0.0.1:1/\udcff", "ws://127.0.0.1:1/é", f"ws://127.0.0.1:1/{'a' * 70_000}", "-", "@", "\udcff", "a b"),
+)
+"""URLs of this machine, and texts that are no URL: nothing else is connected to."""
+
+HOSTS = (
+    *(
+        "127.0.0.1",
+        "::1",
+        "localhost",
+        "127.0.0.1:1",
+        "[::1]",
+        "999.1.1.1",
+        "１２７.0.0.1",
+        "a..b",
+        ".",
+        "a" * 64,
+        "ü" * 64,
+    ),
+    *("-", "@", "\udcff", "a b", "\x1b[2J", "a" * 70_000),
+)
+"""Addresses of this machine, and texts that are no host."""
+
+VALUES = {"--base-url": URLS, "--host": HOSTS, "url": URLS}
+"""By option or argument: the values of those for which any word will not do."""
+
+SOUND = ("--play", "--mic", "--push-to-talk")
+"""Options that open a sound device, which the machine of the tests may have."""
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command line for the options of a command, which come between `before` and `after`. Each ends by itself."""
+
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = SOUND
+
+
+COMMANDS: dict[tuple[str, ...], Command] = {
+    # A later option replaces an earlier one, so no other --timeout makes the run endless.
+    ("send",): Command(("--local", "--speed", "0", "speech.wav"), ("--timeout", "1")),
+    ("chat",): Command(("--local",)),
+    ("serve",): Command(("--port", "0", "--tls-port", "0"), ("--", "true")),
 }
-"""By command: the words before the options, those after them, and the options that are left out."""
+"""The command lines of the commands that need more than their options. All others are in `all_commands` too."""
 
 
-def options_of(command: str, *, numeric: bool = False) -> dict[str, bool]:
-    """The options of a command, and whether each takes a value; with `numeric` only those that take a number."""
-    found = typer.main.get_command(app_for([command])).commands[command].params  # type: ignore[attr-defined]
-    return {
-        name: not getattr(parameter, "is_flag", False)
-        for parameter in found
-        for name in parameter.opts
-        if name.startswith("--") and (not numeric or parameter.type.name.startswith(("int", "float")))
-    }
+@cache
+def all_commands() -> dict[tuple[str, ...], Command]:
+    """A command line for each command of the command line, the group of all of them included."""
+    found = {}
+    for path, command in _walk(typer.main.get_command(app_for(["every"])), ()):
+        runs = any("COMMAND" in (parameter.metavar or "") for parameter in command.params) and path != ("help",)
+        found[path] = COMMANDS.get(path, Command(after=("--", "true") if runs else ()))
+    return found
 
 
-def options(command: str, excluded: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
-    """The words of one or two options of a command, except the `excluded` ones."""
-    known = {name: value for name, value in options_of(command).items() if name not in excluded}
-    one = st.sampled_from(sorted(known)).flatmap(
-        lambda name: word.map(lambda text: [f"{name}={text}"]) if known[name] else st.just([name])
+def _walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, command
+    for name, inner in getattr(command, "commands", {}).items():
+        yield from _walk(inner, (*path, name))
+
+
+@cache
+def parameters_of(path: tuple[str, ...]) -> list[Any]:
+    """The options and arguments of a command, as Typer has them."""
+    command: Any = typer.main.get_command(app_for(path or ["every"]))
+    for name in path:
+        command = command.commands[name]
+    return [parameter for parameter in command.params if parameter.opts[0] not in all_commands()[path].excluded]
+
+
+def numbers_of(path: tuple[str, ...]) -> list[str]:
+    """The options of a command that take a number."""
+    return [parameter.opts[0] for parameter in parameters_of(path) if parameter.type.name.startswith(("int", "float"))]
+
+
+def words_of(parameter: Any) -> st.SearchStrategy[list[str]]:
+    """The words of one option or argument: a flag, or a value of the right kind or of a wrong one."""
+    special = VALUES.get(parameter.opts[0])
+    values = (
+        st.sampled_from(special)
+        if special
+        else st.sampled_from(tuple(getattr(parameter.type, "choices", ())) or WORDS) | word
     )
-    return st.lists(one, min_size=1, max_size=2).map(lambda some: [text for words in some for text in words])
+    if parameter.param_type_name == "argument":
+        return st.lists(values, max_size=2)
+    names = st.sampled_from([*parameter.opts, *parameter.secondary_opts])
+    # A flag with a value is an error of its own.
+    takes_value = (
+        st.just(True) if not (parameter.is_flag or parameter.count) else st.integers(0, 9).map(lambda n: n == 0)
+    )
+    return st.builds(_word_of, names, values, takes_value)
+
+
+def _word_of(name: str, value: str, takes_value: bool) -> list[str]:
+    if not takes_value:
+        return [name]
+    return [f"{name}={value}"] if name.startswith("--") else [name, value]
+
+
+def command_lines(path: tuple[str, ...]) -> st.SearchStrategy[list[str]]:
+    """Command lines of a command with up to three of its options and arguments."""
+    command, parameters = all_commands()[path], parameters_of(path)
+    some = st.lists(st.one_of([words_of(parameter) for parameter in parameters]), min_size=1, max_size=3)
+    if not parameters:
+        some = st.lists(st.lists(word, max_size=1), max_size=2)
+    return some.map(lambda some: [*path, *command.before, *(text for words in some for text in words), *command.after])
+
+
+# --- the environment ---
+
+TABLE = Path(livecli.__file__).with_name("help") / "environment.md"
+
+OTHER_VARIABLES = (
+    *("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME", "TMPDIR", "TERM", "COLUMNS", "LINES", "LANG"),
+    *("HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy", "no_proxy", "NO_PROXY", "NO_GCE_CHECK"),
+    *("SLURM_ARRAY_TASK_ID", "SLURM_ARRAY_TASK_COUNT", "CLOUD_RUN_TASK_INDEX", "CLOUD_RUN_TASK_COUNT"),
+    *(
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+        "FORCE_COLOR",
+        "CI",
+        "GCE_METADATA_IP",
+        "GCE_METADATA_ROOT",
+    ),
+)
+"""Variables that libraries and the system read."""
+
+PROXIES = (
+    *("http://127.0.0.1:1", "127.0.0.1:1", "http://", "http://u:p@127.0.0.1:1", "http://u:p@", "socks5://127.0.0.1:1"),
+    *(
+        "socks9://127.0.0.1:1",
+        "http://[",
+        "http://127.0.0.1:99999",
+        "http://a..b:1",
+        "http://１２７.0.0.1:1",
+        "\udcff",
+        "@",
+        ":",
+    ),
+)
+
+
+def variables() -> list[str]:
+    """The variables that livecli reads, from the topic that lists them, and those that libraries read."""
+    listed = re.findall(r"[A-Z]+(?:_[A-Z]+)+", "".join(re.findall(r"^\|([^|]*)\|", TABLE.read_text(), re.M)))
+    return sorted({*listed, *OTHER_VARIABLES})
+
+
+def values_of(variable: str) -> st.SearchStrategy[str]:
+    """Values of a variable. No other machine is connected to."""
+    if variable.endswith("_BASE_URL"):
+        return st.sampled_from(URLS)
+    if variable.upper().endswith("_PROXY"):
+        return st.sampled_from(PROXIES)
+    if variable.startswith("GCE_METADATA"):
+        return st.sampled_from(HOSTS)
+    # The system has no zero bytes in a variable, and no surrogates but those of bytes that are not UTF-8.
+    return st.sampled_from(WORDS) | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=5)
+
+
+environments = st.dictionaries(st.sampled_from(variables()), st.none(), min_size=1, max_size=3).flatmap(
+    lambda names: st.fixed_dictionaries({name: values_of(name) for name in names})
+)
+"""A few variables with hostile values."""
+
+IN_ENVIRONMENTS = (
+    ("send", "--text", "hello", "--local", "--timeout", "2"),
+    ("send", "--text", "hello", "--timeout", "2", "--retries", "0"),
+    ("send", "--text", "hello", "--timeout", "2", "--retries", "0", "--base-url", "wss://127.0.0.1:1"),
+    # An address that no machine has: a proxy is used for it.
+    ("send", "--text", "hello", "--timeout", "0.3", "--retries", "0", "--base-url", "wss://192.0.2.1:1"),
+    ("send", "speech.wav", "--local", "--timeout", "2", "--shard", "auto"),
+    ("send", "--dry-run", "--text", "hello"),
+    ("chat", "--local", "--resume"),
+    ("serve", "--port", "0", "--tls-port", "0", "--", "true"),
+    ("auth", "status"),
+    ("auth", "status", "--json"),
+    ("auth", "token"),
+    ("auth", "token", "--ephemeral", "--timeout", "1"),
+    ("auth", "login", "--no-check"),
+    ("auth", "logout"),
+    ("help", "environment"),
+    ("--version", "--json"),
+)
+"""Command lines that read variables."""

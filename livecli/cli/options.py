@@ -390,7 +390,7 @@ class RequestFlags(Group, panel="Input"):
     def check(self) -> None:
         check_utf8("--text", self.text)
         if self.text is not None and self.inputs:
-            raise UsageError("--text cannot be combined with an INPUT", hint="send one after the other")
+            raise UsageError("--text cannot be combined with a file", hint="send one after the other")
         if self.sample and (self.inputs or self.text is not None):
             other = "--text" if self.text is not None else "an INPUT"
             raise UsageError(f"--sample cannot be combined with {other}", hint="send one after the other")

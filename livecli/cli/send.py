@@ -151,7 +151,7 @@ def _check_several(request: RequestFlags) -> None:
             "several replies cannot be written to standard output", hint="-o names a folder for several inputs"
         )
     if request.output is not None and names_a_reply(request.output):
-        raise UsageError(f"-o names a folder for several inputs, and {request.output} is a file", hint="-o replies")
+        raise UsageError(f"with several inputs -o names a folder, and {request.output} is a file", hint="-o replies")
 
 
 def _check_at_once(tools: ToolFlags, devices: DeviceFlags) -> None:

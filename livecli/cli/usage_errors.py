@@ -91,7 +91,8 @@ def _of_number(error: typer.BadParameter) -> str | None:
     if problem.startswith("a valid int"):
         return f"{name} takes a whole number, not {value}"
     if problem.startswith("a valid float"):
-        return f"{name} takes a number, such as {option.default or 1}, not {value}"
+        usual = f" or {option.default:g}" if option.default and option.default != 1 else ""
+        return f"{name} takes a number, such as 1{usual}, not {value}"
     return None
 
 

@@ -214,8 +214,13 @@ class _EndlessFile(io.FileIO):
         self._beyond = 0
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        try:
+            position = super().seek(offset, whence)
+        except OSError:
+            # In a damaged file libsndfile seeks to before its beginning. It then asks for the position.
+            return self.tell()
         self._beyond = _BEYOND_THE_END if whence == os.SEEK_END else 0
-        return super().seek(offset, whence) + self._beyond
+        return position + self._beyond
 
     def tell(self) -> int:
         return super().tell() + self._beyond

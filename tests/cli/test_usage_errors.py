@@ -25,7 +25,7 @@ SEND, TOP = "`livecli send --help` lists what there is", "`livecli --help` lists
             "did you mean: livecli chat --voice Kore --local",
         ),
         ("send --verbos", "there is no option --verbos", "did you mean: --verbose"),
-        ("send --speed fast", "--speed takes a number, such as 3.2, not 'fast'", SEND),
+        ("send --speed fast", "--speed takes a number, such as 1 or 3.2, not 'fast'", SEND),
         ("send --temperature warm", "--temperature takes a number, such as 1, not 'warm'", SEND),
         ("send --speed -1", "--speed must be 0 or more, not -1", SEND),
         ("send --speed -0.5", "--speed must be 0 or more, not -0.5", SEND),

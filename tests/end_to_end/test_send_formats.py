@@ -87,7 +87,9 @@ def test_a_reply_of_several_inputs(livecli, tmp_path, exists):
     if exists:
         (tmp_path / "reply.wav").write_bytes(b"older")
     ran = livecli("send", "a.wav", "b.wav", "-o", "reply.wav", "--local")
-    assert ran == Ran(2, "", "error: -o names a folder for several inputs, and reply.wav is a file\nhint: -o replies\n")
+    assert ran == Ran(
+        2, "", "error: with several inputs -o names a folder, and reply.wav is a file\nhint: -o replies\n"
+    )
     assert (tmp_path / "reply.wav").exists() is exists
 
 
