@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
 from ..media.encoding import FORMATS
+from ..process.folders import is_file
 from .named_files import NamedFiles
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ def _reply_in_folder(folder: str | None, name: str | None, template: Request) ->
 def names_a_reply(output: str) -> bool:
     """Whether the `-o` of several inputs is the name of a file, by what is there, or else by its extension."""
     path = Path(output)
-    return path.is_file() or (path.suffix[1:].lower() in FORMATS and not path.is_dir())
+    return is_file(path) or (path.suffix[1:].lower() in FORMATS and not os.path.isdir(path))  # noqa: PTH112
 
 
 def _make_folder(folder: str) -> None:

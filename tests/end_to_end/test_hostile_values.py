@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.end_to_end.conftest import tone, write_wav
+
 KEY = "AIza-not-to-be-seen"
 
 HOSTS = {
@@ -92,3 +94,29 @@ def test_a_folder_with_a_name_that_no_folder_has(livecli, monkeypatch, words, va
     monkeypatch.setenv(variable, "/" + "a" * 5000)
     ran = livecli(*words)
     assert (ran.status, ran.err.count("error: no credential found\n")) == (4, 1)
+
+
+LONG = "a" * 5000
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(
+            ["send", LONG],
+            ["send", f"{LONG}/*.wav"],
+            ["send", "--text", f"@{LONG}"],
+        ),
+        *(["send", "--sample", "-o", f"{LONG}.wav"], ["send", "--from", LONG], ["send", "--sample", "--tools", LONG]),
+        *(["send", "a.wav", "b.wav", "-o", LONG], ["send", "a.wav", "b.wav", "-o", f"{LONG}.mp3", "--jobs", "2"]),
+        *(["send", "a.wav", "--resume-from", LONG], ["send", "--sample", "--image", LONG], ["chat", "--save", LONG]),
+        *(["send", "--sample", "--events", LONG], ["chat", "--events", LONG], ["send", "--sample", "--prices", LONG]),
+    ],
+    ids=lambda words: " ".join(words).replace(LONG, "long"),
+)
+def test_a_file_with_a_name_that_no_file_has(livecli, tmp_path, words):
+    for name in ("a.wav", "b.wav"):
+        write_wav(tmp_path / name, tone(1600))
+    ran = livecli(*words, "--local")
+    assert ran.status == (2 if f"{LONG}.mp3" in words and "-o" in words else 3), ran.err
+    assert (ran.out, ran.err.count("error: ")) == ("", 1)
