@@ -144,8 +144,13 @@ class Connection(ClientConnection):
         transport, protocol = self.outlet.transport, self.protocol
         has_ended = protocol.close_rcvd is not None or protocol.parser_exc is not None
         if has_ended and protocol.state is not State.CONNECTING and not transport.is_closing():
+            # In Python 3.11 to 3.14 `abort` fails where a transport was closed with data to write that has been written
+            # since. Such data is for a server that does not listen any more, so the connection is dropped.
+            if transport.get_write_buffer_size():
+                transport.abort()
+                return
             transport.close()
-            # The server may not read what is left to write, and TLS waits for its part of the shutdown.
+            # TLS waits for the server's part of the shutdown.
             asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
         if self.outlet.is_full and transport.get_write_buffer_size() > MAX_UNTAKEN_BYTES:
             transport.abort()

@@ -8,9 +8,12 @@ import sys
 import threading
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.client import ClientProtocol
+from websockets.exceptions import ConnectionClosedError
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.uri import parse_uri
@@ -170,3 +173,36 @@ async def test_messages_after_the_server_has_closed_raise_what_it_said():
                 for _ in range(1000):
                     await session.send_all([livecli.Text("one"), livecli.Text("two")])
                     await asyncio.sleep(0.01)
+
+
+async def test_a_server_that_closes_while_much_is_unread_and_reads_it_then():
+    """asyncio fails in `abort` of a transport that was closed with data to write, if that has been written since."""
+    reads, failures = asyncio.Event(), []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, context: failures.append(context))
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        server = ServerProtocol(max_size=None)
+        server.receive_data(await reader.readuntil(b"\r\n\r\n"))
+        [request] = server.events_received()
+        assert isinstance(request, Request)
+        server.send_response(server.accept(request))
+        writer.writelines(server.data_to_send())
+        await reads.wait()
+        server.send_close(1011, "gone")
+        writer.writelines(server.data_to_send())
+        while await reader.read(65_536):
+            await asyncio.sleep(0)
+        writer.close()
+
+    async with await asyncio.start_server(talk, "127.0.0.1", 0) as listening:
+        port = listening.sockets[0].getsockname()[1]
+        connection = await connect(f"ws://127.0.0.1:{port}", create_connection=LibraryConnection, ping_interval=None)
+        assert isinstance(connection, LibraryConnection)
+        connection.outlet.write([bytes(65_536)] * 200)
+        assert connection.outlet.transport.get_write_buffer_size()
+        reads.set()
+        with pytest.raises(ConnectionClosedError):
+            await connection.recv()
+        await connection.close()
+        await asyncio.sleep(module.CLOSE_SECONDS + 0.1)
+    assert failures == []

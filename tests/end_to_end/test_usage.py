@@ -45,7 +45,7 @@ def send(livecli, speech):
 
 
 def test_one_turn(send):
-    ran = send(answering(SPOKEN))
+    ran = send(answering(SPOKEN), "--stats")
     assert (ran.status, ran.summary["usage"]) == (0, SPOKEN)
     assert "usage     text in 339 · audio in 287 · audio out 63 · thoughts 40 tokens\n" in ran.err
 
@@ -142,7 +142,7 @@ def test_each_turn_of_a_chat_and_all_of_them(converse):
 
 
 def test_the_cost_of_a_run(send):
-    ran = send(answering(SPOKEN))
+    ran = send(answering(SPOKEN), "--stats")
     assert ran.summary["cost_usd"] == pytest.approx(SPOKEN_MILLIONTHS / 1e6)
     assert "cost      $0.002051 at the prices of 2026-09-18\n" in ran.err
 
@@ -182,13 +182,13 @@ def test_the_cost_of_a_batch(livecli, tmp_path):
     assert sum(summary["cost_usd"] for summary in ran.summaries) == pytest.approx(
         (SPOKEN_MILLIONTHS + EMPTY_MILLIONTHS) / 1e6
     )
-    assert "\ncost $0.002437\n" in ran.err
+    assert " · $0.002437 → ./\n" in ran.err
 
 
 def test_prices_of_a_file(send, tmp_path):
     prices = tmp_path / "prices.toml"
     prices.write_text('["gemini-3.8-live"]\ntext_in = 100\naudio_in = 0\n')
-    ran = send(answering(SPOKEN), "--prices", prices)
+    ran = send(answering(SPOKEN), "--stats", "--prices", prices)
     assert ran.summary["cost_usd"] == pytest.approx((339 * 100 + 63 * 12 + 40 * 4.5) / 1e6)
     assert "cost      $0.0348\n" in ran.err
 
