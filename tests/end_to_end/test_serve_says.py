@@ -106,8 +106,9 @@ async def test_a_script_is_followed(spawn, tmp_path):
         assert time.monotonic() - responded >= 0.2
         assert answer == ["It", " is sunny.", *ended]
         assert await asked("Cut it") == ["I", " was going to", "interrupted", "turnComplete"]
+        assert (await asked("goodbye"))[-2:] == ended, "the turn ends before the session"
         with pytest.raises(ConnectionClosed):
-            await asked("goodbye")
+            await ws.recv()
         assert (ws.close_code, ws.close_reason) == (4001, "so long")
 
 
