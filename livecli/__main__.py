@@ -45,7 +45,8 @@ def _main(argv: list[str]) -> int:
         print_error(error, debug="--debug" in argv)
         return error.exit_status
     except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] == "livecli":
+        # An import that fails names the module.
+        if error.name is None or error.name.partition(".")[0] == "livecli":
             return _report_bug(error)
         return _report_missing(error.name)
     except Exception as error:  # noqa: BLE001 - the outermost handler

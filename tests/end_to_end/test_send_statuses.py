@@ -141,7 +141,14 @@ def test_3_a_full_disk(livecli, speech):
 
 def test_4_no_credential_names_the_ways_out(livecli, speech):
     ran = livecli("send", speech, "--json")
-    summary = ended(ran, 4, "auth", "GOOGLE_API_KEY", "gcloud auth application-default login", "LIVECLI_ACCESS_TOKEN")
+    summary = ended(ran, 4, "auth", "no credential found", "add --local")
+    for way in (
+        "livecli auth login",
+        "GEMINI_API_KEY",
+        "gcloud auth application-default login",
+        "LIVECLI_ACCESS_TOKEN",
+    ):
+        assert way in ran.err
     assert summary["url"] is None
 
 

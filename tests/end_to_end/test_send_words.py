@@ -44,7 +44,11 @@ def test_words_that_are_no_text(livecli, option):
 
 @pytest.mark.parametrize(
     ("argv", "said"),
-    [([""], "the name of the input is empty"), (["-o", ""], "it is a folder"), (["n" * 300], "name too long")],
+    [
+        ([""], "the name of the input is empty"),
+        (["-o", ""], "the name of the reply is empty"),
+        (["n" * 300], "name too long"),
+    ],
 )
 def test_names_that_are_none(livecli, argv, said):
     ran = livecli("send", *argv, "--local")
@@ -102,7 +106,7 @@ def test_ci_and_a_terminal_are_without_colour(spawn):
 
 def test_what_a_pipe_holds_is_said_once_it_is_known(spawn, tmp_path, url):
     write_wav(tmp_path / "8k.wav", bytes(16_000), rate=8000)
-    process = spawn("send", "-", "--base-url", url, "--speed", 0)
+    process = spawn("send", "-", "--base-url", url, "--speed", 0, "-v")
     _, err = process.communicate((tmp_path / "8k.wav").read_bytes(), timeout=30)
     assert process.returncode == 0, err
     assert "converting 8 kHz mono WAV → 16 kHz mono" in err.decode()
