@@ -314,6 +314,7 @@ def test_keys_before_a_question_do_not_answer_it_and_a_long_call_is_shown_whole(
     assert f'run find {{"near": "{near}"}}?' in "".join(opened.screen().splitlines())
     assert "tool find" not in opened.screen()
     opened.press("C-u")
+    opened.wait("run find", without="[y/n]")
     opened.wait("[y/n]")
     opened.type("n")
     opened.wait("warning: find: the user did not allow this call")
