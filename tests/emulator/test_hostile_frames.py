@@ -53,7 +53,7 @@ detections = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=60)
 @given(st.sampled_from(Platform), detections, st.lists(frames, max_size=12), st.booleans())
 def test_every_frame_is_answered_or_refused(
     platform: Platform, detection: dict, said: list[bytes], takes: bool
