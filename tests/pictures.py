@@ -1,4 +1,4 @@
-"""The pictures of a chat and of `send`, from real runs: `make pictures`.
+"""The pictures of what a terminal shows, from real runs: `make pictures`.
 
 A terminal is driven as in the tests, what it shows is read back with its colours, and rich makes an SVG of it. It
 loads no font from a server.
@@ -7,8 +7,12 @@ loads no font from a server.
 from __future__ import annotations
 
 import io
+import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 import tempfile
 import wave
 from collections.abc import Callable
@@ -26,6 +30,7 @@ from livecli.emulator.core.script_file import read_script
 from livecli.emulator.pace import Pace
 from livecli.media.file_source import SAMPLE, read_sound
 from livecli.protocol.audio_rates import OUTPUT_RATE
+from tests.environment import cleaned
 from tests.serving import serving
 from tests.terminal import Terminal, Tmux
 
@@ -60,6 +65,12 @@ steps = [{{delay_ms = 400}}, {{say = "{ANSWER}", audio = "answer.wav"}}]
 """
 """An answer that takes a while to begin, and sounds as the bundled question does."""
 
+STATION = """
+[[turn]]
+call = {name = "find_station", args = {near = "me"}}
+then = ["It is around the corner."]
+"""
+
 FEW, MANY = 4, 12
 """How many of the files are answered when the picture of many files is taken, and how many there are."""
 
@@ -68,13 +79,15 @@ FEW, MANY = 4, 12
 class Picture:
     """A picture of a terminal: `draw` is given a function that opens one with a command line, and returns its screen.
 
-    The emulator answers at `pace`, as `script` says; without one it echoes.
+    The emulator answers at `pace`, as `script` says; without one it echoes. Where `connects` is false, the command does
+    not connect to it.
     """
 
     title: str
     draw: Callable[[Callable[..., Terminal]], str]
     pace: Pace = Pace.INSTANT
     script: str = ""
+    connects: bool = True
 
 
 def chat(open_terminal: Callable[..., Terminal]) -> str:
@@ -124,6 +137,35 @@ def many(open_terminal: Callable[..., Terminal]) -> str:
     return screen
 
 
+def serve(open_terminal: Callable[..., Terminal]) -> str:
+    """A server that has answered a client."""
+    terminal = open_terminal("serve", "--port", "0", "--tls-port", "0", "--script", "station.toml")
+    url = re.search(r"ws://127\.0\.0\.1:\d+", terminal.wait("ws://127.0.0.1:", "Ctrl-C"))
+    assert url is not None
+    words = ["send", "question.wav", "--tool", "find_station=echo me Central", "--base-url", url[0], "-q"]
+    subprocess.run(
+        [sys.executable, "-m", "livecli", *words],
+        cwd=terminal.folder,
+        env={**cleaned(os.environ), "PYTHONPATH": str(IMAGES.parents[1]), "HOME": str(terminal.folder)},
+        capture_output=True,
+        check=True,
+        timeout=60,
+    )
+    terminal.wait("closed by the client")
+    screen = terminal.screen(colours=True)
+    os.kill(terminal.pid, signal.SIGTERM)
+    assert terminal.left() == 143
+    return screen.replace(str(terminal.folder), "~")
+
+
+def auth(open_terminal: Callable[..., Terminal]) -> str:
+    """Which credential would be used, where variables contradict one another."""
+    variables = {"GOOGLE_API_KEY": "0" * 39, "GOOGLE_CLOUD_PROJECT": "my-project"}
+    terminal = open_terminal("auth", "status", "--platform", "developer", **variables)
+    assert terminal.left() == 0
+    return terminal.screen(colours=True).partition("[the end]")[0]
+
+
 PICTURES = {
     "chat": Picture("livecli chat", chat, script=CONVERSATION),
     "result": Picture("livecli send question.wav", result, Pace.BURST, DIRECTIONS),
@@ -135,6 +177,8 @@ PICTURES = {
         DIRECTIONS,
     ),
     "many": Picture("livecli send many -o replies --jobs 4 > answers.txt", many, Pace.BURST),
+    "serve": Picture("livecli serve --script station.toml", serve, connects=False),
+    "auth": Picture("livecli auth status --platform developer", auth, connects=False),
 }
 """The pictures, by the names of their files."""
 
@@ -154,6 +198,7 @@ def prepare(folder: Path) -> None:
     """Make the files that the pictures are about: a question, an answer, and many of different lengths."""
     shutil.copy(SAMPLE, folder / "question.wav")
     shutil.copy(SAMPLE, folder / "answer.wav")
+    (folder / "station.toml").write_text(STATION)
     (folder / "many").mkdir()
     with wave.open(SAMPLE) as sample:
         parameters, pcm = sample.getparams(), sample.readframes(sample.getnframes())
@@ -177,7 +222,7 @@ def draw(picture: Picture, name: str, tmux: Tmux, folder: Path) -> str:
     with serving(behaviour=behaviour, pace=picture.pace) as served:
 
         def open_terminal(*words: str, **how: Any) -> Terminal:
-            command = [*words, "--base-url", served.url]
+            command = [*words, "--base-url", served.url] if picture.connects else [*words]
             return Terminal(tmux, folder, command, columns=COLUMNS, lines=LINES, **how)
 
         return svg(picture.draw(open_terminal), name, picture.title)
