@@ -66,9 +66,10 @@ def come_back(livecli, folder: Path, *, jobs: int, rate: int) -> None:
     assert ran.status == 0, ran.err
     assert len(opened) == jobs
     opened.sort()
-    # In any second too: a burst would pass as well if only the whole time counted.
+    # In any second too: a burst would pass as well if only the whole time counted. A busy machine notes a connection
+    # a little late.
     for first, last in zip(opened, opened[rate:], strict=False):
-        assert last - first >= 0.9
+        assert last - first >= 0.8
 
 
 def test_sessions_that_are_lost_at_once_come_back_at_the_rate_of_starts(livecli, tmp_path) -> None:

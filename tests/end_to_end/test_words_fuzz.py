@@ -35,7 +35,7 @@ SECONDS_AT_MOST = 30.0
 bounded = settings(
     deadline=None,
     derandomize=True,
-    max_examples=12,
+    max_examples=6,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 

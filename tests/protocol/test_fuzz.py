@@ -19,7 +19,7 @@ from livecli.protocol.models import Platform
 from livecli.report.reporter import event_fields
 from tests.hostile import ODD_FRAMES, frames_of, said_by
 
-fuzzed = settings(deadline=None, derandomize=True, max_examples=120)
+fuzzed = settings(deadline=None, derandomize=True, max_examples=60)
 
 FROM_SERVER = frames_of(messages.ServerMessage)
 FROM_CLIENT = frames_of(messages.ClientMessage)
