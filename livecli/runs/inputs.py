@@ -96,7 +96,7 @@ def _reply_in_folder(folder: str | None, name: str | None, template: Request) ->
 
 
 def names_a_reply(output: str) -> bool:
-    """Whether the `-o` of several inputs is the name of a file, by what is there, or else by its extension."""
+    """Whether `-o` for several inputs names a file: an existing one, or a path with the extension of a sound format."""
     path = Path(output)
     return is_file(path) or (path.suffix[1:].lower() in FORMATS and not os.path.isdir(path))  # noqa: PTH112
 

@@ -1,4 +1,4 @@
-"""What can be an input of `send`, and what is said of the rest."""
+"""The kinds of INPUT that `send` accepts, and the errors for others."""
 
 import os
 import shutil

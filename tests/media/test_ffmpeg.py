@@ -1,4 +1,4 @@
-"""Files that libsndfile does not read, through a real ffmpeg, and what is said of those that it cannot read either."""
+"""Decoding of files that libsndfile does not read with a real ffmpeg, and the errors for files that neither reads."""
 
 from __future__ import annotations
 
