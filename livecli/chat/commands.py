@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,30 +46,41 @@ class Command:
         return f"/{self.name} {self.argument}".rstrip()
 
 
-def parse_command(line: str) -> tuple[Command, str] | None:
-    """The command in a line, and its argument; None for a message. A line that begins with `//` is a message.
+def parse_command(text: str) -> tuple[Command, str] | None:
+    """The command in a text, and its argument; None for a message.
 
-    Raises UsageError for a command that does not exist, or whose argument is missing.
+    A command is a single line that begins with a slash and exactly the name of a command. Raises UsageError where its
+    argument is missing.
     """
-    if not line.startswith("/") or line.startswith("//"):
-        return None
-    name, _, argument = line[1:].partition(" ")
-    command = COMMANDS.get(name)
+    name = _slash_word(text)
+    command = None if name is None else COMMANDS.get(ALIASES.get(name, name))
     if command is None:
-        similar = difflib.get_close_matches(name, COMMANDS, 1)
-        raise UsageError(
-            f"there is no command /{name[:40]}",
-            hint=f"did you mean /{similar[0]}?" if similar else "/help lists the commands",
-        )
-    argument = argument.strip()
+        return None
+    argument = text[len(f"/{name}") :].strip()
     if not argument and command.argument and not command.argument.startswith("["):
         raise UsageError(f"/{name} needs {command.argument}", hint=command.usage)
     return command, argument
 
 
-def message_text(line: str) -> str:
-    """The text of a line that is a message: of `//` at its beginning one slash is kept."""
-    return line.removeprefix("/") if line.startswith("//") else line
+def check_message(text: str) -> None:
+    """Raises UsageError for a typed message that was probably meant as a command, such as `/halp` or `exit`."""
+    if text in BARE_WORDS:
+        raise UsageError(f'"{text}" alone is not sent to the model', hint=f"{BARE_WORDS[text]}\n{AS_TEXT}")
+    name = _slash_word(text)
+    if name is None or "/" in name:
+        return
+    names = [*COMMANDS, *ALIASES]
+    similar = [each for each in names if name and each.startswith(name.lower())]
+    similar = similar or difflib.get_close_matches(name.lower(), names, 1)
+    if similar or not name:
+        meant = f"did you mean /{similar[0]}?" if similar else "/help lists the commands"
+        raise UsageError(f"there is no command /{name}", hint=f"{meant}\n{AS_TEXT}")
+
+
+def _slash_word(text: str) -> str | None:
+    """The first word of a single line, without its slash. None where it has no slash, or where there are more lines."""
+    found = re.fullmatch(r"/(\S*)([^\S\n].*)?", text)
+    return found[1] if found else None
 
 
 async def _send(chat: Chat, path: str) -> Summary:
@@ -188,6 +200,15 @@ async def _help(chat: Chat, _: str) -> list[str]:
 async def _quit(chat: Chat, _: str) -> list[str]:
     raise Quit
 
+
+ALIASES = {"exit": "quit", "bye": "quit", "clear": "reset", "?": "help"}
+"""Other names of commands, which are not listed."""
+
+BARE_WORDS = {"exit": "/quit ends the chat", "quit": "/quit ends the chat", "?": "/help lists the commands"}
+"""Messages that are probably meant as a command, and the hint that follows."""
+
+AS_TEXT = "a space before it makes it text"
+"""How to send such a message all the same."""
 
 ON_OFF = ("on", "off")
 COMMANDS = {

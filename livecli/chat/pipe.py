@@ -10,7 +10,7 @@ from ..errors import FileError, LivecliError, UsageError
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .chat import Chat
-from .commands import Quit, message_text, parse_command
+from .commands import Quit, parse_command
 
 MAX_LINE_BYTES = 1024 * 1024
 """The length of a line. No model has a context for a longer one."""
@@ -36,16 +36,21 @@ def _read_line() -> bytes:
 
 
 async def converse(
-    chat: Chat, lines: AsyncIterator[str], reporter: Reporter, show: Callable[[Iterable[str]], None]
+    chat: Chat,
+    lines: AsyncIterator[str],
+    reporter: Reporter,
+    show: Callable[[Iterable[str]], None],
+    *,
+    has_commands: bool = True,
 ) -> list[int]:
     """Process each line, and return the exit statuses of the turns. Ends early when the session has ended for good.
 
-    `show` prints the output of a command.
+    `show` prints the output of a command. Without `has_commands`, each line is text.
     """
     statuses: list[int] = []
     async for line in lines:
         try:
-            output = await _process(chat, line)
+            output = await _process(chat, line, has_commands=has_commands)
         except Quit:
             break
         except LivecliError as error:
@@ -60,12 +65,12 @@ async def converse(
     return statuses
 
 
-async def _process(chat: Chat, line: str) -> Summary | list[str]:
+async def _process(chat: Chat, line: str, *, has_commands: bool) -> Summary | list[str]:
     """The summary of a turn, or the output of a command."""
     if len(line) > MAX_LINE_BYTES // 4 and len(line.encode()) > MAX_LINE_BYTES:
         raise UsageError(f"a line of more than {MAX_LINE_BYTES:,} bytes is too long", hint="/send sends a recording")
-    parsed = parse_command(line)
+    parsed = parse_command(line) if has_commands else None
     if parsed is not None:
         command, argument = parsed
         return await command.run(chat, argument)
-    return await chat.send_text(message_text(line)) if line.strip() else []
+    return await chat.send_text(line) if line.strip() else []

@@ -22,6 +22,9 @@ def chat(
         typer.Option(metavar="FOLDER", help="Save the text there, and the audio of each answer."),
         Listed("Output", common=True),
     ] = None,
+    no_commands: Annotated[
+        bool, typer.Option("--no-commands", help="Send each line as text, also one such as /quit.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Continue the last conversation."), COMMON] = False,
     sending: Annotated[SendFlags, Only("speed")],
     setup: SetupFlags,
@@ -70,6 +73,7 @@ def chat(
         devices=devices,
         save=save,
         confirm=tools.confirm,
+        has_commands=not no_commands,
     )
     with chat_reporters(output) as (display, reporter):
         status = run(converse(plan, display, reporter))

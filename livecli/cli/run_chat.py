@@ -45,6 +45,7 @@ class Plan:
     devices: ChatDeviceFlags
     save: str | None
     confirm: bool
+    has_commands: bool = True
 
 
 async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
@@ -61,7 +62,7 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
         cancels_echo=devices.echo is EchoMode.AUTO,
         push_to_talk=devices.push_to_talk,
     )
-    prompt = _prompt(display) if is_interactive() else None
+    prompt = _prompt(plan, display) if is_interactive() else None
     plays_to_the_end = False
     try:
         status = await _open_and_run(plan, voice, recordings, prompt, display, reporter)
@@ -95,37 +96,37 @@ async def _open_and_run(
         async with open_chat(options, voice, recordings, reporter) as chat:
             try:
                 if prompt is not None:
-                    return await _run_at_terminal(chat, prompt, display, debug=display.wants_frames)
-                return await _run_through_pipe(chat, display, reporter)
+                    return await _run_at_terminal(chat, plan, prompt, display)
+                return await _run_through_pipe(chat, plan, display, reporter)
             except BaseException:
                 # The speaker stops before the session is closed, which takes a while.
                 recordings.flush()
                 raise
 
 
-async def _run_through_pipe(chat: Chat, display: Reporter, reporter: Reporter) -> int:
+async def _run_through_pipe(chat: Chat, plan: Plan, display: Reporter, reporter: Reporter) -> int:
     assert isinstance(display, PipeChat)
 
     def show(lines: Iterable[str]) -> None:
         for line in lines:
             display.remark(line)
 
-    statuses = await converse_piped(chat, read_lines(), reporter, show)
+    statuses = await converse_piped(chat, read_lines(), reporter, show, has_commands=plan.has_commands)
     # After the end of the input a chat with a microphone goes on until that is off, or until a signal.
     await chat.voice.wait_until_off()
     return gravest(statuses or [0])
 
 
-def _prompt(display: Reporter) -> Prompt:
+def _prompt(plan: Plan, display: Reporter) -> Prompt:
     from ..chat.commands import COMMANDS
     from ..console.chat_terminal import TerminalChat
     from ..console.prompt import Prompt
 
     assert isinstance(display, TerminalChat)
-    return Prompt(display.screen, COMMANDS.values())
+    return Prompt(display.screen, COMMANDS.values() if plan.has_commands else ())
 
 
-async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, debug: bool) -> int:
+async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Reporter) -> int:
     from ..chat.terminal import TerminalInput
     from ..console.chat_terminal import ChatState, TerminalChat
 
@@ -135,16 +136,17 @@ async def _run_at_terminal(chat: Chat, prompt: Prompt, display: Reporter, *, deb
         chat,
         echo=prompt.echo,
         show=display.show_lines,
-        show_error=lambda error: print_error(error, debug=debug),
+        show_error=lambda error: print_error(error, debug=display.options.debug),
         show_interruption=display.show_interruption,
         leave=prompt.leave,
+        has_commands=plan.has_commands,
     )
     voice = chat.voice
     for entry in [*chat.transcript.entries][-RESUMED_TURNS:]:
         if entry.question:
             prompt.echo(entry.question)
         display.show_lines(entry.answer.splitlines())
-    display.remark("/help lists the commands")
+    display.remark("/help lists the commands" if plan.has_commands else "Ctrl-D ends the chat")
 
     def state() -> ChatState:
         return ChatState(terminal.activity, voice.level_dbfs, voice.speaker_is_on)

@@ -10,12 +10,15 @@ import asyncio
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.filters import Condition, FilterOrBool
+from prompt_toolkit.application import Application
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.filters import Condition, FilterOrBool, is_searching, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.utils import get_cwidth
 
 from ..process.stdio import one_line
@@ -40,6 +43,12 @@ A slightly shorter pause must follow the key.
 
 PROMPT, CONTINUATION = "> ", "  "
 
+MENU_ROWS = 8
+"""The rows that are kept free for completions. A low terminal has fewer."""
+
+ROWS_BESIDE_MENU = 3
+"""The rows of the prompt that completions leave: its first row, the toolbar, and the row of a search."""
+
 ANSWER_KEYS = "[y/n]"
 """The end of a question that accepts an answer."""
 
@@ -47,8 +56,8 @@ ANSWER_KEYS = "[y/n]"
 class PromptHandler(Protocol):
     """Carries out what is entered at a prompt."""
 
-    def submit(self, text: str) -> None:
-        """Handle a text that was entered."""
+    def submit(self, text: str, *, is_pasted: bool) -> None:
+        """Handle a text that was entered. `is_pasted` is whether its first word was pasted, and not typed."""
 
     def interrupt(self) -> bool:
         """Handle Ctrl-C. Returns False when there is nothing to interrupt."""
@@ -73,6 +82,8 @@ class Prompt:
         # The question, and the letter that may be its answer.
         self._typed_answer: tuple[tuple[str, asyncio.Future[bool]] | None, str] | None = None
         self._question_lock = asyncio.Lock()
+        # The first word of the text, where that was pasted.
+        self._pasted_word = ""
         self._clock = asyncio.get_running_loop().time
         # Times of the last two keys and of the last Ctrl-C.
         self._previous_key_at = self._last_key_at = self._last_ctrl_c_at = -DOUBLE_PRESS_SECONDS
@@ -92,18 +103,24 @@ class Prompt:
             output=screen.output,
         )
         self._app = self._session.app
+        self._session.default_buffer.on_text_changed += self._note_text
         self._app.key_processor.before_key_press += self._note_key
+        self._app.before_render += self._fit
 
     async def run(self, handler: PromptHandler, toolbar: Callable[[], StyleAndTextTuples]) -> None:
         """Read input until Ctrl-D, two Ctrl-C, or `leave`. `toolbar` returns the line below the prompt."""
         self._handler, self._toolbar = handler, toolbar
         with self._screen.above_prompt(self._app):
             refreshing = asyncio.create_task(self._refresh())
+            refreshing.add_done_callback(self._end_after_failure)
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(self._fail)
             try:
                 # The terminal may be closed meanwhile.
                 with suppress(EOFError):
                     await self._session.prompt_async(set_exception_handler=False, handle_sigint=False)
             finally:
+                loop.set_exception_handler(None)
                 await cancel_and_wait(refreshing)
 
     def leave(self) -> None:
@@ -144,6 +161,14 @@ class Prompt:
             question = [("class:question", f"{self._question[0]} {keys}\n")]
         return [*self._screen.unfinished_rows, *question, ("class:sign", PROMPT)]
 
+    def _fit(self, app: Application[None]) -> None:
+        """Fit the prompt to the terminal's height, and make it lower where it needs fewer rows than before."""
+        size, drawn = self._screen.output.get_size(), app.renderer.last_rendered_screen
+        self._session.reserve_space_for_menu = max(min(MENU_ROWS, size.rows - ROWS_BESIDE_MENU), 0)
+        needed = app.layout.container.preferred_height(size.columns, size.rows).preferred
+        if drawn is not None and needed < drawn.height and not app.is_done:
+            app.renderer.erase()
+
     def _draw_toolbar(self) -> StyleAndTextTuples:
         self._drawn_toolbar = self._toolbar()
         return self._drawn_toolbar
@@ -173,12 +198,14 @@ class Prompt:
         keys = KeyBindings()
 
         def bind(handler: Callable[[KeyPressEvent], object], *names: str, when: FilterOrBool = True) -> None:
-            keys.add(*names, filter=when)(partial(self._handle, handler))
+            # A search in the history has prompt_toolkit's keys.
+            keys.add(*names, filter=~is_searching & to_filter(when))(partial(self._handle, handler))
 
         is_empty = Condition(lambda: not self._session.default_buffer.text)
         is_push_to_talk = Condition(lambda: self._handler.is_push_to_talk)
         bind(self._enter, "enter")
         bind(lambda event: event.current_buffer.insert_text("\n"), "escape", "enter")
+        bind(self._paste, Keys.BracketedPaste)
         bind(self._ctrl_c, "c-c")
         bind(lambda event: self.leave(), "c-d", when=is_empty)
         bind(lambda event: self._handler.toggle_talking(), " ", when=is_empty & is_push_to_talk)
@@ -196,9 +223,34 @@ class Prompt:
                 raise
             self._app.exit(exception=error)
 
+    def _end_after_failure(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self._app.is_done:
+            self._app.exit(exception=error)
+
+    def _fail(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """End the prompt after an error of a callback or a task for which nothing waits; asyncio would log it only."""
+        error = context.get("exception")
+        if isinstance(error, Exception) and "transport" not in context and not self._app.is_done:
+            self._app.exit(exception=error)
+        else:
+            loop.default_exception_handler(context)
+
+    def _paste(self, event: KeyPressEvent) -> None:
+        text = event.data.replace("\r\n", "\n").replace("\r", "\n")
+        is_first = not event.current_buffer.cursor_position
+        event.current_buffer.insert_text(text)
+        if is_first:
+            self._pasted_word = (text.split() or [""])[0]
+
+    def _note_text(self, buffer: Buffer) -> None:
+        if not buffer.text.startswith(self._pasted_word):
+            self._pasted_word = ""
+
     def _enter(self, event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        text = buffer.text
+        # A byte that is not UTF-8 was read as a surrogate, which can be neither sent nor kept.
+        text = buffer.text.encode(errors="surrogateescape").decode(errors="replace")
+        is_pasted = bool(self._pasted_word)
         if not text.strip():
             return
         if self._typed_answer is not None and self._typed_answer == (self._question, text):
@@ -206,9 +258,11 @@ class Prompt:
             buffer.reset()
             self._settle(text)
             return
+        buffer.text = text
         buffer.append_to_history()
         buffer.reset()
-        self._handler.submit(text)
+        self._pasted_word = ""
+        self._handler.submit(text, is_pasted=is_pasted)
 
     def _answer(self, event: KeyPressEvent) -> None:
         """Insert the letter, and take it back as the answer if no other key follows."""

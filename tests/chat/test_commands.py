@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from livecli.chat import commands
-from livecli.chat.commands import COMMANDS, message_text, parse_command
+from livecli.chat.commands import ALIASES, COMMANDS, check_message, parse_command
 from livecli.errors import UsageError
 from tests.chat.conftest import settled
 from tests.live_server import Connection, live_server
@@ -29,6 +29,8 @@ async def test_each_command_has_help_and_is_listed(command):
         ("/system  Be brief. ", "system", "Be brief."),
         ("/send a b.wav", "send", "a b.wav"),
         ("/say", "say", ""),
+        ("/exit", "quit", ""),
+        ("/?", "help", ""),
     ],
 )
 def test_a_command_and_what_follows_it(line, name, argument):
@@ -36,17 +38,37 @@ def test_a_command_and_what_follows_it(line, name, argument):
     assert (command.name, rest) == (name, argument)
 
 
-@pytest.mark.parametrize("line", ["hello", "", "//help", " /help", "1/2"])
-def test_what_is_to_be_said(line):
-    assert parse_command(line) is None
-    assert message_text(line) == ("/help" if line == "//help" else line)
+TEXTS = ["hello", "", "//help", " /help", "1/2", "/help\nme", "/var/log/x", "/// docs", "exit now", " exit"]
 
 
-@pytest.mark.parametrize(("line", "near"), [("/halp", "help"), ("/voce", "voice"), ("/histroy", "history")])
-def test_what_was_meant_is_asked(line, near):
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_message_is_no_command_and_needs_no_question(text):
+    assert parse_command(text) is None
+    check_message(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("/halp", "did you mean /help?"),
+        ("/voce Kore", "did you mean /voice?"),
+        ("/HELP", "did you mean /help?"),
+        ("/hist", "did you mean /history?"),
+        ("/", "/help lists the commands"),
+        ("exit", "/quit ends the chat"),
+        ("?", "/help lists the commands"),
+    ],
+)
+def test_a_typed_message_that_is_nearly_a_command_is_asked_about(text, hint):
+    assert parse_command(text) is None, "through a pipe it is text"
     with pytest.raises(UsageError) as caught:
-        parse_command(line)
-    assert caught.value.hint == f"did you mean /{near}?"
+        check_message(text)
+    assert caught.value.hint == f"{hint}\na space before it makes it text"
+
+
+def test_an_alias_is_the_name_of_no_command():
+    assert not ALIASES.keys() & COMMANDS.keys()
+    assert COMMANDS.keys() >= set(ALIASES.values())
 
 
 @pytest.mark.parametrize("name", [name for name, command in COMMANDS.items() if command.argument[:1].isupper()])

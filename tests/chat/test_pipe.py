@@ -30,7 +30,7 @@ class Chat:
         return Summary(text, error=self._errors.get(text))
 
 
-async def run(chat, *lines):
+async def run(chat, *lines, **options):
     """The exit statuses, the lines shown, and the summaries reported."""
 
     async def given():
@@ -38,7 +38,7 @@ async def run(chat, *lines):
             yield line
 
     reports, shown = ReportLog(), []
-    statuses = await converse(chat, given(), reports, shown.extend)
+    statuses = await converse(chat, given(), reports, shown.extend, **options)
     return statuses, shown, reports.summaries
 
 
@@ -96,8 +96,14 @@ async def test_a_standard_input_that_cannot_be_read_is_an_error(monkeypatch):
 
 async def test_each_line_is_a_turn_but_not_an_empty_one():
     chat = Chat()
-    assert await run(chat, "one", "", "  ", "//two") == ([0, 0], [], [])
-    assert chat.texts == ["one", "/two"]
+    assert await run(chat, "one", "", "  ", "//two", "/unknown") == ([0, 0, 0], [], [])
+    assert chat.texts == ["one", "//two", "/unknown"]
+
+
+async def test_without_commands_each_line_is_a_turn():
+    chat = Chat()
+    assert await run(chat, "/quit", "/voice", has_commands=False) == ([0, 0], [], [])
+    assert chat.texts == ["/quit", "/voice"]
 
 
 async def test_a_command_is_no_turn_and_its_output_is_shown():
@@ -118,8 +124,8 @@ async def test_an_error_that_is_raised_is_reported_as_a_turn():
 
 @pytest.mark.parametrize(
     "line",
-    ["/unknown", "/voice", "x" * (MAX_LINE_BYTES + 1), "ü" * (MAX_LINE_BYTES // 2 + 1)],
-    ids=["no such command", "no argument", "too long", "too long in UTF-8"],
+    ["/voice", "x" * (MAX_LINE_BYTES + 1), "ü" * (MAX_LINE_BYTES // 2 + 1)],
+    ids=["no argument", "too long", "too long in UTF-8"],
 )
 async def test_a_line_that_is_no_message_and_no_command_is_a_usage_error(line):
     chat = Chat()

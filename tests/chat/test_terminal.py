@@ -274,6 +274,48 @@ def test_commands_are_completed(chat):
     assert opened.left() == 0
 
 
+def test_a_paste_that_looks_like_a_command_is_text_and_so_is_a_path(chat):
+    opened = chat()
+    opened.paste("/quit")
+    opened.wait("> /quit")
+    opened.press("Enter")
+    opened.wait_for_line("/quit")
+    opened.enter("/var/log/syslog says what?")
+    opened.wait_for_line("/var/log/syslog says what?")
+    opened.enter("exit")
+    opened.wait('error: "exit" alone is not sent to the model', "hint: /quit ends the chat")
+    opened.enter("/bye")
+    assert opened.left() == 0
+
+
+def test_ctrl_r_searches_the_history(chat):
+    opened = chat()
+    for line in ("alpha question", "gamma question"):
+        opened.enter(line)
+        opened.wait_for_line(line)
+    opened.press("C-r")
+    opened.type("alp")
+    opened.wait("> alpha question", "I-search backward: alp", "alpha question")
+    opened.press("Enter")
+    opened.wait(until=lambda screen: rows(screen)[-2] == "> alpha question", without="I-search")
+    opened.press("Enter")
+    opened.wait_for_line("alpha question", times=2)
+    opened.press("C-r")
+    opened.type("gam")
+    opened.wait("> gamma question", "I-search backward: gam")
+    opened.press("C-c")
+    opened.wait(until=lambda screen: rows(screen)[-2] == ">", without="I-search")
+    leave(opened)
+
+
+def test_a_line_that_is_not_utf_8_is_sent_with_a_replacement(chat):
+    opened = chat()
+    opened.press("-H", *(f"{byte:x}" for byte in b"caf\xe9"))
+    opened.press("Enter")
+    opened.wait_for_line("caf\ufffd")
+    leave(opened)
+
+
 def test_thoughts_are_dimmed(chat, tmp_path):
     setup = tmp_path / "setup.json"
     setup.write_text(json.dumps({"generationConfig": {"thinkingConfig": {"includeThoughts": True}}}))

@@ -15,7 +15,7 @@ from livecli.console.screen import Screen
 from livecli.protocol.messages import FunctionCall
 from tests.virtual_time import idle, in_virtual_time
 
-CTRL_C, CTRL_D, ENTER, UP, ALT_ENTER = "\x03", "\x04", "\r", "\x1b[A", "\x1b\r"
+CTRL_C, CTRL_D, CTRL_R, ENTER, UP, ALT_ENTER = "\x03", "\x04", "\x12", "\r", "\x1b[A", "\x1b\r"
 CALL = FunctionCall(name="find", args={"near": "me"})
 
 
@@ -26,8 +26,8 @@ class Handler:
         self.entered: list[str] = []
         self.is_busy = self.is_push_to_talk = False
 
-    def submit(self, text: str) -> None:
-        self.entered.append(text)
+    def submit(self, text: str, *, is_pasted: bool) -> None:
+        self.entered.append(f"(pasted) {text}" if is_pasted else text)
 
     def interrupt(self) -> bool:
         self.entered.append("(interrupt)")
@@ -42,11 +42,11 @@ class Typist:
 
     def __init__(self, prompt: Prompt, keyboard, running: asyncio.Task[None]) -> None:
         self.prompt, self.handler, self.toolbar = prompt, Handler(), [("", "state")]
-        self.running, self._keyboard = running, keyboard
+        self.running, self.keyboard = running, keyboard
 
     async def press(self, *keys: str) -> None:
         for key in keys:
-            self._keyboard.send_text(key)
+            self.keyboard.send_text(key)
             await idle()
 
     @property
@@ -247,7 +247,72 @@ async def test_an_entered_text_is_shown_above_with_its_control_characters_escape
 async def test_an_error_of_the_handler_ends_the_prompt(screen_output):
     with pytest.raises(ExceptionGroup) as caught:
         async with typing() as typist:
-            typist.handler.submit = lambda text: 1 / 0
+            typist.handler.submit = lambda text, **_: 1 / 0
             await typist.press("hello", ENTER)
             await asyncio.sleep(1)
     assert caught.group_contains(ZeroDivisionError)
+
+
+@pytest.mark.parametrize("place", ["toolbar", "callback", "task"])
+@in_virtual_time
+async def test_an_error_that_nothing_waits_for_ends_the_prompt(screen_output, place):
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ExceptionGroup) as caught:
+        async with typing() as typist:
+            if place == "toolbar":
+                del typist.toolbar
+            elif place == "callback":
+                asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+            else:
+                asyncio.create_task(fail())  # noqa: RUF006
+            await asyncio.sleep(1)
+    assert caught.group_contains((ZeroDivisionError, AttributeError))
+
+
+def paste(text: str) -> str:
+    return f"\x1b[200~{text}\x1b[201~"
+
+
+@pytest.mark.parametrize(
+    ("keys", "entered"),
+    [
+        ((paste("/quit\r\nnow"),), "(pasted) /quit\nnow"),
+        ((paste("/quit"), " now"), "(pasted) /quit now"),
+        (("/send ", paste("a.wav")), "/send a.wav"),
+        ((paste("/quit"), "\x15", "/quit"), "/quit"),
+        ((paste("/quit"), "\x01", "x"), "x/quit"),
+    ],
+    ids=["lines", "then keys", "argument", "deleted", "keys before"],
+)
+@in_virtual_time
+async def test_a_text_that_begins_with_a_paste_is_said_to_be_pasted(screen_output, keys, entered):
+    async with typing() as typist:
+        await typist.press(*keys, ENTER, "/help", ENTER)
+        assert typist.handler.entered == [entered, "/help"]
+
+
+@in_virtual_time
+async def test_a_byte_that_is_not_utf_8_is_replaced(screen_output):
+    async with typing() as typist:
+        typist.keyboard.send_bytes(b"caf\xe9\r")
+        await idle()
+        assert typist.handler.entered == ["caf\ufffd"]
+        await typist.press(UP)
+        assert typist.text == "caf\ufffd"
+
+
+@in_virtual_time
+async def test_a_search_in_the_history_has_its_own_keys(screen_output):
+    async with typing() as typist:
+        await typist.press("alpha question", ENTER, "gamma question", ENTER)
+        typist.handler.entered.clear()
+        await typist.press(CTRL_R, "alp", ENTER)
+        assert (typist.handler.entered, typist.text) == ([], "alpha question")
+        await typist.press(ENTER)
+        assert typist.handler.entered == ["alpha question"]
+        typist.handler.is_push_to_talk = True
+        await typist.press(CTRL_R, "gamma", " ", CTRL_D, CTRL_C)
+        assert (typist.handler.entered, typist.text) == (["alpha question"], "")
+        assert not typist.running.done()

@@ -34,7 +34,7 @@ OPTIONS = {
 NOT_YET = {
     "send": "--script --replay --fault --pace --record --expect --expect-file --runs "
     "--pass-rate --junit --report --subtitles",
-    "chat": "--script --replay --fault --pace --no-history --list --no-commands",
+    "chat": "--script --replay --fault --pace --no-history --list",
     "serve": "--log --record --background --stop --hear",
 }
 """Promised options that are still to come."""
