@@ -288,6 +288,17 @@ def test_a_paste_that_looks_like_a_command_is_text_and_so_is_a_path(chat):
     assert opened.left() == 0
 
 
+@pytest.mark.parametrize("lines", [3, 5, 8])
+def test_a_low_terminal_shows_the_prompt_beside_completions(chat, lines):
+    opened = chat(lines=lines)
+    opened.type("/")
+    opened.wait("> /")
+    screen = opened.wait("ready", until=lambda screen: ("/send FILE" in screen) is (lines > 4))
+    assert "Window too small" not in screen
+    opened.press("C-u")
+    leave(opened)
+
+
 def test_ctrl_r_searches_the_history(chat):
     opened = chat()
     for line in ("alpha question", "gamma question"):
