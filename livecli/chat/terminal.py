@@ -20,8 +20,8 @@ class TerminalInput:
     """Processes the lines and keys of a terminal, during an `async with` block. Its end cancels what is going on.
 
     `echo` shows an entered line, `show` the output of a command, and `show_error` an error. `show_interruption` is
-    called when an answer is about to be interrupted, and `leave` by `/quit`. Without `has_commands`, each line is text.
-    An error that is not a LivecliError is a bug: it cancels the block, which raises it.
+    called when an answer is about to be interrupted, and `leave` by `/quit`. An error that is not a LivecliError is a
+    bug: it cancels the block, which raises it.
     """
 
     def __init__(
@@ -33,9 +33,8 @@ class TerminalInput:
         show_error: Callable[[LivecliError], None],
         show_interruption: Callable[[], None],
         leave: Callable[[], None],
-        has_commands: bool = True,
     ) -> None:
-        self._chat, self._has_commands = chat, has_commands
+        self._chat = chat
         self._echo, self._show, self._show_error = echo, show, show_error
         self._show_interruption, self._leave = show_interruption, leave
         self._group, self._stack = asyncio.TaskGroup(), AsyncExitStack()
@@ -58,11 +57,11 @@ class TerminalInput:
         self._cancel_all()
         await self._stack.__aexit__(kind, error, trace)
 
-    def submit(self, line: str, *, is_pasted: bool) -> None:
-        """Process a line: a message or a command. A line that begins with pasted text is a message."""
+    def submit(self, line: str, *, is_text: bool) -> None:
+        """Process a line: a message, or a command unless it `is_text`."""
         parsed = None
         try:
-            if self._has_commands and not is_pasted:
+            if not is_text:
                 parsed = parse_command(line)
                 if parsed is None:
                     check_message(line)

@@ -139,7 +139,6 @@ async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Repo
         show_error=lambda error: print_error(error, debug=display.options.debug),
         show_interruption=display.show_interruption,
         leave=prompt.leave,
-        has_commands=plan.has_commands,
     )
     voice = chat.voice
     for entry in [*chat.transcript.entries][-RESUMED_TURNS:]:

@@ -7,7 +7,7 @@ an error.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
@@ -56,8 +56,8 @@ ANSWER_KEYS = "[y/n]"
 class PromptHandler(Protocol):
     """Carries out what is entered at a prompt."""
 
-    def submit(self, text: str, *, is_pasted: bool) -> None:
-        """Handle a text that was entered. `is_pasted` is whether its first word was pasted, and not typed."""
+    def submit(self, text: str, *, is_text: bool) -> None:
+        """Handle a text that was entered. `is_text` is whether it is no command, whatever it looks like."""
 
     def interrupt(self) -> bool:
         """Handle Ctrl-C. Returns False when there is nothing to interrupt."""
@@ -71,10 +71,13 @@ class PromptHandler(Protocol):
 
 
 class Prompt:
-    """A prompt on `screen`. It can be made, and its `confirm` passed on, before the handler exists."""
+    """A prompt on `screen`. It can be made, and its `confirm` passed on, before the handler exists.
 
-    def __init__(self, screen: Screen, commands: Iterable[CompletionCommand]) -> None:
-        self._screen = screen
+    Without `commands`, everything that is entered is text; a text whose first word is pasted always is.
+    """
+
+    def __init__(self, screen: Screen, commands: Collection[CompletionCommand]) -> None:
+        self._screen, self._has_commands = screen, bool(commands)
         self._toolbar: Callable[[], StyleAndTextTuples] = list
         self._drawn_toolbar: StyleAndTextTuples = []
         self._handler: PromptHandler
@@ -250,7 +253,7 @@ class Prompt:
         buffer = event.current_buffer
         # A byte that is not UTF-8 was read as a surrogate, which can be neither sent nor kept.
         text = buffer.text.encode(errors="surrogateescape").decode(errors="replace")
-        is_pasted = bool(self._pasted_word)
+        is_text = bool(self._pasted_word) or not self._has_commands
         if not text.strip():
             return
         if self._typed_answer is not None and self._typed_answer == (self._question, text):
@@ -262,7 +265,7 @@ class Prompt:
         buffer.append_to_history()
         buffer.reset()
         self._pasted_word = ""
-        self._handler.submit(text, is_pasted=is_pasted)
+        self._handler.submit(text, is_text=is_text)
 
     def _answer(self, event: KeyPressEvent) -> None:
         """Insert the letter, and take it back as the answer if no other key follows."""

@@ -10,6 +10,7 @@ import pytest
 from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 
+from livecli.chat.commands import COMMANDS
 from livecli.console.prompt import ANSWER_PAUSE_SECONDS, DOUBLE_PRESS_SECONDS, REFRESH_SECONDS, Prompt
 from livecli.console.screen import Screen
 from livecli.protocol.messages import FunctionCall
@@ -26,8 +27,8 @@ class Handler:
         self.entered: list[str] = []
         self.is_busy = self.is_push_to_talk = False
 
-    def submit(self, text: str, *, is_pasted: bool) -> None:
-        self.entered.append(f"(pasted) {text}" if is_pasted else text)
+    def submit(self, text: str, *, is_text: bool) -> None:
+        self.entered.append(f"(text) {text}" if is_text else text)
 
     def interrupt(self) -> bool:
         self.entered.append("(interrupt)")
@@ -61,7 +62,7 @@ class Typist:
 @asynccontextmanager
 async def typing() -> AsyncIterator[Typist]:
     with create_pipe_input() as keyboard, create_app_session(input=keyboard):
-        prompt = Prompt(Screen(), [])
+        prompt = Prompt(Screen(), COMMANDS.values())
         typist = Typist(prompt, keyboard, None)
         async with asyncio.TaskGroup() as tasks:
             typist.running = tasks.create_task(prompt.run(typist.handler, lambda: typist.toolbar))
@@ -278,8 +279,8 @@ def paste(text: str) -> str:
 @pytest.mark.parametrize(
     ("keys", "entered"),
     [
-        ((paste("/quit\r\nnow"),), "(pasted) /quit\nnow"),
-        ((paste("/quit"), " now"), "(pasted) /quit now"),
+        ((paste("/quit\r\nnow"),), "(text) /quit\nnow"),
+        ((paste("/quit"), " now"), "(text) /quit now"),
         (("/send ", paste("a.wav")), "/send a.wav"),
         ((paste("/quit"), "\x15", "/quit"), "/quit"),
         ((paste("/quit"), "\x01", "x"), "x/quit"),
@@ -287,7 +288,7 @@ def paste(text: str) -> str:
     ids=["lines", "then keys", "argument", "deleted", "keys before"],
 )
 @in_virtual_time
-async def test_a_text_that_begins_with_a_paste_is_said_to_be_pasted(screen_output, keys, entered):
+async def test_a_text_that_begins_with_a_paste_is_no_command(screen_output, keys, entered):
     async with typing() as typist:
         await typist.press(*keys, ENTER, "/help", ENTER)
         assert typist.handler.entered == [entered, "/help"]
