@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .emulator.pace import Pace
 from .protocol.endpoint import Target
 
 if TYPE_CHECKING:
@@ -18,18 +17,18 @@ if TYPE_CHECKING:
 
 
 @asynccontextmanager
-async def reachable(target: Target, pace: Pace = Pace.INSTANT) -> AsyncIterator[Target]:
+async def reachable(target: Target, options: EmulatorOptions | None = None) -> AsyncIterator[Target]:
     """The target to connect to: `target` itself or, if it is `local`, one whose base URL is a running emulator's.
 
-    `pace` is the emulator's.
+    `options` are the emulator's; without them it echoes, without delay.
     """
     if not target.local:
         yield target
         return
-    from .emulator.options import EmulatorOptions
+    from .emulator.options import DEFAULT_OPTIONS
     from .emulator.server import run_emulator
 
-    async with run_emulator(options=EmulatorOptions(pace=pace)) as emulator:
+    async with run_emulator(options=options or DEFAULT_OPTIONS) as emulator:
         yield replace(target, base_url=emulator.url)
 
 

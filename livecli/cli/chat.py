@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
+from ..emulator.pace import Pace
 from ..errors import FileError
 from ..protocol.setup import Activity
 from .groups import COMMON, Listed, Only, takes_groups
 from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where
 from .reporters import chat_reporters
+from .serve_options import LocalFlags
 
 
 @takes_groups
@@ -31,6 +33,7 @@ def chat(
     tools: ToolFlags,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout", "retries")],
     where: Where,
+    emulator: LocalFlags,
     output: OutputFlags,
 ) -> None:
     """Hold a conversation, typed or spoken, or through a pipe.
@@ -73,6 +76,8 @@ def chat(
         devices=devices,
         save=save,
         confirm=tools.confirm,
+        # The service's pace, so that a conversation feels like one.
+        emulator=emulator.options(local=where.local, pace=Pace.BURST),
         has_commands=not no_commands,
     )
     with chat_reporters(output) as (display, reporter):

@@ -16,7 +16,6 @@ from ..chat.voice import Voice
 from ..console import is_interactive
 from ..console.chat_pipe import PipeChat
 from ..embedded import reachable
-from ..emulator.pace import Pace
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..process.stdio import print_error
 from ..report.reporter import Reporter
@@ -26,12 +25,9 @@ from .options import EchoMode
 
 if TYPE_CHECKING:
     from ..console.prompt import Prompt
+    from ..emulator.options import EmulatorOptions
     from ..tools.calls import Confirm
     from .options import ChatDeviceFlags
-
-LOCAL_PACE = Pace.BURST
-"""The pace of the emulator that `chat --local` talks to: the service's, so that a conversation feels like one."""
-
 
 RESUMED_TURNS = 3
 """The last turns that are shown of a conversation that is resumed."""
@@ -39,12 +35,13 @@ RESUMED_TURNS = 3
 
 @dataclass(frozen=True)
 class Plan:
-    """The options of a chat: of its session, of its devices, and where it is kept."""
+    """The options of a chat: of its session, of its devices, where it is kept, and of the emulator of `--local`."""
 
     options: ChatOptions
     devices: ChatDeviceFlags
     save: str | None
     confirm: bool
+    emulator: EmulatorOptions | None
     has_commands: bool = True
 
 
@@ -88,7 +85,7 @@ async def _open_and_run(
     if plan.devices.mic:
         await voice.switch_microphone(True)
     async with AsyncExitStack() as stack:
-        target = await stack.enter_async_context(reachable(plan.options.target, LOCAL_PACE))
+        target = await stack.enter_async_context(reachable(plan.options.target, plan.emulator))
         confirm: Confirm | None = None
         if plan.confirm:
             confirm = prompt.confirm if prompt else stack.enter_context(confirmer(reporter))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..emulator.pace import Pace
 from ..errors import UsageError, gravest
 from ..process.stdio import is_stdout
 from .confirm import confirmer
@@ -26,8 +27,10 @@ from .options import (
     check_stdout,
 )
 from .reporters import batch_reporters, remarks, send_reporters
+from .serve_options import LocalFlags
 
 if TYPE_CHECKING:
+    from ..emulator.options import EmulatorOptions
     from ..protocol.endpoint import Target
     from ..runs.request import Request
     from .reporters import RunReporters
@@ -48,6 +51,7 @@ def send(
     tools: ToolFlags,
     limits: Limits,
     where: Where,
+    emulator: LocalFlags,
     many: ManyFlags,
     output: OutputFlags,
     devices: DeviceFlags,
@@ -90,6 +94,7 @@ def send(
 
     files = named_files(setup, tools, output, many=many, request=request)
     target = where.target()
+    local = emulator.options(local=where.local, pace=Pace.INSTANT)
     options = setup.options(search=tools.search, activity=sending.activity, profile=target.profile.values)
     template = Request(
         text=text_turn(request.text),
@@ -135,7 +140,7 @@ def send(
             confirm = stack.enter_context(confirmer(reporters.shared))
             requests = [replace(request, confirm=confirm) for request in requests]
         pace = (many.jobs or 1, many.connect_rate, many.max_cost) if several else None
-        statuses = run(_ask_all(requests, target, reporters, pace, context.obj))
+        statuses = run(_ask_all(requests, target, local, reporters, pace, context.obj))
     raise typer.Exit(gravest(statuses))
 
 
@@ -163,18 +168,20 @@ def _check_at_once(tools: ToolFlags, devices: DeviceFlags) -> None:
 async def _ask_all(
     requests: Sequence[Request],
     target: Target,
+    emulator: EmulatorOptions | None,
     reporters: RunReporters,
     pace: tuple[int, float, float | None] | None,
     allow_files: Callable[[int], str | None],
 ) -> list[int]:
     """The exit status of each request.
 
+    `emulator` are the options of the one that `--local` starts.
     `pace` has the values of BatchLimits; it is None for a single request.
     `allow_files` raises the limit on open files, and returns a warning where it cannot.
     """
     from ..embedded import reachable
 
-    async with reachable(target) as reached, reporters.watching():
+    async with reachable(target, emulator) as reached, reporters.watching():
         if pace is None:
             from ..client.open import resolved_once
             from ..runs.request import ask

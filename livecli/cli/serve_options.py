@@ -87,6 +87,34 @@ class ListenFlags(Group, panel="Network"):
         return usual if self.port is None else self.port, usual_tls if self.tls_port is None else self.tls_port
 
 
+class LocalFlags(Group, panel="Network"):
+    """How the emulator behaves that `--local` starts."""
+
+    script: Annotated[
+        str | None, Option(metavar="FILE.toml", help="What the model of --local says. See `livecli help script`.")
+    ] = None
+    replay: Annotated[str | None, Option(metavar="FILE", help="A recorded session that --local replays.")] = None
+    fault: Annotated[
+        list[str] | None,
+        Option(metavar="WHAT@WHEN", help="A fault of --local; repeatable. See `livecli help faults`."),
+    ] = None
+    pace: Annotated[Pace | None, Option(help="How fast --local answers: see `livecli serve --help`.")] = None
+
+    def options(self, *, local: bool, pace: Pace) -> "EmulatorOptions | None":
+        """The same values, for the emulator, with `pace` where none is given; None where no emulator is started.
+
+        Raises UsageError where an option has no emulator to apply to; FileError and UsageError as `option_files` does.
+        """
+        given = next((name for name, value in vars(self).items() if value), None)
+        if not local:
+            if given:
+                raise UsageError(f"--{given} is for the emulator", hint="add --local, or start `livecli serve` with it")
+            return None
+        from ..emulator.option_files import emulator_options
+
+        return emulator_options(script=self.script, replay=self.replay, faults=self.fault or [], pace=self.pace or pace)
+
+
 class EmulatorFlags(Group, panel="Model"):
     """How the emulator behaves."""
 

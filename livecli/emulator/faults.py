@@ -1,11 +1,13 @@
 """Faults that the emulator injects on purpose: the table of their kinds, and the parser of `WHAT@WHEN`. No I/O.
 
 Faults are deterministic: each connection counts its own messages, from 1, and gets the same faults at the same points.
+`WHAT@WHEN#N` and `WHAT@WHEN#N-M` name the connections that get it, counted by their upgrade requests, from 1.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -13,12 +15,16 @@ from typing import Literal
 Place = Literal["connect", "setup", "audio", "reply", "turn", "time"]
 
 
+EVERY_CONNECTION = range(1, sys.maxsize)
+
+
 @dataclass(frozen=True)
 class Fault:
     """One fault: `kind` is a key of FAULT_KINDS, and `place` and `at` say when it happens.
 
     `at` is a count, or seconds since the connection opened where `place` is "time". `amount` is the close code, the
-    HTTP status, a number of seconds or of bytes a second; `reason` is the close reason.
+    HTTP status, a number of seconds or of bytes a second; `reason` is the close reason. `connections` are the numbers
+    of the connections that get it.
     """
 
     kind: str
@@ -26,6 +32,7 @@ class Fault:
     at: float = 1
     amount: float = 0
     reason: str = ""
+    connections: range = EVERY_CONNECTION
 
 
 @dataclass(frozen=True)
@@ -123,19 +130,26 @@ was lost (pydantic-ai's notes, 2026-10). What each does is in `fault_injector`."
 
 
 class Faults:
-    """All faults of an emulator, looked up by the moment at which they happen."""
+    """Faults of an emulator or of one of its connections, looked up by the moment at which they happen."""
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._faults = tuple(faults)
         self._by_moment: dict[tuple[Place, float], list[Fault]] = {}
         self.timed: list[Fault] = []
-        for fault in faults:
+        for fault in self._faults:
             if fault.place == "time":
                 self.timed.append(fault)
             else:
                 self._by_moment.setdefault((fault.place, fault.at), []).append(fault)
 
     def __bool__(self) -> bool:
-        return bool(self._by_moment or self.timed)
+        return bool(self._faults)
+
+    def on_connection(self, number: int) -> Faults:
+        """The faults of the connection with this number, from 1."""
+        if all(fault.connections == EVERY_CONNECTION for fault in self._faults):
+            return self
+        return Faults(fault for fault in self._faults if number in fault.connections)
 
     def at(self, place: Place, count: int = 1) -> list[Fault]:
         """The faults of the `count`-th time that a connection reaches `place`."""
@@ -152,7 +166,9 @@ def parse_fault(text: str) -> Fault:
     what, at, when = text.rpartition("@")
     if not at:
         raise ValueError(f"{text!r} is not WHAT@WHEN, as in drop@audio:100")
+    when, numbered, numbers = when.partition("#")
     place, count = _parse_moment(when)
+    connections = _parse_connections(numbers) if numbered else EVERY_CONNECTION
     name, _, argument = what.partition("=")
     kind = FAULT_KINDS.get(name)
     if kind is None:
@@ -162,7 +178,15 @@ def parse_fault(text: str) -> Fault:
         raise ValueError(f"{name} answers the upgrade, so it happens at connect: {what}@connect")
     if kind.happens == "in a session" and place == "connect":
         raise ValueError(f"{name} needs a session, and at connect there is none yet")
-    return Fault(name, place, count, amount, reason)
+    return Fault(name, place, count, amount, reason, connections)
+
+
+def _parse_connections(text: str) -> range:
+    """The numbers in `N` or `N-M`, both included."""
+    found = re.fullmatch(r"([1-9]\d{0,8})(?:-([1-9]\d{0,8}))?", text)
+    if not found or int(found[2] or found[1]) < int(found[1]):
+        raise ValueError(f"#{text} is not the number of a connection, such as #1, nor a range of them, such as #2-4")
+    return range(int(found[1]), int(found[2] or found[1]) + 1)
 
 
 def _parse_moment(text: str) -> tuple[Place, float]:

@@ -27,19 +27,19 @@ def emulator_options(
     *,
     script: str | None,
     replay: str | None,
-    speed: float,
-    pace: Pace,
-    connection_seconds: float,
-    goaway_seconds: float,
-    session_seconds: float | None,
-    model_table: str | None,
     faults: Sequence[str],
-    require_key: str | None,
-    require_token: str | None,
+    pace: Pace,
+    speed: float = 1.0,
+    connection_seconds: float = 0.0,
+    goaway_seconds: float = 0.0,
+    session_seconds: float | None = None,
+    model_table: str | None = None,
+    require_key: str | None = None,
+    require_token: str | None = None,
 ) -> EmulatorOptions:
     """The options of `livecli serve`, with the contents of the files. Raises FileError and UsageError.
 
-    A `script` with `[[turn]]` in it is the text of one.
+    A `script` with `[[turn]]` in it is the text of one. Without `connection_seconds` a connection has no limit.
     """
     if script is not None and replay is not None:
         raise UsageError("--script cannot be combined with --replay")

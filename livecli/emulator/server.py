@@ -181,10 +181,12 @@ class _EmulatorServer:
         if is_health_check(request.path) and "Upgrade" not in request.headers:
             return connection.respond(200, "livecli: a local Live API is listening.\n")
         service = service_at(request.path)
-        if service is not None and (status := await at_upgrade(self._options.faults, connection, self._log)):
-            return connection.respond(status, "as --fault asked for\n")
         if service is None:
             return connection.respond(404, "Not found: the Live API is at /ws/google.…, the path of either platform.\n")
+        connection.number = next(self._numbers)
+        faults = self._options.faults.on_connection(connection.number)
+        if status := await at_upgrade(faults, connection, self._log):
+            return connection.respond(status, "as --fault asked for\n")
         error = self._credential_error(request)
         if error is None or not service.platform.facts.refuses_upgrade:
             return None
@@ -202,8 +204,8 @@ class _EmulatorServer:
         return self._options.required.check(request.path, request.headers.raw_items())
 
     async def _run_session(self, socket: ServerConnection) -> None:
-        number = next(self._numbers)
         assert isinstance(socket, EmulatorConnection), "as it was created"
+        number = socket.number
         assert socket.request is not None, "the upgrade is done"
         path, headers = socket.request.path, list(socket.request.headers.raw_items())
         service = service_at(path)

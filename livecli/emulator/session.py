@@ -82,7 +82,7 @@ class ServerSession:
             self._conversation = _conversation(service, options, sessions, log, self._note_heard)
         else:
             self._conversation = Replay(options.play, speed=options.play_speed, log=log)
-        self._faults = FaultInjector(options.faults, socket, self._protocol, log)
+        self._faults = FaultInjector(options.faults.on_connection(socket.number), socket, self._protocol, log)
         self._received = asyncio.Event()
         self._sent = asyncio.Event()
 

@@ -124,7 +124,8 @@ class RequestReader:
 class EmulatorConnection(ServerConnection):
     """A connection that can be aborted at any time, even during its upgrade, and whose request may be one of METHODS.
 
-    `method` and `body` are those of its request. The connection adds itself to `connections`.
+    `method` and `body` are those of its request. The connection adds itself to `connections`. `number` counts the
+    requests for an upgrade that the emulator has had, from 1; 0 before the request.
 
     In websockets 15.0 to 17.4 a ServerConnection is the asyncio.Protocol of its socket, which is not documented: the
     event loop calls `connection_made` and `data_received`. Where that is no longer so, METHODS are not answered,
@@ -135,6 +136,7 @@ class EmulatorConnection(ServerConnection):
         super().__init__(*args, **kwargs)
         self.method = "GET"
         self.body = b""
+        self.number = 0
         self._connections = connections
         self._request_reader: RequestReader | None = RequestReader()
         self._tcp: asyncio.Transport | None = None

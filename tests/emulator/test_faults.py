@@ -17,6 +17,9 @@ GOOD = {
     "slow=4000@setup": Fault("slow", "setup", 1, 4000),
     "truncate@reply:2": Fault("truncate", "reply", 2),
     "stall=1@connect": Fault("stall", "connect", 1, 1),
+    "drop@turn:1#1": Fault("drop", "turn", 1, connections=range(1, 2)),
+    "http=503@connect#2-4": Fault("http", "connect", 1, 503, connections=range(2, 5)),
+    "close=1011:busy #3@5s#7": Fault("close", "time", 5, 1011, "busy #3", range(7, 8)),
     f"close=1011:{123 * 'x'}@setup": Fault("close", "setup", 1, 1011, 123 * "x"),
 }
 
@@ -48,6 +51,10 @@ BAD = [
     "truncate@connect",
     "drop=1@setup",
     "goaway=nan@setup",
+    "drop@setup#",
+    "drop@setup#0",
+    "drop@setup#3-2",
+    "drop@setup#1,3",
 ]
 
 
@@ -85,3 +92,9 @@ def test_each_kind_happens_at_the_upgrade_or_in_a_session(name, moment):
             parse_fault(f"{example}@{moment}")
     else:
         assert parse_fault(f"{example}@{moment}").kind == name
+
+
+def test_a_connection_has_the_faults_that_name_it_and_those_that_name_none():
+    faults = Faults(parse_fault(text) for text in ("drop@setup#1", "stall=1@setup#2-3", "garbage@setup"))
+    kinds = [[fault.kind for fault in faults.on_connection(number).at("setup")] for number in (1, 2, 3, 4)]
+    assert kinds == [["drop", "garbage"], ["stall", "garbage"], ["stall", "garbage"], ["garbage"]]

@@ -19,8 +19,6 @@ from typing import Any
 import pytest
 
 from livecli.__main__ import main
-from livecli.cli import run_chat
-from livecli.emulator.pace import Pace
 
 SAMPLE_STEM = "where_is_the_nearest_train_station"
 PEAK = Path(__file__).parents[1] / "benchmarks" / "peak.py"
@@ -77,9 +75,9 @@ def livecli_and_children(
 @pytest.fixture
 def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Ran]:
     """Run a chat in process, with these bytes in the pipe that is its standard input. `--local` takes no time."""
-    monkeypatch.setattr(run_chat, "LOCAL_PACE", Pace.INSTANT)
 
     def run(typed: bytes | str, *words: Any) -> Ran:
+        pace = ("--pace", "instant") if "--local" in words and "--pace" not in words else ()
         read_end, write_end = os.pipe()
 
         def write() -> None:
@@ -93,7 +91,7 @@ def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Ca
         with os.fdopen(read_end) as pipe:
             monkeypatch.setattr(sys, "stdin", pipe)
             writing.start()
-            ran = livecli("chat", *words)
+            ran = livecli("chat", *words, *pace)
         writing.join(20)
         return ran
 

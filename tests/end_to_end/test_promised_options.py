@@ -32,9 +32,8 @@ OPTIONS = {
 """The options of each command that are public interface. Renaming or removing one breaks what is built on it."""
 
 NOT_YET = {
-    "send": "--script --replay --fault --pace --record --expect --expect-file --runs "
-    "--pass-rate --junit --report --subtitles",
-    "chat": "--script --replay --fault --pace --no-history --list",
+    "send": "--record --expect --expect-file --runs --pass-rate --junit --report --subtitles",
+    "chat": "--no-history --list",
     "serve": "--log --record --background --stop --hear",
 }
 """Promised options that are still to come."""

@@ -18,8 +18,6 @@ import pytest
 from hypothesis import HealthCheck, currently_in_test_context, event, given, settings
 from hypothesis import strategies as st
 
-from livecli.cli import run_chat
-from livecli.emulator.pace import Pace
 from tests import hostile_words
 from tests.end_to_end.conftest import Ran, tone, write_wav
 from tests.hostile_words import FILES, IN_ENVIRONMENTS, NUMBER_WORDS
@@ -50,7 +48,6 @@ def check(livecli: Callable[..., Ran], tmp_path: Path, monkeypatch: pytest.Monke
     """
     monkeypatch.setenv("LIVECLI_BASE_URL", "ws://127.0.0.1:1")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    monkeypatch.setattr(run_chat, "LOCAL_PACE", Pace.INSTANT)
     lines = tmp_path / "lines.txt"
     lines.write_text("hello\n")
 
