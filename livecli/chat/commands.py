@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import difflib
 import re
 from collections.abc import Awaitable, Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ..console.formatting import MISSING, missing_prices, usd
 from ..errors import UsageError
+from ..process.text_files import read_text
 from ..protocol.models import MODELS
 from ..protocol.names import LANGUAGES, VOICES, language_code, voice_named
 from ..report.spending import Spending
@@ -31,7 +33,8 @@ class Command:
 
     An `argument` in brackets is optional, and `choices` are the values to complete. `run` carries the command out: it
     returns the lines to show, or the summary of the turn that the command is (`is_turn`). A turn is interrupted by the
-    next line, and other commands are carried out one after another.
+    next line, and other commands are carried out one after another. The lines of a command that `is_report` are shown
+    with `--quiet` too.
     """
 
     name: str
@@ -40,6 +43,7 @@ class Command:
     run: Callable[[Chat, str], Awaitable[list[str] | Summary]]
     choices: tuple[str, ...] = ()
     is_turn: bool = False
+    is_report: bool = False
 
     @property
     def usage(self) -> str:
@@ -119,6 +123,8 @@ def _switch(argument: str, is_on: bool) -> bool:
 
 
 async def _system(chat: Chat, text: str) -> list[str]:
+    if text.startswith("@"):
+        text = await asyncio.to_thread(read_text, _expand_home(text[1:]))
     await chat.reconfigure(system=text)
     return ["the model has new instructions, and was given the conversation so far"]
 
@@ -218,16 +224,18 @@ COMMANDS = {
         Command("image", "FILE", "send a picture with the next message: JPEG, PNG or WebP", _image),
         Command("say", "[on|off]", "turn the speaker on or off", _say, ON_OFF),
         Command("mic", "[on|off]", "turn the microphone on or off", _mic, ON_OFF),
-        Command("system", "TEXT", "change the system instruction", _system),
+        Command("system", "TEXT|@FILE", "change the system instruction", _system),
         Command("voice", "NAME", "change the voice", _voice, tuple(sorted(VOICES))),
         Command("language", "CODE", "change the language of a model that follows it", _language, tuple(LANGUAGES)),
-        Command("tools", "", "list the tools that the model may call", _tools),
-        Command("usage", "", "show the tokens by modality and their cost, per turn and in total", _usage),
-        Command("latency", "", "show the latencies of the last turns", _latency),
+        Command("tools", "", "list the tools that the model may call", _tools, is_report=True),
+        Command(
+            "usage", "", "show the tokens by modality and their cost, per turn and in total", _usage, is_report=True
+        ),
+        Command("latency", "", "show the latencies of the last turns", _latency, is_report=True),
         Command("save", "[FOLDER]", "save the text of the conversation, and the audio of each answer", _save),
-        Command("history", "", "show the conversation so far", _history),
+        Command("history", "", "show the conversation so far", _history, is_report=True),
         Command("reset", "", "start a new conversation", _reset),
-        Command("help", "", "list the commands", _help),
+        Command("help", "", "list the commands", _help, is_report=True),
         Command("quit", "", "end the chat", _quit),
     )
 }

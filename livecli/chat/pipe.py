@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable
 
 from ..errors import FileError, LivecliError, UsageError
 from ..report.reporter import Reporter
@@ -39,38 +39,47 @@ async def converse(
     chat: Chat,
     lines: AsyncIterator[str],
     reporter: Reporter,
-    show: Callable[[Iterable[str]], None],
+    show: Callable[[list[str]], None],
     *,
     has_commands: bool = True,
 ) -> list[int]:
     """Process each line, and return the exit statuses of the turns. Ends early when the session has ended for good.
 
-    `show` prints the output of a command. Without `has_commands`, each line is text.
+    `show` prints what a command was asked for; other output of a command is a remark. Without `has_commands`, each
+    line is text.
     """
     statuses: list[int] = []
     async for line in lines:
         try:
-            output = await _process(chat, line, has_commands=has_commands)
+            summary = await _process(chat, line, reporter, show, has_commands=has_commands)
         except Quit:
             break
         except LivecliError as error:
-            output = Summary(line, error=error)
-            reporter.finished(output)
-        if isinstance(output, Summary):
-            statuses.append(output.exit_code)
-        else:
-            show(output)
+            summary = Summary(line, error=error)
+            reporter.finished(summary)
+        if summary is not None:
+            statuses.append(summary.exit_code)
         if chat.failure is not None:
             break
     return statuses
 
 
-async def _process(chat: Chat, line: str, *, has_commands: bool) -> Summary | list[str]:
-    """The summary of a turn, or the output of a command."""
+async def _process(
+    chat: Chat, line: str, reporter: Reporter, show: Callable[[list[str]], None], *, has_commands: bool
+) -> Summary | None:
+    """Process a line. Returns the summary of a turn, None for a command that is no turn and for an empty line."""
     if len(line) > MAX_LINE_BYTES // 4 and len(line.encode()) > MAX_LINE_BYTES:
         raise UsageError(f"a line of more than {MAX_LINE_BYTES:,} bytes is too long", hint="/send sends a recording")
     parsed = parse_command(line) if has_commands else None
-    if parsed is not None:
-        command, argument = parsed
-        return await command.run(chat, argument)
-    return await chat.send_text(line) if line.strip() else []
+    if parsed is None:
+        return await chat.send_text(line) if line.strip() else None
+    command, argument = parsed
+    output = await command.run(chat, argument)
+    if isinstance(output, Summary):
+        return output
+    if command.is_report:
+        show(output)
+    else:
+        for text in output:
+            reporter.remark(text)
+    return None

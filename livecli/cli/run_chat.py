@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -104,11 +103,7 @@ async def _open_and_run(
 async def _run_through_pipe(chat: Chat, plan: Plan, display: Reporter, reporter: Reporter) -> int:
     assert isinstance(display, PipeChat)
 
-    def show(lines: Iterable[str]) -> None:
-        for line in lines:
-            display.remark(line)
-
-    statuses = await converse_piped(chat, read_lines(), reporter, show, has_commands=plan.has_commands)
+    statuses = await converse_piped(chat, read_lines(), reporter, display.show_lines, has_commands=plan.has_commands)
     # After the end of the input a chat with a microphone goes on until that is off, or until a signal.
     await chat.voice.wait_until_off()
     return gravest(statuses or [0])

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 
-from ..errors import LivecliError, OutputClosed
+from ..errors import Interrupted, LivecliError, OutputClosed
 from ..process.stdio import one_line, print_error, write_stdout
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
@@ -42,7 +43,7 @@ class PipeChat(PlainLines):
     def _write_answer(self, text: str) -> None:
         if not self._silent:
             self._line_is_open = True
-            write_stdout(_escaped(text) if sys.stdout.isatty() else text)
+            write_stdout(_escaped(text) if sys.stdout is not None and sys.stdout.isatty() else text)
 
     def end_line(self) -> None:
         """End the line of an answer on standard output, if one has begun."""
@@ -54,10 +55,16 @@ class PipeChat(PlainLines):
         self.end_line()
         for line in formatting.source_lines(summary.stats.citations):
             self.info(line)
-        if summary.error and not isinstance(summary.error, OutputClosed):
+        # A turn is interrupted because the chat ends, which says why.
+        if summary.error and not isinstance(summary.error, OutputClosed | Interrupted):
             print_error(summary.error, debug=self.options.debug)
         elif summary.stats.interrupted:
             self.info("the answer was interrupted")
+
+    def show_lines(self, lines: Iterable[str]) -> None:
+        """Show what a command was asked for, even with `quiet`."""
+        for line in lines:
+            self.write(one_line(line))
 
     def ended(self, error: LivecliError | None) -> None:
         """Nothing is written: the next turn, or the end of the chat, raises the same error."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -117,7 +118,7 @@ class TerminalChat(PipeChat):
         if not self.options.quiet:
             self.screen.print("class:tool", f"tool {formatting.function_call(call.name, call.args)}")
 
-    def show_lines(self, lines: list[str]) -> None:
+    def show_lines(self, lines: Iterable[str]) -> None:
         """Show the output of a slash command."""
         self.screen.print("", *map(one_line, lines))
 

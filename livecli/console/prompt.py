@@ -33,7 +33,7 @@ REFRESH_SECONDS = 0.1
 """The time between two checks whether the toolbar has changed."""
 
 DOUBLE_PRESS_SECONDS = 1.5
-"""Two Ctrl-C within this time end the prompt."""
+"""Two Ctrl-C within this time end the prompt, unless the second one clears a text."""
 
 ANSWER_PAUSE_SECONDS = 0.5
 """The pause before the key "y" or "n" that makes it the answer to a question, and not a letter of a text.
@@ -286,13 +286,13 @@ class Prompt:
             self._question[1].set_result(letter in "yY")
 
     def _ctrl_c(self, event: KeyPressEvent) -> None:
-        now = self._clock()
+        now, buffer = self._clock(), event.current_buffer
         is_second, self._last_ctrl_c_at = now - self._last_ctrl_c_at < DOUBLE_PRESS_SECONDS, now
-        if is_second:
+        if is_second and not buffer.text:
             self.leave()
-        elif self._handler.interrupt():
+        elif not is_second and self._handler.interrupt():
             pass
-        elif event.current_buffer.text:
-            event.current_buffer.reset()
+        elif buffer.text:
+            buffer.reset()
         else:
             self._screen.print("class:note", "press Ctrl-C again, or Ctrl-D, to leave")

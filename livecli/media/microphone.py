@@ -52,10 +52,14 @@ class Microphone:
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         resampler = Resampler(DEVICE_RATE, self.rate)
-        while (block := await self._next()) is not None:
-            if pcm := resampler.push(bytes(block)):
-                self._last_block = pcm
-                yield pcm
+        try:
+            while (block := await self._next()) is not None:
+                if pcm := resampler.push(bytes(block)):
+                    self._last_block = pcm
+                    yield pcm
+        finally:
+            # The traceback of an error keeps this frame alive, and soxr's binding prints what is left at exit.
+            del resampler
 
     @property
     def level_dbfs(self) -> float:

@@ -21,6 +21,7 @@ class Chat:
     def __init__(self, errors=None, raised=None):
         self.texts, self.failure = [], None
         self.turns, self.transcript = [], SimpleNamespace(entries=[])
+        self.recordings = SimpleNamespace(folder=None)
         self._errors, self._raised = errors or {}, raised or {}
 
     async def send_text(self, text):
@@ -30,14 +31,14 @@ class Chat:
         return Summary(text, error=self._errors.get(text))
 
 
-async def run(chat, *lines, **options):
+async def run(chat, *lines, reports=None, **options):
     """The exit statuses, the lines shown, and the summaries reported."""
 
     async def given():
         for line in lines:
             yield line
 
-    reports, shown = ReportLog(), []
+    reports, shown = reports or ReportLog(), []
     statuses = await converse(chat, given(), reports, shown.extend, **options)
     return statuses, shown, reports.summaries
 
@@ -108,6 +109,12 @@ async def test_without_commands_each_line_is_a_turn():
 
 async def test_a_command_is_no_turn_and_its_output_is_shown():
     assert await run(Chat(), "/history", "/latency") == ([], ["there are no turns yet"] * 2, [])
+
+
+async def test_what_a_command_did_is_a_remark():
+    reports = ReportLog()
+    assert await run(Chat(), "/save", reports=reports) == ([], [], [])
+    assert reports.remarks == ["the conversation is not saved: /save FOLDER saves it"]
 
 
 async def test_a_turn_that_fails_has_its_status():

@@ -127,6 +127,17 @@ async def test_ctrl_c_interrupts_or_clears_the_line_or_says_how_to_leave(screen_
         assert not typist.running.done()
 
 
+@in_virtual_time
+async def test_a_second_ctrl_c_that_clears_the_line_does_not_leave(screen_output):
+    async with typing() as typist:
+        typist.handler.is_busy = True
+        await typist.press("line", CTRL_C, CTRL_C)
+        assert (typist.text, typist.running.done()) == ("", False)
+        await typist.press(CTRL_C)
+        await asyncio.sleep(0.5)
+        assert typist.running.done()
+
+
 @pytest.mark.parametrize(("pause", "leaves"), [(DOUBLE_PRESS_SECONDS - 0.1, True), (DOUBLE_PRESS_SECONDS + 0.1, False)])
 @in_virtual_time
 async def test_two_ctrl_c_leave_if_they_are_close(screen_output, pause, leaves):

@@ -39,9 +39,9 @@ def server(monkeypatch):
 def closing(tmp_path):
     """Run a command line with a standard stream closed, which only a shell can do."""
 
-    def run(descriptor, *argv):
+    def run(descriptor, *argv, typed=None):
         command = ["sh", "-c", f'exec "$@" {descriptor}>&-', "sh", sys.executable, "-m", "livecli", *map(str, argv)]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=30)
+        return subprocess.run(command, cwd=tmp_path, input=typed, capture_output=True, timeout=30)
 
     return run
 
@@ -63,6 +63,13 @@ def test_standard_output_that_is_closed(closing, server, argv):
     ran = closing(1, *argv)
     assert ran.returncode == 3, ran.stderr
     assert b"standard output is closed" in ran.stderr
+    assert b"Traceback" not in ran.stderr
+
+
+def test_a_chat_whose_standard_output_is_closed(closing):
+    ran = closing(1, "chat", "--local", typed=b"hello\n")
+    assert ran.returncode == 3, ran.stderr
+    assert b"error: standard output is closed" in ran.stderr
     assert b"Traceback" not in ran.stderr
 
 

@@ -149,7 +149,7 @@ def test_a_picture_goes_with_what_is_said_next(converse, tmp_path):
 
 
 def test_usage_latency_and_history_are_told_on_standard_error(converse):
-    ran = converse("hello\nbye\n/usage\n/latency\n/history\n/tools\n", "--local")
+    ran = converse("hello\nbye\n/usage\n/latency\n/history\n/tools\n", "--local", "-q")
     assert (ran.status, ran.out) == (0, "hello\nbye\n")
     assert "> hello\nhello\n> bye\nbye\n" in ran.err
     rows = [line.split() for line in ran.err.splitlines()]

@@ -313,6 +313,18 @@ def test_a_microphone_that_goes_away_ends_it(chatting, sound_server):
     assert chat.err.count(b"the default microphone is lost") == 1
 
 
+def test_a_microphone_that_goes_away_during_an_answer_is_the_only_error(chatting, sound_server):
+    with serving(behaviour=Talker) as server:
+        chat = chatting("--base-url", server.url)
+        sound_server.say(tone(12_000))
+        until(lambda: b"on and on" in chat.out, lambda: f"no answer: {chat.err.decode()}")
+        sound_server.unplug()
+        assert chat.end(signum=None) == 3
+    [*_, last] = chat.err.splitlines()
+    assert last == b"error: the default microphone is lost: no more sound comes from it"
+    assert chat.err.count(b"error") == 1
+
+
 def test_a_microphone_that_goes_away_does_not_end_the_typing(chatting, sound_server):
     with serving() as server:
         chat = chatting("--base-url", server.url, "--json", stdin=subprocess.PIPE)

@@ -107,10 +107,15 @@ def test_before_three_text_is_content(talk):
 
 @pytest.mark.parametrize(
     ("command", "where"),
-    [("/system Be brief.", "systemInstruction"), ("/voice kore", "generationConfig")],
+    [
+        ("/system Be brief.", "systemInstruction"),
+        ("/system @brief.txt", "systemInstruction"),
+        ("/voice kore", "generationConfig"),
+    ],
 )
 @pytest.mark.parametrize("name", ["gemini-3.8-live", BEFORE_3])
-def test_another_setup_is_told_what_was_said(talk, command, where, name):
+def test_another_setup_is_told_what_was_said(talk, tmp_path, command, where, name):
+    (tmp_path / "brief.txt").write_text("Be brief.")
     model = Model()
     ran = talk(model, f"one\ntwo\n{command}\nthree\n", "--model", name)
     assert (ran.status, ran.out) == (0, "<one>\n<two>\n<three>\n")
