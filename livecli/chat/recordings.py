@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
+from ..media.file_source import AUDIO_SUFFIXES
 from ..media.pcm import AudioSink, Tee
 from ..media.reply import ReplyWriter, open_reply
 from ..process.file_lock import open_locked
@@ -54,10 +55,15 @@ class Recordings:
     def set_folder(self, folder: str) -> None:
         """Save the following turns in `folder`, after those that it has.
 
-        Raises FileError when that is impossible, or another chat is saved there.
+        Raises FileError when that is impossible, or another chat is saved there, and UsageError for the name of a file.
         """
         path = Path(folder)
         try:
+            if path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir():
+                raise UsageError(
+                    f"a conversation is saved in a folder, and {folder} names a sound file",
+                    hint=f"name a folder for the text and a WAV file of each answer: {path.with_suffix('')}",
+                )
             path.mkdir(parents=True, exist_ok=True)
             if self.folder is not None and self.folder.exists() and path.samefile(self.folder):
                 return

@@ -21,7 +21,7 @@ def chat(
     devices: ChatDeviceFlags,
     save: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Save the text there, and the audio of each answer."),
+        typer.Option(metavar="FOLDER", help="Save there conversation.md, and each answer as turn-001.wav and so on."),
         Listed("Output", common=True),
     ] = None,
     no_commands: Annotated[

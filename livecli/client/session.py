@@ -259,7 +259,13 @@ class Session:
         protocol, endpoint = self._protocol, self.endpoint
         is_active = protocol.state is State.ACTIVE
         return CloseContext(
-            endpoint.platform, endpoint.model, endpoint.location, protocol.setup, is_active, endpoint.version
+            endpoint.platform,
+            endpoint.model,
+            endpoint.location,
+            protocol.setup,
+            is_active,
+            endpoint.version,
+            self._clock() - self.opened_at,
         )
 
 

@@ -21,19 +21,21 @@ class PipeChat(PlainLines):
     def __init__(self, options: DisplayOptions = NO_OPTIONS, *, silent: bool = False) -> None:
         super().__init__(options)
         self._silent = silent
+        # True at a terminal that has no prompt (TERM=dumb) too.
+        self._is_typed = sys.stdin is not None and sys.stdin.isatty()
         self._line_is_open = False
 
     def connecting(self, endpoint: Endpoint) -> None:
-        if self.options.has_conversation:
-            super().connecting(endpoint)
-        else:
+        if self._is_typed and not self.options.has_conversation:
             self.info(f"connecting to {endpoint.host} ({endpoint.platform}, {one_line(endpoint.model)})")
+        else:
+            super().connecting(endpoint)
 
     def connected(self, summary: Summary) -> None:
-        if self.options.has_conversation:
-            super().connected(summary)
-        else:
+        if self._is_typed and not self.options.has_conversation:
             self.info(formatting.connection(summary))
+        else:
+            super().connected(summary)
 
     def event(self, direction: str, event: events.Event, at: float) -> None:
         super().event(direction, event, at)

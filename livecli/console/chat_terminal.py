@@ -69,6 +69,7 @@ class TerminalChat(PipeChat):
         stdout_is_terminal = sys.stdout is None or sys.stdout.isatty()
         super().__init__(options, silent=silent or stdout_is_terminal)
         self.screen = Screen()
+        self._is_typed = True
         self._model = self._connection_problem = ""
         self._latency_ms: float | None = None
         self._interrupted = self._answer_hidden = self._was_connected = False

@@ -101,8 +101,9 @@ class PlainLines(Reporter):
         elif isinstance(event, events.Setup):
             description = f"setup {one_line(json.dumps(fields['setup'], ensure_ascii=False))}"
         else:
-            text = ", ".join(f"{name}={value!r}" for name, value in fields.items() if value)
-            description = f"{event.log_name}{': ' if text else ''}{one_line(text)}"
+            stated = {name: value for name, value in fields.items() if value}
+            text = f" {one_line(json.dumps(stated, ensure_ascii=False))}" if stated else ""
+            description = f"{event.log_name}{text}"
         self.write(f"{at:8.3f} s  {direction} {description}")
 
     def frame(self, direction: str, frame: bytes | str, at: float) -> None:

@@ -55,11 +55,11 @@ def _library() -> Any:
     try:
         import keyring
     except ImportError as error:
-        from ..process.installer import install_command
+        from ..process.installer import install_extra_command
 
         raise FileError(
             "the system keyring is out of reach: the package keyring is not installed",
-            hint=install_command("keyring"),
+            hint=install_extra_command("keyring"),
         ) from error
     return keyring
 

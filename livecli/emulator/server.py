@@ -24,6 +24,7 @@ from websockets.server import ServerProtocol
 
 from ..errors import ConnectError
 from ..media import resample
+from ..process.port_holder import port_holder
 from . import access
 from .access import is_health_check, service_at
 from .core.handles import HandleStore
@@ -247,11 +248,12 @@ async def _listen_error(host: str, ports: Mapping[str, int], error: OSError) -> 
         hint = f"{option} names another port; 0 is a free one"
         return ConnectError(f"cannot listen on {host}:{ports[option]}: {reason}", hint=hint)
     taken = {name: port for name, port in ports.items() if name == option or (port and await _is_taken(host, port))}
-    numbers = sorted(str(port) for port in taken.values())
-    ways = " ".join(f"{name} 0" for name in sorted(taken))
-    if len(taken) > 1:
-        return ConnectError(f"ports {' and '.join(numbers)} are taken", hint=f"{ways} takes free ones")
-    return ConnectError(f"port {numbers[0]} is taken", hint=f"{ways} takes a free one")
+    holders = {port: await asyncio.to_thread(port_holder, port) for port in sorted(taken.values())}
+    named = [f"{port} ({safe_line(holder)})" if holder else str(port) for port, holder in holders.items()]
+    message = f"ports {' and '.join(named)} are taken" if len(named) > 1 else f"port {named[0]} is taken"
+    ways = " ".join(f"{name} 0" for name in sorted(taken)) + f" takes {'free ones' if len(taken) > 1 else 'a free one'}"
+    unknown = " ".join(f"-i :{port}" for port, holder in holders.items() if holder is None)
+    return ConnectError(message, hint=f"{ways}; `lsof {unknown}` shows what listens" if unknown else ways)
 
 
 async def _is_taken(host: str, port: int) -> bool:

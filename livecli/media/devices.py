@@ -239,10 +239,10 @@ def _miniaudio() -> Any:
     try:
         import miniaudio
     except ImportError as error:
-        from ..process.installer import install_command
+        from ..process.installer import install_extra_command
 
         raise FileError(
-            "sound devices need the package miniaudio, which is not installed", hint=install_command("miniaudio")
+            "sound devices need the package miniaudio, which is not installed", hint=install_extra_command("audio")
         ) from error
     _silence_alsa()
     return miniaudio

@@ -34,6 +34,14 @@ if TYPE_CHECKING:
 SAMPLE = str(Path(__file__).with_name("where_is_the_nearest_train_station.wav"))
 """The bundled spoken question."""
 
+AUDIO_SUFFIXES = frozenset(
+    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"}
+    | {".w64", ".rf64", ".voc", ".sph", ".nist"}
+    # These need ffmpeg.
+    | {".m4a", ".m4b", ".mp4", ".webm", ".mka", ".aac", ".amr", ".3gp", ".wma"}
+)
+"""Suffixes of sound files. Any other file can be opened too."""
+
 _CHANNELS = {1: "mono", 2: "stereo"}
 _BLOCK_BYTES = 64 * 1024
 """Bytes of a read: about two seconds, and a multiple of the usual chunk, so that no chunk is put together from two."""
@@ -146,7 +154,8 @@ class FileSource:
                 data_bytes = available if head.data_bytes is None else min(head.data_bytes, available)
                 self.seconds = data_bytes // SAMPLE_BYTES / self.rate
                 self._note_shortfall(head, available)
-            return _samples(stream, head.data_bytes, self._block_bytes), self.rate
+            samples = _samples(stream, head.data_bytes, self._block_bytes)
+            return samples if size is not None else self._counted(samples, head), self.rate
         from .decoding import decode
 
         sound = decode(stream, head, size, self._label, held)
@@ -156,9 +165,19 @@ class FileSource:
             # ffmpeg may need longer for a block than an event loop can wait.
             self._in_threads = True
             return self._with_complaint(sound.blocks, sound.ffmpeg), sound.rate
-        if size is not None:
-            self._note_shortfall(head, size - len(head.read))
+        if size is None:
+            return self._counted(sound.blocks, head), sound.rate
+        self._note_shortfall(head, size - len(head.read))
         return sound.blocks, sound.rate
+
+    def _counted(self, blocks: Iterator[bytes], head: WavHead) -> Iterator[bytes]:
+        """The PCM16 mono blocks of a pipe. A shortfall is noted after the last one, where all samples have one size."""
+        pcm_bytes = 0
+        for block in blocks:
+            pcm_bytes += len(block)
+            yield block
+        if head.frame_bytes:
+            self._note_shortfall(head, pcm_bytes // SAMPLE_BYTES * head.frame_bytes)
 
     def _note_shortfall(self, head: WavHead, available: int) -> None:
         """Note a file that was cut off: its header states more data than it has. Sizes of a stream state none."""
@@ -205,8 +224,26 @@ def _missing(path: str) -> FileError:
     if re.match(r"\w[\w+.-]*://", path):
         return FileError(f"{path} is a URL, not a file", hint=f"curl -sL {quoted} | livecli send -")
     is_words = os.sep not in path and not re.search(r"\.\w+$", path)
-    hint = f"to send words: livecli send --text {quoted}" if is_words else None
+    if is_words:
+        hint = f"to send words: livecli send --text {quoted}"
+    elif near := _nearest_file(Path(path)):
+        hint = f"did you mean {shlex.quote(near)}?"
+    else:
+        hint = "livecli send --sample sends a bundled question, --text WORDS a text"
     return FileError(f"there is no file {path}", hint=hint)
+
+
+def _nearest_file(path: Path) -> str | None:
+    """The file in the same folder whose name is most like that of `path`, if one is."""
+    from difflib import get_close_matches
+
+    try:
+        with os.scandir(path.parent) as entries:
+            names = {entry.name.casefold(): entry.name for entry in entries if entry.is_file()}
+    except OSError:
+        return None
+    near = get_close_matches(path.name.casefold(), names, n=1, cutoff=0.75)
+    return str(path.with_name(names[near[0]])) if near else None
 
 
 async def open_source_async(path: str, *, raw_rate: int | None = None, in_threads: bool = False) -> FileSource:

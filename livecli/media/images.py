@@ -61,12 +61,12 @@ def open_image(path: str) -> Image:
     except ImportError as error:
         if fits:
             return Image(data, f"image/{kind}")
-        from ..process.installer import install_command
+        from ..process.installer import install_extra_command
 
         raise FileError(
             f"{path} has {size[0]} × {size[1]} pixels and {len(data):,} bytes: the API takes {SIDE} × {SIDE}, and"
             f" {MAX_BYTES:,} bytes; the package pillow, which scales pictures, is not installed",
-            hint=install_command("pillow"),
+            hint=install_extra_command("images"),
         ) from error
     with _damage_as_errors(path):
         return _fitted(data, kind, fits=fits)

@@ -127,18 +127,26 @@ def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
     """
     if path == "-":
         return ReplyWriter(path, _Stream(standard_output(), raw))
+    kind = check_reply(path, raw=raw)
+    with write_errors(path):
+        if kind is None:
+            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), stream_is_raw(path, raw=raw)))
+        return ReplyWriter(path, _PartialFile(final_path(path), kind))
+
+
+def check_reply(path: str, *, raw: bool = False) -> str | None:
+    """The format of a reply to `path`, by its extension; None for a stream. Raises as `open_reply`, and opens nothing.
+
+    The format is not that of the file behind a symbolic link.
+    """
     if not path:
         raise FileError("the name of the reply is empty")
     with write_errors(path):
-        if is_stream(path):
-            is_raw = stream_is_raw(path, raw=raw)
-            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), is_raw))
+        if path == "-" or is_stream(path):
+            return None
         if Path(path).is_dir():
             raise FileError(f"cannot write {path}: it is a folder")
-    # The format is not that of the file behind a symbolic link.
-    kind = reply_format(path, raw=raw)
-    with write_errors(path):
-        return ReplyWriter(path, _PartialFile(final_path(path), kind))
+    return reply_format(path, raw=raw)
 
 
 async def open_reply_async(path: str, *, raw: bool = False) -> ReplyWriter:

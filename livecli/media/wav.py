@@ -42,6 +42,12 @@ class WavHead:
         """Whether the samples can be sent unchanged."""
         return (self.encoding, self.channels, self.rate, self.bits) == (_PCM, 1, rate, 16)
 
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one sample of every channel; 0 where they vary, as in ADPCM."""
+        size = self.channels * self.bits // 8
+        return size if size * self.rate == self.bytes_per_second else 0
+
     def finished(self) -> bytes:
         """The same bytes with a data size of "until the end" in place of an unfinished one."""
         if self.data_bytes is not None:

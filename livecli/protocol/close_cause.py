@@ -21,12 +21,16 @@ if TYPE_CHECKING:
     from ..errors import Retry
 
 
+SHORTEST_SESSION_SECONDS = 120.0
+"""The shortest time after which Google documents the end of a session: that of one with audio and video."""
+
+
 @dataclass(frozen=True)
 class CloseContext:
     """A session that was closed: its platform, model, location, setup and the API's version.
 
     `setup` is None if the client had sent none; `active` is whether the service had accepted it. `version` None stands
-    for the platform's default.
+    for the platform's default. `seconds` is how long the connection had been open, None if that is not known.
     """
 
     platform: Platform
@@ -35,6 +39,7 @@ class CloseContext:
     setup: events.Setup | None = None
     active: bool = False
     version: str | None = None
+    seconds: float | None = None
 
     @cached_property
     def setup_json(self) -> dict[str, Any]:
@@ -82,6 +87,11 @@ class CloseContext:
             case {"sessionResumption": {"handle": str(handle)}}:
                 return bool(handle)
         return False
+
+    @property
+    def is_young(self) -> bool:
+        """Whether the session was too new for the end of its time: its first connection, open for a short time."""
+        return self.seconds is not None and self.seconds < SHORTEST_SESSION_SECONDS and not self.resumes
 
     def placeholders(self) -> dict[str, str]:
         """The values for the `{placeholders}` of a cause or a remedy."""

@@ -337,6 +337,15 @@ BREAKS = (
     lost(
         1000,
         pattern=r"",
+        when=lambda context: context.is_young,
+        cause="the service ended the session: its context is full, or it has a reason of its own",
+        remedy="the server ended the session by itself: ask again",
+        more=("contextWindowCompression in --setup lets a session go on when its context is full",),
+        source=GUESSED,
+    ),
+    lost(
+        1000,
+        pattern=r"",
         cause="the service ended the session: its context is full, or the connection has reached its age limit",
         remedy="the session had reached its age limit: ask again, in shorter pieces",
         more=("contextWindowCompression in --setup lets a session go on when its context is full",),

@@ -14,20 +14,13 @@ from typing import TYPE_CHECKING
 
 from ..errors import FileError, UsageError
 from ..media.encoding import FORMATS
+from ..media.file_source import AUDIO_SUFFIXES
 from ..process.folders import is_file
 from .named_files import NamedFiles
 
 if TYPE_CHECKING:
     from .request import Request
 
-
-# Suffixes of the files that are taken from a folder. Any other file can be named.
-AUDIO = frozenset(
-    {".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd"}
-    | {".w64", ".rf64", ".voc", ".sph", ".nist"}
-    # These need ffmpeg.
-    | {".m4a", ".m4b", ".mp4", ".webm", ".mka", ".aac", ".amr", ".3gp", ".wma"}
-)
 
 # Ends of the stems of replies of earlier runs, which are not taken from a folder.
 REPLIES = (".reply", ".partial")
@@ -143,7 +136,7 @@ def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
             names = sorted(files, key=_natural)
     except OSError as error:
         raise FileError(f"cannot read the folder {folder}: {error.strerror}") from error
-    audio = [name for name in names if Path(name).suffix.lower() in AUDIO]
+    audio = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
     taken = [name for name in audio if not Path(name).stem.endswith(REPLIES)]
     for count, what in ((len(names) - len(audio), "no audio files"), (len(audio) - len(taken), "replies")):
         if count:

@@ -14,7 +14,7 @@ from ..client.turn import Turn
 from ..errors import CheckError, DeadlineError, FileError, LivecliError, ServerError, UsageError
 from ..media.file_source import SAMPLE, FileSource, open_source_async
 from ..media.pcm import AudioSink, Tee, rechunk
-from ..media.reply import IN_MEMORY, ReplyWriter, open_reply_async, same_file
+from ..media.reply import IN_MEMORY, ReplyWriter, check_reply, open_reply_async, same_file
 from ..media.reply_buffer import ReplyBuffer
 from ..process.run import interrupted_error
 from ..protocol import events
@@ -269,11 +269,12 @@ def _asks_for_audio(opening: events.Setup) -> bool:
 async def dry_run(request: Request, target: Target) -> str:
     """What `ask` would send, as text: request line, headers without secrets, setup, and first frame of audio or text.
 
-    Makes no connection, and refreshes no token.
+    Makes no connection, and refreshes no token. Raises what `ask` would find wrong before it connects.
     """
     async with AsyncExitStack() as stack:
         source = await _input(request, stack)
         pictures = await _pictures(request)
+        check_reply(request.reply, raw=request.raw_output)
         endpoint, credential = await resolved(target)
         outgoing: list[events.Event] = [request.setup(endpoint, source.seconds if source else 0.0)]
         if source is None:

@@ -9,7 +9,7 @@ import pytest
 
 from livecli.chat.recordings import Recordings
 from livecli.chat.transcript import TranscriptEntry
-from livecli.errors import FileError
+from livecli.errors import FileError, UsageError
 from tests.end_to_end.conftest import read_wav
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock and no FIFOs")
@@ -72,6 +72,15 @@ def test_saving_in_the_same_folder_once_more_goes_on_with_its_numbers(tmp_path):
             sink.write(bytes(480), 24_000)
     recordings.close()
     assert sorted(path.name for path in (tmp_path / "kept").glob("*.wav")) == ["turn-001.wav", "turn-002.wav"]
+
+
+def test_the_name_of_a_sound_file_is_no_folder(tmp_path):
+    with pytest.raises(UsageError, match=r"talk\.wav names a sound file") as refused:
+        Recordings(str(tmp_path / "talk.wav"))
+    assert str(refused.value.hint).endswith(str(tmp_path / "talk"))
+    assert not list(tmp_path.glob("talk*"))
+    (tmp_path / "talk.WAV").mkdir()
+    assert Recordings(str(tmp_path / "talk.WAV")).folder == tmp_path / "talk.WAV"
 
 
 @posix

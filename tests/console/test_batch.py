@@ -46,7 +46,7 @@ def test_a_verbose_run_has_its_name_in_every_line(lines):
     written = lines()
     assert written.pop().startswith("✓ a\\x07")
     assert all(line.startswith("a\\x07:") for line in written)
-    assert "a\\x07:    1.000 s  received output_transcript: text='hi'" in written
+    assert 'a\\x07:    1.000 s  received output_transcript {"text": "hi"}' in written
 
 
 def test_a_failed_run_is_an_error_with_its_name(lines):

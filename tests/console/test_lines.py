@@ -70,7 +70,7 @@ def test_the_conversation_with_the_service_is_verbose(lines):
         "converting raw",
         f"connecting to {ENDPOINT.url} (vertex, gemini-live, us-central1)",
         '   0.000 s  sent setup {"model": "m", "sessionResumption": {"handle": "(6 characters)"}}',
-        "   2.000 s  received usage: metadata={'totalTokenCount': 3}",
+        '   2.000 s  received usage {"metadata": {"totalTokenCount": 3}}',
         "connected in 12 ms, set up in 250 ms, session s-1",
     ]
 
@@ -98,7 +98,7 @@ def test_very_verbose_has_a_line_per_event(lines):
     assert lines() == [
         "   0.500 s  sent chunk 1: 640 bytes",
         "   0.600 s  sent chunk 2: 640 bytes",
-        "  12.250 s  received output_transcript: text='a\\x1b'",
+        '  12.250 s  received output_transcript {"text": "a\\u001b"}',
         "  13.000 s  received turn_complete",
         "  14.000 s  received close: 1000",
     ]

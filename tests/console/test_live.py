@@ -74,7 +74,7 @@ def test_an_error_stands_below_the_display(display, stderr):
 def test_events_are_lines_if_verbose(stderr):
     display = LiveLines(DisplayOptions(verbosity=2))
     display.event("received", events.OutputTranscript("a"), 1.0)
-    assert stderr.lines == ["   1.000 s  received output_transcript: text='a'"]
+    assert stderr.lines == ['   1.000 s  received output_transcript {"text": "a"}']
 
 
 def test_markup_is_printed_as_it_is(display, stderr):

@@ -21,7 +21,7 @@ import pytest
 from livecli.credentials import bearer, decide, resolve, stored_key
 from livecli.errors import AuthError, FileError
 from livecli.process import folders
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform
 from tests.test_start_up import loaded_by
@@ -319,7 +319,7 @@ def test_keyring_is_not_installed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(FileError, match="not installed") as caught:
         stored_key.store(STORED, keyring=True)
-    assert caught.value.hint == install_command("keyring")
+    assert caught.value.hint == install_extra_command("keyring")
     with pytest.raises(AuthError, match="not installed"):
         resolve(Target(), {})
 

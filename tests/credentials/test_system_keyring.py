@@ -10,7 +10,7 @@ import pytest
 
 from livecli.credentials import system_keyring
 from livecli.errors import AuthError, FileError
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 
 SECRET = "not-to-be-seen"
 
@@ -100,4 +100,4 @@ def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setitem(sys.modules, "keyring", None)
     with pytest.raises(error, match="the package keyring is not installed") as caught:
         call()
-    assert caught.value.hint == install_command("keyring")
+    assert caught.value.hint == install_extra_command("keyring")

@@ -16,7 +16,7 @@ import pytest
 from livecli.emulator.core.behaviour import Say
 from livecli.emulator.pace import Pace
 from livecli.media.file_source import SAMPLE, read_sound
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 from tests.breaking import breaking
 from tests.end_to_end.conftest import read_wav, tone
 from tests.likeness import ALIKE, likeness
@@ -99,7 +99,7 @@ def chatting(spawn):
     """Start a chat with a microphone, and wait until it listens."""
 
     def start(*words, stdin=subprocess.DEVNULL, mic=True):
-        chat = Chatting(spawn("chat", *(["--mic"] if mic else []), *words, stdin=stdin))
+        chat = Chatting(spawn("chat", *(["--mic", "-v"] if mic else []), *words, stdin=stdin))
         if mic:
             chat.until_told("listening to")
             chat.until_told("connected in")
@@ -415,7 +415,7 @@ def test_without_the_package_the_extra_is_named(livecli, monkeypatch, words):
     monkeypatch.setitem(sys.modules, "miniaudio", None)
     ran = livecli("chat", "--local", *words)
     assert (ran.status, ran.out) == (3, "")
-    assert f"hint: {install_command('miniaudio')}\n" in ran.err
+    assert f"hint: {install_extra_command('audio')}\n" in ran.err
 
 
 def test_push_to_talk_needs_a_terminal(livecli, sound_server):

@@ -17,7 +17,7 @@ import pytest
 from PIL import Image
 
 from livecli.media import images
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 from livecli.protocol.models import MODELS
 from tests.live_server import Connection, live_server
 
@@ -295,7 +295,7 @@ def test_without_pillow_what_does_not_fit_is_refused_with_the_limit(livecli, tmp
     ran = livecli("send", "--text", "a", "--base-url", "ws://127.0.0.1:1", "--image", "a.png")
     assert ran.status == 3
     assert "the API takes 768 × 768, and 700,000 bytes" in ran.err
-    assert f"hint: {install_command('pillow')}\n" in ran.err
+    assert f"hint: {install_extra_command('images')}\n" in ran.err
 
 
 def test_damage_of_every_kind_is_told_and_not_raised(tmp_path, monkeypatch):

@@ -98,7 +98,12 @@ def test_a_file_that_was_cut_off(livecli, tmp_path):
             3,
             "error: there is no file where\nhint: to send words: livecli send --text 'where is the station?'\n",
         ),
-        (["missing.wav"], 3, "error: there is no file missing.wav\n"),
+        (
+            ["missing.wav"],
+            3,
+            "error: there is no file missing.wav\n"
+            "hint: livecli send --sample sends a bundled question, --text WORDS a text\n",
+        ),
         (
             ["notes.txt"],
             3,

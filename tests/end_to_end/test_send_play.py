@@ -11,7 +11,7 @@ import wave
 import pytest
 
 from livecli.media import devices
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.sound_server import pitch
 
@@ -92,7 +92,7 @@ def test_without_the_package_the_extra_is_named(livecli, speech, monkeypatch):
     ran = livecli("send", speech, "--local", "--play")
     assert ran.status == 3
     assert "needs the package miniaudio" in ran.err or "need the package miniaudio" in ran.err
-    assert f"hint: {install_command('miniaudio')}\n" in ran.err
+    assert f"hint: {install_extra_command('audio')}\n" in ran.err
 
 
 def test_a_device_that_goes_away_is_a_warning_and_the_reply_is_kept(

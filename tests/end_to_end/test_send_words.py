@@ -86,6 +86,19 @@ def test_a_rehearsal_makes_no_folder(livecli, tmp_path, speech):
     assert not (tmp_path / "replies").exists()
 
 
+def test_a_rehearsal_refuses_the_reply_that_a_run_would_refuse(livecli, tmp_path):
+    for words, status, err in (
+        (("-o", "r.txt"), 2, "error: a reply cannot be written as .txt\n"),
+        (("-o", "r.mp3", "--raw-output"), 2, "error: --raw-output writes bare PCM"),
+        (("-o", "home"), 3, "error: cannot write home: it is a folder\n"),
+        (("-o", "r.mp3"), 0, ""),
+        (("-o", "-"), 0, ""),
+    ):
+        ran = livecli("send", "--text", "hello", *words, "--dry-run", "--local")
+        assert (ran.status, ran.err[: len(err)]) == (status, err)
+    assert [path.name for path in tmp_path.iterdir()] == ["home"]
+
+
 def test_a_terminal_by_any_name_gets_no_audio(livecli, speech):
     ours, theirs = pty.openpty()
     ran = livecli("send", speech, "--local", "-o", os.ttyname(theirs))
@@ -99,7 +112,7 @@ def test_ci_and_a_terminal_are_without_colour(spawn):
     ours, theirs = pty.openpty()
     process = spawn("send", "missing.wav", stderr=theirs, env={**os.environ, "TERM": "xterm", "CI": "true"})
     assert process.wait(30) == 3
-    assert os.read(ours, 1000) == b"error: there is no file missing.wav\r\n"
+    assert os.read(ours, 1000).startswith(b"error: there is no file missing.wav\r\nhint: ")
     os.close(ours)
     os.close(theirs)
 

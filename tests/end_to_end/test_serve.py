@@ -25,6 +25,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from livecli.emulator import server
 from tests.end_to_end.conftest import Ran, tone
 from tests.needs import needs
 
@@ -248,20 +249,27 @@ def test_commands_run_side_by_side(spawn: Spawn) -> None:
     assert [finish(process, b"\n")[:2] for process in several] == [(0, "done\n")] * 2
 
 
-def test_a_command_gets_the_port_that_was_asked_for(livecli: Livecli) -> None:
+def test_a_command_gets_the_port_that_was_asked_for(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
+    holder = "nginx, process 42"
+    monkeypatch.setattr(server, "port_holder", lambda port: holder)
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
         ran = livecli("serve", "--port", port, "true")
         assert (ran.status, ran.out) == (5, "")
-        assert ran.err == f"error: port {port} is taken\nhint: --port 0 takes a free one\n"
+        assert ran.err == f"error: port {port} ({holder}) is taken\nhint: --port 0 takes a free one\n"
         with socket.create_server(("127.0.0.1", 0)) as another:
             second = another.getsockname()[1]
             ran = livecli("serve", "--port", port, "--tls-port", second)
         assert (ran.status, ran.out) == (5, "")
-        numbers = " and ".join(sorted([str(port), str(second)]))
+        numbers = " and ".join(f"{number} ({holder})" for number in sorted([port, second]))
         assert ran.err == f"error: ports {numbers} are taken\nhint: --port 0 --tls-port 0 takes free ones\n"
         ran = livecli("serve", "--tls-port", port)
-        assert ran.err == f"error: port {port} is taken\nhint: --tls-port 0 takes a free one\n"
+        assert ran.err == f"error: port {port} ({holder}) is taken\nhint: --tls-port 0 takes a free one\n"
+        monkeypatch.setattr(server, "port_holder", lambda port: None)
+        ran = livecli("serve", "--tls-port", port)
+        assert ran.err == (
+            f"error: port {port} is taken\nhint: --tls-port 0 takes a free one; `lsof -i :{port}` shows what listens\n"
+        )
 
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])

@@ -9,7 +9,7 @@ from livecli.errors import FileError
 from livecli.media import devices
 from livecli.media.device_choice import choose, needs_half_duplex, table
 from livecli.media.devices import DEVICE_RATE, DeviceKind, Stream, list_devices, start_playback
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 
 
 @pytest.mark.usefixtures("sound_server")
@@ -39,7 +39,7 @@ def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "miniaudio", None)
     with pytest.raises(FileError, match="package miniaudio") as caught:
         list_devices()
-    assert caught.value.hint == install_command("miniaudio")
+    assert caught.value.hint == install_extra_command("audio")
 
 
 def test_the_private_parts_of_miniaudio_are_where_they_were():

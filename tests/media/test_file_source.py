@@ -202,6 +202,30 @@ async def test_a_file_that_was_cut_off_is_sent_with_a_warning(tmp_path: Path, pc
             assert source.warning == warning
 
 
+@pytest.mark.parametrize(
+    ("rate", "subtype", "share", "warns"),
+    [
+        (16_000, "PCM_16", 1.0, False),
+        (16_000, "PCM_16", 0.5, True),
+        (22_050, "PCM_16", 1.0, False),
+        (22_050, "PCM_16", 0.5, True),
+        (8_000, "ULAW", 0.5, True),
+        # A block of ADPCM holds a header too, so that its bytes state no length.
+        (16_000, "MS_ADPCM", 1.0, False),
+    ],
+)
+async def test_a_pipe_that_was_cut_off_is_sent_with_a_warning(
+    tmp_path: Path, stdin_pipe, pcm_of, rate: int, subtype: str, share: float, warns: bool
+) -> None:
+    soundfile.write(tmp_path / "whole.wav", sweep(rate), rate, subtype=subtype)
+    data = (tmp_path / "whole.wav").read_bytes()
+    stdin_pipe(data[: int(len(data) * share)])
+    stdin_pipe(None)
+    with open_source("-") as source:
+        await pcm_of(source)
+        assert source.warning == ("standard input is cut off: it has 0.50 s of 1.00 s" if warns else None)
+
+
 @pytest.mark.parametrize("size", [0, 0x7FFFF000, 0xFFFFFFFF])
 async def test_a_header_that_states_no_length_is_no_reason_for_a_warning(tmp_path: Path, pcm_of, size: int) -> None:
     path = tmp_path / "in.wav"
@@ -211,13 +235,19 @@ async def test_a_header_that_states_no_length_is_no_reason_for_a_warning(tmp_pat
         assert source.warning is None
 
 
+ELSE = "livecli send --sample sends a bundled question, --text WORDS a text"
+
+
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
         ("hello", "there is no file hello", "to send words: livecli send --text hello"),
         ("wo ist das?", "there is no file wo ist das?", "to send words: livecli send --text 'wo ist das?'"),
-        ("question.wav", "there is no file question.wav", None),
-        ("calls/question", "there is no file calls/question", None),
+        ("question.wav", "there is no file question.wav", ELSE),
+        ("calls/question", "there is no file calls/question", ELSE),
+        ("a/b.wav", "there is no file a/b.wav", ELSE),
+        ("Meating 1.WAV", "there is no file Meating 1.WAV", "did you mean 'meeting 1.wav'?"),
+        ("./meeting 1.flac", "there is no file ./meeting 1.flac", "did you mean 'meeting 1.wav'?"),
         (
             "https://example.org/a.wav?b=1&c=2",
             "https://example.org/a.wav?b=1&c=2 is a URL, not a file",
@@ -227,6 +257,8 @@ async def test_a_header_that_states_no_length_is_no_reason_for_a_warning(tmp_pat
 )
 def test_a_name_that_is_no_files(tmp_path: Path, monkeypatch, name: str, message: str, hint: str | None) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "meeting 1.wav").touch()
+    (tmp_path / "question").mkdir()
     with pytest.raises(FileError) as refused:
         open_source(name)
     assert (refused.value.message, refused.value.hint) == (message, hint)

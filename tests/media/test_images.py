@@ -12,7 +12,7 @@ from PIL import Image
 from livecli.errors import FileError
 from livecli.media import images
 from livecli.media.images import MAX_BYTES, SIDE, kind_of, open_image, size_of
-from livecli.process.installer import install_command
+from livecli.process.installer import install_extra_command
 
 KINDS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP"}
 
@@ -88,7 +88,7 @@ def test_without_pillow_a_large_one_is_refused(image, monkeypatch) -> None:
     uninstall_pillow(monkeypatch)
     with pytest.raises(FileError, match="has 769 × 10 pixels") as caught:
         image(data)
-    assert caught.value.hint == install_command("pillow")
+    assert caught.value.hint == install_extra_command("images")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The command of the installer that was used."""
 
+import importlib.metadata
 import importlib.util
 import shlex
 import subprocess
@@ -8,7 +9,7 @@ import sys
 import pytest
 
 from livecli.process import installer
-from livecli.process.installer import install_command
+from livecli.process.installer import extra_requirements, install_command, install_extra_command
 
 
 @pytest.fixture
@@ -38,6 +39,15 @@ def test_a_tool_of_uv(prefix):
 def test_an_environment_without_pip(prefix, monkeypatch):
     monkeypatch.setattr(installer, "find_spec", lambda name: None)
     assert install_command("miniaudio") == f"uv pip install --python '{prefix}/a python' miniaudio"
+
+
+def test_the_packages_of_an_extra(prefix, monkeypatch):
+    assert [requirement[:9] for requirement in extra_requirements("audio")] == ["miniaudio", "pywebrtc-"]
+    stated = ["rich>=13", "pillow>=10.1; extra == 'images'", 'pillow<13,>=9; extra == "all"', "x; extra == 'images2'"]
+    monkeypatch.setattr(importlib.metadata, "requires", lambda name: stated)
+    assert install_extra_command("images") == f"'{prefix}/a python' -m pip install 'pillow>=10.1'"
+    (prefix / "pipx_metadata.json").touch()
+    assert install_extra_command("all") == "pipx inject livecli 'pillow<13,>=9'"
 
 
 def test_pips_command_installs_into_the_environment(tmp_path):

@@ -1,6 +1,7 @@
 """Every reason that users have reported (protocol.md 5.3) has an answer of its own, cut at 123 bytes or whole."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -150,6 +151,21 @@ def test_a_reason_that_was_cut_has_the_same_row(code, reason, platform, status, 
     known = situation(platform)
     cut = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
     assert cause_of(code, cut, known) is cause_of(code, reason, known)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "handle", "hint"),
+    [
+        (3.0, None, "the server ended the session by itself: ask again"),
+        (900.0, None, "the session had reached its age limit: ask again, in shorter pieces"),
+        (3.0, "h", "the session had reached its age limit: ask again, in shorter pieces"),
+        (None, None, "the session had reached its age limit: ask again, in shorter pieces"),
+    ],
+)
+def test_a_young_session_has_not_reached_its_age_limit(seconds, handle, hint):
+    """A session that was resumed may be older than its connection."""
+    setup = {"sessionResumption": {"handle": handle}} if handle else {}
+    assert explain(1000, "", replace(situation(DEVELOPER, **setup), seconds=seconds)).hint == hint
 
 
 @pytest.mark.parametrize("code", [1001, 1002, 1005, 1009, 1012, 1013, 3000, 4999])
