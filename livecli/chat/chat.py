@@ -139,9 +139,10 @@ class Chat:
             self._conversation.retry_without_bound()
 
     async def close(self) -> None:
-        """End the session. The next message opens a new one."""
-        self._conversation = None
-        await self._session.aclose()
+        """End the session. The next message opens a new one, as the microphone's audio does: both wait for the end."""
+        async with self._open_lock:
+            self._conversation = None
+            await self._session.aclose()
 
     async def reconfigure(self, **changes: Any) -> None:
         """Change fields of the configuration, and open a new session that is given the transcript."""

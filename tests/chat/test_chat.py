@@ -105,6 +105,25 @@ async def test_another_configuration_is_a_session_that_is_given_the_conversation
     assert history(echo) == [["one", "<one>"]]
 
 
+async def test_the_microphone_waits_while_a_configuration_is_changed(chat):
+    async def hear(spoken):
+        while True:
+            await spoken.send_microphone(bytes(1024), 16_000)
+            await asyncio.sleep(0)
+
+    echo = Echo()
+    with live_server(echo) as server:
+        async with chat(server.url) as spoken:
+            hearing = asyncio.create_task(hear(spoken))
+            await settled(lambda: echo.frames)
+            await spoken.reconfigure(system="Be brief.")
+            await spoken.reset()
+            await spoken.send_text("hello")
+            assert not hearing.done()
+            hearing.cancel()
+    assert len(echo.setups) == 3
+
+
 async def test_a_new_conversation_has_no_history_and_nothing_on_disk(chat, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     echo = Echo()
