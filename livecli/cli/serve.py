@@ -16,7 +16,7 @@ from ..errors import FileError
 from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
-from .serve_options import EmulatorFlags, ListenFlags
+from .serve_options import EmulatorFlags, ListenFlags, LogFlags
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
@@ -40,6 +40,7 @@ def serve(
     *,
     listen: ListenFlags,
     emulator: EmulatorFlags,
+    logs: LogFlags,
     output: Annotated[OutputFlags, Only("quiet")],
 ) -> int:
     """Run a local Live API for any client, until Ctrl-C.
@@ -70,12 +71,39 @@ def serve(
     names = [_host_to_name(listen.host), *(listen.tls_name or [])]
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
-    with _certificates(names) as kept:
+    with _certificates(names) as kept, _message_sinks(logs.log) as sinks:
+        options = replace(options, message_sinks=sinks)
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
         if command or not is_terminal(sys.stdout):
             return run(_serve(address, kept, options, command or [], log, _export_lines))
         return run(_serve(address, kept, options, [], log, partial(_banner, emulator.source, options)))
+
+
+@contextmanager
+def _message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]]:
+    """What takes the lines of `--log`. After an error there is one warning, and no further line."""
+    if path is None:
+        yield ()
+        return
+    from ..process.line_file import LineFile
+
+    with LineFile(path) as file:
+        write = file.write
+
+        def sink(line: str) -> None:
+            nonlocal write
+            try:
+                write(line)
+            except FileError as error:
+                write = _discard
+                write_stderr(f"warning: {error.message}; the log ends here\n")
+
+        yield [sink]
+
+
+def _discard(line: str) -> None:
+    """Take a line of a log that cannot be written."""
 
 
 @contextmanager

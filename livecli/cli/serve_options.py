@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 PORT, TLS_PORT = 8765, 8766
 
 
+class LogFlags(Group, panel="Output"):
+    """What is written down of the sessions."""
+
+    log: Annotated[
+        str | None,
+        Option(metavar="FILE|-", help="Write each message of both directions as a line of JSON, without audio."),
+        COMMON,
+    ] = None
+
+
 class ListenFlags(Group, panel="Network"):
     """The address to listen on."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import json
 from copy import copy
 from typing import Any, Self
 
-from ..errors import FileError, UsageError
+from ..errors import UsageError
+from ..process.line_file import LineFile
 from ..process.stdio import write_stdout
 from ..protocol import events
 from ..report.reporter import Reporter, event_fields
@@ -41,21 +41,13 @@ class EventLog(Reporter):
     def __init__(self, path: str, *, several: bool = False) -> None:
         self._several = several
         self._input: dict[str, str] = {}
-        self._path = path
-        self._file: io.FileIO | None = None
-        if path != "-":
-            try:
-                # An unbuffered file has nothing left to write when it is closed, so closing cannot fail.
-                self._file = io.FileIO(path, "w")
-            except OSError as error:
-                raise FileError(f"cannot write {path}: {error.strerror}") from error
+        self._file = LineFile(path)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._file is not None:
-            self._file.close()
+        self._file.__exit__()
 
     def for_run(self) -> EventLog:
         """A reporter for one of several concurrent runs, which writes to the same log."""
@@ -71,15 +63,5 @@ class EventLog(Reporter):
         self._write(direction, "close", {"code": code, "reason": reason or None}, at)
 
     def _write(self, direction: str, kind: str, fields: dict[str, Any], at: float) -> None:
-        # The field `type` of VoiceActivity is renamed, because `type` is the name of the event.
-        renamed = {("activity" if name == "type" else name): value for name, value in fields.items()}
-        line = json.dumps({"t": round(at, 6), "direction": direction, "type": kind, **self._input, **renamed}) + "\n"
-        if self._file is None:
-            return write_stdout(line)
-        rest = line.encode()
-        try:
-            # A disk that is nearly full may take a part of the line.
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError as error:
-            raise FileError(f"cannot write {self._path}: {error.strerror}") from error
+        line = {"t": round(at, 6), "direction": direction, "type": kind, **self._input, **fields}
+        self._file.write(json.dumps(line) + "\n")

@@ -28,9 +28,6 @@ from ..protocol.platform import KEY_PLATFORM, PROJECT_PLATFORM, Platform
 VERBATIM_PATH = "/"
 """The path that the Python SDK requests on Vertex AI without a project in code: its base URL is then the whole URL."""
 
-HEALTH_PATHS = frozenset({"/", "/healthz"})
-
-
 # Firebase's SDKs (Web, Android, Apple, Flutter, Unity) reach both platforms on Firebase's host, with paths of their own
 # (read in firebase 13.2.0 and in the Flutter plugin). Their names of the Developer API's models begin with the project.
 FIREBASE_PATHS = {
@@ -67,11 +64,6 @@ def service_at(path: str) -> Service | None:
         if found := re.fullmatch(f"/ws/{pattern}", plain):
             return Service(platform, found[1], FIREBASE_MODEL_PREFIX[platform])
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
-
-
-def is_health_check(path: str) -> bool:
-    """Whether `path` is requested by programs that wait until the emulator listens."""
-    return path.partition("?")[0] in HEALTH_PATHS
 
 
 EPHEMERAL = "auth_tokens/"

@@ -24,7 +24,8 @@ class EmulatorOptions:
     the hosts and pages that are answered; `models` are the known
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
     on every connection. With a `play`, a recorded session is replayed instead of a model, at `play_speed` times its own
-    speed (0: as fast as the client receives it). `observers` are told what passes in each session.
+    speed (0: as fast as the client receives it). `observers` are told what passes in each session, and `message_sinks`
+    take the lines of the MessageLog.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -37,6 +38,7 @@ class EmulatorOptions:
     play: Play | None = None
     play_speed: float = 1.0
     observers: Sequence[Observe] = ()
+    message_sinks: Sequence[Callable[[str], None]] = ()
 
 
 DEFAULT_OPTIONS = EmulatorOptions()

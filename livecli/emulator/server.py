@@ -26,12 +26,13 @@ from ..errors import ConnectError
 from ..media import resample
 from ..process.port_holder import port_holder
 from . import access
-from .access import is_health_check, service_at
+from .access import service_at
 from .core.handles import HandleStore
 from .ephemeral_tokens import TokenMint, is_mint_path
 from .fault_injector import at_upgrade
 from .listener import OPEN_SECONDS, Listener
 from .log import Log, SessionLog, library_logger, no_log, safe_line
+from .message_log import LogStream, MessageLog
 from .options import DEFAULT_OPTIONS, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
 from .websocket import EmulatorConnection, InflateOnlyFactory, ListeningServer
@@ -47,6 +48,19 @@ ABORT_SECONDS = 0.2
 
 PORT_OPTION, TLS_PORT_OPTION = "--port", "--tls-port"
 """The options of the two ports."""
+
+LOG_TYPE = "application/x-ndjson"
+"""The type of the response to `/log`: a JSON object a line."""
+
+WELCOME = """livecli serve: a local Live API, for clients of Google's Gemini Live API.
+
+  /ws/google.…   the WebSocket paths of Vertex AI and of the Gemini Developer API
+  /v1alpha/auth_tokens   creates ephemeral tokens (POST)
+  /healthz       200 as soon as it listens
+  /log           every message of both directions from now on, as lines of JSON
+
+`livecli help serve` and `livecli help clients` say how to point a program at it.
+"""
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every address of the machine, each with one to which clients can connect."""
@@ -104,6 +118,8 @@ class _EmulatorServer:
         self._numbers = itertools.count(1)
         self._sessions = HandleStore()
         self._mint = TokenMint(options.required)
+        self._messages = MessageLog(*options.message_sinks)
+        self._streams: weakref.WeakSet[LogStream] = weakref.WeakSet()
         self._servers: list[ListeningServer] = []
         self._listeners: list[Listener] = []
         self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
@@ -118,7 +134,7 @@ class _EmulatorServer:
                 next(iter(ports.values())),
                 start_serving=False,  # a Listener accepts the connections
                 process_request=self._answer_http,
-                open_timeout=OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
+                open_timeout=None,  # an EmulatorConnection has its own
                 logger=self._logger,
             )
             listening = ListeningServer(server)
@@ -136,7 +152,14 @@ class _EmulatorServer:
         """A connection of websockets, before its upgrade."""
         protocol = ServerProtocol(extensions=[InflateOnlyFactory()], max_size=MAX_MESSAGE_BYTES, logger=self._logger)
         # Clients answer pings late while they are busy, and would be cut off.
-        return EmulatorConnection(self._connections, protocol, server, ping_interval=None, close_timeout=CLOSE_SECONDS)
+        return EmulatorConnection(
+            self._connections,
+            OPEN_SECONDS + self._options.faults.stall_at_connect_seconds,
+            protocol,
+            server,
+            ping_interval=None,
+            close_timeout=CLOSE_SECONDS,
+        )
 
     def warm_up(self) -> None:
         """Load soxr in a thread, so that neither the first answer nor a connection waits for that."""
@@ -147,6 +170,8 @@ class _EmulatorServer:
             await listener.close()
         for server in self._servers:
             server.close()  # sends 1001 to every session
+        for stream in list(self._streams):
+            stream.close()
         closing = [asyncio.ensure_future(server.wait_closed()) for server in self._servers]
         if await _still_waiting(closing, SHUTDOWN_SECONDS):
             # The clients that are left do not read, or have not finished their upgrade.
@@ -168,6 +193,9 @@ class _EmulatorServer:
         response = await self._answer_allowed(connection, request)
         if response is not None:
             _let_page_read(response, origins)
+            if response.headers.get("Content-Type") == LOG_TYPE:
+                self._streams.add(stream := self._messages.stream(response.serialize()))
+                await connection.lend(stream)
         return response
 
     async def _answer_allowed(self, connection: EmulatorConnection, request: Request) -> Response | None:
@@ -179,8 +207,8 @@ class _EmulatorServer:
                 return self._mint_token(connection, request)
             message = f"Only /v1alpha/auth_tokens, which creates ephemeral tokens, takes {connection.method}.\n"
             return connection.respond(405, message)
-        if is_health_check(request.path) and "Upgrade" not in request.headers:
-            return connection.respond(200, "livecli: a local Live API is listening.\n")
+        if "Upgrade" not in request.headers and (page := self._page(connection, request.path)):
+            return page
         service = service_at(request.path)
         if service is None:
             return connection.respond(404, "Not found: the Live API is at /ws/google.…, the path of either platform.\n")
@@ -195,6 +223,21 @@ class _EmulatorServer:
         self._log(f"refused: {refusal.code} {refusal.status} for {service.platform} {service.version}")
         return _json(connection, refusal.code, refusal.body)
 
+    def _page(self, connection: EmulatorConnection, path: str) -> Response | None:
+        """The response to a request that is no upgrade, by its path; None where there is no such page."""
+        match path.partition("?")[0]:
+            case "/":
+                return connection.respond(200, WELCOME)
+            case "/healthz":
+                return connection.respond(200, "livecli: a local Live API is listening.\n")
+            case "/log":
+                response = connection.respond(200, "")
+                # The body has no end, and follows the head as the lines come.
+                del response.headers["Content-Length"], response.headers["Content-Type"]
+                response.headers["Content-Type"] = LOG_TYPE
+                return response
+        return None
+
     def _mint_token(self, connection: EmulatorConnection, request: Request) -> Response:
         headers = list(request.headers.raw_items())
         body, refusal = self._mint.create(request.path, headers, connection.body, datetime.now(UTC))
@@ -206,6 +249,7 @@ class _EmulatorServer:
 
     async def _run_session(self, socket: ServerConnection) -> None:
         assert isinstance(socket, EmulatorConnection), "as it was created"
+        socket.opened()
         number = socket.number
         assert socket.request is not None, "the upgrade is done"
         path, headers = socket.request.path, list(socket.request.headers.raw_items())
@@ -221,7 +265,7 @@ class _EmulatorServer:
         def log(line: str) -> None:
             self._log(safe_line(f"[{number}] {line}"))
 
-        observers = [observe(number, service) for observe in self._options.observers]
+        observers = [observe(number, service) for observe in (*self._options.observers, self._messages.observe)]
         if self._log is not no_log:
             observers.append(SessionLog(log, service, self._options.models))
         session = ServerSession(

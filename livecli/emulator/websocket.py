@@ -121,8 +121,20 @@ class RequestReader:
         return self._data
 
 
+class LentProtocol(asyncio.Protocol):
+    """A protocol that takes the place of websockets on a connection. `lost` is set once the connection is lost."""
+
+    def __init__(self) -> None:
+        self.lost = asyncio.Event()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.lost.set()
+
+
 class EmulatorConnection(ServerConnection):
     """A connection that can be aborted at any time, even during its upgrade, and whose request may be one of METHODS.
+
+    It is aborted where it is not open after `open_seconds`.
 
     `method` and `body` are those of its request. The connection adds itself to `connections`. `number` counts the
     requests for an upgrade that the emulator has had, from 1; 0 before the request.
@@ -132,8 +144,11 @@ class EmulatorConnection(ServerConnection):
     clients that do not read are not aborted, and `abort` and `reset` return False.
     """
 
-    def __init__(self, connections: weakref.WeakSet[EmulatorConnection], *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, connections: weakref.WeakSet[EmulatorConnection], open_seconds: float, *args: Any, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self._opening = asyncio.get_running_loop().call_later(open_seconds, self.abort)
         self.method = "GET"
         self.body = b""
         self.number = 0
@@ -146,6 +161,14 @@ class EmulatorConnection(ServerConnection):
         self._connections.add(self)
         super().connection_made(transport)
 
+    def opened(self) -> None:
+        """Note that the upgrade is done."""
+        self._opening.cancel()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._opening.cancel()
+        super().connection_lost(exc)
+
     def data_received(self, data: bytes) -> None:
         if self._request_reader is not None:
             data = self._request_reader.feed(data)
@@ -156,6 +179,20 @@ class EmulatorConnection(ServerConnection):
         super().data_received(data)
         if self._tcp is not None and self._tcp.get_write_buffer_size() > MAX_UNREAD_BYTES:
             self._tcp.abort()
+
+    async def lend(self, protocol: LentProtocol) -> None:
+        """Leave the TCP connection to another protocol, and wait until the connection is lost.
+
+        For websockets the connection is lost then, before it has answered the request. Where a connection cannot be
+        lent, it is answered by websockets.
+        """
+        if self._tcp is None:
+            return
+        self._opening.cancel()
+        self._tcp.set_protocol(protocol)
+        protocol.connection_made(self._tcp)
+        await protocol.lost.wait()
+        self.connection_lost(None)
 
     def abort(self) -> bool:
         """End the TCP connection without a close frame. False where that cannot be done."""

@@ -33,6 +33,9 @@ def event_fields(event: events.Event) -> dict[str, Any]:
             }
         case events.Setup():
             return {"setup": _without_handle(setup_json(event))}
+        case events.VoiceActivity(activity, offset_seconds):
+            # In a line of JSON, `type` is the name of the event.
+            return {"activity": activity, "offset_seconds": offset_seconds}
         case events.ResumptionUpdate(_, resumable, last_consumed):
             return {"resumable": resumable, "last_consumed": last_consumed}
     fields: dict[str, Any] = msgspec.to_builtins(event)

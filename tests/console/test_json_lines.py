@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 
 import pytest
@@ -79,27 +78,4 @@ def test_a_log_that_cannot_be_opened_is_an_error(tmp_path):
 
 def test_a_log_that_cannot_be_written_is_an_error():
     with EventLog("/dev/full") as log, pytest.raises(FileError, match="cannot write /dev/full: No space left"):
-        log.event("received", events.GenerationComplete(), 0.0)
-
-
-def test_a_disk_that_takes_a_part_of_a_line_gets_the_rest(tmp_path):
-    class Slow:
-        """A file that takes seven bytes at a time, and then has no room."""
-
-        def __init__(self, room):
-            self.data, self.room = b"", room
-
-        def write(self, data):
-            if len(self.data) >= self.room:
-                raise OSError(errno.ENOSPC, "No space left on device")
-            self.data += data[:7]
-            return len(data[:7])
-
-    log = EventLog(str(tmp_path / "events.jsonl"))
-    log._file.close()
-    log._file = file = Slow(1000)
-    log.event("received", events.GenerationComplete(), 0.0)
-    assert written(file.data.decode())[0]["type"] == "generation_complete"
-    log._file = Slow(20)
-    with pytest.raises(FileError, match="No space left"):
         log.event("received", events.GenerationComplete(), 0.0)

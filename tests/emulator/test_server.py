@@ -176,7 +176,9 @@ async def http(emulator: EmulatorAddress, request: str) -> str:
     return answer.decode()
 
 
-@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/healthz", 200), ("/nowhere", 404), (VERTEX, 426)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/", 200), ("/healthz?x=1", 200), ("/health", 404), ("/nowhere", 404), (VERTEX, 426)]
+)
 async def test_plain_http(emulator: EmulatorAddress, path: str, status: int) -> None:
     answer = await http(emulator, f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert answer.startswith(f"HTTP/1.1 {status} ")

@@ -138,7 +138,7 @@ async def test_a_connection_of_the_library_is_the_protocol_of_its_socket() -> No
         handle,
         "127.0.0.1",
         0,
-        create_connection=lambda *words, **options: EmulatorConnection(connections, *words, **options),
+        create_connection=lambda *words, **options: EmulatorConnection(connections, 10.0, *words, **options),
     )
     async with asyncio.timeout(BOUND_SECONDS), server:
         async with connect(f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}") as ws:

@@ -61,7 +61,7 @@ TOLD = [
     (events.EmptyContent(), "empty_content", {}),
     (events.Usage({"a": 1}), "usage", {"metadata": {"a": 1}}),
     (events.GoAway(50.0), "go_away", {"time_left_seconds": 50.0}),
-    (events.VoiceActivity("X", 1.5), "voice_activity", {"type": "X", "offset_seconds": 1.5}),
+    (events.VoiceActivity("X", 1.5), "voice_activity", {"activity": "X", "offset_seconds": 1.5}),
     (events.ModelCode({"executableCode": {}}), "model_code", {"part": {"executableCode": {}}}),
     (
         events.ContextUpdate(messages.ContextUpdate(system_instruction=messages.Content(role="user"))),

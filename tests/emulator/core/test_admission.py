@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from livecli.emulator.access import is_health_check, service_at
+from livecli.emulator.access import service_at
 from livecli.emulator.core.admission import check_setup, late_refusal
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
@@ -123,12 +123,6 @@ def test_paths(path: str, platform: Platform, version: str) -> None:
 )
 def test_other_paths(path: str) -> None:
     assert service_at(path) is None
-
-
-def test_health() -> None:
-    assert is_health_check("/")
-    assert is_health_check("/healthz?x=1")
-    assert not is_health_check("/health")
 
 
 NATIVE = "gemini-2.5-flash-native-audio-preview-12-2025"
