@@ -150,6 +150,20 @@ class Chat:
         await self.close()
         await self.conversation()
 
+    async def change_model(self, name: str) -> None:
+        """Go on with another model, in a new session that is given the transcript.
+
+        Raises the error of opening that session. The next message then opens one with the model before.
+        """
+        before = self.options
+        self.options = replace(before, target=replace(before.target, model=name))
+        await self.close()
+        try:
+            await self.conversation()
+        except LivecliError:
+            self.options = before
+            raise
+
     async def reset(self) -> None:
         """Delete the conversation, and end the session."""
         self.transcript.clear()

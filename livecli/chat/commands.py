@@ -27,6 +27,14 @@ class Quit(Exception):
     """Ends the chat."""
 
 
+class TerminalCommand(UsageError):
+    """A command that the terminal carries out. Without a terminal it is an error of usage."""
+
+    def __init__(self, name: str, argument: str = "") -> None:
+        super().__init__(f"/{name} needs a terminal")
+        self.name, self.argument = name, argument
+
+
 @dataclass(frozen=True)
 class Command:
     """A command, written `/name argument`.
@@ -142,6 +150,32 @@ async def _language(chat: Chat, name: str) -> list[str]:
     return [f"the language is {code}"]
 
 
+async def _model(chat: Chat, name: str) -> list[str]:
+    await chat.change_model(name)
+    return [f"the model is {(await chat.conversation()).endpoint.model}"]
+
+
+async def _again(chat: Chat, _: str) -> Summary:
+    if chat.in_turn:
+        # The interrupted turn becomes the last entry.
+        await chat.interrupt()
+    questions = [entry.question for entry in chat.transcript.entries if entry.question]
+    if not questions:
+        raise UsageError("there is no question to ask again")
+    return await chat.send_text(questions[-1])
+
+
+async def _copy(chat: Chat, _: str) -> list[str]:
+    answers = [entry.answer for entry in chat.transcript.entries if entry.answer]
+    if not answers:
+        raise UsageError("there is no answer to copy")
+    raise TerminalCommand("copy", answers[-1])
+
+
+async def _edit(chat: Chat, _: str) -> list[str]:
+    raise TerminalCommand("edit")
+
+
 async def _tools(chat: Chat, _: str) -> list[str]:
     lines = [f"{tool.name:20} {tool.description or ''}".rstrip() for tool in chat.options.toolbox]
     return lines or ["there are no tools: --tool and --tools define them"]
@@ -224,6 +258,10 @@ COMMANDS = {
         Command("image", "FILE", "send a picture with the next message: JPEG, PNG or WebP", _image),
         Command("say", "[on|off]", "turn the speaker on or off", _say, ON_OFF),
         Command("mic", "[on|off]", "turn the microphone on or off", _mic, ON_OFF),
+        Command("again", "", "ask the last question again", _again, is_turn=True),
+        Command("edit", "", "write the next message in $EDITOR, as Ctrl-X Ctrl-E does", _edit),
+        Command("copy", "", "copy the last answer to the clipboard of a terminal that allows it", _copy),
+        Command("model", "NAME", "go on with another model", _model, tuple(MODELS)),
         Command("system", "TEXT|@FILE", "change the system instruction", _system),
         Command("voice", "NAME", "change the voice", _voice, tuple(sorted(VOICES))),
         Command("language", "CODE", "change the language of a model that follows it", _language, tuple(LANGUAGES)),

@@ -41,17 +41,18 @@ async def converse(
     reporter: Reporter,
     show: Callable[[list[str]], None],
     *,
+    question: str | None = None,
     has_commands: bool = True,
 ) -> list[int]:
     """Process each line, and return the exit statuses of the turns. Ends early when the session has ended for good.
 
-    `show` prints what a command was asked for; other output of a command is a remark. Without `has_commands`, each
-    line is text.
+    `question` is a text that comes first. `show` prints what a command was asked for; other output of a command is a
+    remark. Without `has_commands`, each line is text.
     """
     statuses: list[int] = []
-    async for line in lines:
+    async for line in _with_first(question, lines):
         try:
-            summary = await _process(chat, line, reporter, show, has_commands=has_commands)
+            summary = await _process(chat, line, reporter, show, has_commands=has_commands and line is not question)
         except Quit:
             break
         except LivecliError as error:
@@ -62,6 +63,13 @@ async def converse(
         if chat.failure is not None:
             break
     return statuses
+
+
+async def _with_first(first: str | None, lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    if first is not None:
+        yield first
+    async for line in lines:
+        yield line
 
 
 async def _process(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
@@ -12,7 +12,7 @@ from ..client.sender import SendOptions
 from ..errors import LivecliError
 from ..process.tasks import collapse_exception_group
 from .chat import Chat
-from .commands import Command, Quit, check_message, parse_command
+from .commands import Command, Quit, TerminalCommand, check_message, parse_command
 from .voice import SPEECH_DBFS, PushToTalk
 
 
@@ -20,7 +20,8 @@ class TerminalInput:
     """Processes the lines and keys of a terminal, during an `async with` block. Its end cancels what is going on.
 
     `echo` shows an entered line, `show` the output of a command, and `show_error` an error. `show_interruption` is
-    called when an answer is about to be interrupted, and `leave` by `/quit`. An error that is not a LivecliError is a
+    called when an answer is about to be interrupted. `actions` are what the terminal does for `/quit` and for each
+    TerminalCommand, by the command's name, with its argument. An error that is not a LivecliError is a
     bug: it cancels the block, which raises it.
     """
 
@@ -32,11 +33,11 @@ class TerminalInput:
         show: Callable[[list[str]], None],
         show_error: Callable[[LivecliError], None],
         show_interruption: Callable[[], None],
-        leave: Callable[[], None],
+        actions: Mapping[str, Callable[[str], None]],
     ) -> None:
         self._chat = chat
         self._echo, self._show, self._show_error = echo, show, show_error
-        self._show_interruption, self._leave = show_interruption, leave
+        self._show_interruption, self._actions = show_interruption, actions
         self._group, self._stack = asyncio.TaskGroup(), AsyncExitStack()
         # The tasks of the group that are not done.
         self._tasks: set[asyncio.Task[None]] = set()
@@ -46,7 +47,7 @@ class TerminalInput:
         self._interruption: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        self._chat.voice.on_bug = self._leave
+        self._chat.voice.on_bug = lambda: self._actions["quit"]("")
         await self._stack.enter_async_context(collapse_exception_group())
         await self._stack.enter_async_context(self._group)
         return self
@@ -130,10 +131,12 @@ class TerminalInput:
     async def _handle_errors(self, work: Coroutine[None, None, None]) -> None:
         try:
             await work
+        except TerminalCommand as command:
+            self._actions[command.name](command.argument)
         except LivecliError as error:
             self._show_error(error)
         except Quit:
-            self._leave()
+            self._actions["quit"]("")
 
     async def _in_order(self, work: Coroutine[None, None, None]) -> None:
         async with self._order:

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 
 from ..emulator.pace import Pace
-from ..errors import FileError
+from ..errors import FileError, UsageError
 from ..protocol.setup import Activity
 from .groups import COMMON, Listed, Only, takes_groups
-from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where
+from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where, check_utf8
 from .reporters import chat_reporters
 from .serve_options import LocalFlags
 
@@ -23,6 +23,9 @@ def chat(
         str | None,
         typer.Option(metavar="FOLDER", help="Save there conversation.md, and each answer as turn-001.wav and so on."),
         Listed("Output", common=True),
+    ] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="[QUESTION]", help="The first message, before others are typed or piped.")
     ] = None,
     no_commands: Annotated[
         bool, typer.Option("--no-commands", help="Send each line as text, also one such as /quit.")
@@ -42,6 +45,8 @@ def chat(
 
     livecli chat --local
 
+    livecli chat "What is a live API?"
+
     livecli chat --mic --play
 
     livecli chat --resume --system "Answer in one sentence."
@@ -57,6 +62,9 @@ def chat(
     from .files import named_files
     from .run_chat import Plan, converse
 
+    check_utf8("QUESTION", question)
+    if question is not None and not question.strip():
+        raise UsageError("the QUESTION is empty")
     named_files(setup, tools, output).check()
 
     server_detects = devices.mic and not devices.push_to_talk
@@ -78,6 +86,7 @@ def chat(
         confirm=tools.confirm,
         # The service's pace, so that a conversation feels like one.
         emulator=emulator.options(local=where.local, pace=Pace.BURST),
+        question=question,
         has_commands=not no_commands,
     )
     with chat_reporters(output) as (display, reporter):

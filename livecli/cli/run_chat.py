@@ -41,6 +41,7 @@ class Plan:
     save: str | None
     confirm: bool
     emulator: EmulatorOptions | None
+    question: str | None = None
     has_commands: bool = True
 
 
@@ -103,7 +104,9 @@ async def _open_and_run(
 async def _run_through_pipe(chat: Chat, plan: Plan, display: Reporter, reporter: Reporter) -> int:
     assert isinstance(display, PipeChat)
 
-    statuses = await converse_piped(chat, read_lines(), reporter, display.show_lines, has_commands=plan.has_commands)
+    statuses = await converse_piped(
+        chat, read_lines(), reporter, display.show_lines, question=plan.question, has_commands=plan.has_commands
+    )
     # After the end of the input a chat with a microphone goes on until that is off, or until a signal.
     await chat.voice.wait_until_off()
     return gravest(statuses or [0])
@@ -130,7 +133,11 @@ async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Repo
         show=display.show_lines,
         show_error=lambda error: print_error(error, debug=display.options.debug),
         show_interruption=display.show_interruption,
-        leave=prompt.leave,
+        actions={
+            "quit": lambda _: prompt.leave(),
+            "edit": lambda _: prompt.edit(),
+            "copy": display.copy,
+        },
     )
     voice = chat.voice
     for entry in [*chat.transcript.entries][-RESUMED_TURNS:]:
@@ -143,5 +150,7 @@ async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Repo
         return ChatState(terminal.activity, voice.level_dbfs, voice.speaker_is_on)
 
     async with terminal:
+        if plan.question is not None:
+            terminal.submit(plan.question, is_text=True)
         await prompt.run(terminal, lambda: display.toolbar(state()))
     return 0

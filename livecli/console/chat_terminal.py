@@ -119,6 +119,11 @@ class TerminalChat(PipeChat):
         if not self.options.quiet:
             self.screen.print("class:tool", f"tool {formatting.function_call(call.name, call.args)}")
 
+    def copy(self, text: str) -> None:
+        """Copy text to the clipboard, where the terminal allows it."""
+        self.screen.copy(text)
+        self.screen.print("class:note", f"{len(text):,} characters for the terminal's clipboard (OSC 52)")
+
     def show_lines(self, lines: Iterable[str]) -> None:
         """Show the output of a slash command."""
         self.screen.print("", *map(one_line, lines))

@@ -13,15 +13,19 @@ from functools import partial
 from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import Application
+from prompt_toolkit.application import Application, run_in_terminal
 from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, FilterOrBool, is_searching, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.utils import get_cwidth
 
-from ..process.stdio import one_line
+from ..errors import LivecliError
+from ..process.editor import edit_text
+from ..process.stdio import one_line, print_error
 from ..process.tasks import cancel_and_wait
 from ..protocol.messages import FunctionCall
 from . import formatting
@@ -43,6 +47,15 @@ A slightly shorter pause must follow the key.
 
 PROMPT, CONTINUATION = "> ", "  "
 
+ESCAPE_SECONDS = 0.05
+"""The time in which the rest of a key's escape sequence arrives."""
+
+META_SECONDS = 0.2
+"""The time between Escape and the key that it belongs to, such as Enter."""
+
+SEQUENCE_SECONDS = 1.0
+"""The time between the keys of a sequence such as Ctrl-X Ctrl-E."""
+
 MENU_ROWS = 8
 """The rows that are kept free for completions. A low terminal has fewer."""
 
@@ -60,7 +73,7 @@ class PromptHandler(Protocol):
         """Handle a text that was entered. `is_text` is whether it is no command, whatever it looks like."""
 
     def interrupt(self) -> bool:
-        """Handle Ctrl-C. Returns False when there is nothing to interrupt."""
+        """Handle Ctrl-C or Escape. Returns False when there is nothing to interrupt."""
 
     @property
     def is_push_to_talk(self) -> bool:
@@ -97,6 +110,8 @@ class Prompt:
             prompt_continuation=CONTINUATION,
             completer=CommandCompleter(commands),
             complete_while_typing=Condition(lambda: may_be_command(self._session.default_buffer.text)),
+            # Up goes through the messages that begin like the text.
+            enable_history_search=Condition(lambda: not may_be_command(self._session.default_buffer.text)),
             history=open_history(),
             key_bindings=self._key_bindings(),
             bottom_toolbar=self._draw_toolbar,
@@ -108,7 +123,10 @@ class Prompt:
         self._app = self._session.app
         self._session.default_buffer.on_text_changed += self._note_text
         self._app.key_processor.before_key_press += self._note_key
+        self._app.key_processor.after_key_press += self._wait_for_keys
         self._app.before_render += self._fit
+        # An Escape that no other byte follows at once is the key, and not the beginning of another key's sequence.
+        self._app.ttimeoutlen = ESCAPE_SECONDS
 
     async def run(self, handler: PromptHandler, toolbar: Callable[[], StyleAndTextTuples]) -> None:
         """Read input until Ctrl-D, two Ctrl-C, or `leave`. `toolbar` returns the line below the prompt."""
@@ -130,6 +148,23 @@ class Prompt:
         """End `run`."""
         if self._app.is_running and not self._app.is_done:
             self._app.exit()
+
+    def edit(self) -> None:
+        """Open the text in the user's editor. It comes back into the prompt."""
+        self._app.create_background_task(self._edit())
+
+    async def _edit(self) -> None:
+        buffer = self._session.default_buffer
+        try:
+            with self._screen.held():
+                text = await run_in_terminal(partial(edit_text, buffer.text), in_executor=True)
+        except LivecliError as error:
+            print_error(error)
+            return
+        is_new = not buffer.text
+        buffer.document = Document(text)
+        if is_new:
+            self._pasted_word = first_word(text)
 
     def echo(self, text: str) -> None:
         """Print the entered text above the prompt."""
@@ -190,6 +225,11 @@ class Prompt:
     def _note_key(self, _: object) -> None:
         self._previous_key_at, self._last_key_at = self._last_key_at, self._clock()
 
+    def _wait_for_keys(self, keys: KeyProcessor) -> None:
+        """Set how long a key waits for the next one of a sequence."""
+        is_escape = [press.key for press in keys.key_buffer] == [Keys.Escape]
+        self._app.timeoutlen = META_SECONDS if is_escape else SEQUENCE_SECONDS
+
     def _accepts_answer(self) -> bool:
         return self._question is not None and self._clock() - self._last_key_at > ANSWER_PAUSE_SECONDS
 
@@ -210,6 +250,8 @@ class Prompt:
         bind(lambda event: event.current_buffer.insert_text("\n"), "escape", "enter")
         bind(self._paste, Keys.BracketedPaste)
         bind(self._ctrl_c, "c-c")
+        bind(self._escape, "escape")
+        bind(lambda event: self.edit(), "c-x", "c-e")
         bind(lambda event: self.leave(), "c-d", when=is_empty)
         bind(lambda event: self._handler.toggle_talking(), " ", when=is_empty & is_push_to_talk)
         accepted_answer = Condition(self._accepted_answer)
@@ -243,7 +285,7 @@ class Prompt:
         is_first = not event.current_buffer.cursor_position
         event.current_buffer.insert_text(text)
         if is_first:
-            self._pasted_word = (text.split() or [""])[0]
+            self._pasted_word = first_word(text)
 
     def _note_text(self, buffer: Buffer) -> None:
         if not buffer.text.startswith(self._pasted_word):
@@ -285,6 +327,12 @@ class Prompt:
         if self._question is not None and not self._question[1].done():
             self._question[1].set_result(letter in "yY")
 
+    def _escape(self, event: KeyPressEvent) -> None:
+        if event.current_buffer.complete_state is not None:
+            event.current_buffer.cancel_completion()
+        else:
+            self._handler.interrupt()
+
     def _ctrl_c(self, event: KeyPressEvent) -> None:
         now, buffer = self._clock(), event.current_buffer
         is_second, self._last_ctrl_c_at = now - self._last_ctrl_c_at < DOUBLE_PRESS_SECONDS, now
@@ -296,3 +344,8 @@ class Prompt:
             buffer.reset()
         else:
             self._screen.print("class:note", "press Ctrl-C again, or Ctrl-D, to leave")
+
+
+def first_word(text: str) -> str:
+    """The first word of a text, or nothing."""
+    return (text.split() or [""])[0]

@@ -7,6 +7,7 @@ writes to standard error appear above the prompt as well.
 from __future__ import annotations
 
 import asyncio
+import base64
 import io
 import sys
 import threading
@@ -110,6 +111,23 @@ class Screen:
         self._app: Application[Any] | None = None
         self._kind, self._row = "", ""
         self._ends_blank = True
+        # What waits to be printed, while another program has the terminal.
+        self._held: StyleAndTextTuples | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """During the block another program has the terminal. What is printed meanwhile appears at its end."""
+        self._held = []
+        try:
+            yield
+        finally:
+            fragments, self._held = self._held, None
+            self._print(fragments)
+
+    def copy(self, text: str) -> None:
+        """Have the terminal copy text to its clipboard (OSC 52), where it allows that."""
+        self.output.write_raw(f"\x1b]52;c;{base64.b64encode(text.encode()).decode()}\x07")
+        self.output.flush()
 
     # --- finished lines ---
 
@@ -129,6 +147,9 @@ class Screen:
             self.print("", "")
 
     def _print(self, fragments: StyleAndTextTuples) -> None:
+        if self._held is not None:
+            self._held += fragments
+            return
         app = self._app if self._app is not None and self._app.is_running else None
         if app is not None:
             app.renderer.erase()

@@ -299,6 +299,106 @@ def test_a_low_terminal_shows_the_prompt_beside_completions(chat, lines):
     leave(opened)
 
 
+def test_escape_stops_the_answer_at_once_and_alt_enter_does_not(chat):
+    opened = chat()
+    opened.enter("tell me a story")
+    opened.wait("Once upon")
+    opened.type("one")
+    opened.press("M-Enter")
+    opened.type("two")
+    screen = opened.wait("> one", "  two", "speaking")
+    assert "interrupted" not in screen
+    opened.press("Escape")
+    opened.wait("— interrupted", "> one", "  two", "ready")
+    opened.press("C-c")
+    opened.wait(without="two")
+    leave(opened)
+
+
+def test_up_goes_through_the_messages_that_begin_like_the_text(chat):
+    opened = chat()
+    for line in ("alpha one", "gamma", "alpha two", "beta"):
+        opened.enter(line)
+        opened.wait_for_line(line)
+    opened.type("al")
+    for expected in ("> alpha two", "> alpha one", "> alpha one"):
+        opened.press("Up")
+        opened.wait(until=lambda screen, expected=expected: rows(screen)[-2] == expected)
+    opened.press("C-u")
+    opened.type("/u")
+    opened.wait("> /u", "/usage")
+    opened.press("C-u")
+    leave(opened)
+
+
+EDITOR = """\
+#!/bin/sh
+printf 'before: ' >&2; cat "$1" >&2
+[ -t 1 ] || exit 9
+until grep -q 'all told' answers; do sleep 0.1; done
+printf '/from the editor\\nand more\\n' >"$1"
+"""
+
+
+def test_the_message_is_written_in_an_editor_while_an_answer_comes(chat, tmp_path):
+    editor = tmp_path / "an editor"
+    editor.write_text(EDITOR)
+    editor.chmod(0o700)
+    opened = chat(VISUAL=f"'{editor}'", stdout="answers")
+    opened.enter("count")
+    opened.wait("nine ten")
+    opened.type("draft")
+    opened.press("C-x", "C-e")
+    opened.wait("before: draft")
+    opened.wait("> /from the editor", "  and more", "all told.")
+    opened.press("Enter")
+    opened.wait_for_line("and more")
+    opened.enter("/edit")
+    opened.wait("> /edit\n> /from the editor\n  and more\n")
+    opened.press("C-c")
+    opened.wait(until=lambda screen: rows(screen)[-2] == ">")
+    leave(opened)
+
+
+def test_an_editor_that_fails_leaves_the_message_as_it_was(chat):
+    opened = chat(EDITOR="false")
+    opened.type("kept")
+    opened.press("C-x", "C-e")
+    opened.wait("error: the editor false ended with status 1: the message is as it was", "> kept")
+    opened.press("Enter")
+    opened.wait_for_line("kept")
+    leave(opened)
+
+
+def test_the_last_answer_is_copied_and_the_last_question_asked_again(chat):
+    opened = chat()
+    opened._tmux("set-option", "-s", "set-clipboard", "on")
+    opened.enter("/copy")
+    opened.wait("error: there is no answer to copy")
+    opened.enter("wide")
+    opened.wait("います。", "ready")
+    opened.enter("/copy")
+    opened.wait("characters for the terminal's clipboard")
+    copied = "日本語の文章がここにあります。👩‍🚀と🎈もいます。"
+    opened.wait(until=lambda _: opened._tmux("show-buffer", check=False) == copied)
+    opened.enter("/again")
+    opened.wait(until=lambda screen: screen.count("日本語の文章") == 2)
+    leave(opened)
+
+
+def test_the_first_question_is_an_argument_and_another_model_goes_on(chat):
+    opened = chat("/first question?")
+    screen = opened.wait_for_line("/first question?")
+    assert "> /first question?" in rows(screen)
+    opened.enter("/model gemini-3.8-live")
+    opened.wait("the model is gemini-3.8-live", "ready  gemini-3.8-live")
+    opened.enter("and you?")
+    opened.wait_for_line("and you?")
+    opened.enter("/history")
+    opened.wait_for_line("> /first question?", times=2)
+    leave(opened)
+
+
 def test_ctrl_r_searches_the_history(chat):
     opened = chat()
     for line in ("alpha question", "gamma question"):

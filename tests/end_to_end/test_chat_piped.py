@@ -49,6 +49,24 @@ def test_lines_as_they_come(converse, typed, answered):
     assert (ran.status, ran.out) == ((2, "") if answered is None else (0, answered))
 
 
+def test_a_question_comes_before_the_lines_and_may_be_asked_again(converse):
+    ran = converse("and then?\n/again\n", "/first", "--local", "-q")
+    assert (ran.status, ran.out) == (0, "/first\nand then?\nand then?\n")
+
+
+@pytest.mark.parametrize("line", ["/edit", "/copy", "/again"])
+def test_what_needs_a_terminal_or_an_earlier_turn_is_refused(converse, line):
+    ran = converse(f"{line}\n", "--local", "-q")
+    assert (ran.status, ran.out) == (2, "")
+    says = {"/edit": "/edit needs a terminal", "/copy": "there is no answer", "/again": "there is no question"}
+    assert f"error: {says[line]}" in ran.err
+
+
+def test_an_empty_question_is_refused(livecli):
+    ran = livecli("chat", " ")
+    assert (ran.status, ran.err) == (2, "error: the QUESTION is empty\n")
+
+
 def test_without_commands_each_line_is_text(converse):
     ran = converse("/quit\n/send x.wav\n", "--local", "-q", "--no-commands")
     assert (ran.status, ran.out) == (0, "/quit\n/send x.wav\n")
