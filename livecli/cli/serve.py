@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
-from .serve_options import EmulatorFlags, ListenFlags, LogFlags
+from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
@@ -41,6 +41,7 @@ def serve(
     listen: ListenFlags,
     emulator: EmulatorFlags,
     logs: LogFlags,
+    life: LifeFlags,
     output: Annotated[OutputFlags, Only("quiet")],
 ) -> int:
     """Run a local Live API for any client, until Ctrl-C.
@@ -58,7 +59,19 @@ def serve(
     livecli serve --script station.toml -- python agent.py
 
     livecli serve --fault drop@reply:5 -- livecli send question.wav
+
+    eval "$(livecli serve --background)"
     """
+    if command and (option := life.given):
+        raise UsageError(f"{option} cannot be combined with a COMMAND", hint=f"leave out {option}")
+    if life.stop:
+        from .serve_background import stop
+
+        return stop(listen.port)
+    if life.background:
+        from .serve_background import start
+
+        return start(given_options(context), quiet=output.quiet)
     from dataclasses import replace
 
     from ..emulator.log import no_log
@@ -76,8 +89,52 @@ def serve(
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
         if command or not is_terminal(sys.stdout):
-            return run(_serve(address, kept, options, command or [], log, _export_lines))
-        return run(_serve(address, kept, options, [], log, partial(_banner, emulator.source, options)))
+            announce = partial(_announce, life, lambda _, variables: export_lines(variables))
+        else:
+            announce = partial(_announce, life, partial(_banner, emulator.source, options))
+        return run(_serve(address, kept, options, command or [], log, announce))
+
+
+def given_options(context: typer.Context) -> list[str]:
+    """The options of the command line, as words, without --background."""
+    words: list[str] = []
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        is_given = source is not None and source.name == "COMMANDLINE"
+        if parameter.param_type_name != "option" or not is_given or name == "background":
+            continue
+        value = context.params[name]
+        for each in value if isinstance(value, list | tuple) else [value]:
+            words += [parameter.opts[0]] if each is True else [parameter.opts[0], str(each)]
+    return words
+
+
+def _announce(
+    life: LifeFlags,
+    text: Callable[[EmulatorAddress, Mapping[str, str]], str],
+    emulator: EmulatorAddress,
+    variables: Mapping[str, str],
+) -> None:
+    """Tell where the emulator listens: to a file, and to a file descriptor or standard output."""
+    import os
+
+    if life.env_file is not None:
+        from ..process.line_file import LineFile
+
+        with LineFile(life.env_file) as file:
+            file.write("".join(f"{name}={value}\n" for name, value in variables.items()))
+    if life.ready_fd is None:
+        write_stdout(text(emulator, variables))
+        return
+    try:
+        os.write(life.ready_fd, export_lines(variables).encode())
+        # The descriptor stays taken, so that nothing else is written to it by mistake.
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, life.ready_fd)
+        os.close(nowhere)
+    except OSError as error:
+        raise FileError(f"cannot write to the file descriptor {life.ready_fd}: {error.strerror}") from error
 
 
 @contextmanager
@@ -138,11 +195,11 @@ async def _serve(
     options: EmulatorOptions,
     command: list[str],
     log: Callable[[str], None],
-    announcement: Callable[[EmulatorAddress, Mapping[str, str]], str],
+    announce: Callable[[EmulatorAddress, Mapping[str, str]], None],
 ) -> int:
     """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal.
 
-    Without a COMMAND, standard output gets the `announcement` of the address and the variables.
+    Without a COMMAND, `announce` is called with the address and the variables.
     """
     import asyncio
     import os
@@ -156,13 +213,13 @@ async def _serve(
         variables = exports(emulator, _host_to_name(address.host), certificates, options, os.environ)
         if command:
             return await run_child(command, {**os.environ, **variables})
-        write_stdout(announcement(emulator, variables))
+        announce(emulator, variables)
         forever: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         # A signal cancels this task.
         return await forever
 
 
-def _export_lines(_: EmulatorAddress, variables: Mapping[str, str]) -> str:
+def export_lines(variables: Mapping[str, str]) -> str:
     """What another program reads: a line for each variable, as a shell takes it."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
@@ -181,7 +238,7 @@ def _banner(model: str, options: EmulatorOptions, emulator: EmulatorAddress, var
         f"livecli serve · {one_line(model)} · {DEFAULT_MODEL} and {others} others\n"
         + "".join(f"  {scheme:<5}  {url:<{width}}  {clients}\n" for scheme, url, clients in rows)
         + "  stop   Ctrl-C\n\nIn another shell:\n"
-        + "".join(f"  {line}\n" for line in _export_lines(emulator, variables).splitlines())
+        + "".join(f"  {line}\n" for line in export_lines(variables).splitlines())
         + "\n"
     )
 

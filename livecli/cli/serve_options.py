@@ -25,6 +25,37 @@ class LogFlags(Group, panel="Output"):
     ] = None
 
 
+class LifeFlags(Group, panel="Output"):
+    """How long it listens, and who learns that it does."""
+
+    background: Annotated[
+        bool, Option("--background", help="Return as soon as it listens, and leave it running."), COMMON
+    ] = False
+    stop: Annotated[
+        bool, Option("--stop", help="End the one that is running in the background, or on --port."), COMMON
+    ] = False
+    env_file: Annotated[
+        str | None, Option(metavar="FILE", help="Write the variables there too, as NAME=value lines.")
+    ] = None
+    ready_fd: Annotated[
+        int | None,
+        Option(min=1, metavar="N", help="Write the variables to this file descriptor instead, and close it."),
+    ] = None
+
+    @property
+    def given(self) -> str | None:
+        """One of these options that is given, as it is written; None where none is."""
+        return next((f"--{name.replace('_', '-')}" for name, value in vars(self).items() if value), None)
+
+    def check(self) -> None:
+        if self.background and self.stop:
+            raise UsageError("--background cannot be combined with --stop")
+        if self.background and self.ready_fd is not None:
+            raise UsageError(
+                "--background cannot be combined with --ready-fd", hint="it returns once the emulator listens"
+            )
+
+
 class ListenFlags(Group, panel="Network"):
     """The address to listen on."""
 

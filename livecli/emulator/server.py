@@ -24,6 +24,7 @@ from websockets.server import ServerProtocol
 
 from ..errors import ConnectError
 from ..media import resample
+from ..process.background import PID_HEADER
 from ..process.port_holder import port_holder
 from . import access
 from .access import service_at
@@ -229,7 +230,9 @@ class _EmulatorServer:
             case "/":
                 return connection.respond(200, WELCOME)
             case "/healthz":
-                return connection.respond(200, "livecli: a local Live API is listening.\n")
+                response = connection.respond(200, "livecli: a local Live API is listening.\n")
+                response.headers[PID_HEADER] = str(os.getpid())
+                return response
             case "/log":
                 response = connection.respond(200, "")
                 # The body has no end, and follows the head as the lines come.

@@ -34,7 +34,7 @@ OPTIONS = {
 NOT_YET = {
     "send": "--record --expect --expect-file --runs --pass-rate --junit --report --subtitles",
     "chat": "--no-history --list",
-    "serve": "--record --background --stop --hear",
+    "serve": "--record --hear",
 }
 """Promised options that are still to come."""
 
