@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-_FOLDER = Path(__file__).parent / "recordings"
-NAMES = [path.stem for path in sorted(_FOLDER.glob("*.live"))]
+FOLDER = Path(__file__).parent / "recordings"
+NAMES = [path.stem for path in sorted(FOLDER.glob("*.live"))]
 
 _PERIOD = b"".join(value.to_bytes(2, "little", signed=True) for value in (0, 5000, 8000, 5000, 0, -5000, -8000, -5000))
 _JPEG = base64.b64encode(b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00\xff\xd9").decode()
@@ -53,7 +53,7 @@ class RecordedSession:
 
 
 def recorded_session(name: str) -> RecordedSession:
-    header, *lines = map(json.loads, (_FOLDER / f"{name}.live").read_text(encoding="utf-8").splitlines())
+    header, *lines = map(json.loads, (FOLDER / f"{name}.live").read_text(encoding="utf-8").splitlines())
     frames = tuple(RecordedFrame(delay, direction == ">", _filled(message)) for delay, direction, message in lines)
     return RecordedSession(header["platform"], header["model"], frames)
 

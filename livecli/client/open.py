@@ -14,11 +14,11 @@ from ..credentials import Credential, resolve
 from ..errors import LivecliError, UsageError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
+from ..protocol.elision import secrets_in
 from ..protocol.endpoint import Endpoint, Target
 from ..report.reporter import Reporter
 from .connect_errors import failures_as_errors
 from .connection import dial
-from .elision import secrets_in
 from .session import Session
 
 if TYPE_CHECKING:

@@ -18,11 +18,11 @@ from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
+from ..protocol.elision import PieceElision, secrets_in, without_secrets
 from ..protocol.endpoint import Endpoint
 from ..protocol.machine import LiveProtocol, Side, State
 from ..report.reporter import Reporter
 from .connection import CLOSE_SECONDS, PONG_SECONDS, Connection
-from .elision import PieceElision, secrets_in, without_secrets
 
 if TYPE_CHECKING:
     from ..protocol.close_cause import CloseContext

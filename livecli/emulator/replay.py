@@ -23,8 +23,9 @@ from ..media.pcm import SAMPLE_BYTES
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
+from ..recording.format import Direction
 from ..toml_reader import LineError
-from .wire_log import Direction, RecordedFrame
+from .wire_log import RecordedFrame
 
 
 class CueKind(StrEnum):

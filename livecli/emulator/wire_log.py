@@ -19,19 +19,12 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
 
+from ..recording.format import Direction
 from ..toml_reader import LineError
 
 _HEADER = re.compile(rb"^([<>])\d+(?: @(\d{1,9}(?:\.\d{1,9})?))? ", re.MULTILINE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-
-
-class Direction(StrEnum):
-    """The side that sent a frame."""
-
-    CLIENT = ">"
-    SERVER = "<"
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from livecli.client.elision import PieceElision, secrets_in, without_secrets
 from livecli.protocol import events
+from livecli.protocol.elision import PieceElision, secrets_in, without_secrets
 
 SECRET = "ya29.a-secret-token"
 

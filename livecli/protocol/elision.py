@@ -10,7 +10,7 @@ from functools import lru_cache
 import msgspec
 
 from ..errors import SHORTEST_SECRET
-from ..protocol import events
+from . import events
 
 ELLIPSIS = "…".encode()
 

@@ -1,0 +1,228 @@
+"""The format `.live` of recorded sessions: one JSON value a line, which can be appended to and edited by hand. No I/O.
+
+    {"livecli": 1, "platform": "developer", "model": "gemini-3.8-live", "url": "wss://…", "client": "…", "started": "…"}
+    [0.0, ">", {"setup": {"model": "models/gemini-3.8-live"}}]
+    [0.812, "<", {"setupComplete": {}}, "binary"]
+    [3.2, "close", {"code": 1000, "reason": "", "by": "client"}]
+
+The first line is the header of a connection. A frame has the seconds since the line before (0 for the first: since the
+header), its direction, `>` from the client and `<` from the server, and its JSON as it was on the wire. A binary frame
+has "binary" behind it. A frame whose JSON could not be kept is `{"redacted": true}`. The last line of a connection says
+how it was closed and by which side; a lost connection has the code 1006. Where a session was resumed, the header of the
+next connection follows. A last line that is not complete, because the writer was killed, is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from ..toml_reader import LineError
+
+VERSION = 1
+"""The version of the format, the value of `livecli` in a header."""
+
+REDACTED = b'{"redacted": true}'
+"""What stands for a frame whose JSON could not be kept."""
+
+
+class Direction(StrEnum):
+    """The side that sent a frame."""
+
+    CLIENT = ">"
+    SERVER = "<"
+
+
+class By(StrEnum):
+    """The side that closed a connection; NETWORK where it was lost."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    NETWORK = "network"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What is known of a connection when it is opened. The `url` has no query, and `started` is in UTC (ISO 8601)."""
+
+    platform: str | None = None
+    model: str | None = None
+    url: str | None = None
+    client: str | None = None
+    started: str | None = None
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame, `at` seconds since its connection was opened; `line` is where it stands in the file."""
+
+    direction: Direction
+    data: bytes
+    at: float | None = 0.0
+    is_binary: bool = False
+    line: int = 0
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether its JSON could not be kept."""
+        return self.data == REDACTED
+
+
+@dataclass(frozen=True)
+class RecordedClose:
+    """The end of a connection, `at` seconds since it was opened."""
+
+    code: int
+    reason: str
+    by: By
+    at: float | None = 0.0
+
+
+@dataclass
+class RecordedConnection:
+    """One connection of a recorded session. `close` is None where the recording ends before it was closed."""
+
+    header: Header = field(default_factory=Header)
+    frames: list[Frame] = field(default_factory=list)
+    close: RecordedClose | None = None
+
+
+@dataclass
+class Recording:
+    """The connections of a recorded session, in order."""
+
+    connections: list[RecordedConnection] = field(default_factory=list)
+
+    @property
+    def frames(self) -> Iterator[Frame]:
+        """The frames of all connections."""
+        for connection in self.connections:
+            yield from connection.frames
+
+
+class LineWriter:
+    """Writes the lines of one connection: each has the seconds since the line before, without drift."""
+
+    def __init__(self) -> None:
+        self._microseconds = 0
+
+    def header(self, header: Header) -> bytes:
+        """The first line."""
+        self._microseconds = 0
+        known = {name: value for name, value in asdict(header).items() if value is not None}
+        return _line({"livecli": VERSION, **known})
+
+    def frame(self, direction: Direction, data: bytes, at: float, *, is_binary: bool) -> bytes:
+        """The line of a frame, whose `data` is JSON."""
+        # Within JSON, a line end can only stand between tokens.
+        data = data.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in data or b"\r" in data else data
+        end = b', "binary"]\n' if is_binary else b"]\n"
+        return b'[%s, "%s", %s%s' % (self._delay(at), direction.encode(), data.strip(), end)
+
+    def close(self, close: RecordedClose) -> bytes:
+        """The last line."""
+        fields = json.dumps({"code": close.code, "reason": close.reason, "by": close.by}, ensure_ascii=False)
+        return b'[%s, "close", %s]\n' % (self._delay(close.at or 0.0), fields.encode())
+
+    def _delay(self, at: float) -> bytes:
+        microseconds = max(round(at * 1e6), self._microseconds)
+        delay, self._microseconds = microseconds - self._microseconds, microseconds
+        return json.dumps(delay / 1e6).encode()
+
+
+def _line(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+def write_live(recording: Recording) -> Iterator[bytes]:
+    """The lines of a recording. A frame without a time has that of the frame before."""
+    for connection in recording.connections:
+        writer, at = LineWriter(), 0.0
+        yield writer.header(connection.header)
+        for frame in connection.frames:
+            at = at if frame.at is None else frame.at
+            yield writer.frame(frame.direction, frame.data, at, is_binary=frame.is_binary)
+        if connection.close is not None:
+            yield writer.close(connection.close)
+
+
+def read_live(data: bytes) -> Recording:
+    """The recording in a file. Raises LineError, which names the line that is wrong; the last one may be incomplete."""
+    recording = Recording()
+    at = 0.0
+    lines = data.split(b"\n")
+    for number, text in enumerate(lines, 1):
+        if not text.strip():
+            continue
+        try:
+            value = msgspec.json.decode(text, type=dict[str, Any] | list[msgspec.Raw])
+        except (msgspec.DecodeError, RecursionError) as error:
+            if number == len(lines):
+                break
+            raise LineError(number, f"it is neither a header nor a frame: {error}") from error
+        if isinstance(value, dict):
+            recording.connections.append(RecordedConnection(_header(value, number)))
+            at = 0.0
+        elif not recording.connections:
+            raise LineError(number, 'the header is missing: {"livecli": 1, …}')
+        else:
+            at = _take(recording.connections[-1], value, at, number)
+    if not recording.connections:
+        raise LineError(1, 'the header is missing: {"livecli": 1, …}')
+    return recording
+
+
+def _header(value: dict[str, Any], line: int) -> Header:
+    version = value.get("livecli")
+    if version != VERSION:
+        raise LineError(line, f'"livecli" is the version of the format, and must be {VERSION}')
+    texts = {name: value.get(name) for name in Header.__dataclass_fields__}
+    for name, text in texts.items():
+        if not isinstance(text, str | None):
+            raise LineError(line, f"{name} must be a text")
+    return Header(**texts)
+
+
+def _take(connection: RecordedConnection, value: list[msgspec.Raw], before: float, line: int) -> float:
+    """Take the line of a frame or of a close. Returns its time."""
+    if connection.close is not None:
+        raise LineError(line, "the connection is closed: another one begins with a header")
+    if len(value) not in (3, 4):
+        raise LineError(line, 'a line is [seconds, ">" or "<", frame], with "binary" at its end or not')
+    delay, direction, body, *kind = value
+    at: float = before + _value(delay, float, line, "the seconds since the line before")
+    if at < before:
+        raise LineError(line, "the time runs backwards")
+    match _value(direction, str, line, "the direction"):
+        case "close" if not kind:
+            connection.close = _close(body, at, line)
+        case ">" | "<" as side:
+            if kind and _value(kind[0], str, line, "the kind of a frame") not in ("binary", "text"):
+                raise LineError(line, 'the kind of a frame is "binary" or "text"')
+            if not bytes(body).startswith(b"{"):
+                raise LineError(line, "the frame is not a JSON object")
+            is_binary = bool(kind) and bytes(kind[0]) == b'"binary"'
+            connection.frames.append(Frame(Direction(side), bytes(body), at, is_binary, line))
+        case other:
+            raise LineError(line, f'{other!r} is not a direction: they are ">", "<" and "close"')
+    return at
+
+
+def _close(body: msgspec.Raw, at: float, line: int) -> RecordedClose:
+    fields = _value(body, dict, line, "the close")
+    code, reason, by = fields.get("code"), fields.get("reason", ""), fields.get("by", By.NETWORK)
+    if not isinstance(code, int) or not isinstance(reason, str) or by not in [*By]:
+        raise LineError(line, f"a close has a code, a reason, and by whom: {', '.join(By)}")
+    return RecordedClose(code, reason, By(by), at)
+
+
+def _value(raw: msgspec.Raw, kind: Any, line: int, what: str) -> Any:
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except msgspec.DecodeError as error:
+        raise LineError(line, f"{what}: {error}") from error

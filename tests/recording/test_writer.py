@@ -1,0 +1,79 @@
+"""Recordings on a disk that is fast, slow and full, and of a process that is killed."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from livecli.errors import FileError
+from livecli.recording import writer
+from livecli.recording.format import REDACTED, By, Direction, Header, read_live
+from livecli.recording.redaction import Redactor
+from livecli.recording.writer import LiveFile, Recorder
+
+
+def test_a_session_is_written_and_read(tmp_path: Path) -> None:
+    path, warnings = tmp_path / "run.live", list[str]()
+    with LiveFile(path, warnings.append) as file:
+        recorder = Recorder(file, Redactor())
+        for at in (10.0, 20.0):
+            recorder.begin(Header(model="m"), at)
+            recorder.frame(Direction.CLIENT, b'{"setup": {}}', at + 0.5, is_binary=False)
+            recorder.frame(Direction.SERVER, b'{"setupComplete": {}}', at + 1, is_binary=True)
+        recorder.close(1000, "bye", By.SERVER, 22.0)
+        recorder.close(1000, "twice", By.SERVER, 23.0)
+    first, second = read_live(path.read_bytes()).connections
+    assert [(frame.at, frame.is_binary) for frame in second.frames] == [(0.5, False), (1.0, True)]
+    assert first.close is not None
+    assert (first.close.code, first.close.by, first.close.at) == (1006, By.NETWORK, 10.0)
+    assert second.close is not None
+    assert (second.close.code, second.close.reason, second.close.at) == (1000, "bye", 2.0)
+    assert warnings == []
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_recording_is_emptied_or_continued(tmp_path: Path) -> None:
+    path = tmp_path / "run.live"
+    for append, connections in ((False, 1), (True, 2), (False, 1)):
+        with LiveFile(path, pytest.fail, append=append) as file:
+            Recorder(file, Redactor()).begin(Header(), 0.0)
+        assert len(read_live(path.read_bytes()).connections) == connections
+
+
+def test_a_slow_disk_delays_no_frame_and_is_told_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writes, go_on, warnings = os.write, threading.Event(), list[str]()
+
+    def slow_write(descriptor: int, data: bytes) -> int:
+        assert go_on.wait(10)
+        return writes(descriptor, data)
+
+    monkeypatch.setattr(os, "write", slow_write)
+    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 1000)
+    with LiveFile(tmp_path / "run.live", warnings.append) as file:
+        recorder = Recorder(file, Redactor())
+        recorder.begin(Header(), 0.0)
+        for _ in range(10):
+            recorder.frame(Direction.CLIENT, b'{"a": "%s"}' % (292 * b"x"), 0.0)
+        go_on.set()
+    assert [message for message in warnings if "the disk is too slow, and frames are left out" in message] == warnings
+    assert len(warnings) == 1
+    frames = [*read_live((tmp_path / "run.live").read_bytes()).frames]
+    assert [frame.data == REDACTED for frame in frames] == 3 * [False] + 7 * [True]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
+def test_a_full_disk_ends_the_recording_and_is_told_once() -> None:
+    warnings: list[str] = []
+    with LiveFile(Path("/dev/full"), warnings.append) as file:
+        recorder = Recorder(file, Redactor())
+        recorder.begin(Header(), 0.0)
+        recorder.frame(Direction.CLIENT, b"{}", 0.0)
+    assert warnings == ["cannot write /dev/full: No space left on device; the recording ends here"]
+
+
+def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match=r"cannot write .*: Is a directory"):
+        LiveFile(tmp_path, pytest.fail)
