@@ -88,6 +88,10 @@ class Terminal:
         options = [*(["-e"] if colours else []), *(["-S", "-"] if history else [])]
         return self._tmux("capture-pane", "-p", "-t", self.name, *options).rstrip("\n")
 
+    def record(self, path: Path) -> None:
+        """Append what the program writes from now on to a file, with its control sequences."""
+        self._tmux("pipe-pane", "-t", self.name, f"exec cat >>{shlex.quote(str(path))}")
+
     def wait(self, *texts: str, without: str = "", until: Callable[[str], Any] | None = None) -> str:
         """Wait until all of `texts` are on the screen, and `without` is not. Returns the screen."""
         limit = time.monotonic() + BOUND_SECONDS
