@@ -346,16 +346,16 @@ class Dialogue:
         check_content(content.turns, self._model)
         inbox = self.memory.inbox
         stops = self._turn is not None and not content.turns and self._model.turns.stops_on_empty_content
-        self._interrupt(now)
         inbox.add(content.turns, self.memory.tokens, self._open_spool)
-        if stops or not content.turn_complete:
-            return
-        if inbox.seeding:
-            inbox.end_history(self.memory.tokens)
-        else:
-            utterance, inbox.utterance = inbox.utterance, None
-            self._add_user_turn(now, utterance=utterance, text=inbox.text)
-            inbox.clear_content()
+        if content.turn_complete and not stops:
+            if inbox.seeding:
+                inbox.end_history(self.memory.tokens)
+            else:
+                utterance, inbox.utterance = inbox.utterance, None
+                self._add_user_turn(now, utterance=utterance, text=inbox.text)
+                inbox.clear_content()
+        # After that, because the handle of the interrupted turn does not include a turn that waits.
+        self._interrupt(now)
 
     def _add_user_turn(
         self,

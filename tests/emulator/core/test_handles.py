@@ -310,6 +310,19 @@ class TestTransparent:
         assert losses
         assert said(made.answers()) == "[4.0 s of speech]"
 
+    def test_the_handle_of_an_interrupted_turn_does_not_include_what_interrupts_it(self, line) -> None:
+        server = line(Platform.VERTEX)
+        first = server.open(transparent=True)
+        first.say(events.Text("one"))
+        while not said([first.conversation.next_message(0.0)]):
+            pass
+        first.say(events.ClientTurns((Content(role="user", parts=[Part(text="two")]),), turn_complete=True))
+        interrupted, answered = [update for update in updates(first.answers()) if update.handle]
+        assert (interrupted.last_consumed, answered.last_consumed) == (1, 2)
+        first.conversation.close(0.0)
+        second = server.open(interrupted.handle, transparent=True)
+        assert not second.answers()
+
     def test_a_handle_can_be_used_twice(self, line, tone) -> None:
         server = line(Platform.VERTEX)
         first = server.open(transparent=True)
