@@ -340,7 +340,8 @@ class Turn:
         now = asyncio.get_running_loop().time()
         answer, progress = self._answer, self._progress
         answer.stats.messages = self._session.messages - self._messages_before
-        if progress.is_awaited:
+        # Messages about the session say nothing of the answer: handles come all the time where a microphone is on.
+        if progress.is_awaited and not event.of_session:
             self._idle.begin()
         self._sender.note(event)
         if isinstance(event, events.AudioChunk):

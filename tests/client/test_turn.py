@@ -588,6 +588,12 @@ class TestSilence:
         assert ran.sink.pcm == sound(1).pcm
 
     @in_virtual_time
+    async def test_handles_and_go_aways_are_no_part_of_an_answer(self):
+        script = [events.Text, sound(1), 12.0, handle(consumed=1), 12.0, events.GoAway(60), 12.0, handle(consumed=1)]
+        ran = await failed(typed(), script, idle=30)
+        assert ran.seconds == pytest.approx(30)
+
+    @in_virtual_time
     async def test_a_slow_answer_is_no_silence(self):
         slow = [step for number in range(1, 50) for step in (29.0, sound(number))]
         ran = await answered(typed(), [events.Text, *slow, COMPLETE], idle=30)
