@@ -1,8 +1,8 @@
 """A long conversation at a terminal, by a script with a fixed seed, and the judge of what came of it.
 
-The folder of a conversation has `rows.jsonl` with a row per step, `serve.log` of the emulators, `pane.log` with the bytes
-that the terminal was sent, and the chat's own `saved/conversation.md`. `python tests/soak/long_chat.py FOLDER` judges it,
-also while it goes on.
+The folder of a conversation has `rows.jsonl` with a row for each step, `serve.log` of the emulators, `pane.log` with
+what the terminal was sent, and the chat's own `saved/conversation.md`. `python tests/soak/long_chat.py FOLDER` judges
+it, also while it goes on.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -38,12 +37,11 @@ CONNECTIONS_OF_A_SERVER = 400
 """The connections of one emulator that get faults: more than there are in two hours."""
 
 TURN_SECONDS_AT_MOST = 75.0
-"""The time that a turn may take: a server that is silent is given up after 30 s, and then the question is asked again."""
+"""The time that a turn may take: a silent service is given up after IDLE_SECONDS, and a connection may break twice."""
 
-WORDS = (
-    "amber river stone small brown cup light green harbour seven maps quiet morning letter paper bridge north wind "
-    "silver spoon orange garden tall window winter coat old clock market street yellow boat summer rain"
-).split()
+IDLE_SECONDS = 8
+
+WORDS = ["amber", "river", "stone", "small", "cup", "green", "harbour", "seven", "maps", "quiet", "morning", "letter"]
 
 SETUP = '{"realtimeInputConfig": {"turnCoverage": "TURN_INCLUDES_ONLY_ACTIVITY"}}'
 """Has the emulator echo the speech without the silence before it."""
@@ -73,7 +71,7 @@ def random_fault(chance: random.Random) -> str:
             f"phantom-interrupt@turn:{turn}",
             f"vad-split@audio:{chance.randint(30, 400)}",
             "stale-turn@setup",
-            f"idle-close=5@setup",
+            "idle-close=5@setup",
         )
     )
 
@@ -96,12 +94,13 @@ class FaultyServers:
             if self._chance.random() < 0.8
             for word in ("--fault", f"{random_fault(self._chance)}#{number}")
         ]
-        words = ["serve", "--port", self.port, "--tls-port", 0, "--realtime", "--connection-seconds", CONNECTION_SECONDS]
-        command = [sys.executable, "-m", "livecli", *words, "--goaway-seconds", GOAWAY_SECONDS, *faults]
+        words = ["serve", "--port", self.port, "--tls-port", 0, "--realtime"]
+        words += ["--connection-seconds", CONNECTION_SECONDS, "--goaway-seconds", GOAWAY_SECONDS, *faults]
+        command = [sys.executable, "-m", "livecli", *map(str, words)]
         with self._log.open("ab") as log:
             log.write(f"server {self.starts}\n".encode())
             log.flush()
-            process = subprocess.Popen([*map(str, command)], stdout=subprocess.DEVNULL, stderr=log)
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log)
         limit = time.monotonic() + 20
         while True:
             with socket.socket() as probe:
@@ -141,7 +140,12 @@ class Talker:
     """Types, speaks and interrupts as the seed has it, and writes a row for each step."""
 
     def __init__(
-        self, folder: Path, terminal: Terminal, servers: FaultyServers, sounds: SoundServer | None, chance: random.Random
+        self,
+        folder: Path,
+        terminal: Terminal,
+        servers: FaultyServers,
+        sounds: SoundServer | None,
+        chance: random.Random,
     ) -> None:
         self._folder, self._terminal, self._servers = folder, terminal, servers
         self._sounds, self._chance = sounds, chance
@@ -297,16 +301,22 @@ def used(pid: int) -> tuple[int, float]:
     return int(found[1]), (int(ticks[11]) + int(ticks[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def converse(
-    folder: Path, open_terminal: Any, sounds: SoundServer | None, seed: int, seconds: float
-) -> None:
+def converse(folder: Path, open_terminal: Any, sounds: SoundServer | None, seed: int, seconds: float) -> None:
     """Converse for so long, and leave."""
     folder.mkdir(parents=True)
     chance = random.Random(seed)
     servers = FaultyServers(folder / "serve.log", random.Random(seed + 1))
     with ExitStack() as stack:
         stack.callback(servers.kill)
-        words = ["chat", "--base-url", f"ws://127.0.0.1:{servers.port}", "--save", folder / "saved", "--idle-timeout", 8]
+        words = [
+            "chat",
+            "--base-url",
+            f"ws://127.0.0.1:{servers.port}",
+            "--save",
+            folder / "saved",
+            "--idle-timeout",
+            8,
+        ]
         variables: dict[str, Any] = {}
         if sounds is not None:
             words += ["--mic", "--play", "--full-duplex", "--echo", "off", "--setup", SETUP]
@@ -338,7 +348,7 @@ class Said:
 def read_log(text: str) -> tuple[list[Said], Counter[str], int]:
     """The turns in the log of the emulators, the faults by their kind, and the number of connections."""
     said: list[Said] = []
-    open_turns: dict[str, Said] = {}
+    open_turns: dict[str, list[Said]] = {}
     faults: Counter[str] = Counter()
     server, connections = "", 0
     for line in text.splitlines():
@@ -353,18 +363,23 @@ def read_log(text: str) -> tuple[list[Said], Counter[str], int]:
         name, rest = f"{server}:{found[1]}", found[2]
         if rest.startswith("fault: "):
             faults[rest.removeprefix("fault: ").split(" at ")[0]] += 1
-            if name in open_turns:
-                open_turns[name].faults.append(rest)
+            for turn in open_turns.get(name, []):
+                turn.faults.append(rest)
         elif rest.startswith("● "):
             connections += 1
         elif rest.startswith("→ "):
             question = re.sub(r"  \d+ pictures?$", "", rest[2:]).strip("“”")
             turn = Said(name, question)
             said.append(turn)
-            open_turns[name] = turn
+            open_turns.setdefault(name, []).append(turn)
         elif rest.startswith("← ") and (answer := re.match(r"← (?:“(.*)” )?[\d.]+ s(?: of sound)?  (.*)", rest)):
-            turn = open_turns.pop(name, None) or Said(name, "")
-            if turn not in said:
+            waiting = open_turns.setdefault(name, [])
+            echoed = [turn for turn in waiting if turn.question.strip("[]") == (answer[1] or "").strip("[]")]
+            begun = [turn for turn in waiting if answer[1] and turn.question.startswith(answer[1])]
+            turn = (echoed or begun or waiting or [Said(name, "")])[0]
+            if turn in waiting:
+                del waiting[: waiting.index(turn) + 1]
+            else:
                 said.append(turn)
             turn.answer, turn.ending = answer[1] or "", answer[2]
     return said, faults, connections
@@ -373,8 +388,8 @@ def read_log(text: str) -> tuple[list[Said], Counter[str], int]:
 def read_saved(text: str) -> list[tuple[str, str]]:
     """The turns of `conversation.md`."""
     turns: list[tuple[str, str]] = []
-    for who, what in re.findall(r"^\*\*(You|Model):\*\* (.*?)\n(?=\n\*\*|\n?\Z)", text, re.MULTILINE | re.DOTALL):
-        what = what.strip()
+    for who, said in re.findall(r"^\*\*(You|Model):\*\* (.*?)\n(?=\n\*\*|\n?\Z)", text, re.MULTILINE | re.DOTALL):
+        what = said.strip()
         if who == "You":
             turns.append((what, ""))
         elif turns and not turns[-1][1]:
@@ -389,7 +404,8 @@ def final_turns(said: list[Said]) -> list[Said]:
     final: list[Said] = []
     for place, turn in enumerate(said):
         again = any(
-            later.question == turn.question and later.connection != turn.connection for later in said[place + 1 : place + 4]
+            later.question == turn.question and later.connection != turn.connection
+            for later in said[place + 1 : place + 4]
         )
         if not (again and not turn.ending.startswith("turn ")):
             final.append(turn)
@@ -417,7 +433,10 @@ def lost_speech(
             counts["failed, and said so"] += 1
         else:
             counts["lost"] += 1
-            yield f"{row.number} spoken {row.text}{row.cut and ' (cut)'}", f"no spoken turn among {saved[before : before + 4]}"
+            yield (
+                f"{row.number} spoken {row.text}{row.cut and ' (cut)'}",
+                f"no spoken turn among {saved[before : before + 4]}",
+            )
 
 
 @dataclass
@@ -471,7 +490,9 @@ def judge(folder: Path) -> Judged:
         excused = row.cut or errors or any(turn.faults for turn in log) or row.errors
         if not whole and not (excused and row.text.startswith(answer)):
             counts["wrong answers"] += 1
-            problems.append((label, f"answered {answer!r}; the log has {[(t.answer, t.ending, t.faults) for t in log]}"))
+            problems.append(
+                (label, f"answered {answer!r}; the log has {[(t.answer, t.ending, t.faults) for t in log]}")
+            )
         complete = [turn for turn in log if turn.answer == row.text and re.fullmatch(r"turn \d+", turn.ending)]
         if len(complete) > 1:
             counts["answered twice"] += 1
