@@ -99,10 +99,10 @@ def _run(argv: list[str]) -> int:
 
     import typer
 
-    from .cli.app import app_for
+    from .cli.app import command_for
 
     try:
-        status = app_for(argv)(args=argv, prog_name="livecli", standalone_mode=False)
+        status = command_for(argv)(args=argv, prog_name="livecli", standalone_mode=False)
     except typer.TyperException as error:
         from .cli.usage_errors import usage_error
 

@@ -13,11 +13,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import typer
 from hypothesis import strategies as st
 
 import livecli
-from livecli.cli.app import app_for
+from livecli.cli.app import command_for
 
 DEEP = 100_000
 """Levels of brackets, more than any parser follows."""
@@ -501,7 +500,7 @@ COMMANDS: dict[tuple[str, ...], Command] = {
 def all_commands() -> dict[tuple[str, ...], Command]:
     """A command line for each command of the command line, the group of all of them included."""
     found = {}
-    for path, command in _walk(typer.main.get_command(app_for(["every"])), ()):
+    for path, command in _walk(command_for(["every"]), ()):
         runs = any("COMMAND" in (parameter.metavar or "") for parameter in command.params) and path != ("help",)
         found[path] = COMMANDS.get(path, Command(after=("--", "true") if runs else ()))
     return found
@@ -516,7 +515,7 @@ def _walk(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 @cache
 def parameters_of(path: tuple[str, ...]) -> list[Any]:
     """The options and arguments of a command, as Typer has them."""
-    command: Any = typer.main.get_command(app_for(path or ["every"]))
+    command = command_for(path or ["every"])
     for name in path:
         command = command.commands[name]
     return [parameter for parameter in command.params if parameter.opts[0] not in all_commands()[path].excluded]

@@ -125,12 +125,10 @@ def candidates(words: Sequence[str]) -> list[tuple[str, str]]:
 
     `words` are those of the command line after `livecli`, and the last one is being typed.
     """
-    from typer.main import get_command
-
-    from .app import app_for
+    from .app import command_for
 
     *before, current = words or [""]
-    command: Any = get_command(app_for(before or ["--help"]))
+    command = command_for(before or ["--help"])
     option: str | None = None
     for number, word in enumerate(before):
         if option:
@@ -181,15 +179,13 @@ def _arguments(command: Any) -> list[tuple[str, str]]:
 
 
 def _of_help(words: Sequence[str]) -> list[tuple[str, str]]:
-    from typer.main import get_command
-
-    from .app import COMMANDS, SUMMARIES, app_for
+    from .app import COMMANDS, SUMMARIES, command_for
     from .help import TOPICS, topic_summary
 
     if not words:
         topics = [(topic, topic_summary(topic)) for topic in TOPICS]
         return [*topics, *((name, SUMMARIES[name]) for name in COMMANDS if name not in TOPICS)]
-    command: Any = get_command(app_for(words))
+    command = command_for(words)
     for word in words:
         command = getattr(command, "commands", {}).get(word)
     return _arguments(command) if hasattr(command, "commands") else []

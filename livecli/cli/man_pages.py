@@ -15,11 +15,9 @@ ISSUES = "Report bugs to the project's issue tracker."
 
 def pages() -> dict[str, str]:
     """The pages by their file names: `livecli.1`, and `livecli-NAME.1` for each command and topic."""
-    from typer.main import get_command
+    from .app import command_for
 
-    from .app import app_for
-
-    root: Any = get_command(app_for(["livecli"]))
+    root = command_for(["livecli"])
     written = {f"livecli-{topic}.1": _page(_topic_page(topic)) for topic in TOPICS}
     for path, command in commands(root):
         name = "-".join(["livecli", *path])

@@ -4,15 +4,14 @@ import re
 import subprocess
 
 import pytest
-from typer.main import get_command
 
-from livecli.cli.app import app_for
+from livecli.cli.app import command_for
 from livecli.cli.command_help import listed_options
 from livecli.cli.help import TOPICS, topic_text
 from livecli.cli.man_pages import commands, pages
 from tests.needs import needs
 
-COMMANDS = {"-".join(["livecli", *path]): command for path, command in commands(get_command(app_for(["livecli"])))}
+COMMANDS = {"-".join(["livecli", *path]): command for path, command in commands(command_for(["livecli"]))}
 NAMES = [f"{name}.1" for name in [*COMMANDS, *(f"livecli-{topic}" for topic in TOPICS)]]
 
 

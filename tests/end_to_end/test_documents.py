@@ -16,7 +16,7 @@ from typing import Any, get_args
 
 import pytest
 
-from livecli.cli.app import app_for
+from livecli.cli.app import command_for
 from livecli.cli.help import GUIDES, TOPICS, topic_summary
 from livecli.emulator.faults import FAULT_KINDS, Place
 from livecli.emulator.server import run_emulator
@@ -173,9 +173,7 @@ def livecli_commands():
 
 @pytest.mark.parametrize(("name", "words"), [*livecli_commands()])
 def test_each_command_of_the_text_has_options_that_exist(name, words):
-    from typer.main import get_command
-
-    command = get_command(app_for(words))
+    command = command_for(words)
     while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words[0]]
         words = words[1:]
