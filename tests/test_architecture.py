@@ -57,7 +57,6 @@ MOST_FILES = 18
 """In a package."""
 MORE_FILES = {
     "cli": "one file for each command",
-    "emulator": "the server, and a file for each thing that it does to a connection",
 }
 MOST_ATTRIBUTES = 12
 """In an object: a class with more is usually two things."""

@@ -23,9 +23,8 @@ from ..media.pcm import SAMPLE_BYTES
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
-from ..recording.format import Direction
+from ..recording.format import Direction, Frame
 from ..toml_reader import LineError
-from .wire_log import RecordedFrame
 
 
 class CueKind(StrEnum):
@@ -78,7 +77,7 @@ _SLACK_SECONDS = 0.001
 """The rounding error of a sum over many chunks."""
 
 
-def arrange(recorded: Iterable[RecordedFrame]) -> Play:
+def arrange(recorded: Iterable[Frame]) -> Play:
     """The cues and the lines of a recording. Raises LineError where it cannot be replayed."""
     play: list[Cue | ReplayLine] = []
     cue_at: float | None = None
@@ -86,20 +85,20 @@ def arrange(recorded: Iterable[RecordedFrame]) -> Play:
         if one.direction is Direction.CLIENT:
             for cue in _cues(one):
                 _append(cue, play)
-            cue_at = one.at_seconds
+            cue_at = one.at
         elif not play:
             raise LineError(
                 one.line, "the server sends the first frame", hint="a session begins with the client's setup"
             )
         else:
-            known = one.at_seconds is not None and cue_at is not None
-            play.append(ReplayLine(one.frame, (one.at_seconds or 0.0) - (cue_at or 0.0) if known else 0.0))
+            known = one.at is not None and cue_at is not None
+            play.append(ReplayLine(one.data, (one.at or 0.0) - (cue_at or 0.0) if known else 0.0))
     return tuple(play)
 
 
-def _cues(recorded: RecordedFrame) -> Iterator[Cue]:
+def _cues(recorded: Frame) -> Iterator[Cue]:
     try:
-        message = decode_client(recorded.frame)
+        message = decode_client(recorded.data)
     except Refusal as refusal:
         raise LineError(recorded.line, f"not a message of a client: {refusal.reason}") from refusal
     for event in map(_unwrapped, message):

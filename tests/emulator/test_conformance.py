@@ -25,8 +25,9 @@ from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import run_emulator
-from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.protocol import models
+from livecli.recording.format import Direction
+from livecli.recording.websocket_log import read_websocket_log
 from tests.emulator.recorded import NAMES, recorded_log
 
 PATHS = {
@@ -110,10 +111,10 @@ class Exchange:
 
 def exchanges(name: str) -> list[Exchange]:
     found: list[Exchange] = []
-    for one in parse_recording(recorded_log(name)):
+    for one in read_websocket_log(recorded_log(name)):
         if one.direction is Direction.CLIENT and (not found or found[-1].answered):
             found.append(Exchange([], []))
-        (found[-1].asked if one.direction is Direction.CLIENT else found[-1].answered).append(one.frame)
+        (found[-1].asked if one.direction is Direction.CLIENT else found[-1].answered).append(one.data)
     return found
 
 
@@ -184,6 +185,6 @@ def test_the_facts_of_the_recordings_are_as_they_were(name: str) -> None:
     """The copies have been edited: every frame is still as long as its number says, and laid out by the service."""
     log = recorded_log(name)
     lengths = [int(number) for number in re.findall(rb"^[<>](\d+) ", log, re.MULTILINE)]
-    recorded = parse_recording(log)
-    assert [len(one.frame) + 1 for one in recorded] == lengths
-    same_layout([one.frame for one in recorded if one.direction is Direction.SERVER])
+    recorded = read_websocket_log(log)
+    assert [len(one.data) + 1 for one in recorded] == lengths
+    same_layout([one.data for one in recorded if one.direction is Direction.SERVER])

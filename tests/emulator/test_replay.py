@@ -8,10 +8,11 @@ import json
 import pytest
 
 from livecli.emulator.replay import Cue, CueKind, Play, Replay, ReplayLine, arrange
-from livecli.emulator.wire_log import Direction, parse_recording
 from livecli.protocol import events, messages
 from livecli.protocol.codec import decode_client
 from livecli.protocol.events import Event
+from livecli.recording.format import Direction
+from livecli.recording.websocket_log import read_websocket_log
 from livecli.toml_reader import LineError
 from tests.emulator.recorded import NAMES, recorded_log
 
@@ -33,7 +34,7 @@ def recorded(*written: str | tuple[str, float]) -> Play:
         what, at = one if isinstance(one, tuple) else (one, None)
         frame = json.dumps({what[1:]: {}}) if what.startswith("<") else what
         log += f"{'<' if what.startswith('<') else '>'}1 {'' if at is None else f'@{at} '}{frame}\n"
-    return arrange(parse_recording(log.encode()))
+    return arrange(read_websocket_log(log.encode()))
 
 
 def sound(seconds: float) -> str:
@@ -231,22 +232,22 @@ class TestArranging:
     )
     def test_what_cannot_be_played_is_refused_with_its_line(self, log: bytes, line: int, reason: str) -> None:
         with pytest.raises(LineError, match=reason) as raised:
-            arrange(parse_recording(log))
+            arrange(read_websocket_log(log))
         assert raised.value.line == line
 
     def test_lines_are_verbatim(self) -> None:
-        play = arrange(parse_recording(b'>9 {"setup":{}}\n<9 {\n "x": 1 }\n\n'))
+        play = arrange(read_websocket_log(b'>9 {"setup":{}}\n<9 {\n "x": 1 }\n\n'))
         assert play == (Cue(CueKind.SETUP), ReplayLine(b'{\n "x": 1 }\n'))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_googles_sessions_are_played_back_to_who_recorded_them(name: str) -> None:
-    log = parse_recording(recorded_log(name))
+    log = read_websocket_log(recorded_log(name))
     replay, said = Replay(arrange(log), speed=0), []
     for one in log:
         if one.direction is Direction.CLIENT:
-            for event in decode_client(one.frame):
+            for event in decode_client(one.data):
                 replay.receive(event, 0.0)
             while (frame := replay.next_frame(0.0)) is not None:
                 said.append(frame)
-    assert said == [one.frame for one in log if one.direction is Direction.SERVER]
+    assert said == [one.data for one in log if one.direction is Direction.SERVER]

@@ -13,7 +13,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from livecli.emulator.wire_log import Direction, parse_recording
+from livecli.recording.format import Direction
+from livecli.recording.websocket_log import read_websocket_log
 from tests.emulator.recorded import recorded_log
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.end_to_end.test_serve import FREE, exports
@@ -196,11 +197,11 @@ async def test_a_recording_is_said_again_byte_for_byte(spawn, tmp_path, name, pa
     (tmp_path / "session.log").write_bytes(log)
     url = await asyncio.to_thread(served, spawn, "--replay", "session.log", "--speed", 0)
     async with asyncio.timeout(BOUND_SECONDS), connect(url + path, max_size=None) as ws:
-        for one in parse_recording(log):
+        for one in read_websocket_log(log):
             if one.direction is Direction.CLIENT:
-                await ws.send(one.frame)
+                await ws.send(one.data)
             else:
-                assert await ws.recv(decode=False) == one.frame
+                assert await ws.recv(decode=False) == one.data
 
 
 @pytest.mark.parametrize(("speed", "least", "most"), [("1", 0.6, 10.0), ("2", 0.3, 10.0), ("0", 0.0, 0.5)])

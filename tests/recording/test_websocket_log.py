@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.emulator.wire_log import Direction, RecordedFrame, parse_recording
+from livecli.recording.format import Direction, Frame
+from livecli.recording.websocket_log import read_websocket_log
 from livecli.toml_reader import LineError
 
 SETUP, COMPLETE = b'{"setup":{"model":"models/m"}}', b'{\n  "setupComplete": {}\n}\n'
@@ -12,9 +13,9 @@ LOG = b">31 " + SETUP + b"\n<27 " + COMPLETE + b"\n"
 
 
 def test_frames_are_read_byte_by_byte() -> None:
-    assert parse_recording(LOG) == [
-        RecordedFrame(Direction.CLIENT, SETUP, line=1),
-        RecordedFrame(Direction.SERVER, COMPLETE, line=2),
+    assert read_websocket_log(LOG) == [
+        Frame(Direction.CLIENT, SETUP, None, line=1),
+        Frame(Direction.SERVER, COMPLETE, None, line=2),
     ]
 
 
@@ -22,18 +23,18 @@ def test_frames_are_read_byte_by_byte() -> None:
     "data", [b"\n\n" + LOG, b"\xef\xbb\xbf" + LOG, LOG.rstrip(b"\n"), LOG.replace(b"27", b"9").replace(b"31", b"99999")]
 )
 def test_what_an_editor_does_to_a_file_is_no_harm(data: bytes) -> None:
-    frames = [one.frame.strip() for one in parse_recording(data)]
+    frames = [one.data.strip() for one in read_websocket_log(data)]
     assert frames == [SETUP, COMPLETE.strip()]
 
 
 def test_a_header_within_a_text_is_none() -> None:
-    (one,) = parse_recording(b'<30 {\n "a": "<9 {}",\n  "b": ">5 "\n}\n\n')
-    assert one.frame == b'{\n "a": "<9 {}",\n  "b": ">5 "\n}\n'
+    (one,) = read_websocket_log(b'<30 {\n "a": "<9 {}",\n  "b": ">5 "\n}\n\n')
+    assert one.data == b'{\n "a": "<9 {}",\n  "b": ">5 "\n}\n'
 
 
 def test_lines_and_times() -> None:
-    recorded = parse_recording(b">9 @0 {}\n<9 @1.25 {\n}\n\n<9 {}\n>9 @2 {}\n")
-    assert [(one.line, one.at_seconds) for one in recorded] == [(1, 0.0), (2, 1.25), (5, None), (6, 2.0)]
+    recorded = read_websocket_log(b">9 @0 {}\n<9 @1.25 {\n}\n\n<9 {}\n>9 @2 {}\n")
+    assert [(one.line, one.at) for one in recorded] == [(1, 0.0), (2, 1.25), (5, None), (6, 2.0)]
 
 
 @pytest.mark.parametrize(
@@ -54,5 +55,5 @@ def test_lines_and_times() -> None:
 )
 def test_a_malformed_recording_is_refused_with_its_line(data: bytes, line: int, reason: str) -> None:
     with pytest.raises(LineError, match=reason) as raised:
-        parse_recording(data)
+        read_websocket_log(data)
     assert raised.value.line == line

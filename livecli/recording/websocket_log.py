@@ -1,6 +1,6 @@
-"""The parser of recorded sessions: takes the bytes of a file and returns frames. No I/O.
+"""The logs of js-genai's recorded sessions (`.websocket.log`): read, and written. No I/O.
 
-The format is that of js-genai's recorded sessions. A frame begins a line:
+A frame begins a line:
 
     >181 {"setup": ...}         a frame of the client
     <27 {                       a frame of the server, with its line breaks
@@ -17,37 +17,33 @@ from __future__ import annotations
 import itertools
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
-from ..recording.format import Direction
 from ..toml_reader import LineError
+from .format import Direction, Frame
 
 _HEADER = re.compile(rb"^([<>])\d+(?: @(\d{1,9}(?:\.\d{1,9})?))? ", re.MULTILINE)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-@dataclass(frozen=True)
-class RecordedFrame:
-    """One frame, the line of the file where it begins, and the seconds since the connection opened, if known."""
-
-    direction: Direction
-    frame: bytes
-    line: int
-    at_seconds: float | None = None
-
-
-def parse_recording(data: bytes) -> list[RecordedFrame]:
-    """The frames of a recording, in order. Raises LineError, which names the line, where it is malformed."""
+def read_websocket_log(data: bytes) -> list[Frame]:
+    """The frames of a log, in order. Raises LineError, which names the line, where it is malformed."""
     recorded = list(_frames(data.removeprefix(_BYTE_ORDER_MARK)))
-    times = [one for one in recorded if one.at_seconds is not None]
+    times = [frame for frame in recorded if frame.at is not None]
     for before, after in itertools.pairwise(times):
-        if (after.at_seconds or 0.0) < (before.at_seconds or 0.0):
-            raise LineError(after.line, f"{after.at_seconds} s is earlier than the frame before it")
+        if (after.at or 0.0) < (before.at or 0.0):
+            raise LineError(after.line, f"{after.at} s is earlier than the frame before it")
     return recorded
 
 
-def _frames(data: bytes) -> Iterator[RecordedFrame]:
+def write_websocket_log(frames: Iterable[Frame]) -> Iterator[bytes]:
+    """The parts of a log, one for each frame. js-genai's logs have no times."""
+    for frame in frames:
+        data = frame.data + b"\n"
+        yield b"%s%d %s" % (frame.direction.encode(), len(data), data)
+
+
+def _frames(data: bytes) -> Iterator[Frame]:
     headers = list(_HEADER.finditer(data))
     before = data[: headers[0].start()] if headers else data
     if before.strip() or not headers:
@@ -57,8 +53,7 @@ def _frames(data: bytes) -> Iterator[RecordedFrame]:
     for header, end in zip(headers, ends, strict=True):
         frame = data[header.end() : end].removesuffix(b"\n")  # the line end of the log
         _check(frame, line)
-        at_seconds = float(header[2]) if header[2] else None
-        yield RecordedFrame(Direction(header[1].decode()), frame, line, at_seconds)
+        yield Frame(Direction(header[1].decode()), frame, float(header[2]) if header[2] else None, line=line)
         line += data.count(b"\n", header.start(), end)
 
 
