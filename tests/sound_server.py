@@ -115,6 +115,12 @@ class SoundServer:
             ["pactl", "unload-module", "module-null-sink"], env=self.env, check=True, timeout=SECONDS_AT_MOST
         )
 
+    def plug(self) -> None:
+        """Add the devices again."""
+        for line in SETUP.splitlines():
+            if "module-native-protocol" not in line:
+                subprocess.run(["pactl", *line.split()], env=self.env, check=True, timeout=SECONDS_AT_MOST)
+
     def kill(self) -> None:
         self.process.kill()
         self.process.wait(SECONDS_AT_MOST)

@@ -78,6 +78,7 @@ MORE_ATTRIBUTES = {
     "emulator.core.function_calls.FunctionCalls": "the tools of a session and the calls of them",
     "errors.LivecliError": "everything that is shown of an error",
     "media.microphone.Microphone": "the state of a stream that two threads share",
+    "media.speaker.Speaker": "the state of a stream that two threads share",
     "protocol.messages.GenerationConfig": WIRE,
     "protocol.messages.ServerContent": WIRE,
     "protocol.messages.Setup": WIRE,

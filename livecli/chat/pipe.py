@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Callable
+from typing import BinaryIO
 
 from ..errors import FileError, LivecliError, UsageError
 from ..report.reporter import Reporter
@@ -20,16 +21,29 @@ async def read_lines() -> AsyncIterator[str]:
     """The lines of standard input, without line ends. Raises FileError when it cannot be read."""
     if sys.stdin is None:
         raise FileError("standard input is closed")
-    while line := await asyncio.to_thread(_read_line):
+    file = _stdin_file()
+    while line := await asyncio.to_thread(_read_line, file):
         yield line.decode(errors="replace").rstrip("\r\n")
 
 
-def _read_line() -> bytes:
+def _stdin_file() -> BinaryIO:
+    """Standard input, with a buffer of its own.
+
+    A thread may wait for a line when the process ends, and the interpreter aborts if that has the lock of `sys.stdin`.
+    """
+    try:
+        return open(sys.stdin.fileno(), "rb", closefd=False)
+    except (OSError, ValueError):
+        # A program has replaced it by an object without a descriptor.
+        return sys.stdin.buffer
+
+
+def _read_line(file: BinaryIO) -> bytes:
     """The next line. Of a line longer than MAX_LINE_BYTES it returns one byte more than that, and skips the rest."""
     try:
-        line = part = sys.stdin.buffer.readline(MAX_LINE_BYTES + 1)
+        line = part = file.readline(MAX_LINE_BYTES + 1)
         while len(part) > MAX_LINE_BYTES and not part.endswith(b"\n"):
-            part = sys.stdin.buffer.readline(MAX_LINE_BYTES + 1)
+            part = file.readline(MAX_LINE_BYTES + 1)
         return line
     except (OSError, ValueError) as error:
         raise FileError(f"cannot read standard input: {getattr(error, 'strerror', None) or error}") from error

@@ -147,7 +147,7 @@ async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Repo
     display.remark("/help lists the commands" if plan.has_commands else "Ctrl-D ends the chat")
 
     def state() -> ChatState:
-        return ChatState(terminal.activity, voice.level_dbfs, voice.speaker_is_on)
+        return ChatState(terminal.activity, voice.level_dbfs, voice.speaker_is_on, voice.lost_devices)
 
     async with terminal:
         if plan.question is not None:

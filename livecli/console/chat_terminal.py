@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
@@ -31,11 +31,13 @@ class ChatState:
     """The state that the toolbar shows.
 
     `activity` is a short text such as "thinking". `level_dbfs` is the level at the microphone, None when it is off.
+    `lost` has the devices that are turned on and lost, such as "speaker".
     """
 
     activity: str
     level_dbfs: float | None = None
     speaker_on: bool = False
+    lost: Sequence[str] = ()
 
 
 def toolbar(state: ChatState, model: str, latency_ms: float | None, problem: str) -> StyleAndTextTuples:
@@ -46,6 +48,7 @@ def toolbar(state: ChatState, model: str, latency_ms: float | None, problem: str
         formatting.milliseconds(latency_ms) if latency_ms is not None else "",
         "speaker" if state.speaker_on else "",
         f"mic {meter(state.level_dbfs)}" if state.level_dbfs is not None else "",
+        *(f"no {device}" for device in state.lost),
     ]
     text = "".join(f"  {detail}" for detail in details if detail)
     return [(f"class:state class:state.{kind}", problem or state.activity), ("", text)]

@@ -99,6 +99,10 @@ class Device:
     id: str = ""
     handle: Any = field(default=None, repr=False, compare=False)
 
+    def is_same(self, other: Device) -> bool:
+        """Whether `other` is this device in a later list, where its index may be another."""
+        return (self.kind, self.id, self.name) == (other.kind, other.id, other.name)
+
 
 class Stream:
     """A device that runs until it is closed. `callback` is run in the device's thread, once for each period."""

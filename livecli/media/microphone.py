@@ -62,6 +62,11 @@ class Microphone:
             del resampler
 
     @property
+    def is_lost(self) -> bool:
+        """Whether no more sound comes from the device."""
+        return self._is_lost
+
+    @property
     def level_dbfs(self) -> float:
         """Level of the last block, for a meter."""
         return level_dbfs(self._last_block)

@@ -6,9 +6,11 @@ filter is clipped to the 16-bit range. The length is exact: n samples become n *
 
 from __future__ import annotations
 
+import atexit
 import copy
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakSet
 
 from .pcm import SAMPLE_BYTES
 
@@ -16,6 +18,17 @@ QUALITY = "HQ"
 """soxr's 20-bit filter: 4,800 times real time, images 130 dB down."""
 RESAMPLED_BYTES = 64 * 1024
 """Bytes that are resampled at a time: a message of the largest size at the lowest rate would become gigabytes."""
+
+
+_resamplers: WeakSet[Resampler] = WeakSet()
+"""The resamplers that hold a filter of soxr's."""
+
+
+@atexit.register
+def _close_all() -> None:
+    """Delete the filters that are left, such as one that the traceback of an error refers to: soxr would warn of it."""
+    for resampler in list(_resamplers):
+        resampler.close()
 
 
 class Resampler:
@@ -32,6 +45,7 @@ class Resampler:
             import soxr
 
             self._stream = soxr.ResampleStream(from_rate, to_rate, 1, "float32", QUALITY)
+            _resamplers.add(self)
 
     def push(self, pcm: bytes) -> bytes:
         """The part of the output that is ready: often less than the input so far, because the filter looks ahead."""
@@ -45,6 +59,10 @@ class Resampler:
     def finish(self) -> bytes:
         """The end of the output."""
         return b"" if self._stream is None else self._resampled(b"", last=True)
+
+    def close(self) -> None:
+        """Delete the filter with what it holds. Nothing may be pushed afterwards."""
+        self._stream = None
 
     def _resampled(self, pcm: bytes, last: bool) -> bytes:
         import numpy as np

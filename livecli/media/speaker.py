@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from typing import Self
@@ -22,10 +23,16 @@ DEVICE_SECONDS = PERIOD_SECONDS * PERIODS
 """Sound that the device itself still holds when it has taken the last of a reply."""
 
 
+def speaker_name(device: Device | None) -> str:
+    """The name of a speaker for people; None is the system's default."""
+    return device.name if device else "the default speaker"
+
+
 class Speaker:
     """Plays PCM of any rate on `device` or the system's default. An async context manager.
 
-    `echo` is told everything that is played, so that it can cancel the speaker's echo in a microphone.
+    `echo` is told everything that is played, so that it can cancel the speaker's echo in a microphone. `on_lost` is
+    called in the loop when the device takes no more sound; `move` continues on another one, or on the same again.
 
     It belongs to the loop that it is made in; only `write` may be called from another thread. `last_flush_seconds` is
     the time from the last `flush` to the device's next call, which gets nothing of the dropped sound; None until then.
@@ -34,8 +41,9 @@ class Speaker:
     waits = False
 
     def __init__(self, device: Device | None = None, echo: EchoCanceller | None = None) -> None:
-        self.name = device.name if device else "the default speaker"
+        self.name = speaker_name(device)
         self.last_flush_seconds: float | None = None
+        self.on_lost: Callable[[], None] = lambda: None
         self._device, self._echo = device, echo
         self._loop = asyncio.get_running_loop()
         self._stream = LiveStream(self._lose)
@@ -48,7 +56,7 @@ class Speaker:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(load)
-        await self._stream.open(partial(start_playback, self._device, self._feed))
+        await self._open(self._stream)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -61,9 +69,26 @@ class Speaker:
         if self._echo is not None:
             self._echo.close_speaker()
 
+    async def move(self, device: Device | None) -> None:
+        """Continue on `device`, or on the default one for None. Raises FileError, and then plays nothing.
+
+        The sound that waits is played there.
+        """
+        old, self._stream = self._stream, LiveStream(self._lose)
+        await old.close()
+        if self._echo is not None:
+            self._echo.close_speaker()
+        self._device, self.name = device, speaker_name(device)
+        self._is_lost = True
+        await self._open(self._stream)
+        self._is_lost = False
+
+    async def _open(self, stream: LiveStream) -> None:
+        await stream.open(partial(start_playback, self._device, partial(self._feed, stream)))
+
     def write(self, pcm: bytes, rate: int) -> None:
         """Append to the reply. Raises FileError if the device is lost, or the disk cannot hold the queued sound."""
-        self._check()
+        self.check()
         try:
             self._buffer.write(pcm, rate)
         except OSError as error:
@@ -94,7 +119,7 @@ class Speaker:
         """Finish, and wait until all that was written has been played. Raises FileError if the device is lost."""
         self.finish()
         while self.playing:
-            self._check()
+            self.check()
             await asyncio.sleep(min(max(self.queued_seconds, PERIOD_SECONDS), 0.1))
 
     @property
@@ -117,12 +142,14 @@ class Speaker:
         """Level of the last hundredths of a second, for a meter."""
         return level_dbfs(self._last_piece)
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises FileError if the device is lost."""
         if self._is_lost:
             raise FileError(f"{self.name} is lost: it takes no more sound")
 
     def _lose(self) -> None:
         self._is_lost = True
+        self.on_lost()
 
     def _refill(self) -> None:
         self._refill_is_due = False
@@ -132,9 +159,11 @@ class Speaker:
             # The temporary file cannot be read. The next `write` or `drained` raises the error.
             self._is_lost = True
 
-    def _feed(self, size: int) -> bytes | bytearray:
-        """The next `size` bytes. Called in the device's thread, which has a few milliseconds for it."""
-        self._stream.beat()
+    def _feed(self, stream: LiveStream, size: int) -> bytes | bytearray:
+        """The next `size` bytes for the device of `stream`. Called in its thread, which has a few milliseconds."""
+        if stream is not self._stream:
+            return b""  # a device that was given up, and calls again
+        stream.beat()
         # This is read before the sound is taken, so that the sound is known to have been taken after the flush.
         flushed_at = self._flushed_at
         piece = self._buffer.take(size)

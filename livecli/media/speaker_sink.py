@@ -36,11 +36,18 @@ async def play_reply(devices: Sequence[str], warn: Callable[[str], None]) -> Asy
 
 @asynccontextmanager
 async def speaker_sink(
-    device: Device | None, warn: Callable[[str], None], echo: EchoCanceller | None = None
+    device: Device | None,
+    warn: Callable[[str], None],
+    echo: EchoCanceller | None = None,
+    on_failure: Callable[[str], None] | None = None,
 ) -> AsyncIterator[SpeakerSink]:
-    """As `play_reply`, on `device`, or on the default one for None. `echo` is told everything that is played."""
+    """As `play_reply`, on `device`, or on the default one for None. `echo` is told everything that is played.
+
+    `on_failure` gets the message of a device that fails, in place of `warn`.
+    """
     async with Speaker(device, echo) as speaker:
-        sink = SpeakerSink(speaker, warn)
+        sink = SpeakerSink(speaker, on_failure or warn)
+        speaker.on_lost = sink.check
         try:
             yield sink
             await sink.drained()
@@ -52,15 +59,38 @@ async def speaker_sink(
 
 
 class SpeakerSink:
-    """An AudioSink on a speaker. Its first failure is passed to `warn`, and what is written afterwards is dropped."""
+    """An AudioSink on a speaker. Its failure is passed to `warn`, and what is written then is dropped until `move`."""
 
     waits = False
 
     def __init__(self, speaker: Speaker, warn: Callable[[str], None]) -> None:
         self._speaker = speaker
         self._warn = warn
-        self._works = True
+        self._works, self._has_failed = True, False
         self._loop = asyncio.get_running_loop()
+
+    @property
+    def works(self) -> bool:
+        """Whether what is written is played."""
+        return self._works
+
+    @property
+    def name(self) -> str:
+        """The name of the speaker."""
+        return self._speaker.name
+
+    async def move(self, device: Device | None) -> None:
+        """Continue on `device`, or on the default one for None. Raises FileError, and then drops what is written."""
+        self._works = False
+        await self._speaker.move(device)
+        self._works, self._has_failed = True, False
+
+    def check(self) -> None:
+        """Pass the failure of the device to `warn` now, not at the next `write`."""
+        try:
+            self._speaker.check()
+        except FileError as error:
+            self._give_up(error)
 
     def write(self, pcm: bytes, rate: int) -> None:
         if self._works:
@@ -111,4 +141,6 @@ class SpeakerSink:
 
     def _give_up(self, error: FileError) -> None:
         self._works = False
-        self._warn(error.message)
+        if not self._has_failed:
+            self._has_failed = True
+            self._warn(error.message)

@@ -55,8 +55,8 @@ def handed(monkeypatch):
     """What the device was handed in each of its calls: (when, how many bytes of sound)."""
     calls, feed = [], Speaker._feed
 
-    def fed(self, size):
-        piece = feed(self, size)
+    def fed(self, stream, size):
+        piece = feed(self, stream, size)
         calls.append((time.perf_counter(), len(piece)))
         return piece
 

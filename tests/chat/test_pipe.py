@@ -87,7 +87,7 @@ async def test_a_standard_input_that_cannot_be_read_is_an_error(monkeypatch):
         def readinto(self, buffer):
             raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(Broken())))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(Broken())))
     with pytest.raises(FileError, match="cannot read standard input: Input/output error"):
         await anext(read_lines())
 

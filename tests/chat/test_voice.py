@@ -9,8 +9,9 @@ import pytest
 
 from livecli.chat import voice as voice_module
 from livecli.chat.recordings import Recordings
-from livecli.chat.voice import ECHO_SECONDS, QUEUED_CHUNKS, EchoGate, PushToTalk, Voice
+from livecli.chat.voice import ECHO_SECONDS, QUEUED_CHUNKS, WATCH_SECONDS, EchoGate, PushToTalk, Voice
 from livecli.errors import FileError, ServerError
+from livecli.media import devices as system_module
 from livecli.media import microphone as microphone_module
 from livecli.media.devices import Device, DeviceKind
 from livecli.media.echo import can_cancel_echo
@@ -18,14 +19,16 @@ from tests.chat.conftest import ReportLog
 from tests.virtual_time import idle, in_virtual_time
 
 CHUNK = bytes(range(256)) * 4
-MICROPHONE = Device(0, "Mic", DeviceKind.CAPTURE, is_default=True)
+LOUDSPEAKER = Device(0, "Loudspeaker", DeviceKind.PLAYBACK, is_default=True)
 HEADSET = Device(1, "Headset", DeviceKind.PLAYBACK)
+MICROPHONE = Device(2, "Mic", DeviceKind.CAPTURE, is_default=True)
+HEADSET_MICROPHONE = Device(3, "Headset", DeviceKind.CAPTURE)
 
 
 class Microphone:
     """Yields the blocks that a test puts into `blocks`; an exception is raised, None ends it."""
 
-    rate, level_dbfs, muted = 16_000, -20.0, False
+    rate, level_dbfs, muted, is_lost = 16_000, -20.0, False, False
 
     def __init__(self, device, echo=None):
         self.echo = echo
@@ -40,6 +43,10 @@ class Microphone:
     async def __aexit__(self, *_):
         self.is_open = False
 
+    def lose(self):
+        self.is_lost = True
+        self.blocks.put_nowait(FileError("it is lost"))
+
     async def __aiter__(self):
         while (block := await self.blocks.get()) is not None:
             if isinstance(block, Exception):
@@ -50,11 +57,21 @@ class Microphone:
 class Speaker:
     """The sink of a speaker; `playing` is set by a test."""
 
-    playing = False
+    playing, works = False, True
 
-    def __init__(self, echo=None):
-        self.echo = echo
-        self.flushes = 0
+    def __init__(self, device=None, echo=None, on_failure=None):
+        self.echo, self.on_failure = echo, on_failure
+        self.name = device.name if device else "the default speaker"
+        self.flushes, self.moves = 0, []
+
+    def lose(self):
+        self.works = False
+        self.on_failure("it is lost")
+
+    async def move(self, device):
+        self.moves.append(device)
+        self.name = device.name if device else "the default speaker"
+        self.works = True
 
     def flush(self):
         self.flushes += 1
@@ -79,36 +96,40 @@ class Receiver:
 
 
 @pytest.fixture
-def devices(monkeypatch):
-    """The devices that were opened. The microphone and a headset are found whatever the words say."""
+def system(monkeypatch):
+    """The devices of the system, as a list that a test may change."""
+    found = [LOUDSPEAKER, HEADSET, MICROPHONE, HEADSET_MICROPHONE]
+    monkeypatch.setattr(system_module, "list_devices", lambda: [*found])
+    return found
+
+
+@pytest.fixture
+def devices(monkeypatch, system):
+    """The devices that were opened."""
     opened = []
 
     def made(device, *, echo=None):
         opened.append(Microphone(device, echo))
         return opened[-1]
 
-    async def find_device(kind, words, *, strict=True):
-        return (None, MICROPHONE) if kind is DeviceKind.CAPTURE else (HEADSET, None)
-
     @asynccontextmanager
-    async def speaker_sink(device, warn, echo=None):
-        opened.append(Speaker(echo))
+    async def speaker_sink(device, warn, echo=None, on_failure=None):
+        opened.append(Speaker(device, echo, on_failure))
         yield opened[-1]
 
     monkeypatch.setattr(microphone_module, "Microphone", made)
-    monkeypatch.setattr(voice_module, "find_device", find_device)
     monkeypatch.setattr(voice_module, "speaker_sink", speaker_sink)
     return opened
 
 
 @asynccontextmanager
-async def voice_on(devices, **options):
+async def voice_on(opened, **options):
     """A voice with a receiver and the microphone on, and the microphone."""
     voice = Voice(Recordings(), ReportLog(), **options)
     voice.receiver = Receiver()
     await voice.switch_microphone(True)
     try:
-        yield voice, devices[-1]
+        yield voice, opened[-1]
     finally:
         await voice.close()
 
@@ -212,7 +233,7 @@ async def test_closing_the_microphone_ends_a_turn_that_was_begun(devices):
 @in_virtual_time
 async def test_the_microphone_is_muted_while_the_speaker_plays(devices, half_duplex, mutes):
     """Without the option the devices decide: a headset is not heard by the microphone."""
-    async with voice_on(devices, half_duplex=half_duplex) as (voice, microphone):
+    async with voice_on(devices, devices=["headset"], half_duplex=half_duplex) as (voice, microphone):
         assert await voice.switch_speaker(True)
         devices[-1].playing = True
         assert voice.is_playing
@@ -243,20 +264,84 @@ async def test_a_receiver_that_cannot_detect_speech_leaves_no_microphone_open(de
 
 
 @in_virtual_time
-async def test_a_lost_microphone_is_a_warning(devices):
+async def test_a_lost_microphone_is_a_warning_and_is_opened_when_it_is_there_again(devices, system):
     async with voice_on(devices) as (voice, microphone):
-        await put(microphone, FileError("it is lost"))
-        assert voice._reporter.warnings == ["the microphone is off: it is lost"]
-        assert not voice.microphone_is_on
-        await voice.switch_microphone(True)
-        assert [each.is_open for each in devices] == [False, True]
+        found, system[:] = [*system], []
+        microphone.lose()
+        await asyncio.sleep(3 * WATCH_SECONDS)
+        assert voice._reporter.warnings == ["the microphone is off: it is lost, and is looked for every 3 s"]
+        assert (voice.microphone_is_on, voice.lost_devices) == (False, ["microphone"])
+        assert voice.receiver.reports[-1] == "end", "the service learns where the speech ends"
+        with pytest.raises(FileError, match="no microphone"):
+            await voice.switch_microphone(True)
+        system[:] = found
+        await asyncio.sleep(WATCH_SECONDS + 0.1)
+        assert (voice.microphone_is_on, voice.lost_devices) == (True, [])
+        assert voice._reporter.remarks[1:] == ["listening to the default microphone (Mic), echo cancelled"]
+        await put(devices[-1], CHUNK)
+        assert voice.receiver.reports[-1] == CHUNK
+    assert [each.is_open for each in devices] == [False, False]
 
 
 @in_virtual_time
-async def test_a_lost_microphone_is_raised_instead_if_it_is_waited_for(devices):
+async def test_a_lost_microphone_that_is_turned_off_is_not_looked_for(devices, system):
+    async with voice_on(devices) as (voice, microphone):
+        found, system[:] = [*system], []
+        microphone.lose()
+        await idle()
+        await voice.switch_microphone(False)
+        assert voice.lost_devices == []
+        system[:] = found
+        await asyncio.sleep(3 * WATCH_SECONDS)
+        assert len(devices) == 1
+
+
+@in_virtual_time
+async def test_the_default_takes_the_place_of_a_named_microphone_until_that_is_back(devices, system):
+    async with voice_on(devices, devices=["headset"], cancels_echo=False) as (voice, microphone):
+        waiting = asyncio.create_task(voice.wait_until_off())
+        del system[3]
+        microphone.lose()
+        await idle()
+        assert voice._reporter.warnings == ["it is lost"]
+        assert voice.microphone_is_on
+        # Its index is another one now.
+        system.append(Device(7, "Headset", DeviceKind.CAPTURE))
+        await asyncio.sleep(WATCH_SECONDS + 0.1)
+        assert voice._reporter.remarks == [
+            "listening to Headset",
+            "listening to the default microphone (Mic)",
+            "listening to Headset",
+        ]
+        assert [each.is_open for each in devices] == [False, False, True]
+        assert not waiting.done(), "the chat goes on"
+    await waiting
+
+
+@in_virtual_time
+async def test_a_turn_of_push_to_talk_is_recorded_to_its_end_before_the_microphone_changes(devices, system):
+    async with voice_on(devices, devices=["headset"], push_to_talk=True) as (voice, microphone):
+        gone = system.pop()
+        microphone.lose()
+        await idle()
+        talking = voice.press_key()
+        system.append(gone)
+        await asyncio.sleep(3 * WATCH_SECONDS)
+        await put(devices[-1], CHUNK)
+        assert len(devices) == 2
+        voice.press_key()
+        assert [pcm async for pcm in talking] == [CHUNK]
+        await asyncio.sleep(WATCH_SECONDS + 0.1)
+        assert devices[-1].name == "Headset"
+
+
+@in_virtual_time
+async def test_a_lost_microphone_is_raised_instead_if_it_is_waited_for(devices, system):
     async with voice_on(devices) as (voice, microphone):
         waiting = asyncio.create_task(voice.wait_until_off())
-        await put(microphone, FileError("it is lost"))
+        await idle()
+        system.clear()
+        microphone.lose()
         with pytest.raises(FileError, match="it is lost"):
             await waiting
         assert voice._reporter.warnings == []
@@ -293,6 +378,89 @@ async def test_a_bug_is_told_at_once_and_raised_when_the_microphone_is_closed(de
 
 
 # --- the speaker ---
+
+
+@in_virtual_time
+async def test_a_lost_speaker_is_off_until_it_is_there_again(devices, system):
+    voice = Voice(Recordings(), ReportLog(), ["headset"])
+    await voice.switch_speaker(True)
+    [speaker] = devices
+    gone, system[:] = [*system], []
+    speaker.lose()
+    await asyncio.sleep(3 * WATCH_SECONDS)
+    assert voice._reporter.warnings == ["it is lost, and is looked for every 3 s"]
+    assert (voice.speaker_is_on, voice.lost_devices) == (False, ["speaker"])
+    system[:] = gone[:1]
+    await asyncio.sleep(WATCH_SECONDS + 0.1)
+    assert (voice.speaker_is_on, voice.lost_devices) == (True, [])
+    system[:] = gone
+    await asyncio.sleep(WATCH_SECONDS + 0.1)
+    assert speaker.moves == [None, HEADSET]
+    assert voice._reporter.remarks == ["playing on the default speaker (Loudspeaker)", "playing on Headset"]
+    await voice.close()
+
+
+@in_virtual_time
+async def test_a_lost_speaker_that_is_turned_on_is_looked_for_at_once(devices, system):
+    voice = Voice(Recordings(), ReportLog())
+    await voice.switch_speaker(True)
+    found, system[:] = [*system], []
+    devices[0].lose()
+    await idle()
+    with pytest.raises(FileError, match="no speaker"):
+        await voice.switch_speaker(True)
+    system[:] = found
+    assert await voice.switch_speaker(True)
+    assert voice.speaker_is_on
+    await voice.close()
+
+
+@in_virtual_time
+async def test_muting_is_decided_again_when_a_device_changes(devices, system):
+    """The headset needs none; the loudspeaker that takes its place does."""
+    async with voice_on(devices, devices=["headset"], cancels_echo=False) as (voice, microphone):
+        await voice.switch_speaker(True)
+        speaker = devices[-1]
+        speaker.playing = True
+        await put(microphone, CHUNK)
+        assert not microphone.muted
+        system[:] = [LOUDSPEAKER, MICROPHONE, HEADSET_MICROPHONE]
+        speaker.lose()
+        await idle()
+        await put(microphone, CHUNK)
+        assert microphone.muted
+        system[:] = [LOUDSPEAKER, HEADSET, MICROPHONE, HEADSET_MICROPHONE]
+        await asyncio.sleep(WATCH_SECONDS + 0.1)
+        await put(microphone, CHUNK)
+        assert not microphone.muted
+        assert [remark for remark in voice._reporter.remarks if "muted" in remark] == [
+            "the microphone is muted while an answer plays",
+            "the microphone is no longer muted while an answer plays",
+        ]
+
+
+@in_virtual_time
+async def test_another_default_is_reported_and_its_stream_is_left_to_the_system(devices, system):
+    voice = Voice(Recordings(), ReportLog())
+    await voice.switch_speaker(True)
+    system[:2] = [Device(1, "Headset", DeviceKind.PLAYBACK, is_default=True)]
+    await asyncio.sleep(2 * WATCH_SECONDS + 0.1)
+    assert voice._reporter.remarks == ["the default speaker is now Headset"]
+    assert devices[0].moves == []
+    await voice.close()
+
+
+@in_virtual_time
+async def test_a_bug_while_devices_are_followed_is_raised_when_they_are_closed(devices, monkeypatch):
+    voice = Voice(Recordings(), ReportLog())
+    await voice.switch_speaker(True)
+    bugs = []
+    voice.on_bug = lambda: bugs.append(1)
+    monkeypatch.setattr(voice_module, "find_again", lambda *_: 1 / 0)
+    await asyncio.sleep(WATCH_SECONDS + 0.1)
+    assert bugs == [1]
+    with pytest.raises(ZeroDivisionError):
+        await voice.close()
 
 
 @in_virtual_time
@@ -336,4 +504,10 @@ async def test_without_echo_cancellation_the_microphone_is_muted_where_it_hears_
         devices[-1].playing = True
         await put(microphone, CHUNK)
         assert microphone.muted
-        assert voice._reporter.remarks == ["listening to the default microphone, muted while an answer plays"]
+        assert voice._reporter.remarks == [
+            "listening to the default microphone",
+            "the microphone is muted while an answer plays",
+        ]
+        await voice.switch_microphone(False)
+        await voice.switch_microphone(True)
+        assert voice._reporter.remarks[-1] == "listening to the default microphone, muted while an answer plays"

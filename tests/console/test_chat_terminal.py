@@ -53,6 +53,7 @@ def test_the_meter_is_linear_in_decibels(level, bar):
         (ChatState("hearing you", -30.0), "", "hearing", f"hearing you  m  mic {meter(-30.0)}"),
         (ChatState("speaking", speaker_on=True), "", "speaking", "speaking  m  speaker"),
         (ChatState("waiting"), "no session", "trouble", "no session  m"),
+        (ChatState("ready", lost=["speaker"]), "", "ready", "ready  m  no speaker"),
     ],
 )
 def test_the_toolbar_has_the_state_and_the_devices(state, problem, style, text):

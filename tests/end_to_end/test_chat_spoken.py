@@ -311,6 +311,7 @@ def test_a_microphone_that_goes_away_ends_it(chatting, sound_server):
         assert chat.end(signum=None) == 3
     assert chat.summaries[-1]["error"]["kind"] == "file"
     assert chat.err.count(b"the default microphone is lost") == 1
+    assert b"nanobind" not in chat.err, "a library complains of what is left at the exit"
 
 
 def test_a_microphone_that_goes_away_during_an_answer_is_the_only_error(chatting, sound_server):
@@ -350,6 +351,24 @@ def test_a_speaker_that_goes_away_is_a_warning(chatting, sound_server):
         chat.hang_up()
         assert chat.end(signum=None) == 0
     assert chat.err.count(b"the default speaker is lost") == 1
+
+
+def test_devices_that_come_back_are_used_again(chatting, sound_server):
+    with serving() as server:
+        chat = chatting("--play", "--base-url", server.url, "--json", stdin=subprocess.PIPE)
+        sound_server.unplug()
+        chat.until_told("warning: the microphone is off: the default microphone is lost")
+        chat.until_told("warning: the default speaker is lost")
+        chat.type("/say")
+        chat.until_told("no speaker found")
+        sound_server.plug()
+        chat.until_told("playing on the default speaker (Speaker)")
+        chat.until_told("listening to the default microphone (Monitor of Mouth), echo cancelled")
+        with sound_server.recorded() as recording:
+            sound_server.say(tone(12_000))
+            recording.wait_for_sound()
+        assert chat.end() == 130
+    assert chat.summaries[-1]["input"] == "microphone"
 
 
 def test_a_server_that_goes_away_ends_it(chatting, spawn, sound_server):

@@ -1,11 +1,14 @@
 """Which device `--device` means. No device is needed for that."""
 
+import asyncio
+
 import pytest
 
 from livecli.errors import FileError, UsageError
 from livecli.media import devices
-from livecli.media.device_choice import choose, find_device, needs_half_duplex, table
+from livecli.media.device_choice import DeviceList, choose, find_again, find_device, needs_half_duplex, table
 from livecli.media.devices import Device, DeviceKind
+from tests.virtual_time import in_virtual_time
 
 P, C = DeviceKind.PLAYBACK, DeviceKind.CAPTURE
 DEVICES = [
@@ -74,6 +77,58 @@ def test_half_duplex_is_needed_where_the_microphone_hears_the_speaker():
     assert not needs_half_duplex(Device(2, "Echo-Cancel Sink", P, True, "echo-cancel-sink"), source)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "trusted"),
+    [
+        ("source_name=echocancel_source aec_method=webrtc", True),
+        ("source_name=echocancel_source", True),
+        ("source_name=echocancel_source aec_method=speex", False),
+        ('aec_method="adrian" sink_name=x', False),
+    ],
+)
+def test_the_sound_servers_canceller_is_trusted_only_where_it_is_webrtcs(tmp_path, monkeypatch, arguments, trusted):
+    (tmp_path / "pactl").write_text(f"#!/bin/sh\necho '7\tmodule-echo-cancel\t{arguments}\t'\n")
+    (tmp_path / "pactl").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    source = Device(1, "Echo-Cancel Source", C, True, "echo-cancel-source")
+    assert needs_half_duplex(Device(2, "Echo-Cancel Sink", P, True, "echo-cancel-sink"), source) is not trusted
+
+
+def test_a_device_is_found_again_by_its_name_and_identifier():
+    later = [Device(9, device.name, device.kind, device.is_default, device.id) for device in reversed(DEVICES)]
+    found, default = find_again(P, DEVICES[1], later)
+    assert (found, default) == (next(device for device in later if device.is_same(DEVICES[1])), None)
+    assert find_again(P, DEVICES[1], DEVICES[:1]) == (None, DEVICES[0])
+    assert find_again(P, None, DEVICES) == (None, DEVICES[0])
+    with pytest.raises(FileError, match="no microphone found"):
+        find_again(C, DEVICES[6], DEVICES[:4])
+
+
+@in_virtual_time
+async def test_only_one_thread_waits_for_a_sound_system_that_does_not_answer(monkeypatch):
+    started = []
+
+    async def never(call):
+        started.append(call)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio, "to_thread", never)
+    listed = DeviceList()
+    assert [await listed.read(), await listed.read()] == [[], []]
+    assert len(started) == 1
+
+
+async def test_a_sound_system_that_is_missing_has_no_devices(monkeypatch, system_devices):
+    listed = DeviceList()
+    assert await listed.read() == SYSTEM
+
+    def fail():
+        raise FileError("there is no sound system")
+
+    monkeypatch.setattr(devices, "list_devices", fail)
+    assert await listed.read() == []
+
+
 def test_the_table_shows_what_may_be_named_and_nothing_a_terminal_obeys():
     lines = table([*DEVICES[:1], Device(10, "evil\x1b[31m", C)]).splitlines()
     assert lines == [
@@ -130,4 +185,3 @@ async def test_without_a_device_of_the_kind(system_devices):
     system_devices[:] = [device for device in SYSTEM if device.kind is C]
     with pytest.raises(FileError, match="no speaker found"):
         await find_device(P, [])
-    assert await find_device(P, [], strict=False) == (None, None)
