@@ -34,9 +34,9 @@ def named_files(
         read += [("--text", _after_at(request.text)), *(("--image", path) for path in request.image or ())]
     if many is not None:
         read += [("--from", many.source), ("--resume-from", many.resume_from)]
+    written = [("--events", output.events), ("--record", None if output.record_folder else output.record)]
     return NamedFiles(
-        [(option, path) for option, path in read if path],
-        [("--events", output.events)] if output.events else [],
+        [(option, path) for option, path in read if path], [(option, path) for option, path in written if path]
     )
 
 

@@ -21,7 +21,7 @@ GUIDES = Path(__file__).parents[1] / "help"
 TOPICS = (
     *("auth", "conversations", "models", "voices", "languages", "formats", "tools", "batch", "long-sessions", "costs"),
     *("pipes", "exit-statuses", "environment", "config", "python", "troubleshooting"),
-    *("serve", "script", "faults", "clients"),
+    *("serve", "script", "faults", "recordings", "clients"),
     *("performance", "accuracy", "architecture", "contributing", "changes"),
 )
 """The guides in livecli/help, in the order in which they are listed."""

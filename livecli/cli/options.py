@@ -14,6 +14,7 @@ from .groups import COMMON, Group, Listed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from ..client.open import Timeouts
     from ..client.sender import SendOptions
@@ -217,6 +218,12 @@ class OutputFlags(Group, panel="Output"):
     events: Annotated[
         str | None, Option(metavar="PATH|-", help="Write every event as a line of JSON, without audio.")
     ] = None
+    record: Annotated[
+        str | None, Option(metavar="FILE.live|FOLDER/", help="Record every frame: see `livecli help recordings`.")
+    ] = None
+    record_anonymous: Annotated[
+        bool, Option("--record-anonymous", help="Rename ids and projects in the recording.")
+    ] = False
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors."), COMMON] = False
     verbose: Annotated[
         int,
@@ -248,6 +255,20 @@ class OutputFlags(Group, panel="Output"):
 
     def check(self) -> None:
         check_stdout(self.on_stdout)
+        if self.record is not None and not self.record_folder and not self.record.endswith(".live"):
+            raise UsageError(
+                f"--record {self.record}: a recording is a .live file, or in a folder", hint="--record run.live"
+            )
+        if self.record_anonymous and self.record is None:
+            raise UsageError("--record-anonymous is for a recording", hint="add --record run.live")
+
+    @property
+    def record_folder(self) -> "Path | None":
+        """The folder that `--record` names: it ends with a slash, or is one."""
+        from pathlib import Path
+
+        path = self.record
+        return Path(path) if path and (path.endswith("/") or Path(path).is_dir()) else None
 
     def price_table(self) -> "Mapping[str, Prices]":
         """The prices of each model. Raises as `price_file.load_prices` does."""

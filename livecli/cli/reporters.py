@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..console.recording import SessionRecording
     from ..report.reporter import DisplayOptions, Reporter
     from ..runs.batch import ReporterOf
     from ..runs.request import Request
@@ -47,8 +48,43 @@ class RunReporters:
     watching: Callable[[], AbstractAsyncContextManager[Any]] = nullcontext
 
 
+def _recordings(
+    flags: OutputFlags, stack: ExitStack, warn: Callable[[str], None], *, several_turns: bool = False
+) -> Callable[[str], list[SessionRecording]]:
+    """Makes the recording of a run from its name, or nothing where none is asked for.
+
+    What is left to be written is written at the end of `stack`. Raises FileError where the folder cannot be made.
+    """
+    if flags.record is None:
+        return lambda name: []
+    import os
+    from pathlib import Path
+
+    from ..console.recording import SessionRecording
+    from ..credentials import known_secrets
+    from ..errors import FileError
+    from ..recording.redaction import Redactor
+    from ..recording.writer import DiskThread, LiveFile
+
+    folder, path = flags.record_folder, Path(flags.record)
+    if folder is not None:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
+    disk = stack.enter_context(DiskThread(warn))
+    secrets = known_secrets(os.environ)
+
+    def recording(name: str) -> list[SessionRecording]:
+        file = path if folder is None else folder / f"{name}.live"
+        redactor = Redactor(secrets, anonymous=flags.record_anonymous)
+        return [SessionRecording(lambda: LiveFile(file, disk), redactor, several_turns=several_turns)]
+
+    return recording
+
+
 @contextmanager
-def send_reporters(flags: OutputFlags, *, answers: bool = False) -> Iterator[RunReporters]:
+def send_reporters(flags: OutputFlags, request: Request, *, answers: bool = False) -> Iterator[RunReporters]:
     """The reporters of a single request. With `answers`, its text is written to standard output."""
     from ..console import run_display
     from ..report.reporter import Reporters
@@ -57,7 +93,8 @@ def send_reporters(flags: OutputFlags, *, answers: bool = False) -> Iterator[Run
         display = run_display(_display_options(flags, answers=answers))
         stack.callback(display.restore_terminal)
         text = _answer_lines(display, answers=answers, several=False)
-        shared = Reporters(*text, _with_outputs(display, flags, stack))
+        recording = _recordings(flags, stack, display.warning)(request.stem)
+        shared = Reporters(*text, _with_outputs(display, flags, stack), *recording)
         yield RunReporters(shared, lambda request: shared)
 
 
@@ -79,9 +116,11 @@ def batch_reporters(
         stack.callback(display.restore_terminal)
         outputs = _outputs(flags, stack, several=True)
         text = _answer_lines(display, answers=answers, several=True)
+        recordings = _recordings(flags, stack, display.warning)
 
         def of(request: Request) -> Reporter:
-            return Reporters(*text, *display.item_reporters(request.name), *(make() for make in outputs))
+            items = display.item_reporters(request.name)
+            return Reporters(*text, *items, *(make() for make in outputs), *recordings(request.stem))
 
         yield RunReporters(display, of, display.progress_reports)
 
@@ -89,11 +128,18 @@ def batch_reporters(
 @contextmanager
 def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
     """The display of a chat, and all of its reporters as one, the display first."""
+    from datetime import datetime
+
     from ..console import chat_display
+    from ..report.reporter import Reporters
 
     with ExitStack() as stack:
         display = chat_display(_display_options(flags), silent=bool(flags.on_stdout))
-        yield display, _with_outputs(display, flags, stack)
+        recordings = _recordings(flags, stack, display.warning, several_turns=True)
+        recording = recordings(f"chat-{datetime.now():%Y%m%d-%H%M%S}")
+        for each in recording:
+            stack.callback(each.close)
+        yield display, Reporters(_with_outputs(display, flags, stack), *recording)
 
 
 def _display_options(flags: OutputFlags, *, answers: bool = False) -> DisplayOptions:

@@ -88,7 +88,7 @@ def send(
     inputs = request.words(has_list=many.source is not None)
     several = many.is_given or is_list(inputs, many.source)
     if several:
-        _check_several(request)
+        _check_several(request, output)
     if (many.jobs or 1) > 1:
         _check_at_once(tools, devices)
 
@@ -130,7 +130,7 @@ def send(
         if several:
             reporters = stack.enter_context(batch_reporters(output, requests, request.output, answers=answers))
         else:
-            reporters = stack.enter_context(send_reporters(output, answers=answers))
+            reporters = stack.enter_context(send_reporters(output, requests[0], answers=answers))
         if not (request.inputs or request.sample or many.source or request.text is not None):
             sent = "standard input" if inputs else "the bundled question"
             reporters.shared.remark(f"no INPUT is named: {sent} is sent")
@@ -144,7 +144,7 @@ def send(
     raise typer.Exit(gravest(statuses))
 
 
-def _check_several(request: RequestFlags) -> None:
+def _check_several(request: RequestFlags, output: OutputFlags) -> None:
     from ..runs.inputs import names_a_reply
 
     if request.text is not None:
@@ -155,6 +155,8 @@ def _check_several(request: RequestFlags) -> None:
         raise UsageError(
             "several replies cannot be written to standard output", hint="-o names a folder for several inputs"
         )
+    if output.record is not None and output.record_folder is None:
+        raise UsageError("with several inputs --record names a folder", hint="--record recordings/")
     if request.output is not None and names_a_reply(request.output):
         raise UsageError(f"with several inputs -o names a folder, and {request.output} is a file", hint="-o replies")
 

@@ -20,6 +20,7 @@ from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
+    from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
     from ..emulator.server import EmulatorAddress
 
@@ -84,8 +85,8 @@ def serve(
     names = [_host_to_name(listen.host), *(listen.tls_name or [])]
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
-    with _certificates(names) as kept, _message_sinks(logs.log) as sinks:
-        options = replace(options, message_sinks=sinks)
+    with _certificates(names) as kept, _message_sinks(logs.log) as sinks, _recorded(logs, options) as observers:
+        options = replace(options, message_sinks=sinks, observers=observers)
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
         if command or not is_terminal(sys.stdout):
@@ -157,6 +158,26 @@ def _message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]
                 write_stderr(f"warning: {error.message}; the log ends here\n")
 
         yield [sink]
+
+
+@contextmanager
+def _recorded(logs: LogFlags, options: EmulatorOptions) -> Iterator[Sequence[Observe]]:
+    """The observer that makes the recordings of `--record`, if any. Raises FileError where there can be no folder."""
+    if logs.record is None:
+        yield ()
+        return
+    from ..emulator.session_recording import SessionRecordings
+    from ..recording.writer import DiskThread
+
+    folder = Path(logs.record)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
+    required = options.required
+    secrets = [secret for secret in (required.key, required.token) if secret]
+    with DiskThread(lambda text: write_stderr(f"warning: {text}\n")) as disk:
+        yield [SessionRecordings(folder, disk, secrets, anonymous=logs.record_anonymous).observe]
 
 
 def _discard(line: str) -> None:

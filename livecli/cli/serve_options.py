@@ -23,6 +23,16 @@ class LogFlags(Group, panel="Output"):
         Option(metavar="FILE|-", help="Write each message of both directions as a line of JSON, without audio."),
         COMMON,
     ] = None
+    record: Annotated[
+        str | None, Option(metavar="FOLDER/", help="Record each session there: see `livecli help recordings`."), COMMON
+    ] = None
+    record_anonymous: Annotated[
+        bool, Option("--record-anonymous", help="Rename ids and projects in the recordings.")
+    ] = False
+
+    def check(self) -> None:
+        if self.record_anonymous and self.record is None:
+            raise UsageError("--record-anonymous is for recordings", hint="add --record recordings/")
 
 
 class LifeFlags(Group, panel="Output"):

@@ -63,6 +63,8 @@ class Session:
         self._received: deque[events.Event] = deque()
         self._reporter = reporter
         self._is_watched = reporter.wants_events or reporter.wants_frames
+        # With None the library tells text frames from binary ones, and decodes them.
+        self._decode = None if reporter.wants_frames else False
 
     async def send(self, event: events.Event) -> None:
         """Send `event`; waits while the server is slow to take it.
@@ -122,7 +124,7 @@ class Session:
             outgoing, frames = outgoing[-1:], frames[-1:]
         for event, frame in zip(outgoing, frames, strict=True):
             if reporter.wants_frames:
-                reporter.frame("sent", frame, at)
+                reporter.frame("sent", without_secrets(frame, self.secrets), at)
             reporter.event("sent", event, at)
 
     async def receive(self) -> events.Event:
@@ -133,7 +135,7 @@ class Session:
         """
         while not self._received:
             try:
-                frame = await self._connection.recv(decode=False)
+                frame = await self._connection.recv(decode=self._decode)
             except ConnectionClosed as error:
                 closed = error
                 break
@@ -147,15 +149,17 @@ class Session:
             return self._received.popleft()
         raise self._ended(closed)
 
-    def _decoded(self, frame: bytes) -> Sequence[events.Event]:
+    def _decoded(self, data: bytes | str) -> Sequence[events.Event]:
         """The events in a frame, without secrets. The frame is reported, also where it cannot be understood."""
+        frame = data.encode() if isinstance(data, str) else data
         shown = frame = without_secrets(frame, self.secrets)
         try:
             received, shown = self._elision.elided(self._protocol.receive(frame), frame)
             return received
         finally:
             if self._reporter.wants_frames:
-                self._reporter.frame("received", shown, self._clock() - self.opened_at)
+                at = self._clock() - self.opened_at
+                self._reporter.frame("received", shown, at, is_binary=isinstance(data, bytes))
 
     def __aiter__(self) -> Self:
         return self

@@ -106,7 +106,7 @@ class PlainLines(Reporter):
             description = f"{event.log_name}{text}"
         self.write(f"{at:8.3f} s  {direction} {description}")
 
-    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
+    def frame(self, direction: str, frame: bytes | str, at: float, *, is_binary: bool = False) -> None:
         arrow = ">" if direction == "sent" else "<"
         self.write(f"{arrow} {abbreviated_frame(frame)}")
 

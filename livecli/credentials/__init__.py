@@ -15,7 +15,7 @@ Secrets leave this package through `Credential.headers`, `Credential.bearer` and
 in no other way: neither in a repr nor in an error.
 """
 
-from .credential import KEY_VARIABLES, Credential, CredentialKind, Source, local_key, pasted_key
+from .credential import KEY_VARIABLES, Credential, CredentialKind, Source, known_secrets, local_key, pasted_key
 from .decision import Decision, bearer, decide, resolve
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Source",
     "bearer",
     "decide",
+    "known_secrets",
     "local_key",
     "pasted_key",
     "resolve",

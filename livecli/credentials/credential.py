@@ -176,6 +176,11 @@ def local_key(environ: Environment) -> dict[str, str]:
     return {KEY_VARIABLES[0]: LOCAL_KEY} if set(named) <= {None, LOCAL_KEY} else {}
 
 
+def known_secrets(environ: Environment) -> list[str]:
+    """The keys and the token that the environment holds, for their removal from texts."""
+    return [secret for name in (*KEY_VARIABLES, TOKEN_VARIABLE) if (secret := value(environ, name))]
+
+
 def quota_project(environ: Environment) -> str | None:
     """The quota project that the environment names. Raises AuthError if it does not fit a header."""
     text = value(environ, QUOTA_VARIABLE)

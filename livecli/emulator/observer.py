@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from ..protocol import events
 from ..protocol.messages import Content, Json
+from ..recording.format import Direction
 from .access import Service
 from .core.inbox import text_of
 from .core.response import Message
@@ -22,7 +23,18 @@ class ClosedBy(StrEnum):
 
 
 class SessionObserver:
-    """Is told what passes in one session. Every method does nothing, so a subclass overrides only what it needs."""
+    """Is told what passes in one session. Every method does nothing, so a subclass overrides only what it needs.
+
+    `frame` is called where `wants_frames` is set.
+    """
+
+    wants_frames = False
+
+    def opened(self, url: str, client: str | None) -> None:
+        """The session begins: the URL of its connection without the query, and the client's User-Agent."""
+
+    def frame(self, direction: Direction, data: bytes, *, is_binary: bool) -> None:
+        """A frame as it is on the wire; those of the emulator are binary ones."""
 
     def received(self, message: Message) -> None:
         """A message of the client."""

@@ -271,6 +271,10 @@ class _EmulatorServer:
         observers = [observe(number, service) for observe in (*self._options.observers, self._messages.observe)]
         if self._log is not no_log:
             observers.append(SessionLog(log, service, self._options.models))
+        scheme = "wss" if socket.transport.get_extra_info("ssl_object") else "ws"
+        url = f"{scheme}://{socket.request.headers.get('Host', '')}{path.partition('?')[0]}"
+        for observer in observers:
+            observer.opened(url, socket.request.headers.get("User-Agent"))
         session = ServerSession(
             socket,
             service,

@@ -24,6 +24,7 @@ from ..protocol import events, messages
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client, decode_server, encode_server
 from ..protocol.machine import LiveProtocol, Side
+from ..recording.format import Direction
 from .access import Service, session_refusal
 from .core.conversation import EmulatedSession
 from .core.handles import HandleStore
@@ -73,6 +74,7 @@ class ServerSession:
         self._socket = socket
         self._log = log
         self._observers = observers
+        self._frame_observers = [observer for observer in observers if observer.wants_frames]
         self._refusal = refusal
         self._token = token
         self._service = service
@@ -120,7 +122,11 @@ class ServerSession:
 
     async def _read(self) -> None:
         while True:
-            frame = await self._socket.recv(decode=False)
+            # With None the library tells text frames from binary ones, and decodes them.
+            data = await self._socket.recv(decode=None if self._frame_observers else False)
+            frame = data.encode() if isinstance(data, str) else data
+            for each in self._frame_observers:
+                each.frame(Direction.CLIENT, frame, is_binary=isinstance(data, bytes))
             if self._refusal is not None:
                 raise self._refusal
             message = self._decode(frame)
@@ -148,6 +154,8 @@ class ServerSession:
                 if self._socket.state is State.CLOSING:
                     raise _ClientClosed
                 await self._socket.send(frame)
+                for each in self._frame_observers:
+                    each.frame(Direction.SERVER, frame, is_binary=True)
                 await self._faults.after(frame)
                 await asyncio.sleep(0)  # `send` does not yield while the socket takes more, and other tasks have to run
 

@@ -3,8 +3,8 @@
 with LiveFile(path, warn=print) as file:
     recorder = Recorder(file, Redactor(secrets))
     recorder.begin(Header(platform="vertex", model="gemini-3.8-live"), at=0.0)
-    recorder.frame(CLIENT, b'{"setup": {}}', at=0.1)
-    recorder.close(1000, "", "client", at=0.5)
+    recorder.frame(Direction.CLIENT, b'{"setup": {}}', at=0.1)
+    recorder.close(1000, "", By.CLIENT, at=0.5)
 
 for connection in read_live(path.read_bytes()).connections:
     for frame in connection.frames:

@@ -1,6 +1,6 @@
 """Writers of recordings: lines go to the file in a thread, so that a slow disk does not delay a session.
 
-`LiveFile` is the file, and a `Recorder` writes the connections of one session into it.
+`DiskThread` is the thread, `LiveFile` a file, and a `Recorder` writes the connections of one session into it.
 """
 
 from __future__ import annotations
@@ -24,24 +24,17 @@ CLOSE_SECONDS = 10.0
 """The time that a slow disk has for what is waiting when the file is closed."""
 
 
-class LiveFile:
-    """An open recording. Each line is in the file, not in a buffer of the process, soon after it was recorded.
+class DiskThread:
+    """The thread that writes recordings, all those of a command in turn.
 
-    `warn` takes a sentence where the disk is too slow or takes no more; it may be called in another thread. With
-    `append`, a recording that exists is continued. Raises FileError where the file cannot be written.
+    `warn` takes a sentence where the disk is too slow or takes no more; it is called in any thread. At the end of the
+    block, what is waiting is written.
     """
 
-    def __init__(self, path: Path, warn: Callable[[str], None], *, append: bool = False) -> None:
-        self.path = path
-        self._warn = warn
-        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
-        try:
-            self._descriptor = os.open(path, flags, 0o600)
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror}") from error
-        # The function that makes a line, so that redaction too is done in the thread.
-        self._queue: SimpleQueue[Callable[[], bytes] | None] = SimpleQueue()
-        self._taken = self._written = 0
+    def __init__(self, warn: Callable[[str], None]) -> None:
+        self.warn = warn
+        self._queue: SimpleQueue[tuple[Callable[[], None], int] | None] = SimpleQueue()
+        self._taken = self._done = 0
         self._is_slow = False
         self._thread = threading.Thread(target=self._work, name="recording", daemon=True)
         self._thread.start()
@@ -50,46 +43,66 @@ class LiveFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def has_room(self, size: int) -> bool:
-        """Whether a frame of this size may wait for the disk. There is a warning for the first that may not."""
-        if self._taken - self._written + size <= MAX_WAITING_BYTES:
-            return True
-        if not self._is_slow:
-            self._is_slow = True
-            self._warn(f"{self.path}: the disk is too slow, and frames are left out of the recording")
-        return False
-
-    def put(self, make_line: Callable[[], bytes], size: int) -> None:
-        """Write what `make_line` returns, after all lines before it. `size` is the size of its frame."""
-        self._taken += size
-
-        def counted() -> bytes:
-            line = make_line()
-            self._written += size
-            return line
-
-        self._queue.put(counted)
-
-    def close(self) -> None:
-        """Write what is waiting, and close the file."""
         self._queue.put(None)
         self._thread.join(CLOSE_SECONDS)
         if self._thread.is_alive():
-            self._warn(f"{self.path}: the disk is too slow, and the end of the recording is missing")
+            self.warn("the disk is too slow: the end of the recording is missing")
+
+    def has_room(self, size: int) -> bool:
+        """Whether a frame of this size may wait for the disk. There is a warning for the first that may not."""
+        if self._taken - self._done + size <= MAX_WAITING_BYTES:
+            return True
+        if not self._is_slow:
+            self._is_slow = True
+            self.warn("the disk is too slow: frames are left out of the recording")
+        return False
+
+    def put(self, call: Callable[[], None], size: int = 0) -> None:
+        """Make this call after all those before it. `size` is the size of the frame that it writes."""
+        self._taken += size
+        self._queue.put((call, size))
 
     def _work(self) -> None:
-        error: OSError | None = None
-        while (make_line := self._queue.get()) is not None:
-            line = make_line()
-            try:
-                while line and error is None:
-                    line = line[os.write(self._descriptor, line) :]
-            except OSError as failed:
-                error = failed
-                self._warn(f"cannot write {self.path}: {error.strerror}; the recording ends here")
-        os.close(self._descriptor)
+        while (each := self._queue.get()) is not None:
+            call, size = each
+            call()
+            self._done += size
+
+
+class LiveFile:
+    """An open recording. Each line is in the file, not in a buffer of the process, soon after it was recorded.
+
+    With `append`, a recording that exists is continued. Raises FileError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path, disk: DiskThread, *, append: bool = False) -> None:
+        self._path, self._disk = path, disk
+        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
+        try:
+            self._descriptor = os.open(path, flags, 0o600)
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {error.strerror}") from error
+        self._failed = False
+
+    def has_room(self, size: int) -> bool:
+        """Whether a frame of this size may wait for the disk."""
+        return self._disk.has_room(size)
+
+    def put(self, make_line: Callable[[], bytes], size: int = 0) -> None:
+        """Write what `make_line` returns, after all lines before it. `size` is the size of its frame."""
+        self._disk.put(lambda: self._write(make_line()), size)
+
+    def close(self) -> None:
+        """Close the file once everything is written."""
+        self._disk.put(lambda: os.close(self._descriptor))
+
+    def _write(self, line: bytes) -> None:
+        try:
+            while line and not self._failed:
+                line = line[os.write(self._descriptor, line) :]
+        except OSError as error:
+            self._failed = True
+            self._disk.warn(f"cannot write {self._path}: {error.strerror}; the recording ends here")
 
 
 class Recorder:
@@ -110,7 +123,7 @@ class Recorder:
             self.close(1006, "", By.NETWORK, at)
         self._began_at, self._is_open = at, True
         lines = self._lines
-        self._file.put(lambda: lines.header(header), 0)
+        self._file.put(lambda: lines.header(header))
 
     def frame(self, direction: Direction, data: bytes, at: float, *, is_binary: bool = False) -> None:
         """A frame has passed."""
@@ -129,7 +142,7 @@ class Recorder:
             return
         self._is_open = False
         close = RecordedClose(code, self._redactor.clean_text(reason), by, at - self._began_at)
-        self._file.put(lambda: self._lines.close(close), 0)
+        self._file.put(lambda: self._lines.close(close))
 
 
 def now() -> str:

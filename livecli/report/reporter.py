@@ -124,7 +124,7 @@ class Reporter:
     def event(self, direction: str, event: events.Event, at: float) -> None:
         """An event passed; `direction` is "sent" or "received", `at` is in seconds since the connection opened."""
 
-    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
+    def frame(self, direction: str, frame: bytes | str, at: float, *, is_binary: bool = False) -> None:
         """A frame passed, as it is on the wire; `at` is in seconds since the connection opened."""
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:
@@ -171,7 +171,8 @@ class Reporters(Reporter):
         self._reporters = reporters
         # Called once for each message on the wire, so reporters that ignore events are left out beforehand.
         self._event_reporters = [reporter for reporter in reporters if reporter.wants_events]
-        self.wants_frames = any(reporter.wants_frames for reporter in reporters)
+        self._frame_reporters = [reporter for reporter in reporters if reporter.wants_frames]
+        self.wants_frames = bool(self._frame_reporters)
         self.wants_events = bool(self._event_reporters)
         self.wants_every = any(
             reporter.wants_every for reporter in reporters if reporter.wants_events or reporter.wants_frames
@@ -181,9 +182,9 @@ class Reporters(Reporter):
         for reporter in self._event_reporters:
             reporter.event(direction, event, at)
 
-    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
-        for reporter in self._reporters:
-            reporter.frame(direction, frame, at)
+    def frame(self, direction: str, frame: bytes | str, at: float, *, is_binary: bool = False) -> None:
+        for reporter in self._frame_reporters:
+            reporter.frame(direction, frame, at, is_binary=is_binary)
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         for reporter in self._reporters:

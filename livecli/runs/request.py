@@ -72,8 +72,12 @@ class Request:
     @property
     def reply(self) -> str:
         """Path of the reply: `-o`, or NAME.reply.wav in the current folder."""
-        stem = "stdin" if self.name == "-" else Path(self.name).stem
-        return self.output if self.output is not None else f"{stem}.reply.{'pcm' if self.raw_output else 'wav'}"
+        return self.output if self.output is not None else f"{self.stem}.reply.{'pcm' if self.raw_output else 'wav'}"
+
+    @property
+    def stem(self) -> str:
+        """What the names of files about the run begin with."""
+        return "stdin" if self.name == "-" else Path(self.name).stem
 
     def setup(self, endpoint: Endpoint, seconds: float | None = 0.0) -> events.Setup:
         """The setup of the session. `seconds` is the length of the audio, None where that is not known.

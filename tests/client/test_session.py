@@ -130,7 +130,7 @@ class Witness(Reporter):
     def event(self, direction: str, event: events.Event, at: float) -> None:
         self.events.append((direction, event, at))
 
-    def frame(self, direction: str, frame: bytes | str, at: float) -> None:
+    def frame(self, direction: str, frame: bytes | str, at: float, *, is_binary: bool = False) -> None:
         self.frames.append((direction, frame if isinstance(frame, bytes) else frame.encode()))
 
     def closed(self, direction: str, code: int | None, reason: str | None, at: float) -> None:

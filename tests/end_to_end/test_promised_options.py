@@ -32,9 +32,9 @@ OPTIONS = {
 """The options of each command that are public interface. Renaming or removing one breaks what is built on it."""
 
 NOT_YET = {
-    "send": "--record --expect --expect-file --runs --pass-rate --junit --report --subtitles",
+    "send": "--expect --expect-file --runs --pass-rate --junit --report --subtitles",
     "chat": "--no-history --list",
-    "serve": "--record --hear",
+    "serve": "--hear",
 }
 """Promised options that are still to come."""
 

@@ -12,13 +12,13 @@ from livecli.errors import FileError
 from livecli.recording import writer
 from livecli.recording.format import REDACTED, By, Direction, Header, read_live
 from livecli.recording.redaction import Redactor
-from livecli.recording.writer import LiveFile, Recorder
+from livecli.recording.writer import DiskThread, LiveFile, Recorder
 
 
 def test_a_session_is_written_and_read(tmp_path: Path) -> None:
     path, warnings = tmp_path / "run.live", list[str]()
-    with LiveFile(path, warnings.append) as file:
-        recorder = Recorder(file, Redactor())
+    with DiskThread(warnings.append) as disk:
+        recorder = Recorder(LiveFile(path, disk), Redactor())
         for at in (10.0, 20.0):
             recorder.begin(Header(model="m"), at)
             recorder.frame(Direction.CLIENT, b'{"setup": {}}', at + 0.5, is_binary=False)
@@ -38,8 +38,8 @@ def test_a_session_is_written_and_read(tmp_path: Path) -> None:
 def test_a_recording_is_emptied_or_continued(tmp_path: Path) -> None:
     path = tmp_path / "run.live"
     for append, connections in ((False, 1), (True, 2), (False, 1)):
-        with LiveFile(path, pytest.fail, append=append) as file:
-            Recorder(file, Redactor()).begin(Header(), 0.0)
+        with DiskThread(pytest.fail) as disk:
+            Recorder(LiveFile(path, disk, append=append), Redactor()).begin(Header(), 0.0)
         assert len(read_live(path.read_bytes()).connections) == connections
 
 
@@ -52,14 +52,13 @@ def test_a_slow_disk_delays_no_frame_and_is_told_once(tmp_path: Path, monkeypatc
 
     monkeypatch.setattr(os, "write", slow_write)
     monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 1000)
-    with LiveFile(tmp_path / "run.live", warnings.append) as file:
-        recorder = Recorder(file, Redactor())
+    with DiskThread(warnings.append) as disk:
+        recorder = Recorder(LiveFile(tmp_path / "run.live", disk), Redactor())
         recorder.begin(Header(), 0.0)
         for _ in range(10):
             recorder.frame(Direction.CLIENT, b'{"a": "%s"}' % (292 * b"x"), 0.0)
         go_on.set()
-    assert [message for message in warnings if "the disk is too slow, and frames are left out" in message] == warnings
-    assert len(warnings) == 1
+    assert warnings == ["the disk is too slow: frames are left out of the recording"]
     frames = [*read_live((tmp_path / "run.live").read_bytes()).frames]
     assert [frame.data == REDACTED for frame in frames] == 3 * [False] + 7 * [True]
 
@@ -67,13 +66,13 @@ def test_a_slow_disk_delays_no_frame_and_is_told_once(tmp_path: Path, monkeypatc
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
 def test_a_full_disk_ends_the_recording_and_is_told_once() -> None:
     warnings: list[str] = []
-    with LiveFile(Path("/dev/full"), warnings.append) as file:
-        recorder = Recorder(file, Redactor())
+    with DiskThread(warnings.append) as disk:
+        recorder = Recorder(LiveFile(Path("/dev/full"), disk), Redactor())
         recorder.begin(Header(), 0.0)
         recorder.frame(Direction.CLIENT, b"{}", 0.0)
     assert warnings == ["cannot write /dev/full: No space left on device; the recording ends here"]
 
 
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileError, match=r"cannot write .*: Is a directory"):
-        LiveFile(tmp_path, pytest.fail)
+    with DiskThread(pytest.fail) as disk, pytest.raises(FileError, match=r"cannot write .*: Is a directory"):
+        LiveFile(tmp_path, disk)

@@ -128,7 +128,7 @@ HAPPENINGS = {
     "finished": (Summary("q"),),
     "stopped": (BudgetError("x"),),
 }
-NAMED = {"returned": {"failed": False, "noise": ""}}
+NAMED = {"returned": {"failed": False, "noise": ""}, "frame": {"is_binary": True}}
 
 
 def tell(reporter: Reporter, name: str) -> None:
@@ -142,7 +142,8 @@ def recorder(*names: str) -> tuple[Reporter, list]:
     def told(name):
         return lambda self, *what, **more: calls.append((name, what, more))
 
-    kind = type("Recorder", (Reporter,), {name: told(name) for name in names})
+    wanted = {"wants_frames": "frame" in names}
+    kind = type("Recorder", (Reporter,), {**wanted, **{name: told(name) for name in names}})
     return kind(), calls
 
 

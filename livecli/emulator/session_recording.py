@@ -1,0 +1,77 @@
+"""The output of `serve --record`: a recording of each session, in a folder."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+
+from ..errors import FileError
+from ..recording.format import By, Direction, Header
+from ..recording.redaction import Redactor, clean_url
+from ..recording.writer import DiskThread, LiveFile, Recorder, now
+from .access import Service
+from .observer import ClosedBy, SessionObserver
+
+
+class SessionRecordings:
+    """Records each session of an emulator into a file in `folder`: the time it was opened at, and its number.
+
+    `secrets` are the credentials that the emulator requires. With `anonymous`, ids are renamed.
+    """
+
+    def __init__(self, folder: Path, disk: DiskThread, secrets: Iterable[str] = (), *, anonymous: bool = False) -> None:
+        self._folder, self._disk = folder, disk
+        self._secrets, self._anonymous = [*secrets], anonymous
+
+    def observe(self, number: int, service: Service) -> SessionObserver:
+        """The observer of one session; see Observe."""
+        path = self._folder / f"{datetime.now():%Y%m%d-%H%M%S}-{number}.live"
+        try:
+            file = LiveFile(path, self._disk)
+        except FileError as error:
+            self._disk.warn(error.message)
+            return SessionObserver()
+        return _SessionRecording(file, Redactor(self._secrets, anonymous=self._anonymous), service)
+
+
+class _SessionRecording(SessionObserver):
+    wants_frames = True
+
+    def __init__(self, file: LiveFile, redactor: Redactor, service: Service) -> None:
+        self._file, self._recorder = file, Recorder(file, redactor)
+        self._platform = str(service.platform)
+        self._url: str | None = None
+        self._client: str | None = None
+        self._has_begun = False
+
+    def opened(self, url: str, client: str | None) -> None:
+        self._url, self._client = clean_url(url), client
+
+    def frame(self, direction: Direction, data: bytes, *, is_binary: bool) -> None:
+        at = time.monotonic()
+        self._begin(data, at)
+        self._recorder.frame(direction, data, at, is_binary=is_binary)
+
+    def closed(self, by: ClosedBy, code: int, reason: str) -> None:
+        at = time.monotonic()
+        self._begin(b"", at)
+        side = By.NETWORK if code == 1006 else By.CLIENT if by is ClosedBy.CLIENT else By.SERVER
+        self._recorder.close(code, reason, side, at)
+        self._file.close()
+
+    def _begin(self, first: bytes, at: float) -> None:
+        """Write the header, whose model is in the first frame."""
+        if not self._has_begun:
+            self._has_begun = True
+            self._recorder.begin(Header(self._platform, _model_in(first), self._url, self._client, now()), at)
+
+
+def _model_in(frame: bytes) -> str | None:
+    try:
+        model = json.loads(frame)["setup"]["model"]
+    except (ValueError, RecursionError, LookupError, TypeError):
+        return None
+    return model.rpartition("/")[2] if isinstance(model, str) else None
