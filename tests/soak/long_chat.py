@@ -264,13 +264,17 @@ class Talker:
         with (self._folder / "pane.log").open("rb") as pane:
             pane.seek(before)
             new = plain(pane.read())
-        step.errors += [line.strip() for line in re.findall(r"error: [^\r\n]*", new)]
+        step.errors += [line.strip() for line in re.findall(r"error: [^\r\n]*|the microphone is off: [^\r\n]*", new)]
         step.seconds = round(time.monotonic() - self._started - step.at, 2)
         step.at = round(step.at, 2)
         step.chat_kb, step.chat_cpu = used(self._terminal.pid)
         step.serve_kb, _ = used(self._servers.process.pid)
         with (self._folder / "rows.jsonl").open("a") as rows:
             rows.write(json.dumps(step.__dict__) + "\n")
+        if "the microphone is off: " in new and self._microphone:
+            # A session that has ended for good has turned it off.
+            self._enter("/mic on")
+            time.sleep(1)
 
     def _settle(self, step: Step) -> None:
         """Wait until the toolbar has said twice that nothing goes on."""
@@ -474,6 +478,8 @@ def judge(folder: Path) -> Judged:
         if not found:
             if errors:
                 counts["failed, and said so"] += 1
+            elif row.cut and not log:
+                counts["interrupted before it was sent"] += 1
             else:
                 counts["lost"] += 1
                 problems.append((label, f"lost: the log has {[(turn.answer, turn.ending) for turn in log]}"))
@@ -501,7 +507,7 @@ def judge(folder: Path) -> Judged:
             problems.append((label, f"the transcript has {answer!r}, the log {log[-1].answer!r}"))
     typed = {row.text for row in rows if row.kind == "typed"}
     spoken = [question for question, _ in saved if question not in typed]
-    heard = [turn.question.strip("[]") for turn in final_turns(said) if turn.question not in typed]
+    heard = [turn.question.strip("[]") for turn in final_turns(said) if turn.question.strip("[]").endswith("of speech")]
     for question in spoken:
         if not re.fullmatch(r"\[[\d.]+ s of speech\]", question):
             problems.append((question or "(nothing)", "in the transcript, and nobody asked it"))
