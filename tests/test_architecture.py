@@ -68,6 +68,7 @@ MORE_ATTRIBUTES = {
     "api.AskOptions": "the keyword arguments of send() and ask()",
     "api.SessionOptions": "the keyword arguments of connect(), send() and ask()",
     "chat.chat.Chat": "the parts of a chat, and the state of its session",
+    "chat.turns.ChatTurn": "the parts of a turn, and what is known of its end",
     "chat.voice.Voice": "the states of a microphone and of a speaker, which depend on each other",
     "client.resumable.ResumableSession": "the state of a session that outlives its connections",
     "client.resumption.Resumption": "the numbers of a session's messages, and what is known of its handle",

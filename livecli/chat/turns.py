@@ -1,7 +1,9 @@
 """The turns of one session: typed, recorded, or spoken into a microphone, and the events that belong to each.
 
-A new turn interrupts an answer that has begun. The service then ends the older turn, and the events until that end
-belong to it.
+A new turn interrupts the older ones: they are cut, and what they have said is part of the conversation from then on.
+The service ends an interrupted turn with Interrupted and TurnComplete, and events until then belong to it. One that it
+had not begun it may answer first. Either end may be missing, so events after the newer question are attributed by what
+proves whose they are: see `Conversation._take_disputed`.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Protocol
 
 from ..client.resumable import NORMAL_CLOSE, Checkpoint, Received, ResumableSession, Rewind
 from ..client.turn import Turn
-from ..errors import LivecliError
+from ..errors import FileError, LivecliError, ServerError
 from ..process.run import interrupted_error
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
@@ -38,17 +40,28 @@ The last TurnComplete of an extended answer follows the status in the same messa
 LATE_SECONDS = 1.0
 """How long after the end of a turn such events belong to it."""
 
+IN_FLIGHT_SECONDS = 0.5
+"""How long after a question the rest of the answer that it interrupts may arrive, as may the Interrupted behind it."""
+
+GIVE_UP_SECONDS = 2.0
+"""How long an interrupted turn that receives nothing is waited for."""
+
+MOST_REPEATS = 2
+"""How often a question is asked again because the connection was lost before its answer was complete."""
+
 MICROPHONE = "microphone"
 """The summary's input for a turn that was spoken into a microphone."""
 
 
 @dataclass
 class ChatTurn:
-    """A turn that is going on, waits for the one before it, or is over: then it has an `entry`.
+    """A turn that is going on, waits for the one before it, or is over. It has an `entry` once it is cut or over.
 
-    `resources` closes the audio output of the turn. `late_until` is a time of the loop's clock. `reported` is set once
-    the reporter has its summary. `is_stopped` is whether the service was sent what stops the answer. `normal_closes` is
-    how often the service has closed the session (1000) instead of ending the answer.
+    `resources` closes the audio output of the turn. `late_until` and `disputed_until` are times of the loop's clock:
+    until the latter, what comes may belong to this turn, which was interrupted, or to the next. `disputed` has what
+    came meanwhile. `reported` is set once the reporter has its summary. `is_stopped` is whether the service was sent
+    what stops the answer. `normal_closes` is how often the service has closed the session (1000) instead of ending the
+    answer, and `repeats` how often the question was asked again.
     """
 
     question: str
@@ -59,8 +72,12 @@ class ChatTurn:
     entry: TranscriptEntry | None = None
     late_until: float = 0.0
     heard_in_time: bool = False
+    is_cut: bool = False
     is_stopped: bool = False
+    disputed_until: float | None = None
+    disputed: list[events.Event] = field(default_factory=list)
     normal_closes: int = 0
+    repeats: int = 0
     reported: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
@@ -68,12 +85,6 @@ class ChatTurn:
         """The text of the turn that is known so far."""
         stats = self.summary.stats
         return TranscriptEntry(self.question or stats.heard, stats.said)
-
-    def end(self, now: float) -> TranscriptEntry:
-        """Mark the turn as over, and return its entry."""
-        self.late_until, self.heard_in_time = now + LATE_SECONDS, bool(self.summary.stats.heard)
-        self.entry = self.text
-        return self.entry
 
     def claims(self, event: events.Event, now: float) -> bool:
         """Whether an event belongs to this turn, which is over."""
@@ -103,13 +114,13 @@ class ConversationObserver(Protocol):
     """Receives the results of turns."""
 
     def note_turn(self, summary: Summary, entry: TranscriptEntry) -> None:
-        """A turn is over. Called before the next event is received."""
+        """A turn is over, or was cut. Called once, before the next event is received."""
 
     def note_speech(self) -> None:
         """The user has begun to speak into the microphone."""
 
     def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
-        """More of the text of a turn has arrived after its end."""
+        """More of the text of a turn has arrived after `note_turn`."""
 
     def note_text(self, entry: TranscriptEntry) -> None:
         """The text of a turn is final. Called once per turn."""
@@ -133,6 +144,8 @@ class Conversation:
         self._turns: deque[ChatTurn] = deque()
         self._last: ChatTurn | None = None
         self._failure: LivecliError | None = None
+        # Held while a received event, or the passing of time, changes turns.
+        self._attributing = asyncio.Lock()
         session.ends = self._is_ended_by_close
         # The TaskGroup of `listen` has the turns that no call of `take_turn` waits for.
         self._tasks: asyncio.TaskGroup
@@ -152,15 +165,26 @@ class Conversation:
         """The turn that is going on."""
         return self._turns[0] if self._turns else None
 
+    @property
+    def is_awaiting_answer(self) -> bool:
+        """Whether a turn is going on that was not interrupted."""
+        return any(not turn.is_cut for turn in self._turns)
+
+    @property
+    def is_asking_user(self) -> bool:
+        """Whether the user is asked whether a function may run."""
+        return any(turn.exchange.is_asking_user for turn in self._turns)
+
     def retry_without_bound(self) -> None:
         """Try a lost connection again without limit."""
         self._session.retry_without_bound()
 
     async def take_turn(self, question: str, send: SendRequest) -> Summary:
-        """One turn, from the request to the end of the answer. Its errors become the summary's `error`.
+        """One turn, from the request to the end of the answer, which interrupts the older ones.
 
-        Raises FileError when its audio cannot be saved.
+        Its errors become the summary's `error`. Raises FileError when its audio cannot be saved.
         """
+        self.cut()
         return await self._run(self._begin(question, question), send)
 
     def _begin(self, question: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
@@ -187,8 +211,13 @@ class Conversation:
             if send is not None:
                 await self._wait_until_last_is_reported()
             with turn.resources:
-                request = send(turn.exchange) if send is not None else None
-                await turn.exchange.converse(self._options.idle_timeout, request)
+                request = self._send(turn, send) if send is not None else None
+                try:
+                    await turn.exchange.converse(self._options.idle_timeout, request)
+                except LivecliError as error:
+                    if not turn.is_cut or isinstance(error, FileError):
+                        raise
+                    turn.exchange.abandon()
             self._finish_if_over(turn)
             await turn.exchange.wait_for_late_events()
             self._observer.note_text(turn.text)
@@ -206,6 +235,18 @@ class Conversation:
             turn.reported.set()
             self._reporter.finished(summary)
         return summary
+
+    async def _send(self, turn: ChatTurn, send: SendRequest) -> None:
+        await send(turn.exchange)
+        now = self._clock()
+        for older in self._turns:
+            if older is turn:
+                return
+            since = older.exchange.last_activity_at
+            # One that has not begun is likely to be answered first. See the emulator's dialogue.
+            if older.exchange.has_begun or since is None or now - since > GIVE_UP_SECONDS:
+                older.disputed_until = now + IN_FLIGHT_SECONDS
+            self._watch(older)
 
     async def _wait_until_last_is_reported(self) -> None:
         """Before anything of the current turn is sent or received: no more events belong to the last one."""
@@ -227,21 +268,42 @@ class Conversation:
         turn = self.current
         if turn is None:
             return
-        is_speaking, model = turn.exchange.is_speaking, MODELS.get(self.endpoint.model)
+        is_speaking, has_calls = turn.exchange.is_speaking, turn.exchange.has_pending_calls
+        model = MODELS.get(self.endpoint.model)
         self.cut()
+        if turn not in self._turns:
+            return
         stops = model is not None and model.turns.stops_on_empty_content
         if not stops:
             await self._session.send(events.ClientTurns((), turn_complete=False))
         elif is_speaking and not turn.is_stopped:
             turn.is_stopped = True
             await self._session.send(events.ClientTurns((), turn_complete=True))
+        # A model that says nothing yet is not stopped, and its answer may take any time. It does not answer before a
+        # function has returned, and those of this turn do not.
+        if not stops or turn.is_stopped or has_calls:
+            self._watch(turn)
 
     def cut(self) -> None:
-        """Drop the rest of the answers. The caller then sends something that interrupts them."""
+        """Drop the rest of the answers. The caller then sends something that interrupts them.
+
+        While there is no connection, nothing more of them comes.
+        """
         for turn in list(self._turns):
-            turn.exchange.cut()
+            turn.is_cut = True
+            if self._session.moving:
+                turn.exchange.abandon()
+            else:
+                turn.exchange.cut()
+            self._note_turn(turn)
             self._finish_if_over(turn)
         self._options.recordings.flush()
+
+    def abandon(self) -> None:
+        """As `cut`, and nothing more is waited for: the session is about to be closed."""
+        self.cut()
+        for turn in list(self._turns):
+            self._give_up(turn)
 
     async def send_microphone(self, pcm: bytes, rate: int) -> None:
         """Send audio in which the service detects speech."""
@@ -273,7 +335,9 @@ class Conversation:
         async with collapse_exception_group(), asyncio.TaskGroup() as self._tasks:
             try:
                 while True:
-                    await self._take(await self._session.receive())
+                    received = await self._session.receive()
+                    async with self._attributing:
+                        await self._take(received)
                     if self.current is not None:
                         await self._wait_until_last_is_reported()
             except LivecliError as error:
@@ -281,7 +345,10 @@ class Conversation:
                 is_normal = error.close_code == NORMAL_CLOSE and not self._turns
             finally:
                 for turn in list(self._turns):
-                    turn.exchange.fail()
+                    if turn.is_cut:
+                        self._give_up(turn)
+                    else:
+                        turn.exchange.fail()
         if not is_normal:
             raise self._failure
 
@@ -290,10 +357,32 @@ class Conversation:
             case Checkpoint():
                 await self._take_checkpoint()
             case Rewind():
-                for turn in reversed(self._turns):
-                    await turn.exchange.take(received)
+                await self._rewind(received)
             case _:
                 await self._take_event(received)
+
+    async def _rewind(self, rewind: Rewind) -> None:
+        """What came since the last Checkpoint comes again, but for turns that are a part of the history now."""
+        for turn in reversed(self._turns):
+            turn.disputed.clear()
+            if turn.is_cut and self._session.resumption.handle is None:
+                self._give_up(turn)
+            else:
+                await turn.exchange.take(rewind)
+        current = self.current
+        if current is None or current.is_cut or not current.exchange.is_asked:
+            return
+        # A spoken turn may be one that the user still speaks in.
+        if self._session.resumption.repeats_request and (current.exchange.speaks or not current.is_spoken):
+            current.repeats += 1
+        if current.repeats > MOST_REPEATS:
+            current.exchange.forget_request()
+            current.exchange.fail(
+                ServerError(
+                    f"the connection was lost {current.repeats} times before the answer was complete",
+                    hint="the question is not asked again by itself: ask it once more",
+                )
+            )
 
     async def _take_checkpoint(self) -> None:
         if self.current is not None:
@@ -303,6 +392,13 @@ class Conversation:
 
     async def _take_event(self, event: events.Event) -> None:
         turn = self.current
+        if turn is not None and turn.disputed_until is not None and not event.of_session:
+            await self._take_disputed(turn, event)
+        else:
+            await self._attribute(turn, event)
+
+    async def _attribute(self, turn: ChatTurn | None, event: events.Event) -> None:
+        """Give an event to the turn that it belongs to: to `turn`, unless that is None."""
         if turn is None and self._last is not None and self._last.claims(event, self._clock()):
             turn = self._last
             await turn.exchange.take(event)
@@ -315,19 +411,106 @@ class Conversation:
                 turn = self._begin_unasked()
             if turn is None:
                 return
+            await self._wait_until_last_is_reported()
             await turn.exchange.take(event)
+        if not turn.is_cut:
+            self._reporter.turn_event(event)
         if isinstance(event, events.Interrupted):
             self._options.recordings.flush()
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
             self._options.recordings.finish()
         self._finish_if_over(turn)
 
+    # --- turns that were cut ---
+
+    async def _take_disputed(self, turn: ChatTurn, event: events.Event) -> None:
+        """Attribute an event that belongs to `turn`, which was interrupted, or else to the next one.
+
+        Without an Interrupted, a piece of an answer is the rest of the older one, still in flight, or the beginning of
+        the newer one. What follows within IN_FLIGHT_SECONDS decides.
+        """
+        now = self._clock()
+        assert turn.disputed_until is not None
+        ended = any(isinstance(earlier, events.TurnComplete) for earlier in turn.disputed)
+        # Nothing but the rest of its transcript follows the Interrupted of an answer.
+        has_proof = turn.summary.stats.interrupted and all(
+            isinstance(earlier, events.OutputTranscript) for earlier in turn.disputed if earlier.begins_answer
+        )
+        if isinstance(event, events.Interrupted):
+            await self._take_back(turn)
+            await self._attribute(turn, event)
+            turn.disputed_until = now + IN_FLIGHT_SECONDS
+            self._watch(turn)
+        elif isinstance(event, events.TurnComplete) and (has_proof or not turn.disputed):
+            await self._take_back(turn)
+            await self._attribute(turn, event)
+        elif isinstance(event, events.ToolCallCancellation) and not turn.disputed:
+            # The service has seen the question, and what it sends from now on answers that.
+            turn.disputed_until = now
+            await self._attribute(turn, event)
+        elif event.begins_answer and ended:
+            # Two turns of the model have come, and the first of them is the older one.
+            await self._take_back(turn)
+            await self._take_event(event)
+        elif event.begins_answer and now >= turn.disputed_until:
+            await self._settle(turn)
+            await self._take_event(event)
+        elif event.begins_answer or turn.disputed:
+            turn.disputed.append(event)
+        else:
+            await self._attribute(turn, event)
+
+    async def _take_back(self, turn: ChatTurn) -> None:
+        """What was disputed belongs to the turn that was interrupted."""
+        disputed, turn.disputed = turn.disputed, []
+        for event in disputed:
+            await self._attribute(turn, event)
+
+    async def _settle(self, turn: ChatTurn) -> None:
+        """What was disputed belongs to the next turn, and nothing more of `turn` comes."""
+        disputed, turn.disputed = turn.disputed, []
+        self._give_up(turn)
+        for event in disputed:
+            await self._take_event(event)
+
+    def _watch(self, turn: ChatTurn) -> None:
+        """Give up a turn that was cut once no more of it comes."""
+        self._tasks.create_task(self._give_up_in_time(turn))
+
+    async def _give_up_in_time(self, turn: ChatTurn) -> None:
+        began_at = self._clock()
+        while turn in self._turns:
+            now, until = self._clock(), turn.disputed_until
+            gives_up_at = max(began_at, turn.exchange.last_activity_at or 0.0) + GIVE_UP_SECONDS
+            if now >= gives_up_at or (turn.disputed and until is not None and now >= until):
+                async with self._attributing:
+                    if turn in self._turns:
+                        await self._settle(turn)
+                return
+            await asyncio.sleep(min(at for at in (until, gives_up_at) if at is not None and at > now) - now)
+
+    def _give_up(self, turn: ChatTurn) -> None:
+        turn.exchange.abandon()
+        self._finish_if_over(turn)
+
+    # --- the ends of turns ---
+
     def _finish_if_over(self, turn: ChatTurn) -> None:
         """Remove a turn that is over from the queue, and report it, unless that is done."""
         if turn.exchange.is_over and turn in self._turns:
             self._turns.remove(turn)
             self._last = turn
-            self._observer.note_turn(turn.summary, turn.end(self._clock()))
+            turn.late_until = self._clock() + LATE_SECONDS
+            turn.heard_in_time = bool(turn.summary.stats.heard)
+            self._note_turn(turn)
+
+    def _note_turn(self, turn: ChatTurn) -> None:
+        """Make a turn a part of the conversation, or correct what the conversation has of it."""
+        if turn.entry is None:
+            turn.entry = turn.text
+            self._observer.note_turn(turn.summary, turn.entry)
+        else:
+            self._correct(turn)
 
     def _correct(self, turn: ChatTurn) -> None:
         if turn.entry is not None and turn.entry != turn.text:

@@ -55,7 +55,7 @@ class Resumption:
         self._setup, self._model, self._history = setup, model, history
         self._buffer = RetransmitBuffer()
         self._is_asked_for = isinstance(config, dict) or history is not None
-        self.live = False
+        self.live = self._is_seeded = False
         self._before = 0  # number of the last message before this connection's first
         self._answered = self._included = 0  # number of the last message that was answered, that the handle includes
         self._confirmed = 0  # number of the last message that an index of this connection confirmed
@@ -131,6 +131,10 @@ class Resumption:
             reason = error.strerror or error
             raise FileError(f"what is to be sent again cannot be kept in a temporary file: {reason}") from error
 
+    def forget(self, number: int) -> None:
+        """No message up to `number` is sent again, though it may have no answer."""
+        self._buffer.forget(number)
+
     def answer(self, number: int) -> None:
         """Every message up to `number` was answered, and is part of the history."""
         self._answered = max(self._answered, number)
@@ -178,9 +182,9 @@ class Resumption:
         if self.outdated:
             self.forget_handle()
         if self.handle is None:
-            has_history = bool(self._contents())
+            self._is_seeded = bool(self._contents()) and self._seeds()
             seeded = messages.HistoryConfig(initial_history_in_client_content=True)
-            config = seeded if has_history and self._seeds() else self._setup.body.history_config
+            config = seeded if self._is_seeded else self._setup.body.history_config
             return events.Setup(msgspec.structs.replace(self._setup.body, history_config=config), self._setup.extra)
         resumption = messages.SessionResumptionConfig(handle=self.handle, transparent=self.transparent or None)
         extra = {key: value for key, value in self._setup.extra.items() if key not in KEYS}
@@ -189,7 +193,11 @@ class Resumption:
     def begin(self) -> Iterator[events.Event]:
         """A connection was opened. Returns what is sent over it first, with what is added to that meanwhile."""
         contents = () if self.handle is not None else self._contents()
-        seeding = [events.ClientTurns(contents, turn_complete=self._seeds())] if contents else []
+        # Where the history was empty when the setup was sent, it is context, which no message answers.
+        seeding = [events.ClientTurns(contents, turn_complete=self._is_seeded)] if contents else []
+        if self._history is not None:
+            # What was given up since the setup was sent is not asked again.
+            self._buffer.forget(self._answered)
         self.has_relied |= self.transparent and self.handle is not None and self._answered < self.last
         self._before = self._buffer.first - 1 - len(seeding)
         self._confirmed = self._before

@@ -7,8 +7,10 @@ backpressure is the socket's own. A third task watches for silence.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
+from functools import partial
 
 import msgspec
 
@@ -17,7 +19,7 @@ from ..media.pcm import SAMPLE_BYTES, SILENCE_PEAK, AudioSink, AudioSource
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
 from ..protocol.codec import setup_json
-from ..protocol.messages import FunctionResponse
+from ..protocol.messages import FunctionCall, FunctionResponse
 from ..protocol.models import MODELS, CallTurn, TurnFacts
 from ..protocol.setup import Activity, Until
 from ..report.reporter import Reporter
@@ -174,7 +176,13 @@ class Turn:
         until: Until = Until.TURN,
     ) -> None:
         self._session, self._reporter = session, reporter
-        self._calls = Calls(toolbox or Toolbox(), self._respond, reporter, confirm=confirm, settled=self._note_settled)
+        self._calls = Calls(
+            toolbox or Toolbox(),
+            self._respond,
+            reporter,
+            confirm=None if confirm is None else partial(self._ask_user, confirm),
+            settled=self._note_settled,
+        )
         self._progress, self._idle = TurnProgress(_ending(session.endpoint.model, until)), IdleTimer()
         self._sender = Sender(session, stats, reporter, self._progress, self._idle)
         self._answer = Answer(sink, stats, reporter, self._idle)
@@ -254,6 +262,33 @@ class Turn:
         return bool(stats.received.chunks) or any(stats.said_pieces)
 
     @property
+    def is_asked(self) -> bool:
+        """Whether the request was sent, so that an answer is due."""
+        return self._progress.is_awaited
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the model has said or called anything since the request, or the last response, was sent."""
+        turn = self._progress.state.turn
+        return turn.said or turn.transcribed
+
+    @property
+    def is_asking_user(self) -> bool:
+        """Whether the user is asked whether a function may run."""
+        waits = self._answer.stats.user_waits
+        return bool(waits) and waits[-1][1] == math.inf
+
+    @property
+    def has_pending_calls(self) -> bool:
+        """Whether a function that the model called has not returned."""
+        return bool(self._calls.pending)
+
+    @property
+    def last_activity_at(self) -> float | None:
+        """When anything was last sent or received for the answer, on the loop's clock; None before the request."""
+        return self._idle.since
+
+    @property
     def is_speaking(self) -> bool:
         """Whether a turn of the model is under way in which it has said something, its playback included."""
         turn = self._progress.state.turn
@@ -280,6 +315,15 @@ class Turn:
         """Nothing is sent for this turn: the user has spoken already, as the service's detection has heard."""
         self._sender.listens = True
         self._sender.finish()
+
+    async def _ask_user(self, confirm: Confirm, call: FunctionCall) -> bool:
+        clock, waits = asyncio.get_running_loop().time, self._answer.stats.user_waits
+        began_at = clock()
+        waits.append((began_at, math.inf))
+        try:
+            return await confirm(call)
+        finally:
+            waits[-1] = began_at, clock()
 
     async def _respond(self, event: events.ToolResponse) -> None:
         self._responded = event.responses[-1].name
@@ -380,16 +424,30 @@ class Turn:
         self._note_responses(self._sender.responses)
         self._idle.restart()
 
-    def fail(self) -> None:
-        """The session has ended: `converse` raises ServerError, if the turn is not over."""
+    def fail(self, error: LivecliError | None = None) -> None:
+        """Nothing more comes: `converse` raises `error`, if the turn is not over. Without one, the session ended."""
         self._progress.advance(Step.CLOSED)
-        self._progress.fail(ServerError("the session ended before the answer"))
+        self._progress.fail(error or ServerError("the session ended before the answer"))
 
     def cut(self) -> None:
-        """The rest of the answer is not wanted: no more of its sound is kept, and no function is called for it."""
+        """The rest of the answer is not wanted: no more of its sound is kept, and no function is called for it.
+
+        What was asked is never sent again: for another connection it is a part of the conversation so far.
+        """
         self._answer.is_cut = True
         self._calls.cancel()
+        self._session.resumption.answer(self._sender.last)
         self._progress.advance(Step.GIVE_UP)
+
+    def abandon(self) -> None:
+        """As `cut`, and the end of the answer is not waited for."""
+        self.cut()
+        self._answer.stats.interrupted = True
+        self._progress.advance(Step.ABANDON)
+
+    def forget_request(self) -> None:
+        """Do not send the request again."""
+        self._session.resumption.forget(self._sender.last)
 
     async def _watch_silence(self, idle_timeout: float) -> None:
         """Raise once something has been due for `idle_timeout` seconds. One timer, whatever the number of messages."""

@@ -76,13 +76,15 @@ class Step(Enum):
     """What happens to a turn without an event of the session.
 
     ASK: more of the request is about to be sent, which no turn that has ended answers. GIVE_UP: neither function calls
-    nor doubtful turns are waited for any more. CLOSED: the session has ended. TIME: some has passed.
+    nor doubtful turns are waited for any more. ABANDON: nothing is. CLOSED: the session has ended. TIME: some time has
+    passed.
     """
 
     ASK = auto()
     PART_SENT = auto()
     ALL_SENT = auto()
     GIVE_UP = auto()
+    ABANDON = auto()
     CLOSED = auto()
     TIME = auto()
 
@@ -196,7 +198,7 @@ def _ask(state: TurnEnd, step: Step) -> TurnEnd:
 
 
 def _give_up(state: TurnEnd, step: Step) -> TurnEnd:
-    is_certain = state.turn.is_open or (state.owed and not state.doubtful and not state.is_unspoken)
+    is_certain = state.turn.is_open or (state.owed and not state.doubtful)
     is_over = state.phase is Phase.ALL_SENT and not is_certain
     return replace(state, phase=Phase.OVER if is_over else state.phase, given_up=True)
 
@@ -277,6 +279,7 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     Step.PART_SENT: lambda state, step: replace(state, phase=Phase.PART_SENT),
     Step.ALL_SENT: lambda state, step: replace(state, phase=Phase.ALL_SENT),
     Step.GIVE_UP: _give_up,
+    Step.ABANDON: lambda state, step: replace(state, phase=Phase.OVER, given_up=True),
     Step.CLOSED: _close,
     Responding: _respond,
     CallsPending: lambda state, calls: replace(state, pending=calls.count),

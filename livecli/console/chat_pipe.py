@@ -37,9 +37,8 @@ class PipeChat(PlainLines):
         else:
             super().connected(summary)
 
-    def event(self, direction: str, event: events.Event, at: float) -> None:
-        super().event(direction, event, at)
-        if direction == "received" and isinstance(event, events.OutputTranscript | events.ModelText) and event.text:
+    def turn_event(self, event: events.Event) -> None:
+        if isinstance(event, events.OutputTranscript | events.ModelText) and event.text:
             self._write_answer(event.text)
 
     def _write_answer(self, text: str) -> None:

@@ -75,7 +75,8 @@ class TerminalChat(PipeChat):
         self._is_typed = True
         self._model = self._connection_problem = ""
         self._latency_ms: float | None = None
-        self._interrupted = self._answer_hidden = self._was_connected = False
+        # Whether the last line says that the answer was interrupted.
+        self._says_interrupted = self._was_connected = False
         self._shown_error: LivecliError | None = None
 
     def toolbar(self, state: ChatState) -> StyleAndTextTuples:
@@ -88,17 +89,11 @@ class TerminalChat(PipeChat):
 
     # --- turns ---
 
-    def event(self, direction: str, event: events.Event, at: float) -> None:
-        super().event(direction, event, at)
-        if direction == "received" and not isinstance(event, events.AudioChunk):
-            self._show_event(event)
-
-    def _show_event(self, event: events.Event) -> None:
+    def turn_event(self, event: events.Event) -> None:
+        super().turn_event(event)
         match event:
-            case events.TurnComplete():
-                self._answer_hidden = False
             case events.Interrupted():
-                self.show_interruption(hide_rest=False)
+                self.show_interruption()
             case events.InputTranscript(text):
                 self._append("heard", text)
             case events.OutputTranscript(text) | events.ModelText(text):
@@ -109,14 +104,15 @@ class TerminalChat(PipeChat):
                 self._append("tool", code)
 
     def _append(self, kind: str, text: str) -> None:
-        if text and not self._answer_hidden:
+        if text:
+            self._says_interrupted = False
             self.screen.append(kind, text)
 
-    def show_interruption(self, *, hide_rest: bool = True) -> None:
-        """Show that the answer was interrupted. With `hide_rest`, the rest of it is not shown when it arrives."""
-        if not self._interrupted:
+    def show_interruption(self) -> None:
+        """Show that the answer was interrupted, once."""
+        if not self._says_interrupted:
             self.screen.print("class:note", INTERRUPTED)
-        self._interrupted, self._answer_hidden = True, hide_rest
+        self._says_interrupted = True
 
     def called(self, call: FunctionCall) -> None:
         if not self.options.quiet:
@@ -136,9 +132,9 @@ class TerminalChat(PipeChat):
         self.end_line()
         if lines := formatting.source_lines(summary.stats.citations):
             self.screen.print("class:source", *lines)
-        interrupted, self._interrupted = self._interrupted, False
+        self._says_interrupted = False
         error = summary.error
-        if error is not None and not (interrupted or isinstance(error, Interrupted) or error is self._shown_error):
+        if error is not None and not (isinstance(error, Interrupted) or error is self._shown_error):
             print_error(error, debug=self.options.debug)
         if error is None and not summary.stats.interrupted:
             known = latencies(summary)
@@ -186,4 +182,3 @@ class TerminalChat(PipeChat):
 
     def _clear_problem(self) -> None:
         self._connection_problem, self._shown_error = "", None
-        self._interrupted = self._answer_hidden = False

@@ -157,6 +157,9 @@ class Reporter:
     def ended(self, error: LivecliError | None) -> None:
         """The session of a chat is over; the next turn opens another one. No error: the service ended it normally."""
 
+    def turn_event(self, event: events.Event) -> None:
+        """An event was received for a turn of a chat that was not interrupted. Called after `event`, if at all."""
+
     def finished(self, summary: Summary) -> None:
         """The run is over, successfully or not."""
 
@@ -237,6 +240,10 @@ class Reporters(Reporter):
     def ended(self, error: LivecliError | None) -> None:
         for reporter in self._reporters:
             reporter.ended(error)
+
+    def turn_event(self, event: events.Event) -> None:
+        for reporter in self._reporters:
+            reporter.turn_event(event)
 
     def finished(self, summary: Summary) -> None:
         for reporter in self._reporters:

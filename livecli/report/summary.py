@@ -51,6 +51,8 @@ class TransferStats:
     citations: list[Citation] = field(default_factory=list)
     wrote: bool = False
     """Whether the model sent text of its own, not only the transcript of its audio."""
+    user_waits: list[tuple[float, float]] = field(default_factory=list)
+    """When the user was asked whether a function may run, and when they answered: infinity until then."""
     known_secrets: Sequence[str] = ()
     """What is left out of the transcripts, which a server can quote in several pieces."""
     cut_turns: int = 0
@@ -125,7 +127,7 @@ class TransferStats:
     def rewind(self, snapshot: TransferStats) -> None:
         """Forget the events received since `snapshot`, which the server will repeat. Figures of sending stay."""
         for name, value in vars(snapshot.copy()).items():
-            if name not in ("sent", "messages", "asked_at"):
+            if name not in ("sent", "messages", "asked_at", "user_waits"):
                 setattr(self, name, value)
 
     @property
@@ -157,10 +159,14 @@ class TransferStats:
         return text
 
     def latency(self, at: float | None) -> float | None:
-        """Milliseconds from the end of the question to `at`; None where either is missing or `at` is earlier."""
+        """Milliseconds from the end of the question to `at`; None where either is missing or `at` is earlier.
+
+        The time that the user took to allow function calls does not count.
+        """
         if at is None or self.asked_at is None or at < self.asked_at:
             return None
-        return milliseconds(at - self.asked_at)
+        waited = sum(min(ended_at, at) - began_at for began_at, ended_at in self.user_waits if began_at < at)
+        return milliseconds(at - self.asked_at - waited)
 
 
 @dataclass(eq=False, repr=False)

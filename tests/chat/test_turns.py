@@ -9,6 +9,7 @@ import threading
 
 import pytest
 
+from livecli.chat import turns
 from livecli.chat.transcript import TranscriptEntry
 from livecli.client.open import Timeouts
 from livecli.emulator.core.behaviour import Say
@@ -16,6 +17,7 @@ from livecli.emulator.pace import Pace
 from livecli.errors import ServerError
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
+from livecli.report.summary import latencies
 from livecli.tools.toolbox import Tool, Toolbox
 from tests.chat.conftest import ReportLog, settled
 from tests.end_to_end.conftest import tone
@@ -172,6 +174,194 @@ async def test_the_end_that_comes_with_the_last_status_belongs_to_its_turn(chat,
             assert (await typed.send_text("one")).stats.turn_reason == "MAX_TOKENS"
             assert (await typed.send_text("two")).stats.turn_reason == "MAX_TOKENS"
             assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
+
+
+# --- turns whose end does not come ---
+
+
+class Answers(ReportLog):
+    """Also keeps the text of the turns that were not interrupted."""
+
+    def __init__(self):
+        super().__init__()
+        self.text = []
+
+    def turn_event(self, event):
+        if isinstance(event, events.OutputTranscript | events.ModelText):
+            self.text.append(event.text)
+
+
+def says_in_turn(*messages):
+    """A server that sends each list of contents after the next message of the client."""
+
+    def handle(connection):
+        connection.set_up()
+        for contents in messages:
+            connection.receive()
+            for content in contents:
+                connection.content(**content)
+        connection.drain()
+
+    return handle
+
+
+def said(text):
+    return {"outputTranscription": {"text": text}}
+
+
+END, INTERRUPTED = {"turnComplete": True}, {"interrupted": True}
+
+
+@pytest.mark.parametrize(
+    ("after_two", "first"),
+    [
+        ([said("second"), END], "first"),
+        ([INTERRUPTED, {"modelTurn": {"parts": [{"text": "second"}]}}, END], "first"),
+        ([said(" in flight"), INTERRUPTED, END, said("second"), END], "first in flight"),
+        ([said(" in flight"), END, said("second"), END], "first in flight"),
+        ([END, said("second"), END], "first"),
+    ],
+    ids=["no end", "no end but interrupted", "in flight", "in flight with the end", "the end in flight"],
+)
+async def test_an_interrupted_turn_takes_nothing_of_the_next(chat, after_two, first):
+    with live_server(says_in_turn([said("first")], after_two, [said("third"), END])) as server:
+        async with chat(server.url, reports=Answers(), timeouts=Timeouts(idle=5)) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            assert (await typed.send_text("two")).ok
+            assert (await one).stats.interrupted or END in after_two[:2]
+            assert (await typed.send_text("three")).ok
+            assert [*typed.transcript.entries] == [
+                TranscriptEntry("one", first),
+                TranscriptEntry("two", "second"),
+                TranscriptEntry("three", "third"),
+            ]
+            assert typed.reports.text == ["first", "second", "third"]
+
+
+async def test_an_interrupted_turn_that_receives_nothing_is_given_up(chat, monkeypatch):
+    monkeypatch.setattr(turns, "GIVE_UP_SECONDS", 0.1)
+    with live_server(says_in_turn([said("first")], [], [said("third"), END])) as server:
+        async with chat(server.url, timeouts=Timeouts(idle=20)) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            two = asyncio.create_task(typed.send_text("two"))
+            summary = await asyncio.wait_for(one, 5)
+            assert (summary.ok, summary.stats.interrupted, two.done()) == (True, True, False)
+            assert (await typed.send_text("three")).stats.said == "third"
+            assert ((await two).ok, two.result().stats.said) == (True, "")
+
+
+async def test_what_is_said_of_a_function_belongs_to_the_turn_that_called_it(chat):
+    """The function returns, and a line is typed before the model speaks of it."""
+
+    def handle(connection):
+        connection.set_up()
+        connection.receive()
+        connection.say({"toolCall": {"functionCalls": [{"name": "find", "id": "1", "args": {}}]}})
+        connection.receive()
+        connection.receive()
+        for content in (said("found"), END, said("second"), END):
+            connection.content(**content)
+        connection.drain()
+
+    box = Toolbox([Tool("find", (sys.executable, "-c", "print(1)"))])
+    with live_server(handle) as server:
+        async with chat(server.url, toolbox=box, reports=Answers(), timeouts=Timeouts(idle=5)) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: any(isinstance(event, events.ToolResponse) for event in typed.reports.sent))
+            assert (await typed.send_text("two")).stats.said == "second"
+            assert (await one).ok
+            assert typed.reports.text == ["second"]
+
+
+async def test_the_time_until_the_user_allows_a_call_is_no_latency(chat):
+    async def confirm(call):
+        assert asking == [False]
+        asking.append(typed.is_asking_user)
+        await asyncio.sleep(0.5)
+        return True
+
+    asking, box = [False], Toolbox([Tool("wait", (sys.executable, "-c", "print(1)"))])
+    with serving() as server:
+        async with chat(server.url, toolbox=box, confirm=confirm) as typed:
+            summary = await typed.send_text("call wait")
+            assert (asking, typed.is_asking_user) == ([False, True], False)
+            [(began_at, ended_at)] = summary.stats.user_waits
+            assert ended_at - began_at >= 0.5
+            stats = summary.stats
+            assert latencies(summary)["turn"] == pytest.approx(
+                1000 * (stats.turn_at - stats.asked_at - (ended_at - began_at))
+            )
+
+
+# --- turns and lost connections ---
+
+
+def live_texts(frames):
+    """The texts that were asked, and not told as history, in order."""
+    asked = []
+    for frame in frames:
+        content = frame.get("clientContent", {})
+        if text := frame.get("realtimeInput", {}).get("text"):
+            asked.append(text)
+        if len(content.get("turns", [])) == 1:
+            asked += [part["text"] for part in content["turns"][0]["parts"]]
+    return asked
+
+
+@pytest.mark.parametrize("model", [None, "gemini-2.5-flash-native-audio-latest"])
+async def test_a_turn_that_is_interrupted_while_there_is_no_connection_is_history(chat, monkeypatch, model):
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
+    connections, is_back = [], threading.Event()
+
+    def handle(connection):
+        connections.append(connection.set_up()["setup"])
+        if len(connections) == 1:
+            connection.receive()
+            connection.content(**said("half"))
+            connection.close(1011, "Internal error encountered.")
+            return
+        history = connection.receive()["clientContent"]
+        assert [part["text"] for turn in history["turns"] for part in turn["parts"]] == ["one", "half"]
+        connection.receive()
+        connection.content(**said("second"))
+        connection.content(**END)
+        connection.drain()
+
+    def status():
+        return None if not connections or is_back.is_set() else 503
+
+    with live_server(handle, status) as server:
+        async with chat(server.url, model=model, reports=Answers(), timeouts=Timeouts(idle=5, retries=None)) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.reports.losses)
+            two = asyncio.create_task(typed.send_text("two"))
+            assert (await asyncio.wait_for(one, 5)).ok
+            is_back.set()
+            assert (await two).stats.said == "second"
+            assert typed.reports.text == ["half", "second"]
+            assert [*typed.transcript.entries] == [TranscriptEntry("one", "half"), TranscriptEntry("two", "second")]
+    assert live_texts(server.frames) == ["one", "two"]
+
+
+async def test_a_question_that_breaks_each_connection_is_asked_three_times(chat):
+    def handle(connection):
+        connection.set_up()
+        while True:
+            text = connection.receive()["realtimeInput"]["text"]
+            connection.content(**said(f"<{text}>"))
+            if text == "break":
+                return connection.close(1011, "Internal error encountered.")
+            connection.content(**END)
+
+    with live_server(handle) as server:
+        async with chat(server.url, timeouts=Timeouts(idle=5, retries=None)) as typed:
+            summary = await typed.send_text("break")
+            assert isinstance(summary.error, ServerError)
+            assert summary.error.message == "the connection was lost 3 times before the answer was complete"
+            assert (await typed.send_text("go on")).stats.said == "<go on>"
+    assert live_texts(server.frames) == ["break", "break", "break", "go on"]
 
 
 # --- who interrupts whom ---

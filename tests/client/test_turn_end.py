@@ -326,7 +326,6 @@ class TestGivingUp:
         [
             "asked, audio, call, complete",
             "asked, audio, IN_PROGRESS, complete",
-            "asked, call, responds, complete",
             *DOUBTFUL,
         ],
     )
@@ -343,6 +342,8 @@ class TestGivingUp:
             "asked",
             "asked, audio",
             "asked, audio, interrupted",
+            # The model may be about to speak of what the function returned.
+            "asked, call, responds, complete",
             "asked, call, responds, complete, audio",
         ],
     )
@@ -358,6 +359,7 @@ class TestGivingUp:
             "asked, call, call, responds, stopped, audio, gives up, complete",
             # The command of the call has not stopped yet.
             "asked, call, gives up, complete",
+            "asked, call, responds, complete, gives up, audio, complete",
             "keeps, asked, gives up, begins again, interrupted, complete",
         ],
     )

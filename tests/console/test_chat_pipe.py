@@ -16,13 +16,13 @@ from tests.console.runs import answered_run, failed_run
 
 def say(reporter, *texts):
     for text in texts:
-        reporter.event("received", events.OutputTranscript(text), 0.0)
+        reporter.turn_event(events.OutputTranscript(text))
 
 
 def test_an_answer_is_one_line_of_standard_output(capsys):
     reporter = PipeChat()
     say(reporter, "one ", "two")
-    reporter.event("received", events.ModelText(" three"), 0.0)
+    reporter.turn_event(events.ModelText(" three"))
     assert capsys.readouterr().out == "one two three", "each part is written at once"
     reporter.finished(answered_run())
     assert capsys.readouterr() == ("\n", "")
@@ -32,7 +32,7 @@ def test_only_text_of_the_model_is_an_answer(capsys):
     reporter = PipeChat()
     reporter.event("sent", events.OutputTranscript("sent"), 0.0)
     for event in (events.InputTranscript("heard"), events.Thought("hm"), events.OutputTranscript("")):
-        reporter.event("received", event, 0.0)
+        reporter.turn_event(event)
     reporter.finished(answered_run())
     assert capsys.readouterr().out == "", "and without an answer there is no line to end"
 

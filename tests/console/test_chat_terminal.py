@@ -27,7 +27,7 @@ def chat(screen_output):
 
 def receive(display, *received):
     for event in received:
-        display.event("received", event, 0.0)
+        display.turn_event(event)
 
 
 def text_of(fragments):
@@ -90,14 +90,14 @@ def test_kinds_of_text_have_rows_of_their_own(chat, screen_output):
     assert screen_output.take() == ["hm", "print(1)", "print(2)", "1"]
 
 
-def test_the_rest_of_an_interrupted_answer_is_hidden_until_it_is_over(chat, screen_output):
+def test_an_interruption_ends_the_row_and_is_said_once(chat, screen_output):
     receive(chat, events.OutputTranscript("one"))
     chat.show_interruption()
-    receive(chat, events.OutputTranscript(" two"), events.Interrupted(), events.OutputTranscript("shown"))
+    receive(chat, events.Interrupted())
     assert screen_output.take() == ["one", INTERRUPTED]
-    receive(chat, events.TurnComplete(), events.OutputTranscript(" three"))
-    chat.finished(answered_run())
-    assert screen_output.take() == ["shown three"]
+    receive(chat, events.OutputTranscript("two"))
+    chat.show_interruption()
+    assert screen_output.take() == ["two", INTERRUPTED]
 
 
 def test_the_service_interrupts_once(chat, screen_output):
@@ -120,12 +120,6 @@ def test_sources_are_below_the_answer(chat, screen_output):
 def test_an_error_of_a_turn_is_a_line(chat, capsys, error, lines):
     chat.finished(failed_run(error))
     assert capsys.readouterr().err.splitlines() == lines
-
-
-def test_an_error_of_a_turn_that_the_user_has_interrupted_is_not_shown(chat, capsys):
-    chat.show_interruption()
-    chat.finished(failed_run(QuotaError("full")))
-    assert capsys.readouterr().err == ""
 
 
 def test_tools_are_lines_unless_quiet(chat, screen_output):

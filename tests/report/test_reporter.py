@@ -125,6 +125,7 @@ HAPPENINGS = {
     "retrying": (Retry(ConnectError("x"), 1, 3, 0.5),),
     "resumed": (2, ServerError("x"), 5),
     "ended": (ServerError("x"),),
+    "turn_event": (events.OutputTranscript("hi"),),
     "finished": (Summary("q"),),
     "stopped": (BudgetError("x"),),
 }
