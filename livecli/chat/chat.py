@@ -10,7 +10,7 @@ import asyncio
 import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +44,9 @@ class Chat:
     `turns` has the summaries of the last turns, `pictures` what is sent with the next turn. `spoken_about` are those
     sent at once, for speech: a typed text that comes first is sent with them again. When the session has ended for
     good, `failure` is the reason; the next message opens a new session. `tasks` has the tasks that receive.
+
+    Options that were changed are on trial until a turn succeeds: the last ones before come back where the service
+    refuses them.
     """
 
     def __init__(
@@ -66,6 +69,8 @@ class Chat:
         self._session = AsyncExitStack()
         self._conversation: Conversation | None = None
         self._open_lock = asyncio.Lock()
+        # The last options with which a turn succeeded, while others are on trial.
+        self._proven: ChatOptions | None = None
         self._has_warned = False
 
     # --- the session ---
@@ -122,6 +127,10 @@ class Chat:
             error = caught
         self.failure, self._conversation = error, None
         self._reporter.ended(error)
+        if error is not None and error.retry == "never" and self._proven is not None:
+            # Some settings are refused with the first message only.
+            self.options, self._proven = self._proven, None
+            self._reporter.warning("the last change of the settings is taken back, with which the session has ended")
 
     def _update_store(self, update: Callable[[Endpoint, str | None], None]) -> None:
         if self._conversation is not None:
@@ -134,41 +143,56 @@ class Chat:
 
     def retry_without_bound(self) -> None:
         """From now on, try a lost connection again without limit."""
+        assert self._proven is None, "it is called before any change"
         self.options = replace(self.options, timeouts=replace(self.options.timeouts, retries=None))
         if self._conversation is not None:
             self._conversation.retry_without_bound()
 
     async def close(self) -> None:
-        """End the session. The next message opens a new one, as the microphone's audio does: both wait for the end."""
+        """End the session, after its answer was interrupted.
+
+        The next message opens a new one, as the microphone's audio does: both wait for the end.
+        """
         async with self._open_lock:
-            self._conversation = None
+            conversation, self._conversation = self._conversation, None
+            if conversation is not None:
+                if conversation.is_awaiting_answer:
+                    self._reporter.turn_event(events.Interrupted())
+                conversation.abandon()
             await self._session.aclose()
 
     async def reconfigure(self, **changes: Any) -> None:
-        """Change fields of the configuration, and open a new session that is given the transcript."""
-        self.options = replace(self.options, configuration=replace(self.options.configuration, **changes))
-        await self.close()
-        await self.conversation()
+        """Change fields of the configuration: see `_change`."""
+        await self._change(replace(self.options, configuration=replace(self.options.configuration, **changes)))
 
     async def change_model(self, name: str) -> None:
-        """Go on with another model, in a new session that is given the transcript.
+        """Go on with another model: see `_change`."""
+        await self._change(replace(self.options, target=replace(self.options.target, model=name)))
 
-        Raises the error of opening that session. The next message then opens one with the model before.
+    async def _change(self, options: ChatOptions) -> None:
+        """Open a new session with these options, which is given the transcript.
+
+        Raises the error of opening it. The options before are back then, and a session with them, if it can be opened.
         """
-        before = self.options
-        self.options = replace(before, target=replace(before.target, model=name))
-        await self.close()
+        before, self.options = self.options, options
         try:
+            await self.close()
             await self.conversation()
-        except LivecliError:
+        except BaseException as error:
             self.options = before
+            if isinstance(error, LivecliError):
+                with suppress(LivecliError):
+                    await self.conversation()
             raise
+        self._proven = self._proven or before
 
     async def reset(self) -> None:
-        """Delete the conversation, and end the session."""
-        self.transcript.clear()
-        await self.store.delete()
+        """Delete the conversation, and the pictures that were to be sent, and begin a new session."""
         await self.close()
+        self.transcript.clear()
+        self.take_pictures_back()
+        await self.store.delete()
+        await self.conversation()
 
     # --- turns ---
 
@@ -177,8 +201,6 @@ class Chat:
         conversation = await self.conversation()
         pictures, self.pictures, self.spoken_about = [*self.pictures, *self.spoken_about], [], []
         interrupts = conversation.current is not None
-        if interrupts:
-            conversation.cut()
         return await self._take_turn(text, lambda turn: turn.type(text, pictures, interrupts=interrupts))
 
     async def send_recording(self, path: str) -> Summary:
@@ -210,6 +232,12 @@ class Chat:
             self.pictures.append(picture)
         return conversation.uses_microphone
 
+    def take_pictures_back(self) -> int:
+        """Do not send the pictures that wait for the next turn. Returns how many there were."""
+        number = len(self.pictures) + len(self.spoken_about)
+        self.pictures, self.spoken_about = [], []
+        return number
+
     async def interrupt(self) -> bool:
         """Stop the answer. Returns False when no turn is going on."""
         conversation = self._conversation
@@ -223,6 +251,21 @@ class Chat:
     def in_turn(self) -> bool:
         """Whether a turn is going on."""
         return self._conversation is not None and self._conversation.current is not None
+
+    @property
+    def has_session(self) -> bool:
+        """Whether a session is open, though its connection may be lost."""
+        return self._conversation is not None
+
+    @property
+    def is_awaiting_answer(self) -> bool:
+        """Whether a turn is going on that was not interrupted."""
+        return self._conversation is not None and self._conversation.is_awaiting_answer
+
+    @property
+    def is_asking_user(self) -> bool:
+        """Whether the user is asked whether a function may run."""
+        return self._conversation is not None and self._conversation.is_asking_user
 
     @property
     def answering(self) -> bool:
@@ -266,6 +309,7 @@ class Chat:
 
     def note_text(self, entry: TranscriptEntry) -> None:
         """Write the final text of a turn to the recordings. An error becomes a warning."""
+        self._proven = None
         try:
             self.recordings.write_text(entry)
         except LivecliError as error:

@@ -100,6 +100,13 @@ async def _send(chat: Chat, path: str) -> Summary:
 
 
 async def _image(chat: Chat, path: str) -> list[str]:
+    if not path:
+        number = chat.take_pictures_back()
+        return (
+            [f"{number} pictures are taken back" if number > 1 else "the picture is taken back"]
+            if number
+            else ["no picture waits for the next message: /image FILE sends one with it"]
+        )
     if await chat.send_picture(_expand_home(path)):
         return [f"{path} is sent: speak about it, or type, and it goes with that line as well"]
     return [f"{path} will be sent with the next message"]
@@ -255,7 +262,7 @@ COMMANDS = {
     command.name: command
     for command in (
         Command("send", "FILE", "send a recording", _send, is_turn=True),
-        Command("image", "FILE", "send a picture with the next message: JPEG, PNG or WebP", _image),
+        Command("image", "[FILE]", "send a picture with the next message, or take those back that wait for it", _image),
         Command("say", "[on|off]", "turn the speaker on or off", _say, ON_OFF),
         Command("mic", "[on|off]", "turn the microphone on or off", _mic, ON_OFF),
         Command("again", "", "ask the last question again", _again, is_turn=True),

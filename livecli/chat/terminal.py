@@ -110,12 +110,16 @@ class TerminalInput:
         voice, level = self._chat.voice, self._chat.voice.level_dbfs
         if self._talking is not None:
             return "talking: press space to end"
+        if self._chat.is_asking_user:
+            return "waiting for y or n"
         if self._chat.answering or voice.is_playing:
             return "speaking"
         if self._chat.in_turn:
             return "thinking"
         if self._tasks:
             return "waiting"
+        if not self._chat.has_session:
+            return "no session"
         if level is None:
             return "ready"
         if voice.push_to_talk:
@@ -166,7 +170,7 @@ class TerminalInput:
 
     def _silence(self) -> None:
         """Stop the speaker, before the answer is interrupted."""
-        if self._chat.answering:
+        if self._chat.is_awaiting_answer:
             self._show_interruption()
         self._chat.recordings.flush()
 

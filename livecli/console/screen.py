@@ -88,6 +88,7 @@ STYLE = Style.from_dict(
         "state.thinking": "nodim ansiyellow",
         "state.speaking": "nodim ansicyan",
         "state.trouble": "nodim ansired",
+        "state.no": "nodim ansired",
     }
 )
 PREFIXES = {"heard": ("> ", "  ")}

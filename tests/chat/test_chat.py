@@ -32,15 +32,17 @@ class Echo:
         self.setups, self.frames = [], []
 
     def __call__(self, connection):
-        setup = connection.set_up()["setup"]
-        self.setups.append(setup)
+        self.setups.append(connection.set_up()["setup"])
+        return self.answer(connection)
+
+    def answer(self, connection):
         while True:
             frame = connection.receive()
             self.frames.append(frame)
             texts = _texts(frame)
             if texts == ["leave"]:
                 return connection.close(1008, "This is a policy violation.")
-            if texts and (frame.get("clientContent") or {}).get("turnComplete", True):
+            if texts and frame.get("clientContent", {"turnComplete": True}).get("turnComplete"):
                 connection.content(outputTranscription={"text": f"<{texts[-1]}>"})
                 connection.say({"serverContent": {"turnComplete": True}, "usageMetadata": {"totalTokenCount": 1}})
 
@@ -122,6 +124,100 @@ async def test_the_microphone_waits_while_a_configuration_is_changed(chat):
             assert not hearing.done()
             hearing.cancel()
     assert len(echo.setups) == 3
+
+
+class Choosy(Echo):
+    """Refuses a session with the instruction "Nobody", at its setup or (where `late`) at the first message."""
+
+    def __init__(self, *, late=False):
+        super().__init__()
+        self.late = late
+
+    def __call__(self, connection):
+        if not self.late:
+            setup = connection.receive()["setup"]
+            self.setups.append(setup)
+            if "Nobody" in str(setup):
+                return connection.close(1007, "Request contains an invalid argument.")
+            connection.say({"setupComplete": {}})
+            return self.answer(connection)
+        self.setups.append(connection.set_up()["setup"])
+        if "Nobody" in str(self.setups[-1]):
+            connection.receive()
+            return connection.close(1007, "Request contains an invalid argument.")
+        return self.answer(connection)
+
+
+async def test_a_setting_that_is_refused_is_taken_back(chat):
+    echo = Choosy()
+    with live_server(echo) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.send_text("one")
+            with pytest.raises(ServerError):
+                await typed.reconfigure(system="Nobody")
+            assert typed.has_session
+            assert (await typed.send_text("two")).ok
+            await typed.reconfigure(system="Be brief.")
+            assert (await typed.send_text("three")).ok
+    assert ["Nobody" in str(setup) for setup in echo.setups] == [False, True, False, False]
+    assert history(echo) == [["one", "<one>"], ["one", "<one>", "two", "<two>"]]
+
+
+async def test_a_setting_that_is_refused_with_the_first_message_is_taken_back(chat):
+    echo = Choosy(late=True)
+    with live_server(echo) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.reconfigure(system="Nobody")
+            assert not (await typed.send_text("one")).ok
+            await settled(lambda: typed.failure)
+            assert typed.reports.warnings == [
+                "the last change of the settings is taken back, with which the session has ended"
+            ]
+            assert (await typed.send_text("two")).ok
+
+
+async def test_a_setting_that_is_changed_during_an_answer_keeps_what_came_of_it(chat):
+    sessions = []
+
+    def handle(connection):
+        sessions.append(connection.set_up()["setup"])
+        if len(sessions) == 1:
+            connection.receive()
+            connection.content(outputTranscription={"text": "half"})
+            return connection.drain()
+        return Echo.answer(echo, connection)
+
+    echo = Echo()
+    with live_server(handle) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            await typed.reconfigure(voice="Kore")
+            summary = await one
+            assert (summary.ok, summary.stats.interrupted) == (True, True)
+            assert (await typed.send_text("two")).ok
+            assert [*typed.transcript.entries] == [TranscriptEntry("one", "half"), TranscriptEntry("two", "<two>")]
+    assert history(echo) == [["one", "half"]]
+
+
+async def test_a_new_conversation_has_no_picture_of_the_one_before(chat, tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    with live_server(Echo()) as server:
+        async with chat(server.url, **VERTEX) as typed:
+            await typed.send_picture(str(tmp_path / "a.png"))
+            await typed.reset()
+            assert typed.has_session
+            await typed.send_text("one")
+            await typed.send_picture(str(tmp_path / "a.png"))
+            command, none = parse_command("/image")
+            assert await command.run(typed, none) == ["the picture is taken back"]
+            assert await command.run(typed, none) == [
+                "no picture waits for the next message: /image FILE sends one with it"
+            ]
+            await typed.send_text("two")
+    assert not [frame for frame in server.frames if "png" in str(frame)]
 
 
 async def test_a_new_conversation_has_no_history_and_nothing_on_disk(chat, tmp_path, monkeypatch):
