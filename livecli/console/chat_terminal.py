@@ -17,7 +17,7 @@ from ..report.reporter import NO_OPTIONS, DisplayOptions, Retry
 from ..report.summary import Summary, latencies
 from . import formatting
 from .chat_pipe import PipeChat
-from .screen import Screen
+from .screen import MARKDOWN, Screen, escaped
 
 METER_CELLS = 12
 METER_MIN_DBFS = -60.0
@@ -85,7 +85,7 @@ class TerminalChat(PipeChat):
 
     def write(self, line: str) -> None:
         label, colon, _ = line.partition(": ")
-        self.screen.print("class:warning" if colon and label == "warning" else "class:note", *self.screen.rows(line))
+        self.screen.print("class:warning" if colon and label == "warning" else "class:note", line)
 
     # --- turns ---
 
@@ -96,8 +96,10 @@ class TerminalChat(PipeChat):
                 self.show_interruption()
             case events.InputTranscript(text):
                 self._append("heard", text)
-            case events.OutputTranscript(text) | events.ModelText(text):
+            case events.OutputTranscript(text):
                 self._append("said", text)
+            case events.ModelText(text):
+                self._append(MARKDOWN, text)
             case events.Thought(text):
                 self._append("thought", text)
             case events.ModelCode({"executableCode": {"code": str(code)}}):
@@ -125,7 +127,7 @@ class TerminalChat(PipeChat):
 
     def show_lines(self, lines: Iterable[str]) -> None:
         """Show the output of a slash command."""
-        self.screen.print("", *map(one_line, lines))
+        self.screen.print("", *map(escaped, lines))
 
     def finished(self, summary: Summary) -> None:
         self.screen.finish_row()

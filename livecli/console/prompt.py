@@ -21,7 +21,7 @@ from prompt_toolkit.formatted_text import StyleAndTextTuples
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.keys import Keys
-from prompt_toolkit.utils import get_cwidth
+from prompt_toolkit.utils import get_cwidth, suspend_to_background_supported
 
 from ..errors import LivecliError
 from ..process.editor import edit_text
@@ -117,7 +117,6 @@ class Prompt:
             bottom_toolbar=self._draw_toolbar,
             style=STYLE,
             erase_when_done=True,
-            enable_suspend=True,
             output=screen.output,
         )
         self._app = self._session.app
@@ -181,7 +180,7 @@ class Prompt:
             answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
             question = f"run {formatting.whole_function_call(call.name, call.args)}?"
             if get_cwidth(f"{question} {ANSWER_KEYS}") > self._screen.output.get_size().columns:
-                self._screen.print("class:question", question)
+                self._screen.print("class:question", question, in_words=False)
                 question = f"run {one_line(call.name)} as shown above?"
             self._question = question, answer
             self._last_key_at = self._clock()
@@ -204,8 +203,9 @@ class Prompt:
         size, drawn = self._screen.output.get_size(), app.renderer.last_rendered_screen
         self._session.reserve_space_for_menu = max(min(MENU_ROWS, size.rows - ROWS_BESIDE_MENU), 0)
         needed = app.layout.container.preferred_height(size.columns, size.rows).preferred
-        if drawn is not None and needed < drawn.height and not app.is_done:
-            app.renderer.erase()
+        is_lower = drawn is not None and needed < drawn.height
+        if (is_lower or self._screen.is_resized) and not app.is_done:
+            self._screen.erase_prompt(app)
 
     def _draw_toolbar(self) -> StyleAndTextTuples:
         self._drawn_toolbar = self._toolbar()
@@ -252,6 +252,8 @@ class Prompt:
         bind(self._ctrl_c, "c-c")
         bind(self._escape, "escape")
         bind(lambda event: self.edit(), "c-x", "c-e")
+        bind(self._suspend, "c-z", when=suspend_to_background_supported())
+        bind(self._clear, "c-l")
         bind(lambda event: self.leave(), "c-d", when=is_empty)
         bind(lambda event: self._handler.toggle_talking(), " ", when=is_empty & is_push_to_talk)
         accepted_answer = Condition(self._accepted_answer)
@@ -326,6 +328,14 @@ class Prompt:
         """Answer the question, unless it is answered."""
         if self._question is not None and not self._question[1].done():
             self._question[1].set_result(letter in "yY")
+
+    def _suspend(self, event: KeyPressEvent) -> None:
+        self._screen.break_line()
+        event.app.suspend_to_background()
+
+    def _clear(self, event: KeyPressEvent) -> None:
+        self._screen.break_line()
+        event.app.renderer.clear()
 
     def _escape(self, event: KeyPressEvent) -> None:
         if event.current_buffer.complete_state is not None:

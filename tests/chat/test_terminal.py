@@ -52,6 +52,12 @@ match = "^wide"
 say = "日本語の文章がここにあります。👩‍🚀と🎈もいます。"
 
 [[turn]]
+match = "^list"
+say = '''- first do this thing which is rather long and wraps over the margin
+- then see https://example.com/an/address/that/is/longer/than/the/window/is?x=1 for more
+x\ttab the end'''
+
+[[turn]]
 match = "^go"
 call = {name = "find", args = {near = "me"}}
 then = ["found: over there."]
@@ -216,6 +222,47 @@ def test_the_window_becomes_narrow_and_wide_in_the_middle_of_an_answer(chat):
     opened.enter("still here")
     screen = opened.wait_for_line("still here")
     assert " ".join(screen.split()).count("all told.") == 1
+    leave(opened)
+
+
+def test_a_line_is_whole_for_the_terminal_and_a_window_that_changes_leaves_nothing_behind(chat):
+    opened = chat(columns=60)
+    opened.enter("count")
+    opened.wait("eleven")
+    opened.type("a line that is typed meanwhile")
+    for columns in (40, 70, 25, 60):
+        opened.resize(columns, 24)
+        opened.wait("> a line that is", "speaking" if columns > 25 else "")
+    opened.wait("told.", "ready")
+    for row in ("> count", "> a line that is typed meanwhile"):
+        assert rows(opened.screen()).count(row) == 1
+    assert opened.screen().count("one two") == opened.screen().count("twelve") == 1
+    opened.press("C-u")
+    opened.enter("count")
+    opened.wait("ready", until=lambda screen: screen.count("told.") == 2)
+    opened.resize(200, 24)
+    *_, answer = (row for row in rows(opened.screen()) if row.startswith("one two"))
+    numbers = (
+        "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
+    )
+    assert " ".join(answer.split()) == f"{numbers}, all told."
+    leave(opened)
+
+
+def test_items_have_a_hanging_indent_an_address_is_whole_and_tabs_are_spaces(chat):
+    opened = chat(columns=50)
+    opened.enter("list")
+    opened.wait("the end")
+    assert rows(opened.screen())[-8:-2] == [
+        "- first do this thing which is rather long and",
+        "  wraps over the margin",
+        "- then see",
+        "  https://example.com/an/address/that/is/longer/th",
+        "an/the/window/is?x=1 for more",
+        "x       tab the end",
+    ]
+    opened.resize(120, 24)
+    opened.wait("https://example.com/an/address/that/is/longer/than/the/window/is?x=1")
     leave(opened)
 
 

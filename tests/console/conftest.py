@@ -54,6 +54,12 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, o
 class ScreenOutput(TerminalText):
     """What a Screen writes to its terminal."""
 
+    @property
+    def text(self) -> str:
+        # The last character of the row above is written again, where a row continues its line.
+        written = re.sub(r"\x1b\[A\x1b\[[0-9]+C(\x1b\[[0-9;?]*[A-Za-z])*.", "", self.getvalue())
+        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r", "")
+
     def take(self) -> list[str]:
         """The lines that were written since the last call."""
         lines = self.lines

@@ -76,11 +76,17 @@ def test_the_toolbar_has_the_latency_of_the_last_answer(chat):
 
 
 def test_an_answer_grows_and_is_a_line_when_it_is_over(chat, screen_output):
-    receive(chat, events.InputTranscript("where"), events.OutputTranscript("over"), events.ModelText(" there"))
+    receive(chat, events.InputTranscript("where"), events.OutputTranscript("over"), events.OutputTranscript(" there"))
     assert screen_output.take() == ["> where"]
     assert text_of(chat.screen.unfinished_rows) == "over there\n"
     chat.finished(answered_run())
     assert screen_output.take() == ["over there"]
+
+
+def test_the_text_of_a_model_is_shown_as_markdown(chat, screen_output):
+    receive(chat, events.ModelText("## A\n* b **c"), events.ModelText("** `d`"))
+    chat.finished(answered_run())
+    assert screen_output.take() == ["A", "• b c `d`"]
 
 
 def test_kinds_of_text_have_rows_of_their_own(chat, screen_output):

@@ -3,48 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.data_structures import Size
-from prompt_toolkit.utils import get_cwidth
 
-from livecli.console.screen import JOINERS, AbovePrompt, Screen, escaped, wrap
-
-
-@pytest.mark.parametrize(
-    ("text", "broken"),
-    [
-        ("", [""]),
-        ("one two", ["one two"]),
-        ("one two three", ["one two", "three"]),
-        ("one two   three", ["one two", "three"]),
-        ("seventeen", ["sevente", "en"]),
-        ("a seventeen", ["a", "sevente", "en"]),
-        ("one two ", ["one two "]),
-        ("日本語日本語", ["日本語", "日本語"]),
-        ("日本語。日本", ["日本", "語。日", "本"]),
-        ("ab 日本語", ["ab 日本", "語"]),
-        ("e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e\u0301e", ["e\u0301" * 7, "e"]),
-    ],
-)
-def test_rows(text, broken):
-    assert wrap(text, 7) == broken
-
-
-@given(st.text(), st.integers(2, 40))
-def test_every_row_fits_and_nothing_is_lost(text, columns):
-    text = escaped(text)
-    broken = wrap(text, columns)
-    assert all(sum(map(get_cwidth, row.rstrip(" "))) <= columns for row in broken)
-    assert "".join(broken).replace(" ", "") == text.replace(" ", "")
-
-
-@given(st.text(), st.text(), st.integers(2, 40))
-def test_rows_that_are_full_stay_as_they_are(text, more, columns):
-    *full, rest = wrap(escaped(text), columns)
-    assert [*full, *wrap(rest + escaped(more), columns)] == wrap(escaped(text) + escaped(more), columns)
+from livecli.console.screen import JOINERS, AbovePrompt, DrawnPrompt, Screen, escaped
 
 
 @given(st.text())
@@ -127,7 +93,7 @@ def test_a_row_that_has_become_too_long_for_the_window_is_several(screen_output,
 
 async def test_lines_written_to_standard_error_are_printed_as_they_are_completed(screen_output):
     screen = Screen()
-    stream = AbovePrompt(screen, screen_output)
+    stream = AbovePrompt(screen.print_ansi, screen_output)
     screen.append("said", "half")
     stream.write("\x1b[31merr")
     assert screen_output.take() == []
@@ -138,7 +104,65 @@ async def test_lines_written_to_standard_error_are_printed_as_they_are_completed
 
 
 async def test_another_thread_may_write(screen_output):
-    stream = AbovePrompt(Screen(), screen_output)
+    stream = AbovePrompt(Screen().print_ansi, screen_output)
     await asyncio.to_thread(stream.write, "from a thread\n")
     await asyncio.sleep(0)
     assert screen_output.take() == ["from a thread"]
+
+
+# --- rows of one line, and the window ---
+
+
+def test_a_row_that_is_printed_later_continues_the_line(screen_output):
+    screen = Screen()
+    screen.append("said", "one " * 30)
+    assert screen_output.getvalue().endswith(f"one{' ' * 1}\r\n\x1b[0m")
+    screen_output.take()
+    screen.append("said", "one " * 30)
+    # Up, to the last column, its space once more, and the row.
+    assert re.match(r"\x1b\[A\x1b\[99C.* (one ){5}", screen_output.getvalue(), re.DOTALL)
+
+
+def test_a_window_of_another_width_begins_a_line(screen_output, monkeypatch):
+    screen = Screen()
+    screen.append("said", "one " * 30)
+    monkeypatch.setattr(screen.output, "get_size", lambda: Size(30, 60))
+    screen_output.take()
+    screen.append("said", "one " * 30)
+    assert "\x1b[A" not in screen_output.getvalue()
+
+
+def test_what_is_printed_while_another_program_has_the_terminal_appears_afterwards(screen_output):
+    screen = Screen()
+    screen.append("said", "one " * 30)
+    screen_output.take()
+    with screen.held():
+        screen.append("said", "two " * 30)
+        screen.print("", "three")
+        assert screen_output.take() == []
+    assert "\x1b[A" not in screen_output.getvalue()
+    assert screen_output.take() == ["one " * 5 + ("two " * 20).rstrip(), ("two " * 10).rstrip(), "three"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "env", "rows"),
+    [
+        (40, {}, 3),
+        (100, {}, 0),
+        (120, {}, 0),
+        (40, {"XTERM_VERSION": "1"}, 0),
+        (40, {"XTERM_VERSION": "1", "TMUX": "x"}, 3),
+    ],
+)
+def test_the_rows_that_a_prompt_becomes_in_a_narrower_window(monkeypatch, columns, env, rows):
+    for name in ("XTERM_VERSION", "TMUX", "STY"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    drawn = DrawnPrompt(100, widths=(0, 40, 100), cursor_column=41)
+    assert drawn.more_rows(columns) == rows
+
+
+def test_text_is_copied_by_the_terminal(screen_output):
+    Screen().copy("日本")
+    assert screen_output.getvalue() == "\x1b]52;c;5pel5pys\x07"
