@@ -229,12 +229,14 @@ def test_a_line_is_whole_for_the_terminal_and_a_window_that_changes_leaves_nothi
     opened = chat(columns=60)
     opened.enter("count")
     opened.wait("eleven")
-    opened.type("a line that is typed meanwhile")
-    for columns in (40, 70, 25, 60):
+    opened.type("a line that is typed meanwhile ")
+    for columns, letter in zip((40, 70, 25, 60), "wxyz", strict=True):
         opened.resize(columns, 24)
-        opened.wait("> a line that is", "speaking" if columns > 25 else "")
+        # The window has been drawn once the key appears.
+        opened.type(letter)
+        opened.wait(f"{letter}\n")
     opened.wait("told.", "ready")
-    for row in ("> count", "> a line that is typed meanwhile"):
+    for row in ("> count", "> a line that is typed meanwhile wxyz"):
         assert rows(opened.screen()).count(row) == 1
     assert opened.screen().count("one two") == opened.screen().count("twelve") == 1
     opened.press("C-u")
