@@ -254,7 +254,7 @@ def test_a_line_is_whole_for_the_terminal_and_a_window_that_changes_leaves_nothi
 def test_items_have_a_hanging_indent_an_address_is_whole_and_tabs_are_spaces(chat):
     opened = chat(columns=50)
     opened.enter("list")
-    opened.wait("the end")
+    opened.wait("the end", "ready")
     assert rows(opened.screen())[-8:-2] == [
         "- first do this thing which is rather long and",
         "  wraps over the margin",

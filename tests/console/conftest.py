@@ -57,7 +57,7 @@ class ScreenOutput(TerminalText):
     @property
     def text(self) -> str:
         # The last character of the row above is written again, where a row continues its line.
-        written = re.sub(r"\x1b\[A\x1b\[[0-9]+C(\x1b\[[0-9;?]*[A-Za-z])*.", "", self.getvalue())
+        written = re.sub(r"\x1b\[A\x1b\[99C(\x1b\[[0-9;?]*[A-Za-z])*.", "", self.getvalue())
         return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r", "")
 
     def take(self) -> list[str]:
