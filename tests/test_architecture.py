@@ -42,6 +42,7 @@ OWNERS = {
     "cryptography": ["emulator.certificates"],
     "certifi": ["emulator.certificates"],
     "PIL": ["media.images"],
+    "yaml": ["recording.cassette"],
 }
 """The modules that may import each library."""
 
@@ -206,7 +207,7 @@ def test_every_dependency_has_an_owner():
     import tomllib
 
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
-    names = {"google-auth[requests]": "google", "pillow": "PIL", "pywebrtc-audio": "pywebrtc_audio"}
+    names = {"google-auth[requests]": "google", "pillow": "PIL", "pywebrtc-audio": "pywebrtc_audio", "pyyaml": "yaml"}
     extras = [each for extra, some in project["optional-dependencies"].items() if extra != "dev" for each in some]
     declared = {re.split("[<>]", dependency)[0] for dependency in [*project["dependencies"], *extras]}
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}

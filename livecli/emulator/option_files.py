@@ -11,7 +11,7 @@ from ..media.file_source import read_sound
 from ..process.text_files import parse_file, parse_text, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
-from ..recording.websocket_log import read_websocket_log
+from ..recording.conversion import parse_recording
 from .access import Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import Limits
@@ -73,7 +73,7 @@ def _play(recording: str | None) -> Play | None:
     """The recorded session to replay. Raises FileError naming file and line."""
     if recording is None:
         return None
-    return parse_file(recording, lambda data: arrange(read_websocket_log(data)))
+    return parse_file(recording, lambda data: arrange(parse_recording(recording, data).frames))
 
 
 def _models(table: str | None) -> dict[str, Model]:
