@@ -268,6 +268,12 @@ class Chat:
         return self._conversation is not None and self._conversation.is_asking_user
 
     @property
+    def current_entry(self) -> TranscriptEntry | None:
+        """The text of the current turn that is known so far."""
+        turn = self._conversation.current if self._conversation is not None else None
+        return turn.text if turn is not None else None
+
+    @property
     def answering(self) -> bool:
         """Whether the answer of the current turn has begun."""
         turn = self._conversation.current if self._conversation is not None else None

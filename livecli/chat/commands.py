@@ -229,9 +229,10 @@ async def _save(chat: Chat, folder: str) -> list[str]:
 
 async def _history(chat: Chat, _: str) -> list[str]:
     lines: list[str] = []
-    for entry in chat.transcript.entries:
+    current = chat.current_entry
+    for entry in [*chat.transcript.entries, *([current] if current else [])]:
         lines += [f"> {entry.question}"] if entry.question else []
-        lines += [entry.answer] if entry.answer else []
+        lines += entry.answer.splitlines()
     return lines or ["there are no turns yet"]
 
 

@@ -25,6 +25,7 @@ from .options import EchoMode
 if TYPE_CHECKING:
     from ..console.prompt import Prompt
     from ..emulator.options import EmulatorOptions
+    from ..protocol.messages import FunctionCall
     from ..tools.calls import Confirm
     from .options import ChatDeviceFlags
 
@@ -88,7 +89,7 @@ async def _open_and_run(
         target = await stack.enter_async_context(reachable(plan.options.target, plan.emulator))
         confirm: Confirm | None = None
         if plan.confirm:
-            confirm = prompt.confirm if prompt else stack.enter_context(confirmer(reporter))
+            confirm = _confirmer(prompt, display) if prompt else stack.enter_context(confirmer(reporter))
         options = replace(plan.options, target=target, confirm=confirm)
         async with open_chat(options, voice, recordings, reporter) as chat:
             try:
@@ -119,6 +120,18 @@ def _prompt(plan: Plan, display: Reporter) -> Prompt:
 
     assert isinstance(display, TerminalChat)
     return Prompt(display.screen, COMMANDS.values() if plan.has_commands else ())
+
+
+def _confirmer(prompt: Prompt, display: Reporter) -> Confirm:
+    from ..console.chat_terminal import TerminalChat
+
+    assert isinstance(display, TerminalChat)
+
+    async def confirm(call: FunctionCall) -> bool:
+        display.note_question()
+        return await prompt.confirm(call)
+
+    return confirm
 
 
 async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Reporter) -> int:

@@ -75,6 +75,8 @@ class TerminalChat(PipeChat):
         self._is_typed = True
         self._model = self._connection_problem = ""
         self._latency_ms: float | None = None
+        # Whether the current turn has waited for the user's answer to a question.
+        self._has_asked = False
         # Whether the last line says that the answer was interrupted.
         self._says_interrupted = self._was_connected = False
         self._shown_error: LivecliError | None = None
@@ -120,6 +122,10 @@ class TerminalChat(PipeChat):
         if not self.options.quiet:
             self.screen.print("class:tool", f"tool {formatting.function_call(call.name, call.args)}")
 
+    def note_question(self) -> None:
+        """The user is asked whether a function may run. The toolbar does not have the latency of this turn."""
+        self._has_asked = True
+
     def copy(self, text: str) -> None:
         """Copy text to the clipboard, where the terminal allows it."""
         self.screen.copy(text)
@@ -138,7 +144,8 @@ class TerminalChat(PipeChat):
         error = summary.error
         if error is not None and not (isinstance(error, Interrupted) or error is self._shown_error):
             print_error(error, debug=self.options.debug)
-        if error is None and not summary.stats.interrupted:
+        has_asked, self._has_asked = self._has_asked, False
+        if error is None and not (summary.stats.interrupted or has_asked):
             known = latencies(summary)
             self._latency_ms = known["first_audio"] or known["turn"]
 

@@ -167,6 +167,7 @@ class Prompt:
 
     def echo(self, text: str) -> None:
         """Print the entered text above the prompt."""
+        self._screen.finish_row()
         self._screen.separate()
         first, *others = map(escaped, text.split("\n"))
         self._screen.print("class:you", f"{PROMPT}{first}", *(f"{CONTINUATION}{line}" for line in others))

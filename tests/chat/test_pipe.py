@@ -21,7 +21,7 @@ class Chat:
     def __init__(self, errors=None, raised=None):
         self.texts, self.failure = [], None
         self.turns, self.transcript = [], SimpleNamespace(entries=[])
-        self.recordings = SimpleNamespace(folder=None)
+        self.recordings, self.current_entry = SimpleNamespace(folder=None), None
         self._errors, self._raised = errors or {}, raised or {}
 
     async def send_text(self, text):

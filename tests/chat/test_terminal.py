@@ -348,6 +348,23 @@ def test_a_low_terminal_shows_the_prompt_beside_completions(chat, lines):
     leave(opened)
 
 
+def test_the_history_has_the_turn_under_way_and_a_search_that_is_left_leaves_no_row(chat):
+    opened = chat()
+    opened.enter("tell me a story")
+    opened.wait("Once upon")
+    opened.enter("/history")
+    opened.wait_for_line("> tell me a story", times=2)
+    screen = opened.wait_for_line("Once upon a time", times=2)
+    assert "Once upon a time\n\n> /history\n" in screen
+    opened.press("C-r")
+    opened.type("tel")
+    opened.wait("I-search backward: tel")
+    opened.press("Escape")
+    opened.wait(without="I-search", until=lambda screen: rows(screen)[-2] == "> tell me a story")
+    opened.press("C-e", "C-u")
+    leave(opened)
+
+
 def test_escape_stops_the_answer_at_once_and_alt_enter_does_not(chat):
     opened = chat()
     opened.enter("tell me a story")

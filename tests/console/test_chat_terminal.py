@@ -66,6 +66,11 @@ def test_the_toolbar_has_the_latency_of_the_last_answer(chat):
     assert text_of(chat.toolbar(ChatState("ready"))) == "ready  gemini-live"
     chat.finished(answered_run())
     assert text_of(chat.toolbar(ChatState("ready"))) == "ready  gemini-live  500 ms"
+    chat.note_question()
+    asked = answered_run()
+    asked.stats.audio_at = 9.0
+    chat.finished(asked)
+    assert text_of(chat.toolbar(ChatState("ready"))) == "ready  gemini-live  500 ms"
     interrupted = answered_run()
     interrupted.stats.interrupted, interrupted.stats.audio_at = True, 9.0
     chat.finished(interrupted)
