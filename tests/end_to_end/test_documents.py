@@ -132,8 +132,12 @@ NOT_RUN = {
     ". .venv/bin/activate": "the tests run with livecli on the path",
     "livecli chat --mic": "needs a microphone",
     "livecli chat --list-devices": "needs a sound device",
+    "sudo ": "changes the machine",
+    "echo '127.0.0.1 ": "changes the machine",
+    "docker ": "needs Docker and an image",
+    "chromium ": "needs a browser and a screen",
 }
-"""The beginnings of commands in the README that are not run here, and why. Their options are checked."""
+"""The beginnings of commands that are not run here, and why. The options of livecli in them are checked."""
 
 
 @pytest.mark.timeout(240)
@@ -157,6 +161,32 @@ async def test_the_readme_runs_from_top_to_bottom_in_an_empty_folder(folder, mon
         assert expected is None or [*map(without_figures, lines)] == [*map(without_figures, expected)]
     for made in ("question.wav", "reply.wav", "replies/question.reply.wav", "summary.json"):
         assert (folder / made).stat().st_size, made
+
+
+@pytest.mark.parametrize("topic", [topic for topic in TOPICS if "```sh" in DOCUMENTS[topic]])
+def test_the_shell_blocks_of_a_topic_run_in_their_order(topic, folder):
+    """Without an account. A server that a block starts runs until the next one, for what follows it."""
+    script = ["set -e", "server="]
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port, tls_port = one.getsockname()[1], other.getsockname()[1]
+    for block in blocks("sh", {topic: DOCUMENTS[topic]}):
+        for line in block.values[1].replace("\\\n", "").splitlines():
+            if line.startswith(tuple(NOT_RUN)):
+                continue
+            if line.startswith("livecli serve ") and " -- " not in line:
+                own = line.removesuffix("&").partition(">")[0].replace("0.0.0.0", "127.0.0.1")
+                script += [
+                    'if [ "$server" ]; then kill $server; wait $server || true; fi; rm -f local.env',
+                    f"{own} -q --port {port} --tls-port {tls_port} > local.env & server=$!",
+                    "until grep -qs API_KEY local.env; do sleep 0.05; done; source local.env",
+                ]
+            else:
+                script.append(line.replace("8765", str(port)).replace("8766", str(tls_port)))
+    if "curl " in "".join(script):
+        needs("curl")
+    status, printed = shell(script)
+    assert status == 0, printed
+    assert printed == (["livecli: a local Live API is listening."] if topic == "clients" else [])
 
 
 def livecli_commands():
