@@ -163,7 +163,12 @@ def _member(values: type[E], name: str, value: str) -> E:
 def _with_defaults(options: Mapping[str, Any], known: type) -> AskOptions:
     """All options, those not given by default. Raises TypeError for one that is not in `known`, as Python does."""
     if unknown := options.keys() - get_type_hints(known).keys():
-        raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}")
+        from difflib import get_close_matches
+
+        known_names = get_type_hints(known)
+        near = {match for name in unknown for match in get_close_matches(name, known_names, n=1)}
+        hint = f"; did you mean {' and '.join(sorted(near))}?" if near else ""
+        raise TypeError(f"unexpected option: {', '.join(sorted(unknown))}{hint}")
     return cast("AskOptions", {**DEFAULTS, **options})
 
 
@@ -369,11 +374,17 @@ class _Warnings(Reporter):
         self.warnings.append(text)
 
 
-def _result(main: Coroutine[Any, Any, T]) -> T:
-    """The result of `main`, run in an event loop of its own: in another thread where a loop runs in this one."""
+def _has_running_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
+        return False
+    return True
+
+
+def _result(main: Coroutine[Any, Any, T]) -> T:
+    """The result of `main`, run in an event loop of its own: in another thread where a loop runs in this one."""
+    if not _has_running_loop():
         return asyncio.run(main)
     runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
     loop = runner.get_loop()

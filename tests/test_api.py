@@ -279,7 +279,7 @@ async def test_what_is_misspelt_or_cannot_be_is_refused(wrong, tmp_path):
     with pytest.raises((TypeError, livecli.UsageError)):
         await livecli.send("question.wav", output=tmp_path / "reply.wav", local=True, **wrong)
     if "modle" in wrong:
-        with pytest.raises(TypeError, match="modle"):
+        with pytest.raises(TypeError, match=r"unexpected option: modle; did you mean model\?"):
             async with livecli.connect(local=True, **wrong):
                 pass
 

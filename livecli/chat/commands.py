@@ -242,7 +242,8 @@ async def _reset(chat: Chat, _: str) -> list[str]:
 
 
 async def _help(chat: Chat, _: str) -> list[str]:
-    return [f"{command.usage:16} {command.help}" for command in COMMANDS.values()]
+    width = max(len(command.usage) for command in COMMANDS.values())
+    return [f"{command.usage:{width}}  {command.help}" for command in COMMANDS.values()]
 
 
 async def _quit(chat: Chat, _: str) -> list[str]:

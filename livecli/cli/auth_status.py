@@ -147,7 +147,12 @@ def _as_lines(
     decision: Decision, notes: list[str], probe: Probe | None, target: Target, *, is_verbose: bool
 ) -> list[list[Span]]:
     """A line of spans for the credential, for the service's answer, and for each note; and the details if asked for."""
-    lines = [_verdict(decision.error is None, [PLATFORM_NAMES[decision.platform], *_facts(decision)])]
+    from ..protocol.endpoint import BY_DEFAULT
+
+    # Where nothing is set, nothing was meant for a platform either.
+    is_bare = decision.credential is None and decision.platform_why == BY_DEFAULT
+    named = [] if is_bare else [PLATFORM_NAMES[decision.platform]]
+    lines = [_verdict(decision.error is None, [*named, *_facts(decision)])]
     if probe:
         lines.append(_verdict(probe.error is None, _answers(probe)))
     for note in notes:

@@ -19,7 +19,11 @@ from ..errors import UsageError
 SIMILARITY = 0.7
 """Below this ratio of `difflib` no other name is suggested: at its default of 0.6, --bogus brings up --jobs."""
 
-ELSEWHERE = {"--api-key": "set GOOGLE_API_KEY, or run: livecli auth login"}
+KEY_HINT = "set GOOGLE_API_KEY, or run: livecli auth login"
+ELSEWHERE = {
+    **dict.fromkeys(["--api-key", "--api_key", "--apikey", "--key"], KEY_HINT),
+    **dict.fromkeys(["--token", "--access-token"], "set LIVECLI_ACCESS_TOKEN"),
+}
 """Options of other programs that livecli does not have, and what takes their place."""
 
 EXAMPLES = {
@@ -55,6 +59,10 @@ def usage_error(error: typer.TyperException, words: Sequence[str] = ()) -> Usage
                 or _nearest(option, names)
                 or hint
             )
+    elif context and context.command_path.endswith(" auth login") and "unexpected extra argument" in message:
+        # Typer's message has the argument in it, which is a key.
+        message = "a key is not given on the command line, where other processes and the shell's history see it"
+        hint = "livecli auth login, which asks for it; or: livecli auth login < key.txt"
     elif unknown := re.match(r"No such command '(.*?)'\.", message):
         message = f"there is no command {unknown[1]}"
         hint = _right_command(unknown[1], context.command_path, context.command.commands) or hint

@@ -68,8 +68,8 @@ def _key_and_project(decision: Decision, target: Target, environ: Environment) -
         )
     elif credential.kind is CredentialKind.KEY:
         yield (
-            f"{key} and a project ({project}) are both there: a project means Vertex AI, where a key without a bearer "
-            "token is express mode, and that has no project; --platform developer takes the key to the Developer API"
+            f"{key} and a project ({project}) are both there: the project chooses Vertex AI, where a key without a "
+            "bearer token means express mode, without a project; --platform developer uses the key"
         )
     else:
         yield (

@@ -21,13 +21,24 @@ QUOTA_VARIABLE = "GOOGLE_CLOUD_QUOTA_PROJECT"
 EPHEMERAL_PREFIX = "auth_tokens/"
 OTHER_SECRETS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer token"}
 """Secrets that are mistaken for a key, by their first characters."""
+QUOTES = "\"'`"
 ELIDED = "…"
 """Replacement for a secret that is shown."""
 SETUP_HINT = (
     "to try it without one, add --local\n"
-    "with a key from https://aistudio.google.com/apikey: livecli auth login, or set GEMINI_API_KEY\n"
-    "with Google Cloud: gcloud auth application-default login, or set LIVECLI_ACCESS_TOKEN; and pass --project"
+    "with a key from https://aistudio.google.com/apikey: livecli auth login\n"
+    "with Google Cloud: gcloud auth application-default login, and --project ID\n"
+    "in CI: set GEMINI_API_KEY, or LIVECLI_ACCESS_TOKEN and pass --project ID"
 )
+"""The ways to a credential, the easiest first. Behind "hint: " each line fits a terminal of 80 columns."""
+GOOGLE_CLOUD_HINT = (
+    "gcloud auth application-default login\n"
+    "in CI: set LIVECLI_ACCESS_TOKEN, or GOOGLE_APPLICATION_CREDENTIALS\n"
+    "to try it without a credential, add --local"
+)
+"""The same where a project was named already."""
+KEY_PREFIX = "AIza"
+"""The beginning of API keys, which a bearer token never has."""
 
 
 class CredentialKind(StrEnum):
@@ -130,6 +141,8 @@ def ready_token(environ: Environment) -> Credential | None:
     if text is None:
         return None
     secret, quota = cleaned(TOKEN_VARIABLE, text), quota_project(environ)
+    if secret.startswith(KEY_PREFIX):
+        raise AuthError(f"{TOKEN_VARIABLE} holds an API key, no bearer token", hint="set GEMINI_API_KEY to it instead")
     return Credential(TOKEN_VARIABLE, CredentialKind.TOKEN, place=TOKEN_VARIABLE, quota_project=quota, secret=secret)
 
 
@@ -190,9 +203,9 @@ def quota_project(environ: Environment) -> str | None:
 def cleaned(name: str, text: str) -> str:
     """`text` without surrounding blanks. Raises AuthError, without quoting it, if it cannot be a header's value."""
     text = text.strip()
-    if text and all("!" <= character <= "~" for character in text):
+    if text and all("!" <= character <= "~" for character in text) and text[0] not in QUOTES:
         return text
     raise AuthError(
-        f"{name} contains a blank, a line break or another character that cannot be part of it",
+        f"{name} contains a quotation mark, a blank, a line break or another character that cannot be part of it",
         hint="copy it again, without quotes and in one piece",
     )

@@ -18,6 +18,7 @@ from ..protocol.endpoint import (
     base_url,
     build,
     choose_platform,
+    given,
     is_loopback,
     needs_no_credential,
     value,
@@ -29,6 +30,7 @@ from . import stored_key as stored
 from .adc import FILE_VARIABLE, GCLOUD_FILE, METADATA_SERVER, MetadataServer, file_credential
 from .credential import (
     EPHEMERAL_PREFIX,
+    GOOGLE_CLOUD_HINT,
     KEY_VARIABLES,
     SETUP_HINT,
     TOKEN_VARIABLE,
@@ -165,6 +167,8 @@ def _find_credential(target: Target, environ: Environment, platform: Platform, m
     if found is None and platform.facts.takes_google_credentials:
         found = metadata.credential()
     if found is None:
+        if platform.facts.needs_project and given("project", target, environ)[0]:
+            raise AuthError("no credential found for Vertex AI", hint=GOOGLE_CLOUD_HINT)
         raise AuthError(MISSING[platform], hint=SETUP_HINT)
     return replace(found, why=REASONS[platform, found.kind])
 

@@ -224,17 +224,17 @@ def _missing(path: str) -> FileError:
     if re.match(r"\w[\w+.-]*://", path):
         return FileError(f"{path} is a URL, not a file", hint=f"curl -sL {quoted} | livecli send -")
     is_words = os.sep not in path and not re.search(r"\.\w+$", path)
-    if is_words:
-        hint = f"to send words: livecli send --text {quoted}"
-    elif near := _nearest_file(Path(path)):
+    if near := _nearest_file(Path(path)):
         hint = f"did you mean {shlex.quote(near)}?"
+    elif is_words:
+        hint = f"to send words: livecli send --text {quoted}"
     else:
         hint = "livecli send --sample sends a bundled question, --text WORDS a text"
     return FileError(f"there is no file {path}", hint=hint)
 
 
 def _nearest_file(path: Path) -> str | None:
-    """The file in the same folder whose name is most like that of `path`, if one is."""
+    """The file in the same folder that `path` names without its suffix, or whose name is most like it, if one is."""
     from difflib import get_close_matches
 
     try:
@@ -242,7 +242,8 @@ def _nearest_file(path: Path) -> str | None:
             names = {entry.name.casefold(): entry.name for entry in entries if entry.is_file()}
     except OSError:
         return None
-    near = get_close_matches(path.name.casefold(), names, n=1, cutoff=0.75)
+    typed = path.name.casefold()
+    near = [name for name in names if Path(name).stem == typed] or get_close_matches(typed, names, n=1, cutoff=0.75)
     return str(path.with_name(names[near[0]])) if near else None
 
 

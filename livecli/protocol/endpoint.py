@@ -135,6 +135,10 @@ class Endpoint:
         return self.url.startswith("ws://")
 
 
+BY_DEFAULT = "the default"
+"""The reason for a platform that nothing names."""
+
+
 def choose_platform(
     target: Target, environ: Environment, *, has_key: bool, has_ephemeral_token: bool = False
 ) -> tuple[Platform, str]:
@@ -158,7 +162,7 @@ def choose_platform(
         return KEY_PLATFORM, "an API key is at hand and no project is named"
     if has_ephemeral_token:
         return KEY_PLATFORM, "the token is an ephemeral one, which only the Developer API takes"
-    return DEFAULT_PLATFORM, "the default"
+    return DEFAULT_PLATFORM, BY_DEFAULT
 
 
 def base_url(target: Target, environ: Environment, platform: Platform) -> SplitResult | None:

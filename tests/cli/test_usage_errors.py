@@ -18,6 +18,13 @@ SEND, TOP = "`livecli send --help` lists what there is", "`livecli --help` lists
         ("auth q.wav", "there is no command q.wav", "`livecli auth --help` lists what there is"),
         ("send --bogus", "there is no option --bogus", SEND),
         ("send --api-key x", "there is no option --api-key", "set GOOGLE_API_KEY, or run: livecli auth login"),
+        ("chat --key x", "there is no option --key", "set GOOGLE_API_KEY, or run: livecli auth login"),
+        ("chat --token x", "there is no option --token", "set LIVECLI_ACCESS_TOKEN"),
+        (
+            "auth login AIzaSECRET",
+            "a key is not given on the command line, where other processes and the shell's history see it",
+            "livecli auth login, which asks for it; or: livecli auth login < key.txt",
+        ),
         ("-q send --local", "there is no option -q", "did you mean: livecli send -q --local"),
         (
             "--voice Kore chat --local",

@@ -73,8 +73,21 @@ def test_a_token_is_taken_afresh_for_each_connection() -> None:
 
 def test_a_token_that_cannot_be_a_header_is_refused() -> None:
     made = Credential("a test", CredentialKind.ADC, tokens=Tokens("two\r\nlines"))
-    with pytest.raises(AuthError, match="a test contains a blank, a line break"):
+    with pytest.raises(AuthError, match="a test contains a quotation mark, a blank, a line break"):
         made.headers()
+
+
+@pytest.mark.parametrize("text", ['"AIzaKey"', "'AIzaKey'", "AIza Key"])
+def test_a_key_that_was_copied_with_its_quotes_is_refused(text: str) -> None:
+    with pytest.raises(AuthError, match="GEMINI_API_KEY contains a quotation mark") as refused:
+        api_key({"GEMINI_API_KEY": text})
+    assert "AIza" not in f"{refused.value}{refused.value.hint}"
+
+
+def test_a_key_in_the_place_of_a_token_is_refused() -> None:
+    with pytest.raises(AuthError, match="LIVECLI_ACCESS_TOKEN holds an API key") as refused:
+        ready_token({"LIVECLI_ACCESS_TOKEN": "AIzaSECRET"})
+    assert refused.value.hint == "set GEMINI_API_KEY to it instead"
 
 
 def test_a_key_is_no_bearer_token() -> None:
@@ -137,7 +150,7 @@ def test_an_empty_environment_holds_nothing() -> None:
         (" \n", "no key was given"),
         ("auth_tokens/x", "this is an ephemeral token, no API key"),
         ("ya29.x", "this is a bearer token, no API key"),
-        ("AIza not-to-be-seen", "the key contains a blank"),
+        ("AIza not-to-be-seen", "the key contains a quotation mark, a blank"),
     ],
 )
 def test_what_is_pasted_in_place_of_a_key_is_refused_unquoted(text: str, message: str) -> None:

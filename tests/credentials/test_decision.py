@@ -102,8 +102,10 @@ def test_without_any_the_ways_out_are_named(wanted: Target) -> None:
     with pytest.raises(AuthError) as caught:
         resolve(wanted, os.environ)
     hint = caught.value.hint or ""
-    for way in ("GEMINI_API_KEY", "gcloud auth application-default login", "LIVECLI_ACCESS_TOKEN", "--local"):
+    for way in ("gcloud auth application-default login", "LIVECLI_ACCESS_TOKEN", "--local"):
         assert way in hint
+    # A project was named for Vertex AI, which a key does not go with.
+    assert ("GEMINI_API_KEY" in hint) == (wanted.project is None)
     assert caught.value.exit_status == 4
 
 

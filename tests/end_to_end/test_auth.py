@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from livecli.__main__ import main
+from livecli.credentials.credential import GOOGLE_CLOUD_HINT, SETUP_HINT
 
 KEY = "AIza-not-to-be-seen"
 TOKEN = "ya29.not-to-be-seen"
@@ -59,9 +60,24 @@ def test_status_without_any_credential(capsys: pytest.CaptureFixture[str]) -> No
     assert status == said["exit_code"] == 4
     assert (said["ok"], said["credential"], said["error"]["kind"]) == (False, None, "auth")
     ways = said["error"]["hint"].splitlines()
-    parts = ["--local", "livecli auth login", "gcloud auth application-default login"]
+    parts = ["--local", "livecli auth login", "gcloud auth application-default login", "GEMINI_API_KEY"]
     assert all(part in way for part, way in zip(parts, ways, strict=True))
-    assert err == f"error: no credential found\nhint: {ways[0]}\n      {ways[1]}\n      {ways[2]}\n"
+    assert err == f"error: no credential found\nhint: {ways[0]}\n      {ways[1]}\n      {ways[2]}\n      {ways[3]}\n"
+
+
+def test_a_named_project_needs_a_credential_of_google_cloud(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    assert main(["send", "--text", "hello"]) == 4
+    assert capsys.readouterr().err.startswith(
+        "error: no credential found for Vertex AI\nhint: gcloud auth application-default login\n"
+    )
+
+
+@pytest.mark.parametrize("hint", [SETUP_HINT, GOOGLE_CLOUD_HINT])
+def test_each_way_to_a_credential_fits_a_terminal(hint: str) -> None:
+    assert all(len(f"hint: {line}") <= 80 for line in hint.splitlines())
 
 
 def test_the_verdict_comes_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -77,7 +93,7 @@ def test_the_verdict_comes_first(monkeypatch: pytest.MonkeyPatch, capsys: pytest
 def test_the_marks_have_colours(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert main(["auth", "status"]) == 4
-    assert capsys.readouterr().out.startswith("\x1b[1;31m✗\x1b[0m Vertex AI · no usable credential\n")
+    assert capsys.readouterr().out.startswith("\x1b[1;31m✗\x1b[0m no usable credential\n")
     assert main(["auth", "status", "--local"]) == 0
     assert capsys.readouterr().out.startswith("\x1b[32m✓\x1b[0m Vertex AI · no credential needed · local · ")
 

@@ -247,6 +247,7 @@ ELSE = "livecli send --sample sends a bundled question, --text WORDS a text"
         ("calls/question", "there is no file calls/question", ELSE),
         ("a/b.wav", "there is no file a/b.wav", ELSE),
         ("Meating 1.WAV", "there is no file Meating 1.WAV", "did you mean 'meeting 1.wav'?"),
+        ("meeting 1", "there is no file meeting 1", "did you mean 'meeting 1.wav'?"),
         ("./meeting 1.flac", "there is no file ./meeting 1.flac", "did you mean 'meeting 1.wav'?"),
         (
             "https://example.org/a.wav?b=1&c=2",
