@@ -119,6 +119,7 @@ COVERED_BY = {
     "cli.help": ["end_to_end/test_help.py"],
     "cli.options": ["end_to_end/test_send_words.py"],
     "cli.reporters": ["end_to_end/test_send_streams.py", "end_to_end/test_explain.py"],
+    "cli.recording": ["end_to_end/test_recording.py"],
     "cli.run_chat": ["end_to_end/test_chat_wire.py", "end_to_end/test_chat_resume.py"],
     "cli.send": ["end_to_end/test_send_wire.py", "end_to_end/test_send_statuses.py"],
     "cli.serve": ["end_to_end/test_serve.py"],

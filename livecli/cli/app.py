@@ -74,6 +74,12 @@ def _serve(app: typer.Typer) -> None:
     app.command("serve", cls=HelpCommand, context_settings={"allow_interspersed_args": False})(serve.serve)
 
 
+def _recording(app: typer.Typer) -> None:
+    from . import recording
+
+    app.add_typer(recording.app, name="recording", help=SUMMARIES["recording"])
+
+
 def _completion(app: typer.Typer) -> None:
     from . import completion
 
@@ -91,6 +97,7 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "chat": _chat,
     "serve": _serve,
     "auth": _auth,
+    "recording": _recording,
     "help": _help,
     "completion": _completion,
 }
@@ -101,6 +108,7 @@ SUMMARIES = {
     "chat": "Hold a conversation, typed or spoken, or through a pipe.",
     "serve": "Run a local Live API for any client, until Ctrl-C.",
     "auth": "Show and store credentials, and print tokens.",
+    "recording": "Check, draw and convert recorded sessions.",
     "help": "Print a guide, or the help of a command.",
     "completion": "Print the completion script of a shell.",
 }

@@ -10,6 +10,8 @@ from livecli.cli.groups import PANELS
 from livecli.errors import GRAVEST_FIRST
 
 AUTH = ("status", "token", "login", "logout")
+RECORDING = ("validate", "show", "convert")
+GROUPS = {"auth": AUTH, "recording": RECORDING}
 SOURCES = Path(__file__).parents[2] / "livecli"
 
 
@@ -40,15 +42,17 @@ def test_the_list_of_verbs_says_what_each_says_of_itself(livecli, verb):
     assert dict(listed) == SUMMARIES
 
 
-def test_a_group_without_a_command_shows_its_help(livecli):
+@pytest.mark.parametrize("group", GROUPS)
+def test_a_group_without_a_command_shows_its_help(livecli, group):
     assert livecli() == livecli("--help")
-    assert livecli("auth") == livecli("auth", "--help")
-    assert livecli("auth").status == 0
-    for name in ("status", "token", "login", "logout"):
-        assert f"\n  {name}" in livecli("auth").out
+    assert livecli(group) == livecli(group, "--help")
+    assert livecli(group).status == 0
+    for name in GROUPS[group]:
+        assert f"\n  {name}" in livecli(group).out
 
 
-LEVELS = [[], ["send"], ["chat"], ["serve"], ["help"], ["auth"], *(["auth", each] for each in AUTH)]
+LEVELS = [[], ["send"], ["chat"], ["serve"], ["help"]]
+LEVELS += [[group, *verb] for group, verbs in GROUPS.items() for verb in ([], *([each] for each in verbs))]
 
 
 @pytest.mark.parametrize("words", LEVELS, ids=" ".join)
@@ -60,7 +64,7 @@ def test_the_short_help_has_at_most_14_options(livecli, words):
     assert "-h, --help" in short.out
 
 
-@pytest.mark.parametrize("verb", [words for words in LEVELS if words and words != ["auth"]], ids=" ".join)
+@pytest.mark.parametrize("verb", [words for words in LEVELS if " ".join(words) not in ("", *GROUPS)], ids=" ".join)
 def test_every_verb_has_examples(livecli, verb):
     examples = livecli(*verb, "--help").out.partition("Examples:\n")[2].partition("\n\n")[0].splitlines()
     assert examples
@@ -189,7 +193,7 @@ def test_help_of_a_command_has_the_colours_and_the_width_of_the_terminal(in_term
     assert 88 < max(map(len, lines)) <= 100
 
 
-EVERY_COMMAND = ("send", "chat", "serve", "help", "auth status", "auth token", "auth login", "auth logout")
+EVERY_COMMAND = [" ".join(words) for words in LEVELS if " ".join(words) not in ("", *GROUPS)]
 
 
 @pytest.mark.parametrize("command", EVERY_COMMAND)
