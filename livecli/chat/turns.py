@@ -144,6 +144,8 @@ class Conversation:
         self._turns: deque[ChatTurn] = deque()
         self._last: ChatTurn | None = None
         self._failure: LivecliError | None = None
+        # Whether functions were stopped, which the service may wait for.
+        self._has_stopped_functions = False
         # Held while a received event, or the passing of time, changes turns.
         self._attributing = asyncio.Lock()
         session.ends = self._is_ended_by_close
@@ -199,6 +201,7 @@ class Conversation:
             self._reporter,
             toolbox=options.toolbox,
             confirm=options.confirm,
+            waits_for_others=self._has_stopped_functions,
         )
         turn = ChatTurn(question, exchange, summary, resources, is_spoken)
         self._turns.append(turn)
@@ -291,6 +294,7 @@ class Conversation:
         """
         for turn in list(self._turns):
             turn.is_cut = True
+            self._has_stopped_functions |= turn.exchange.has_pending_calls
             if self._session.moving:
                 turn.exchange.abandon()
             else:
@@ -380,7 +384,7 @@ class Conversation:
             current.exchange.fail(
                 ServerError(
                     f"the connection was lost {current.repeats} times before the answer was complete",
-                    hint="the question is not asked again by itself: ask it once more",
+                    hint="the question is not asked again by itself: /again asks it once more",
                 )
             )
 
@@ -500,6 +504,7 @@ class Conversation:
         if turn.exchange.is_over and turn in self._turns:
             self._turns.remove(turn)
             self._last = turn
+            turn.summary.stats.interrupted |= turn.is_cut
             turn.late_until = self._clock() + LATE_SECONDS
             turn.heard_in_time = bool(turn.summary.stats.heard)
             self._note_turn(turn)

@@ -161,7 +161,8 @@ class Turn:
     """One turn over `session`, from the first chunk sent to the last event received; `stats` says how it went.
 
     `toolbox` has the functions that the model may call, `confirm` asks the user before each call. `until` is the event
-    that ends an answer, where the model's answers end with one.
+    that ends an answer, where the model's answers end with one. `waits_for_others` is whether functions of an earlier
+    turn were stopped, for which the service may wait.
     """
 
     def __init__(
@@ -174,6 +175,7 @@ class Turn:
         toolbox: Toolbox | None = None,
         confirm: Confirm | None = None,
         until: Until = Until.TURN,
+        waits_for_others: bool = False,
     ) -> None:
         self._session, self._reporter = session, reporter
         self._calls = Calls(
@@ -183,7 +185,8 @@ class Turn:
             confirm=None if confirm is None else partial(self._ask_user, confirm),
             settled=self._note_settled,
         )
-        self._progress, self._idle = TurnProgress(_ending(session.endpoint.model, until)), IdleTimer()
+        ending = _ending(session.endpoint.model, until)
+        self._progress, self._idle = TurnProgress(ending, waits_for_others=waits_for_others), IdleTimer()
         self._sender = Sender(session, stats, reporter, self._progress, self._idle)
         self._answer = Answer(sink, stats, reporter, self._idle)
         self._responded: str | None = None  # the function that returned last

@@ -135,7 +135,8 @@ class TurnEnd(msgspec.Struct, frozen=True):
     `responded` is whether a response was sent that no turn has spoken of yet. `given_up` is whether the rest of the
     answer is unwanted. `status` is the interaction status that the service reported last. At `settles_at` (seconds)
     doubtful turns are no longer waited for. `calls` counts the messages with function calls. `call_lost` is whether the
-    session was resumed from before one of these, so that the turn of the call may still end.
+    session was resumed from before one of these, so that the turn of the call may still end. With `waits_for_others`
+    the service may be at work for functions of an earlier turn, which never return: its status proves nothing.
     """
 
     phase: Phase = Phase.SENDING
@@ -149,6 +150,7 @@ class TurnEnd(msgspec.Struct, frozen=True):
     counted: frozenset[str | None] = frozenset()
     calls: int = 0
     call_lost: bool = False
+    waits_for_others: bool = False
     settles_at: float | None = None
     ending: Ending = Ending.TURN
 
@@ -299,11 +301,15 @@ def _judged(state: TurnEnd, now: float) -> TurnEnd:
     if state.phase not in (Phase.PART_SENT, Phase.ALL_SENT):
         return state
     # A call that was given up may take a while to stop, and the service says nothing more about it.
-    is_idle = (state.given_up or not state.pending) and state.status in IDLE_STATUSES
-    if is_idle and not state.owed and not state.turn.is_open:
+    has_returned = state.given_up or not state.pending
+    is_idle = has_returned and state.status in IDLE_STATUSES
+    is_complete = not state.owed and not state.turn.is_open
+    if is_idle and is_complete:
         return _answered(state)
     is_quiet = state.ending is Ending.QUIET and state.turn.said
-    settles_at = now + SETTLE_SECONDS if is_idle and (state.doubtful or is_quiet) else None
+    is_settling = is_idle and (state.doubtful or is_quiet)
+    is_settling |= state.waits_for_others and has_returned and is_complete
+    settles_at = now + SETTLE_SECONDS if is_settling else None
     return state if settles_at == state.settles_at else replace(state, settles_at=settles_at)
 
 

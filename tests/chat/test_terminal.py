@@ -735,3 +735,58 @@ def test_a_bug_in_a_turn_ends_the_chat_with_a_traceback(chat, tmp_path):
     assert "ZeroDivisionError: a bug" in screen
     assert "error: this is a bug in livecli" in screen
     assert opened.failed() == 70
+
+
+def test_an_answer_that_has_no_end_is_followed_by_the_next_under_its_own_question(terminal):
+    with serving("truncate@reply:3", **options()) as served:
+        opened = terminal("chat", "--base-url", served.url, "--model", MODEL)
+        opened.wait("ready  ")
+        opened.enter("count")
+        opened.wait("eight nine ten")
+        for line in ("hello after", "third question"):
+            opened.enter(line)
+            opened.wait_for_line(line)
+        story = [row for row in rows(opened.screen()) if row]
+        assert story[story.index("> count") : -2] == [
+            "> count",
+            "one two three four five six seven eight nine ten",
+            "— interrupted",
+            "> hello after",
+            "hello after",
+            "> third question",
+            "third question",
+        ]
+        leave(opened)
+
+
+def test_a_setting_during_an_answer_keeps_it_and_one_that_is_refused_is_taken_back(chat):
+    opened = chat()
+    opened.enter("tell me a story")
+    opened.wait("Once upon")
+    opened.enter("/voice Puck")
+    opened.wait("the voice is Puck", "— interrupted")
+    opened.enter("/voice Kor")
+    opened.wait("did you mean Kore?")
+    opened.enter("/model nonsense-live")
+    opened.wait("error: the server closed the session", "ready  " + MODEL)
+    opened.enter("/history")
+    opened.wait_for_line("Once upon a time", times=2)
+    opened.enter("hello")
+    opened.wait_for_line("hello")
+    leave(opened)
+
+
+def test_ctrl_c_at_the_question_of_a_tool_says_that_it_interrupts(chat):
+    opened = chat("--tool", "find=echo over there", "--confirm")
+    opened.enter("go")
+    opened.wait("run find", "[y/n]", "waiting for y or n")
+    opened.press("C-c")
+    screen = opened.wait("— interrupted", without="run find")
+    assert rows(screen)[rows(screen).index("> go") + 1] == "— interrupted"
+    opened.enter("ponder")
+    opened.wait("thinking")
+    opened.enter("hello")
+    screen = opened.wait_for_line("hello")
+    story = [row for row in rows(screen) if row]
+    assert story[story.index("> ponder") :][:4] == ["> ponder", "— interrupted", "> hello", "hello"]
+    leave(opened)

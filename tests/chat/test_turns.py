@@ -11,6 +11,7 @@ import pytest
 
 from livecli.chat import turns
 from livecli.chat.transcript import TranscriptEntry
+from livecli.client import turn_end
 from livecli.client.open import Timeouts
 from livecli.emulator.core.behaviour import Say
 from livecli.emulator.pace import Pace
@@ -229,7 +230,7 @@ async def test_an_interrupted_turn_takes_nothing_of_the_next(chat, after_two, fi
             one = asyncio.create_task(typed.send_text("one"))
             await settled(lambda: typed.answering)
             assert (await typed.send_text("two")).ok
-            assert (await one).stats.interrupted or END in after_two[:2]
+            assert (await one).stats.interrupted
             assert (await typed.send_text("three")).ok
             assert [*typed.transcript.entries] == [
                 TranscriptEntry("one", first),
@@ -273,6 +274,21 @@ async def test_what_is_said_of_a_function_belongs_to_the_turn_that_called_it(cha
             assert (await typed.send_text("two")).stats.said == "second"
             assert (await one).ok
             assert typed.reports.text == ["second"]
+
+
+async def test_a_turn_does_not_wait_for_the_functions_of_an_interrupted_one(chat, monkeypatch):
+    """The service reports IN_PROGRESS as long as they have not returned."""
+    monkeypatch.setattr(turn_end, "SETTLE_SECONDS", 0.1)
+    monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
+    box = Toolbox([Tool("wait", (sys.executable, "-c", "import time; time.sleep(30)"))])
+    with serving() as server:
+        model = "gemini-3.8-live-extended-thinking"
+        async with chat(server.url, toolbox=box, model=model, timeouts=Timeouts(idle=5)) as typed:
+            one = asyncio.create_task(typed.send_text("call wait"))
+            await settled(lambda: any(isinstance(event, events.ToolCall) for event in typed.reports.received))
+            summary = await typed.send_text("two")
+            assert (summary.error, summary.stats.said) == (None, "two")
+            assert (await one).ok
 
 
 async def test_the_time_until_the_user_allows_a_call_is_no_latency(chat):
