@@ -198,11 +198,12 @@ async def _usage(chat: Chat, _: str) -> list[str]:
     if not names:
         return ["the service has not reported any tokens yet"]
     total = {name: sum(tokens.get(name, 0) for _, tokens, _ in rows) for name in names}
-    table = [f"{'turn':6}" + "".join(f"{name:>18}" for name in [*names, "cost"])]
+    table = [["turn", *names, "cost"]]
     for label, tokens, cost in [*rows[-TABLE_TURNS:], ("total", total, spending.usd)]:
-        cells = [*(f"{tokens.get(name, 0):,}" for name in names), MISSING if cost is None else usd(cost)]
-        table.append(f"{label:6}" + "".join(f"{cell:>18}" for cell in cells))
-    return table + ([missing_prices(spending.unpriced)] if spending.unpriced else [])
+        table.append([label, *(f"{tokens.get(name, 0):,}" for name in names), MISSING if cost is None else usd(cost)])
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
+    return lines + ([missing_prices(spending.unpriced)] if spending.unpriced else [])
 
 
 async def _latency(chat: Chat, _: str) -> list[str]:

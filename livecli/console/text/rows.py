@@ -17,8 +17,8 @@ Fragments = list[tuple[str, str]]
 CLOSING = "、。，．・：；？！）］｝」』】〉》ー"
 """Characters that do not begin a row."""
 
-MARKER = re.compile(r" *(?:(?:[-*+•>]|\d{1,3}[.)]|error:|hint:|warning:) +)?")
-"""The beginning of a line whose other rows are indented under its end: spaces, and the sign of an item or a message."""
+MARKER = re.compile(r" *(?:(?:[-*+•>]|\d{1,3}[.)]|error:|hint:|warning:) +|/\S+(?: \S+)?  +)?")
+"""The beginning of a line whose other rows are indented under its end: spaces, and a sign, a word or a command."""
 
 TAB_CELLS = 8
 """The distance of tab stops, in cells."""

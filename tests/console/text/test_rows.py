@@ -52,7 +52,17 @@ def test_rows_of_more_text_continue_the_indent():
 
 @pytest.mark.parametrize(
     ("line", "cells"),
-    [("text", 0), ("- item", 2), ("  * item", 4), ("12) item", 4), ("> said", 2), ("-x", 0), ("2026. ", 0)],
+    [
+        ("text", 0),
+        ("- item", 2),
+        ("  * item", 4),
+        ("12) item", 4),
+        ("> said", 2),
+        ("-x", 0),
+        ("/a [B]   help", 9),
+        ("/a b c  d", 0),
+        ("2026. ", 0),
+    ],
 )
 def test_the_hanging_indent_is_that_of_the_text_after_the_sign(line, cells):
     assert hanging_indent(line, 80) == cells
