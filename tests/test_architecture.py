@@ -12,7 +12,7 @@ TESTS = Path(__file__).parent
 LAYERS = [
     ["__main__"],
     ["cli", "api"],
-    ["embedded", "runs", "chat"],
+    ["embedded", "proxy", "runs", "chat"],
     ["client"],
     ["tools", "console", "emulator"],
     ["recording", "report", "credentials"],
@@ -23,7 +23,7 @@ LAYERS = [
 """From the top down. Packages on one line do not import one another."""
 
 OWNERS = {
-    "websockets": ["client.connection", "client.session", "client.connect_errors", "emulator"],
+    "websockets": ["client.connection", "client.session", "client.connect_errors", "emulator", "proxy"],
     "typer": ["cli", "__main__"],
     "rich": ["console"],
     "prompt_toolkit": ["console"],
@@ -130,6 +130,8 @@ COVERED_BY = {
     "media.reply_buffer": ["report/test_reply.py"],
     "console.recording": ["end_to_end/test_record.py"],
     "emulator.session_recording": ["end_to_end/test_record.py"],
+    "cli.proxy": ["end_to_end/test_proxy.py"],
+    "proxy.relay": ["end_to_end/test_proxy.py"],
     "process.background": ["end_to_end/test_serve_background.py"],
     "process.text_files": ["end_to_end/test_send_words.py", "tools/test_tools_file.py"],
     "protocol.audio_rates": ["protocol/test_codec.py", "media/test_file_source.py"],

@@ -80,6 +80,12 @@ def _recording(app: typer.Typer) -> None:
     app.add_typer(recording.app, name="recording", help=SUMMARIES["recording"])
 
 
+def _proxy(app: typer.Typer) -> None:
+    from . import proxy
+
+    app.command("proxy", cls=HelpCommand)(proxy.proxy)
+
+
 def _completion(app: typer.Typer) -> None:
     from . import completion
 
@@ -96,6 +102,7 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "send": _send,
     "chat": _chat,
     "serve": _serve,
+    "proxy": _proxy,
     "auth": _auth,
     "recording": _recording,
     "help": _help,
@@ -107,6 +114,7 @@ SUMMARIES = {
     "send": "Send speech or text, print the answer, save the spoken reply.",
     "chat": "Hold a conversation, typed or spoken, or through a pipe.",
     "serve": "Run a local Live API for any client, until Ctrl-C.",
+    "proxy": "Forward any client's sessions to the service, and record them.",
     "auth": "Show and store credentials, and print tokens.",
     "recording": "Check, draw and convert recorded sessions.",
     "help": "Print a guide, or the help of a command.",

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from ..emulator.access import NOTHING_REQUIRED, Required
 from ..errors import FileError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
-from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags
+from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host_to_name
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
-    from ..emulator.server import EmulatorAddress
+    from ..emulator.server import EmulatorAddress, Relay
 
 
 FILES = 10_240
@@ -80,12 +81,15 @@ def serve(
 
     # A COMMAND learns the ports from its environment, so that jobs on one machine need not agree about ports.
     address = Address(listen.host, *listen.ports(free=bool(command)))
-    log = no_log if output.quiet else _log_to_stderr
+    log = no_log if output.quiet else log_to_stderr
     options = replace(emulator.options(), sources=listen.sources())
-    names = [_host_to_name(listen.host), *(listen.tls_name or [])]
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
-    with _certificates(names) as kept, _message_sinks(logs.log) as sinks, _recorded(logs, options) as observers:
+    with (
+        certificates_for(listen.names) as kept,
+        message_sinks(logs.log) as sinks,
+        recordings(logs, options.required) as observers,
+    ):
         options = replace(options, message_sinks=sinks, observers=observers)
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
@@ -93,7 +97,7 @@ def serve(
             announce = partial(_announce, life, lambda _, variables: export_lines(variables))
         else:
             announce = partial(_announce, life, partial(_banner, emulator.source, options))
-        return run(_serve(address, kept, options, command or [], log, announce))
+        return run(serve_on(address, kept, options, command or [], log, announce))
 
 
 def given_options(context: typer.Context) -> list[str]:
@@ -139,7 +143,7 @@ def _announce(
 
 
 @contextmanager
-def _message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]]:
+def message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]]:
     """What takes the lines of `--log`. After an error there is one warning, and no further line."""
     if path is None:
         yield ()
@@ -161,7 +165,7 @@ def _message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]
 
 
 @contextmanager
-def _recorded(logs: LogFlags, options: EmulatorOptions) -> Iterator[Sequence[Observe]]:
+def recordings(logs: LogFlags, required: Required = NOTHING_REQUIRED) -> Iterator[Sequence[Observe]]:
     """The observer that makes the recordings of `--record`, if any. Raises FileError where there can be no folder."""
     if logs.record is None:
         yield ()
@@ -174,7 +178,6 @@ def _recorded(logs: LogFlags, options: EmulatorOptions) -> Iterator[Sequence[Obs
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
-    required = options.required
     secrets = [secret for secret in (required.key, required.token) if secret]
     with DiskThread(lambda text: write_stderr(f"warning: {text}\n")) as disk:
         yield [SessionRecordings(folder, disk, secrets, anonymous=logs.record_anonymous).observe]
@@ -185,7 +188,7 @@ def _discard(line: str) -> None:
 
 
 @contextmanager
-def _certificates(names: Sequence[str]) -> Iterator[Certificates]:
+def certificates_for(names: Sequence[str]) -> Iterator[Certificates]:
     """The certificate for `names` in the state folder; in a temporary one where that cannot be written."""
     from ..emulator.certificates import certificates
     from ..process.folders import state_folder
@@ -210,16 +213,18 @@ class Address(NamedTuple):
     tls_port: int
 
 
-async def _serve(
+async def serve_on(
     address: Address,
     certificates: Certificates,
     options: EmulatorOptions,
     command: list[str],
     log: Callable[[str], None],
     announce: Callable[[EmulatorAddress, Mapping[str, str]], None],
+    relay: Relay | None = None,
 ) -> int:
-    """Run the emulator until the COMMAND ends, whose exit status is returned, or until a signal.
+    """Run the emulator, or the `relay` in its place, until the COMMAND ends, or until a signal.
 
+    Returns the exit status of the COMMAND.
     Without a COMMAND, `announce` is called with the address and the variables.
     """
     import asyncio
@@ -230,8 +235,10 @@ async def _serve(
     from ..process.child import run_child
 
     tls = Tls(certificates.context, address.tls_port)
-    async with run_emulator(address.host, address.port, tls=tls, options=options, log=log) as emulator:
-        variables = exports(emulator, _host_to_name(address.host), certificates, options, os.environ)
+    async with run_emulator(address.host, address.port, tls=tls, options=options, log=log, relay=relay) as emulator:
+        variables = exports(emulator, host_to_name(address.host), certificates, options, os.environ)
+        if relay and not relay.takes_any_credential:
+            variables = {name: value for name, value in variables.items() if name != "GOOGLE_API_KEY"}
         if command:
             return await run_child(command, {**os.environ, **variables})
         announce(emulator, variables)
@@ -264,12 +271,7 @@ def _banner(model: str, options: EmulatorOptions, emulator: EmulatorAddress, var
     )
 
 
-def _host_to_name(host: str) -> str:
-    """The name by which clients reach the address `host`; the certificate is for this name."""
-    return {"": "localhost", "127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)
-
-
-def _log_to_stderr(line: str) -> None:
+def log_to_stderr(line: str) -> None:
     from datetime import datetime
 
     now = datetime.now().astimezone()

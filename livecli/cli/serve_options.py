@@ -126,6 +126,11 @@ class ListenFlags(Group, panel="Network"):
         return AllowedSources(tuple(hosts), tuple(origins))
 
     @property
+    def names(self) -> list[str]:
+        """The names that the certificate is for."""
+        return [host_to_name(self.host), *(self.tls_name or [])]
+
+    @property
     def is_public(self) -> bool:
         """Whether other machines can connect."""
         from ..protocol.endpoint import is_loopback
@@ -252,3 +257,8 @@ class EmulatorFlags(Group, panel="Model"):
             require_key=self.require_key,
             require_token=self.require_token,
         )
+
+
+def host_to_name(host: str) -> str:
+    """The name by which clients reach the address `host`; the certificate is for this name."""
+    return {"": "localhost", "127.0.0.1": "localhost", "0.0.0.0": "localhost", "::": "::1"}.get(host, host)

@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
 from websockets.client import ClientProtocol
+from websockets.datastructures import HeadersLike
 from websockets.protocol import State
 from websockets.typing import BytesLike
 from websockets.version import version as websockets_version
@@ -69,6 +70,8 @@ CLOSE_SECONDS = 1.0
 # passed on to the logger that the library uses by default.
 LOGGER = logging.Logger("websockets.client", logging.WARNING)
 LOGGER.parent = logging.getLogger(LOGGER.name)
+
+USER_AGENT = f"livecli/{__version__}"
 
 # The error of a version of the library without the hook that refuses redirects.
 UNGUARDED = f"the installed websockets {websockets_version} would follow a redirect, and take the credential along"
@@ -258,7 +261,7 @@ class _Connect(websocket_connect):
         return exc
 
 
-async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
+async def dial(endpoint: Endpoint, headers: HeadersLike, *, user_agent: str | None = USER_AGENT) -> Connection:
     """Connect to `endpoint`. Raises the errors that `connect_errors` maps.
 
     Raises ConnectError where the library could follow a redirect with the credential.
@@ -268,7 +271,7 @@ async def dial(endpoint: Endpoint, headers: Mapping[str, str]) -> Connection:
     connection = await _Connect(
         endpoint.url,
         additional_headers=headers,
-        user_agent_header=f"livecli/{__version__}",
+        user_agent_header=user_agent,
         # Deflate makes 32 KB audio frames fifty times slower, and audio hardly smaller.
         compression=None,
         proxy=None if endpoint.is_loopback else proxy_for(endpoint.url),

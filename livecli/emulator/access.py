@@ -66,6 +66,10 @@ def service_at(path: str) -> Service | None:
     return Service(PROJECT_PLATFORM, PROJECT_PLATFORM.facts.beta_version) if plain == VERBATIM_PATH else None
 
 
+CREDENTIAL_HEADERS = ("authorization", "x-goog-api-key")
+CREDENTIAL_QUERIES = ("key", "access_token")
+"""Where a request has its credential: the headers, in lower case, and the names in its query."""
+
 EPHEMERAL = "auth_tokens/"
 """The beginning of an ephemeral token."""
 

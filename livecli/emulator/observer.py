@@ -30,8 +30,8 @@ class SessionObserver:
 
     wants_frames = False
 
-    def opened(self, url: str, client: str | None) -> None:
-        """The session begins: the URL of its connection without the query, and the client's User-Agent."""
+    def opened(self, url: str, client: str | None, secrets: Sequence[str]) -> None:
+        """The session begins: the URL of its connection without the query, the client's User-Agent and credentials."""
 
     def frame(self, direction: Direction, data: bytes, *, is_binary: bool) -> None:
         """A frame as it is on the wire; those of the emulator are binary ones."""

@@ -17,6 +17,7 @@ import weakref
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -27,13 +28,14 @@ from ..media import resample
 from ..process.background import PID_HEADER
 from ..process.port_holder import port_holder
 from . import access
-from .access import service_at
+from .access import Service, service_at
 from .core.handles import HandleStore
 from .ephemeral_tokens import TokenMint, is_mint_path
 from .fault_injector import at_upgrade
 from .listener import OPEN_SECONDS, Listener
 from .log import Log, SessionLog, library_logger, no_log, safe_line
 from .message_log import LogStream, MessageLog
+from .observer import SessionObserver
 from .options import DEFAULT_OPTIONS, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
 from .websocket import EmulatorConnection, InflateOnlyFactory, ListeningServer
@@ -67,6 +69,26 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every address of the machine, each with one to which clients can connect."""
 
 
+class Relay(Protocol):
+    """What takes the sessions of a server in place of the emulator, and forwards them."""
+
+    @property
+    def takes_any_credential(self) -> bool:
+        """Whether a client needs no credential of its own."""
+
+    async def upgrade(self, client: EmulatorConnection, request: Request, service: Service) -> Response | None:
+        """The refusal of an upgrade; None where it may go on."""
+
+    async def run(self, client: EmulatorConnection, service: Service, observers: Sequence[SessionObserver]) -> None:
+        """Run a session whose upgrade is done, to its end."""
+
+    async def post(self, client: EmulatorConnection, request: Request) -> Response:
+        """The response to a request for an ephemeral token."""
+
+    async def close(self) -> None:
+        """The server has ended."""
+
+
 @dataclass(frozen=True)
 class Tls:
     """The certificate and the port for connections with TLS. Port 0 is a free one."""
@@ -92,12 +114,14 @@ async def run_emulator(
     tls: Tls | None = None,
     options: EmulatorOptions = DEFAULT_OPTIONS,
     log: Log = no_log,
+    relay: Relay | None = None,
 ) -> AsyncIterator[EmulatorAddress]:
     """Run an emulator; at the end of the context, every session is closed with 1001, within a second.
 
-    Port 0 is a free one. `log` takes a line for each connection and turn. Raises ConnectError where it cannot listen.
+    Port 0 is a free one. `log` takes a line for each connection and turn. A `relay` takes the sessions instead. Raises
+    ConnectError where it cannot listen.
     """
-    server = _EmulatorServer(options, log)
+    server = _EmulatorServer(options, log, relay)
     try:
         # The port with TLS comes first, so that a client that can connect to the other one can connect to both.
         rest = {PORT_OPTION: port}
@@ -112,8 +136,8 @@ async def run_emulator(
 class _EmulatorServer:
     """The listening sockets of one emulator, its connections, and the handles and tokens that they share."""
 
-    def __init__(self, options: EmulatorOptions, log: Log) -> None:
-        self._options = options
+    def __init__(self, options: EmulatorOptions, log: Log, relay: Relay | None = None) -> None:
+        self._options, self._relay = options, relay
         self._log = log
         self._logger = library_logger(log)
         self._numbers = itertools.count(1)
@@ -181,6 +205,8 @@ class _EmulatorServer:
             for waiting in await _still_waiting(closing, ABORT_SECONDS):
                 waiting.cancel()
         self._sessions.close()
+        if self._relay:
+            await self._relay.close()
         if self._warming:
             await asyncio.wait([self._warming])  # the interpreter must not end while a thread is in a C library
 
@@ -204,6 +230,8 @@ class _EmulatorServer:
         if connection.method == "OPTIONS":
             return _preflight(connection, request)
         if connection.method != "GET":
+            if is_mint_path(request.path) and self._relay:
+                return await self._relay.post(connection, request)
             if is_mint_path(request.path):
                 return self._mint_token(connection, request)
             message = f"Only /v1alpha/auth_tokens, which creates ephemeral tokens, takes {connection.method}.\n"
@@ -214,6 +242,8 @@ class _EmulatorServer:
         if service is None:
             return connection.respond(404, "Not found: the Live API is at /ws/google.…, the path of either platform.\n")
         connection.number = next(self._numbers)
+        if self._relay:
+            return await self._relay.upgrade(connection, request, service)
         faults = self._options.faults.on_connection(connection.number)
         if status := await at_upgrade(faults, connection, self._log):
             return connection.respond(status, "as --fault asked for\n")
@@ -258,12 +288,6 @@ class _EmulatorServer:
         path, headers = socket.request.path, list(socket.request.headers.raw_items())
         service = service_at(path)
         assert service is not None, "other paths are answered with 404"
-        token, error = None, None
-        if service.platform.facts.takes_ephemeral_tokens:
-            token, error = self._mint.token_in(path, headers), access.wrong_kind_of_credential(path, headers)
-        if token is None and error is None:
-            error = self._credential_error(socket.request)
-        refusal = access.session_refusal(error) if error else None
 
         def log(line: str) -> None:
             self._log(safe_line(f"[{number}] {line}"))
@@ -273,8 +297,18 @@ class _EmulatorServer:
             observers.append(SessionLog(log, service, self._options.models))
         scheme = "wss" if socket.transport.get_extra_info("ssl_object") else "ws"
         url = f"{scheme}://{socket.request.headers.get('Host', '')}{path.partition('?')[0]}"
+        keys, tokens = access.credentials_in(path, headers)
         for observer in observers:
-            observer.opened(url, socket.request.headers.get("User-Agent"))
+            observer.opened(url, socket.request.headers.get("User-Agent"), [*keys, *tokens])
+        if self._relay:
+            await self._relay.run(socket, service, observers)
+            return
+        token, error = None, None
+        if service.platform.facts.takes_ephemeral_tokens:
+            token, error = self._mint.token_in(path, headers), access.wrong_kind_of_credential(path, headers)
+        if token is None and error is None:
+            error = self._credential_error(socket.request)
+        refusal = access.session_refusal(error) if error else None
         session = ServerSession(
             socket,
             service,

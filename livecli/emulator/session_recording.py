@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -29,44 +29,55 @@ class SessionRecordings:
     def observe(self, number: int, service: Service) -> SessionObserver:
         """The observer of one session; see Observe."""
         path = self._folder / f"{datetime.now():%Y%m%d-%H%M%S}-{number}.live"
-        try:
-            file = LiveFile(path, self._disk)
-        except FileError as error:
-            self._disk.warn(error.message)
-            return SessionObserver()
-        return _SessionRecording(file, Redactor(self._secrets, anonymous=self._anonymous), service)
+
+        def recorder(secrets: Iterable[str]) -> Recorder:
+            redactor = Redactor([*self._secrets, *secrets], anonymous=self._anonymous)
+            return Recorder(LiveFile(path, self._disk), redactor)
+
+        return _SessionRecording(recorder, service, self._disk.warn)
 
 
 class _SessionRecording(SessionObserver):
     wants_frames = True
 
-    def __init__(self, file: LiveFile, redactor: Redactor, service: Service) -> None:
-        self._file, self._recorder = file, Recorder(file, redactor)
+    def __init__(
+        self, recorder: Callable[[Iterable[str]], Recorder], service: Service, warn: Callable[[str], None]
+    ) -> None:
+        self._new_recorder, self._warn = recorder, warn
         self._platform = str(service.platform)
         self._url: str | None = None
         self._client: str | None = None
+        self._secrets: Sequence[str] = ()
+        # None before the first frame, and where the file cannot be written.
+        self._recorder: Recorder | None = None
         self._has_begun = False
 
-    def opened(self, url: str, client: str | None) -> None:
-        self._url, self._client = clean_url(url), client
+    def opened(self, url: str, client: str | None, secrets: Sequence[str]) -> None:
+        self._url, self._client, self._secrets = clean_url(url), client, secrets
 
     def frame(self, direction: Direction, data: bytes, *, is_binary: bool) -> None:
         at = time.monotonic()
         self._begin(data, at)
-        self._recorder.frame(direction, data, at, is_binary=is_binary)
+        if self._recorder is not None:
+            self._recorder.frame(direction, data, at, is_binary=is_binary)
 
     def closed(self, by: ClosedBy, code: int, reason: str) -> None:
-        at = time.monotonic()
-        self._begin(b"", at)
-        side = By.NETWORK if code == 1006 else By.CLIENT if by is ClosedBy.CLIENT else By.SERVER
-        self._recorder.close(code, reason, side, at)
-        self._file.close()
+        if self._recorder is not None:
+            side = By.NETWORK if code == 1006 else By.CLIENT if by is ClosedBy.CLIENT else By.SERVER
+            self._recorder.close(code, reason, side, time.monotonic())
+            self._recorder.end()
 
     def _begin(self, first: bytes, at: float) -> None:
-        """Write the header, whose model is in the first frame."""
-        if not self._has_begun:
-            self._has_begun = True
-            self._recorder.begin(Header(self._platform, _model_in(first), self._url, self._client, now()), at)
+        """Open the file with the first frame, which names the model."""
+        if self._has_begun:
+            return
+        self._has_begun = True
+        try:
+            self._recorder = self._new_recorder(self._secrets)
+        except FileError as error:
+            self._warn(error.message)
+            return
+        self._recorder.begin(Header(self._platform, _model_in(first), self._url, self._client, now()), at)
 
 
 def _model_in(frame: bytes) -> str | None:

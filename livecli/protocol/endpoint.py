@@ -326,6 +326,11 @@ def _host(platform: Platform, location: str | None) -> str:
     return HOSTS.get(location, f"{location}-{platform.facts.host}")
 
 
+def service_origin(platform: Platform, target: Target, environ: Environment) -> str:
+    """The URL of Google's host for a platform, without a path: on Vertex AI that of the target's location."""
+    return f"wss://{_host(platform, _location(target, environ) if platform.facts.needs_project else None)}"
+
+
 def _names_service(platform: Platform, url: str) -> bool:
     """Whether a URL ends in the platform's full service path."""
     return re.search(rf"{platform.facts.path_pattern}/?$", url) is not None

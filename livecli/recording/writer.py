@@ -144,6 +144,10 @@ class Recorder:
         close = RecordedClose(code, self._redactor.clean_text(reason), by, at - self._began_at)
         self._file.put(lambda: self._lines.close(close))
 
+    def end(self) -> None:
+        """Close the file."""
+        self._file.close()
+
 
 def now() -> str:
     """The present time in UTC, as a header has it."""
