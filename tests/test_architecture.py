@@ -77,6 +77,7 @@ MORE_ATTRIBUTES = {
     "client.turn_end.TurnEnd": "the columns of a table of states",
     "emulator.fault_injector.FaultInjector": "the state of each kind of fault",
     "console.prompt.Prompt": "the state of the line being typed, and of the question above it",
+    "emulator.server._EmulatorServer": "what the connections of a server share, and what ends with it",
     "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
     "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",
     "emulator.core.function_calls.FunctionCalls": "the tools of a session and the calls of them",

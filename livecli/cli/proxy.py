@@ -92,7 +92,7 @@ def proxy(
         else:
             announce = partial(_announce, f"livecli proxy · {one_line(destination)}")
         status = run(serve_on(address, certificates, options, command, log, announce, relay))
-    if relay.refused:
+    if relay.refused and not status:
         count = relay.refused
         raise CheckError(f"{count} session{'s' if count > 1 else ''} had no recording", hint="--record-mode new")
     return status

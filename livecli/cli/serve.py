@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
-    from ..emulator.server import EmulatorAddress, Relay
+    from ..emulator.server import EmulatorAddress, SessionRelay
 
 
 FILES = 10_240
@@ -220,7 +220,7 @@ async def serve_on(
     command: list[str],
     log: Callable[[str], None],
     announce: Callable[[EmulatorAddress, Mapping[str, str]], None],
-    relay: Relay | None = None,
+    relay: SessionRelay | None = None,
 ) -> int:
     """Run the emulator, or the `relay` in its place, until the COMMAND ends, or until a signal.
 

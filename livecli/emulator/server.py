@@ -69,7 +69,7 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 """Addresses that mean every address of the machine, each with one to which clients can connect."""
 
 
-class Relay(Protocol):
+class SessionRelay(Protocol):
     """What takes the sessions of a server in place of the emulator, and forwards them."""
 
     @property
@@ -114,7 +114,7 @@ async def run_emulator(
     tls: Tls | None = None,
     options: EmulatorOptions = DEFAULT_OPTIONS,
     log: Log = no_log,
-    relay: Relay | None = None,
+    relay: SessionRelay | None = None,
 ) -> AsyncIterator[EmulatorAddress]:
     """Run an emulator; at the end of the context, every session is closed with 1001, within a second.
 
@@ -136,7 +136,7 @@ async def run_emulator(
 class _EmulatorServer:
     """The listening sockets of one emulator, its connections, and the handles and tokens that they share."""
 
-    def __init__(self, options: EmulatorOptions, log: Log, relay: Relay | None = None) -> None:
+    def __init__(self, options: EmulatorOptions, log: Log, relay: SessionRelay | None = None) -> None:
         self._options, self._relay = options, relay
         self._log = log
         self._logger = library_logger(log)

@@ -47,6 +47,9 @@ NOT_FORWARDED = {
 }
 """The headers of a request that belong to its own connection."""
 
+NO_RECORDING = "no recording has a session with this setup"
+"""The reason of the close where a session is neither replayed nor forwarded."""
+
 ABNORMAL = (1005, 1006, 1015)
 """Close codes that stand for the lack of one, and cannot be sent."""
 
@@ -116,8 +119,8 @@ class Relay:
                 return
             if self._options.mode is RecordMode.NONE:
                 self.refused += 1
-                self._log(f"[{client.number}] no recording has a session with this setup")
-                await client.close(1011, "no recording has a session with this setup")
+                self._log(f"[{client.number}] {NO_RECORDING}")
+                await client.close(1008, NO_RECORDING)
                 return
             try:
                 self._upstream[client] = await self._dial(request, service)

@@ -28,16 +28,17 @@ def answers(library: Library, setup: bytes) -> list[bytes] | None:
 
 
 def test_sessions_with_the_same_setup_are_taken_in_order_and_once() -> None:
-    library = Library([connection(setup(), b'{"a":1}'), connection(setup(), b'{"a":2}'), connection(setup(x=1), b"{}")])
+    warm = setup(generationConfig={"temperature": 1})
+    library = Library([connection(setup(), b'{"a":1}'), connection(setup(), b'{"a":2}'), connection(warm, b"{}")])
     assert library.unused == 3
     assert [answers(library, setup()) for _ in range(3)] == [[b'{"a":1}'], [b'{"a":2}'], None]
-    assert answers(library, setup(x=2)) is None
+    assert answers(library, setup(generationConfig={"temperature": 2})) is None
     assert library.unused == 1
 
 
 def test_ids_the_project_and_the_order_of_keys_make_no_difference() -> None:
-    library = Library([connection(setup(a=1, sessionResumption={"handle": "h1"}), b"{}")])
-    other = {"setup": {"sessionResumption": {"handle": "h2"}, "a": 1, "model": "models/m"}}
+    library = Library([connection(setup(tools=[], sessionResumption={"handle": "h1"}), b"{}")])
+    other = {"setup": {"sessionResumption": {"handle": "h2"}, "tools": [], "model": "models/m"}}
     assert answers(library, json.dumps(other).encode()) == [b"{}"]
 
 
@@ -48,7 +49,7 @@ def test_what_is_no_setup_is_found_nowhere(data: bytes) -> None:
 
 def test_a_folder_is_loaded_and_a_malformed_file_named(tmp_path: Path) -> None:
     assert not load(tmp_path / "missing")
-    recording = Recording([connection(setup(), b"{}"), connection(setup(x=1), b"{}")])
+    recording = Recording([connection(setup(), b"{}"), connection(setup(generationConfig={"temperature": 1}), b"{}")])
     (tmp_path / "a.live").write_bytes(b"".join(write_live(recording)))
     assert load(tmp_path).unused == 2
     (tmp_path / "b.live").write_text("{}\n")
