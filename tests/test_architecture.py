@@ -133,6 +133,7 @@ COVERED_BY = {
     "emulator.session_recording": ["end_to_end/test_record.py"],
     "cli.proxy": ["end_to_end/test_proxy.py"],
     "proxy.relay": ["end_to_end/test_proxy.py"],
+    "recording.record_mode": ["end_to_end/test_proxy.py"],
     "process.background": ["end_to_end/test_serve_background.py"],
     "process.text_files": ["end_to_end/test_send_words.py", "tools/test_tools_file.py"],
     "protocol.audio_rates": ["protocol/test_codec.py", "media/test_file_source.py"],

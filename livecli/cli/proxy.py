@@ -14,7 +14,7 @@ import typer
 
 from ..errors import CheckError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stdout
-from ..proxy.library import RecordMode
+from ..recording.record_mode import RecordMode
 from .groups import Listed, Only, takes_groups
 from .options import OutputFlags, Where
 from .serve import FILES, Address, certificates_for, export_lines, log_to_stderr, message_sinks, recordings, serve_on

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..emulator.access import NOTHING_REQUIRED, Required
 from ..errors import FileError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
@@ -88,7 +87,7 @@ def serve(
     with (
         certificates_for(listen.names) as kept,
         message_sinks(logs.log) as sinks,
-        recordings(logs, options.required) as observers,
+        recordings(logs, options.required.secrets) as observers,
     ):
         options = replace(options, message_sinks=sinks, observers=observers)
         if listen.is_public:
@@ -165,7 +164,7 @@ def message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]]
 
 
 @contextmanager
-def recordings(logs: LogFlags, required: Required = NOTHING_REQUIRED) -> Iterator[Sequence[Observe]]:
+def recordings(logs: LogFlags, secrets: Sequence[str] = ()) -> Iterator[Sequence[Observe]]:
     """The observer that makes the recordings of `--record`, if any. Raises FileError where there can be no folder."""
     if logs.record is None:
         yield ()
@@ -178,7 +177,6 @@ def recordings(logs: LogFlags, required: Required = NOTHING_REQUIRED) -> Iterato
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
-    secrets = [secret for secret in (required.key, required.token) if secret]
     with DiskThread(lambda text: write_stderr(f"warning: {text}\n")) as disk:
         yield [SessionRecordings(folder, disk, secrets, anonymous=logs.record_anonymous).observe]
 

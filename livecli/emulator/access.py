@@ -136,6 +136,11 @@ class Required:
     key: str | None = None
     token: str | None = None
 
+    @property
+    def secrets(self) -> list[str]:
+        """The key and the token that are required."""
+        return [secret for secret in (self.key, self.token) if secret]
+
     def check(self, path: str, headers: Iterable[tuple[str, str]]) -> CredentialError | None:
         """What is wrong with the credential of a request for `path`, query included; None where it is accepted."""
         if self.key is None and self.token is None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import deque
 from collections.abc import Iterable
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +13,6 @@ from ..errors import FileError
 from ..process.text_files import parse_file
 from ..recording.format import RecordedConnection, read_live
 from ..recording.redaction import ID_NAMES
-
-
-class RecordMode(StrEnum):
-    """What is recorded, as VCR names it.
-
-    ALL: every session; nothing is replayed. NEW: sessions that no recording has; the others are replayed. ONCE: as NEW
-    where the folder has no recording at the start, else as NONE. NONE: nothing; what no recording has is refused.
-    """
-
-    ALL = "all"
-    NEW = "new"
-    ONCE = "once"
-    NONE = "none"
 
 
 class Library:

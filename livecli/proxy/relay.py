@@ -33,7 +33,8 @@ from ..protocol.close_reasons import CLOSE_REASON_BYTES
 from ..protocol.endpoint import Endpoint, Target, is_loopback, service_origin
 from ..protocol.platform import KEY_PLATFORM
 from ..recording.format import Direction
-from .library import Library, RecordMode
+from ..recording.record_mode import RecordMode
+from .library import Library
 
 CONNECT_SECONDS = 10.0
 """The time that the service has to answer an upgrade."""
