@@ -11,17 +11,18 @@ import inspect
 import math
 import os
 import warnings
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
 from .client.open import Timeouts, open_authorised, resolved
 from .client.sender import SendOptions
 from .client.session import Session
-from .credentials import Credential
+from .credentials import Credential, known_secrets
 from .credentials.profiles import load_profile
 from .embedded import LocalServer, reachable, served
 from .emulator.option_files import emulator_options
@@ -34,7 +35,7 @@ from .protocol.setup import Activity, SetupOptions, ThinkingLevel, Until, setup
 from .report.price_file import load_prices
 from .report.prices import PRICES
 from .report.reply import Reply
-from .report.reporter import Reporter
+from .report.reporter import Reporter, Reporters
 from .runs import request as runs
 from .tools.calls import Confirm
 from .tools.toolbox import Toolbox, parse_tool
@@ -88,7 +89,8 @@ class AskOptions(SessionOptions, total=False):
     With `play` the answer is also played, on the devices named by `device`, and the call returns when it is over.
     `tool` are functions of the model, written "NAME=COMMAND", and `tools` is a TOML file of them; `confirm` is awaited
     before each call, and False refuses it. `prices` is a TOML file of prices for `cost_usd`. `bisect_setup` finds the
-    field to blame where the setup is refused without a reason.
+    field to blame where the setup is refused without a reason. Every frame is written to the file `record`, with
+    `record_anonymous` under other ids.
     """
 
     output: str | os.PathLike[str] | None
@@ -107,6 +109,8 @@ class AskOptions(SessionOptions, total=False):
     confirm: Confirm | None
     prices: str | os.PathLike[str] | None
     bisect_setup: bool
+    record: str | os.PathLike[str] | None
+    record_anonymous: bool
 
 
 DEFAULTS: AskOptions = {
@@ -147,6 +151,8 @@ DEFAULTS: AskOptions = {
     "confirm": None,
     "prices": None,
     "bisect_setup": False,
+    "record": None,
+    "record_anonymous": False,
 }
 """The options that are not given. A test compares them with the command line's."""
 
@@ -313,8 +319,9 @@ async def send(
     request = _request(input, text, buffer, given, to.profile)
     for warning in request.toolbox.warnings:
         remarks.warning(warning)
-    async with reachable(to) as target:
-        summary = await runs.ask(request, target, remarks, _resolved)
+    with _recorded(given, remarks) as reporter:
+        async with reachable(to) as target:
+            summary = await runs.ask(request, target, reporter, _resolved)
     reply = Reply(summary, tuple(remarks.warnings), buffer)
     if summary.error:
         raise summary.error.revised(reply=reply)
@@ -331,6 +338,24 @@ def ask(
     notebook: that loop stands still until the answer is there.
     """
     return _result(send(input, text=text, **options))
+
+
+@contextmanager
+def _recorded(options: AskOptions, remarks: Reporter) -> Iterator[Reporter]:
+    """A reporter that passes everything on to `remarks`, and makes the recording that is asked for."""
+    if options["record"] is None:
+        yield remarks
+        return
+    from .console.recording import SessionRecording
+    from .recording.redaction import Redactor
+    from .recording.writer import DiskThread, LiveFile
+
+    path, late = Path(options["record"]), list[str]()
+    with DiskThread(late.append) as disk:
+        redactor = Redactor(known_secrets(os.environ), anonymous=options["record_anonymous"])
+        yield Reporters(remarks, SessionRecording(lambda: LiveFile(path, disk), redactor))
+    for warning in late:
+        remarks.warning(warning)
 
 
 def _request(

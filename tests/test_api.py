@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import inspect
+import json
 import os
 import resource
 import signal
@@ -21,6 +22,7 @@ import livecli
 import livecli.api
 import livecli.cli.send
 from livecli.media.file_source import SAMPLE
+from livecli.recording.format import read_live
 
 from .serving import serving
 
@@ -129,6 +131,7 @@ NOT_IN_PYTHON = {
     "verbose": "nothing is printed",
     "debug": "nothing is printed",
     "explain": "LivecliError.advice",
+    **dict.fromkeys(["script", "replay", "fault", "pace"], "serve()"),
     **dict.fromkeys(["source", "jobs", "connect_rate", "resume_from", "shard", "max_cost"], "asyncio.gather()"),
 }
 
@@ -163,6 +166,13 @@ def test_the_options_of_a_session_are_among_those_of_a_request():
         == set(get_type_hints(livecli.api.SessionOptions))
         < set(inspect.signature(livecli.send).parameters)
     )
+
+
+async def test_a_call_is_recorded(tmp_path):
+    await livecli.send(text="hi", local=True, record=tmp_path / "run.live", record_anonymous=True)
+    [connection] = read_live((tmp_path / "run.live").read_bytes()).connections
+    assert connection.close.code == 1000
+    assert json.loads(connection.frames[1].data)["setupComplete"]["sessionId"].startswith("id-")
 
 
 def process_state():
