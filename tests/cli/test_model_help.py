@@ -15,6 +15,17 @@ GUIDES = Path(__file__).parents[2] / "livecli" / "help"
 CURRENT = [model for model in MODELS.values() if not model.retired]
 
 
+@pytest.fixture(scope="module")
+def models():
+    return model_help.models()
+
+
+@pytest.fixture(scope="module")
+def accuracy():
+    """It reads all of livecli."""
+    return model_help.accuracy()
+
+
 def block(model: Model, text: str) -> str:
     """The facts of one model: the lines after its name alone."""
     return text.partition(f"\n\n{model.name}\n")[2].partition("\n\n")[0]
@@ -31,8 +42,8 @@ def test_a_topic_is_its_guide_and_its_table(capfd, topic):
 
 
 @pytest.mark.parametrize("model", CURRENT, ids=lambda model: model.name)
-def test_each_current_model_has_its_facts(model):
-    facts = " ".join(block(model, "\n\n" + model_help.models()).split())
+def test_each_current_model_has_its_facts(model, models):
+    facts = " ".join(block(model, "\n\n" + models).split())
     assert facts.startswith(f"platform {', '.join(sorted(model.platforms))} ")
     assert all(name in facts for name in model.locations.names)
     assert all(level in facts for level in model.thinking_levels)
@@ -43,20 +54,19 @@ def test_each_current_model_has_its_facts(model):
     assert ("voiceActivity" in facts) is model.unasked.voice_activity
 
 
-def test_both_sources_of_a_disputed_location_are_named():
-    facts = " ".join(block(MODELS["gemini-live-2.5-flash"], model_help.models()).split())
+def test_both_sources_of_a_disputed_location_are_named(models):
+    facts = " ".join(block(MODELS["gemini-live-2.5-flash"], models).split())
     assert "locations us-central1, global but global: documented 2026: Firebase" in facts
 
 
-def test_retired_models_and_voices_are_listed():
-    words = set(model_help.models().replace(",", "").split())
+def test_retired_models_and_voices_are_listed(models):
+    words = set(models.replace(",", "").split())
     assert set(MODELS) <= words
     assert words >= set(VOICES)
 
 
-def test_each_group_of_each_current_model_has_a_row_of_evidence():
-    text = model_help.accuracy()
-    sections = text.strip().split("\n\n")
+def test_each_group_of_each_current_model_has_a_row_of_evidence(accuracy):
+    sections = accuracy.strip().split("\n\n")
     assert [section.splitlines()[0] for section in sections] == [*model_help.GROUPS.values(), "Setups that are refused"]
     for group, section in zip(model_help.GROUPS, sections, strict=False):
         for model in CURRENT:
@@ -66,8 +76,8 @@ def test_each_group_of_each_current_model_has_a_row_of_evidence():
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.path}: {rule.reason}")
-def test_each_refused_field_has_a_row_of_evidence(rule):
-    rules = " ".join(model_help.accuracy().partition("Setups that are refused\n")[2].split())
+def test_each_refused_field_has_a_row_of_evidence(rule, accuracy):
+    rules = " ".join(accuracy.partition("Setups that are refused\n")[2].split())
     field = model_help.refused_field(rule)
     assert f"{rule.evidence.kind} {rule.evidence.date} {field} ({rule.evidence.source})" in rules
 
