@@ -86,11 +86,11 @@ class PieceElision:
 
     def _without_parts(self, kind: type[events.Event], text: str) -> str:
         for secret in self._secrets:
-            text, self._begun[kind, secret] = _elide_next(text, secret, self._begun.get((kind, secret), 0))
+            text, self._begun[kind, secret] = elide_next(text, secret, self._begun.get((kind, secret), 0))
         return text
 
 
-def _elide_next(piece: str, secret: str, begun: int) -> tuple[str, int]:
+def elide_next(piece: str, secret: str, begun: int) -> tuple[str, int]:
     """The next piece of a text that has ended with `begun` characters of the secret so far.
 
     Returns it without parts of the secret, and how many of the secret's characters it ends with, elided or not.

@@ -99,13 +99,9 @@ def cleaned(recording: Recording, secrets: Iterable[str] = (), *, anonymous: boo
 
 
 def _cleaned(connection: RecordedConnection, redactor: Redactor) -> RecordedConnection:
-    header, close = connection.header, connection.close
+    close = connection.close
     return RecordedConnection(
-        replace(
-            header,
-            url=header.url and redactor.clean_text(clean_url(header.url)),
-            client=header.client and redactor.clean_text(header.client),
-        ),
+        redactor.clean_header(connection.header),
         [replace(frame, data=redactor.clean(frame.direction, frame.data)) for frame in connection.frames],
         close and replace(close, reason=redactor.clean_text(close.reason)),
     )

@@ -123,6 +123,7 @@ class Recorder:
             self.close(1006, "", By.NETWORK, at)
         self._began_at, self._is_open = at, True
         lines = self._lines
+        header = self._redactor.clean_header(header)
         self._file.put(lambda: lines.header(header))
 
     def frame(self, direction: Direction, data: bytes, at: float, *, is_binary: bool = False) -> None:
