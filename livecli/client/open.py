@@ -124,6 +124,7 @@ async def open_authorised(
     headers = await asyncio.to_thread(credential.headers) if refreshes else credential.headers()
     shown = credential.elided_headers()
     secrets = tuple(text.rpartition(" ")[2] for name, text in headers.items() if text != shown[name])
+    reporter.authorised(secrets)
     try:
         async with open_session(
             endpoint,

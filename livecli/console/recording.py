@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .. import __version__
 from ..protocol.endpoint import Endpoint
@@ -35,6 +35,9 @@ class SessionRecording(Reporter):
         if self._file is None:
             self._file = self._open_file()
             self._recorder = Recorder(self._file, self._redactor)
+
+    def authorised(self, secrets: Sequence[str]) -> None:
+        self._redactor.know(secrets)
 
     def frame(self, direction: str, frame: bytes | str, at: float, *, is_binary: bool = False) -> None:
         assert self._recorder is not None, "a frame follows `connecting`"

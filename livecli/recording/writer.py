@@ -142,8 +142,13 @@ class Recorder:
         if not self._is_open:
             return
         self._is_open = False
-        close = RecordedClose(code, self._redactor.clean_text(reason), by, at - self._began_at)
-        self._file.put(lambda: self._lines.close(close))
+        at -= self._began_at
+
+        def line() -> bytes:
+            # In the thread, where the handles of the frames before it are known.
+            return self._lines.close(RecordedClose(code, self._redactor.clean_text(reason), by, at))
+
+        self._file.put(line)
 
     def end(self) -> None:
         """Close the file."""

@@ -5,6 +5,7 @@ No I/O: the subclasses that print are in `livecli.console`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -118,6 +119,9 @@ class Reporter:
     def connecting(self, endpoint: Endpoint) -> None:
         """A connection is about to be opened."""
 
+    def authorised(self, secrets: Sequence[str]) -> None:
+        """A connection is about to be opened with these credentials, which nothing that is written may hold."""
+
     def connected(self, summary: Summary) -> None:
         """The session is set up."""
 
@@ -200,6 +204,10 @@ class Reporters(Reporter):
     def connecting(self, endpoint: Endpoint) -> None:
         for reporter in self._reporters:
             reporter.connecting(endpoint)
+
+    def authorised(self, secrets: Sequence[str]) -> None:
+        for reporter in self._reporters:
+            reporter.authorised(secrets)
 
     def connected(self, summary: Summary) -> None:
         for reporter in self._reporters:

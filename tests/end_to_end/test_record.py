@@ -10,7 +10,14 @@ from typing import Any
 
 import pytest
 
+from livecli.console.recording import SessionRecording
+from livecli.protocol.endpoint import Endpoint
+from livecli.protocol.platform import Platform
 from livecli.recording.format import By, RecordedConnection, read_live
+from livecli.recording.redaction import Redactor
+from livecli.recording.writer import DiskThread, LiveFile
+from livecli.report.reporter import Reporters
+from livecli.report.summary import Summary
 from tests.end_to_end.conftest import tone, write_wav
 
 Livecli = Callable[..., Any]
@@ -121,3 +128,19 @@ def test_what_cannot_be_recorded_is_said_first(
     (tmp_path / "file").write_text("")
     ran = livecli(*words)
     assert (ran.status, ran.err.splitlines()[0][7 : 7 + len(problem)]) == (status, problem)
+
+
+def test_a_credential_of_the_connection_is_a_secret_too(tmp_path: Path) -> None:
+    token = "a-token-of-the-metadata-server-0123456789"
+    with DiskThread(pytest.fail) as disk:
+        recording = SessionRecording(lambda: LiveFile(tmp_path / "run.live", disk), Redactor())
+        reporter = Reporters(recording)
+        reporter.connecting(Endpoint(Platform.VERTEX, "gemini-3.8-live", "wss://host/ws", "p/models/gemini-3.8-live"))
+        reporter.authorised([token])
+        reporter.frame("sent", json.dumps({"setup": {"model": "m", "systemInstruction": token}}).encode(), 0.0)
+        reporter.closed("received", 1008, f"not {token}", 1.0)
+        reporter.finished(Summary(""))
+    [connection] = connections(tmp_path / "run.live")
+    assert json.loads(connection.frames[0].data) == {"setup": {"model": "m", "systemInstruction": "…"}}
+    assert connection.close is not None
+    assert connection.close.reason == "not …"

@@ -113,6 +113,7 @@ HAPPENINGS = {
     "started": (Summary("q"), "44.1 kHz", 1.0),
     "recognised": ("WAV",),
     "connecting": (ENDPOINT,),
+    "authorised": (["a-secret"],),
     "connected": (Summary("q"),),
     "event": ("sent", events.Text("hi"), 0.5),
     "frame": ("received", b"{}", 1.5),
