@@ -48,6 +48,9 @@ bench-sessions: $(READY) ## measure a thousand sessions and more from one proces
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
+bench-audio: $(DEV) ## measure echo cancellation and barge-in with PulseAudio, in eight minutes
+	$(RUN) -m tests.benchmarks.audio
+
 pictures: $(DEV) ## draw the pictures of a chat and of send, from real runs
 	$(RUN) -m tests.pictures
 
@@ -74,4 +77,4 @@ $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
 
 # Two installations must not write to one environment at once.
 .NOTPARALLEL:
-.PHONY: help demo test soak lint dist bench bench-sessions pictures clean
+.PHONY: help demo test soak lint dist bench bench-sessions bench-audio pictures clean

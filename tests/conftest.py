@@ -20,6 +20,7 @@ import pytest
 from tests.environment import cleaned
 from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
 from tests.terminal import terminal, tmux  # noqa: F401 - likewise
+from tests.virtual_screen import screen  # noqa: F401 - a fixture for every folder
 
 
 @pytest.fixture(scope="session", autouse=True)

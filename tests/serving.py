@@ -27,7 +27,7 @@ class Served:
 
 
 @contextmanager
-def serving(*faults: str, **options: Any) -> Iterator[Served]:
+def serving(*faults: str, seconds_at_most: float = 60, **options: Any) -> Iterator[Served]:
     """Serve with `--fault` for each of `faults`. At the end, fails if a task has outlived the clients."""
     served, open_, shut = Served(), threading.Event(), threading.Event()
     given = EmulatorOptions(faults=Faults(map(parse_fault, faults)), **options)
@@ -37,7 +37,7 @@ def serving(*faults: str, **options: Any) -> Iterator[Served]:
             served.url = emulator.url
             own = asyncio.all_tasks()
             open_.set()
-            await asyncio.to_thread(shut.wait, 60)
+            await asyncio.to_thread(shut.wait, seconds_at_most)
             others = asyncio.all_tasks() - own
             served.left = (await asyncio.wait(others, timeout=LEFT_SECONDS))[1] if others else set()
 

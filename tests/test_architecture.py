@@ -41,7 +41,8 @@ OWNERS = {
     "platformdirs": ["process.folders"],
     "cryptography": ["emulator.certificates"],
     "certifi": ["emulator.certificates"],
-    "PIL": ["media.images"],
+    "PIL": ["media.images", "media.screen"],
+    "mss": ["media.screen"],
     "yaml": ["recording.cassette"],
 }
 """The modules that may import each library."""
@@ -60,6 +61,7 @@ MORE_FILES = {
     "cli": "one file for each command",
     "console": "one file for each display and each output",
     "emulator": "the server, and a file for each thing that it does to a connection",
+    "media": "one file for each source and each destination of audio and pictures",
 }
 MOST_ATTRIBUTES = 12
 """In an object: a class with more is usually two things."""

@@ -42,8 +42,9 @@ class Chat:
     """A chat, which `open_chat` opens.
 
     `turns` has the summaries of the last turns, `pictures` what is sent with the next turn. `spoken_about` are those
-    sent at once, for speech: a typed text that comes first is sent with them again. When the session has ended for
-    good, `failure` is the reason; the next message opens a new session. `tasks` has the tasks that receive.
+    sent at once, for speech: a typed text that comes first is sent with them again, and with the last `frame` of a
+    video. When the session has ended for good, `failure` is the reason; the next message opens a new session. `tasks`
+    has the tasks that receive.
 
     Options that were changed are on trial until a turn succeeds: the last ones before come back where the service
     refuses them.
@@ -64,6 +65,7 @@ class Chat:
         self.turns: deque[Summary] = deque(maxlen=MAX_SUMMARIES)
         self.pictures: list[events.Image] = []
         self.spoken_about: list[events.Image] = []
+        self.frame: events.Image | None = None
         self.failure: LivecliError | None = None
         self._reporter, self._tasks = reporter, tasks
         self._session = AsyncExitStack()
@@ -200,6 +202,7 @@ class Chat:
         """A typed turn. It interrupts an answer that has begun."""
         conversation = await self.conversation()
         pictures, self.pictures, self.spoken_about = [*self.pictures, *self.spoken_about], [], []
+        pictures += [self.frame] if self.frame is not None else []
         interrupts = conversation.current is not None
         return await self._take_turn(text, lambda turn: turn.type(text, pictures, interrupts=interrupts))
 
@@ -223,7 +226,10 @@ class Chat:
         Returns whether it was. A model sees a picture that was sent before speech, and none that was sent before a
         typed text: that has to have it in the same turn.
         """
-        picture = await asyncio.to_thread(open_image, path)
+        return await self.show(await asyncio.to_thread(open_image, path))
+
+    async def show(self, picture: events.Image) -> bool:
+        """As `send_picture`."""
         conversation = await self.conversation()
         if conversation.uses_microphone:
             await conversation.send_pictures([picture])
@@ -237,6 +243,12 @@ class Chat:
         number = len(self.pictures) + len(self.spoken_about)
         self.pictures, self.spoken_about = [], []
         return number
+
+    async def send_frame(self, frame: events.Image) -> None:
+        """Send a frame of a video at once, if there is a session, and the last one with each typed text."""
+        self.frame = frame
+        if self._conversation is not None:
+            await self._conversation.send_pictures([frame])
 
     async def interrupt(self) -> bool:
         """Stop the answer. Returns False when no turn is going on."""

@@ -112,6 +112,14 @@ async def _image(chat: Chat, path: str) -> list[str]:
     return [f"{path} will be sent with the next message"]
 
 
+async def _screen(chat: Chat, _: str) -> list[str]:
+    from ..media.screen import take_picture
+
+    if await chat.show(await asyncio.to_thread(take_picture)):
+        return ["a picture of the screen is sent: speak about it, or type, and it goes with that line as well"]
+    return ["a picture of the screen will be sent with the next message"]
+
+
 def _expand_home(path: str) -> str:
     """The path with the user's home folder for `~`, which no shell has replaced."""
     try:
@@ -266,6 +274,7 @@ COMMANDS = {
     for command in (
         Command("send", "FILE", "send a recording", _send, is_turn=True),
         Command("image", "[FILE]", "send a picture with the next message, or take those back that wait for it", _image),
+        Command("screen", "", "send a picture of the screen with the next message", _screen),
         Command("say", "[on|off]", "turn the speaker on or off", _say, ON_OFF),
         Command("mic", "[on|off]", "turn the microphone on or off", _mic, ON_OFF),
         Command("again", "", "ask the last question again", _again, is_turn=True),

@@ -26,6 +26,12 @@ async def read_lines() -> AsyncIterator[str]:
         yield line.decode(errors="replace").rstrip("\r\n")
 
 
+async def no_lines() -> AsyncIterator[str]:
+    """No lines, where standard input has something else."""
+    for line in list[str]():
+        yield line
+
+
 def _stdin_file() -> BinaryIO:
     """Standard input, with a buffer of its own.
 

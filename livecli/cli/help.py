@@ -19,7 +19,8 @@ from .command_help import command_page, listing, summary, terminal_width
 GUIDES = Path(__file__).parents[1] / "help"
 
 TOPICS = (
-    *("auth", "conversations", "models", "voices", "languages", "formats", "tools", "batch", "long-sessions", "costs"),
+    *("auth", "conversations", "models", "voices", "languages", "formats", "pictures"),
+    *("tools", "batch", "long-sessions", "costs"),
     *("pipes", "exit-statuses", "environment", "config", "python", "troubleshooting"),
     *("serve", "script", "faults", "recordings", "clients"),
     *("performance", "accuracy", "architecture", "contributing", "changes"),

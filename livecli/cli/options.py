@@ -363,8 +363,18 @@ class ChatDeviceFlags(DeviceFlags, panel="Input"):
     push_to_talk: Annotated[
         bool, Option("--push-to-talk", help="Listen between two presses of the space bar only.")
     ] = False
+    screen: Annotated[
+        float | None, Option(metavar="SECONDS", help="Send a picture of the screen so often (livecli[images]).")
+    ] = None
+    frames: Annotated[
+        str | None, Option(metavar="COMMAND|-", help="Send a frame a second of the MJPEG that COMMAND or stdin gives.")
+    ] = None
 
     def check(self) -> None:
+        if self.screen is not None and not 1 <= self.screen < float("inf"):
+            raise UsageError(f"--screen must be 1 second or more, not {self.screen:g}")
+        if self.screen is not None and self.frames is not None:
+            raise UsageError("--screen and --frames cannot be used together")
         if self.push_to_talk and not self.mic:
             raise UsageError("--push-to-talk needs --mic")
 

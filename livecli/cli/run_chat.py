@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..chat.chat import Chat, open_chat
 from ..chat.options import ChatOptions
 from ..chat.pipe import converse as converse_piped
-from ..chat.pipe import read_lines
+from ..chat.pipe import no_lines, read_lines
 from ..chat.recordings import Recordings
 from ..chat.voice import Voice
 from ..console import is_interactive
@@ -17,12 +18,14 @@ from ..console.chat_pipe import PipeChat
 from ..embedded import reachable
 from ..errors import Interrupted, LivecliError, OutputClosed, UsageError, gravest
 from ..process.stdio import print_error
+from ..process.tasks import cancel_and_wait
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .confirm import confirmer
 from .options import EchoMode
 
 if TYPE_CHECKING:
+    from ..chat.frames import TakeFrame
     from ..console.prompt import Prompt
     from ..emulator.options import EmulatorOptions
     from ..protocol.messages import FunctionCall
@@ -60,6 +63,10 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
         cancels_echo=devices.echo is EchoMode.AUTO,
         push_to_talk=devices.push_to_talk,
     )
+    if devices.frames == "-" and is_interactive():
+        raise UsageError("--frames - reads standard input, which is the keyboard", hint="livecli help pictures")
+    if devices.frames == "-" and not devices.mic and plan.question is None:
+        raise UsageError("--frames - leaves no standard input for questions", hint="add --mic, or a QUESTION")
     prompt = _prompt(plan, display) if is_interactive() else None
     plays_to_the_end = False
     try:
@@ -91,7 +98,10 @@ async def _open_and_run(
         if plan.confirm:
             confirm = _confirmer(prompt, display) if prompt else stack.enter_context(confirmer(reporter))
         options = replace(plan.options, target=target, confirm=confirm)
-        async with open_chat(options, voice, recordings, reporter) as chat:
+        take_frame = await _open_frames(plan, stack, reporter)
+        async with open_chat(options, voice, recordings, reporter) as chat, AsyncExitStack() as sending:
+            if take_frame is not None:
+                await _send_frames(chat, plan, take_frame, sending, reporter)
             try:
                 if prompt is not None:
                     return await _run_at_terminal(chat, plan, prompt, display)
@@ -102,11 +112,40 @@ async def _open_and_run(
                 raise
 
 
+async def _open_frames(plan: Plan, stack: AsyncExitStack, reporter: Reporter) -> TakeFrame | None:
+    """The frames that the options ask for, which end with `stack`; None without such an option."""
+    if plan.devices.screen is None and plan.devices.frames is None:
+        return None
+    from ..chat.frames import frames_command, open_frames, take_screen
+
+    if plan.devices.frames is None:
+        # An error of the first picture is raised before anything is connected.
+        await take_screen()
+        return take_screen
+    return await stack.enter_async_context(open_frames(frames_command(plan.devices.frames), reporter))
+
+
+async def _send_frames(
+    chat: Chat, plan: Plan, take_frame: TakeFrame, stack: AsyncExitStack, reporter: Reporter
+) -> None:
+    """Send frames until the end of `stack`. A question of the command line waits for the first one."""
+    from ..chat.frames import FIRST_SECONDS, FRAME_SECONDS, send_frames
+
+    seconds, first = plan.devices.screen or FRAME_SECONDS, asyncio.Event()
+    sending = asyncio.create_task(send_frames(chat, take_frame, seconds, reporter, first))
+    stack.push_async_callback(cancel_and_wait, sending)
+    if plan.question is not None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(FIRST_SECONDS):
+                await first.wait()
+
+
 async def _run_through_pipe(chat: Chat, plan: Plan, display: Reporter, reporter: Reporter) -> int:
     assert isinstance(display, PipeChat)
 
+    lines = no_lines() if plan.devices.frames == "-" else read_lines()
     statuses = await converse_piped(
-        chat, read_lines(), reporter, display.show_lines, question=plan.question, has_commands=plan.has_commands
+        chat, lines, reporter, display.show_lines, question=plan.question, has_commands=plan.has_commands
     )
     # After the end of the input a chat with a microphone goes on until that is off, or until a signal.
     await chat.voice.wait_until_off()

@@ -46,7 +46,11 @@ def open_image(path: str) -> Image:
     Raises FileError if the file holds no such image, or one that is damaged or too large, and if the image has
     to be scaled and Pillow is not installed.
     """
-    data = _read(path)
+    return fit_image(_read(path), path)
+
+
+def fit_image(data: bytes, path: str) -> Image:
+    """As `open_image`, of the contents of a file; `path` is its name in errors."""
     kind = kind_of(data)
     if kind is None:
         raise FileError(f"{path} is not an image that the API takes", hint=f"it takes {KINDS}")
@@ -70,6 +74,15 @@ def open_image(path: str) -> Image:
         ) from error
     with _damage_as_errors(path):
         return _fitted(data, kind, fits=fits)
+
+
+def from_pixels(size: tuple[int, int], rgb: bytes) -> Image:
+    """An image of `size` pixels with three bytes each, scaled down to 768 pixels a side. Needs Pillow."""
+    import PIL.Image
+
+    picture = PIL.Image.frombytes("RGB", size, rgb)
+    picture.thumbnail((SIDE, SIDE), PIL.Image.Resampling.LANCZOS)
+    return Image(_jpeg(picture), "image/jpeg")
 
 
 def _read(path: str) -> bytes:

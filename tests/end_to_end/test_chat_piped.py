@@ -111,6 +111,7 @@ def test_help_lists_every_command_and_what_it_does(converse):
     for word in [
         "send",
         "image",
+        "screen",
         "say",
         "mic",
         "system",
