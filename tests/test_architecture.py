@@ -2,6 +2,7 @@
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -173,20 +174,23 @@ def layer_and_package(module):
     return layer, name
 
 
+@cache
 def imports(module):
     """(what is imported, as a name inside livecli or a library's) of each import, wherever it stands."""
     path = MODULES[module]
     package = [*path.relative_to(ROOT).parent.parts]
+    found = []
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            yield from (("", alias.name.partition(".")[0]) for alias in node.names)
+            found += [("", alias.name.partition(".")[0]) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            yield "", (node.module or "").partition(".")[0]
+            found.append(("", (node.module or "").partition(".")[0]))
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1]
             target = ".".join([*base, *(node.module.split(".") if node.module else [])])
             names = [f"{target}.{alias.name}".lstrip(".") for alias in node.names]
-            yield from (("ours", name if known(name) else target) for name in names)
+            found += [("ours", name if known(name) else target) for name in names]
+    return found
 
 
 def known(name):
