@@ -43,8 +43,8 @@ class Chat:
 
     `turns` has the summaries of the last turns, `pictures` what is sent with the next turn. `spoken_about` are those
     sent at once, for speech: a typed text that comes first is sent with them again, and with the last `frame` of a
-    video. When the session has ended for good, `failure` is the reason; the next message opens a new session. `tasks`
-    has the tasks that receive.
+    video. When the session has ended for good, `failure` is the reason; the next message opens a new session.
+    `failed_question` is the text of the last turn if that has failed. `tasks` has the tasks that receive.
 
     Options that were changed are on trial until a turn succeeds: the last ones before come back where the service
     refuses them.
@@ -67,6 +67,7 @@ class Chat:
         self.spoken_about: list[events.Image] = []
         self.frame: events.Image | None = None
         self.failure: LivecliError | None = None
+        self.failed_question = ""
         self._reporter, self._tasks = reporter, tasks
         self._session = AsyncExitStack()
         self._conversation: Conversation | None = None
@@ -192,6 +193,7 @@ class Chat:
         """Delete the conversation, and the pictures that were to be sent, and begin a new session."""
         await self.close()
         self.transcript.clear()
+        self.failed_question = ""
         self.take_pictures_back()
         await self.store.delete()
         await self.conversation()
@@ -218,7 +220,12 @@ class Chat:
         return await self._take_turn("", lambda turn: turn.speak(source, options, pictures, activity=activity))
 
     async def _take_turn(self, question: str, send: SendRequest) -> Summary:
-        return await (await self.conversation()).take_turn(question, send)
+        conversation = await self.conversation()
+        self.failed_question = ""
+        summary = await conversation.take_turn(question, send)
+        if summary.error is not None:
+            self.failed_question = question
+        return summary
 
     async def send_picture(self, path: str) -> bool:
         """Send a picture with the next turn. When the microphone is in use, it is sent at once too.

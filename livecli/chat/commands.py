@@ -175,9 +175,11 @@ async def _again(chat: Chat, _: str) -> Summary:
         # The interrupted turn becomes the last entry.
         await chat.interrupt()
     questions = [entry.question for entry in chat.transcript.entries if entry.question]
-    if not questions:
+    # A question that has failed is in no conversation.
+    last = chat.failed_question or (questions[-1] if questions else "")
+    if not last:
         raise UsageError("there is no question to ask again")
-    return await chat.send_text(questions[-1])
+    return await chat.send_text(last)
 
 
 async def _copy(chat: Chat, _: str) -> list[str]:

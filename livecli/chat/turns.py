@@ -290,8 +290,10 @@ class Conversation:
     def cut(self) -> None:
         """Drop the rest of the answers. The caller then sends something that interrupts them.
 
-        While there is no connection, nothing more of them comes.
+        While there is no connection, nothing more of them comes. An answer that is complete is played to its end.
         """
+        if not self._turns:
+            return
         for turn in list(self._turns):
             turn.is_cut = True
             self._has_stopped_functions |= turn.exchange.has_pending_calls

@@ -131,10 +131,6 @@ class Resumption:
             reason = error.strerror or error
             raise FileError(f"what is to be sent again cannot be kept in a temporary file: {reason}") from error
 
-    def forget(self, number: int) -> None:
-        """No message up to `number` is sent again, though it may have no answer."""
-        self._buffer.forget(number)
-
     def answer(self, number: int) -> None:
         """Every message up to `number` was answered, and is part of the history."""
         self._answered = max(self._answered, number)

@@ -439,7 +439,7 @@ class Turn:
         """
         self._answer.is_cut = True
         self._calls.cancel()
-        self._session.resumption.answer(self._sender.last)
+        self.forget_request()
         self._progress.advance(Step.GIVE_UP)
 
     def abandon(self) -> None:
@@ -449,8 +449,8 @@ class Turn:
         self._progress.advance(Step.ABANDON)
 
     def forget_request(self) -> None:
-        """Do not send the request again."""
-        self._session.resumption.forget(self._sender.last)
+        """Do not send the request again, as if it were answered."""
+        self._session.resumption.answer(self._sender.last)
 
     async def _watch_silence(self, idle_timeout: float) -> None:
         """Raise once something has been due for `idle_timeout` seconds. One timer, whatever the number of messages."""

@@ -10,6 +10,7 @@ import threading
 import pytest
 
 from livecli.chat import turns
+from livecli.chat.commands import parse_command
 from livecli.chat.transcript import TranscriptEntry
 from livecli.client import turn_end
 from livecli.client.open import Timeouts
@@ -376,8 +377,10 @@ async def test_a_question_that_breaks_each_connection_is_asked_three_times(chat)
             summary = await typed.send_text("break")
             assert isinstance(summary.error, ServerError)
             assert summary.error.message == "the connection was lost 3 times before the answer was complete"
+            command, argument = parse_command("/again")
+            assert isinstance((await command.run(typed, argument)).error, ServerError)
             assert (await typed.send_text("go on")).stats.said == "<go on>"
-    assert live_texts(server.frames) == ["break", "break", "break", "go on"]
+    assert live_texts(server.frames) == ["break"] * 6 + ["go on"]
 
 
 # --- who interrupts whom ---
