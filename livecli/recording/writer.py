@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
@@ -72,17 +73,21 @@ class DiskThread:
 class LiveFile:
     """An open recording. Each line is in the file, not in a buffer of the process, soon after it was recorded.
 
-    With `append`, a recording that exists is continued. Raises FileError where the file cannot be written.
+    The file is made, or emptied, with the first line: a recording that exists is kept until there is another one. With
+    `append` it is continued. Raises FileError where the file cannot be written.
     """
 
     def __init__(self, path: Path, disk: DiskThread, *, append: bool = False) -> None:
-        self._path, self._disk = path, disk
-        flags = os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC) | getattr(os, "O_BINARY", 0)
-        try:
-            self._descriptor = os.open(path, flags, 0o600)
-        except OSError as error:
-            raise FileError(f"cannot write {path}: {error.strerror}") from error
+        self._path, self._disk, self._append = path, disk, append
+        self._descriptor: int | None = None
         self._failed = False
+        try:
+            if path.is_file() or path.is_dir():
+                os.close(os.open(path, os.O_WRONLY))
+            elif not path.exists() and not os.access(path.parent, os.W_OK):
+                raise PermissionError(errno.EACCES if path.parent.exists() else errno.ENOENT, "")
+        except OSError as error:
+            raise FileError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
 
     def has_room(self, size: int) -> bool:
         """Whether a frame of this size may wait for the disk."""
@@ -94,15 +99,32 @@ class LiveFile:
 
     def close(self) -> None:
         """Close the file once everything is written."""
-        self._disk.put(lambda: os.close(self._descriptor))
+        self._disk.put(self._close)
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
 
     def _write(self, line: bytes) -> None:
         try:
             while line and not self._failed:
+                if self._descriptor is None:
+                    self._descriptor = self._open()
                 line = line[os.write(self._descriptor, line) :]
         except OSError as error:
             self._failed = True
             self._disk.warn(f"cannot write {self._path}: {error.strerror}; the recording ends here")
+
+    def _open(self) -> int:
+        flags = os.O_RDWR if self._append else os.O_WRONLY | os.O_TRUNC
+        descriptor = os.open(self._path, flags | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        if self._append:
+            # The last line may be a part of one, whose writer was killed.
+            with os.fdopen(os.dup(descriptor), "rb") as file:
+                complete = sum(len(line) for line in file if line.endswith(b"\n"))
+            os.ftruncate(descriptor, complete)
+            os.lseek(descriptor, complete, os.SEEK_SET)
+        return descriptor
 
 
 class Recorder:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import random
+import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +17,10 @@ import pytest
 from livecli.console.recording import SessionRecording
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.platform import Platform
+from livecli.recording.conversion import read_recording
 from livecli.recording.format import By, RecordedConnection, read_live
 from livecli.recording.redaction import Redactor
+from livecli.recording.validation import problems
 from livecli.recording.writer import DiskThread, LiveFile
 from livecli.report.reporter import Reporters
 from livecli.report.summary import Summary
@@ -144,3 +150,30 @@ def test_a_credential_of_the_connection_is_a_secret_too(tmp_path: Path) -> None:
     assert json.loads(connection.frames[0].data) == {"setup": {"model": "m", "systemInstruction": "…"}}
     assert connection.close is not None
     assert connection.close.reason == "not …"
+
+
+def kill_while_recording(spawn: Callable[..., Any], folder: Path, chance: random.Random) -> None:
+    """Kill a run within two seconds after its recording began, and read what there is of it."""
+    path = folder / f"{chance.random()}.live"
+    words = ("--local", "--sample", "-q", "--pace", "burst", "-o", "-", "--raw-output", "--record", path)
+    process = spawn("send", *words, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not path.exists():
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.001)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(chance.uniform(0, 2))
+    process.kill()
+    process.wait()
+    recording = read_recording(str(path))
+    [connection] = recording.connections
+    assert connection.header.model == "gemini-3.8-live"
+    assert not [*problems(recording)]
+    assert len(path.read_bytes().splitlines()) - 3 <= len(connection.frames)
+
+
+def test_a_recording_can_be_read_after_its_process_was_killed(spawn: Callable[..., Any], tmp_path: Path) -> None:
+    chance = random.Random(4)
+    for _ in range(3):
+        kill_while_recording(spawn, tmp_path, chance)

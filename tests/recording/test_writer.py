@@ -76,3 +76,28 @@ def test_a_full_disk_ends_the_recording_and_is_told_once() -> None:
 def test_a_file_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     with DiskThread(pytest.fail) as disk, pytest.raises(FileError, match=r"cannot write .*: Is a directory"):
         LiveFile(tmp_path, disk)
+
+
+def test_a_recording_that_exists_is_kept_until_there_is_another_one(tmp_path: Path) -> None:
+    path = tmp_path / "run.live"
+    path.write_text("kept")
+    with DiskThread(pytest.fail) as disk:
+        recorder = Recorder(LiveFile(path, disk), Redactor())
+        recorder.end()
+    assert path.read_text() == "kept"
+    with DiskThread(pytest.fail) as disk:
+        Recorder(LiveFile(path, disk), Redactor()).begin(Header(), 0.0)
+    assert path.read_text() == '{"livecli": 1}\n'
+
+
+def test_what_was_cut_off_is_removed_before_a_recording_is_continued(tmp_path: Path) -> None:
+    path = tmp_path / "run.live"
+    path.write_text('{"livecli": 1}\n[0.0, ">", {"set')
+    with DiskThread(pytest.fail) as disk:
+        Recorder(LiveFile(path, disk, append=True), Redactor()).begin(Header(), 0.0)
+    assert path.read_text() == 2 * '{"livecli": 1}\n'
+
+
+def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
+    with DiskThread(pytest.fail) as disk, pytest.raises(FileError, match=r"cannot write .*: No such file or directory"):
+        LiveFile(tmp_path / "none" / "run.live", disk)

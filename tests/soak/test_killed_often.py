@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from tests.end_to_end.test_record import kill_while_recording
 from tests.end_to_end.test_send_killed_often import compete, resume, server  # noqa: F401 - a fixture
 from tests.end_to_end.test_send_signals import SIGNALS, runs  # noqa: F401 - likewise
 
@@ -24,6 +25,13 @@ def test_a_batch_that_goes_on_after_each_kill(attack, spawn, server, tmp_path): 
             folder = tmp_path / str(seed)
             folder.mkdir()
             resume(spawn, folder, server.url, random.Random(seed), kills=8)
+
+
+def test_recordings(attack, spawn, tmp_path):
+    chance = random.Random(50)
+    for number in range(attack.times(50)):
+        with attack.attempt(number):
+            kill_while_recording(spawn, tmp_path, chance)
 
 
 @pytest.mark.parametrize("name", SIGNALS)
