@@ -12,13 +12,19 @@ from tests.live_server import Connection, live_server
 from tests.needs import needs
 
 
-@pytest.fixture
-def memo(tmp_path):
+@pytest.fixture(scope="module")
+def minute(tmp_path_factory):
     """A file as a telephone makes it: a minute of stereo AAC."""
-    path = tmp_path / "my memo.m4a"
+    path = tmp_path_factory.mktemp("telephone") / "minute.m4a"
     source = ["-f", "lavfi", "-i", "sine=f=300:r=44100:d=60[a];sine=f=400:r=44100:d=60[b];[a][b]amerge"]
     subprocess.run([needs("ffmpeg"), "-v", "error", *source, path], check=True, timeout=60)
     return path
+
+
+@pytest.fixture
+def memo(minute, tmp_path):
+    """A copy of `minute` in the folder of the test."""
+    return shutil.copy(minute, tmp_path / "my memo.m4a")
 
 
 def test_a_memo_from_a_telephone(livecli, memo):
