@@ -211,6 +211,13 @@ class ToolFlags(Group, panel="Tools"):
         return Toolbox(tools)
 
 
+class RecordedAudio(StrEnum):
+    """Where the audio of a recording is: in its lines, or in FLAC files beside it."""
+
+    INLINE = "inline"
+    FLAC = "flac"
+
+
 class OutputFlags(Group, panel="Output"):
     """What is printed, and where."""
 
@@ -224,6 +231,9 @@ class OutputFlags(Group, panel="Output"):
     record_anonymous: Annotated[
         bool, Option("--record-anonymous", help="Rename ids and projects in the recording.")
     ] = False
+    record_audio: Annotated[
+        RecordedAudio, Option(help="Keep the audio in the recording's lines, or in FLAC files beside it.")
+    ] = RecordedAudio.INLINE
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors."), COMMON] = False
     verbose: Annotated[
         int,
@@ -261,6 +271,8 @@ class OutputFlags(Group, panel="Output"):
             )
         if self.record_anonymous and self.record is None:
             raise UsageError("--record-anonymous is for a recording", hint="add --record run.live")
+        if self.record_audio is not RecordedAudio.INLINE and self.record is None:
+            raise UsageError("--record-audio is for a recording", hint="add --record run.live")
 
     @property
     def record_folder(self) -> "Path | None":

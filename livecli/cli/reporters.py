@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def _recordings(
     def recording(name: str) -> list[SessionRecording]:
         file = path if folder is None else folder / f"{name}.live"
         redactor = Redactor(secrets, anonymous=flags.record_anonymous)
-        return [SessionRecording(lambda: LiveFile(file, disk), redactor, several_turns=several_turns)]
+        open_file = partial(LiveFile, file, disk, moves_audio=flags.record_audio == "flac")
+        return [SessionRecording(open_file, redactor, several_turns=several_turns)]
 
     return recording
 

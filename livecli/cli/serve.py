@@ -178,7 +178,9 @@ def recordings(logs: LogFlags, secrets: Sequence[str] = ()) -> Iterator[Sequence
     except OSError as error:
         raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
     with DiskThread(lambda text: write_stderr(f"warning: {text}\n")) as disk:
-        yield [SessionRecordings(folder, disk, secrets, anonymous=logs.record_anonymous).observe]
+        moves_audio = logs.record_audio == "flac"
+        kept = SessionRecordings(folder, disk, secrets, anonymous=logs.record_anonymous, moves_audio=moves_audio)
+        yield [kept.observe]
 
 
 def _discard(line: str) -> None:

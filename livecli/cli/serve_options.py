@@ -7,6 +7,7 @@ from typer import Option
 from ..emulator.pace import Pace
 from ..errors import UsageError
 from .groups import COMMON, Group, Listed
+from .options import RecordedAudio
 
 if TYPE_CHECKING:
     from ..emulator.options import EmulatorOptions
@@ -29,10 +30,15 @@ class LogFlags(Group, panel="Output"):
     record_anonymous: Annotated[
         bool, Option("--record-anonymous", help="Rename ids and projects in the recordings.")
     ] = False
+    record_audio: Annotated[
+        RecordedAudio, Option(help="Keep the audio in the recordings' lines, or in FLAC files beside them.")
+    ] = RecordedAudio.INLINE
 
     def check(self) -> None:
         if self.record_anonymous and self.record is None:
             raise UsageError("--record-anonymous is for recordings", hint="add --record recordings/")
+        if self.record_audio is not RecordedAudio.INLINE and self.record is None:
+            raise UsageError("--record-audio is for recordings", hint="add --record recordings/")
 
 
 class LifeFlags(Group, panel="Output"):

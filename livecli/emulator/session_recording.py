@@ -19,12 +19,21 @@ from .observer import ClosedBy, SessionObserver
 class SessionRecordings:
     """Records each session of an emulator into a file in `folder`: the time it was opened at, and its number.
 
-    `secrets` are the credentials that the emulator requires. With `anonymous`, ids are renamed.
+    `secrets` are the credentials that the emulator requires. With `anonymous`, ids are renamed,
+    and with `moves_audio`, the audio is in FLAC files beside each recording.
     """
 
-    def __init__(self, folder: Path, disk: DiskThread, secrets: Iterable[str] = (), *, anonymous: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        disk: DiskThread,
+        secrets: Iterable[str] = (),
+        *,
+        anonymous: bool = False,
+        moves_audio: bool = False,
+    ) -> None:
         self._folder, self._disk = folder, disk
-        self._secrets, self._anonymous = [*secrets], anonymous
+        self._secrets, self._anonymous, self._moves_audio = [*secrets], anonymous, moves_audio
 
     def observe(self, number: int, service: Service) -> SessionObserver:
         """The observer of one session; see Observe."""
@@ -32,7 +41,7 @@ class SessionRecordings:
 
         def recorder(secrets: Iterable[str]) -> Recorder:
             redactor = Redactor([*self._secrets, *secrets], anonymous=self._anonymous)
-            return Recorder(LiveFile(path, self._disk), redactor)
+            return Recorder(LiveFile(path, self._disk, moves_audio=self._moves_audio), redactor)
 
         return _SessionRecording(recorder, service, self._disk.warn)
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..emulator.replay import Play, arrange
 from ..errors import FileError
-from ..process.text_files import parse_file
-from ..recording.format import RecordedConnection, read_live
+from ..recording.conversion import read_recording
+from ..recording.format import RecordedConnection
 from ..recording.redaction import ID_NAMES
 
 
@@ -44,7 +44,7 @@ def load(folder: Path) -> Library:
         paths = sorted(folder.glob("*.live"))
     except OSError as error:
         raise FileError(f"cannot read {folder}: {error.strerror}") from error
-    return Library(each for path in paths for each in parse_file(str(path), read_live).connections)
+    return Library(each for path in paths for each in read_recording(str(path)).connections)
 
 
 def _signature(setup: bytes) -> str:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
+from pathlib import Path
 
 from ..errors import UsageError
 from ..process.text_files import parse_file
@@ -81,9 +82,14 @@ def _format_in(data: bytes) -> RecordingFormat:
 def parse_recording(path: str, data: bytes) -> Recording:
     """The recording in a file's bytes, with what is known of each connection.
 
-    The format is that of the extension, and otherwise that of the first bytes. Raises LineError.
+    The format is that of the extension, and otherwise that of the first bytes. Raises LineError, and FileError for a
+    file of its audio.
     """
     recording = (format_of(path) or _format_in(data)).read(data)
+    if b'"offset"' in data:
+        from .audio_files import with_audio
+
+        recording = with_audio(recording, Path(path).parent)
     return Recording([replace(each, header=_described(each)) for each in recording.connections])
 
 

@@ -12,11 +12,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..errors import FileError
 from .format import REDACTED, By, Direction, Header, LineWriter, RecordedClose
 from .redaction import Redactor
+
+if TYPE_CHECKING:
+    from .audio_files import AudioFiles
 
 MAX_WAITING_BYTES = 64 * 2**20
 """The bytes of frames that may wait for a slow disk. Further frames are recorded as REDACTED."""
@@ -74,11 +77,17 @@ class LiveFile:
     """An open recording. Each line is in the file, not in a buffer of the process, soon after it was recorded.
 
     The file is made, or emptied, with the first line: a recording that exists is kept until there is another one. With
-    `append` it is continued. Raises FileError where the file cannot be written.
+    `append` it is continued. With `moves_audio`, the audio is in FLAC files beside it. Raises FileError where the file
+    cannot be written.
     """
 
-    def __init__(self, path: Path, disk: DiskThread, *, append: bool = False) -> None:
+    def __init__(self, path: Path, disk: DiskThread, *, append: bool = False, moves_audio: bool = False) -> None:
         self._path, self._disk, self._append = path, disk, append
+        self._audio: AudioFiles | None = None
+        if moves_audio:
+            from .audio_files import AudioFiles
+
+            self._audio = AudioFiles(path)
         self._descriptor: int | None = None
         self._failed = False
         try:
@@ -95,7 +104,11 @@ class LiveFile:
 
     def put(self, make_line: Callable[[], bytes], size: int = 0) -> None:
         """Write what `make_line` returns, after all lines before it. `size` is the size of its frame."""
-        self._disk.put(lambda: self._write(make_line()), size)
+        self._disk.put(lambda: self._write(make_line), size)
+
+    def without_audio(self, direction: Direction, data: bytes) -> bytes:
+        """A frame as it is written, with its audio in another file or not. In the thread only; raises OSError."""
+        return data if self._audio is None or self._failed else self._audio.moved(direction, data)
 
     def close(self) -> None:
         """Close the file once everything is written."""
@@ -104,9 +117,17 @@ class LiveFile:
     def _close(self) -> None:
         if self._descriptor is not None:
             os.close(self._descriptor)
+        if self._audio is not None:
+            try:
+                self._audio.close()
+            except OSError as error:
+                self._disk.warn(f"{self._path}: its audio stays PCM: {error.strerror}")
+            except FileError as error:
+                self._disk.warn(f"{self._path}: its audio stays PCM: {error.message}")
 
-    def _write(self, line: bytes) -> None:
+    def _write(self, make_line: Callable[[], bytes]) -> None:
         try:
+            line = make_line()
             while line and not self._failed:
                 if self._descriptor is None:
                     self._descriptor = self._open()
@@ -155,7 +176,8 @@ class Recorder:
         at -= self._began_at
 
         def line() -> bytes:
-            return self._lines.frame(direction, self._redactor.clean(direction, data), at, is_binary=is_binary)
+            clean = self._file.without_audio(direction, self._redactor.clean(direction, data))
+            return self._lines.frame(direction, clean, at, is_binary=is_binary)
 
         self._file.put(line, len(data))
 

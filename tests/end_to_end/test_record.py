@@ -152,6 +152,18 @@ def test_a_credential_of_the_connection_is_a_secret_too(tmp_path: Path) -> None:
     assert connection.close.reason == "not …"
 
 
+def test_audio_in_files_beside_it_is_the_same(livecli: Livecli, tmp_path: Path) -> None:
+    words = ("--local", "--sample", "-q", "--speed", 0, "-o", "reply.wav")
+    assert livecli("send", *words, "--record", "run.live", "--record-audio", "flac").status == 0
+    assert sorted(path.name for path in tmp_path.glob("run.*")) == [
+        "run.live",
+        "run.received-24000.flac",
+        "run.sent-16000.flac",
+    ]
+    assert livecli("recording", "validate", "run.live").status == 0
+    assert livecli("send", "--text", "x", "--record-audio", "flac", "--local").status == 2
+
+
 def kill_while_recording(spawn: Callable[..., Any], folder: Path, chance: random.Random) -> None:
     """Kill a run within two seconds after its recording began, and read what there is of it."""
     path = folder / f"{chance.random()}.live"
