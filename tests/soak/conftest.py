@@ -50,6 +50,7 @@ attacks = pytest.StashKey[list[Attack]]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--share", type=float, default=1.0, help="the share of an hour that `make soak` takes")
+    parser.addoption("--seed", type=int, default=14, help="the seed of the long chat")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -150,7 +150,7 @@ class Talker:
         self._folder, self._terminal, self._servers = folder, terminal, servers
         self._sounds, self._chance = sounds, chance
         self._speech = b"".join(read_sound(SAMPLE, RATE)) if sounds else b""
-        self._number = 0
+        self._number = self._read_bytes = 0
         self._microphone = sounds is not None
         self._started = time.monotonic()
         terminal.record(folder / "pane.log")
@@ -259,11 +259,11 @@ class Talker:
 
     @contextmanager
     def _noted(self, step: Step) -> Iterator[None]:
-        before = (self._folder / "pane.log").stat().st_size if (self._folder / "pane.log").exists() else 0
         yield
         with (self._folder / "pane.log").open("rb") as pane:
-            pane.seek(before)
+            pane.seek(self._read_bytes)
             new = plain(pane.read())
+            self._read_bytes = pane.tell()
         step.errors += [line.strip() for line in re.findall(r"error: [^\r\n]*|the microphone is off: [^\r\n]*", new)]
         step.seconds = round(time.monotonic() - self._started - step.at, 2)
         step.at = round(step.at, 2)
@@ -347,6 +347,13 @@ class Said:
     answer: str = ""
     ending: str = ""
     faults: list[str] = field(default_factory=list)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the answer came to its end, which the client was sent as well."""
+        # The log has the turnComplete before which a fault ended the connection.
+        is_lost = any(fault.startswith(("fault: drop", "fault: close")) for fault in self.faults)
+        return not is_lost and re.fullmatch(r"turn \d+", self.ending) is not None
 
 
 def read_log(text: str) -> tuple[list[Said], Counter[str], int]:
@@ -499,14 +506,20 @@ def judge(folder: Path) -> Judged:
             problems.append(
                 (label, f"answered {answer!r}; the log has {[(t.answer, t.ending, t.faults) for t in log]}")
             )
-        complete = [turn for turn in log if turn.answer == row.text and re.fullmatch(r"turn \d+", turn.ending)]
+        complete = [turn for turn in log if turn.answer == row.text and turn.is_complete]
         if len(complete) > 1:
             counts["answered twice"] += 1
             problems.append((label, f"answered {len(complete)} times: {[turn.connection for turn in complete]}"))
         if log and answer and not log[-1].answer.startswith(answer) and answer != row.text:
             problems.append((label, f"the transcript has {answer!r}, the log {log[-1].answer!r}"))
     typed = {row.text for row in rows if row.kind == "typed"}
-    spoken = [question for question, _ in saved if question not in typed]
+    # The row of the last question is written when its step is over.
+    last_question = f"q{rows[-1].number:05}" if rows else ""
+    spoken = [
+        question
+        for question, _ in saved
+        if question not in typed and not (re.match(r"q\d{5} ", question) and question > last_question)
+    ]
     heard = [turn.question.strip("[]") for turn in final_turns(said) if turn.question.strip("[]").endswith("of speech")]
     for question in spoken:
         if not re.fullmatch(r"\[[\d.]+ s of speech\]", question):

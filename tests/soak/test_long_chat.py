@@ -13,18 +13,17 @@ from tests.soak.conftest import REPORT
 from tests.soak.long_chat import converse, judge
 from tests.sound_server import running
 
-SEED = 14
 SECONDS_OF_A_SHARE = 600
 
 
-def test_a_long_chat(attack, terminal):
+def test_a_long_chat(attack, terminal, request):
     attack.tried = 1
     folder = REPORT.parent / "chat"
     shutil.rmtree(folder, ignore_errors=True)
     with ExitStack() as stack:
         program = shutil.which("pulseaudio")
         sounds = stack.enter_context(running(program)) if program else None
-        converse(folder, terminal, sounds, SEED, attack.share * SECONDS_OF_A_SHARE)
+        converse(folder, terminal, sounds, request.config.getoption("--seed"), attack.share * SECONDS_OF_A_SHARE)
     judged = judge(folder)
     print(judged.figures)
     for label, problem in judged.problems:
