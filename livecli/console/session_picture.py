@@ -30,6 +30,8 @@ NARROWEST = 20
 
 PIECE_SECONDS = 0.02
 """The length of audio that has one level."""
+SLACK = 1e-6
+"""The rounding error of a place, in columns."""
 SAMPLE_STRIDE = 7
 """Every so-many-th sample is measured."""
 FULL_SCALE = 32_768
@@ -86,7 +88,9 @@ class Lane:
         """The bar of each column, of which there are `scale` in a second; a space where there is no audio."""
         powers: list[list[float]] = [[] for _ in range(columns)]
         for at, power in self.pieces:
-            powers[min(int(at * scale), columns - 1)].append(power)
+            first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - SLACK)
+            for column in range(min(first, columns - 1), min(max(first, last), columns - 1) + 1):
+                powers[column].append(power)
         return "".join(charts.level_bars([_dbfs(sum(each) / len(each))]) if each else " " for each in powers)
 
 
@@ -99,19 +103,19 @@ def session_lines(recording: Recording, columns: int) -> Iterator[list[Span]]:
     for number, connection in enumerate(recording.connections, 1):
         if number > 1:
             yield []
-        yield _title(connection, number, len(recording.connections))
+        yield _title(connection, number, len(recording.connections), columns)
         found = [*_events(connection)]
         yield from _picture(connection, found, columns)
         for each in _merged(found):
             yield _event_line(each, columns)
 
 
-def _title(connection: RecordedConnection, number: int, count: int) -> list[Span]:
+def _title(connection: RecordedConnection, number: int, count: int, columns: int) -> list[Span]:
     header = connection.header
-    known = [header.platform, header.model, header.client, header.started]
+    known = [header.platform, header.model, header.started, header.client]
     facts = [one_line(each) for each in known if each]
     of = [f"connection {number} of {count}"] if count > 1 else []
-    return [("bold", " · ".join([*of, *facts]) or "a session")]
+    return [("bold", charts.start_of(" · ".join([*of, *facts]) or "a session", columns))]
 
 
 def _events(connection: RecordedConnection) -> Iterator[SessionEvent]:

@@ -85,7 +85,7 @@ def test_audio_that_follows_audio_is_one_line() -> None:
 
 @pytest.mark.parametrize("columns", [40, 80, 120])
 def test_no_line_is_wider_than_the_terminal(columns: int) -> None:
-    assert max(map(cells, drawn(SESSION, columns=columns)[1:])) <= columns
+    assert max(map(cells, drawn(SESSION, columns=columns))) <= columns
 
 
 def test_a_session_without_sound_has_lines_only() -> None:
@@ -106,3 +106,7 @@ def test_what_is_redacted_or_not_understood_says_so_and_connections_are_counted(
     assert lines[2].startswith("    0.000 > not understood: ")
     assert lines[3].startswith("    0.000 < not understood: ")
     assert lines[4:] == ["", "connection 2 of 2"]
+
+
+def test_a_short_sound_has_no_holes() -> None:
+    assert "\u2588" * 50 in drawn(RecordedConnection(frames=[frame(CLIENT, 0.0, setup={}), asked(None, 0.1)]))[1]

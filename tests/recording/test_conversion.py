@@ -10,6 +10,7 @@ import pytest
 from livecli.errors import FileError, UsageError
 from livecli.recording.conversion import FORMATS, cleaned, parse_recording, read_recording, rendered
 from livecli.recording.format import By, Direction, Frame, Header, RecordedClose, RecordedConnection, Recording
+from livecli.recording.validation import problems
 from tests.emulator.recorded import NAMES, recorded_log
 from tests.recorded_sessions import FOLDER
 
@@ -76,3 +77,19 @@ def test_secrets_are_removed_everywhere() -> None:
     header = Header(url=f"wss://host/ws?key={secret}", client=f"agent {secret}")
     recording = Recording([RecordedConnection(header, [frame], RecordedClose(1008, secret, By.SERVER, 1.0))])
     assert secret not in repr(cleaned(recording, [secret]))
+
+
+def test_the_archive_of_a_real_chromium_is_read() -> None:
+    """`chromium.har` was saved by the network panel of Chromium 156: a page that talks to the emulator."""
+    data = (FOLDER / "chromium.har").read_bytes()
+    assert b"?key=AIza" in data
+    [connection] = cleaned(parse_recording("chromium.har", data)).connections
+    header = connection.header
+    assert (header.platform, header.model) == ("developer", "gemini-3.8-live")
+    assert (header.url or "").endswith("GenerativeService.BidiGenerateContent")
+    assert "HeadlessChrome/156" in (header.client or "")
+    assert [frame.is_binary for frame in connection.frames[:2]] == [False, True]
+    times = [frame.at or 0.0 for frame in connection.frames]
+    assert times == sorted(times)
+    assert b"AIza" not in b"".join(frame.data for frame in connection.frames)
+    assert not [*problems(Recording([connection]))]
