@@ -290,9 +290,9 @@ ENTRY = {
     "host": "localhost",
 }
 conversations = json_files(
-    ("schema", "at", "endpoint", "handle", "entries"),
-    {"schema": "livecli/conversation@1", "at": 1.8e9, "endpoint": ENTRY, "handle": "h", "entries": [["hello", "Hi."]]},
-)
+    ("schema", "turn", "question", "answer", "name", "handle", "endpoint", "at"),
+    {"turn": 1, "question": "hello", "answer": "Hi.", "endpoint": ENTRY, "at": 1.8e9},
+).map(lambda line: b'{"schema":"livecli/conversation@2"}\n' + line)
 
 ADC_KEYS = (
     "type",
@@ -409,7 +409,7 @@ FILES = {
         (*SERVE, "--model-table", "models.toml", "--", "true"), model_tables, (*TOML_TEXTS, *LONG_IN_MODEL)
     ),
     "session.log": File((*SERVE, "--replay", "session.log", "--", "true"), recordings, JSON_TEXTS),
-    "conversation.json": File(("chat", "--local", "--resume"), conversations, JSON_TEXTS),
+    "1.jsonl": File(("chat", "--local", "--resume"), conversations, JSON_TEXTS),
     "input.wav": File((*SEND, "input.wav"), mutated(WAV)),
     "input.mp3": File((*SEND, "input.mp3"), mutated(b"\xff\xfb\x90\x64" + bytes(40))),
     "picture.png": File((*SEND, "speech.wav", "--image", "picture.png"), mutated(PNG)),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -31,7 +31,7 @@ from .options import ChatOptions
 from .recordings import Recordings
 from .store import ChatStore
 from .transcript import Transcript, TranscriptEntry
-from .turns import Conversation, SendRequest, TurnOptions
+from .turns import ChatTurn, Conversation, SendRequest, TurnOptions
 from .voice import Voice
 
 MAX_SUMMARIES = 1000
@@ -61,7 +61,7 @@ class Chat:
         self.options = replace(options, configuration=replace(options.configuration, endless=True))
         self.voice, self.recordings = voice, recordings
         self.transcript = Transcript()
-        self.store = ChatStore(self.transcript, reporter)
+        self.store = ChatStore(self.transcript, reporter, is_kept=options.is_kept)
         self.turns: deque[Summary] = deque(maxlen=MAX_SUMMARIES)
         self.pictures: list[events.Image] = []
         self.spoken_about: list[events.Image] = []
@@ -135,14 +135,10 @@ class Chat:
             self.options, self._proven = self._proven, None
             self._reporter.warning("the last change of the settings is taken back, with which the session has ended")
 
-    def _update_store(self, update: Callable[[Endpoint, str | None], None]) -> None:
-        if self._conversation is not None:
-            update(self._conversation.endpoint, self._conversation.handle)
-
     def save(self) -> None:
-        """Save the conversation with the time of its end, from which the lifetime of its handle counts."""
-        if self.turns:
-            self._update_store(self.store.save)
+        """Save the handle with the time of the chat's end, from which its lifetime counts."""
+        if self.turns and self._conversation is not None:
+            self.store.save_handle(self._conversation.endpoint, self._conversation.handle)
 
     def retry_without_bound(self) -> None:
         """From now on, try a lost connection again without limit."""
@@ -189,14 +185,18 @@ class Chat:
             raise
         self._proven = self._proven or before
 
-    async def reset(self) -> None:
-        """Delete the conversation, and the pictures that were to be sent, and begin a new session."""
+    async def reset(self) -> bool:
+        """Begin a new conversation and a new session, without the pictures that were to be sent.
+
+        The old conversation is deleted unless it has a name. Returns whether it was.
+        """
         await self.close()
         self.transcript.clear()
         self.failed_question = ""
         self.take_pictures_back()
-        await self.store.delete()
+        is_deleted = await self.store.begin_new()
         await self.conversation()
+        return is_deleted
 
     # --- turns ---
 
@@ -318,19 +318,35 @@ class Chat:
 
     # --- the results of turns, from Conversation ---
 
-    def note_turn(self, summary: Summary, entry: TranscriptEntry) -> None:
+    def begin_turn(self, question: str) -> int:
+        """Save the question of a new turn, and return the number of the turn."""
+        return self.store.begin_turn(question)
+
+    def note_progress(self, turn: ChatTurn) -> None:
+        """Save the text so far of a turn that is going on, from time to time."""
+        if self.store.is_progress_due():
+            self.store.note_progress(turn.number, turn.text)
+
+    def note_unfinished(self, turn: ChatTurn) -> None:
+        """Save the text of a turn that has failed, or was given up."""
+        self.store.note_progress(turn.number, turn.text)
+
+    def note_turn(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """Add a turn that is over."""
-        self.turns.append(summary)
-        self.transcript.add(entry)
-        self._update_store(self.store.note_turn)
+        self.turns.append(turn.summary)
+        self.transcript.put(turn.number, entry)
+        self.store.note_turn(turn.number, entry)
+        if self._conversation is not None:
+            self.store.note_handle(self._conversation.endpoint, self._conversation.handle)
 
     def note_speech(self) -> None:
         """Speech into the microphone is about the pictures that were sent for it."""
         self.spoken_about.clear()
 
-    def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
-        """Replace an entry, after more of its text has arrived."""
-        self.transcript.replace(entry, corrected)
+    def note_correction(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
+        """Replace the text of a turn, more of which has arrived after its end."""
+        self.transcript.correct(turn.number, entry)
+        self.store.note_correction(turn.number, entry)
 
     def note_text(self, entry: TranscriptEntry) -> None:
         """Write the final text of a turn to the recordings. An error becomes a warning."""
@@ -356,8 +372,8 @@ async def open_chat(
     """A chat with an open session, which is closed at the end of the block. Raises the errors of opening a session."""
     async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         chat = Chat(options, voice, recordings, reporter, tasks)
-        if options.resume:
-            chat.store.load()
+        if options.resume is not None:
+            chat.store.load(options.resume)
         try:
             await chat.conversation()
             voice.receiver = chat
@@ -369,4 +385,4 @@ async def open_chat(
                 await voice.close_microphone()
             finally:
                 await chat.close()
-                await chat.store.wait_until_written()
+                await chat.store.close()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import difflib
+import os
 import re
+import shlex
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -228,14 +230,26 @@ async def _latency(chat: Chat, _: str) -> list[str]:
     return table
 
 
-async def _save(chat: Chat, folder: str) -> list[str]:
-    if folder:
-        chat.recordings.set_folder(_expand_home(folder))
+async def _save(chat: Chat, argument: str) -> list[str]:
+    if _is_folder(argument):
+        chat.recordings.set_folder(_expand_home(argument))
         for entry in chat.transcript.entries:
             chat.recordings.write_text(entry)
+    elif argument:
+        await chat.store.rename(argument)
+        return [
+            f"this conversation is named {argument}: livecli chat --resume {shlex.quote(argument)} goes on with it",
+            f"/save {argument}/ saves its text and audio in a folder",
+        ]
+    lines = [] if chat.store.key is None else [f"this is conversation {chat.store.key}: /save NAME names it"]
     if chat.recordings.folder is None:
-        return ["the conversation is not saved: /save FOLDER saves it"]
-    return [f"the conversation is saved in {chat.recordings.folder}"]
+        return [*lines, "its audio is not saved: /save FOLDER/ saves the text and the audio in a folder"]
+    return [*lines, f"the conversation is saved in {chat.recordings.folder}"]
+
+
+def _is_folder(argument: str) -> bool:
+    """Whether the argument of `/save` is a folder, and not a name: it exists, or is written as a path."""
+    return bool(argument) and ("/" in argument or os.sep in argument or Path(_expand_home(argument)).is_dir())
 
 
 async def _history(chat: Chat, _: str) -> list[str]:
@@ -248,8 +262,8 @@ async def _history(chat: Chat, _: str) -> list[str]:
 
 
 async def _reset(chat: Chat, _: str) -> list[str]:
-    await chat.reset()
-    return ["this is a new conversation"]
+    is_deleted = await chat.reset()
+    return ["this is a new conversation" if is_deleted else "this is a new conversation, and the named one is kept"]
 
 
 async def _help(chat: Chat, _: str) -> list[str]:
@@ -291,7 +305,7 @@ COMMANDS = {
             "usage", "", "show the tokens by modality and their cost, per turn and in total", _usage, is_report=True
         ),
         Command("latency", "", "show the latencies of the last turns", _latency, is_report=True),
-        Command("save", "[FOLDER]", "save the text of the conversation, and the audio of each answer", _save),
+        Command("save", "[NAME|FOLDER/]", "name the conversation, or save its text and audio in a folder", _save),
         Command("history", "", "show the conversation so far", _history, is_report=True),
         Command("reset", "", "start a new conversation", _reset),
         Command("help", "", "list the commands", _help, is_report=True),

@@ -17,7 +17,11 @@ from ..tools.toolbox import Toolbox
 
 @dataclass(frozen=True)
 class ChatOptions:
-    """`target` names the server, `resume` continues the last conversation; the others are as in Request."""
+    """`target` names the server; others are as in Request.
+
+    `resume` is the number or name of a saved conversation to go on with, empty for the newest, None for a new one.
+    `is_kept` is whether the conversation is saved.
+    """
 
     target: Target
     configuration: SetupOptions = field(default_factory=SetupOptions)
@@ -25,5 +29,6 @@ class ChatOptions:
     timeouts: Timeouts = field(default_factory=Timeouts)
     toolbox: Toolbox = field(default_factory=Toolbox)
     confirm: Confirm | None = None
-    resume: bool = False
+    resume: str | None = None
+    is_kept: bool = True
     prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)

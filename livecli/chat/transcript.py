@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 
 from ..protocol import messages
@@ -20,37 +19,48 @@ class TranscriptEntry:
     answer: str
 
 
+EMPTY = TranscriptEntry("", "")
+
+
 class Transcript:
-    """The turns so far. The oldest turns are dropped when there are more than MAX_CHARACTERS."""
+    """The turns so far, by their numbers. The oldest turns are dropped when there are more than `max_characters`."""
 
-    def __init__(self) -> None:
-        self.entries: deque[TranscriptEntry] = deque()
-        self._characters = 0
+    def __init__(self, max_characters: int = MAX_CHARACTERS) -> None:
+        self._entries: dict[int, TranscriptEntry] = {}
+        self._max_characters, self._characters = max_characters, 0
 
-    def add(self, entry: TranscriptEntry) -> None:
-        """Add a turn, and drop the oldest ones that do not fit any more. The last one is always kept."""
-        self.entries.append(entry)
-        self._characters += _length(entry)
-        while self._characters > MAX_CHARACTERS and len(self.entries) > 1:
-            self._characters -= _length(self.entries.popleft())
+    @property
+    def entries(self) -> list[TranscriptEntry]:
+        """The turns, in order."""
+        return list(self._entries.values())
 
-    def replace(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
-        """Replace the last entry that equals `entry`, if there is one."""
-        if entry in self.entries:
-            at = len(self.entries) - 1 - list(reversed(self.entries)).index(entry)
-            self.entries[at] = corrected
-            self._characters += _length(corrected) - _length(entry)
+    @property
+    def numbered(self) -> list[tuple[int, TranscriptEntry]]:
+        """The turns with their numbers."""
+        return list(self._entries.items())
+
+    def put(self, number: int, entry: TranscriptEntry) -> None:
+        """Add a turn, or replace its text. The oldest turns that do not fit are dropped; the last is always kept."""
+        self._characters += _length(entry) - _length(self._entries.get(number, EMPTY))
+        self._entries[number] = entry
+        while self._characters > self._max_characters and len(self._entries) > 1:
+            self._characters -= _length(self._entries.pop(next(iter(self._entries))))
+
+    def correct(self, number: int, entry: TranscriptEntry) -> None:
+        """Replace the text of a turn, unless it was dropped."""
+        if number in self._entries:
+            self.put(number, entry)
 
     def clear(self) -> None:
         """Drop all turns."""
-        self.entries.clear()
+        self._entries.clear()
         self._characters = 0
 
     def contents(self) -> tuple[messages.Content, ...]:
         """The turns as the API expects a history."""
         return tuple(
             messages.Content(role=role, parts=[messages.Part(text=text)])
-            for entry in self.entries
+            for entry in self._entries.values()
             for role, text in (("user", entry.question), ("model", entry.answer))
             if text
         )

@@ -57,13 +57,15 @@ MICROPHONE = "microphone"
 class ChatTurn:
     """A turn that is going on, waits for the one before it, or is over. It has an `entry` once it is cut or over.
 
-    `resources` closes the audio output of the turn. `late_until` and `disputed_until` are times of the loop's clock:
-    until the latter, what comes may belong to this turn, which was interrupted, or to the next. `disputed` has what
-    came meanwhile. `reported` is set once the reporter has its summary. `is_stopped` is whether the service was sent
-    what stops the answer. `normal_closes` is how often the service has closed the session (1000) instead of ending the
-    answer, and `repeats` how often the question was asked again.
+    `number` is that of the turn in the whole conversation. `resources` closes the audio output of the turn.
+    `late_until` and `disputed_until` are times of the loop's clock: until the latter, what comes may belong to this
+    turn, which was interrupted, or to the next. `disputed` has what came meanwhile. `reported` is set once the reporter
+    has its summary. `is_stopped` is whether the service was sent what stops the answer. `normal_closes` is how often
+    the service has closed the session (1000) instead of ending the answer, and `repeats` how often the question was
+    asked again.
     """
 
+    number: int
     question: str
     exchange: Turn
     summary: Summary
@@ -113,13 +115,22 @@ SendRequest = Callable[[Turn], Coroutine[None, None, None]]
 class ConversationObserver(Protocol):
     """Receives the results of turns."""
 
-    def note_turn(self, summary: Summary, entry: TranscriptEntry) -> None:
+    def begin_turn(self, question: str) -> int:
+        """A turn begins. Returns its number."""
+
+    def note_progress(self, turn: ChatTurn) -> None:
+        """More of a turn that is going on was received. Called for each event."""
+
+    def note_unfinished(self, turn: ChatTurn) -> None:
+        """A turn has failed, or was given up."""
+
+    def note_turn(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """A turn is over, or was cut. Called once, before the next event is received."""
 
     def note_speech(self) -> None:
         """The user has begun to speak into the microphone."""
 
-    def note_correction(self, entry: TranscriptEntry, corrected: TranscriptEntry) -> None:
+    def note_correction(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """More of the text of a turn has arrived after `note_turn`."""
 
     def note_text(self, entry: TranscriptEntry) -> None:
@@ -203,7 +214,8 @@ class Conversation:
             confirm=options.confirm,
             waits_for_others=self._has_stopped_functions,
         )
-        turn = ChatTurn(question, exchange, summary, resources, is_spoken)
+        number = self._observer.begin_turn(question)
+        turn = ChatTurn(number, question, exchange, summary, resources, is_spoken)
         self._turns.append(turn)
         return turn
 
@@ -235,6 +247,7 @@ class Conversation:
             # A turn that has failed is still in the queue.
             if turn in self._turns:
                 self._turns.remove(turn)
+                self._observer.note_unfinished(turn)
             turn.reported.set()
             self._reporter.finished(summary)
         return summary
@@ -419,6 +432,7 @@ class Conversation:
                 return
             await self._wait_until_last_is_reported()
             await turn.exchange.take(event)
+            self._observer.note_progress(turn)
         if not turn.is_cut:
             self._reporter.turn_event(event)
         if isinstance(event, events.Interrupted):
@@ -515,14 +529,14 @@ class Conversation:
         """Make a turn a part of the conversation, or correct what the conversation has of it."""
         if turn.entry is None:
             turn.entry = turn.text
-            self._observer.note_turn(turn.summary, turn.entry)
+            self._observer.note_turn(turn, turn.entry)
         else:
             self._correct(turn)
 
     def _correct(self, turn: ChatTurn) -> None:
         if turn.entry is not None and turn.entry != turn.text:
-            entry, turn.entry = turn.entry, turn.text
-            self._observer.note_correction(entry, turn.entry)
+            turn.entry = turn.text
+            self._observer.note_correction(turn, turn.entry)
 
     def _begins_turn(self, event: events.Event) -> bool:
         """Whether an event outside a turn begins one: with the user's speech, or an answer that was not asked for."""

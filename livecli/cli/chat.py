@@ -30,7 +30,17 @@ def chat(
     no_commands: Annotated[
         bool, typer.Option("--no-commands", help="Send each line as text, also one such as /quit.")
     ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Continue the last conversation."), COMMON] = False,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="[N|NAME]", help="Continue the last conversation, or that with this number or name."),
+        COMMON,
+    ] = None,
+    list_conversations: Annotated[
+        bool, typer.Option("--list", help="List the conversations, newest first: number, time, turns, first words.")
+    ] = False,
+    no_history: Annotated[
+        bool, typer.Option("--no-history", help="Keep neither the conversation nor what is typed.")
+    ] = False,
     sending: Annotated[SendFlags, Only("speed")],
     setup: SetupFlags,
     tools: ToolFlags,
@@ -49,12 +59,17 @@ def chat(
 
     livecli chat --mic --play
 
-    livecli chat --resume --system "Answer in one sentence."
+    livecli chat --list
+
+    livecli chat --resume 3
 
     printf 'hello\\nand then?\\n' | livecli chat -q
     """
     if devices.list_devices:
         _list_devices()
+        return
+    if list_conversations:
+        _list_conversations()
         return
 
     from ..chat.options import ChatOptions
@@ -79,6 +94,7 @@ def chat(
             timeouts=limits.timeouts(),
             toolbox=tools.toolbox(options.extra),
             resume=resume,
+            is_kept=not no_history,
             prices=output.price_table(),
         ),
         devices=devices,
@@ -92,6 +108,16 @@ def chat(
     with chat_reporters(output) as (display, reporter):
         status = run(converse(plan, display, reporter))
     raise typer.Exit(status)
+
+
+def _list_conversations() -> None:
+    from ..chat.conversation_file import list_conversations, table
+    from ..process.stdio import print_error, write_stdout
+
+    found = list_conversations()
+    for error in found.errors:
+        print_error(error)
+    write_stdout(table(found.conversations))
 
 
 def _list_devices() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from textwrap import wrap
 from typing import Any, NamedTuple
 
@@ -217,6 +218,20 @@ def _set_colour(context: Any, option: Any, value: str | None) -> None:
     COLOUR.set(value)
 
 
+def has_optional_value(option: Any) -> bool:
+    """Whether an option may stand without its value, which is empty then: its metavar is in brackets."""
+    return (option.metavar or "").startswith("[")
+
+
+def _with_empty_values(command: Any, words: list[str]) -> list[str]:
+    """`words` with `--resume=` for a `--resume` without a value, for which Typer has no notation."""
+    names = {name for option in command.params if has_optional_value(option) for name in option.opts}
+    names = {name for name in names if name.startswith("-")}
+    end = words.index("--") if "--" in words else len(words)
+    pairs = pairwise([*words[:end], "--"])
+    return [f"{word}=" if word in names and after.startswith("-") else word for word, after in pairs] + words[end:]
+
+
 class HelpCommand(TyperCommand):
     """A command with `-h`, `--help` and `--color`."""
 
@@ -226,6 +241,9 @@ class HelpCommand(TyperCommand):
 
     def get_params(self, ctx: Any) -> list[Any]:
         return [*self.params, *self.help_options]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return list(super().parse_args(ctx, _with_empty_values(self, args)))
 
 
 class HelpGroup(TyperGroup):

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from ..process.stdio import write_stdout
-from .command_help import COLOURS, HELP_OPTIONS, listed_options, summary
+from .command_help import COLOURS, HELP_OPTIONS, has_optional_value, listed_options, summary
 
 
 class Shell(StrEnum):
@@ -131,7 +131,7 @@ def candidates(words: Sequence[str]) -> list[tuple[str, str]]:
     command = command_for(before or ["--help"])
     option: str | None = None
     for number, word in enumerate(before):
-        if option:
+        if option and not (word.startswith("-") and has_optional_value(_option_named(command, option))):
             option = None
         elif word == "--":
             return []
@@ -142,7 +142,7 @@ def candidates(words: Sequence[str]) -> list[tuple[str, str]]:
         elif command.name == "help":
             return _beginning(current, _of_help(before[number:]))
     name, equals, value = current.partition("=")
-    if option:
+    if option and not (current.startswith("-") and has_optional_value(_option_named(command, option))):
         return _beginning(current, _values(command, option, current))
     if equals and _takes_value(command, name):
         return [(f"{name}={each}", text) for each, text in _beginning(value, _values(command, name, value))]
@@ -253,6 +253,18 @@ def _profiles(current: str) -> list[tuple[str, str]]:
     return [(name, "") for name in profile_names()]
 
 
+def _conversations(current: str) -> list[tuple[str, str]]:
+    from ..chat.conversation_file import list_conversations
+    from ..errors import FileError
+
+    try:
+        saved = list_conversations().conversations
+    except FileError:
+        # There is no home folder.
+        return []
+    return [(each.key, f"{each.when}, {each.length}: {each.title}") for each in saved]
+
+
 VALUES: dict[str, Callable[[str], list[tuple[str, str]]]] = {
     "--voice": _voices,
     "--language": _languages,
@@ -261,6 +273,7 @@ VALUES: dict[str, Callable[[str], list[tuple[str, str]]]] = {
     "--device": _devices,
     "--fault": _faults,
     "--profile": _profiles,
+    "--resume": _conversations,
     "--color": lambda current: [(when, "") for when in COLOURS],
 }
 """The values of options that are no choice, with their descriptions, given what was typed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -102,6 +103,9 @@ async def _open_and_run(
         async with open_chat(options, voice, recordings, reporter) as chat, AsyncExitStack() as sending:
             if take_frame is not None:
                 await _send_frames(chat, plan, take_frame, sending, reporter)
+            if prompt is not None:
+                # The file of the conversation is complete when the chat is closed, which is before this.
+                stack.callback(_show_way_back, chat, plan, display)
             try:
                 if prompt is not None:
                     return await _run_at_terminal(chat, plan, prompt, display)
@@ -110,6 +114,13 @@ async def _open_and_run(
                 # The speaker stops before the session is closed, which takes a while.
                 recordings.flush()
                 raise
+
+
+def _show_way_back(chat: Chat, plan: Plan, display: Reporter) -> None:
+    """Say how to go on with the conversation, where it is on disk."""
+    if (key := chat.store.key) is not None:
+        local = "" if plan.emulator is None else "--local "
+        display.remark(f"go on with: livecli chat {local}--resume {shlex.quote(key)}")
 
 
 async def _open_frames(plan: Plan, stack: AsyncExitStack, reporter: Reporter) -> TakeFrame | None:
@@ -158,7 +169,8 @@ def _prompt(plan: Plan, display: Reporter) -> Prompt:
     from ..console.prompt import Prompt
 
     assert isinstance(display, TerminalChat)
-    return Prompt(display.screen, COMMANDS.values() if plan.has_commands else ())
+    commands = COMMANDS.values() if plan.has_commands else ()
+    return Prompt(display.screen, commands, is_remembered=plan.options.is_kept)
 
 
 def _confirmer(prompt: Prompt, display: Reporter) -> Confirm:

@@ -123,13 +123,17 @@ class Connections:
         await self._pause(retry)
 
     async def _resume_or_begin_anew(self) -> None:
+        # The service refuses a session that an earlier run still has open, for as long as it does.
+        is_earlier_runs = self.count == 0
         try:
             await self._connect(self._resumption.setup())
         except ServerError as error:
-            if error.retry != "never" or not self._resumption.forget_handle():
+            if not (is_earlier_runs or error.retry == "never") or not self._resumption.forget_handle():
                 raise
         else:
             return
+        if is_earlier_runs:
+            self._reporter.remark("the session cannot be resumed: a new one is given the text of the conversation")
         await self._connect(self._resumption.setup())
 
     async def _connect(self, setup: events.Setup) -> None:

@@ -18,6 +18,7 @@ from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, FilterOrBool, is_searching, to_filter
 from prompt_toolkit.formatted_text import StyleAndTextTuples
+from prompt_toolkit.history import InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.keys import Keys
@@ -86,10 +87,11 @@ class PromptHandler(Protocol):
 class Prompt:
     """A prompt on `screen`. It can be made, and its `confirm` passed on, before the handler exists.
 
-    Without `commands`, everything that is entered is text; a text whose first word is pasted always is.
+    Without `commands`, everything that is entered is text; a text whose first word is pasted always is. What is entered
+    is remembered for later chats, unless it is not to be (`is_remembered`).
     """
 
-    def __init__(self, screen: Screen, commands: Collection[CompletionCommand]) -> None:
+    def __init__(self, screen: Screen, commands: Collection[CompletionCommand], *, is_remembered: bool = True) -> None:
         self._screen, self._has_commands = screen, bool(commands)
         self._toolbar: Callable[[], StyleAndTextTuples] = list
         self._drawn_toolbar: StyleAndTextTuples = []
@@ -112,7 +114,7 @@ class Prompt:
             complete_while_typing=Condition(lambda: may_be_command(self._session.default_buffer.text)),
             # Up goes through the messages that begin like the text.
             enable_history_search=Condition(lambda: not may_be_command(self._session.default_buffer.text)),
-            history=open_history(),
+            history=open_history() if is_remembered else InMemoryHistory(),
             key_bindings=self._key_bindings(),
             bottom_toolbar=self._draw_toolbar,
             style=STYLE,

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from livecli.chat import store
+from livecli.chat import conversation_writer
 from livecli.chat.commands import parse_command
 from livecli.chat.transcript import TranscriptEntry
 from livecli.client.open import Timeouts
@@ -226,9 +226,9 @@ async def test_a_new_conversation_has_no_history_and_nothing_on_disk(chat, tmp_p
     with live_server(echo) as server:
         async with chat(server.url, **VERTEX) as typed:
             await typed.send_text("one")
-            assert [path.name for path in tmp_path.rglob("*.json")] == ["conversation.json"]
+            assert [path.name for path in tmp_path.rglob("*.json*")] == ["1.jsonl"]
             await typed.reset()
-            assert list(tmp_path.rglob("*.json")) == []
+            assert list(tmp_path.rglob("*.json*")) == []
             await typed.send_text("two")
             assert [*typed.transcript.entries] == [TranscriptEntry("two", "<two>")]
     assert (len(echo.setups), history(echo)) == (2, [])
@@ -239,7 +239,7 @@ async def test_a_conversation_is_resumed(chat):
     with live_server(echo) as server:
         async with chat(server.url, **VERTEX) as typed:
             await typed.send_text("one")
-        async with chat(server.url, resume=True, **VERTEX) as typed:
+        async with chat(server.url, resume="", **VERTEX) as typed:
             await typed.send_text("two")
             assert [entry.question for entry in typed.transcript.entries] == ["one", "two"]
     assert history(echo) == [["one", "<one>"]]
@@ -322,13 +322,13 @@ async def test_a_picture_that_was_spoken_about_is_not_sent_with_the_next_line(ch
 
 async def test_a_slow_disk_delays_the_end_of_a_turn_and_nothing_else(chat, monkeypatch):
     """The state is on disk before the turn is reported as over, and the event loop does not wait for it."""
-    may_write, write = threading.Event(), store.write_atomically
+    may_write, write = threading.Event(), conversation_writer.append
 
-    def write_slowly(path, content):
+    def write_slowly(descriptor, data):
         assert may_write.wait(20)
-        write(path, content)
+        write(descriptor, data)
 
-    monkeypatch.setattr(store, "write_atomically", write_slowly)
+    monkeypatch.setattr(conversation_writer, "append", write_slowly)
     with live_server(Echo()) as server:
         async with chat(server.url, **VERTEX) as typed:
             turn = asyncio.ensure_future(typed.send_text("one"))
@@ -338,7 +338,8 @@ async def test_a_slow_disk_delays_the_end_of_a_turn_and_nothing_else(chat, monke
             assert not (turn.done() or typed.reports.summaries)
             may_write.set()
             assert (await turn).ok
-            assert json.loads((state_folder() / store.NAME).read_text())["entries"] == [["one", "<one>"]]
+            *_, line = (state_folder() / "conversations" / "1.jsonl").read_text().splitlines()
+            assert json.loads(line) == {"turn": 1, "question": "one", "answer": "<one>"}
 
 
 @pytest.mark.parametrize("name", ["missing.wav", "missing.png"])

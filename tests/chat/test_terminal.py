@@ -105,7 +105,7 @@ def test_a_question_and_its_answer(chat):
     assert rows(screen)[-4:-1] == ["> hello there", "hello there", ">"]
     leave(opened)
     assert rows(opened.screen())[-1] == "[the end]"
-    assert rows(opened.screen())[-3:-1] == ["> hello there", "hello there"]
+    assert rows(opened.screen())[-4:-1] == ["> hello there", "hello there", "go on with: livecli chat --resume 1"]
 
 
 def test_what_is_typed_during_an_answer_stays_below_it(chat):

@@ -11,8 +11,8 @@ from livecli.chat.transcript import Transcript, TranscriptEntry
 
 def test_a_fresh_session_is_told_who_said_what():
     said = Transcript()
-    for entry in (TranscriptEntry("hello", "hi"), TranscriptEntry("", "are you there?"), TranscriptEntry("yes", "")):
-        said.add(entry)
+    for number, entry in enumerate([("hello", "hi"), ("", "are you there?"), ("yes", "")]):
+        said.put(number, TranscriptEntry(*entry))
     contents = [(content.role, content.parts[0].text) for content in said.contents()]
     assert contents == [("user", "hello"), ("model", "hi"), ("model", "are you there?"), ("user", "yes")]
 
@@ -20,30 +20,29 @@ def test_a_fresh_session_is_told_who_said_what():
 def test_the_oldest_are_forgotten_and_the_last_never():
     said = Transcript()
     for number in range(10):
-        said.add(TranscriptEntry(str(number), "x" * (transcript.MAX_CHARACTERS // 4)))
+        said.put(number, TranscriptEntry(str(number), "x" * (transcript.MAX_CHARACTERS // 4)))
     assert [entry.question for entry in said.entries] == ["7", "8", "9"]
-    said.add(TranscriptEntry("long", "y" * 2 * transcript.MAX_CHARACTERS))
+    said.put(11, TranscriptEntry("long", "y" * 2 * transcript.MAX_CHARACTERS))
     assert [entry.question for entry in said.entries] == ["long"]
 
 
-@given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=30), st.booleans())))
-def test_it_never_holds_more_than_it_may(turns):
-    said = Transcript()
-    for asked, answered, late in turns:
-        entry = TranscriptEntry(asked, answered)
-        said.add(entry)
-        if late:
-            said.replace(entry, TranscriptEntry(asked, answered + "!"))
-    assert said._characters == sum(len(entry.question) + len(entry.answer) for entry in said.entries)
+@given(st.lists(st.tuples(st.integers(0, 5), st.text(max_size=30), st.text(max_size=30))))
+def test_its_length_is_that_of_its_turns(turns):
+    said = Transcript(max_characters=100)
+    for number, asked, answered in turns:
+        said.put(number, TranscriptEntry(asked, answered))
+    length = sum(len(entry.question) + len(entry.answer) for entry in said.entries)
+    assert said._characters == length
+    assert length <= 100 or len(said.entries) == 1
 
 
-def test_what_is_known_late_replaces_the_last_that_is_alike():
+def test_a_correction_replaces_a_turn_that_is_still_there():
     said = Transcript()
-    for entry in (TranscriptEntry("a", "b"), TranscriptEntry("a", "b")):
-        said.add(entry)
-    said.replace(TranscriptEntry("a", "b"), TranscriptEntry("a", "bc"))
-    said.replace(TranscriptEntry("never", "said"), TranscriptEntry("", ""))
-    assert [entry.answer for entry in said.entries] == ["b", "bc"]
+    for number in (1, 2):
+        said.put(number, TranscriptEntry("a", "b"))
+    said.correct(1, TranscriptEntry("a", "bc"))
+    said.correct(3, TranscriptEntry("never", "said"))
+    assert said.numbered == [(1, TranscriptEntry("a", "bc")), (2, TranscriptEntry("a", "b"))]
     said.clear()
-    said.replace(TranscriptEntry("a", "b"), TranscriptEntry("a", "bc"))
+    said.correct(1, TranscriptEntry("a", "bc"))
     assert not said.contents()

@@ -183,7 +183,7 @@ def test_usage_latency_and_history_are_told_on_standard_error(converse):
 
 
 def test_the_conversation_is_kept(converse, tmp_path):
-    ran = converse("hello\n/save kept\nand then?\nbye\n", "--local")
+    ran = converse("hello\n/save ./kept\nand then?\nbye\n", "--local")
     assert ran.status == 0
     text = (tmp_path / "kept" / "conversation.md").read_text()
     assert text == "".join(f"**You:** {word}\n\n**Model:** {word}\n\n" for word in ("hello", "and then?", "bye"))

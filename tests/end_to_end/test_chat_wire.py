@@ -17,6 +17,9 @@ from tests.serving import serving
 BEFORE_3 = "gemini-live-2.5-flash-native-audio"
 
 
+REFUSED = (1008, "Requested entity was not found.")
+
+
 class Left(Exception):
     """The connection was closed: later messages of the client are ignored, though they can be read."""
 
@@ -25,10 +28,10 @@ class Model:
     """A service that says back what is typed, over as many connections as it takes. `setups` are theirs, in order.
 
     `lose` says after which turn (counted over all) the connection is closed, and with what code; `handles` gives one
-    with the end of each turn, `refuse` closes a session that shows one.
+    with the end of each turn, `refuse` is the close of a session that shows one.
     """
 
-    def __init__(self, lose=None, handles=False, refuse=False, unanswered=()):
+    def __init__(self, lose=None, handles=False, refuse=None, unanswered=()):
         self.setups, self.told, self.asked = [], [], []
         self._lose, self._handles, self._refuse = lose or {}, handles, refuse
         self._unanswered = set(unanswered)
@@ -37,7 +40,7 @@ class Model:
         setup = connection.receive()["setup"]
         self.setups.append(setup)
         if self._refuse and setup.get("sessionResumption", {}).get("handle"):
-            return connection.close(1008, "Requested entity was not found.")
+            return connection.close(*self._refuse)
         connection.say({"setupComplete": {}})
         seeding = setup.get("historyConfig", {}).get("initialHistoryInClientContent", False)
         try:
@@ -188,7 +191,7 @@ def test_a_handle_that_does_not_include_the_last_answer_is_not_used(talk, monkey
 
 
 def test_a_handle_that_is_refused_is_followed_by_the_conversation(talk):
-    model = Model(lose={2: 1011}, handles=True, refuse=True)
+    model = Model(lose={2: 1011}, handles=True, refuse=REFUSED)
     ran = talk(model, "one\ntwo\nthree\n")
     assert (ran.status, ran.out) == (0, "<one>\n<two>\n<three>\n")
     assert [texts(turns) for turns in model.told] == [history("one", "two")]

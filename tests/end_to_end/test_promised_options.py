@@ -33,7 +33,6 @@ OPTIONS = {
 
 NOT_YET = {
     "send": "--expect --expect-file --runs --pass-rate --junit --report --subtitles",
-    "chat": "--no-history --list",
     "serve": "--hear",
 }
 """Promised options that are still to come."""

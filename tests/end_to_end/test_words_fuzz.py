@@ -85,7 +85,7 @@ def check_file(check: Check, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     """As `check`, for a kind of file with this content."""
     gcloud = tmp_path / "home/gcloud"
     places = {
-        "conversation.json": platformdirs.user_state_path("livecli"),
+        "1.jsonl": platformdirs.user_state_path("livecli") / "conversations",
         "api-key.json": platformdirs.user_config_path("livecli"),
         "config_default": gcloud / "configurations",
         "active_config": gcloud,
@@ -124,7 +124,7 @@ def test_every_file_that_an_option_names_has_its_contents(path):
     assert not set(read) - known
 
 
-SAVED = b'{"schema": "livecli/conversation@1", "at": %s, "handle": null, "entries": [["%s", "b"]]}'
+SAVED = b'{"schema":"livecli/conversation@2"}\n{"turn": %s, "question": "%s", "answer": "b"}'
 
 
 @pytest.mark.parametrize(
@@ -140,10 +140,9 @@ SAVED = b'{"schema": "livecli/conversation@1", "at": %s, "handle": null, "entrie
         ("session.log", b"<5000 " + b"9" * 5000, 3, "session.log:1: the frame is not JSON"),
         ("list.txt", b"a\x00b", 3, "the list list.txt contains a zero byte"),
         ("credentials.json", b"[" * hostile_words.DEEP, 4, "the credential file credentials.json is not JSON"),
-        ("conversation.json", SAVED % (b"1e308", b"a"), 0, "it is damaged"),
-        ("conversation.json", SAVED % (b"-1e300", b"a"), 0, "it is damaged"),
-        ("conversation.json", SAVED % (b"NaN", b"a"), 0, "it is damaged"),
-        ("conversation.json", SAVED % (b"1.0", b"\\ud800"), 0, "it is damaged"),
+        ("1.jsonl", SAVED % (b"9" * 5000, b"a"), 0, "is damaged"),
+        ("1.jsonl", SAVED % (b"NaN", b"a"), 0, "is damaged"),
+        ("1.jsonl", SAVED % (b"1", b"\\ud800"), 0, "is damaged"),
     ],
 )
 def test_an_error_names_its_file(check_file, name, content, status, said):
