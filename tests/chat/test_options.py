@@ -16,7 +16,8 @@ from livecli.protocol.setup import SetupOptions
 def test_a_target_is_enough():
     options = ChatOptions(Target(local=True))
     assert (options.configuration, options.sending, options.timeouts) == (SetupOptions(), SendOptions(), Timeouts())
-    assert (list(options.toolbox), options.confirm, options.resume) == ([], None, False)
+    assert (list(options.toolbox), options.confirm, options.resume) == ([], None, None)
+    assert options.is_kept
 
 
 def test_two_chats_do_not_share_a_toolbox():
@@ -25,4 +26,4 @@ def test_two_chats_do_not_share_a_toolbox():
 
 def test_options_do_not_change():
     with pytest.raises(FrozenInstanceError):
-        ChatOptions(Target()).resume = True
+        ChatOptions(Target()).resume = "3"

@@ -22,6 +22,7 @@ class Chat:
         self.texts, self.failure = [], None
         self.turns, self.transcript = [], SimpleNamespace(entries=[])
         self.recordings, self.current_entry = SimpleNamespace(folder=None), None
+        self.store = SimpleNamespace(key="3")
         self._errors, self._raised = errors or {}, raised or {}
 
     async def send_text(self, text):
@@ -114,7 +115,10 @@ async def test_a_command_is_no_turn_and_its_output_is_shown():
 async def test_what_a_command_did_is_a_remark():
     reports = ReportLog()
     assert await run(Chat(), "/save", reports=reports) == ([], [], [])
-    assert reports.remarks == ["the conversation is not saved: /save FOLDER saves it"]
+    assert reports.remarks == [
+        "this is conversation 3: /save NAME names it",
+        "its audio is not saved: /save FOLDER/ saves the text and the audio in a folder",
+    ]
 
 
 async def test_a_turn_that_fails_has_its_status():
