@@ -10,7 +10,7 @@ from ..process.text_files import decode_text, read_text
 
 if TYPE_CHECKING:
     from ..runs.named_files import NamedFiles
-    from .options import ManyFlags, OutputFlags, RequestFlags, SetupFlags, ToolFlags
+    from .options import CheckFlags, ManyFlags, OutputFlags, RequestFlags, SetupFlags, ToolFlags
 
 
 def named_files(
@@ -20,6 +20,7 @@ def named_files(
     *,
     request: RequestFlags | None = None,
     many: ManyFlags | None = None,
+    checks: CheckFlags | None = None,
 ) -> NamedFiles:
     """The files that these options name. The inputs and the replies of `request` are not among them."""
     from ..runs.named_files import NamedFiles
@@ -34,7 +35,11 @@ def named_files(
         read += [("--text", _after_at(request.text)), *(("--image", path) for path in request.image or ())]
     if many is not None:
         read += [("--from", many.source), ("--resume-from", many.resume_from)]
+    if checks is not None:
+        read.append(("--expect-file", checks.expect_file))
     written = [("--events", output.events), ("--record", None if output.record_folder else output.record)]
+    if checks is not None:
+        written += [("--junit", checks.junit), ("--tap", checks.tap), ("--write-expect", checks.write_expect)]
     return NamedFiles(
         [(option, path) for option, path in read if path], [(option, path) for option, path in written if path]
     )

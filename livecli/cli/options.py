@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from ..checks.expectations import Judge
     from ..client.open import Timeouts
     from ..client.sender import SendOptions
     from ..protocol.endpoint import Target
@@ -328,6 +329,45 @@ class ManyFlags(Group, panel="Many files"):
             raise UsageError(f"--connect-rate must be more than 0, not {self.connect_rate:g}")
         if self.max_cost is not None and not 0 < self.max_cost < float("inf"):
             raise UsageError(f"--max-cost must be more than 0, not {self.max_cost:g}")
+
+
+class CheckFlags(Group, panel="Diagnostics"):
+    """What a run must have brought."""
+
+    expect: Annotated[
+        list[str] | None,
+        Option(metavar="EXPR", help="What must hold, else status 1; repeatable: see `livecli help expect`."),
+        COMMON,
+    ] = None
+    expect_file: Annotated[
+        str | None, Option(metavar="FILE.toml", help='Such expressions under names: NAME = "EXPR".')
+    ] = None
+    runs: Annotated[int, Option(min=1, metavar="N", help="Send each input so many times.")] = 1
+    pass_rate: Annotated[
+        float, Option(min=0, max=1, metavar="P", help="The share of runs in which each expectation must hold.")
+    ] = 1.0
+    junit: Annotated[str | None, Option(metavar="FILE.xml", help="Write the results as JUnit XML.")] = None
+    tap: Annotated[str | None, Option(metavar="FILE", help="Write the results as TAP.")] = None
+    write_expect: Annotated[
+        str | None, Option(metavar="FILE.toml", help="Write expectations that this run fulfils, with margins.")
+    ] = None
+
+    def check(self) -> None:
+        given = self.expect or self.expect_file
+        for name, value in (("pass-rate", self.pass_rate != 1), ("junit", self.junit), ("tap", self.tap)):
+            if value and not given:
+                raise UsageError(f"--{name} is for expectations", hint="add --expect 'first_sound < 1500ms'")
+        if self.write_expect and given:
+            raise UsageError("--write-expect cannot be combined with --expect or --expect-file")
+
+    def judge(self) -> "Judge | None":
+        """What judges the runs; None where nothing is expected. Raises UsageError and FileError."""
+        if not (self.expect or self.expect_file or self.write_expect):
+            return None
+        from ..checks.expectations import Judge, read_expectations
+
+        expectations = read_expectations(self.expect or [], self.expect_file)
+        return Judge(expectations, self.pass_rate, observes=self.write_expect is not None)
 
 
 class DeviceFlags(Group, panel="Output"):

@@ -15,6 +15,7 @@ from ..process.stdio import is_stdout
 from .confirm import confirmer
 from .groups import Listed, takes_groups
 from .options import (
+    CheckFlags,
     DeviceFlags,
     Limits,
     ManyFlags,
@@ -30,8 +31,10 @@ from .reporters import batch_reporters, remarks, send_reporters
 from .serve_options import LocalFlags
 
 if TYPE_CHECKING:
+    from ..checks.expectations import Judge
     from ..emulator.options import EmulatorOptions
     from ..protocol.endpoint import Target
+    from ..report.reporter import Reporter
     from ..runs.request import Request
     from .reporters import RunReporters
 
@@ -55,6 +58,7 @@ def send(
     many: ManyFlags,
     output: OutputFlags,
     devices: DeviceFlags,
+    checks: CheckFlags,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Print what would be sent, without connecting."),
@@ -75,10 +79,7 @@ def send(
 
     livecli send talks/ -o replies --jobs 8 --json > done.jsonl
     """
-    data_on_stdout = [*(["-o -"] if request.output == "-" else []), *output.on_stdout]
-    check_stdout(data_on_stdout)
-    is_taken = bool(data_on_stdout) or is_stdout(request.output) or is_stdout(output.events)
-    answers = not is_taken and not setup.no_transcripts
+    answers = not _takes_stdout(request, output) and not setup.no_transcripts
 
     from ..process.run import run
     from ..runs.inputs import is_list
@@ -92,7 +93,10 @@ def send(
     if (many.jobs or 1) > 1:
         _check_at_once(tools, devices)
 
-    files = named_files(setup, tools, output, many=many, request=request)
+    judge = checks.judge()
+    if checks.runs > 1:
+        _check_repeated(request, inputs)
+    files = named_files(setup, tools, output, many=many, request=request, checks=checks)
     target = where.target()
     local = emulator.options(local=where.local, pace=Pace.INSTANT)
     options = setup.options(search=tools.search, activity=sending.activity, profile=target.profile.values)
@@ -121,6 +125,9 @@ def send(
         requests = [replace(template, input=inputs[0] if inputs else None)]
         files.check(requests)
 
+    if checks.runs > 1:
+        several = True
+        requests = [request.repeated(run) for request in requests for run in range(1, checks.runs + 1)]
     if not requests:
         return
     if dry_run:
@@ -131,17 +138,46 @@ def send(
             reporters = stack.enter_context(batch_reporters(output, requests, request.output, answers=answers))
         else:
             reporters = stack.enter_context(send_reporters(output, requests[0], answers=answers))
-        if not (request.inputs or request.sample or many.source or request.text is not None):
-            sent = "standard input" if inputs else "the bundled question"
-            reporters.shared.remark(f"no INPUT is named: {sent} is sent")
+        _remark_on_input(request, many, inputs, reporters.shared)
         for warning in template.toolbox.warnings:
             reporters.shared.warning(warning)
         if tools.confirm:
             confirm = stack.enter_context(confirmer(reporters.shared))
             requests = [replace(request, confirm=confirm) for request in requests]
+        if judge is not None:
+            requests = [replace(request, check=judge.run()) for request in requests]
         pace = (many.jobs or 1, many.connect_rate, many.max_cost) if several else None
         statuses = run(_ask_all(requests, target, local, reporters, pace, context.obj))
-    raise typer.Exit(gravest(statuses))
+    raise typer.Exit(gravest([*statuses, *_verdict(judge, checks, quiet=output.quiet)]))
+
+
+def _takes_stdout(request: RequestFlags, output: OutputFlags) -> bool:
+    """Whether data takes standard output. Raises UsageError where two kinds of it would."""
+    data_on_stdout = [*(["-o -"] if request.output == "-" else []), *output.on_stdout]
+    check_stdout(data_on_stdout)
+    return bool(data_on_stdout) or is_stdout(request.output) or is_stdout(output.events)
+
+
+def _verdict(judge: Judge | None, checks: CheckFlags, *, quiet: bool) -> list[int]:
+    """What the expectations add to the exit statuses."""
+    if judge is None:
+        return []
+    from .verdict import report
+
+    return report(judge, checks, quiet=quiet)
+
+
+def _remark_on_input(request: RequestFlags, many: ManyFlags, inputs: Sequence[str], reporter: Reporter) -> None:
+    if not (request.inputs or request.sample or many.source or request.text is not None):
+        sent = "standard input" if inputs else "the bundled question"
+        reporter.remark(f"no INPUT is named: {sent} is sent")
+
+
+def _check_repeated(request: RequestFlags, inputs: Sequence[str]) -> None:
+    if request.output == "-":
+        raise UsageError("--runs writes several replies, and standard output takes one", hint="-o replies/x.wav")
+    if "-" in inputs:
+        raise UsageError("--runs sends the input again, and standard input can be read once", hint="name a file")
 
 
 def _check_several(request: RequestFlags, output: OutputFlags) -> None:

@@ -191,6 +191,8 @@ class Summary:
     stats: TransferStats = field(default_factory=TransferStats)
     error: LivecliError | None = None
     prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)
+    expectations: Sequence[Mapping[str, Any]] = ()
+    """The objects of `--json`: each expectation, whether it held, and what was found."""
 
     def note_opened(self, session_id: str | None, connect_seconds: float | None, setup_seconds: float | None) -> None:
         """Record that the session is open, and how long connecting and setup took."""
@@ -255,6 +257,7 @@ class Summary:
             "transcript": {"input": stats.heard or None, "output": stats.said or None},
             "usage": stats.usage,
             "cost_usd": rounded(self.cost_usd, 9),
+            "expectations": list(self.expectations),
             "citations": [citation.as_json() for citation in stats.citations] or None,
         }
 

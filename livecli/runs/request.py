@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..client.open import Resolve, Timeouts, open_resumable, resolved
 from ..client.sender import SendOptions
@@ -23,11 +25,14 @@ from ..protocol.endpoint import Endpoint, Target
 from ..protocol.models import Prices
 from ..protocol.setup import Activity, SetupOptions, Until, setup
 from ..report.prices import PRICES
-from ..report.reporter import Reporter
+from ..report.reporter import Reporter, Reporters
 from ..report.summary import Summary
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
 from .resume_from import file_stamp
+
+if TYPE_CHECKING:
+    from ..checks.expectations import RunCheck
 
 # Longer audio is sent with context compression: a session without it ends after 15 minutes of audio, answers included
 # (documented).
@@ -41,8 +46,8 @@ class Request:
     `images` are files that are sent with it; `toolbox` has the functions that the model may call, and `confirm` asks
     the user before each call. `until` is the event that ends the answer. `bisects` is whether the refused field is
     searched for after an unspecific refusal of the setup. `at_once` is whether other requests are sent meanwhile.
-    `prices` are those of each model. `buffer` gets the samples of the reply; with it and without an `output`, there is
-    no file.
+    `prices` are those of each model. `run` counts the runs with the same input, and `check` judges this one. `buffer`
+    gets the samples of the reply; with it and without an `output`, there is no file.
     """
 
     input: str | None = None
@@ -63,11 +68,14 @@ class Request:
     bisects: bool = False
     at_once: bool = False
     prices: Mapping[str, Prices] = field(default_factory=lambda: PRICES)
+    run: int = 1
+    check: RunCheck | None = None
 
     @property
     def name(self) -> str:
         """Name of the request in reports."""
-        return "text" if self.text is not None else Path(SAMPLE).name if self.input is None else self.input
+        name = "text" if self.text is not None else Path(SAMPLE).name if self.input is None else self.input
+        return name if self.run == 1 else f"{name} ({self.run})"
 
     @property
     def reply(self) -> str:
@@ -77,7 +85,17 @@ class Request:
     @property
     def stem(self) -> str:
         """What the names of files about the run begin with."""
-        return "stdin" if self.name == "-" else Path(self.name).stem
+        first = replace(self, run=1).name
+        stem = "stdin" if first == "-" else Path(first).stem
+        return stem if self.run == 1 else f"{stem}-{self.run}"
+
+    def repeated(self, run: int) -> Request:
+        """The same request for another run, with a reply of its own: `NAME-2.reply.wav`."""
+        if run == 1 or self.output is None:
+            return replace(self, run=run)
+        folder, name = os.path.split(self.output)
+        stem, dot, extensions = name.partition(".")
+        return replace(self, run=run, output=os.path.join(folder, f"{stem}-{run}{dot}{extensions}"))  # noqa: PTH118
 
     def setup(self, endpoint: Endpoint, seconds: float | None = 0.0) -> events.Setup:
         """The setup of the session. `seconds` is the length of the audio, None where that is not known.
@@ -102,6 +120,8 @@ async def ask(request: Request, target: Target, reporter: Reporter, resolve: Res
     was received is kept, the summary is reported, and CancelledError goes on.
     """
     summary = Summary(request.name, prices=request.prices)
+    if request.check is not None:
+        reporter = Reporters(reporter, request.check)
     try:
         async with asyncio.timeout(request.timeouts.total) as total:
             await _ask_or_bisect(request, target, summary, reporter, resolve)
@@ -121,6 +141,8 @@ async def ask(request: Request, target: Target, reporter: Reporter, resolve: Res
         reporter.finished(summary)
         raise
     _note_output(summary)
+    if request.check is not None:
+        request.check.judge(summary)
     reporter.finished(summary)
     return summary
 

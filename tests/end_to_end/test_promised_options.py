@@ -17,7 +17,7 @@ OPTIONS = {
     "": "-V --version -h --help",
     "send": f"""{WHERE} {LIMITS} {SETUP} {TOOLS} {OUTPUT} {EMULATOR} --sample --text --image --raw -o --output
         --raw-output --chunk-bytes --speed --activity --trailing-silence --bisect-setup --until --jobs --connect-rate
-        --from --shard --resume-from --play --device --dry-run --record --expect --expect-file --runs --pass-rate
+        --from --shard --resume-from --play --device --dry-run --record --pass-rate
         --junit --report
         --subtitles --max-cost -h --help""",
     "chat": f"""{WHERE} {SETUP} {TOOLS} {EMULATOR} -q -v --debug --color --json --events --mic --play --device
@@ -32,7 +32,7 @@ OPTIONS = {
 """The options of each command that are public interface. Renaming or removing one breaks what is built on it."""
 
 NOT_YET = {
-    "send": "--expect --expect-file --runs --pass-rate --junit --report --subtitles",
+    "send": "--report --subtitles",
     "serve": "--hear",
 }
 """Promised options that are still to come."""
