@@ -132,7 +132,9 @@ NOT_IN_PYTHON = {
     "debug": "nothing is printed",
     "explain": "LivecliError.advice",
     **dict.fromkeys(["script", "replay", "fault", "pace"], "serve()"),
-    **dict.fromkeys(["expect", "expect_file", "write_expect", "runs", "pass_rate", "junit", "tap"], "assert, and Reply"),
+    **dict.fromkeys(
+        ["expect", "expect_file", "write_expect", "runs", "pass_rate", "junit", "tap"], "assert, and Reply"
+    ),
     **dict.fromkeys(["source", "jobs", "connect_rate", "resume_from", "shard", "max_cost"], "asyncio.gather()"),
 }
 

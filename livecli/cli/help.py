@@ -22,7 +22,7 @@ TOPICS = (
     *("auth", "conversations", "models", "voices", "languages", "formats", "pictures"),
     *("tools", "batch", "long-sessions", "costs"),
     *("pipes", "exit-statuses", "environment", "config", "python", "troubleshooting"),
-    *("serve", "script", "faults", "recordings", "clients"),
+    *("serve", "script", "faults", "recordings", "expect", "clients"),
     *("performance", "accuracy", "architecture", "contributing", "changes"),
 )
 """The guides in livecli/help, in the order in which they are listed."""
@@ -110,7 +110,8 @@ def _command_help(root: Any, words: Sequence[str], *, in_colour: bool | None = N
 def _nearest(topic: str, topics: Sequence[str]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(topic, topics, n=1, cutoff=0.4)
+    begun = [each for each in topics if topic and each.startswith(topic)]
+    near = begun or get_close_matches(topic, topics, n=1, cutoff=0.4)
     if near:
         return f"did you mean {near[0]}?"
     return f"there are {', '.join(topics)}" if topics else "`livecli help` lists the topics"

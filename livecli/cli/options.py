@@ -337,7 +337,6 @@ class CheckFlags(Group, panel="Diagnostics"):
     expect: Annotated[
         list[str] | None,
         Option(metavar="EXPR", help="What must hold, else status 1; repeatable: see `livecli help expect`."),
-        COMMON,
     ] = None
     expect_file: Annotated[
         str | None, Option(metavar="FILE.toml", help='Such expressions under names: NAME = "EXPR".')
