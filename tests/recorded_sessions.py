@@ -12,8 +12,11 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from livecli.recording.format import Direction, read_live
 
 FOLDER = Path(__file__).parent / "recordings"
 NAMES = [path.stem for path in sorted(FOLDER.glob("*.live"))]
@@ -53,9 +56,13 @@ class RecordedSession:
 
 
 def recorded_session(name: str) -> RecordedSession:
-    header, *lines = map(json.loads, (FOLDER / f"{name}.live").read_text(encoding="utf-8").splitlines())
-    frames = tuple(RecordedFrame(delay, direction == ">", _filled(message)) for delay, direction, message in lines)
-    return RecordedSession(header["platform"], header["model"], frames)
+    [connection] = read_live((FOLDER / f"{name}.live").read_bytes()).connections
+    times = [0.0, *(frame.at or 0.0 for frame in connection.frames)]
+    frames = tuple(
+        RecordedFrame(round(at - before, 6), frame.direction is Direction.CLIENT, _filled(json.loads(frame.data)))
+        for frame, (before, at) in zip(connection.frames, pairwise(times), strict=True)
+    )
+    return RecordedSession(connection.header.platform or "", connection.header.model or "", frames)
 
 
 def tone(length_bytes: int) -> bytes:

@@ -54,8 +54,11 @@ class AudioFiles:
         changed = _changed(message, direction, lambda text, rate: self._place(f"{side}-{rate}", text, rate))
         return data if changed == message else json.dumps(changed, ensure_ascii=False).encode()
 
-    def close(self) -> None:
-        """Turn the files into FLAC. Raises OSError and FileError where one cannot be written; it stays PCM then."""
+    def close(self, step: Callable[[], None] = lambda: None) -> None:
+        """Turn the files into FLAC; `step` is called now and then.
+
+        Raises OSError and FileError where one cannot be written; it stays PCM then.
+        """
         files, self._files = self._files, {}
         for name, (file, rate) in files.items():
             file.close()
@@ -63,7 +66,7 @@ class AudioFiles:
             partial = target.with_name(f"{target.name}.partial")
             try:
                 with io.FileIO(partial, "w", opener=_private) as sink:
-                    encode(_blocks(raw), rate, ENCODINGS["flac"], sink)
+                    encode(_blocks(raw, step), rate, ENCODINGS["flac"], sink)
                 partial.replace(target)
             finally:
                 partial.unlink(missing_ok=True)
@@ -140,10 +143,11 @@ def _is_pcm(mime_type: str) -> bool:
     return mime_type.strip().lower().startswith("audio/pcm")
 
 
-def _blocks(path: Path) -> Iterator[bytes]:
+def _blocks(path: Path, step: Callable[[], None]) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(BLOCK_BYTES):
             yield block
+            step()
 
 
 def _private(path: str, flags: int) -> int:

@@ -25,7 +25,7 @@ MAX_WAITING_BYTES = 64 * 2**20
 """The bytes of frames that may wait for a slow disk. Further frames are recorded as REDACTED."""
 
 CLOSE_SECONDS = 10.0
-"""The time that a slow disk has for what is waiting when the file is closed."""
+"""The time that a slow disk has for the next line when what is waiting is written at the end."""
 
 
 class DiskThread:
@@ -38,7 +38,7 @@ class DiskThread:
     def __init__(self, warn: Callable[[str], None]) -> None:
         self.warn = warn
         self._queue: SimpleQueue[tuple[Callable[[], None], int] | None] = SimpleQueue()
-        self._taken = self._done = 0
+        self._taken = self._done = self._steps = 0
         self._is_slow = False
         self._thread = threading.Thread(target=self._work, name="recording", daemon=True)
         self._thread.start()
@@ -48,9 +48,17 @@ class DiskThread:
 
     def __exit__(self, *_: object) -> None:
         self._queue.put(None)
-        self._thread.join(CLOSE_SECONDS)
-        if self._thread.is_alive():
-            self.warn("the disk is too slow: the end of the recording is missing")
+        steps = -1
+        while self._thread.is_alive():
+            if steps == self._steps:
+                self.warn("the disk is too slow: the end of the recording is missing")
+                return
+            steps = self._steps
+            self._thread.join(CLOSE_SECONDS)
+
+    def step(self) -> None:
+        """Note that the thread gets on. In the thread only."""
+        self._steps += 1
 
     def has_room(self, size: int) -> bool:
         """Whether a frame of this size may wait for the disk. There is a warning for the first that may not."""
@@ -71,6 +79,7 @@ class DiskThread:
             call, size = each
             call()
             self._done += size
+            self.step()
 
 
 class LiveFile:
@@ -119,7 +128,7 @@ class LiveFile:
             os.close(self._descriptor)
         if self._audio is not None:
             try:
-                self._audio.close()
+                self._audio.close(self._disk.step)
             except OSError as error:
                 self._disk.warn(f"{self._path}: its audio stays PCM: {error.strerror}")
             except FileError as error:

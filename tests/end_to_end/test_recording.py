@@ -31,7 +31,7 @@ def test_a_recording_of_livecli_is_valid_and_is_drawn(run: Livecli) -> None:
     assert re.fullmatch(r"run\.live: 1 connection, \d+ frames, \d+\.\d s, closed by the client \(1000\)\n", ran.out)
     ran = run("recording", "show", "run.live")
     assert (ran.status, ran.err) == (0, "")
-    assert ran.out.startswith("vertex · gemini-3.8-live · livecli/")
+    assert ran.out.startswith("vertex · gemini-3.8-live · 20")
     assert "\n" + "gemini  " in ran.out
     assert "> text {" in ran.out
     assert ran.out.endswith("close 1000, by the client\n")

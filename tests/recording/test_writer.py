@@ -101,3 +101,16 @@ def test_what_was_cut_off_is_removed_before_a_recording_is_continued(tmp_path: P
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with DiskThread(pytest.fail) as disk, pytest.raises(FileError, match=r"cannot write .*: No such file or directory"):
         LiveFile(tmp_path / "none" / "run.live", disk)
+
+
+def test_the_end_waits_as_long_as_the_thread_gets_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.05)
+    go_on, warnings = threading.Event(), list[str]()
+    with DiskThread(warnings.append) as disk:
+        for _ in range(10):
+            disk.put(lambda: threading.Event().wait(0.02) and None)
+    assert warnings == []
+    with DiskThread(warnings.append) as disk:
+        disk.put(lambda: go_on.wait(10) and None)
+    go_on.set()
+    assert warnings == ["the disk is too slow: the end of the recording is missing"]
