@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack, cast, get_args, get_type_hints
 
@@ -90,7 +91,7 @@ class AskOptions(SessionOptions, total=False):
     `tool` are functions of the model, written "NAME=COMMAND", and `tools` is a TOML file of them; `confirm` is awaited
     before each call, and False refuses it. `prices` is a TOML file of prices for `cost_usd`. `bisect_setup` finds the
     field to blame where the setup is refused without a reason. Every frame is written to the file `record`, with
-    `record_anonymous` under other ids.
+    `record_anonymous` under other ids, and its sound into FLAC files beside it where `record_audio` is "flac".
     """
 
     output: str | os.PathLike[str] | None
@@ -111,6 +112,7 @@ class AskOptions(SessionOptions, total=False):
     bisect_setup: bool
     record: str | os.PathLike[str] | None
     record_anonymous: bool
+    record_audio: Literal["inline", "flac"]
 
 
 DEFAULTS: AskOptions = {
@@ -153,6 +155,7 @@ DEFAULTS: AskOptions = {
     "bisect_setup": False,
     "record": None,
     "record_anonymous": False,
+    "record_audio": "inline",
 }
 """The options that are not given. A test compares them with the command line's."""
 
@@ -353,7 +356,9 @@ def _recorded(options: AskOptions, remarks: Reporter) -> Iterator[Reporter]:
     path, late = Path(options["record"]), list[str]()
     with DiskThread(late.append) as disk:
         redactor = Redactor(known_secrets(os.environ), anonymous=options["record_anonymous"])
-        yield Reporters(remarks, SessionRecording(lambda: LiveFile(path, disk), redactor))
+        moves_audio = options["record_audio"] == "flac"
+        open_file = partial(LiveFile, path, disk, moves_audio=moves_audio)
+        yield Reporters(remarks, SessionRecording(open_file, redactor))
     for warning in late:
         remarks.warning(warning)
 
