@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from ..protocol.endpoint import Target
     from ..protocol.models import Prices
     from ..protocol.setup import SetupOptions
+    from ..runs.request import Request
     from ..tools.toolbox import Toolbox
 
 
@@ -329,6 +330,33 @@ class ManyFlags(Group, panel="Many files"):
             raise UsageError(f"--connect-rate must be more than 0, not {self.connect_rate:g}")
         if self.max_cost is not None and not 0 < self.max_cost < float("inf"):
             raise UsageError(f"--max-cost must be more than 0, not {self.max_cost:g}")
+
+
+class SubtitleFlags(Group, panel="Output"):
+    """Where subtitles are written."""
+
+    subtitles: Annotated[
+        str | None,
+        Option(
+            metavar="FILE.srt|.vtt",
+            help="Write what both said as subtitles; with several inputs each has FILE-NAME.srt.",
+        ),
+    ] = None
+
+    def check(self) -> None:
+        if self.subtitles is not None and not self.subtitles.lower().endswith((".srt", ".vtt")):
+            raise UsageError(
+                f"--subtitles {self.subtitles}: subtitles are .srt or .vtt files", hint="--subtitles talk.srt"
+            )
+
+    def file(self, request: "Request", *, several: bool) -> "Path | None":
+        """The file of a request: with `several`, its name follows that of the option."""
+        if self.subtitles is None:
+            return None
+        from pathlib import Path
+
+        path = Path(self.subtitles)
+        return path.with_stem(f"{path.stem}-{request.stem}") if several else path
 
 
 class CheckFlags(Group, panel="Diagnostics"):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..report.reporter import DisplayOptions, Reporter
     from ..runs.batch import ReporterOf
     from ..runs.request import Request
-    from .options import OutputFlags
+    from .options import OutputFlags, SubtitleFlags
 
 
 def _outputs(flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> list[Callable[[], Reporter]]:
@@ -86,7 +86,9 @@ def _recordings(
 
 
 @contextmanager
-def send_reporters(flags: OutputFlags, request: Request, *, answers: bool = False) -> Iterator[RunReporters]:
+def send_reporters(
+    flags: OutputFlags, request: Request, subtitles: SubtitleFlags, *, answers: bool = False
+) -> Iterator[RunReporters]:
     """The reporters of a single request. With `answers`, its text is written to standard output."""
     from ..console import run_display
     from ..report.reporter import Reporters
@@ -96,13 +98,19 @@ def send_reporters(flags: OutputFlags, request: Request, *, answers: bool = Fals
         stack.callback(display.restore_terminal)
         text = _answer_lines(display, answers=answers, several=False)
         recording = _recordings(flags, stack, display.warning)(request.stem)
-        shared = Reporters(*text, _with_outputs(display, flags, stack), *recording)
+        captions = _captions(subtitles, request, several=False)
+        shared = Reporters(*text, _with_outputs(display, flags, stack), *recording, *captions)
         yield RunReporters(shared, lambda request: shared)
 
 
 @contextmanager
 def batch_reporters(
-    flags: OutputFlags, requests: Sequence[Request], folder: str | None, *, answers: bool = False
+    flags: OutputFlags,
+    requests: Sequence[Request],
+    folder: str | None,
+    subtitles: SubtitleFlags,
+    *,
+    answers: bool = False,
 ) -> Iterator[RunReporters]:
     """Reporters for `requests`, several of which may run at once: one display, and outputs for each of them.
 
@@ -122,7 +130,8 @@ def batch_reporters(
 
         def of(request: Request) -> Reporter:
             items = display.item_reporters(request.name)
-            return Reporters(*text, *items, *(make() for make in outputs), *recordings(request.stem))
+            captions = _captions(subtitles, request, several=True)
+            return Reporters(*text, *items, *(make() for make in outputs), *recordings(request.stem), *captions)
 
         yield RunReporters(display, of, display.progress_reports)
 
@@ -142,6 +151,16 @@ def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
         for each in recording:
             stack.callback(each.close)
         yield display, Reporters(_with_outputs(display, flags, stack), *recording)
+
+
+def _captions(subtitles: SubtitleFlags, request: Request, *, several: bool) -> list[Reporter]:
+    """The reporter of a run's subtitles, where they are asked for."""
+    path = subtitles.file(request, several=several)
+    if path is None:
+        return []
+    from ..console.subtitles import Subtitles
+
+    return [Subtitles(path)]
 
 
 def _display_options(flags: OutputFlags, *, answers: bool = False) -> DisplayOptions:

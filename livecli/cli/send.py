@@ -23,6 +23,7 @@ from .options import (
     RequestFlags,
     SendFlags,
     SetupFlags,
+    SubtitleFlags,
     ToolFlags,
     Where,
     check_stdout,
@@ -59,6 +60,7 @@ def send(
     output: OutputFlags,
     devices: DeviceFlags,
     checks: CheckFlags,
+    subtitles: SubtitleFlags,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Print what would be sent, without connecting."),
@@ -135,9 +137,11 @@ def send(
         return
     with ExitStack() as stack:
         if several:
-            reporters = stack.enter_context(batch_reporters(output, requests, request.output, answers=answers))
+            reporters = stack.enter_context(
+                batch_reporters(output, requests, request.output, subtitles, answers=answers)
+            )
         else:
-            reporters = stack.enter_context(send_reporters(output, requests[0], answers=answers))
+            reporters = stack.enter_context(send_reporters(output, requests[0], subtitles, answers=answers))
         _remark_on_input(request, many, inputs, reporters.shared)
         for warning in template.toolbox.warnings:
             reporters.shared.warning(warning)
