@@ -133,7 +133,7 @@ NOT_IN_PYTHON = {
     "explain": "LivecliError.advice",
     **dict.fromkeys(["script", "replay", "fault", "pace"], "serve()"),
     **dict.fromkeys(
-        ["expect", "expect_file", "write_expect", "runs", "pass_rate", "junit", "tap"], "assert, and Reply"
+        ["expect", "expect_file", "write_expect", "runs", "pass_rate", "junit", "tap", "subtitles"], "assert, and Reply"
     ),
     **dict.fromkeys(["source", "jobs", "connect_rate", "resume_from", "shard", "max_cost"], "asyncio.gather()"),
 }

@@ -21,7 +21,7 @@ SPEAKERS = {"user": "You", "model": "Gemini"}
 
 
 @dataclass(frozen=True)
-class Cue:
+class Subtitle:
     """One subtitle, from `start` to `end` in seconds."""
 
     start: float
@@ -90,7 +90,7 @@ class Subtitles(Reporter):
         except OSError as error:
             raise FileError(f"cannot write {self._path}: {error.strerror}") from error
 
-    def _cues(self) -> Iterator[Cue]:
+    def _cues(self) -> Iterator[Subtitle]:
         # A transcription has one speaker.
         names = any(speech.text.strip() for speech in self._model)
         for shift, speeches in ((0.0, self._user), (self._sent_seconds, self._model)):
@@ -101,13 +101,13 @@ class Subtitles(Reporter):
                 yield from spread(speech.text.strip(), shift + start, shift + max(end, start), speaker)
 
 
-def spread(text: str, start: float, end: float, speaker: str) -> Iterator[Cue]:
+def spread(text: str, start: float, end: float, speaker: str) -> Iterator[Subtitle]:
     """The subtitles of a text that takes from `start` to `end`, each with a share of the time by its length."""
     parts = list(_parts(text, end - start))
     total, at = sum(map(len, parts)), start
     for part in parts:
         until = at + (end - start) * len(part) / total
-        yield Cue(at, max(until, at + MIN_SECONDS), speaker, part)
+        yield Subtitle(at, max(until, at + MIN_SECONDS), speaker, part)
         at = until
 
 
@@ -126,7 +126,7 @@ def _parts(text: str, seconds: float) -> Iterator[str]:
         yield part
 
 
-def srt(cues: list[Cue]) -> str:
+def srt(cues: list[Subtitle]) -> str:
     """The cues as SubRip."""
     blocks = [
         f"{number}\n{_clock(cue.start, ',')} --> {_clock(cue.end, ',')}\n{_named(cue)}\n"
@@ -135,7 +135,7 @@ def srt(cues: list[Cue]) -> str:
     return "\n".join(blocks)
 
 
-def vtt(cues: list[Cue]) -> str:
+def vtt(cues: list[Subtitle]) -> str:
     """The cues as WebVTT, where a speaker is a voice."""
     blocks = []
     for cue in cues:
@@ -145,7 +145,7 @@ def vtt(cues: list[Cue]) -> str:
     return "\n".join(["WEBVTT\n", *blocks])
 
 
-def _named(cue: Cue) -> str:
+def _named(cue: Subtitle) -> str:
     # A blank line would end the subtitle, and `-->` begin another.
     text = cue.text.replace("-->", "→")
     return f"{cue.speaker}: {text}" if cue.speaker else text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from livecli.console.subtitles import Cue, Subtitles, spread, srt, vtt
+from livecli.console.subtitles import Subtitle, Subtitles, spread, srt, vtt
 from livecli.errors import FileError
 from livecli.protocol import events
 from livecli.report.summary import Summary
@@ -58,7 +58,7 @@ def test_a_long_text_is_cut_at_words_and_sentences() -> None:
 
 
 def test_what_would_end_a_subtitle_is_replaced() -> None:
-    cue = Cue(3661.5, 3662.0, "You", "a --> b")
+    cue = Subtitle(3661.5, 3662.0, "You", "a --> b")
     assert srt([cue]) == "1\n01:01:01,500 --> 01:01:02,000\nYou: a → b\n"
     assert vtt([cue]).endswith("<v You>a --&gt; b</v>\n")
 
