@@ -301,7 +301,8 @@ class Chat:
     # --- the microphone, for Voice ---
 
     async def use_voice_detection(self) -> None:
-        """Have the service detect when the user speaks."""
+        """Have the service detect when the user speaks, in a new session where the last one has ended for good."""
+        self.failure = None
         if self.options.configuration.activity is not Activity.AUTO:
             await self.reconfigure(activity=Activity.AUTO)
 

@@ -566,6 +566,28 @@ async def test_audio_for_a_session_that_has_ended_for_good_raises_its_error(chat
                 await spoken.send_microphone(SILENCE, 16_000)
 
 
+async def test_a_microphone_that_is_turned_on_again_opens_a_session_after_one_that_has_ended_for_good(chat):
+    heard = []
+
+    def handler(connection):
+        connection.set_up()
+        connection.receive()
+        heard.append(connection)
+        if len(heard) == 1:
+            connection.close(1008, "This is a policy violation.")
+        else:
+            connection.drain()
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            await spoken.send_microphone(SILENCE, 16_000)
+            await settled(lambda: spoken.failure)
+            await spoken.use_voice_detection()
+            await spoken.send_microphone(SILENCE, 16_000)
+            await settled(lambda: len(heard) == 2)
+            assert spoken.failure is None
+
+
 async def test_a_microphone_that_is_turned_off_is_told(chat):
     with live_server(says_late()) as server:
         async with chat(server.url, configuration=SPOKEN) as spoken:
