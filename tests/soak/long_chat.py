@@ -169,6 +169,8 @@ class Talker:
             self._ask_while("server killed", self._servers.restart)
         elif roll < 0.90:
             self._command()
+        elif roll < 0.92 and self._sounds is not None:
+            self._switch_microphone()
         elif roll < 0.96:
             self._terminal.resize(chance.randint(40, 140), chance.randint(12, 40))
         else:
@@ -224,9 +226,11 @@ class Talker:
             self._speak()
 
     def _speak(self) -> None:
-        if not self._microphone or self._sounds is None:
+        if self._sounds is None:
             self._ask()
             return
+        if not self._microphone:
+            self._switch_microphone()
         seconds = self._chance.choice(SPEECH_SECONDS)
         interrupts = self._chance.random() < 0.25
         step = self._begin("spoken", "typed" if interrupts else "")
@@ -245,15 +249,20 @@ class Talker:
     def _command(self) -> None:
         step = self._begin("command")
         choices = ["/history", "/usage", "/latency", "/voice Kore", "/voice Puck", "/system Be brief.", "/tools"]
-        if self._sounds is not None:
-            choices += ["/mic off" if self._microphone else "/mic on"] * 3
         step.text = self._chance.choice(choices)
         with self._noted(step):
             self._enter(step.text)
             time.sleep(0.5)
             self._settle(step)
-        if step.text.startswith("/mic"):
-            self._microphone = step.text == "/mic on"
+
+    def _switch_microphone(self) -> None:
+        step = self._begin("command")
+        step.text = "/mic off" if self._microphone else "/mic on"
+        with self._noted(step):
+            self._enter(step.text)
+            time.sleep(0.5)
+            self._settle(step)
+        self._microphone = not self._microphone
 
     # --- what came of it ---
 
@@ -411,8 +420,12 @@ def read_saved(text: str) -> list[tuple[str, str]]:
 
 
 def final_turns(said: list[Said]) -> list[Said]:
-    """The turns without those that were taken back: a connection was lost, and the next one got the question again."""
+    """The turns without those that were taken back: a connection was lost, and the next one got the question again.
+
+    A turn that a message ended which is not JSON has failed, and the chat has said so.
+    """
     final: list[Said] = []
+    said = [turn for turn in said if not any(fault.startswith("fault: garbage") for fault in turn.faults)]
     for place, turn in enumerate(said):
         again = any(
             later.question == turn.question and later.connection != turn.connection
