@@ -11,6 +11,7 @@ from .protocol.endpoint import Target
 
 if TYPE_CHECKING:
     from .emulator.certificates import Certificates
+    from .emulator.expectations import Expectation, ScriptCheck
     from .emulator.observer import EmulatedCall, SessionRecord
     from .emulator.options import EmulatorOptions
     from .emulator.server import EmulatorAddress
@@ -44,6 +45,7 @@ class LocalServer:
     https_url: str
     env: Mapping[str, str]
     _record: SessionRecord
+    _check: ScriptCheck | None = None
 
     @property
     def said(self) -> list[str]:
@@ -59,6 +61,11 @@ class LocalServer:
     def connections(self) -> int:
         """How many sessions were opened, those that resumed another included."""
         return self._record.connections
+
+    @property
+    def failures(self) -> list[Expectation]:
+        """What the script expects and does not hold so far: `file`, `line`, `subject`, `expected` and `actual`."""
+        return self._check.failures() if self._check else []
 
 
 @asynccontextmanager
@@ -81,7 +88,7 @@ async def served(options: EmulatorOptions, environ: Mapping[str, str], *, port: 
         made = await asyncio.to_thread(certificates, Path(folder))
         async with run_emulator(port=port, tls=Tls(made.context), options=observed) as emulator:
             variables = exports(emulator, "localhost", made, options, environ)
-            yield LocalServer(emulator.url, variables["GOOGLE_GEMINI_BASE_URL"], variables, record)
+            yield LocalServer(emulator.url, variables["GOOGLE_GEMINI_BASE_URL"], variables, record, options.check)
 
 
 def exports(

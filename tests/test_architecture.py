@@ -134,6 +134,7 @@ COVERED_BY = {
     "client.diagnosis": ["end_to_end/test_stalls.py", "end_to_end/test_truncation.py"],
     "client.probe": ["end_to_end/test_auth_online.py"],
     "emulator.option_files": ["end_to_end/test_serve_says.py"],
+    "emulator.script_check": ["end_to_end/test_serve_expects.py"],
     "media.reply_buffer": ["report/test_reply.py"],
     "console.recording": ["end_to_end/test_record.py"],
     "emulator.session_recording": ["end_to_end/test_record.py"],

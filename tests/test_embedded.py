@@ -67,6 +67,16 @@ async def test_a_fault_is_injected():
     assert len(failed.value.reply.audio) == 2 * 2880
 
 
+async def test_what_a_script_expects_and_does_not_hold():
+    script = STATION + 'expect = {response = {output = "North"}}\n\n[expect]\nclose = 1000\nturns = 1'
+    async with livecli.serve(script=script) as server:
+        assert [failure.subject for failure in server.failures] == ["close", "turns"]
+        await question(server)
+    [failure] = server.failures
+    assert (failure.file, failure.line, failure.expected) == ("the script", 6, '{"output": "North"}')
+    assert str(failure).endswith('actual {"output": "Central"}')
+
+
 async def test_other_programs_reach_it_by_its_variables():
     async with livecli.serve() as server:
         assert set(server.env) == {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..errors import FileError, UsageError
+from ..errors import CheckError, FileError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
@@ -20,6 +20,7 @@ from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
+    from ..emulator.expectations import Expectation
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
     from ..emulator.server import EmulatorAddress, SessionRelay
@@ -82,6 +83,7 @@ def serve(
     address = Address(listen.host, *listen.ports(free=bool(command)))
     log = no_log if output.quiet else log_to_stderr
     options = replace(emulator.options(), sources=listen.sources())
+    check = options.check
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
     with (
@@ -89,14 +91,28 @@ def serve(
         message_sinks(logs.log) as sinks,
         recordings(logs, options.required.secrets) as observers,
     ):
-        options = replace(options, message_sinks=sinks, observers=observers)
+        options = replace(options, message_sinks=sinks, observers=[*options.observers, *observers])
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
         if command or not is_terminal(sys.stdout):
             announce = partial(_announce, life, lambda _, variables: export_lines(variables))
         else:
             announce = partial(_announce, life, partial(_banner, emulator.source, options))
-        return run(serve_on(address, kept, options, command or [], log, announce))
+        try:
+            status = run(serve_on(address, kept, options, command or [], log, announce))
+        finally:
+            failures = check.failures() if check else []
+            list_failures(failures)
+        return status or (CheckError.status if failures else 0)
+
+
+def list_failures(failures: Sequence[Expectation]) -> None:
+    """Write what a script expects and did not hold, one line each, to standard error."""
+    for failure in failures:
+        write_stderr(f"{one_line(str(failure))}\n")
+    if failures:
+        plural = "" if len(failures) == 1 else "s"
+        write_stderr(f"error: {len(failures)} expectation{plural} of {one_line(failures[0].file)} did not hold\n")
 
 
 def given_options(context: typer.Context) -> list[str]:

@@ -11,7 +11,7 @@ from ..protocol import events
 from ..protocol.close_reasons import DEADLINE_EXPIRED, OPERATION_ABORTED, Refusal
 from ..protocol.machine import LiveProtocol
 from .core.response import Message
-from .faults import Fault, Faults, Place
+from .faults import NO_FAULTS, AnyPlace, Fault, Faults
 from .log import Log
 from .websocket import EmulatorConnection
 
@@ -34,10 +34,13 @@ class FaultInjector:
 
     def __init__(self, faults: Faults, socket: EmulatorConnection, protocol: LiveProtocol, log: Log) -> None:
         self._faults = faults
+        # The faults of the scripted turn that is being answered, and the counts of its answer.
+        self._answer_faults, self._answer_counts = NO_FAULTS, Counter[AnyPlace]()
+        self._is_active = bool(faults)
         self._socket = socket
         self._protocol = protocol
         self._log = log
-        self._counts: Counter[Place] = Counter()
+        self._counts: Counter[AnyPlace] = Counter()
         self._stalled_until = 0.0
         self._bytes_per_second: float | None = None
         self._truncating = False
@@ -56,9 +59,14 @@ class FaultInjector:
             if fault.kind == "close":  # the other kinds happened at the upgrade
                 tasks.create_task(self._inject(fault))
 
+    def begin_answer(self, faults: Faults) -> None:
+        """Begin an answer with these faults of its own, which are counted within it."""
+        self._answer_faults, self._answer_counts = faults.on_connection(self._socket.number), Counter()
+        self._is_active = self._is_active or bool(faults)
+
     async def received(self, message: Iterable[events.Event]) -> None:
         """Inject the faults that are due after this message of the client."""
-        if not self._faults:
+        if not self._is_active:
             return
         for event in message:
             if isinstance(event.media if isinstance(event, events.MediaChunks) else event, events.AudioChunk):
@@ -76,12 +84,13 @@ class FaultInjector:
 
     async def before(self, message: Message) -> Message | None:
         """Inject the faults that are due before this message is sent. Returns what to send of it, None for nothing."""
-        if not self._faults:
+        if not self._is_active:
             return message
         if any(event.of_session for event in message):
             await self._stall()
             return message
         self._active_at = asyncio.get_running_loop().time()
+        await self._reach("answer")
         ends = any(isinstance(event, events.TurnComplete) for event in message)
         if any(isinstance(event, events.AudioChunk) for event in message):
             await self._reach("reply")
@@ -108,9 +117,11 @@ class FaultInjector:
         if self._bytes_per_second:
             await asyncio.sleep(len(frame) / self._bytes_per_second)
 
-    async def _reach(self, place: Place) -> None:
+    async def _reach(self, place: AnyPlace) -> None:
         self._counts[place] += 1
-        for fault in self._faults.at(place, self._counts[place]):
+        self._answer_counts[place] += 1
+        of_answer = self._answer_faults.at(place, self._answer_counts[place])
+        for fault in [*self._faults.at(place, self._counts[place]), *of_answer]:
             await self._inject(fault)
             await self._stall()  # a stall also delays the faults after it
 

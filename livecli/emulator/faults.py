@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 Place = Literal["connect", "setup", "audio", "reply", "turn", "time"]
+"""The places of a connection."""
 
+AnyPlace = Place | Literal["answer"]
+"""The same, and the beginning of the answer to a scripted turn."""
 
 EVERY_CONNECTION = range(1, sys.maxsize)
 
@@ -28,7 +31,7 @@ class Fault:
     """
 
     kind: str
-    place: Place
+    place: AnyPlace
     at: float = 1
     amount: float = 0
     reason: str = ""
@@ -134,7 +137,7 @@ class Faults:
 
     def __init__(self, faults: Iterable[Fault] = ()) -> None:
         self._faults = tuple(faults)
-        self._by_moment: dict[tuple[Place, float], list[Fault]] = {}
+        self._by_moment: dict[tuple[AnyPlace, float], list[Fault]] = {}
         self.timed: list[Fault] = []
         for fault in self._faults:
             if fault.place == "time":
@@ -151,7 +154,7 @@ class Faults:
             return self
         return Faults(fault for fault in self._faults if number in fault.connections)
 
-    def at(self, place: Place, count: int = 1) -> list[Fault]:
+    def at(self, place: AnyPlace, count: int = 1) -> list[Fault]:
         """The faults of the `count`-th time that a connection reaches `place`."""
         return self._by_moment.get((place, count), [])
 
@@ -161,6 +164,9 @@ class Faults:
         return sum(fault.amount for fault in self.at("connect") if fault.kind == "stall")
 
 
+NO_FAULTS = Faults()
+
+
 def parse_fault(text: str) -> Fault:
     """Parse one `WHAT@WHEN`. Raises ValueError with a message of one line."""
     what, at, when = text.rpartition("@")
@@ -168,7 +174,23 @@ def parse_fault(text: str) -> Fault:
         raise ValueError(f"{text!r} is not WHAT@WHEN, as in drop@audio:100")
     when, numbered, numbers = when.partition("#")
     place, count = _parse_moment(when)
-    connections = _parse_connections(numbers) if numbered else EVERY_CONNECTION
+    return _fault(what, place, count, _parse_connections(numbers) if numbered else EVERY_CONNECTION)
+
+
+def parse_turn_fault(text: str) -> Fault:
+    """Parse the fault of a scripted turn: `WHAT` at the beginning of its answer, `WHAT@reply:N` or `WHAT@turn:1` in it.
+
+    `#N` behind a moment names the connections, as for other faults. Raises ValueError with a message of one line.
+    """
+    _, at, when = text.rpartition("@")
+    if not at:
+        return _fault(text, "answer")
+    if not re.fullmatch(r"(reply:\d+|turn:1)(#.*)?", when):
+        raise ValueError(f"a turn's fault happens at its beginning, at reply:N or at turn:1, and not at {when!r}")
+    return parse_fault(text)
+
+
+def _fault(what: str, place: AnyPlace, count: float = 1, connections: range = EVERY_CONNECTION) -> Fault:
     name, _, argument = what.partition("=")
     kind = FAULT_KINDS.get(name)
     if kind is None:

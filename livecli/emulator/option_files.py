@@ -15,12 +15,14 @@ from ..recording.conversion import parse_recording
 from .access import Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import Limits
-from .core.script import ScriptedBehaviour, ScriptedTurn
+from .core.script import Script, ScriptedBehaviour
 from .core.script_file import read_script
+from .expectations import ScriptCheck
 from .faults import Faults, parse_fault
 from .options import EmulatorOptions
 from .pace import Pace
 from .replay import Play, arrange
+from .script_check import CheckedSessions
 
 
 def emulator_options(
@@ -43,8 +45,9 @@ def emulator_options(
     """
     if script is not None and replay is not None:
         raise UsageError("--script cannot be combined with --replay")
+    behaviour, check = _behaviour(script)
     return EmulatorOptions(
-        behaviour=_behaviour(script),
+        behaviour=behaviour,
         required=Required(require_key, require_token),
         models=_models(model_table),
         limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
@@ -52,21 +55,28 @@ def emulator_options(
         faults=_faults(faults),
         play=_play(replay),
         play_speed=speed,
+        observers=[CheckedSessions(check).observe] if check else [],
+        check=check,
     )
 
 
-def _behaviour(script: str | None) -> Callable[[], Behaviour]:
-    """Makes the model of one session: it follows the script, or echoes. Raises FileError naming file and line."""
+def _behaviour(script: str | None) -> tuple[Callable[[], Behaviour], ScriptCheck | None]:
+    """What makes the model of one session, which follows the script or echoes, and the check of the script.
+
+    Raises FileError naming file and line.
+    """
     if script is None:
-        return Echo
+        return Echo, None
     is_text = "[[turn]]" in script
     folder = Path() if is_text else Path(script).parent
 
-    def parse(text: str) -> tuple[ScriptedTurn, ...]:
+    def parse(text: str) -> Script:
         return read_script(text, lambda name: _sound(folder / name))
 
-    turns = parse_text("the script", script, parse) if is_text else parse_text_file(script, parse)
-    return lambda: ScriptedBehaviour(turns)
+    name = "the script" if is_text else script
+    read = parse_text(name, script, parse) if is_text else parse_text_file(script, parse)
+    check = ScriptCheck(read.expectations, name)
+    return lambda: ScriptedBehaviour(read, check), check
 
 
 def _play(recording: str | None) -> Play | None:

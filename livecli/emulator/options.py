@@ -9,6 +9,7 @@ from ..protocol.models import MODELS, Model
 from .access import NOTHING_REQUIRED, Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import UNLIMITED, Limits
+from .expectations import ScriptCheck
 from .faults import Faults
 from .observer import Observe
 from .pace import Pace
@@ -25,7 +26,7 @@ class EmulatorOptions:
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
     on every connection. With a `play`, a recorded session is replayed instead of a model, at `play_speed` times its own
     speed (0: as fast as the client receives it). `observers` are told what passes in each session, and `message_sinks`
-    take the lines of the MessageLog.
+    take the lines of the MessageLog. `check` is that of the script, whose observer is among `observers`.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -39,6 +40,7 @@ class EmulatorOptions:
     play_speed: float = 1.0
     observers: Sequence[Observe] = ()
     message_sinks: Sequence[Callable[[str], None]] = ()
+    check: ScriptCheck | None = None
 
 
 DEFAULT_OPTIONS = EmulatorOptions()

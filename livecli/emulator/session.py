@@ -32,6 +32,7 @@ from .core.response import Message, ScriptedClose
 from .core.utterance import BYTES_PER_SECOND
 from .ephemeral_tokens import EphemeralToken
 from .fault_injector import FaultInjector
+from .faults import Faults
 from .log import Log
 from .observer import ClosedBy, SessionObserver
 from .options import EmulatorOptions
@@ -79,12 +80,13 @@ class ServerSession:
         self._token = token
         self._service = service
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
+        self._faults = FaultInjector(options.faults.on_connection(socket.number), socket, self._protocol, log)
         self._conversation: EmulatedSession | Replay
         if options.play is None:
-            self._conversation = _conversation(service, options, sessions, log, self._note_heard)
+            inject = self._faults.begin_answer
+            self._conversation = _conversation(service, options, sessions, log, self._note_heard, inject)
         else:
             self._conversation = Replay(options.play, speed=options.play_speed, log=log)
-        self._faults = FaultInjector(options.faults.on_connection(socket.number), socket, self._protocol, log)
         self._received = asyncio.Event()
         self._sent = asyncio.Event()
 
@@ -262,7 +264,12 @@ def _server_message(frame: bytes) -> Message:
 
 
 def _conversation(
-    service: Service, options: EmulatorOptions, sessions: HandleStore, log: Log, heard: Callable[[str], None]
+    service: Service,
+    options: EmulatorOptions,
+    sessions: HandleStore,
+    log: Log,
+    heard: Callable[[str], None],
+    inject: Callable[[Faults], None],
 ) -> EmulatedSession:
     """A conversation with the emulator's options."""
     return EmulatedSession(
@@ -273,6 +280,7 @@ def _conversation(
         open_spool=_spool,
         log=log,
         heard=heard,
+        inject=inject,
         pace=options.pace,
         models=options.models,
         sessions=sessions,

@@ -18,6 +18,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator import server
+from livecli.emulator.core.script import ScriptedBehaviour
+from livecli.emulator.core.script_file import read_script
 from livecli.emulator.faults import Faults, parse_fault
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import Tls, run_emulator
@@ -150,6 +152,70 @@ async def test_a_phantom_interruption_follows_the_turn():
 async def test_a_phantom_interruption_at_a_time():
     async with asyncio.timeout(BOUND_SECONDS), session("phantom-interrupt@0.05s") as socket:
         assert json.loads(await socket.recv()) == {"serverContent": {"interrupted": True}}
+
+
+SCRIPT = """
+[[turn]]
+say = "one"
+[[turn]]
+fault = "{fault}"
+say = "two, and some more"
+[[turn]]
+say = "three"
+"""
+
+
+@asynccontextmanager
+async def scripted(fault: str):
+    """A session that follows a script whose second turn has the fault."""
+    script = read_script(SCRIPT.format(fault=fault), lambda name: [])
+    setup = {"model": "models/gemini-3.8-live", "outputAudioTranscription": {}}
+    options = plain_options(behaviour=lambda: ScriptedBehaviour(script))
+    async with (
+        asyncio.timeout(BOUND_SECONDS),
+        run_emulator(options=options) as emulator,
+        connect(emulator.url + PATH) as socket,
+    ):
+        await socket.send(json.dumps({"setup": setup}))
+        assert "setupComplete" in json.loads(await socket.recv())
+        yield socket
+
+
+@pytest.mark.parametrize(
+    ("fault", "second"),
+    [
+        ("no-audio", (False, "two, and some more")),
+        ("no-audio@reply:2", (True, "two, and some more")),
+        ("no-audio@reply:1#2", (True, "two, and some more")),
+        ("stale-turn", (False, "")),
+        ("phantom-interrupt@turn:1", (True, "two, and some more")),
+    ],
+)
+async def test_a_fault_of_a_script_is_that_of_its_turn(fault, second):
+    async with scripted(fault) as socket:
+        assert spoken(await turn(socket, "a")) == (True, "one")
+        assert spoken(await turn(socket, "b")) == second
+        if fault == "stale-turn":
+            # The answer itself comes after the empty turn.
+            second_end = [json.loads(await socket.recv()) for _ in range(3)]
+            assert "outputTranscription" in str(second_end)
+        elif fault.startswith("phantom"):
+            assert json.loads(await socket.recv()) == {"serverContent": {"interrupted": True}}
+        else:
+            assert spoken(await turn(socket, "c")) == (True, "three")
+
+
+@pytest.mark.parametrize(("fault", "frames"), [("close=4002", 0), ("close=4002@reply:2", 1)])
+async def test_a_close_is_counted_within_its_turn(fault, frames):
+    async with scripted(fault) as socket:
+        await turn(socket, "a")
+        await socket.send(json.dumps({"realtimeInput": {"text": "b"}}))
+        received = []
+        with pytest.raises(ConnectionClosed):
+            while True:
+                received.append(await socket.recv())
+        assert socket.close_code == 4002
+        assert sum(b"inlineData" in frame for frame in received) == frames
 
 
 async def turn_of(url: str, resumption: dict) -> tuple[list[dict], str]:

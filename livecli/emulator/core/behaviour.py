@@ -12,13 +12,14 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ...media.resample import Resampler
 from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from ...protocol.messages import FunctionResponse, Json
+from ..faults import Faults
 from .utterance import BLOCK_BYTES, BYTES_PER_SECOND, Utterance
 
 TONE_SAMPLES = OUTPUT_RATE * 60 // 1000
@@ -89,11 +90,12 @@ class Call:
     """A function call. Successive calls are sent in one message, which gives them their ids.
 
     The turn stays open until the functions have returned, unless they are NON_BLOCKING. The behaviour answers the
-    responses as a turn of its own, with `UserTurn.responses`.
+    responses as a turn of its own, with `UserTurn.responses`. `on_return` is called with each response.
     """
 
     name: str
     args: Json = field(default_factory=dict)
+    on_return: Callable[[FunctionResponse], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,14 @@ class EndTurn:
     complete: bool = True
 
 
-Step = Say | Think | Call | Wait | Interrupt | Close | Ground | Code | FetchUrls | EndTurn
+@dataclass(frozen=True)
+class InjectFaults:
+    """Faults that happen in the answer that begins here: it is the first step of a turn."""
+
+    faults: Faults
+
+
+Step = Say | Think | Call | Wait | Interrupt | Close | Ground | Code | FetchUrls | EndTurn | InjectFaults
 """One thing that a model does in a turn."""
 
 
@@ -161,6 +170,14 @@ class Behaviour(Protocol):
 
     def answer(self, turn: UserTurn) -> Iterator[Step]:
         """The steps that answer `turn`. Its utterance can be read until the last step is taken."""
+
+
+@runtime_checkable
+class Transcriber(Protocol):
+    """A behaviour that knows what the user says."""
+
+    def transcribe(self) -> str | None:
+        """The words of the next utterance that is answered, None where they are not known."""
 
 
 class Echo:

@@ -15,6 +15,7 @@ from ...protocol import events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import MODELS, HandleTime, Model, Platform, Role
+from ..faults import Faults
 from ..pace import Pace
 from .admission import check_setup, late_refusal
 from .behaviour import Behaviour
@@ -34,8 +35,8 @@ class EmulatedSession:
     """The server's side of one session, from its connection on.
 
     `version` is the API version of the request path. `new_session_id` makes the id that Vertex AI sends, `open_spool`
-    the file of an utterance, `log` takes lines on what a client may not expect, and `heard` the transcript of
-    each utterance. `behaviour` belongs to this session; a session that
+    the file of an utterance, `log` takes lines on what a client may not expect, `heard` the transcript of each
+    utterance, and `inject` the faults of each answer that begins. `behaviour` belongs to this session; a session that
     is resumed keeps its own. `sessions` holds the handles of the whole server; without it, no handle outlives the
     connection. `pace` is how fast it hears and speaks.
     """
@@ -50,6 +51,7 @@ class EmulatedSession:
         open_spool: OpenSpool,
         log: Callable[[str], None] = lambda line: None,
         heard: Callable[[str], None] = lambda utterance: None,
+        inject: Callable[[Faults], None] = lambda faults: None,
         pace: Pace = Pace.INSTANT,
         models: Mapping[str, Model] = MODELS,
         sessions: HandleStore | None = None,
@@ -59,7 +61,7 @@ class EmulatedSession:
         self._behaviour = behaviour
         self._new_session_id = new_session_id
         self._open_spool = open_spool
-        self._log, self._heard = log, heard
+        self._log, self._heard, self._inject = log, heard, inject
         self._pace = pace
         self._models = models
         self._sessions = HandleStore() if sessions is None else sessions
@@ -156,6 +158,7 @@ class EmulatedSession:
             pace=self._pace,
             log=self._log,
             heard=self._heard,
+            inject=self._inject,
         )
         if setup.tools:
             dialogue.declare(setup.tools)

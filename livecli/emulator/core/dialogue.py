@@ -13,7 +13,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from ...media.pcm import SAMPLE_BYTES
@@ -21,9 +22,10 @@ from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import FunctionResponse, Setup, Tool
 from ...protocol.models import AnswerEnd, Calling, CallTurn, HandleTime, Model, Platform
+from ..faults import NO_FAULTS, Faults
 from ..pace import InputClock, Pace
 from .admission import check_content, check_tools
-from .behaviour import UserTurn
+from .behaviour import InjectFaults, Step, Transcriber, UserTurn
 from .delivery import Delivery
 from .handles import SessionHandles, SessionMemory
 from .inbox import check_length, text_of
@@ -91,6 +93,7 @@ class Dialogue:
         pace: Pace,
         log: Callable[[str], None],
         heard: Callable[[str], None],
+        inject: Callable[[Faults], None],
     ) -> None:
         self.memory = memory
         self.outbox: deque[Message] = deque()
@@ -99,6 +102,7 @@ class Dialogue:
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, tokens.forgotten_tokens)
         self._model, self._resumption, self._style = model, resumption, ResponseStyle.of(setup, platform, model)
         self._open_spool, self._pace, self._log, self._heard = open_spool, pace, log, heard
+        self._inject = inject
         config = setup.realtime_input_config
         self._input_clock = InputClock(pace)
         self._detected: deque[_Detected] = deque()
@@ -290,7 +294,11 @@ class Dialogue:
 
     def _on_speech_end(self, utterance: Utterance, offset_seconds: float | None, consumed: int, now: float) -> None:
         idle = self._turn is None and not self._waiting and not self.memory.tools.awaited
-        transcribes = idle and self._style.transcribes_input and utterance.length_bytes > 0
+        # Known words are those of the whole question, which its first part has been transcribed as.
+        transcribed = self._split is not None and self._split.words is not None
+        if idle and not transcribed:
+            self._add_words(utterance)
+        transcribes = idle and not transcribed and self._style.transcribes_input and utterance.length_bytes > 0
         if transcribes:
             # An input transcript precedes ACTIVITY_END (recorded). One behind another turn waits for its own turn.
             self.outbox.extend(self._style.input_transcript(utterance.description))
@@ -298,7 +306,8 @@ class Dialogue:
         if self._split is not None:
             utterance, self._split = self._split.joined(utterance), None
         detected = offset_seconds is not None
-        self._add_user_turn(now, utterance=utterance, consumed=consumed, transcribed=transcribes, detected=detected)
+        transcribed |= transcribes
+        self._add_user_turn(now, utterance=utterance, consumed=consumed, transcribed=transcribed, detected=detected)
         while self._after_speech:
             self._queue(self._after_speech.popleft(), now)
 
@@ -316,12 +325,21 @@ class Dialogue:
             self.outbox.append([events.TurnComplete(), events.Usage({})])
             self._refusal = Refusal(1007, close_reasons.PRECONDITION_FAILED)
         elif contains_speech(utterance.blocks()):
+            self._add_words(utterance)
+            # A model that transcribes says nothing, but the turn of a script has been used.
+            next(self.memory.behaviour.answer(UserTurn(utterance)), None)
             self.outbox.extend(self._style.transcription(utterance.description))
         if utterance.length_bytes:
             self._report_activity("ACTIVITY_END", offset_seconds)
         self.memory.turns_done += 1
         self._heard(utterance.description)
         utterance.close()
+
+    def _add_words(self, utterance: Utterance) -> None:
+        """Note what is said in the utterance, if the behaviour knows that."""
+        behaviour = self.memory.behaviour
+        if utterance.words is None and utterance.length_bytes and isinstance(behaviour, Transcriber):
+            utterance.words = behaviour.transcribe()
 
     def _report_activity(self, kind: str, offset_seconds: float | None) -> None:
         if self._reports_activity and offset_seconds is not None:
@@ -474,10 +492,11 @@ class Dialogue:
         tokens.prompt_characters += len(user.text)
         if user.utterance is not None and user.utterance.length_bytes:
             tokens.prompt_audio_bytes += user.utterance.length_bytes
+            self._add_words(user.utterance)
             self._heard(user.utterance.description)
         self.window.make_room(tokens.context_tokens(self._model), self._log)
         tokens.forgotten_tokens = self.window.forgotten_tokens
-        steps = self.memory.behaviour.answer(user)
+        steps = self._with_faults(self.memory.behaviour.answer(user), user)
         # The recordings do not tell which turns open with a single sample: here it is every other one.
         sampled = self._model.frames.opens_with_sample and self.memory.turns_done % 2 == 1 and not turn.resumes
         messages = respond(
@@ -491,6 +510,19 @@ class Dialogue:
         )
         self._delivery = Delivery(messages, self._pace)
         self.outbox.extend(self._resumption.unavailable())
+
+    def _with_faults(self, steps: Iterator[Step], user: UserTurn) -> Iterator[Step]:
+        """The steps, without the faults at their beginning, which are injected from now on.
+
+        An answer to function responses goes on with the faults of the turn that called the functions.
+        """
+        first = next(steps, None)
+        if isinstance(first, InjectFaults):
+            self._inject(first.faults)
+            return steps
+        if not user.responses:
+            self._inject(NO_FAULTS)
+        return steps if first is None else chain([first], steps)
 
     def _end_turn(self, now: float, outcome: str) -> None:
         turn, delivery = self._turn, self._delivery

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -23,11 +23,15 @@ MAX_PENDING_CALLS = 128
 
 
 class PendingCall(NamedTuple):
-    """A call in progress: the function, its behavior, and the number of the message that had the call."""
+    """A call in progress: the function, its behavior, and the number of the message that had the call.
+
+    `on_return` is called with each response.
+    """
 
     name: str
     calling: Calling
     message: int
+    on_return: Callable[[FunctionResponse], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,8 @@ class FunctionCalls:
             made.append(FunctionCall(id=self._new_id(place), name=call.name, args=args))
         self.messages_made += 1
         number = self.messages_made
-        self.pending |= {str(call.id): PendingCall(call.name, self.calling(call.name), number) for call in made}
+        for one, call in zip(made, calls, strict=True):
+            self.pending[str(one.id)] = PendingCall(call.name, self.calling(call.name), number, call.on_return)
         for id in list(self.pending)[:-MAX_PENDING_CALLS]:
             self.returned_of.pop(self.pending.pop(id).message, None)
         return events.ToolCall(tuple(made))
@@ -173,6 +178,8 @@ class FunctionCalls:
 
     def _note_return(self, id: str, response: FunctionResponse) -> list[FunctionResult]:
         call = self.pending[id]
+        if call.on_return is not None:
+            call.on_return(response)
         is_spoken = response.scheduling != "SILENT"
         if response.will_continue:
             self.continued |= {id}

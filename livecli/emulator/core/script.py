@@ -2,11 +2,13 @@
 
 A turn of the user is answered by the first of these that exists:
 
-1. the first scripted turn whose `match` is found in the user's text. The text of speech is empty, which `.*` matches.
-   Turns with the same `match` are used one after another, and the last of them again and again. A search in a text
-   that takes too long closes the session with 1011;
-2. the next scripted turn without `match`. Each is used once, in the order of the file;
-3. the echo.
+1. for speech, the turn whose `heard` it is transcribed as. That is the first turn that was not used yet and has
+   `heard`, unless an earlier one without `heard` and `match` comes next;
+2. the first scripted turn whose `match` is found in the user's text. The text of other speech is empty, which `.*`
+   matches. Turns with the same `match` are used one after another, and the last of them again and again. A search in a
+   text that takes too long closes the session with 1011;
+3. the next scripted turn without `match`. Each is used once, in the order of the file;
+4. the echo.
 
 Function responses are answered by the `then` of their calls. Without one, the turns with `on = "response"` answer in
 the same way, where the text is the function's name and its response as JSON; then the echo.
@@ -15,32 +17,25 @@ the same way, where the text is the function's name and its response as JSON; th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import FunctionResponse
-from .behaviour import Behaviour, Echo, Step, UserTurn, tones
+from ..expectations import (
+    MAX_SEARCH_SECONDS,
+    MAX_SEARCHED_CHARACTERS,
+    Expectations,
+    ExpectedCall,
+    Key,
+    Pattern,
+    ScriptCheck,
+    TurnExpectations,
+)
+from .behaviour import Behaviour, Echo, InjectFaults, Step, UserTurn, tones
 
 MAX_FOLLOW_UPS = 64
 """Most steps with a `then` that are remembered, so that a client that returns nothing takes no more memory."""
-
-MAX_SEARCHED_CHARACTERS = 10_000
-"""The length of text in which a `match` is searched for; the rest is ignored."""
-
-MAX_SEARCH_SECONDS = 0.1
-"""The processor time that one search may take: other sessions wait for it, and some expressions never end."""
-
-
-class Pattern(Protocol):
-    """A compiled regular expression whose searches have a time limit, as those of the library `regex`."""
-
-    @property
-    def pattern(self) -> str: ...
-
-    def search(self, string: str, *, timeout: float) -> object | None:
-        """The match, None where there is none. Raises TimeoutError after `timeout` seconds of processor time."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +46,27 @@ class FollowUp:
     then: tuple[Act, ...]
 
 
-Act = Step | FollowUp
+Act = Step | FollowUp | ExpectedCall
 """One thing that a scripted turn does."""
 
 
 @dataclass(frozen=True)
 class ScriptedTurn:
-    """One `[[turn]]` of a script. Without `match` it is used once."""
+    """One `[[turn]]` of a script. Without `match` it is used once. `heard` are the words of speech that it answers."""
 
     acts: tuple[Act, ...]
+    expected: TurnExpectations
     match: Pattern | None = None
+    heard: str | None = None
     on_response: bool = False
+
+
+@dataclass(frozen=True)
+class Script:
+    """A script: its turns, and what it expects of all sessions together."""
+
+    turns: tuple[ScriptedTurn, ...]
+    expectations: Expectations = field(default_factory=Expectations)
 
 
 @dataclass(frozen=True)
@@ -75,45 +80,68 @@ class Tones:
 
 
 class ScriptedBehaviour:
-    """Follows `turns` in one session, and leaves every other turn to `otherwise`.
+    """Follows `script` in one session, and leaves every other turn to `otherwise`. `check` is that of all sessions.
 
     Its attributes are replaced, never changed, so that a shallow copy goes on by itself.
     """
 
-    def __init__(self, turns: Iterable[ScriptedTurn], otherwise: Behaviour | None = None) -> None:
-        self._turns = tuple(turns)
+    def __init__(self, script: Script, check: ScriptCheck | None = None, otherwise: Behaviour | None = None) -> None:
+        self._turns = script.turns
+        self._check = check or ScriptCheck()
         self._otherwise = otherwise or Echo()
-        # The number of turns that were used, by `on_response` and `match`.
-        self._used: dict[tuple[bool, str | None], int] = {}
+        self._used: frozenset[Key] = frozenset()
         # The follow-ups whose functions have not all returned.
         self._follow_ups: tuple[FollowUp, ...] = ()
+
+    def transcribe(self) -> str | None:
+        return next((turn.heard for turn in self._turns if self._is_next_for_speech(turn)), None)
 
     def answer(self, turn: UserTurn) -> Iterator[Step]:
         acts = None if turn.greeting else self._acts(turn)
         if acts is None:
             yield from self._otherwise.answer(turn)
             return
-        for act in acts:
+        # Faults come first, also where a `then` stands before the turn that they belong to.
+        for act in sorted(acts, key=lambda act: not isinstance(act, InjectFaults)):
             if isinstance(act, FollowUp):
                 self._follow_ups = (*self._follow_ups, act)[-MAX_FOLLOW_UPS:]
+            elif isinstance(act, ExpectedCall):
+                yield self._check.call(act)
             else:
                 yield act
 
     def _acts(self, turn: UserTurn) -> tuple[Act, ...] | None:
-        return self._answer_responses(turn.responses) if turn.responses else self._next(turn.text)
+        if turn.responses:
+            return self._answer_responses(turn.responses)
+        self._check.turns += 1
+        return self._answer_user(turn)
 
-    def _next(self, text: str, *, on_response: bool = False) -> tuple[Act, ...] | None:
-        """The acts of the next turn that matches `text`, None if there is none."""
+    def _answer_user(self, user: UserTurn) -> tuple[Act, ...] | None:
+        utterance = user.utterance
+        seconds, words = (0.0, None) if utterance is None else (utterance.seconds, utterance.words)
+        text = " ".join(filter(None, [words, user.text]))
+        turn = next((turn for turn in self._turns if words and self._is_next_for_speech(turn)), None)
+        return self._use(turn or self._next(text), text, seconds)
+
+    def _is_next_for_speech(self, turn: ScriptedTurn) -> bool:
+        may_be = turn.heard is not None or turn.match is None
+        return may_be and not turn.on_response and turn.expected.key not in self._used
+
+    def _next(self, text: str, *, on_response: bool = False) -> ScriptedTurn | None:
+        """The next turn that matches `text`, None if there is none."""
         turns = [turn for turn in self._turns if turn.on_response is on_response]
         pattern = next((turn.match.pattern for turn in turns if turn.match and _is_found(turn.match, text)), None)
         same_match = [turn for turn in turns if (turn.match and turn.match.pattern) == pattern]
-        used = self._used.get((on_response, pattern), 0)
-        if pattern is not None:
-            used = min(used, len(same_match) - 1)
-        if used >= len(same_match):
+        unused = next((turn for turn in same_match if turn.expected.key not in self._used), None)
+        return same_match[-1] if unused is None and pattern is not None else unused
+
+    def _use(self, turn: ScriptedTurn | None, text: str, audio_seconds: float = 0.0) -> tuple[Act, ...] | None:
+        """The acts of the turn, which is used now."""
+        if turn is None:
             return None
-        self._used = {**self._used, (on_response, pattern): used + 1}
-        return same_match[used].acts
+        self._used |= {turn.expected.key}
+        self._check.note_use(turn.expected, text, audio_seconds)
+        return turn.acts
 
     def _answer_responses(self, responses: tuple[FunctionResponse, ...]) -> tuple[Act, ...] | None:
         """The acts that follow these responses: none while other functions of the same follow-up are running."""
@@ -127,7 +155,8 @@ class ScriptedBehaviour:
                 acts += self._note_return(follow_up, response)
         if not others:
             return tuple(acts)
-        answer = self._next("\n".join(map(_text_of, others)), on_response=True)
+        text = "\n".join(map(_text_of, others))
+        answer = self._use(self._next(text, on_response=True), text)
         return (*acts, *answer) if answer is not None else tuple(acts) or None
 
     def _note_return(self, follow_up: FollowUp, response: FunctionResponse) -> tuple[Act, ...]:

@@ -16,22 +16,42 @@ sounds.
     audio = "goodbye.wav"                           # the sound of the words; without it, each character is a tone
     close = {code = 1000}
 
-The keys of a turn are its steps, in their order. `steps` is a list of tables with the same keys, for a step that is
-needed twice; a text in such a list is said. An error names its line.
+    [[turn]]
+    heard = "where is the station"                  # what speech is transcribed as
+    expect_text = "station"                         # the user's text or words
+    expect_audio_seconds = "1..3"                   # a number, or a range of them
+    call = "find_station"
+    expect = {response = {station = "Main Street"}} # what the function returns has at least these values
+    then = "It is at Main Street."                  # a text, or a list of steps
+    fault = "drop@reply:3"                          # counted within this answer; without a moment, at its beginning
+    unused = "error"                                # it is a failure if no client gets to this turn
+
+    [expect]                                        # of all sessions together
+    connections = 2                                 # sessions opened
+    turns = "3.."                                   # turns of users that were answered
+    close = 1000                                    # how the last session ended
+
+The keys of a turn are its steps, in their order, but for those in TURN_KEYS. `steps` is a list of tables with the same
+keys, for a step that is needed twice; a text in such a list is said. `unused` before the first turn holds for all turns
+that have none of their own. An error names its line.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from ... import toml_reader
 from ...errors import LivecliError
 from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
-from .behaviour import Call, Close, Code, Ground, Interrupt, Say, Think, Wait
-from .script import Act, FollowUp, Pattern, ScriptedTurn, Tones
+from ..expectations import MAX_SEARCH_SECONDS, Expectations, ExpectedCall, Key, Pattern, Range, TurnExpectations
+from ..faults import Fault, Faults, parse_turn_fault
+from .behaviour import Call, Close, Code, Ground, InjectFaults, Interrupt, Say, Think, Wait
+from .script import Act, FollowUp, Script, ScriptedTurn, Tones
 
 LoadAudio = Callable[[str], Iterable[bytes]]
 """Loads the sound file that a script names: blocks of mono PCM16 at OUTPUT_RATE, which can be iterated repeatedly.
@@ -42,14 +62,24 @@ Its LivecliError, OSError and ValueError become errors of the script's line.
 MAX_DELAY_MS = 3_600_000
 """The longest `delay_ms`: an hour."""
 
+MAX_EXPECTED = 1_000_000_000
+"""The greatest number that is expected of anything."""
 
-def read_script(text: str, load_audio: LoadAudio) -> tuple[ScriptedTurn, ...]:
-    """The turns of a script. Raises LineError, which is a ValueError.
+
+TURN_KEYS = ("match", "on", "heard", "fault", "unused", "expect_text", "expect_audio_seconds")
+"""The keys of a turn that are no steps."""
+
+WHOLE_KEYS = ("connections", "turns", "close")
+"""The keys of `[expect]`."""
+
+
+def read_script(text: str, load_audio: LoadAudio) -> Script:
+    """The script of a TOML text. Raises LineError, which is a ValueError.
 
     Each sound is loaded here, once, so that a missing file is an error at the start and not during a session.
     """
     script = toml_reader.load(text)
-    return _Reader(text, load_audio).turns(script)
+    return _Reader(text, load_audio).script(script)
 
 
 class _Reader(toml_reader.Reader):
@@ -73,35 +103,99 @@ class _Reader(toml_reader.Reader):
             "steps": self._sequence,
         }
 
-    def turns(self, script: dict[str, Any]) -> tuple[ScriptedTurn, ...]:
+    def script(self, script: dict[str, Any]) -> Script:
         for key in script:
-            if key != "turn":
-                self.unknown(key, ["turn"], [key])
+            if key not in ("turn", "unused", "expect"):
+                self.unknown(key, ["turn", "unused", "expect"], [key])
         turns = script.get("turn")
         if isinstance(turns, dict):
             self.wrong(["turn"], "a turn is written with two brackets: [[turn]]")
         if not turns:
             raise LineError(1, "the script has no [[turn]]", hint='write [[turn]], and under it say = "Hello"')
-        return tuple(self._turn(turn, ["turn", n]) for n, turn in enumerate(self.expect(turns, list, ["turn"])))
+        tables = [self.expect(each, dict, ["turn", n]) for n, each in enumerate(self.expect(turns, list, ["turn"]))]
+        read = tuple(self._turn(table, ("turn", n)) for n, table in enumerate(tables))
+        usual = self._is_error(script.get("unused", "ignore"), ["unused"])
+        required = tuple(
+            ("turn", n)
+            for n, table in enumerate(tables)
+            if (self._is_error(table["unused"], ["turn", n, "unused"]) if "unused" in table else usual)
+        )
+        expected = self.expect(script.get("expect", {}), dict, ["expect"])
+        return Script(read, Expectations(self._whole(expected), required, partial(toml_reader.line_of, self._text)))
 
-    def _turn(self, turn: Any, path: Path) -> ScriptedTurn:
-        table = dict(self.expect(turn, dict, path))
-        match, on = table.pop("match", None), table.pop("on", None)
+    def _whole(self, expected: dict[str, Any]) -> dict[str, Range]:
+        for key in expected:
+            if key not in WHOLE_KEYS:
+                self.unknown(key, WHOLE_KEYS, ["expect", key])
+        return {key: self._range(value, ["expect", key]) for key, value in expected.items()}
+
+    def _is_error(self, value: Any, path: Path) -> bool:
+        if value not in ("error", "ignore"):
+            self.wrong(path, 'unused can only be "error" or "ignore"')
+        return bool(value == "error")
+
+    def _turn(self, turn: dict[str, Any], key: Key) -> ScriptedTurn:
+        table = {name: value for name, value in turn.items() if name not in TURN_KEYS}
+        on, fault = turn.get("on"), turn.get("fault")
         if on not in (None, "response"):
-            self.wrong([*path, "on"], 'on can only be "response", for a turn that answers function responses')
-        if not table:
-            self.wrong(path, "this turn has no steps", hint=f"give it one of {', '.join(self._steps)}")
-        pattern = None if match is None else self._pattern(match, [*path, "match"])
-        return ScriptedTurn(tuple(self._acts(table, path, "match", "on")), pattern, on == "response")
+            self.wrong([*key, "on"], 'on can only be "response", for a turn that answers function responses')
+        for name in ("heard", "expect_audio_seconds"):
+            if on is not None and name in turn:
+                self.wrong([*key, name], f'{name} is for speech, and on = "response" answers functions')
+        if not table and fault is None:
+            self.wrong(key, "this turn has no steps", hint=f"give it one of {', '.join(self._steps)}")
+        acts = self._acts(table, key, *TURN_KEYS)
+        if fault is not None:
+            acts.insert(0, InjectFaults(Faults([self._fault(fault, [*key, "fault"])])))
+        pattern = self._pattern(turn["match"], [*key, "match"]) if "match" in turn else None
+        heard = self.text(turn["heard"], [*key, "heard"]) if "heard" in turn else None
+        if heard and pattern and not self._is_found(pattern, heard, [*key, "match"]):
+            self.wrong([*key, "match"], "match is not found in heard, so this turn would answer no speech")
+        expected = TurnExpectations(
+            key,
+            self._pattern(turn["expect_text"], [*key, "expect_text"]) if "expect_text" in turn else None,
+            self._range(turn["expect_audio_seconds"], [*key, "expect_audio_seconds"])
+            if "expect_audio_seconds" in turn
+            else None,
+        )
+        return ScriptedTurn(tuple(acts), expected, pattern, heard, on == "response")
+
+    def _fault(self, value: Any, path: Path) -> Fault:
+        try:
+            return parse_turn_fault(self.text(value, path))
+        except ValueError as error:
+            if isinstance(error, LineError):
+                raise
+            self.wrong(path, str(error), hint="`livecli help faults` has them all")
+
+    def _is_found(self, pattern: Pattern, text: str, path: Path) -> bool:
+        try:
+            return pattern.search(text, timeout=MAX_SEARCH_SECONDS) is not None
+        except TimeoutError:
+            self.wrong(path, f"a search for it takes more than {MAX_SEARCH_SECONDS} s")
+
+    def _range(self, value: Any, path: Path) -> Range:
+        """A number, which others are rounded to, or a range as in "1..3", one of whose ends may be left out."""
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)?\.\.(\d+(?:\.\d+)?)?", value) if isinstance(value, str) else None
+        if found and (found[1] or found[2]):
+            low, high = float(found[1] or 0), float(found[2] or "inf")
+        elif isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= MAX_EXPECTED:
+            half = 0.5 * 10.0 ** -len(str(value).partition(".")[2])
+            low, high = value - half, value + half
+        else:
+            low, high = 1, 0
+        if low > high:
+            self.wrong(path, f'{path[-1]} must be a number or a range, such as 2 or "1..3"')
+        return Range(low, high, str(value))
 
     def _acts(self, table: dict[str, Any], path: Path, *more_keys: str) -> list[Act]:
         """The acts of a turn or of a step, in the order of the keys."""
-        known = [*self._steps, "audio", "then", *more_keys]
+        known = [*self._steps, "audio", "then", "expect", *more_keys]
         acts: list[Act] = []
         for key, value in table.items():
             if key not in known:
                 self.unknown(key, known, [*path, key])
-            if acts and isinstance(acts[-1], Interrupt | Close) and key not in ("audio", "then"):
+            if acts and isinstance(acts[-1], Interrupt | Close) and key not in ("audio", "then", "expect"):
                 self.wrong([*path, key], "no step can follow: the turn has ended")
             if key == "audio":
                 acts += [] if "say" in table else [Say("", self._sound(value, [*path, key]))]
@@ -109,11 +203,28 @@ class _Reader(toml_reader.Reader):
                 acts += self._steps[key](value, [*path, key])
                 if key == "say" and "audio" in table:
                     acts[-1] = Say(value, self._sound(table["audio"], [*path, "audio"]))
+        if "expect" in table:
+            acts = self._with_expectation(acts, table["expect"], (*path, "expect"))
         return self._with_follow_up(acts, table["then"], [*path, "then"]) if "then" in table else acts
+
+    def _with_expectation(self, acts: list[Act], expect: Any, key: Key) -> list[Act]:
+        """`acts`, where the one call that has no expectation of its own has this one."""
+        expected = self.expect(expect, dict, key)
+        for name in expected:
+            if name != "response":
+                self.unknown(name, ["response"], [*key, name])
+        if "response" not in expected:
+            self.wrong(key, "expect has no response", hint='write expect = {response = {station = "Main Street"}}')
+        response = self.json(expected["response"], [*key, "response"])
+        calls = [act for act in acts if isinstance(act, Call)]
+        if len(calls) != 1:
+            problem = "there is none before it" if not calls else f"there are {len(calls)} before it"
+            self.wrong(key, f"`expect` is for one function call, and {problem}", hint="`steps` has one call a table")
+        return [ExpectedCall(act, response, key) if isinstance(act, Call) else act for act in acts]
 
     def _with_follow_up(self, acts: list[Act], then: Any, path: Path) -> list[Act]:
         """`acts` with `then` as the follow-up of those calls that have none of their own."""
-        names = Counter(act.name for act in acts if isinstance(act, Call))
+        names = Counter(call.name for call in map(_call_of, acts) if call is not None)
         names.subtract(name for act in acts if isinstance(act, FollowUp) for name in act.names)
         if not +names:
             self.wrong(path, "`then` follows a function call, and there is none before it")
@@ -184,3 +295,7 @@ class _Reader(toml_reader.Reader):
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_DELAY_MS:
             self.wrong(path, f"delay_ms must be a number of milliseconds, 0 to {MAX_DELAY_MS}")
         return value
+
+
+def _call_of(act: Act) -> Call | None:
+    return act.call if isinstance(act, ExpectedCall) else act if isinstance(act, Call) else None

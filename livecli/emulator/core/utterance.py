@@ -37,12 +37,14 @@ class Utterance:
     """Mono PCM16 at INPUT_RATE. The owner calls `close` when it has been answered or is no longer needed.
 
     With `unlimited`, `write` takes more than the context window holds, because compression discards its beginning.
+    `words` are what is said in it, None where that is not known.
     """
 
     def __init__(self, spool: IO[bytes], *, unlimited: bool = False) -> None:
         self._file = _SharedFile(spool)
         self._unlimited = unlimited
         self.length_bytes = 0
+        self.words: str | None = None
 
     def fork(self) -> Utterance:
         """A copy that has the same audio so far, with a `close` of its own.
@@ -83,8 +85,8 @@ class Utterance:
 
     @property
     def description(self) -> str:
-        """The transcript of this utterance: the emulator detects speech, but recognizes no words."""
-        return transcript(self.seconds)
+        """The transcript of this utterance: the emulator detects speech, and knows only the words of a script."""
+        return transcript(self.seconds) if self.words is None else self.words
 
     def blocks(self) -> Iterator[bytes]:
         """The audio from its start, in blocks of whole samples. Half a sample at the end is left out."""

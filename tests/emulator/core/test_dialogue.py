@@ -6,6 +6,8 @@ import pytest
 
 from livecli.emulator.core.behaviour import Say
 from livecli.emulator.core.dialogue import LATENCY_SECONDS, REACTION_SECONDS
+from livecli.emulator.core.script import ScriptedBehaviour
+from livecli.emulator.core.script_file import read_script
 from livecli.emulator.pace import BURST_SPEED, Pace
 from livecli.protocol import events
 from livecli.protocol.close_reasons import Refusal
@@ -23,6 +25,14 @@ class Talker:
 
     def answer(self, turn):
         yield Say("on and on", [bytes(480_000)])
+
+
+def scripted(text: str) -> ScriptedBehaviour:
+    return ScriptedBehaviour(read_script(text, lambda name: []))
+
+
+def transcript_of(sent: list) -> str:
+    return "".join(event.text for event in sent if isinstance(event, events.InputTranscript))
 
 
 def timeline(session, until: float, now: float = 0.0) -> list[tuple[float, list]]:
@@ -126,6 +136,23 @@ class TestBurst:
         assert len(pcm) / 48_000 == pytest.approx(2.4, abs=0.1)
         assert [spool.closed for spool in session.spools] == [True, True]
 
+    def test_the_words_of_a_script_are_sent_once_for_a_question_with_a_pause(self, talk, setup, tone, silence) -> None:
+        config = {"input_audio_transcription": AudioTranscriptionConfig()}
+        heard = []
+        behaviour = scripted('[[turn]]\nheard = "where is it"\nsay = "here"')
+        session = talk(
+            setup(manual=False, model=NATIVE, **config),
+            models=MODELS,
+            pace=Pace.BURST,
+            behaviour=behaviour,
+            heard=heard.append,
+        )
+        say_clip(session, silence(0.2) + tone(1.0) + silence(0.8) + tone(1.0) + silence(0.6))
+        sent = [event for _, message in timeline(session, 60.0) for event in message]
+        assert transcript_of(sent) == "where is it"
+        assert [event for event in sent if isinstance(event, events.Interrupted)]
+        assert heard == ["where is it"]
+
     def test_the_default_model_does_not_split(self, talk, setup, tone, silence) -> None:
         session = talk(setup(manual=False), models=MODELS, pace=Pace.BURST)
         say_clip(session, silence(0.2) + tone(0.4) + silence(0.8) + tone(0.4) + silence(0.6))
@@ -133,6 +160,15 @@ class TestBurst:
 
 
 class TestTranscribing:
+    def test_it_hears_what_the_script_says(self, talk, setup, tone) -> None:
+        config = GenerationConfig(response_modalities=["TEXT"])
+        behaviour = scripted('[[turn]]\nheard = "one"\nsay = "a"\n[[turn]]\nheard = "two"\nsay = "b"')
+        session = talk(setup(model=TRANSCRIBE, generation_config=config), models=MODELS, behaviour=behaviour)
+        for words in ("one", "two"):
+            session.speak(tone(1.0))
+            answer = [event for message in session.answers() for event in message]
+            assert transcript_of(answer) == words
+
     @pytest.fixture
     def session(self, talk, setup):
         made = talk(

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import io
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from livecli.emulator.core.behaviour import Call, Say, Step, UserTurn, Wait
+from livecli.emulator.core.behaviour import Call, InjectFaults, Say, Step, UserTurn, Wait
 from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
+from livecli.emulator.core.utterance import Utterance
 from livecli.protocol import events, messages
 from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.messages import FunctionResponse
@@ -178,3 +180,63 @@ def test_a_script_in_a_conversation(talk: Callable[..., Any], setup: Callable[..
 
 def transcript(said: list[events.Event]) -> str:
     return "".join(event.text for event in said if isinstance(event, events.OutputTranscript))
+
+
+STATIONS = """
+[[turn]]
+heard = "where is the station"
+match = "station"
+say = "one"
+
+[[turn]]
+match = "station"
+say = "two"
+
+[[turn]]
+say = "three"
+
+[[turn]]
+heard = "goodbye"
+say = "four"
+"""
+
+
+class TestSpeech:
+    def speak(self, scripted: ScriptedBehaviour) -> tuple[str | None, list[str]]:
+        """What the emulator does with an utterance: its transcript, and the answer."""
+        utterance = Utterance(io.BytesIO())
+        utterance.write(bytes(320))
+        utterance.words = scripted.transcribe()
+        return utterance.words, words(list(scripted.answer(UserTurn(utterance))))
+
+    def test_it_is_transcribed_as_the_next_turn_says(self) -> None:
+        scripted = play(STATIONS)
+        spoken = [self.speak(scripted) for _ in range(4)]
+        assert spoken[:3] == [("where is the station", ["one"]), (None, ["three"]), ("goodbye", ["four"])]
+        assert spoken[3][0] is None
+
+    def test_what_was_typed_counts_as_used(self) -> None:
+        scripted = play(STATIONS)
+        assert [said(scripted, "station"), said(scripted, "hi")] == [["one"], ["three"]]
+        assert self.speak(scripted) == ("goodbye", ["four"])
+        assert said(scripted, "station") == ["two"]
+
+    def test_a_session_that_is_resumed_knows_what_was_said(self) -> None:
+        scripted = play(STATIONS)
+        before = copy.copy(scripted)
+        assert self.speak(scripted) == self.speak(before) == ("where is the station", ["one"])
+
+
+def test_the_faults_of_a_turn_are_its_first_step() -> None:
+    scripted = play(
+        '[[turn]]\ncall = "f"\nthen = "done"\n[[turn]]\nsay = "a"\nfault = "drop@reply:3"\n'
+        '[[turn]]\non = "response"\nsay = "b"\nfault = "truncate"'
+    )
+    list(scripted.answer(UserTurn(text="call")))
+    faulty = list(scripted.answer(UserTurn(text="a")))
+    assert [type(step) for step in faulty] == [InjectFaults, Say]
+    assert isinstance(faulty[0], InjectFaults)
+    assert [fault.kind for fault in faulty[0].faults.at("reply", 3)] == ["drop"]
+    answer = returned(scripted, "f", "g")
+    assert [type(step) for step in answer] == [InjectFaults, Say, Say]
+    assert words(answer) == ["done", "b"]

@@ -76,7 +76,7 @@ def test_a_sound_is_loaded_once_whoever_says_it() -> None:
 def test_the_example_is_a_script() -> None:
     """The one that stands at the top of the file."""
     assert script_file.__doc__ is not None
-    example = textwrap.dedent(script_file.__doc__.split("\n\n", 1)[1].rsplit("\n\nThe keys", 1)[0])
+    example = textwrap.dedent(script_file.__doc__.split("\n\n", 1)[1].split("\n\nThe keys", 1)[0])
     scripted = ScriptedBehaviour(read_script(example, load))
     first, weather, goodbye = (
         list(scripted.answer(UserTurn(text=text))) for text in ("hi", "Weather in Rome?", "goodbye")
@@ -133,6 +133,26 @@ MISTAKES = [
     ('[[turn]]\nsay = """\n[[turn]]\n"""\n[[turn]]\nsay = 1', 6, "say must be a text"),
     ('turn = [\n  {say = "a"},\n  {say = 1},\n]', 3, "say must be a text"),
     ('[[turn]]\r\nsay = "a"\r\nclose = 1\r\n', 3, "a server cannot close with 1"),
+    ('[[turn]]\nheard = 5\nsay = "a"', 2, "heard must be a text, and is a number"),
+    ('[[turn]]\nheard = "a bus"\nmatch = "train"\nsay = "a"', 3, "match is not found in heard"),
+    ('[[turn]]\nheard = "aaaaaaaaaaaaaaaaaaaaaaaaaaaab"\nmatch = "(a|aa)+$"\nsay = "a"', 3, "takes more than 0.1 s"),
+    ('[[turn]]\non = "response"\nheard = "a"\nsay = "a"', 3, "heard is for speech"),
+    ('[[turn]]\nexpect_text = "("\nsay = "a"', 2, "not a regular expression"),
+    ('[[turn]]\nsay = "a"\nexpect_audio_seconds = "3..1"', 3, 'a number or a range, such as 2 or "1..3"'),
+    ('[[turn]]\nsay = "a"\nexpect_audio_seconds = ".."', 3, 'a number or a range, such as 2 or "1..3"'),
+    ('[[turn]]\nsay = "a"\nexpect_audio_seconds = true', 3, 'a number or a range, such as 2 or "1..3"'),
+    ('[[turn]]\nsay = "a"\nexpect = {response = {a = 1}}', 3, "and there is none before it"),
+    ('[[turn]]\ncall = ["f", "g"]\nexpect = {response = {a = 1}}', 3, "and there are 2 before it; `steps` has one"),
+    ('[[turn]]\ncall = "f"\nexpect = {respones = {a = 1}}', 3, "did you mean response?"),
+    ('[[turn]]\ncall = "f"\nexpect = {}', 3, "expect has no response"),
+    ('[[turn]]\ncall = "f"\nexpect = {response = "a"}', 3, "response must be a table"),
+    ('[[turn]]\nsay = "a"\nunused = "eror"', 3, 'unused can only be "error" or "ignore"'),
+    ('unused = true\n[[turn]]\nsay = "a"', 1, 'unused can only be "error" or "ignore"'),
+    ('[[turn]]\nsay = "a"\nfault = "dorp"', 3, "unknown fault 'dorp'"),
+    ('[[turn]]\nsay = "a"\nfault = "drop@audio:3"', 3, "not at 'audio:3'"),
+    ('[[turn]]\nsay = "a"\nfault = "http=503"', 3, "http answers the upgrade"),
+    ('[[turn]]\nsay = "a"\n[expect]\nconections = 1', 4, "did you mean connections?"),
+    ('[[turn]]\nsay = "a"\n[expect]\nturns = "many"', 4, 'turns must be a number or a range, such as 2 or "1..3"'),
 ]
 
 

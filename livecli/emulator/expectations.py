@@ -1,0 +1,206 @@
+"""The expectations of a script, and which of them held: what it says of turns, of function responses and of the whole.
+
+A turn that is used several times, in one session or in several, holds an expectation if it does so each time. The first
+failure is kept. No I/O: the emulator reports to a ScriptCheck what passes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from ..protocol.messages import FunctionResponse, Json
+from .core.behaviour import Call
+
+MAX_SEARCHED_CHARACTERS = 10_000
+"""The length of text in which an expression is searched for; the rest is ignored."""
+
+MAX_SEARCH_SECONDS = 0.1
+"""The processor time that one search may take: other sessions wait for it, and some expressions never end."""
+
+MAX_QUOTED_CHARACTERS = 200
+"""The length to which a text of the client is cut in a message."""
+
+Key = tuple[str | int, ...]
+"""The path of a value in the script's TOML, by which its line is found."""
+
+
+class Pattern(Protocol):
+    """A compiled regular expression whose searches have a time limit, as those of the library `regex`."""
+
+    @property
+    def pattern(self) -> str: ...
+
+    def search(self, string: str, *, timeout: float) -> object | None:
+        """The match, None where there is none. Raises TimeoutError after `timeout` seconds of processor time."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """The numbers from `low` to `high`, both included. `text` is how the script writes it."""
+
+    low: float
+    high: float
+    text: str
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high
+
+
+@dataclass(frozen=True)
+class TurnExpectations:
+    """What a script expects of the turns of the user that the `[[turn]]` at `key` answers."""
+
+    key: Key
+    text: Pattern | None = None
+    audio_seconds: Range | None = None
+
+
+@dataclass(frozen=True)
+class ExpectedCall:
+    """A function call, and the values that its response must have. `key` is where the script says so."""
+
+    call: Call
+    response: Json
+    key: Key
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """An expectation that was checked: what a line of a script expects of `subject`, what was the case, if it held."""
+
+    file: str
+    line: int
+    subject: str
+    expected: str
+    actual: str
+    held: bool
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.subject}: expected {self.expected}, actual {self.actual}"
+
+
+@dataclass
+class _Outcome:
+    """What came of one expectation so far. `open_calls` are the calls whose functions have not returned."""
+
+    subject: str
+    expected: str
+    actual: str = ""
+    held: bool = True
+    open_calls: int = 0
+
+    def note(self, actual: str, *, held: bool) -> None:
+        """Note one use. The first failure is kept."""
+        if self.held:
+            self.actual, self.held = actual, held
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """The expectations of a whole script: `[expect]` by its keys, and the turns that have to be used."""
+
+    whole: Mapping[str, Range] = field(default_factory=dict)
+    required: tuple[Key, ...] = ()
+    line_of: Callable[[Key], int] = lambda key: 1
+
+
+@dataclass
+class ScriptCheck:
+    """Checks the expectations of the script in `file` for all sessions of an emulator, which reports them here.
+
+    `close_code` is that of the session that ended last, None before; 1006 is a lost connection.
+    """
+
+    expectations: Expectations = field(default_factory=Expectations)
+    file: str = "the script"
+    connections: int = 0
+    turns: int = 0
+    close_code: int | None = None
+    _used: set[Key] = field(default_factory=set)
+    _outcomes: dict[Key, _Outcome] = field(default_factory=dict)
+
+    def note_use(self, turn: TurnExpectations, text: str, audio_seconds: float) -> None:
+        """Check a turn of the user that the `[[turn]]` answers: its text, and the audio of its speech."""
+        self._used.add(turn.key)
+        if turn.text is not None:
+            found, actual = _search(turn.text, text)
+            self._outcome((*turn.key, "expect_text"), quoted(turn.text.pattern)).note(actual, held=found)
+        if turn.audio_seconds is not None:
+            outcome = self._outcome((*turn.key, "expect_audio_seconds"), turn.audio_seconds.text)
+            outcome.note(f"{audio_seconds:.2f}", held=audio_seconds in turn.audio_seconds)
+
+    def call(self, expected: ExpectedCall) -> Call:
+        """The call, with a check of its responses."""
+        subject = f"response of {expected.call.name}"
+        outcome = self._outcome(expected.key, quoted(expected.response), subject)
+        outcome.open_calls += 1
+        is_open = True
+
+        def check(response: FunctionResponse) -> None:
+            nonlocal is_open
+            values = response.response or {}
+            held = contains(values, expected.response)
+            # A function may return in parts, of which one has to be as expected.
+            if is_open and (held or not response.will_continue):
+                is_open = False
+                outcome.open_calls -= 1
+                outcome.note(quoted(values), held=held)
+
+        return replace(expected.call, on_return=check)
+
+    def results(self) -> list[Expectation]:
+        """The expectations that can be judged so far, in the order of the file."""
+        found = {}
+        for key, outcome in self._outcomes.items():
+            no_response = outcome.held and outcome.open_calls > 0
+            found[key] = replace(outcome, actual="no response", held=False) if no_response else outcome
+        numbers = {"connections": self.connections, "turns": self.turns, "close": self.close_code}
+        for name, expected in self.expectations.whole.items():
+            number = numbers[name]
+            actual, held = ("none", False) if number is None else (str(number), number in expected)
+            found["expect", name] = _Outcome(name, expected.text, actual, held)
+        for key in self.expectations.required:
+            used = key in self._used
+            found[key] = _Outcome("turn", "a turn of the user", "one" if used else "none", used)
+        judged = [
+            Expectation(self.file, self.expectations.line_of(key), each.subject, each.expected, each.actual, each.held)
+            for key, each in found.items()
+        ]
+        return sorted(judged, key=lambda each: each.line)
+
+    def failures(self) -> list[Expectation]:
+        """The expectations that do not hold so far, in the order of the file."""
+        return [each for each in self.results() if not each.held]
+
+    def _outcome(self, key: Key, expected: str, subject: str | None = None) -> _Outcome:
+        return self._outcomes.setdefault(key, _Outcome(subject or str(key[-1]), expected))
+
+
+def contains(actual: Any, expected: Any) -> bool:
+    """Whether a value has all of `expected`: tables may have more keys, lists and the rest are the same."""
+    if isinstance(expected, dict):
+        return isinstance(actual, dict) and all(
+            key in actual and contains(actual[key], value) for key, value in expected.items()
+        )
+    if isinstance(expected, list):
+        return isinstance(actual, list) and len(actual) == len(expected) and all(map(contains, actual, expected))
+    # In Python, true is 1.
+    return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
+
+
+def quoted(value: object) -> str:
+    """A value as JSON, cut to MAX_QUOTED_CHARACTERS."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MAX_QUOTED_CHARACTERS else f"{text[:MAX_QUOTED_CHARACTERS]}…"
+
+
+def _search(pattern: Pattern, text: str) -> tuple[bool, str]:
+    """Whether the expression is found in the text, and what to say of the text."""
+    try:
+        found = pattern.search(text[:MAX_SEARCHED_CHARACTERS], timeout=MAX_SEARCH_SECONDS) is not None
+    except TimeoutError:
+        return False, f"a text on which the search takes more than {MAX_SEARCH_SECONDS} s"
+    return found, quoted(text)
