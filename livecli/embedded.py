@@ -11,7 +11,7 @@ from .protocol.endpoint import Target
 
 if TYPE_CHECKING:
     from .emulator.certificates import Certificates
-    from .emulator.expectations import Expectation, ScriptCheck
+    from .emulator.expectations import ScriptCheck, ScriptExpectation
     from .emulator.observer import EmulatedCall, SessionRecord
     from .emulator.options import EmulatorOptions
     from .emulator.server import EmulatorAddress
@@ -63,7 +63,7 @@ class LocalServer:
         return self._record.connections
 
     @property
-    def failures(self) -> list[Expectation]:
+    def failures(self) -> list[ScriptExpectation]:
         """What the script expects and does not hold so far: `file`, `line`, `subject`, `expected` and `actual`."""
         return self._check.failures() if self._check else []
 

@@ -20,7 +20,7 @@ from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
-    from ..emulator.expectations import Expectation
+    from ..emulator.expectations import ScriptExpectation
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
     from ..emulator.server import EmulatorAddress, SessionRelay
@@ -106,7 +106,7 @@ def serve(
         return status or (CheckError.status if failures else 0)
 
 
-def list_failures(failures: Sequence[Expectation]) -> None:
+def list_failures(failures: Sequence[ScriptExpectation]) -> None:
     """Write what a script expects and did not hold, one line each, to standard error."""
     for failure in failures:
         write_stderr(f"{one_line(str(failure))}\n")

@@ -68,7 +68,7 @@ class ExpectedCall:
 
 
 @dataclass(frozen=True)
-class Expectation:
+class ScriptExpectation:
     """An expectation that was checked: what a line of a script expects of `subject`, what was the case, if it held."""
 
     file: str
@@ -99,7 +99,7 @@ class _Outcome:
 
 
 @dataclass(frozen=True)
-class Expectations:
+class ScriptExpectations:
     """The expectations of a whole script: `[expect]` by its keys, and the turns that have to be used."""
 
     whole: Mapping[str, Range] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class ScriptCheck:
     `close_code` is that of the session that ended last, None before; 1006 is a lost connection.
     """
 
-    expectations: Expectations = field(default_factory=Expectations)
+    expectations: ScriptExpectations = field(default_factory=ScriptExpectations)
     file: str = "the script"
     connections: int = 0
     turns: int = 0
@@ -151,7 +151,7 @@ class ScriptCheck:
 
         return replace(expected.call, on_return=check)
 
-    def results(self) -> list[Expectation]:
+    def results(self) -> list[ScriptExpectation]:
         """The expectations that can be judged so far, in the order of the file."""
         found = {}
         for key, outcome in self._outcomes.items():
@@ -166,12 +166,14 @@ class ScriptCheck:
             used = key in self._used
             found[key] = _Outcome("turn", "a turn of the user", "one" if used else "none", used)
         judged = [
-            Expectation(self.file, self.expectations.line_of(key), each.subject, each.expected, each.actual, each.held)
+            ScriptExpectation(
+                self.file, self.expectations.line_of(key), each.subject, each.expected, each.actual, each.held
+            )
             for key, each in found.items()
         ]
         return sorted(judged, key=lambda each: each.line)
 
-    def failures(self) -> list[Expectation]:
+    def failures(self) -> list[ScriptExpectation]:
         """The expectations that do not hold so far, in the order of the file."""
         return [each for each in self.results() if not each.held]
 

@@ -25,11 +25,11 @@ from ...protocol.messages import FunctionResponse
 from ..expectations import (
     MAX_SEARCH_SECONDS,
     MAX_SEARCHED_CHARACTERS,
-    Expectations,
     ExpectedCall,
     Key,
     Pattern,
     ScriptCheck,
+    ScriptExpectations,
     TurnExpectations,
 )
 from .behaviour import Behaviour, Echo, InjectFaults, Step, UserTurn, tones
@@ -66,7 +66,7 @@ class Script:
     """A script: its turns, and what it expects of all sessions together."""
 
     turns: tuple[ScriptedTurn, ...]
-    expectations: Expectations = field(default_factory=Expectations)
+    expectations: ScriptExpectations = field(default_factory=ScriptExpectations)
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ from ... import toml_reader
 from ...errors import LivecliError
 from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
-from ..expectations import MAX_SEARCH_SECONDS, Expectations, ExpectedCall, Key, Pattern, Range, TurnExpectations
+from ..expectations import MAX_SEARCH_SECONDS, ExpectedCall, Key, Pattern, Range, ScriptExpectations, TurnExpectations
 from ..faults import Fault, Faults, parse_turn_fault
 from .behaviour import Call, Close, Code, Ground, InjectFaults, Interrupt, Say, Think, Wait
 from .script import Act, FollowUp, Script, ScriptedTurn, Tones
@@ -121,7 +121,9 @@ class _Reader(toml_reader.Reader):
             if (self._is_error(table["unused"], ["turn", n, "unused"]) if "unused" in table else usual)
         )
         expected = self.expect(script.get("expect", {}), dict, ["expect"])
-        return Script(read, Expectations(self._whole(expected), required, partial(toml_reader.line_of, self._text)))
+        return Script(
+            read, ScriptExpectations(self._whole(expected), required, partial(toml_reader.line_of, self._text))
+        )
 
     def _whole(self, expected: dict[str, Any]) -> dict[str, Range]:
         for key in expected:
