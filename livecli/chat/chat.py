@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
@@ -28,14 +27,12 @@ from ..protocol.setup import Activity, setup
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .options import ChatOptions
+from .recent_turns import RecentTurns
 from .recordings import Recordings
 from .store import ChatStore
 from .transcript import Transcript, TranscriptEntry
 from .turns import ChatTurn, Conversation, SendRequest, TurnOptions
 from .voice import Voice
-
-MAX_SUMMARIES = 1000
-"""The number of turns whose summaries are kept."""
 
 
 class Chat:
@@ -62,7 +59,7 @@ class Chat:
         self.voice, self.recordings = voice, recordings
         self.transcript = Transcript()
         self.store = ChatStore(self.transcript, reporter, is_kept=options.is_kept)
-        self.turns: deque[Summary] = deque(maxlen=MAX_SUMMARIES)
+        self.turns = RecentTurns()
         self.pictures: list[events.Image] = []
         self.spoken_about: list[events.Image] = []
         self.frame: events.Image | None = None
@@ -137,7 +134,7 @@ class Chat:
 
     def save(self) -> None:
         """Save the handle with the time of the chat's end, from which its lifetime counts."""
-        if self.turns and self._conversation is not None:
+        if self.turns.count and self._conversation is not None:
             self.store.save_handle(self._conversation.endpoint, self._conversation.handle)
 
     def retry_without_bound(self) -> None:
@@ -334,7 +331,7 @@ class Chat:
 
     def note_turn(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """Add a turn that is over."""
-        self.turns.append(turn.summary)
+        self.turns.add(turn.summary)
         self.transcript.put(turn.number, entry)
         self.store.note_turn(turn.number, entry)
         if self._conversation is not None:

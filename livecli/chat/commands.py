@@ -16,13 +16,9 @@ from ..errors import UsageError
 from ..process.text_files import read_text
 from ..protocol.models import MODELS
 from ..protocol.names import LANGUAGES, VOICES, language_code, voice_named
-from ..report.spending import Spending
 from ..report.summary import Summary, latencies
 from ..report.usage import billed_tokens
 from .chat import Chat
-
-TABLE_TURNS = 20
-"""The number of turns in the tables of `/usage` and `/latency`."""
 
 
 class Quit(Exception):
@@ -201,17 +197,13 @@ async def _tools(chat: Chat, _: str) -> list[str]:
 
 
 async def _usage(chat: Chat, _: str) -> list[str]:
-    spending = Spending()
-    rows = []
-    for number, turn in enumerate(chat.turns, 1):
-        spending.add(turn)
-        rows.append((str(number), billed_tokens(turn.stats.usage or {}), turn.cost_usd))
-    names = list(dict.fromkeys(name for _, tokens, _ in rows for name in tokens))
+    total, spending = chat.turns.total
+    names = list(total)
     if not names:
         return ["the service has not reported any tokens yet"]
-    total = {name: sum(tokens.get(name, 0) for _, tokens, _ in rows) for name in names}
+    rows = [(str(number), billed_tokens(turn.stats.usage or {}), turn.cost_usd) for number, turn in chat.turns.numbered]
     table = [["turn", *names, "cost"]]
-    for label, tokens, cost in [*rows[-TABLE_TURNS:], ("total", total, spending.usd)]:
+    for label, tokens, cost in [*rows, ("total", total, spending.usd)]:
         table.append([label, *(f"{tokens.get(name, 0):,}" for name in names), MISSING if cost is None else usd(cost)])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in table]
@@ -219,11 +211,11 @@ async def _usage(chat: Chat, _: str) -> list[str]:
 
 
 async def _latency(chat: Chat, _: str) -> list[str]:
-    if not chat.turns:
+    if not chat.turns.count:
         return ["there are no turns yet"]
     names = ("first_audio", "first_sound", "turn")
     table = ["turn  " + "".join(f"{name.replace('_', ' '):>14}" for name in names)]
-    for number, turn in list(enumerate(chat.turns, 1))[-TABLE_TURNS:]:
+    for number, turn in chat.turns.numbered:
         values = latencies(turn)
         cells = ["–" if (value := values[name]) is None else f"{value:,.0f} ms" for name in names]
         table.append(f"{number:<6}" + "".join(f"{cell:>14}" for cell in cells))

@@ -77,7 +77,7 @@ async def test_turns_are_kept_with_their_text(chat):
             for text in ("one", "two"):
                 assert (await typed.send_text(text)).stats.said == f"<{text}>"
             assert [*typed.transcript.entries] == [TranscriptEntry("one", "<one>"), TranscriptEntry("two", "<two>")]
-            assert [summary.input for summary in typed.turns] == ["one", "two"]
+            assert [summary.input for _, summary in typed.turns.numbered] == ["one", "two"]
 
 
 async def test_a_session_that_has_ended_for_good_is_followed_by_one_that_is_given_the_conversation(chat):
@@ -315,7 +315,7 @@ async def test_a_picture_that_was_spoken_about_is_not_sent_with_the_next_line(ch
         async with chat(server.url, configuration=SPOKEN, **VERTEX) as spoken:
             await spoken.send_microphone(bytes(1024), 16_000)
             await spoken.send_picture(str(tmp_path / "a.png"))
-            await settled(lambda: len(spoken.turns) == 1)
+            await settled(lambda: spoken.turns.count == 1)
             assert (await spoken.send_text("is it?")).ok
     assert len([frame for frame in server.frames if "png" in str(frame)]) == 1
 
@@ -332,7 +332,7 @@ async def test_a_slow_disk_delays_the_end_of_a_turn_and_nothing_else(chat, monke
     with live_server(Echo()) as server:
         async with chat(server.url, **VERTEX) as typed:
             turn = asyncio.ensure_future(typed.send_text("one"))
-            await settled(lambda: typed.turns)
+            await settled(lambda: typed.turns.count)
             for _ in range(100):
                 await asyncio.sleep(0)
             assert not (turn.done() or typed.reports.summaries)
@@ -349,7 +349,7 @@ async def test_a_file_that_cannot_be_read_is_no_turn(chat, tmp_path, name):
             send = typed.send_recording if name.endswith("wav") else typed.send_picture
             with pytest.raises(FileError):
                 await send(str(tmp_path / name))
-            assert (len(typed.turns), typed.pictures) == (0, [])
+            assert (typed.turns.count, typed.pictures) == (0, [])
 
 
 async def test_the_text_is_saved_and_a_full_disk_is_a_warning(chat, tmp_path):

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from livecli.chat.pipe import MAX_LINE_BYTES, converse, read_lines
+from livecli.chat.recent_turns import RecentTurns
 from livecli.errors import FileError, QuotaError, ServerError, UsageError
 from livecli.report.summary import Summary
 from tests.chat.conftest import ReportLog
@@ -20,7 +21,7 @@ class Chat:
 
     def __init__(self, errors=None, raised=None):
         self.texts, self.failure = [], None
-        self.turns, self.transcript = [], SimpleNamespace(entries=[])
+        self.turns, self.transcript = RecentTurns(), SimpleNamespace(entries=[])
         self.recordings, self.current_entry = SimpleNamespace(folder=None), None
         self.store = SimpleNamespace(key="3")
         self._errors, self._raised = errors or {}, raised or {}
