@@ -38,6 +38,7 @@ lint: $(DEV) ## check style and types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/hadolint .github/docker/Dockerfile
 
 dist: $(DEV) ## build the wheel and the source distribution in dist/
 	rm -rf dist
