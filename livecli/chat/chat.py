@@ -208,10 +208,14 @@ class Chat:
     async def send_recording(self, path: str) -> Summary:
         """A turn that is a recording. Raises FileError when it cannot be read."""
         with await asyncio.to_thread(open_source, path) as source, self.voice.paused():
-            return await self.send_speech(source, self.options.sending)
+            return await self._send_speech(source, self.options.sending, is_live=False)
 
     async def send_speech(self, source: AudioSource, options: SendOptions) -> Summary:
-        """A spoken turn, which ends with the source."""
+        """A turn that is spoken now, which ends with the source."""
+        return await self._send_speech(source, options, is_live=True)
+
+    async def _send_speech(self, source: AudioSource, options: SendOptions, *, is_live: bool) -> Summary:
+        source = self.recordings.recorded(source, is_live=is_live)
         pictures, self.pictures, self.spoken_about = self.pictures, [], []
         activity = self.options.configuration.activity
         return await self._take_turn("", lambda turn: turn.speak(source, options, pictures, activity=activity))
@@ -307,7 +311,9 @@ class Chat:
         """Send audio from the microphone. Raises `failure` when the session has ended for good."""
         if self._conversation is None and self.failure is not None:
             raise self.failure
-        await (await self.conversation()).send_microphone(pcm, rate)
+        conversation = await self.conversation()
+        self.recordings.write_speech(pcm, rate, is_live=True)
+        await conversation.send_microphone(pcm, rate)
 
     async def end_microphone(self) -> None:
         """Tell the service that the microphone is off."""
@@ -328,6 +334,8 @@ class Chat:
     def note_unfinished(self, turn: ChatTurn) -> None:
         """Save the text of a turn that has failed, or was given up."""
         self.store.note_progress(turn.number, turn.text)
+        if turn.text.question or turn.text.answer:
+            self._write_text(turn, turn.text)
 
     def note_turn(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """Add a turn that is over."""
@@ -346,11 +354,14 @@ class Chat:
         self.transcript.correct(turn.number, entry)
         self.store.note_correction(turn.number, entry)
 
-    def note_text(self, entry: TranscriptEntry) -> None:
-        """Write the final text of a turn to the recordings. An error becomes a warning."""
+    def note_text(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
+        """Write the final text of a turn to the recordings."""
         self._proven = None
+        self._write_text(turn, entry)
+
+    def _write_text(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         try:
-            self.recordings.write_text(entry)
+            self.recordings.write_text(turn.number, entry, turn.recording)
         except LivecliError as error:
             self._reporter.warning(error.message)
 

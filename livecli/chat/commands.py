@@ -224,9 +224,9 @@ async def _latency(chat: Chat, _: str) -> list[str]:
 
 async def _save(chat: Chat, argument: str) -> list[str]:
     if _is_folder(argument):
-        chat.recordings.set_folder(_expand_home(argument))
-        for entry in chat.transcript.entries:
-            chat.recordings.write_text(entry)
+        is_new = chat.recordings.set_folder(_expand_home(argument))
+        for number, entry in chat.transcript.numbered if is_new else ():
+            chat.recordings.write_text(number, entry)
     elif argument:
         await chat.store.rename(argument)
         return [

@@ -11,7 +11,6 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,7 +27,7 @@ from ..report.reporter import Reporter
 from ..report.summary import Summary
 from ..tools.calls import Confirm
 from ..tools.toolbox import Toolbox
-from .recordings import Recordings
+from .recordings import Recordings, TurnRecording
 from .transcript import TranscriptEntry
 
 LATE_EVENTS = (events.OutputTranscript, events.Usage, events.Grounding, events.TurnComplete)
@@ -57,7 +56,7 @@ MICROPHONE = "microphone"
 class ChatTurn:
     """A turn that is going on, waits for the one before it, or is over. It has an `entry` once it is cut or over.
 
-    `number` is that of the turn in the whole conversation. `resources` closes the audio output of the turn.
+    `number` is that of the turn in the whole conversation. `recording` has its audio.
     `late_until` and `disputed_until` are times of the loop's clock: until the latter, what comes may belong to this
     turn, which was interrupted, or to the next. `disputed` has what came meanwhile. `reported` is set once the reporter
     has its summary. `is_stopped` is whether the service was sent what stops the answer. `normal_closes` is how often
@@ -69,7 +68,7 @@ class ChatTurn:
     question: str
     exchange: Turn
     summary: Summary
-    resources: ExitStack
+    recording: TurnRecording
     is_spoken: bool = False
     entry: TranscriptEntry | None = None
     late_until: float = 0.0
@@ -133,7 +132,7 @@ class ConversationObserver(Protocol):
     def note_correction(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """More of the text of a turn has arrived after `note_turn`."""
 
-    def note_text(self, entry: TranscriptEntry) -> None:
+    def note_text(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
         """The text of a turn is final. Called once per turn."""
 
     async def wait_until_saved(self) -> None:
@@ -201,21 +200,22 @@ class Conversation:
         return await self._run(self._begin(question, question), send)
 
     def _begin(self, question: str, name: str, *, is_spoken: bool = False) -> ChatTurn:
-        options, resources, first = self._options, ExitStack(), self._session.first
+        options, first = self._options, self._session.first
         summary = Summary(name, endpoint=self._session.endpoint, prices=options.prices)
         summary.stats.known_secrets = self._session.first.secrets
         summary.note_opened(first.session_id, first.timings.connect, first.timings.setup)
+        number = self._observer.begin_turn(question)
+        recording = options.recordings.begin_turn(number, has_speech=not question, is_live=is_spoken)
         exchange = Turn(
             self._session,
-            resources.enter_context(options.recordings.sink()),
+            recording.sink,
             summary.stats,
             self._reporter,
             toolbox=options.toolbox,
             confirm=options.confirm,
             waits_for_others=self._has_stopped_functions,
         )
-        number = self._observer.begin_turn(question)
-        turn = ChatTurn(number, question, exchange, summary, resources, is_spoken)
+        turn = ChatTurn(number, question, exchange, summary, recording, is_spoken)
         self._turns.append(turn)
         return turn
 
@@ -225,7 +225,7 @@ class Conversation:
             # A turn without a request may be over by now, and then it is the last one.
             if send is not None:
                 await self._wait_until_last_is_reported()
-            with turn.resources:
+            async with turn.recording:
                 request = self._send(turn, send) if send is not None else None
                 try:
                     await turn.exchange.converse(self._options.idle_timeout, request)
@@ -235,7 +235,7 @@ class Conversation:
                     turn.exchange.abandon()
             self._finish_if_over(turn)
             await turn.exchange.wait_for_late_events()
-            self._observer.note_text(turn.text)
+            self._observer.note_text(turn, turn.text)
             await self._observer.wait_until_saved()
         except LivecliError as error:
             summary.error = self._failure or error

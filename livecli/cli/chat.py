@@ -21,8 +21,16 @@ def chat(
     devices: ChatDeviceFlags,
     save: Annotated[
         str | None,
-        typer.Option(metavar="FOLDER", help="Save there conversation.md, and each answer as turn-001.wav and so on."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Save conversation.md there, and turn-001.wav, turn-001-you.wav and so on.",
+        ),
         Listed("Output", common=True),
+    ] = None,
+    save_stereo: Annotated[
+        str | None,
+        typer.Option(metavar="NEW.wav", help="Record both sides in a new stereo file: you left, the model right."),
+        Listed("Output"),
     ] = None,
     question: Annotated[
         str | None, typer.Argument(metavar="[QUESTION]", help="The first message, before others are typed or piped.")
@@ -80,6 +88,8 @@ def chat(
     check_utf8("QUESTION", question)
     if question is not None and not question.strip():
         raise UsageError("the QUESTION is empty")
+    if save_stereo is not None and not save_stereo.lower().endswith(".wav"):
+        raise UsageError(f"--save-stereo writes a WAV file, not {save_stereo}", hint="--save-stereo call.wav")
     named_files(setup, tools, output).check()
 
     server_detects = devices.mic and not devices.push_to_talk
@@ -99,6 +109,7 @@ def chat(
         ),
         devices=devices,
         save=save,
+        save_stereo=save_stereo,
         confirm=tools.confirm,
         # The service's pace, so that a conversation feels like one.
         emulator=emulator.options(local=where.local, pace=Pace.BURST),

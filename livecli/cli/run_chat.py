@@ -44,6 +44,7 @@ class Plan:
     options: ChatOptions
     devices: ChatDeviceFlags
     save: str | None
+    save_stereo: str | None
     confirm: bool
     emulator: EmulatorOptions | None
     question: str | None = None
@@ -55,7 +56,7 @@ async def converse(plan: Plan, display: Reporter, reporter: Reporter) -> int:
     devices = plan.devices
     if devices.push_to_talk and not is_interactive():
         raise UsageError("--push-to-talk needs a terminal, whose space bar is pressed")
-    recordings = Recordings(plan.save)
+    recordings = Recordings(plan.save, stereo=plan.save_stereo, warn=reporter.warning)
     voice = Voice(
         recordings,
         reporter,

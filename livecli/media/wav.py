@@ -78,10 +78,11 @@ def read_wav_head(read: Callable[[int], bytes]) -> WavHead:
     return _wav_head(head, _NO_FMT, 0)
 
 
-def wav_header(rate: int, data_bytes: int) -> bytes:
-    """A header for PCM16 mono. A size above 32 bits is capped, for which players read on to the end."""
-    size = min(data_bytes, _UNKNOWN - HEADER_BYTES) & ~1
-    fmt = _FMT.pack(_PCM, 1, rate, rate * SAMPLE_BYTES, SAMPLE_BYTES, 16)
+def wav_header(rate: int, data_bytes: int, channels: int = 1) -> bytes:
+    """A header for PCM16. A size above 32 bits is capped, for which players read on to the end."""
+    frame = SAMPLE_BYTES * channels
+    size = min(data_bytes, _UNKNOWN - HEADER_BYTES) // frame * frame
+    fmt = _FMT.pack(_PCM, channels, rate, rate * frame, frame, 16)
     return struct.pack("<4sI8sI16s4sI", b"RIFF", size + HEADER_BYTES - 8, b"WAVEfmt ", len(fmt), fmt, b"data", size)
 
 

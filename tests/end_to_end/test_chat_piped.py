@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
+import wave
 
+import numpy
 import pytest
 
 from tests.end_to_end.conftest import noting_peak, read_wav
@@ -186,11 +189,54 @@ def test_the_conversation_is_kept(converse, tmp_path):
     ran = converse("hello\n/save ./kept\nand then?\nbye\n", "--local")
     assert ran.status == 0
     text = (tmp_path / "kept" / "conversation.md").read_text()
-    assert text == "".join(f"**You:** {word}\n\n**Model:** {word}\n\n" for word in ("hello", "and then?", "bye"))
-    for number, word in ((1, "and then?"), (2, "bye")):
+    text = re.sub(r", \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", ", TIME", text, flags=re.MULTILINE)
+    said = "## Turn {}{}\n\n**You:** {}\n\n**Model:** {}\n\n".format
+    link = "[turn-00{0}.wav](turn-00{0}.wav)\n\n".format
+    assert text == (
+        said(1, "", "hello", "hello")
+        + said(2, ", TIME", "and then?", "and then?")
+        + link(2)
+        + said(3, ", TIME", "bye", "bye")
+        + link(3)
+    )
+    for number, word in ((2, "and then?"), (3, "bye")):
         rate, pcm = read_wav(tmp_path / "kept" / f"turn-{number:03}.wav")
         assert (rate, len(pcm)) == (24_000, 2 * 1440 * len(word))
     assert not list((tmp_path / "kept").glob("*partial*"))
+
+
+def test_both_sides_of_a_conversation_are_recorded(converse, tmp_path, speech):
+    ran = converse(f"/send {speech}\n", "--local", "--save", "kept", "--save-stereo", "call.wav")
+    assert ran.status == 0
+    assert read_wav(tmp_path / "kept" / "turn-001-you.wav") == read_wav(speech)
+    text = (tmp_path / "kept" / "conversation.md").read_text()
+    assert "[turn-001-you.wav](turn-001-you.wav) [turn-001.wav](turn-001.wav)\n" in text
+    _, answer = read_wav(tmp_path / "kept" / "turn-001.wav")
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        assert (file.getnchannels(), file.getframerate()) == (2, 24_000)
+        both = numpy.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    left, right = both.T
+    # The recording is sent faster than in real time, and the answer follows it.
+    [begins], [ends] = numpy.flatnonzero(right)[:1], numpy.flatnonzero(left)[-1:]
+    assert abs(ends - numpy.flatnonzero(left)[0] - 12_000) < 50
+    assert begins >= ends
+    assert right[len(right) - len(answer) // 2 :].tobytes() == answer
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "said"),
+    [
+        ("call.mp3", 2, "--save-stereo writes a WAV file, not call.mp3"),
+        ("there.wav", 3, "cannot write there.wav: File exists"),
+        ("no/call.wav", 3, "cannot write no/call.wav: there is no folder no"),
+    ],
+)
+def test_a_stereo_file_that_cannot_be_begun(converse, tmp_path, name, status, said):
+    (tmp_path / "there.wav").write_bytes(b"kept")
+    ran = converse("hello\n", "--base-url", "ws://127.0.0.1:1", "--save-stereo", name)
+    assert (ran.status, ran.out) == (status, "")
+    assert f"error: {said}\n" in ran.err
+    assert (tmp_path / "there.wav").read_bytes() == b"kept"
 
 
 def test_it_is_kept_from_the_beginning_and_beside_what_was_there(converse, tmp_path):

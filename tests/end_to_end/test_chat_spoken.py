@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import wave
 from contextlib import contextmanager
 
 import numpy
@@ -129,7 +130,7 @@ def question():
 def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, question, tmp_path):
     said = numpy.frombuffer(question, "<i2").astype(float)
     with serving() as server:
-        chat = chatting("--play", "--base-url", server.url, "--json", "--save", "kept")
+        chat = chatting("--play", "--base-url", server.url, "--json", "--save", "kept", "--save-stereo", "call.wav")
         assert b"listening to the default microphone, echo cancelled\n" in chat.err
         with sound_server.recorded() as recording:
             sound_server.say(question)
@@ -145,6 +146,12 @@ def test_what_is_said_is_answered_from_the_speaker(chatting, sound_server, quest
     assert "s of speech" in turn["transcript"]["output"]
     rate, pcm = read_wav(tmp_path / "kept" / "turn-001.wav")
     assert len(pcm) == turn["received"]["bytes"] > rate
+    heard_rate, heard = read_wav(tmp_path / "kept" / "turn-001-you.wav")
+    assert likeness(numpy.frombuffer(heard, "<i2").astype(float), said) > ALIKE
+    assert heard_rate == 16_000
+    with wave.open(str(tmp_path / "call.wav")) as file:
+        both = numpy.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, 2)
+    assert numpy.flatnonzero(both[:, 0])[0] < numpy.flatnonzero(both[:, 1])[0], "the user speaks before the model"
     assert "**You:**" in (tmp_path / "kept" / "conversation.md").read_text()
 
 
