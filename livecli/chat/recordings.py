@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from ..errors import FileError
+from ..errors import FileError, UsageError
+from ..media.file_source import AUDIO_SUFFIXES
 from ..media.pcm import AudioSink, AudioSource, Tee
 from ..media.reply import ReplyWriter, open_reply
 from ..media.stereo_file import Channel, StereoFile
@@ -125,6 +126,11 @@ class Recordings:
         """
         path = Path(folder)
         try:
+            if path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir():
+                raise UsageError(
+                    f"a conversation is saved in a folder, and {folder} names a sound file",
+                    hint=f"name a folder for the text and a WAV file of each answer: {path.with_suffix('')}",
+                )
             path.mkdir(parents=True, exist_ok=True)
             if self.folder is not None and self.folder.exists() and path.samefile(self.folder):
                 return False

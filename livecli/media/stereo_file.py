@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import IntEnum
 from pathlib import Path
 
+from ..errors import FileError
 from .pcm import SAMPLE_BYTES
 from .reply import write_all, write_errors
 from .resample import VariableRateResampler
@@ -18,8 +20,8 @@ RATE = 24_000
 
 CHANNELS = 2
 
-LATE_SECONDS = 0.2
-"""Sound that comes up to so late follows the sound before it without a gap, as a player with a buffer would play it."""
+LATE = RATE // 5
+"""Sound that comes up to so many samples late follows the sound before it without a gap, as in a player's buffer."""
 
 
 class Channel(IntEnum):
@@ -44,23 +46,26 @@ class StereoFile:
             write_all(self._file, wav_header(RATE, 0, CHANNELS))
         self._clock, self._began_at = clock, clock()
         self._frames = 0
-        self._ends = [0, 0]
+        # The first sound is later than any that follows another.
+        self._ends = [-LATE - 1, -LATE - 1]
         self._resamplers = [VariableRateResampler(RATE) for _ in Channel]
 
     def write(self, channel: Channel, pcm: bytes, rate: int, *, has_ended: bool = False) -> None:
         """Write PCM16 mono, which begins now, or has just ended (`has_ended`), as the sound of a microphone has."""
         seconds = len(pcm) / SAMPLE_BYTES / rate if has_ended else 0.0
-        start, late = max(0, self._now - round(seconds * RATE)), round(LATE_SECONDS * RATE)
-        if channel is Channel.RIGHT and self._ends[Channel.LEFT] > start + late:
+        start = max(0, self._now - round(seconds * RATE))
+        if channel is Channel.RIGHT and self._ends[Channel.LEFT] > start + LATE:
+            self._end_sound(Channel.LEFT)
             start = self._ends[Channel.LEFT]
-        end = self._ends[channel]
-        if not end or end < start - late:
+        if self._ends[channel] < start - LATE:
+            self._end_sound(channel)
             self._ends[channel] = start
         for piece in self._resamplers[channel].push(pcm, rate):
             self._put(channel, piece)
 
     def drop_rest(self, channel: Channel) -> None:
         """Remove the sound of a channel that would be played from now on."""
+        self._end_sound(channel)
         end, now = self._ends[channel], self._now
         if end > now:
             self._ends[channel] = now
@@ -72,7 +77,10 @@ class StereoFile:
         """Close the file. It ends with the last sound, and is removed where there was none."""
         if self._file.closed:
             return
-        self._frames = max(self._ends)
+        with suppress(FileError):
+            for channel in Channel:
+                self._end_sound(channel)
+        self._frames = max(0, *self._ends)
         with write_errors(self.path), self._file:
             self._write_header()
             self._file.truncate(HEADER_BYTES + self._frames * CHANNELS * SAMPLE_BYTES)
@@ -83,8 +91,14 @@ class StereoFile:
     def _now(self) -> int:
         return round((self._clock() - self._began_at) * RATE)
 
+    def _end_sound(self, channel: Channel) -> None:
+        """Write what the filter of a channel holds back."""
+        self._put(channel, self._resamplers[channel].finish())
+
     def _put(self, channel: Channel, pcm: bytes) -> None:
         """Put samples at the end of a channel, beside those that the other one has there."""
+        if not pcm:
+            return
         import numpy as np
 
         samples = np.frombuffer(pcm, "<i2")

@@ -13,7 +13,7 @@ import pytest
 
 from livecli.chat.recordings import Recordings
 from livecli.chat.transcript import TranscriptEntry
-from livecli.errors import FileError
+from livecli.errors import FileError, UsageError
 from tests.end_to_end.conftest import read_wav, tone
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock and no FIFOs")
@@ -162,6 +162,15 @@ async def test_the_user_s_sound_that_cannot_be_written_is_one_warning(tmp_path):
         for _ in range(2):
             recordings.write_speech(bytes(320), 16_000, is_live=True)
     assert len(warnings) == 1 and "turn-001-you" in warnings[0]
+
+
+def test_the_name_of_a_sound_file_is_no_folder(tmp_path):
+    with pytest.raises(UsageError, match=r"talk\.wav names a sound file") as refused:
+        Recordings(str(tmp_path / "talk.wav"))
+    assert str(refused.value.hint).endswith(str(tmp_path / "talk"))
+    assert not list(tmp_path.glob("talk*"))
+    (tmp_path / "talk.WAV").mkdir()
+    assert Recordings(str(tmp_path / "talk.WAV")).folder == tmp_path / "talk.WAV"
 
 
 def test_a_folder_that_goes_away_is_an_error(tmp_path):

@@ -218,7 +218,7 @@ def test_both_sides_of_a_conversation_are_recorded(converse, tmp_path, speech):
     left, right = both.T
     # The recording is sent faster than in real time, and the answer follows it.
     [begins], [ends] = numpy.flatnonzero(right)[:1], numpy.flatnonzero(left)[-1:]
-    assert abs(ends - numpy.flatnonzero(left)[0] - 12_000) < 50
+    assert abs(ends - numpy.flatnonzero(left)[0] - 12_000) < 5
     assert begins >= ends
     assert right[len(right) - len(answer) // 2 :].tobytes() == answer
 
