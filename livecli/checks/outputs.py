@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from xml.etree import ElementTree
 
 from ..report.summary import Summary
@@ -25,38 +25,50 @@ def junit(judge: Judge) -> bytes:
     if len(judge.runs) > 1:
         suite = ElementTree.SubElement(root, "testsuite", name="all runs")
         for result in judge.verdict():
-            _case(suite, "all runs", result)
-        _count(suite)
-    _count(root)
-    ElementTree.indent(root)
-    data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
-    return data + b"\n"
+            _case(suite, "all runs", result.text, _failure(result))
+    return _document(root)
+
+
+def junit_of_suite(name: str, cases: Iterable[tuple[str, str | None]]) -> bytes:
+    """A JUnit report with one suite. Each case has a name, and says what did not hold, None where it did."""
+    root = ElementTree.Element("testsuites", name="livecli")
+    suite = ElementTree.SubElement(root, "testsuite", name=name.translate(INVALID_XML))
+    for case, failure in cases:
+        _case(suite, name.translate(INVALID_XML), case, failure)
+    return _document(root)
 
 
 def _suite(root: ElementTree.Element, name: str, summary: Summary, results: Sequence[Result]) -> None:
     name = name.translate(INVALID_XML)
     suite = ElementTree.SubElement(root, "testsuite", name=name)
     for result in results:
-        _case(suite, name, result)
+        _case(suite, name, result.text, _failure(result))
     if not results:
         case = ElementTree.SubElement(suite, "testcase", classname=name, name="the run")
         if summary.error is not None:
             message = summary.error.message.translate(INVALID_XML)
             error = ElementTree.SubElement(case, "error", message=message, type=summary.error.kind)
             error.text = (summary.error.hint or "").translate(INVALID_XML)
-    _count(suite)
 
 
-def _case(suite: ElementTree.Element, name: str, result: Result) -> None:
-    case = ElementTree.SubElement(suite, "testcase", classname=name, name=result.text.translate(INVALID_XML))
-    if not result.ok:
-        message = f"it is {result.found}".translate(INVALID_XML)
-        ElementTree.SubElement(case, "failure", message=message, type="expectation")
+def _failure(result: Result) -> str | None:
+    return None if result.ok else f"it is {result.found}"
 
 
-def _count(element: ElementTree.Element) -> None:
-    for name, path in (("tests", ".//testcase"), ("failures", ".//failure"), ("errors", ".//error")):
-        element.set(name, str(len(element.findall(path))))
+def _case(suite: ElementTree.Element, class_name: str, name: str, failure: str | None) -> None:
+    case = ElementTree.SubElement(suite, "testcase", classname=class_name, name=name.translate(INVALID_XML))
+    if failure is not None:
+        ElementTree.SubElement(case, "failure", message=failure.translate(INVALID_XML), type="expectation")
+
+
+def _document(root: ElementTree.Element) -> bytes:
+    """The XML of a report whose cases are complete."""
+    for element in [root, *root]:
+        for name, path in (("tests", ".//testcase"), ("failures", ".//failure"), ("errors", ".//error")):
+            element.set(name, str(len(element.findall(path))))
+    ElementTree.indent(root)
+    data: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+    return data + b"\n"
 
 
 def tap(judge: Judge) -> Iterator[str]:

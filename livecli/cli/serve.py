@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..errors import CheckError, FileError, UsageError
-from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
+from ..process.stdio import is_terminal, one_line, print_error, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
 from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host_to_name
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
-    from ..emulator.expectations import ScriptExpectation
+    from ..emulator.expectations import ScriptCheck
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
     from ..emulator.server import EmulatorAddress, SessionRelay
@@ -84,6 +84,8 @@ def serve(
     log = no_log if output.quiet else log_to_stderr
     options = replace(emulator.options(), sources=listen.sources())
     check = options.check
+    if logs.junit is not None and check is None:
+        raise UsageError("--junit is for what a script expects", hint="add --script FILE.toml")
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
     with (
@@ -101,18 +103,34 @@ def serve(
         try:
             status = run(serve_on(address, kept, options, command or [], log, announce))
         finally:
-            failures = check.failures() if check else []
-            list_failures(failures)
-        return status or (CheckError.status if failures else 0)
+            checked = report(check, logs.junit) if check else 0
+        return status or checked
 
 
-def list_failures(failures: Sequence[ScriptExpectation]) -> None:
-    """Write what a script expects and did not hold, one line each, to standard error."""
+def report(check: ScriptCheck, junit: str | None) -> int:
+    """List what the script expects and did not hold, one line each, and write it to a file. Returns the exit status."""
+    from ..errors import gravest
+
+    results, statuses = check.results(), [0]
+    failures = [each for each in results if not each.held]
     for failure in failures:
         write_stderr(f"{one_line(str(failure))}\n")
     if failures:
         plural = "" if len(failures) == 1 else "s"
-        write_stderr(f"error: {len(failures)} expectation{plural} of {one_line(failures[0].file)} did not hold\n")
+        broken = CheckError(f"{len(failures)} expectation{plural} of {check.file} did not hold")
+        print_error(broken)
+        statuses.append(broken.exit_status)
+    if junit is not None:
+        from ..checks.outputs import junit_of_suite
+
+        cases = [(f"{each.subject} (line {each.line})", None if each.held else each.comparison) for each in results]
+        try:
+            Path(junit).write_bytes(junit_of_suite(check.file, cases))
+        except OSError as error:
+            unwritten = FileError(f"cannot write {junit}: {error.strerror}")
+            print_error(unwritten)
+            statuses.append(unwritten.exit_status)
+    return gravest(statuses)
 
 
 def given_options(context: typer.Context) -> list[str]:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from ..errors import ConnectError, FileError, UsageError
+from ..errors import CheckError, ConnectError, FileError, UsageError
 from ..process import background
 from ..process.folders import state_folder
 from ..process.stdio import write_stderr, write_stdout
 from ..protocol.endpoint import is_loopback
 from .serve_options import PORT
+
+LOG_LINE = re.compile(r"\d\d:\d\d:\d\d\.\d{3} |warning: ")
+"""The beginning of a line of the log that is not about the script."""
 
 
 def start(options: Sequence[str], *, quiet: bool) -> int:
@@ -36,7 +40,8 @@ def start(options: Sequence[str], *, quiet: bool) -> int:
 def stop(port: int | None) -> int:
     """End the emulator on `port`, else the one that the environment names, else the one that runs in the background.
 
-    Raises UsageError where several run, and ConnectError where none does.
+    Lists what its script expects and did not hold. Returns the exit status. Raises UsageError where several run, and
+    ConnectError where none does.
     """
     folder = _folder()
     address = f"127.0.0.1:{port}" if port else _address_in_environment() or _address_in(folder)
@@ -45,8 +50,13 @@ def stop(port: int | None) -> int:
         raise ConnectError(f"no emulator is running at {address}", hint="`livecli serve --background` starts one")
     if not background.end(address, pid):
         raise FileError(f"process {pid} at {address} does not end", hint=f"kill -9 {pid}")
+    *lines, last = background.complete_log(folder, address).splitlines() or [""]
     background.forget(folder, address)
-    return 0
+    if not last.endswith("did not hold"):
+        return 0
+    listed = [line for line in lines if not LOG_LINE.match(line)]
+    write_stderr("".join(f"{line}\n" for line in [*listed, last]))
+    return CheckError.status
 
 
 def _folder() -> Path:

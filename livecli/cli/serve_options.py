@@ -27,6 +27,9 @@ class LogFlags(Group, panel="Output"):
     record: Annotated[
         str | None, Option(metavar="FOLDER/", help="Record each session there: see `livecli help recordings`."), COMMON
     ] = None
+    junit: Annotated[
+        str | None, Option(metavar="FILE.xml", help="Write what the script expects as JUnit XML, at the end.")
+    ] = None
     record_anonymous: Annotated[
         bool, Option("--record-anonymous", help="Rename ids and projects in the recordings.")
     ] = False

@@ -78,8 +78,12 @@ class ScriptExpectation:
     actual: str
     held: bool
 
+    @property
+    def comparison(self) -> str:
+        return f"expected {self.expected}, actual {self.actual}"
+
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.subject}: expected {self.expected}, actual {self.actual}"
+        return f"{self.file}:{self.line}: {self.subject}: {self.comparison}"
 
 
 @dataclass

@@ -15,11 +15,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import FileError
+from .file_lock import lock
 
 PID_HEADER = "X-Livecli-Pid"
 """The header of the response to `/healthz` that has the process ID."""
@@ -62,6 +64,8 @@ def start(argv: Sequence[str], folder: Path) -> Started:
     # -P: the current folder is not searched for modules.
     command = [sys.executable, "-P", "-c", _PROGRAM]
     with open(descriptor, "wb") as log:  # noqa: PTH123 - a descriptor has no path
+        # The lock is that of the open file, which the process has too: it lasts until the process ends.
+        lock(log.fileno())
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, **detached)
     assert process.stdin is not None
     assert process.stdout is not None
@@ -109,6 +113,22 @@ def end(address: str, pid: int) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def complete_log(folder: Path, address: str) -> str:
+    """The log of a listed process that is ending, once it has ended. Empty where it has no log."""
+    try:
+        file = _file(folder, address).with_suffix(".log").open(errors="replace")
+    except FileNotFoundError:
+        return ""
+    deadline = time.monotonic() + END_SECONDS
+    with file:
+        while time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                lock(file.fileno())
+                break
+            time.sleep(0.02)
+        return file.read()
 
 
 def note(folder: Path, address: str, started: Started) -> Path:

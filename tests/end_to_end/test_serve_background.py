@@ -55,6 +55,20 @@ def test_it_listens_when_the_command_returns_until_it_is_stopped(
     assert (again.status, again.err.splitlines()[0]) == (5, "error: no emulator is running at 127.0.0.1:8765")
 
 
+def test_what_a_script_expects_is_told_by_the_command_that_stops_it(livecli: Livecli, tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text('[[turn]]\nsay = "Here."\nexpect_text = "hi"\nunused = "error"\n')
+    ran = livecli("serve", "--background", *FREE, "--script", "s.toml", "--junit", "r.xml")
+    url = variables(ran.out)["LIVECLI_BASE_URL"]
+    livecli("send", "--platform", "developer", "--text", "bye", "-q", "--base-url", url)
+    stopped = livecli("serve", "--stop")
+    assert (stopped.status, stopped.out, stopped.err) == (
+        1,
+        "",
+        's.toml:3: expect_text: expected "hi", actual "bye"\nerror: 1 expectation of s.toml did not hold\n',
+    )
+    assert b'failures="1"' in (tmp_path / "r.xml").read_bytes()
+
+
 def test_what_keeps_it_from_listening_is_the_error_of_the_command(livecli: Livecli) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

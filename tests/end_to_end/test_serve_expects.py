@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from junitparser import JUnitXml
 
 import livecli as library
 from tests.end_to_end.test_serve import FREE, exports, finish
@@ -55,8 +56,16 @@ def test_what_a_command_does_not_hold_is_listed_and_is_status_1(
     livecli_and_children: Callable[..., Any], script: Path
 ) -> None:
     asks = (*SEND, "--sample", "--tool", "find_station=echo North")
-    ran = livecli_and_children("serve", "-q", "--script", script.name, *asks)
+    ran = livecli_and_children("serve", "-q", "--script", script.name, "--junit", "r.xml", *asks)
     assert (ran.status, ran.err) == (1, FAILURES)
+    report = JUnitXml.fromfile(script.with_name("r.xml"))
+    assert (report.tests, report.failures, report.errors) == (8, 4, 0)
+    [suite] = report
+    assert suite.name == "s.toml"
+    assert [(case.name, case.result[0].message) for case in suite if case.result][2:] == [
+        ("turn (line 13)", "expected a turn of the user, actual none"),
+        ("connections (line 17)", "expected 2, actual 1"),
+    ]
     assert ran.summary["transcript"] == {
         "input": "where is the nearest train station",
         "output": "It is around the corner.",
@@ -76,6 +85,20 @@ def test_what_holds_is_not_worth_a_word(livecli_and_children: Callable[..., Any]
     script.write_text('[[turn]]\nsay = "a"\nexpect_text = "^hi$"\nunused = "error"\n[expect]\nclose = 1000')
     ran = livecli_and_children("serve", "-q", "--script", script.name, *SEND, "--text", "hi")
     assert (ran.status, ran.err) == (0, "")
+
+
+def test_a_report_that_cannot_be_written(livecli_and_children: Callable[..., Any], script: Path) -> None:
+    script.write_text('[[turn]]\nsay = "a"')
+    ran = livecli_and_children("serve", "-q", "--script", script.name, "--junit", "no/r.xml", "--", "true")
+    assert (ran.status, ran.err) == (3, "error: cannot write no/r.xml: No such file or directory\n")
+
+
+def test_a_report_needs_a_script(livecli: Callable[..., Any]) -> None:
+    ran = livecli("serve", "--junit", "r.xml")
+    assert (ran.status, ran.err.splitlines()) == (
+        2,
+        ["error: --junit is for what a script expects", "hint: add --script FILE.toml"],
+    )
 
 
 async def test_it_is_listed_when_the_server_is_stopped(spawn: Callable[..., Any], script: Path) -> None:
