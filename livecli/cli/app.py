@@ -80,6 +80,12 @@ def _recording(app: typer.Typer) -> None:
     app.add_typer(recording.app, name="recording", help=SUMMARIES["recording"])
 
 
+def _report(app: typer.Typer) -> None:
+    from . import report
+
+    app.command("report", cls=HelpCommand)(report.report)
+
+
 def _proxy(app: typer.Typer) -> None:
     from . import proxy
 
@@ -105,6 +111,7 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "proxy": _proxy,
     "auth": _auth,
     "recording": _recording,
+    "report": _report,
     "help": _help,
     "completion": _completion,
 }
@@ -117,6 +124,7 @@ SUMMARIES = {
     "proxy": "Forward any client's sessions to the service, and record them.",
     "auth": "Show and store credentials, and print tokens.",
     "recording": "Check, draw and convert recorded sessions.",
+    "report": "Write one page of a recorded session: sounds, transcript, frames.",
     "help": "Print a guide, or the help of a command.",
     "completion": "Print the completion script of a shell.",
 }

@@ -37,7 +37,8 @@ def named_files(
         read += [("--from", many.source), ("--resume-from", many.resume_from)]
     if checks is not None:
         read.append(("--expect-file", checks.expect_file))
-    written = [("--events", output.events), ("--record", None if output.record_folder else output.record)]
+    recorded = None if output.record_folder else output.record
+    written = [("--events", output.events), ("--record", recorded), ("--report", output.report)]
     if checks is not None:
         written += [("--junit", checks.junit), ("--tap", checks.tap), ("--write-expect", checks.write_expect)]
     return NamedFiles(

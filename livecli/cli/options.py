@@ -236,6 +236,9 @@ class OutputFlags(Group, panel="Output"):
     record_audio: Annotated[
         RecordedAudio, Option(help="Keep the audio in the recording's lines, or in FLAC files beside it.")
     ] = RecordedAudio.INLINE
+    report: Annotated[
+        str | None, Option(metavar="FILE.html", help="Write a page with sounds, transcript and frames of the session.")
+    ] = None
     quiet: Annotated[bool, Option("--quiet", "-q", help="Print only the answer, warnings and errors."), COMMON] = False
     verbose: Annotated[
         int,
@@ -271,6 +274,8 @@ class OutputFlags(Group, panel="Output"):
             raise UsageError(
                 f"--record {self.record}: a recording is a .live file, or in a folder", hint="--record run.live"
             )
+        if self.report is not None and not self.report.lower().endswith((".html", ".htm")):
+            raise UsageError(f"--report {self.report}: a report is an .html file", hint="--report report.html")
         if self.record_anonymous and self.record is None:
             raise UsageError("--record-anonymous is for a recording", hint="add --record run.live")
         if self.record_audio is not RecordedAudio.INLINE and self.record is None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import FileError, UsageError
+from ..errors import UsageError
 from ..process.stdio import one_line, print_spans, write_stdout
+from ..process.whole_file import write_whole
 from .command_help import HelpCommand, HelpGroup
 from .groups import COMMON
 
@@ -90,7 +90,7 @@ def convert(
     recording = read_recording(source)
     if _is_same(Path(source), Path(target)):
         raise UsageError(f"{target} would overwrite the recording itself", hint="name another file")
-    _write(target, rendered(target, cleaned(recording, known_secrets(os.environ), anonymous=record_anonymous)))
+    write_whole(target, rendered(target, cleaned(recording, known_secrets(os.environ), anonymous=record_anonymous)))
 
 
 def _is_same(source: Path, target: Path) -> bool:
@@ -98,18 +98,6 @@ def _is_same(source: Path, target: Path) -> bool:
         return source.samefile(target)
     except OSError:
         return False
-
-
-def _write(path: str, parts: Iterable[bytes]) -> None:
-    """Write a file that only the user can read, and that is either complete or as it was before."""
-    partial = Path(f"{path}.partial")
-    try:
-        with open(partial, "wb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-            file.writelines(parts)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise FileError(f"cannot write {path}: {error.strerror}") from error
 
 
 def _contents(recording: Recording) -> str:

@@ -13,7 +13,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ..console.recording import SessionRecording
+    from pathlib import Path
+
     from ..report.reporter import DisplayOptions, Reporter
     from ..runs.batch import ReporterOf
     from ..runs.request import Request
@@ -50,39 +51,73 @@ class RunReporters:
 
 
 def _recordings(
-    flags: OutputFlags, stack: ExitStack, warn: Callable[[str], None], *, several_turns: bool = False
-) -> Callable[[str], list[SessionRecording]]:
-    """Makes the recording of a run from its name, or nothing where none is asked for.
+    flags: OutputFlags, stack: ExitStack, warn: Callable[[str], None], *, several: bool = False, chats: bool = False
+) -> Callable[[str], list[Reporter]]:
+    """Makes the recording of a run from its name, or nothing where neither one nor a report is asked for.
 
-    What is left to be written is written at the end of `stack`. Raises FileError where the folder cannot be made.
+    What is left to be written is written at the end of `stack`, and then the report. Raises FileError where the folder
+    cannot be made. `several`: there are runs of several inputs. `chats`: the run has several turns.
     """
-    if flags.record is None:
+    if flags.record is None and flags.report is None:
         return lambda name: []
     import os
     from pathlib import Path
 
     from ..console.recording import SessionRecording
     from ..credentials import known_secrets
-    from ..errors import FileError
     from ..recording.redaction import Redactor
     from ..recording.writer import DiskThread, LiveFile
 
-    folder, path = flags.record_folder, Path(flags.record)
-    if folder is not None:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise FileError(f"cannot make the folder {folder}: {error.strerror}") from error
+    folder, path = _recording_place(flags, stack)
+    report = _report(flags.report, stack, several=several) if flags.report is not None else lambda name, path: []
     disk = stack.enter_context(DiskThread(warn))
     secrets = known_secrets(os.environ)
 
-    def recording(name: str) -> list[SessionRecording]:
-        file = path if folder is None else folder / f"{name}.live"
+    def recording(name: str) -> list[Reporter]:
+        file = path if folder is None else Path(folder) / f"{name}.live"
         redactor = Redactor(secrets, anonymous=flags.record_anonymous)
         open_file = partial(LiveFile, file, disk, moves_audio=flags.record_audio == "flac")
-        return [SessionRecording(open_file, redactor, several_turns=several_turns)]
+        recorded = SessionRecording(open_file, redactor, several_turns=chats)
+        if chats:
+            stack.callback(recorded.close)
+        return [recorded, *report(name, file)]
 
     return recording
+
+
+def _recording_place(flags: OutputFlags, stack: ExitStack) -> tuple[Path | None, Path]:
+    """The folder of the recordings, or else the file; for a report alone, a folder that is deleted with `stack`."""
+    from pathlib import Path
+
+    from ..errors import FileError
+
+    if flags.record is None:
+        from tempfile import TemporaryDirectory
+
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="livecli-")))
+        return folder, folder
+    if (named := flags.record_folder) is not None:
+        try:
+            named.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise FileError(f"cannot make the folder {named}: {error.strerror}") from error
+    return named, Path(flags.record)
+
+
+def _report(path: str, stack: ExitStack, *, several: bool) -> Callable[[str, Path], list[Reporter]]:
+    """Keeps the runs of which the report is written at the end of `stack`. Raises FileError where it cannot be."""
+    from ..page.output import ReportedRun, write_report
+    from ..process.whole_file import check_writable
+
+    check_writable(path)
+    runs: list[ReportedRun] = []
+    stack.callback(lambda: write_report(path, runs, several=several))
+
+    def run(name: str, recording: Path) -> list[Reporter]:
+        runs.append(ReportedRun(name, recording))
+        return [runs[-1]]
+
+    return run
 
 
 @contextmanager
@@ -126,7 +161,7 @@ def batch_reporters(
         stack.callback(display.restore_terminal)
         outputs = _outputs(flags, stack, several=True)
         text = _answer_lines(display, answers=answers, several=True)
-        recordings = _recordings(flags, stack, display.warning)
+        recordings = _recordings(flags, stack, display.warning, several=True)
 
         def of(request: Request) -> Reporter:
             items = display.item_reporters(request.name)
@@ -146,10 +181,8 @@ def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
 
     with ExitStack() as stack:
         display = chat_display(_display_options(flags), silent=bool(flags.on_stdout))
-        recordings = _recordings(flags, stack, display.warning, several_turns=True)
+        recordings = _recordings(flags, stack, display.warning, chats=True)
         recording = recordings(f"chat-{datetime.now():%Y%m%d-%H%M%S}")
-        for each in recording:
-            stack.callback(each.close)
         yield display, Reporters(_with_outputs(display, flags, stack), *recording)
 
 

@@ -7,18 +7,12 @@ plays it at once would play it.
 from __future__ import annotations
 
 import json
-import math
-from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
-from ..errors import ProtocolError
-from ..media.pcm import FLOOR_DBFS, SAMPLE_BYTES
 from ..process.stdio import Span, one_line
 from ..protocol import events
-from ..protocol.close_reasons import Refusal
-from ..protocol.codec import decode_client, decode_server
-from ..recording.format import Direction, Frame, RecordedClose, RecordedConnection, Recording
+from ..recording.format import Direction, RecordedClose, RecordedConnection, Recording
+from ..recording.session_events import PIECE_SECONDS, Lane, SessionEvent, audio_in, dbfs, merged, session_events
 from ..report.reporter import event_fields
 from . import charts
 from .formatting import folded, short_seconds
@@ -28,14 +22,8 @@ LABEL_COLUMNS, LENGTH_COLUMNS = 8, 8
 NARROWEST = 20
 """The columns of a picture at least."""
 
-PIECE_SECONDS = 0.02
-"""The length of audio that has one level."""
 SLACK = 1e-6
 """The rounding error of a place, in columns."""
-SAMPLE_STRIDE = 7
-"""Every so-many-th sample is measured."""
-FULL_SCALE = 32_768
-
 TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 TICK_COLUMNS = 9
 """The distance of two ticks at least."""
@@ -52,50 +40,14 @@ MARKS: dict[type[events.Event], tuple[str, str]] = {
 """The mark of each event, and what it means. Where several share a column, the first of these is drawn."""
 
 
-@dataclass(frozen=True)
-class SessionEvent:
-    """What happened at one time. `frames` of audio that follow one another are one event of `seconds`."""
-
-    at: float
-    direction: Direction | None
-    event: events.Event | RecordedClose | str
-    frames: int = 1
-    seconds: float = 0.0
-
-
-@dataclass
-class Lane:
-    """The audio of one side: `pieces` are the times and the powers of short pieces of it."""
-
-    seconds: float = 0.0
-    pieces: list[tuple[float, float]] = field(default_factory=list)
-    ends_at: float = 0.0
-
-    def add(self, chunk: events.AudioChunk, at: float, *, plays: bool) -> None:
-        """Add a chunk that passed `at` this time; where the side `plays`, it sounds after the one before."""
-        begins_at = max(at, self.ends_at) if plays else at
-        length = len(chunk.pcm) // SAMPLE_BYTES / chunk.rate
-        step = SAMPLE_BYTES * max(1, round(PIECE_SECONDS * chunk.rate))
-        whole = len(chunk.pcm) // SAMPLE_BYTES * SAMPLE_BYTES
-        for place in range(0, whole, step):
-            measured = array("h", chunk.pcm[place : min(place + step, whole)])[::SAMPLE_STRIDE]
-            power = (math.hypot(*measured) / FULL_SCALE) ** 2 / len(measured)
-            self.pieces.append((begins_at + place / SAMPLE_BYTES / chunk.rate, power))
-        self.seconds += length
-        self.ends_at = begins_at + length
-
-    def bars(self, scale: float, columns: int) -> str:
-        """The bar of each column, of which there are `scale` in a second; a space where there is no audio."""
-        powers: list[list[float]] = [[] for _ in range(columns)]
-        for at, power in self.pieces:
-            first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - SLACK)
-            for column in range(min(first, columns - 1), min(max(first, last), columns - 1) + 1):
-                powers[column].append(power)
-        return "".join(charts.level_bars([_dbfs(sum(each) / len(each))]) if each else " " for each in powers)
-
-
-def _dbfs(power: float) -> float:
-    return max(FLOOR_DBFS, 10 * math.log10(power)) if power else FLOOR_DBFS
+def _bars(lane: Lane, scale: float, columns: int) -> str:
+    """The bar of each column, of which there are `scale` in a second; a space where there is no audio."""
+    powers: list[list[float]] = [[] for _ in range(columns)]
+    for at, power in lane.pieces:
+        first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - SLACK)
+        for column in range(min(first, columns - 1), min(max(first, last), columns - 1) + 1):
+            powers[column].append(power)
+    return "".join(charts.level_bars([dbfs(sum(each) / len(each))]) if each else " " for each in powers)
 
 
 def session_lines(recording: Recording, columns: int) -> Iterator[list[Span]]:
@@ -104,9 +56,9 @@ def session_lines(recording: Recording, columns: int) -> Iterator[list[Span]]:
         if number > 1:
             yield []
         yield _title(connection, number, len(recording.connections), columns)
-        found = [*_events(connection)]
+        found = [*session_events(connection)]
         yield from _picture(connection, found, columns)
-        for each in _merged(found):
+        for each in merged(found):
             yield _event_line(each, columns)
 
 
@@ -118,31 +70,11 @@ def _title(connection: RecordedConnection, number: int, count: int, columns: int
     return [("bold", charts.start_of(" · ".join([*of, *facts]) or "a session", columns))]
 
 
-def _events(connection: RecordedConnection) -> Iterator[SessionEvent]:
-    at = 0.0
-    for frame in connection.frames:
-        at = at if frame.at is None else frame.at
-        for event in _decoded(frame):
-            yield SessionEvent(at, frame.direction, event)
-    if connection.close is not None:
-        yield SessionEvent(connection.close.at or at, None, connection.close)
-
-
-def _decoded(frame: Frame) -> Sequence[events.Event | str]:
-    """The events in a frame, or what is wrong with it."""
-    if frame.is_redacted:
-        return ["redacted"]
-    try:
-        return decode_client(frame.data) if frame.direction is Direction.CLIENT else decode_server(frame.data)
-    except (Refusal, ProtocolError) as error:
-        return [f"not understood: {error}"]
-
-
 def _picture(connection: RecordedConnection, found: Sequence[SessionEvent], columns: int) -> Iterator[list[Span]]:
     """The lanes, the marks and the axis; nothing where there is no audio."""
     lanes = {direction: Lane() for direction in Direction}
     for each in found:
-        for chunk in _audio(each.event):
+        for chunk in audio_in(each.event):
             assert each.direction is not None, "a close has no audio"
             lanes[each.direction].add(chunk, each.at, plays=_plays(connection, each.direction))
     if not any(lane.pieces for lane in lanes.values()):
@@ -153,7 +85,7 @@ def _picture(connection: RecordedConnection, found: Sequence[SessionEvent], colu
     for direction, lane in lanes.items():
         if lane.pieces:
             length = short_seconds(lane.seconds).rjust(LENGTH_COLUMNS)
-            yield [("dim", LANES[direction].ljust(LABEL_COLUMNS)), ("", lane.bars(scale, width)), ("dim", length)]
+            yield [("dim", LANES[direction].ljust(LABEL_COLUMNS)), ("", _bars(lane, scale, width)), ("dim", length)]
     drawn, legend = _marks(found, scale, width)
     if legend:
         yield [("", " " * LABEL_COLUMNS + drawn.rstrip())]
@@ -166,11 +98,6 @@ def _picture(connection: RecordedConnection, found: Sequence[SessionEvent], colu
 def _plays(connection: RecordedConnection, direction: Direction) -> bool:
     """Whether audio sounds one chunk after another: the server's does, and all of a recording without times."""
     return direction is Direction.SERVER or all(not frame.at for frame in connection.frames)
-
-
-def _audio(event: object) -> list[events.AudioChunk]:
-    event = event.media if isinstance(event, events.MediaChunks) else event
-    return [event] if isinstance(event, events.AudioChunk) else []
 
 
 def _marks(found: Iterable[SessionEvent], scale: float, width: int) -> tuple[str, list[str]]:
@@ -194,26 +121,6 @@ def _axis(ends_at: float, scale: float, width: int) -> str:
         if column >= len(line) and column + len(text) <= width:
             line = line.ljust(column) + text
     return line
-
-
-def _merged(found: Iterable[SessionEvent]) -> Iterator[SessionEvent]:
-    """The events, with audio that follows audio of the same side added to it."""
-    last: SessionEvent | None = None
-    for each in found:
-        chunks = _audio(each.event)
-        seconds = sum(len(chunk.pcm) // SAMPLE_BYTES / chunk.rate for chunk in chunks)
-        if chunks and last is not None and last.direction is each.direction:
-            last = SessionEvent(last.at, last.direction, last.event, last.frames + 1, last.seconds + seconds)
-            continue
-        if last is not None:
-            yield last
-            last = None
-        if chunks:
-            last = SessionEvent(each.at, each.direction, chunks[0], 1, seconds)
-        else:
-            yield each
-    if last is not None:
-        yield last
 
 
 def _event_line(each: SessionEvent, columns: int) -> list[Span]:

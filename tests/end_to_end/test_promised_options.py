@@ -32,7 +32,6 @@ OPTIONS = {
 """The options of each command that are public interface. Renaming or removing one breaks what is built on it."""
 
 NOT_YET = {
-    "send": "--report",
     "serve": "--hear",
 }
 """Promised options that are still to come."""

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import urllib.request
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import run_emulator
 from livecli.recording.conversion import cleaned, parse_recording, rendered
 from livecli.recording.validation import problems
+from tests.chromium import Target, chromium, http
 from tests.needs import needs
 
 BOUND_SECONDS = 60
@@ -54,50 +52,13 @@ OPEN = """(async () => {
 })()"""
 
 
-class Target:
-    """A page of Chromium."""
-
-    def __init__(self, socket: ClientConnection) -> None:
-        self._socket, self._calls = socket, 0
-
-    async def call(self, method: str, **params: Any) -> Any:
-        self._calls += 1
-        await self._socket.send(json.dumps({"id": self._calls, "method": method, "params": params}))
-        while (answer := json.loads(await self._socket.recv())).get("id") != self._calls:
-            pass
-        return answer["result"]
-
-    async def evaluate(self, expression: str) -> Any:
-        result = await self.call("Runtime.evaluate", expression=expression, awaitPromise=True, returnByValue=True)
-        assert "exceptionDetails" not in result, result["exceptionDetails"]
-        return result["result"].get("value")
-
-
 @asynccontextmanager
 async def page_and_panel(folder: Path) -> AsyncIterator[tuple[Target, Target]]:
-    flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", "--remote-allow-origins=*"]
-    command = [needs("chromium"), *flags, f"--user-data-dir={folder}", "about:blank"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as chromium:
-        try:
-            while not (port_file := folder / "DevToolsActivePort").exists() or not port_file.read_text():
-                assert chromium.poll() is None
-                await asyncio.sleep(0.05)
-            address = f"127.0.0.1:{port_file.read_text().splitlines()[0]}"
-            [page] = [each for each in await http(f"http://{address}/json/list") if each["type"] == "page"]
-            inspector = f"http://{address}/devtools/inspector.html%3Fws={address}/devtools/page/{page['id']}"
-            panel = await http(f"http://{address}/json/new?{inspector}", "PUT")
-            async with (
-                connect(page["webSocketDebuggerUrl"], max_size=None) as first,
-                connect(panel["webSocketDebuggerUrl"], max_size=None) as second,
-            ):
-                yield Target(first), Target(second)
-        finally:
-            chromium.terminate()
-
-
-async def http(url: str, method: str = "GET") -> Any:
-    request = urllib.request.Request(url, method=method)
-    return json.loads(await asyncio.to_thread(lambda: urllib.request.urlopen(request, timeout=10).read()))
+    async with chromium(folder) as (address, page, name):
+        inspector = f"http://{address}/devtools/inspector.html%3Fws={address}/devtools/page/{name}"
+        panel = await http(f"http://{address}/json/new?{inspector}", "PUT")
+        async with connect(panel["webSocketDebuggerUrl"], max_size=None) as socket:
+            yield page, Target(socket)
 
 
 async def test_what_the_panel_saves_is_read_and_what_livecli_writes_is_opened(tmp_path: Path) -> None:

@@ -1,0 +1,44 @@
+"""The command `livecli report`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..process.whole_file import write_whole
+from .groups import COMMON
+
+
+def report(
+    file: Annotated[str, typer.Argument(metavar="RUN.live", help="A .live, .har, .websocket.log or .yaml file.")],
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="FILE.html", help="The page; by default RUN.html beside the recording."),
+        COMMON,
+    ] = None,
+) -> None:
+    """Write one page of a recorded session: sounds, transcript, frames.
+
+    The page is one file that opens in any browser, without network: figures, both sounds on one clock with marks, a
+    player, the transcript, all frames, the setup, and how to reproduce the session. Secrets are left out.
+
+    Examples:
+
+    livecli report run.live
+
+    livecli report run.live -o report.html
+    """
+    from ..credentials import known_secrets
+    from ..page.session import session_page
+    from ..recording.conversion import cleaned, read_recording
+
+    target = output or str(Path(file).with_suffix(".html"))
+    if Path(target).suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"{target} is not named as a page", hint="-o report.html")
+    recording = cleaned(read_recording(file), known_secrets(os.environ))
+    write_whole(target, session_page(recording, file))

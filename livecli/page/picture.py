@@ -1,0 +1,147 @@
+"""Both sounds of a session on one clock, and its marks, as SVG, which reads without script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from ..media.pcm import SILENCE_DBFS
+from ..protocol import events
+from ..recording.format import Direction
+from ..recording.session_analysis import SessionAnalysis
+from ..recording.session_events import PIECE_SECONDS, Lane, dbfs
+from .document import escaped
+
+LEFT, LANE_HEIGHT, MARKS_HEIGHT, AXIS_HEIGHT = 56, 76, 34, 22
+LEAST_WIDTH, MOST_WIDTH = 1180, 6000
+SECOND_WIDTH = 24
+"""The width of a second, where the picture stays within its bounds."""
+
+LOWEST_DBFS = SILENCE_DBFS - 10
+"""The level whose bar has no height."""
+
+TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+TICK_WIDTH = 60
+"""The distance of two ticks at least."""
+
+
+class Mark(NamedTuple):
+    """How an event is marked: its sign, what it means, and the class of its colour."""
+
+    sign: str
+    meaning: str
+    style: str
+
+
+MARKS: list[tuple[Callable[[object], bool], Mark]] = [
+    (lambda event: isinstance(event, events.Interrupted), Mark("!", "interrupted", "bad")),
+    (lambda event: isinstance(event, events.GoAway), Mark("A", "goAway", "warn")),
+    (lambda event: isinstance(event, events.Setup), Mark("S", "setup: a connection begins", "dim")),
+    (
+        lambda event: isinstance(event, events.VoiceActivity) and event.type.endswith("START"),
+        Mark("<", "voice begins", "user"),
+    ),
+    (lambda event: isinstance(event, events.VoiceActivity), Mark(">", "voice ends", "user")),
+    (lambda event: isinstance(event, events.ToolCall), Mark("C", "tool call", "tool")),
+    (lambda event: isinstance(event, events.ToolResponse), Mark("R", "tool response", "tool")),
+    (lambda event: isinstance(event, events.GenerationComplete), Mark("G", "generationComplete", "good")),
+    (lambda event: isinstance(event, events.TurnComplete), Mark("T", "turnComplete", "good")),
+]
+"""The mark of each event that has one."""
+
+FIRST_BYTE, FIRST_SOUND = Mark("1", "first byte of an answer", "dim"), Mark("2", "first sound of an answer", "good")
+RESUMED = Mark("U", "resumed on another connection", "warn")
+
+
+def marks(found: SessionAnalysis) -> list[tuple[float, Mark]]:
+    """The marks of a session, in the order of their times."""
+    placed: list[tuple[float, Mark]] = []
+    connections = 0
+    for each in found.events:
+        mark = next((mark for fits, mark in MARKS if fits(each.event)), None)
+        if isinstance(each.event, events.Setup):
+            connections += 1
+            mark = RESUMED if connections > 1 else mark
+        if mark is not None:
+            placed.append((each.at, mark))
+    for turn in found.turns:
+        placed += [(turn.first_at, FIRST_BYTE)] if turn.first_at is not None else []
+        placed += [(turn.sound_at, FIRST_SOUND)] if turn.sound_at is not None else []
+    return sorted(placed, key=lambda each: each[0])
+
+
+def session_svg(found: SessionAnalysis) -> str:
+    """The picture, and the legend of its marks, as HTML."""
+    seconds = max(found.ends_at, 0.1)
+    width = min(max(LEAST_WIDTH, seconds * SECOND_WIDTH + LEFT), MOST_WIDTH)
+    scale = (width - LEFT - 10) / seconds
+    lanes_end = 2 * LANE_HEIGHT
+    height = lanes_end + MARKS_HEIGHT + AXIS_HEIGHT
+    placed = marks(found)
+    parts = [
+        f'<svg viewBox="0 0 {width:.0f} {height}" {_size(width, height)}data-scale="{scale:.4f}" data-left="{LEFT}" '
+        'role="img" aria-label="Both sounds of the session on one clock">',
+        _lane(found.lanes[Direction.CLIENT], "user", "you", 0, scale),
+        _lane(found.lanes[Direction.SERVER], "model", "model", LANE_HEIGHT, scale),
+        *_drawn_marks(placed, scale, lanes_end),
+        *_axis(seconds, scale, lanes_end + MARKS_HEIGHT, width),
+        f'<line class="playhead" x1="{LEFT}" x2="{LEFT}" y1="0" y2="{lanes_end}" visibility="hidden"/>',
+        "</svg>",
+    ]
+    return f'<div class="scroll">{"".join(parts)}</div>\n{_legend(placed)}'
+
+
+def _size(width: float, height: float) -> str:
+    return f'class="long" width="{width:.0f}" height="{height}" ' if width > LEAST_WIDTH else ""
+
+
+def _lane(lane: Lane, style: str, name: str, top: int, scale: float) -> str:
+    """A bar of each column, mirrored at the middle of the lane, as one path."""
+    middle, half = top + LANE_HEIGHT / 2, LANE_HEIGHT / 2 - 6
+    columns: dict[int, list[float]] = {}
+    for at, power in lane.pieces:
+        first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - 1e-6)
+        for column in range(first, max(first, last) + 1):
+            columns.setdefault(column, []).append(power)
+    path = []
+    for column, powers in columns.items():
+        level = dbfs(sum(powers) / len(powers))
+        bar = max(0.5, half * min(1.0, (level - LOWEST_DBFS) / -LOWEST_DBFS))
+        path.append(f"M{LEFT + column} {middle - bar:.1f}h1v{2 * bar:.1f}h-1z")
+    return (
+        f'<line class="axis" x1="{LEFT}" x2="100%" y1="{middle}" y2="{middle}"/>'
+        f'<text x="6" y="{middle + 4}">{name}</text><path class="{style}" d="{"".join(path)}"/>'
+    )
+
+
+def _drawn_marks(placed: list[tuple[float, Mark]], scale: float, top: int) -> Iterator[str]:
+    """A line through the lanes for each mark, with its sign below, in two rows where signs would overlap."""
+    taken = [-100.0, -100.0]
+    for at, mark in placed:
+        x = LEFT + at * scale
+        row = 0 if x - taken[0] >= 9 or x - taken[1] < 9 else 1
+        taken[row] = x
+        y = top + 13 + row * 14
+        yield (
+            f'<g class="mark {mark.style}" data-at="{at:.3f}"><title>{at:.3f} s {escaped(mark.meaning)}</title>'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="0" y2="{y - 10}"/>'
+            f'<text x="{x:.1f}" y="{y}">{escaped(mark.sign)}</text></g>'
+        )
+
+
+def _axis(seconds: float, scale: float, top: int, width: float) -> Iterator[str]:
+    yield f'<line class="axis" x1="{LEFT}" x2="{width:.0f}" y1="{top}" y2="{top}"/>'
+    step = next((each for each in TICK_SECONDS if each * scale >= TICK_WIDTH), seconds)
+    for count in range(int(seconds / step) + 1):
+        x = LEFT + count * step * scale
+        yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + 5}"/>'
+        if x + 30 <= width:
+            yield f'<text x="{x + 3:.1f}" y="{top + 16}">{count * step:g}{" s" if not count else ""}</text>'
+
+
+def _legend(placed: list[tuple[float, Mark]]) -> str:
+    seen = dict.fromkeys(mark for _, mark in placed)
+    rows = "".join(
+        f'<li><b class="key {mark.style}">{escaped(mark.sign)}</b> {escaped(mark.meaning)}</li>' for mark in seen
+    )
+    return f'<ul class="legend">{rows}</ul>' if rows else ""

@@ -1,0 +1,50 @@
+"""Mixdown of the sounds of both sides."""
+
+from __future__ import annotations
+
+from array import array
+
+from livecli.media.mixdown import PlacedSound, mixdown
+
+RATE = 24_000
+
+
+def mixed(*sounds: PlacedSound) -> array[int]:
+    return array("h", b"".join(mixdown(sounds, RATE)))
+
+
+def level(number: int, count: int) -> bytes:
+    return array("h", [number] * count).tobytes()
+
+
+def test_each_sound_is_where_it_sounds_and_both_add_up() -> None:
+    found = mixed(
+        PlacedSound("a", 0.0, 0.0, level(100, 10), RATE),
+        PlacedSound("b", 0.0, 5 / RATE, level(1000, 10), RATE),
+        PlacedSound("a", 0.0, 20 / RATE, level(7, 2), RATE),
+    )
+    assert [*found] == [100] * 5 + [1100] * 5 + [1000] * 5 + [0] * 5 + [7] * 2
+
+
+def test_what_is_too_loud_is_clipped() -> None:
+    assert [*mixed(*(PlacedSound(side, 0, 0, level(30_000, 2), RATE) for side in "ab"))] == [32_767] * 2
+
+
+def test_a_long_pause_is_silence_of_its_length() -> None:
+    found = mixed(
+        PlacedSound("a", 0.0, 0.0, level(5, 1), RATE),
+        PlacedSound("a", 10.0, 10.0, level(6, 1), RATE),
+        PlacedSound("b", 12.0, 12.0, level(8, 1), RATE),
+    )
+    assert [index for index, sample in enumerate(found) if sample] == [0, 10 * RATE, 12 * RATE]
+
+
+def test_chunks_of_another_rate_are_one_stream() -> None:
+    chunks = [PlacedSound("a", at / 100, at / 100, level(1000, 160), 16_000) for at in range(100)]
+    found = mixed(*chunks)
+    assert len(found) == RATE
+    assert {*found[1000:-1000]} <= {999, 1000, 1001}
+
+
+def test_nothing_is_nothing() -> None:
+    assert [*mixed()] == []
