@@ -13,6 +13,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Any, NoReturn
 
 
@@ -102,7 +103,7 @@ def line_of(text: str, path: Path) -> int:
     `text` must be valid TOML.
     """
     lines = text.split("\n")
-    first, block = _block(lines, path)
+    first, block = _block(text, lines, path)
     inner = [path[0], 0, *path[2:]] if first is not None else path
     name = path[-1]
     for count, line in enumerate(block, 1):
@@ -127,25 +128,32 @@ def load(text: str) -> dict[str, Any]:
         raise LineError(1, "this is not TOML: there are too many brackets within brackets") from error
 
 
-def _block(lines: list[str], path: Path) -> tuple[int | None, list[str]]:
+def _block(text: str, lines: list[str], path: Path) -> tuple[int | None, list[str]]:
     """The lines of the table in an array of tables (`[[turn]]`) that `path` leads into, and how many are before it.
 
     All lines and None for any other path.
     """
     if len(path) < 2:
         return None, lines
-    header = re.compile(rf"\s*\[\[\s*{re.escape(str(path[0]))}\s*\]\]")
-    starts = [0]
-    for number, line in enumerate(lines):
-        # A line like a header may be inside a string: then the text before it is incomplete.
-        if header.match(line) and _parsed("\n".join(lines[starts[-1] : number])) is not None:
-            starts.append(number)
-    starts = [*starts[1:], len(lines)]
+    starts = [*_headers(text, str(path[0])), len(lines)]
     nth = path[1]
     if not isinstance(nth, int) or nth + 1 >= len(starts):
         # The array is written inline.
         return None, lines
     return starts[nth], lines[starts[nth] : starts[nth + 1]]
+
+
+@lru_cache(maxsize=4)
+def _headers(text: str, name: str) -> tuple[int, ...]:
+    """How many lines are before each table of an array of tables. Kept, because a caller may ask for many lines."""
+    lines = text.split("\n")
+    header = re.compile(rf"\s*\[\[\s*{re.escape(name)}\s*\]\]")
+    starts = [0]
+    for number, line in enumerate(lines):
+        # A line like a header may be inside a string: then the text before it is incomplete.
+        if header.match(line) and _parsed("\n".join(lines[starts[-1] : number])) is not None:
+            starts.append(number)
+    return tuple(starts[1:])
 
 
 def _has(text: str, path: Path) -> bool:

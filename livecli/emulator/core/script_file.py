@@ -220,8 +220,10 @@ class _Reader(toml_reader.Reader):
         response = self.json(expected["response"], [*key, "response"])
         calls = [act for act in acts if isinstance(act, Call)]
         if len(calls) != 1:
-            problem = "there is none before it" if not calls else f"there are {len(calls)} before it"
-            self.wrong(key, f"`expect` is for one function call, and {problem}", hint="`steps` has one call a table")
+            problem, hint = f"there are {len(calls)} before it", "`steps` has one call a table"
+            if not calls:
+                problem, hint = "there is none before it", 'call = {name = "find_station"} calls a function'
+            self.wrong(key, f"`expect` is for one function call, and {problem}", hint=hint)
         return [ExpectedCall(act, response, key) if isinstance(act, Call) else act for act in acts]
 
     def _with_follow_up(self, acts: list[Act], then: Any, path: Path) -> list[Act]:
