@@ -33,6 +33,7 @@ from .media.reply_buffer import ReplyBuffer
 from .protocol.endpoint import Endpoint, Profile, Target
 from .protocol.platform import Platform
 from .protocol.setup import Activity, SetupOptions, ThinkingLevel, Until, setup
+from .recording.match import Match
 from .report.price_file import load_prices
 from .report.prices import PRICES
 from .report.reply import Reply
@@ -267,6 +268,7 @@ async def serve(
     *,
     script: str | os.PathLike[str] | None = None,
     replay: str | os.PathLike[str] | None = None,
+    replay_match: Literal["strict", "kinds", "loose"] = "kinds",
     speed: float = 1.0,
     pace: Literal["burst", "realtime", "instant"] = "instant",
     faults: Sequence[str] = (),
@@ -280,14 +282,16 @@ async def serve(
     """Run the emulator in this process, on free ports of this machine, until the end of the block.
 
     The options are those of `livecli serve`: `script` is a file, or the text of a script; `faults` are texts as
-    "drop@turn:1". Nothing of this process is changed: give `server.env` to the programs that should use the emulator.
+    "drop@turn:1"; `speed` is that of a `replay`. Nothing of this process is changed: give `server.env` to the programs
+    that should use the emulator.
 
     Raises FileError for a file that cannot be read or understood, UsageError, and ConnectError where there is no port.
     """
     options = emulator_options(
         script=None if script is None else os.fspath(script),
         replay=None if replay is None else os.fspath(replay),
-        speed=speed,
+        replay_match=_member(Match, "replay_match", replay_match),
+        replay_speed=speed,
         pace=_member(Pace, "pace", pace),
         connection_seconds=connection_seconds,
         goaway_seconds=goaway_seconds,

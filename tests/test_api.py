@@ -131,7 +131,7 @@ NOT_IN_PYTHON = {
     "verbose": "nothing is printed",
     "debug": "nothing is printed",
     "explain": "LivecliError.advice",
-    **dict.fromkeys(["script", "replay", "fault", "pace"], "serve()"),
+    **dict.fromkeys(["script", "replay", "replay_match", "replay_speed", "fault", "pace"], "serve()"),
     **dict.fromkeys(
         ["expect", "expect_file", "write_expect", "runs", "pass_rate", "junit", "tap", "subtitles"], "assert, and Reply"
     ),

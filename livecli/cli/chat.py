@@ -12,7 +12,7 @@ from ..protocol.setup import Activity
 from .groups import COMMON, Listed, Only, takes_groups
 from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where, check_utf8
 from .reporters import chat_reporters
-from .serve_options import LocalFlags
+from .serve_options import LocalFlags, report_replay
 
 
 @takes_groups
@@ -96,6 +96,8 @@ def chat(
     target = where.target()
     activity = Activity.AUTO if server_detects else Activity.MANUAL
     options = setup.options(search=tools.search, activity=activity, profile=target.profile.values)
+    # The service's pace, so that a conversation feels like one.
+    local = emulator.options(local=where.local, pace=Pace.BURST)
     plan = Plan(
         ChatOptions(
             target=target,
@@ -111,14 +113,14 @@ def chat(
         save=save,
         save_stereo=save_stereo,
         confirm=tools.confirm,
-        # The service's pace, so that a conversation feels like one.
-        emulator=emulator.options(local=where.local, pace=Pace.BURST),
+        emulator=local,
         question=question,
         has_commands=not no_commands,
     )
     with chat_reporters(output) as (display, reporter):
         status = run(converse(plan, display, reporter))
-    raise typer.Exit(status)
+    not_followed = report_replay(local)
+    raise typer.Exit(status or not_followed)
 
 
 def _list_conversations() -> None:

@@ -64,8 +64,8 @@ def proxy(
     """
     from ..emulator.log import no_log
     from ..emulator.options import EmulatorOptions
+    from ..emulator.replay_library import ReplayLibrary, load
     from ..process.run import run
-    from ..proxy.library import Library, load
     from ..proxy.relay import Relay, RelayOptions
 
     url, command = _url_and_command(words or [])
@@ -73,7 +73,8 @@ def proxy(
         raise UsageError(f"--record-mode {record_mode} needs a folder of recordings", hint="add --record sessions/")
     if url is not None:
         _check_url(url, insecure=where.insecure)
-    library = Library() if record_mode is RecordMode.ALL else load(Path(logs.record or ""))
+    folder = None if record_mode is RecordMode.ALL else logs.record
+    library = ReplayLibrary(load(folder) if folder and Path(folder).exists() else {})
     if record_mode is RecordMode.ONCE:
         record_mode = RecordMode.NONE if library else RecordMode.NEW
     log = no_log if output.quiet else log_to_stderr

@@ -29,7 +29,7 @@ from .options import (
     check_stdout,
 )
 from .reporters import batch_reporters, remarks, send_reporters
-from .serve_options import LocalFlags
+from .serve_options import LocalFlags, report_replay
 
 if TYPE_CHECKING:
     from ..checks.expectations import Judge
@@ -152,7 +152,7 @@ def send(
             requests = [replace(request, check=judge.run()) for request in requests]
         pace = (many.jobs or 1, many.connect_rate, many.max_cost) if several else None
         statuses = run(_ask_all(requests, target, local, reporters, pace, context.obj))
-    raise typer.Exit(gravest([*statuses, *_verdict(judge, checks, quiet=output.quiet)]))
+    raise typer.Exit(gravest([*statuses, *_verdict(judge, checks, quiet=output.quiet), report_replay(local)]))
 
 
 def _takes_stdout(request: RequestFlags, output: OutputFlags) -> bool:

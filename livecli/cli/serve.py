@@ -16,7 +16,7 @@ from ..errors import CheckError, FileError, UsageError
 from ..process.stdio import is_terminal, one_line, print_error, write_stderr, write_stdout
 from .groups import Only, takes_groups
 from .options import OutputFlags
-from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host_to_name
+from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host_to_name, report_replay
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
@@ -103,7 +103,7 @@ def serve(
         try:
             status = run(serve_on(address, kept, options, command or [], log, announce))
         finally:
-            checked = report(check, logs.junit) if check else 0
+            checked = report(check, logs.junit) if check else report_replay(options)
         return status or checked
 
 

@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Option
 
 from ..emulator.pace import Pace
-from ..errors import UsageError
+from ..errors import CheckError, UsageError
+from ..process.stdio import one_line, write_stderr
+from ..recording.match import Match
 from .groups import COMMON, Group, Listed
 from .options import RecordedAudio
 
@@ -14,6 +16,15 @@ if TYPE_CHECKING:
     from ..emulator.request_source import AllowedSources
 
 PORT, TLS_PORT = 8765, 8766
+
+ReplayMatch = Annotated[
+    Match,
+    Option(
+        help="How the client has to follow the recording. strict: with the same content; kinds: with messages of the "
+        "same kinds; loose: some may be missing."
+    ),
+]
+"""How exactly a client has to follow a recording."""
 
 
 class LogFlags(Group, panel="Output"):
@@ -158,7 +169,13 @@ class LocalFlags(Group, panel="Network"):
     script: Annotated[
         str | None, Option(metavar="FILE.toml", help="What the model of --local says. See `livecli help script`.")
     ] = None
-    replay: Annotated[str | None, Option(metavar="FILE", help="A recorded session that --local replays.")] = None
+    replay: Annotated[
+        str | None, Option(metavar="FILE|FOLDER", help="A recorded session, or several, that --local replays.")
+    ] = None
+    replay_match: ReplayMatch = Match.KINDS
+    replay_speed: Annotated[
+        float, Option("--replay-speed", min=0, metavar="N", help="Multiple of the recorded speed; 0: at once.")
+    ] = 1.0
     fault: Annotated[
         list[str] | None,
         Option(metavar="WHAT@WHEN", help="A fault of --local; repeatable. See `livecli help faults`."),
@@ -170,14 +187,24 @@ class LocalFlags(Group, panel="Network"):
 
         Raises UsageError where an option has no emulator to apply to; FileError and UsageError as `option_files` does.
         """
-        given = next((name for name, value in vars(self).items() if value), None)
+        given = next((name for name, value in vars(self).items() if value != getattr(LocalFlags, name)), None)
         if not local:
             if given:
-                raise UsageError(f"--{given} is for the emulator", hint="add --local, or start `livecli serve` with it")
+                option = given.replace("_", "-")
+                raise UsageError(
+                    f"--{option} is for the emulator", hint="add --local, or start `livecli serve` with it"
+                )
             return None
         from ..emulator.option_files import emulator_options
 
-        return emulator_options(script=self.script, replay=self.replay, faults=self.fault or [], pace=self.pace or pace)
+        return emulator_options(
+            script=self.script,
+            replay=self.replay,
+            replay_match=self.replay_match,
+            replay_speed=self.replay_speed,
+            faults=self.fault or [],
+            pace=self.pace or pace,
+        )
 
 
 class EmulatorFlags(Group, panel="Model"):
@@ -198,11 +225,15 @@ class EmulatorFlags(Group, panel="Model"):
         Option(metavar="FILE.toml", help="What the model says, instead of an echo. See `livecli help script`."),
         COMMON,
     ] = None
-    replay: Annotated[str | None, Option(metavar="FILE", help="Replay a recorded session, byte for byte."), COMMON] = (
-        None
-    )
+    replay: Annotated[
+        str | None,
+        Option(metavar="FILE|FOLDER", help="Replay recorded sessions, byte for byte. See `livecli help recordings`."),
+        COMMON,
+    ] = None
+    replay_match: ReplayMatch = Match.KINDS
     speed: Annotated[
-        float, Option(min=0, metavar="N", help="Speed of --replay as a multiple of the recording's; 0: at once.")
+        float,
+        Option("--replay-speed", "--speed", min=0, metavar="N", help="Multiple of the recorded speed; 0: at once."),
     ] = 1.0
     pace: Annotated[
         Pace | None,
@@ -256,7 +287,8 @@ class EmulatorFlags(Group, panel="Model"):
         return emulator_options(
             script=self.script,
             replay=self.replay,
-            speed=self.speed,
+            replay_match=self.replay_match,
+            replay_speed=self.speed,
             pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
             connection_seconds=self.connection_seconds,
             goaway_seconds=self.goaway_seconds,
@@ -266,6 +298,17 @@ class EmulatorFlags(Group, panel="Model"):
             require_key=self.require_key,
             require_token=self.require_token,
         )
+
+
+def report_replay(options: "EmulatorOptions | None") -> int:
+    """Say what was not replayed as it was recorded. Returns the exit status for that: 0 where it may differ."""
+    library = None if options is None else options.replay
+    if library is None:
+        return 0
+    is_strict = library.match is Match.STRICT
+    for line in library.report():
+        write_stderr(f"{'error' if is_strict else 'warning'}: replay: {one_line(line)}\n")
+    return 0 if library.is_followed or not is_strict else CheckError.status
 
 
 def host_to_name(host: str) -> str:

@@ -8,10 +8,10 @@ from pathlib import Path
 from .. import toml_reader
 from ..errors import FileError, UsageError
 from ..media.file_source import read_sound
-from ..process.text_files import parse_file, parse_text, parse_text_file
+from ..process.text_files import parse_text, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
-from ..recording.conversion import parse_recording
+from ..recording.match import Match
 from .access import Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import Limits
@@ -21,7 +21,7 @@ from .expectations import ScriptCheck
 from .faults import Faults, parse_fault
 from .options import EmulatorOptions
 from .pace import Pace
-from .replay import Play, arrange
+from .replay_library import ReplayLibrary, load
 from .script_check import CheckedSessions
 
 
@@ -31,7 +31,8 @@ def emulator_options(
     replay: str | None,
     faults: Sequence[str],
     pace: Pace,
-    speed: float = 1.0,
+    replay_match: Match = Match.KINDS,
+    replay_speed: float = 1.0,
     connection_seconds: float = 0.0,
     goaway_seconds: float = 0.0,
     session_seconds: float | None = None,
@@ -53,8 +54,7 @@ def emulator_options(
         limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
         pace=pace,
         faults=_faults(faults),
-        play=_play(replay),
-        play_speed=speed,
+        replay=None if replay is None else _replay(replay, replay_match, replay_speed),
         observers=[CheckedSessions(check).observe] if check else [],
         check=check,
     )
@@ -79,11 +79,12 @@ def _behaviour(script: str | None) -> tuple[Callable[[], Behaviour], ScriptCheck
     return lambda: ScriptedBehaviour(read, check), check
 
 
-def _play(recording: str | None) -> Play | None:
-    """The recorded session to replay. Raises FileError naming file and line."""
-    if recording is None:
-        return None
-    return parse_file(recording, lambda data: arrange(parse_recording(recording, data).frames))
+def _replay(path: str, match: Match, speed: float) -> ReplayLibrary:
+    """The recording to replay, or those in a folder. Raises FileError naming file and line."""
+    recordings = load(path)
+    if not any(recordings.values()):
+        raise FileError(f"cannot read {path}: it holds no recorded session", hint="livecli help recordings")
+    return ReplayLibrary(recordings, match=match, speed=speed, repeats=match is not Match.STRICT)
 
 
 def _models(table: str | None) -> dict[str, Model]:

@@ -13,7 +13,7 @@ from .expectations import ScriptCheck
 from .faults import Faults
 from .observer import Observe
 from .pace import Pace
-from .replay import Play
+from .replay_library import ReplayLibrary
 from .request_source import THIS_MACHINE, AllowedSources
 
 
@@ -24,9 +24,9 @@ class EmulatorOptions:
     `behaviour` creates the model of a session; `required` are the credentials that clients need; `sources` are
     the hosts and pages that are answered; `models` are the known
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
-    on every connection. With a `play`, a recorded session is replayed instead of a model, at `play_speed` times its own
-    speed (0: as fast as the client receives it). `observers` are told what passes in each session, and `message_sinks`
-    take the lines of the MessageLog. `check` is that of the script, whose observer is among `observers`.
+    on every connection. With a `replay`, recorded connections are replayed instead of a model. `observers` are told
+    what passes in each session, and `message_sinks` take the lines of the MessageLog. `check` is that of the script,
+    whose observer is among `observers`.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -36,8 +36,7 @@ class EmulatorOptions:
     limits: Limits = UNLIMITED
     pace: Pace = Pace.INSTANT
     faults: Faults = field(default_factory=Faults)
-    play: Play | None = None
-    play_speed: float = 1.0
+    replay: ReplayLibrary | None = None
     observers: Sequence[Observe] = ()
     message_sinks: Sequence[Callable[[str], None]] = ()
     check: ScriptCheck | None = None

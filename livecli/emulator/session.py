@@ -36,7 +36,7 @@ from .faults import Faults
 from .log import Log
 from .observer import ClosedBy, SessionObserver
 from .options import EmulatorOptions
-from .replay import Replay
+from .replay import ConnectionLost, Replay
 from .websocket import EmulatorConnection
 
 UTTERANCE_MEMORY_BYTES = 20 * BYTES_PER_SECOND
@@ -82,11 +82,11 @@ class ServerSession:
         self._protocol = LiveProtocol(Side.SERVER, service.platform)
         self._faults = FaultInjector(options.faults.on_connection(socket.number), socket, self._protocol, log)
         self._conversation: EmulatedSession | Replay
-        if options.play is None:
+        if options.replay is None:
             inject = self._faults.begin_answer
             self._conversation = _conversation(service, options, sessions, log, self._note_heard, inject)
         else:
-            self._conversation = Replay(options.play, speed=options.play_speed, log=log)
+            self._conversation = options.replay.session(log)
         self._received = asyncio.Event()
         self._sent = asyncio.Event()
 
@@ -94,7 +94,7 @@ class ServerSession:
         """Run the session until either side closes."""
         try:
             await self._run_tasks()
-        except* (ConnectionClosed, _ClientClosed):
+        except* (ConnectionClosed, ConnectionLost, _ClientClosed):
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):
                     await self._discard_input()  # the end of the connection comes after the frames that were not read
@@ -184,7 +184,11 @@ class ServerSession:
     async def _next_frame(self) -> bytes | None:
         """The frame to send next; None where there is none, empty where a fault drops it."""
         if isinstance(self._conversation, Replay):
-            frame = self._conversation.next_frame(time.monotonic())
+            try:
+                frame = self._conversation.next_frame(time.monotonic())
+            except ConnectionLost:
+                self._socket.abort()
+                raise
             if not frame:
                 return frame
             recorded = _server_message(frame)

@@ -26,6 +26,7 @@ from ..emulator.core.handles import HandleStore
 from ..emulator.log import Log, safe_line
 from ..emulator.observer import ClosedBy, SessionObserver
 from ..emulator.options import EmulatorOptions
+from ..emulator.replay_library import NO_RECORDING, ReplayLibrary
 from ..emulator.session import ServerSession
 from ..emulator.websocket import EmulatorConnection
 from ..errors import LivecliError
@@ -34,7 +35,6 @@ from ..protocol.endpoint import Endpoint, Target, is_loopback, service_origin
 from ..protocol.platform import KEY_PLATFORM
 from ..recording.format import Direction
 from ..recording.record_mode import RecordMode
-from .library import Library
 
 CONNECT_SECONDS = 10.0
 """The time that the service has to answer an upgrade."""
@@ -47,9 +47,6 @@ NOT_FORWARDED = {
     *("sec-websocket-key", "sec-websocket-version", "sec-websocket-extensions", "sec-websocket-protocol"),
 }
 """The headers of a request that belong to its own connection."""
-
-NO_RECORDING = "no recording has a session with this setup"
-"""The reason of the close where a session is neither replayed nor forwarded."""
 
 ABNORMAL = (1005, 1006, 1015)
 """Close codes that stand for the lack of one, and cannot be sent."""
@@ -71,7 +68,7 @@ class RelayOptions:
 class Relay:
     """Forwards the sessions of one proxy, or replays those that `library` has."""
 
-    def __init__(self, options: RelayOptions, library: Library, log: Log) -> None:
+    def __init__(self, options: RelayOptions, library: ReplayLibrary, log: Log) -> None:
         self._options, self._library, self._log = options, library, log
         self._upstream: dict[EmulatorConnection, Connection] = {}
         self.refused = 0
@@ -112,9 +109,9 @@ class Relay:
                 first = await client.recv()
             except ConnectionClosed:
                 return
-            if play := self._library.take(first.encode() if isinstance(first, str) else first):
+            if self._library.has(first.encode() if isinstance(first, str) else first):
                 self._log(f"[{client.number}] replayed")
-                options = EmulatorOptions(play=play)
+                options = EmulatorOptions(replay=self._library)
                 socket: Any = _Unread(client, first)
                 await ServerSession(socket, service, options, HandleStore(), log=self._log).run()
                 return

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+from typing import Any
 
 import pytest
 
-from livecli.emulator.replay import Cue, CueKind, Play, Replay, ReplayLine, arrange
+from livecli.emulator.replay import ConnectionLost, Cue, CueKind, Play, Replay, ReplayLine, arrange, first_difference
 from livecli.protocol import events, messages
+from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client
 from livecli.protocol.events import Event
-from livecli.recording.format import Direction
+from livecli.recording.format import REDACTED, By, Direction, Frame, RecordedClose
+from livecli.recording.match import Match
 from livecli.recording.websocket_log import read_websocket_log
 from livecli.toml_reader import LineError
 from tests.emulator.recorded import NAMES, recorded_log
@@ -55,9 +58,9 @@ CLOSED = '{"realtimeInput": {"audioStreamEnd": true}}'
 class Player:
     """A replay and its clock."""
 
-    def __init__(self, play: Play, speed: float = 1.0) -> None:
+    def __init__(self, play: Play, speed: float = 1.0, match: Match = Match.KINDS) -> None:
         self.log: list[str] = []
-        self.replay = Replay(play, speed=speed, log=self.log.append)
+        self.replay = Replay(play, speed=speed, match=match, log=self.log.append)
         self.now = 100.0
 
     def says(self) -> list[str]:
@@ -182,6 +185,108 @@ class TestAudio:
         assert player.to(SETUP, audio(4), TEXT) == ["a", "b", "c"]
         assert player.to(audio(0.5)) == []
         assert player.to(audio(0.5)) == ["d"]
+
+
+class TestImages:
+    PLAY = recorded(S, "<a", sound(1), I, sound(1), "<b", I, "<c")
+
+    def test_they_do_not_end_an_utterance_and_no_audio_is_lost(self) -> None:
+        player = Player(self.PLAY)
+        assert player.to(SETUP, audio(0.5), IMAGE) == ["a"]
+        assert player.to(audio(1.4)) == []
+        assert player.to(audio(0.1)) == ["b"]
+        assert player.to(IMAGE) == ["c"]
+
+    def test_audio_may_be_ahead_of_them(self) -> None:
+        player = Player(self.PLAY)
+        assert player.to(SETUP, audio(2)) == ["a"]
+        assert player.to(IMAGE) == ["b"]
+
+    def test_fewer_are_enough_where_something_else_comes(self) -> None:
+        assert Player(recorded(S, I, I, T, "<a")).to(SETUP, IMAGE, TEXT) == ["a"]
+
+
+class TestMatch:
+    HELLO = events.Text("hello")
+
+    def strict(self, *written: str) -> Player:
+        return Player(recorded(*written), match=Match.STRICT)
+
+    def test_strict_takes_the_same_again(self) -> None:
+        player = self.strict(S, "<a", T, "<b", sound(1), STOP, "<c")
+        assert player.to(SETUP, self.HELLO, audio(0.9), END) == ["a", "b", "c"]
+        assert (player.replay.difference, player.replay.unmet) == (None, [])
+
+    @pytest.mark.parametrize(
+        ("then", "now", "difference"),
+        [
+            (T, [TEXT], 'line 3: realtimeInput.text: text: recorded "hello", now "hi"'),
+            (C, [HELLO], "realtimeInput.text came where line 3 has clientContent"),
+            (sound(5), [audio(1), STREAM_END], "line 3: 5.0 s of audio recorded, now 1.0 s"),
+            (I, [IMAGE, IMAGE], "realtimeInput.video came where the recording has ended"),
+            (R, [RESPONSE], 'line 3: toolResponse: responses: recorded [], now [{"name": "f"}]'),
+        ],
+    )
+    def test_strict_closes_at_the_first_difference(self, then: str, now: list[Event], difference: str) -> None:
+        player = self.strict(S, "<a", then)
+        player.to(SETUP)
+        with pytest.raises(Refusal) as raised:
+            player.to(*now)
+        assert raised.value.code == 1008
+        assert raised.value.reason == f"replay: {difference}"
+        assert player.replay.difference == difference
+
+    def test_kinds_only_notes_the_first_difference_and_what_did_not_come(self) -> None:
+        player = Player(recorded(S, "<a", T, T, C))
+        player.to(SETUP, TEXT, self.HELLO)
+        assert player.replay.difference == 'line 3: realtimeInput.text: text: recorded "hello", now "hi"'
+        assert [(cue.kind, cue.line) for cue in player.replay.unmet] == [(CueKind.TURNS, 5)]
+
+    def test_loose_takes_either_text_and_passes_over_what_is_missing(self) -> None:
+        player = Player(recorded(S, "<a", T, "<b", R, "<c", C, "<d"), match=Match.LOOSE)
+        assert player.to(SETUP, TURNS) == ["a", "b"]
+        assert player.to(TEXT) == ["c", "d"]
+        assert player.replay.difference == 'line 3: realtimeInput.text: text: recorded "hello", now nothing'
+        assert [cue.kind for cue in player.replay.unmet] == [CueKind.TOOL_RESPONSE]
+
+    @pytest.mark.parametrize(
+        ("recorded", "now", "difference"),
+        [
+            ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 2}]}, None),
+            ({"a": [1, {"b": 2}]}, {"a": [1, {"b": 3}]}, "a[1].b: recorded 2, now 3"),
+            ({"a": [1]}, {"a": []}, "a[0]: recorded 1, now nothing"),
+            ({}, {"c": "x" * 99}, 'c: recorded nothing, now "' + "x" * 38 + "…"),
+            (1, 2, "recorded 1, now 2"),
+        ],
+    )
+    def test_first_difference(self, recorded: Any, now: Any, difference: str | None) -> None:
+        assert first_difference(recorded, now) == difference
+
+
+class TestEnd:
+    FRAMES = (Frame(Direction.CLIENT, S.encode()), Frame(Direction.SERVER, b'{"a": {}}', 1.0))
+
+    def test_the_server_closes_as_it_did(self) -> None:
+        player = Player(arrange(self.FRAMES, RecordedClose(1011, "too much", By.SERVER, 3.0)))
+        player.to(SETUP)
+        player.now += 1
+        assert player.says() == ["a"]
+        assert player.replay.wake_at == 103.0
+        player.now = 103.0
+        with pytest.raises(Refusal, match="1011 too much"):
+            player.says()
+
+    def test_a_connection_that_was_lost_is_lost(self) -> None:
+        player = Player(arrange(self.FRAMES, RecordedClose(1006, "", By.NETWORK)), speed=0)
+        with pytest.raises(ConnectionLost):
+            player.to(SETUP)
+
+    def test_where_the_client_closed_it_stays_open(self) -> None:
+        assert arrange(self.FRAMES, RecordedClose(1000, "", By.CLIENT)) == arrange(self.FRAMES)
+
+    def test_frames_that_were_not_kept_are_left_out(self) -> None:
+        lost = [Frame(side, REDACTED, 2.0) for side in Direction]
+        assert arrange([*self.FRAMES, *lost]) == arrange(self.FRAMES)
 
 
 class TestTime:

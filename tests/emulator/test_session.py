@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from livecli.emulator import session
 from livecli.emulator.access import Required
 from livecli.emulator.replay import arrange
+from livecli.emulator.replay_library import ReplayLibrary
 from livecli.emulator.server import EmulatorAddress, run_emulator
 from livecli.recording.websocket_log import read_websocket_log
 from tests.emulator.frames import (
@@ -214,7 +215,9 @@ async def test_the_close_of_a_client_ends_the_session_in_mid_answer(emulator: Em
 
 async def test_a_replay_takes_the_place_of_the_conversation() -> None:
     recording = b'>2 {"setup":{}}\n<2 {"setupComplete":{}}\n>2 {"realtimeInput":{"text":"a"}}\n<2 {"garbage":[1]}\n'
-    options = plain_options(play=arrange(read_websocket_log(recording)), play_speed=0)
+    options = plain_options(
+        replay=ReplayLibrary({"r": [arrange(read_websocket_log(recording))]}, speed=0, repeats=True)
+    )
     async with run_emulator(options=options) as emulator, connect(emulator.url + VERTEX) as ws:
         await say(ws, {"setup": {"model": "any"}})
         assert await ws.recv() == b'{"setupComplete":{}}'

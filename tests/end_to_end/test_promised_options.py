@@ -12,7 +12,7 @@ LIMITS = "--connect-timeout --idle-timeout --timeout --retries"
 SETUP = "--voice --language --system --temperature --setup --no-transcripts"
 TOOLS = "--tool --tools --confirm --search"
 OUTPUT = "-q --quiet -v --verbose --debug --color --json --events --explain --stats"
-EMULATOR = "--script --replay --fault --pace"
+EMULATOR = "--script --replay --replay-match --replay-speed --fault --pace"
 OPTIONS = {
     "": "-V --version -h --help",
     "send": f"""{WHERE} {LIMITS} {SETUP} {TOOLS} {OUTPUT} {EMULATOR} --sample --text --image --raw -o --output
@@ -22,7 +22,8 @@ OPTIONS = {
         --subtitles --max-cost -h --help""",
     "chat": f"""{WHERE} {SETUP} {TOOLS} {EMULATOR} -q -v --debug --color --json --events --mic --play --device
         --list-devices --resume --no-history --list --no-commands -h --help""",
-    "serve": f"""{EMULATOR} --host --port --tls-port --log --realtime --record --allow-host --allow-origin --background
+    "serve": f"""{EMULATOR} --speed --host --port --tls-port
+        --log --realtime --record --allow-host --allow-origin --background
         --stop --tls-name --hear -q -h --help""",
     "auth status": f"{WHERE} -v --json --online -h --help",
     "auth token": "--ephemeral -h --help",

@@ -1,0 +1,49 @@
+"""The official SDKs recorded by `livecli proxy`, and then replayed: the same program ends with the same output."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.conftest import Ran
+from tests.sdks.test_official_sdks import HERE, JavaScript, javascript  # noqa: F401
+from tests.serving import Served, serving
+
+RoundTrip = Callable[..., None]
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[Served]:
+    with serving() as served:
+        yield served
+
+
+@pytest.fixture
+def round_trip(livecli_and_children: Callable[..., Ran], service: Served) -> RoundTrip:
+    """Record a program through the proxy, replay that, and compare what the program prints."""
+
+    def run(*program: str | Path) -> None:
+        recorded = livecli_and_children("proxy", service.url, "-q", "--record", "kept", "--", *program)
+        assert (recorded.status, recorded.summaries != []) == (0, True), recorded.err
+        strict = ("--replay-match", "strict", "--replay-speed", 0)
+        replayed = livecli_and_children("serve", "-q", "--replay", "kept", *strict, "--", *program)
+        assert (replayed.status, replayed.out, replayed.err) == (0, recorded.out, recorded.err)
+
+    return run
+
+
+@pytest.mark.parametrize("platform", ["developer", "vertex"])
+def test_python(round_trip: RoundTrip, platform: str) -> None:
+    round_trip(sys.executable, HERE / "program.py", platform)
+
+
+def test_an_agent_with_tools_and_several_connections(round_trip: RoundTrip) -> None:
+    round_trip(sys.executable, HERE / "agent.py", "developer", "gemini-3.8-live")
+
+
+@pytest.mark.parametrize("program", ["program.mjs", "firebase.mjs"])
+def test_javascript(round_trip: RoundTrip, javascript: JavaScript, program: str) -> None:  # noqa: F811
+    round_trip(*javascript(program), "developer")
