@@ -53,6 +53,9 @@ bench: $(READY) ## measure livecli against its peers, side by side
 bench-audio: $(DEV) ## measure echo cancellation and barge-in with PulseAudio, in eight minutes
 	$(RUN) -m tests.benchmarks.audio
 
+bench-chat: $(DEV) ## measure the latencies, memory and CPU time of a chat, in three minutes
+	$(RUN) -m tests.benchmarks.chat
+
 pictures: $(DEV) ## draw the pictures of a chat and of send, from real runs
 	$(RUN) -m tests.pictures
 
@@ -79,4 +82,4 @@ $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
 
 # Two installations must not write to one environment at once.
 .NOTPARALLEL:
-.PHONY: help demo test soak lint dist bench bench-sessions bench-audio pictures clean
+.PHONY: help demo test soak lint dist bench bench-sessions bench-audio bench-chat pictures clean
