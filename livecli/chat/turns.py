@@ -418,6 +418,10 @@ class Conversation:
 
     async def _attribute(self, turn: ChatTurn | None, event: events.Event) -> None:
         """Give an event to the turn that it belongs to: to `turn`, unless that is None."""
+        if turn is not None and self._is_displaced(turn, event):
+            turn.exchange.abandon()
+            self._finish_if_over(turn)
+            turn = None
         if turn is None and self._last is not None and self._last.claims(event, self._clock()):
             turn = self._last
             await turn.exchange.take(event)
@@ -440,6 +444,15 @@ class Conversation:
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
             self._options.recordings.finish()
         self._finish_if_over(turn)
+
+    def _is_displaced(self, turn: ChatTurn, event: events.Event) -> bool:
+        """Whether the user has spoken instead of waiting for the answer to a typed turn, of which nothing came.
+
+        An Interrupted with an empty turn may also stand for a pause, before an answer that comes all the same.
+        """
+        is_alone = len(self._turns) == 1 and not turn.is_spoken and self.uses_microphone
+        was_interrupted = turn.summary.stats.interrupted and not turn.exchange.has_begun
+        return is_alone and was_interrupted and isinstance(event, events.InputTranscript) and bool(event.text)
 
     # --- turns that were cut ---
 

@@ -588,6 +588,28 @@ async def test_a_microphone_that_is_turned_on_again_opens_a_session_after_one_th
             assert spoken.failure is None
 
 
+async def test_speech_that_interrupts_a_typed_turn_before_its_answer_is_a_turn_of_its_own(chat):
+    def handler(connection):
+        connection.set_up()
+        connection.receive()
+        connection.receive()
+        connection.say({"serverContent": {"interrupted": True}})
+        connection.say({"serverContent": {"turnComplete": True}})
+        connection.say({"serverContent": {"inputTranscription": {"text": "and what is that"}}})
+        connection.content(outputTranscription={"text": "it is this"})
+        connection.say({"serverContent": {"turnComplete": True}})
+        connection.drain()
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            await spoken.send_microphone(SILENCE, 16_000)
+            summary = await spoken.send_text("what is this")
+            assert summary.stats.interrupted
+            await settled(lambda: len(spoken.transcript.entries) == 2)
+            entries = [(entry.question, entry.answer) for entry in spoken.transcript.entries]
+    assert entries == [("what is this", ""), ("and what is that", "it is this")]
+
+
 async def test_a_microphone_that_is_turned_off_is_told(chat):
     with live_server(says_late()) as server:
         async with chat(server.url, configuration=SPOKEN) as spoken:
