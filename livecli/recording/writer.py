@@ -179,7 +179,9 @@ class Recorder:
         self._file.put(lambda: lines.header(header))
 
     def frame(self, direction: Direction, data: bytes, at: float, *, is_binary: bool = False) -> None:
-        """A frame has passed."""
+        """A frame has passed. One that comes after the close, from the side that did not close, is left out."""
+        if not self._is_open:
+            return
         if not self._file.has_room(len(data)):
             data = REDACTED
         at -= self._began_at

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks import chart, first_byte, latency, load, memory, pace, reply, starts, table, throughput
+from tests.benchmarks import chart, first_byte, latency, load, memory, pace, proxy, reply, starts, table, throughput
 
 from .bare_server import BareServer
 from .environment import BENCHMARKS, versions
@@ -26,6 +26,7 @@ SUBJECTS = {
     "latency": lambda stage, options: latency.figures(stage, options.rounds or 15),
     "pace": lambda stage, options: pace.figures(stage, options.rounds or 2),
     "load": lambda stage, options: load.figures(stage, full=options.full),
+    "proxy": lambda stage, options: proxy.figures(stage, full=options.full),
 }
 
 
@@ -56,7 +57,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every sample to FILE [.benchmarks/bench.json]")
     parser.add_argument("--publish", action="store_true", help="write the chart to .github/images, for the README")
     parser.add_argument(
-        "--full", action="store_true", help="memory: an hour of each format; load: increase users to the limit"
+        "--full",
+        action="store_true",
+        help="memory: an hour of each format; load: increase users to the limit; proxy: minutes",
     )
     parser.add_argument("--rounds", type=int, help="number of rounds, instead of the default of each subject")
     parser.add_argument("--only", action="append", choices=SUBJECTS, help="run this subject only (repeatable)")

@@ -97,13 +97,13 @@ def _most(stage: Stage, mode: str) -> Figure:
 
 
 def _run(stage: Stage, sessions: int, mode: str) -> LoadResult:
-    with _emulator(stage) as (emulator, port):
-        words = [port, sessions, SECONDS, mode, emulator.pid]
+    with emulator(stage) as (server, port):
+        words = [port, sessions, SECONDS, mode, server.pid]
         command = [PYTHON, str(HERE / "load_clients.py"), *map(str, words)]
-        with _Pinned(command, stage, core=-1) as clients:
+        with Pinned(command, stage, core=-1) as clients:
             output, _ = clients.communicate(timeout=PATIENCE_SECONDS)
-        if clients.returncode or emulator.poll() is not None:
-            raise Failed(f"{sessions} users: status {clients.returncode}, emulator {emulator.poll()}")
+        if clients.returncode or server.poll() is not None:
+            raise Failed(f"{sessions} users: status {clients.returncode}, emulator {server.poll()}")
     result = LoadResult(mode, json.loads(output))
     if not result.starts_ms:
         raise Failed(f"{sessions} users were not answered: {result.seen}")
@@ -111,18 +111,18 @@ def _run(stage: Stage, sessions: int, mode: str) -> LoadResult:
 
 
 @contextmanager
-def _emulator(stage: Stage) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """An emulator that listens: its process and its port."""
-    with _Pinned([LIVECLI, "serve", "--port", "0", "--tls-port", "0", "--quiet"], stage, core=0) as emulator:
-        assert emulator.stdout is not None
-        for line in emulator.stdout:
+def emulator(stage: Stage, *, core: int = 0) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """An emulator that listens, on one core: its process and its port."""
+    with Pinned([LIVECLI, "serve", "--port", "0", "--tls-port", "0", "--quiet"], stage, core=core) as server:
+        assert server.stdout is not None
+        for line in server.stdout:
             if line.startswith("export LIVECLI_BASE_URL="):
-                yield emulator, int(line.rpartition(":")[2])
+                yield server, int(line.rpartition(":")[2])
                 return
         raise Failed("the emulator did not start")
 
 
-class _Pinned(subprocess.Popen[str]):
+class Pinned(subprocess.Popen[str]):
     """A process on one core, given by its index. It is killed at the end of the block."""
 
     def __init__(self, command: list[str], stage: Stage, *, core: int) -> None:

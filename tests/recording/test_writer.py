@@ -35,6 +35,19 @@ def test_a_session_is_written_and_read(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_a_frame_after_the_close_is_left_out(tmp_path: Path) -> None:
+    """It may be under way from one side when the other one closes; the descriptor may be another file's by then."""
+    path = tmp_path / "run.live"
+    with DiskThread(pytest.fail) as disk:
+        recorder = Recorder(LiveFile(path, disk), Redactor())
+        recorder.begin(Header(), 0.0)
+        recorder.frame(Direction.CLIENT, b'{"setup": {}}', 1.0)
+        recorder.close(1000, "", By.CLIENT, 2.0)
+        recorder.end()
+        recorder.frame(Direction.SERVER, b'{"setupComplete": {}}', 2.0)
+    assert len([*read_live(path.read_bytes()).frames]) == 1
+
+
 def test_a_recording_is_emptied_or_continued(tmp_path: Path) -> None:
     path = tmp_path / "run.live"
     for append, connections in ((False, 1), (True, 2), (False, 1)):
