@@ -358,6 +358,12 @@ class Said:
     faults: list[str] = field(default_factory=list)
 
     @property
+    def has_failed(self) -> bool:
+        """Whether a message that is not JSON, or silence in place of the rest, has ended the turn with an error."""
+        kinds = {fault.split()[1] for fault in self.faults}
+        return "garbage" in kinds or ("truncate" in kinds and not self.ending.startswith("turn "))
+
+    @property
     def is_complete(self) -> bool:
         """Whether the answer came to its end, which the client was sent as well."""
         # The log has the turnComplete before which a fault ended the connection.
@@ -422,10 +428,10 @@ def read_saved(text: str) -> list[tuple[str, str]]:
 def final_turns(said: list[Said]) -> list[Said]:
     """The turns without those that were taken back: a connection was lost, and the next one got the question again.
 
-    A turn that a message ended which is not JSON has failed, and the chat has said so.
+    A turn that has failed is left out too: the chat has said so.
     """
     final: list[Said] = []
-    said = [turn for turn in said if not any(fault.startswith("fault: garbage") for fault in turn.faults)]
+    said = [turn for turn in said if not turn.has_failed]
     for place, turn in enumerate(said):
         again = any(
             later.question == turn.question and later.connection != turn.connection
