@@ -16,7 +16,7 @@ from ..errors import CheckError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stdout
 from ..recording.record_mode import RecordMode
 from .groups import Listed, Only, takes_groups
-from .options import OutputFlags, Where
+from .options import Where
 from .serve import FILES, Address, certificates_for, export_lines, log_to_stderr, message_sinks, recordings, serve_on
 from .serve_options import ListenFlags, LogFlags
 
@@ -45,7 +45,6 @@ def proxy(
         Listed("Output", common=True),
     ] = RecordMode.ALL,
     where: Annotated[Where, Only("project", "location", "insecure", "profile")],
-    output: Annotated[OutputFlags, Only("quiet")],
 ) -> int:
     """Forward any client's sessions to the service, and record them.
 
@@ -77,7 +76,7 @@ def proxy(
     library = ReplayLibrary(load(folder) if folder and Path(folder).exists() else {})
     if record_mode is RecordMode.ONCE:
         record_mode = RecordMode.NONE if library else RecordMode.NEW
-    log = no_log if output.quiet else log_to_stderr
+    log = no_log if logs.quiet else log_to_stderr
     relay = Relay(RelayOptions(where.target(), url, own_credential, record_mode), library, log)
     address = Address(listen.host, *listen.ports(free=bool(command)))
     # Each client has a connection to the service too.

@@ -14,8 +14,7 @@ import typer
 
 from ..errors import CheckError, FileError, UsageError
 from ..process.stdio import is_terminal, one_line, print_error, write_stderr, write_stdout
-from .groups import Only, takes_groups
-from .options import OutputFlags
+from .groups import takes_groups
 from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host_to_name, report_replay
 
 if TYPE_CHECKING:
@@ -44,7 +43,6 @@ def serve(
     emulator: EmulatorFlags,
     logs: LogFlags,
     life: LifeFlags,
-    output: Annotated[OutputFlags, Only("quiet")],
 ) -> int:
     """Run a local Live API for any client, until Ctrl-C.
 
@@ -73,7 +71,7 @@ def serve(
     if life.background:
         from .serve_background import start
 
-        return start(given_options(context), quiet=output.quiet)
+        return start(given_options(context), quiet=logs.quiet)
     from dataclasses import replace
 
     from ..emulator.log import no_log
@@ -81,7 +79,7 @@ def serve(
 
     # A COMMAND learns the ports from its environment, so that jobs on one machine need not agree about ports.
     address = Address(listen.host, *listen.ports(free=bool(command)))
-    log = no_log if output.quiet else log_to_stderr
+    log = no_log if logs.quiet else log_to_stderr
     options = replace(emulator.options(), sources=listen.sources())
     check = options.check
     if logs.junit is not None and check is None:

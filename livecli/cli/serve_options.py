@@ -30,6 +30,9 @@ ReplayMatch = Annotated[
 class LogFlags(Group, panel="Output"):
     """What is written down of the sessions."""
 
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Do not log on standard error; print warnings and errors."), COMMON
+    ] = False
     log: Annotated[
         str | None,
         Option(metavar="FILE|-", help="Write each message of both directions as a line of JSON, without audio."),

@@ -1,6 +1,6 @@
 """Background processes: another command line of livecli that goes on after this one, and that can be ended by port.
 
-A process is found by its port: it tells its process ID to whoever asks for `/healthz`, in the header PID_HEADER. Files
+A process is found by its port: its response to `/healthz` has its process ID, in the header PID_HEADER. Files
 named after the port list the addresses of the processes that were started, so that one can be ended without naming it.
 """
 
