@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -30,14 +31,19 @@ def round_trip(livecli_and_children: Callable[..., Ran], service: Served) -> Rou
         assert (recorded.status, recorded.summaries != []) == (0, True), recorded.err
         strict = ("--replay-match", "strict", "--replay-speed", 0)
         replayed = livecli_and_children("serve", "-q", "--replay", "kept", *strict, "--", *program)
-        assert (replayed.status, replayed.out, replayed.err) == (0, recorded.out, recorded.err)
+        assert (replayed.status, replayed.out) == (0, recorded.out)
+        assert without_times(replayed.err) == without_times(recorded.err)
 
     return run
 
 
-@pytest.mark.parametrize("platform", ["developer", "vertex"])
-def test_python(round_trip: RoundTrip, platform: str) -> None:
-    round_trip(sys.executable, HERE / "program.py", platform)
+def without_times(log: str) -> str:
+    """A log of Firebase without the times of its lines."""
+    return re.sub(r"\[[-0-9T:.]+Z\]", "[]", log)
+
+
+def test_python(round_trip: RoundTrip) -> None:
+    round_trip(sys.executable, HERE / "program.py", "vertex")
 
 
 def test_an_agent_with_tools_and_several_connections(round_trip: RoundTrip) -> None:
