@@ -291,7 +291,7 @@ async def serve(
         script=None if script is None else os.fspath(script),
         replay=None if replay is None else os.fspath(replay),
         replay_match=_member(Match, "replay_match", replay_match),
-        replay_speed=speed,
+        speed=speed,
         pace=_member(Pace, "pace", pace),
         connection_seconds=connection_seconds,
         goaway_seconds=goaway_seconds,

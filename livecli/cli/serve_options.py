@@ -204,7 +204,7 @@ class LocalFlags(Group, panel="Network"):
             script=self.script,
             replay=self.replay,
             replay_match=self.replay_match,
-            replay_speed=self.replay_speed,
+            speed=self.replay_speed,
             faults=self.fault or [],
             pace=self.pace or pace,
         )
@@ -291,7 +291,7 @@ class EmulatorFlags(Group, panel="Model"):
             script=self.script,
             replay=self.replay,
             replay_match=self.replay_match,
-            replay_speed=self.speed,
+            speed=self.speed,
             pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
             connection_seconds=self.connection_seconds,
             goaway_seconds=self.goaway_seconds,

@@ -32,7 +32,7 @@ def emulator_options(
     faults: Sequence[str],
     pace: Pace,
     replay_match: Match = Match.KINDS,
-    replay_speed: float = 1.0,
+    speed: float = 1.0,
     connection_seconds: float = 0.0,
     goaway_seconds: float = 0.0,
     session_seconds: float | None = None,
@@ -54,7 +54,7 @@ def emulator_options(
         limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
         pace=pace,
         faults=_faults(faults),
-        replay=None if replay is None else _replay(replay, replay_match, replay_speed),
+        replay=None if replay is None else _replay(replay, replay_match, speed),
         observers=[CheckedSessions(check).observe] if check else [],
         check=check,
     )
