@@ -123,6 +123,7 @@ async def test_functions_of_the_model_are_commands_that_a_coroutine_may_confirm(
 OTHER_NAMES = {"inputs": "input", "image": "images", "no_transcripts": "transcripts"}
 NOT_IN_PYTHON = {
     "sample": "no input",
+    "report": "record, and `livecli report`",
     "dry_run": "connect()",
     "stats": "Reply.as_json()",
     "json_lines": "Reply.as_json()",
