@@ -398,6 +398,33 @@ def mutated(good: bytes) -> st.SearchStrategy[bytes]:
     return st.one_of(changed, st.integers(0, len(good)).map(lambda size: good[:size]), st.binary(max_size=20))
 
 
+live_recordings = st.lists(
+    st.sampled_from(
+        [
+            *(b'{"livecli": 1}', b'{"livecli": 2}', b'{"livecli": 1, "model": 3}', b"[]", b"{}", b"nonsense"),
+            *(b'[0.0, ">", {"setup": {}}]', b'[1e999, "<", {}]', b'[-1, "<", {}]', b'[0, "<", [], "binary"]'),
+            *(b'[0, "close", {"code": 1000}]', b'[0, "close", {}]', b'[0, "<", {"redacted": true}, "text"]'),
+        ]
+    ),
+    max_size=4,
+).map(b"\n".join)
+checks = st.sampled_from(
+    [
+        *(
+            "turns = 1",
+            "first_sound < 1s",
+            "p95(turn) < 1s",
+            "reply 1..2s",
+            "x",
+            "",
+            "turns",
+            "turns = 1e999",
+            "cost < $",
+        ),
+        *('transcript ~ "("', 'transcript ~ "(a+)+$"', 'heard wer < 1 ""', 'tool f {"a": ', "loudness > -9999999 LUFS"),
+    ]
+).map(lambda line: f"a = '{line}'\n".encode())
+
 FILES = {
     "tools.toml": File((*SEND, "speech.wav", "--tools", "tools.toml"), tools, (*TOML_TEXTS, *LONG_IN_TOOL)),
     "prices.toml": File((*SEND, "speech.wav", "--prices", "prices.toml"), prices, (*TOML_TEXTS, *LONG_IN_PRICE)),
@@ -409,6 +436,11 @@ FILES = {
         (*SERVE, "--model-table", "models.toml", "--", "true"), model_tables, (*TOML_TEXTS, *LONG_IN_MODEL)
     ),
     "session.log": File((*SERVE, "--replay", "session.log", "--", "true"), recordings, JSON_TEXTS),
+    "session.live": File(("recording", "show", "session.live"), live_recordings, JSON_TEXTS),
+    "session.har": File(("recording", "validate", "session.har"), st.binary(max_size=20), JSON_TEXTS),
+    "checks.toml": File(
+        ("send", "--local", "--timeout", "1", "--text", "hi", "--expect-file", "checks.toml"), checks, TOML_TEXTS
+    ),
     "1.jsonl": File(("chat", "--local", "--resume"), conversations, JSON_TEXTS),
     "input.wav": File((*SEND, "input.wav"), mutated(WAV)),
     "input.mp3": File((*SEND, "input.mp3"), mutated(b"\xff\xfb\x90\x64" + bytes(40))),
