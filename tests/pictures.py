@@ -105,7 +105,7 @@ def chat(open_terminal: Callable[..., Terminal]) -> str:
     terminal.type("/vo")
     terminal.wait("change the voice")
     screen = terminal.screen(colours=True, history=False)
-    terminal.press("C-c", "C-c")
+    terminal.press("C-u", "C-d")
     assert terminal.left() == 0
     return screen
 

@@ -130,7 +130,8 @@ def open_reply(path: str, *, raw: bool = False) -> ReplyWriter:
     kind = check_reply(path, raw=raw)
     with write_errors(path):
         if kind is None:
-            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), stream_is_raw(path, raw=raw)))
+            is_raw = stream_is_raw(path, raw=raw)
+            return ReplyWriter(path, _Stream(io.FileIO(path, "w"), is_raw))
         return ReplyWriter(path, _PartialFile(final_path(path), kind))
 
 
