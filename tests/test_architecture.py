@@ -128,6 +128,8 @@ COVERED_BY = {
     "cli.files": ["end_to_end/test_send_words.py", "end_to_end/test_send_setup.py"],
     "cli.help": ["end_to_end/test_help.py"],
     "cli.options": ["end_to_end/test_send_words.py"],
+    "cli.diff": ["end_to_end/test_diff.py"],
+    "console.session_differences": ["end_to_end/test_diff.py"],
     "cli.report": ["end_to_end/test_report.py"],
     "page.batch": ["end_to_end/test_report.py"],
     "page.output": ["end_to_end/test_report.py"],

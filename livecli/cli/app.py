@@ -86,6 +86,12 @@ def _report(app: typer.Typer) -> None:
     app.command("report", cls=HelpCommand)(report.report)
 
 
+def _diff(app: typer.Typer) -> None:
+    from . import diff
+
+    app.command("diff", cls=HelpCommand)(diff.diff)
+
+
 def _proxy(app: typer.Typer) -> None:
     from . import proxy
 
@@ -112,6 +118,7 @@ COMMANDS: dict[str, Callable[[typer.Typer], None]] = {
     "auth": _auth,
     "recording": _recording,
     "report": _report,
+    "diff": _diff,
     "help": _help,
     "completion": _completion,
 }
@@ -125,6 +132,7 @@ SUMMARIES = {
     "auth": "Show and store credentials, and print tokens.",
     "recording": "Check, draw and convert recorded sessions.",
     "report": "Write one page of a recorded session: sounds, transcript, frames.",
+    "diff": "Compare two recorded sessions, turn by turn.",
     "help": "Print a guide, or the help of a command.",
     "completion": "Print the completion script of a shell.",
 }

@@ -1,0 +1,48 @@
+"""The command `livecli diff`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ..process.stdio import print_spans, write_stdout
+from .groups import COMMON
+
+
+def diff(
+    first: Annotated[str, typer.Argument(metavar="A.live", help="A .live, .har, .websocket.log or .yaml file.")],
+    second: Annotated[str, typer.Argument(metavar="B.live", help="The recording to compare with it.")],
+    *,
+    timing: Annotated[bool, typer.Option("--timing", help="Compare latencies too."), COMMON] = False,
+    json_lines: Annotated[
+        bool, typer.Option("--json", help="Print each difference as a line of JSON."), COMMON
+    ] = False,
+) -> None:
+    """Compare two recorded sessions, turn by turn.
+
+    Turns are aligned by what was asked and called. Ends with status 1 where the sessions differ. Ids, handles and
+    times are ignored.
+
+    Examples:
+
+    livecli diff before.live after.live
+
+    livecli diff before.live after.live --timing --json
+    """
+    import json
+    import shutil
+    from dataclasses import asdict
+
+    from ..console.session_differences import difference_lines
+    from ..recording.comparison import compare
+    from ..recording.conversion import read_recording
+
+    found = compare(read_recording(first), read_recording(second), timing=timing)
+    if json_lines:
+        for each in found:
+            write_stdout(json.dumps(asdict(each), ensure_ascii=False) + "\n")
+    else:
+        for line in difference_lines(found, first, second, shutil.get_terminal_size().columns):
+            print_spans(line)
+    raise typer.Exit(1 if found else 0)
