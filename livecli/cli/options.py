@@ -374,7 +374,7 @@ class CheckFlags(Group, panel="Diagnostics"):
     expect_file: Annotated[
         str | None, Option(metavar="FILE.toml", help='Such expressions under names: NAME = "EXPR".')
     ] = None
-    runs: Annotated[int, Option(min=1, metavar="N", help="Send each input so many times.")] = 1
+    runs: Annotated[int, Option(min=1, max=1000, metavar="N", help="Send each input so many times.")] = 1
     pass_rate: Annotated[
         float, Option(min=0, max=1, metavar="P", help="The share of runs in which each expectation must hold.")
     ] = 1.0

@@ -115,14 +115,14 @@ class ScriptExpectations:
 class ScriptCheck:
     """Checks the expectations of the script in `file` for all sessions of an emulator, which reports them here.
 
-    `close_code` is that of the session that ended last, None before; 1006 is a lost connection.
+    `last_close` is that of the session that ended last, None before; 1006 is a lost connection.
     """
 
     expectations: ScriptExpectations = field(default_factory=ScriptExpectations)
     file: str = "the script"
     connections: int = 0
     turns: int = 0
-    close_code: int | None = None
+    last_close: int | None = None
     _used: set[Key] = field(default_factory=set)
     _outcomes: dict[Key, _Outcome] = field(default_factory=dict)
 
@@ -161,7 +161,7 @@ class ScriptCheck:
         for key, outcome in self._outcomes.items():
             no_response = outcome.held and outcome.open_calls > 0
             found[key] = replace(outcome, actual="no response", held=False) if no_response else outcome
-        numbers = {"connections": self.connections, "turns": self.turns, "close": self.close_code}
+        numbers = {"connections": self.connections, "turns": self.turns, "close": self.last_close}
         for name, expected in self.expectations.whole.items():
             number = numbers[name]
             actual, held = ("none", False) if number is None else (str(number), number in expected)

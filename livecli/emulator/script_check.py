@@ -26,4 +26,4 @@ class _CheckedSession(SessionObserver):
         self._check = check
 
     def closed(self, by: ClosedBy, code: int, reason: str) -> None:
-        self._check.close_code = code
+        self._check.last_close = code

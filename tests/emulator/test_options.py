@@ -26,7 +26,7 @@ def test_an_emulator_has_the_known_models_and_no_limits_by_default() -> None:
     assert DEFAULT_OPTIONS.models is MODELS
     assert DEFAULT_OPTIONS.limits == Limits()
     assert not DEFAULT_OPTIONS.faults
-    assert DEFAULT_OPTIONS.play is None
+    assert DEFAULT_OPTIONS.replay is None
 
 
 def test_options_cannot_change_under_the_sessions_that_share_them() -> None:

@@ -287,7 +287,7 @@ def ended_well(ran: Ran, *, debug: bool) -> None:
     assert ran.status == STATUS_OF_KIND[error and error["kind"]], ran.err
     assert debug or "Traceback" not in ran.err
     assert all(line.isprintable() for line in ran.err.split("\n")), ran.err
-    assert list(ran.summary) == [*KEYS.split(), "usage", "cost_usd", "citations", "warnings"]
+    assert list(ran.summary) == [*KEYS.split(), "usage", "cost_usd", "expectations", "citations", "warnings"]
     assert (ran.summary["exit_code"], ran.summary["ok"]) == (ran.status, ran.status == 0)
     assert (ran.summary["error"] is None) == (ran.status == 0)
 

@@ -70,6 +70,7 @@ def test_a_run_that_went_well():
         "transcript": {"input": "where?", "output": "there"},
         "usage": {"promptTokenCount": 10},
         "cost_usd": 7.5e-06,
+        "expectations": [],
         "citations": [{"title": "A", "uri": "https://a.test/"}],
     }
 
@@ -104,6 +105,7 @@ def test_a_run_that_never_began():
         "transcript": {"input": None, "output": None},
         "usage": None,
         "cost_usd": None,
+        "expectations": [],
         "citations": None,
     }
 
