@@ -156,7 +156,7 @@ def test_the_whole() -> None:
         "s.toml:6: close: expected 1000, actual none",
         "s.toml:7: turns: expected 2, actual 0",
     ]
-    bench.check.connections, bench.check.close_code = 2, 1000
+    bench.check.connections, bench.check.last_close = 2, 1000
     session = bench.session()
     for text in ("answered by the script", "and by the echo"):
         calls(session, text)
