@@ -14,7 +14,9 @@ from livecli.credentials import stored_key
 from livecli.emulator.access import Required
 from tests.serving import serving
 
-SECRET = "AIza-not-to-be-seen-0123456789"
+UNSEEN = "not-to-be-seen-0123456789"
+SECRET = f"any-{UNSEEN}"
+"""A key and a bearer token alike: it has the prefix of neither."""
 FAULTS = {
     "": 4,
     "http=503@connect": 8,
@@ -40,7 +42,8 @@ PLACES = {
     "environment": {"GEMINI_API_KEY": SECRET},
     "stored": {},
     "token": {"LIVECLI_ACCESS_TOKEN": SECRET, "GOOGLE_CLOUD_PROJECT": "p"},
-    "ephemeral": {"LIVECLI_ACCESS_TOKEN": SECRET.replace("AIza-", "auth_tokens/")},
+    "misplaced": {"LIVECLI_ACCESS_TOKEN": f"AIza-{UNSEEN}", "GOOGLE_CLOUD_PROJECT": "p"},
+    "ephemeral": {"LIVECLI_ACCESS_TOKEN": f"auth_tokens/{UNSEEN}"},
     "broken": {"GEMINI_API_KEY": f"an {SECRET}", "LIVECLI_ACCESS_TOKEN": f"ya29.\n{SECRET}"},
 }
 
@@ -62,9 +65,9 @@ def test_no_secret_is_shown(
             monkeypatch.setenv("LIVECLI_BASE_URL", emulator.url)
             monkeypatch.setattr(sys, "stdin", io.StringIO(f"{SECRET}\n"))
             ran = livecli(*words)
-            status = broken if place == "broken" else whole
+            status = broken if place in ("misplaced", "broken") else whole
             assert ran.status == (FAULTS[fault] if status is None else status), words
-            assert SECRET[5:] not in ran.out + ran.err, words
-    assert SECRET in fault or SECRET[5:] not in "".join(emulator.log)
-    kept = [path for path in tmp_path.rglob("*") if path.is_file() and SECRET.encode() in path.read_bytes()]
+            assert UNSEEN not in ran.out + ran.err, words
+    assert SECRET in fault or UNSEEN not in "".join(emulator.log)
+    kept = [path for path in tmp_path.rglob("*") if path.is_file() and UNSEEN.encode() in path.read_bytes()]
     assert not kept, "logout came last"
