@@ -127,7 +127,7 @@ def test_a_good_run_writes_expectations_that_the_next_one_fulfils(livecli: Livec
         (("--junit", "j.xml"), 2, "error: --junit is for expectations"),
         (("--pass-rate", "0.5"), 2, "error: --pass-rate is for expectations"),
         (("--runs", "2", "-o", "-"), 2, "error: --runs writes several replies"),
-        (("--runs", "0"), 2, "error: --runs must be 1 or more"),
+        (("--runs", "0"), 2, "error: --runs must be from 1 to 1000, not 0"),
         (("--expect-file", "no.toml"), 3, "error: cannot read no.toml"),
         (("--expect-file", "bad.toml"), 3, "error: bad.toml: a: turns ⟨here⟩is 1"),
         (("--expect-file", "number.toml"), 3, "error: number.toml: a is not a text"),
