@@ -14,8 +14,8 @@ from livecli.errors import FileError, ServerError
 from livecli.media import devices as system_module
 from livecli.media import microphone as microphone_module
 from livecli.media.devices import Device, DeviceKind
-from livecli.media.echo import can_cancel_echo
 from tests.chat.conftest import ReportLog
+from tests.needs import needs_package
 from tests.virtual_time import idle, in_virtual_time
 
 CHUNK = bytes(range(256)) * 4
@@ -483,8 +483,8 @@ async def test_closing_plays_to_the_end_or_not(devices, play_to_end, flushes):
     assert (devices[0].flushes, voice.speaker_is_on) == (flushes, False)
 
 
-@pytest.mark.skipif(not can_cancel_echo(), reason="pywebrtc-audio is missing")
 async def test_the_speaker_and_the_microphone_have_one_echo_canceller(devices, monkeypatch):
+    needs_package("pywebrtc_audio")
     monkeypatch.setattr(voice_module, "needs_half_duplex", lambda speaker, microphone: True)
     async with voice_on(devices) as (voice, microphone):
         await voice.switch_speaker(True)

@@ -1,6 +1,5 @@
 """What is distributed: the source distribution installs, without a network, and has its manual pages and topics."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -13,7 +12,7 @@ import pytest
 
 from livecli import __version__
 from livecli.cli.help import TOPICS
-from tests.needs import needs, skip
+from tests.needs import needs, needs_package
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -31,8 +30,7 @@ def run(*words, **options):
 def sdist(tmp_path_factory):
     """The source distribution, built by the packages that are installed here."""
     for module in ("build", "hatchling"):
-        if importlib.util.find_spec(module) is None:
-            skip(f"needs {module}")
+        needs_package(module)
     folder = tmp_path_factory.mktemp("dist")
     run(sys.executable, "-m", "build", "--quiet", "--no-isolation", "--sdist", "--outdir", folder, ROOT)
     [path] = folder.iterdir()

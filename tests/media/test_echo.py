@@ -6,15 +6,19 @@ import numpy
 import pytest
 
 from livecli.media.devices import DEVICE_RATE, PERIOD_SECONDS
-from livecli.media.echo import SLACK_BYTES, EchoCanceller, can_cancel_echo
+from livecli.media.echo import SLACK_BYTES, EchoCanceller
 from livecli.media.file_source import SAMPLE, read_sound
-
-pytestmark = pytest.mark.skipif(not can_cancel_echo(), reason="pywebrtc-audio is missing")
+from tests.needs import needs_package
 
 PERIOD = round(PERIOD_SECONDS * DEVICE_RATE)
 """Samples that a device plays or records in one call."""
 
 SILENT = bytes(2 * PERIOD)
+
+
+@pytest.fixture(autouse=True)
+def package() -> None:
+    needs_package("pywebrtc_audio")
 
 
 @pytest.fixture(scope="module")
