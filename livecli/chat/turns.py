@@ -20,6 +20,7 @@ from ..errors import FileError, LivecliError, ServerError
 from ..process.run import interrupted_error
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
+from ..protocol.elision import text_without_secrets
 from ..protocol.endpoint import Endpoint
 from ..protocol.models import MODELS, Prices
 from ..report.prices import PRICES
@@ -194,9 +195,11 @@ class Conversation:
     async def take_turn(self, question: str, send: SendRequest) -> Summary:
         """One turn, from the request to the end of the answer, which interrupts the older ones.
 
-        Its errors become the summary's `error`. Raises FileError when its audio cannot be saved.
+        The question is kept without credentials. Its errors become the summary's `error`. Raises FileError when its
+        audio cannot be saved.
         """
         self.cut()
+        question = text_without_secrets(question, self._session.first.secrets)
         return await self._run(self._begin(question, question), send)
 
     def _begin(self, question: str, name: str, *, is_spoken: bool = False) -> ChatTurn:

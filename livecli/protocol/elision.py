@@ -31,6 +31,14 @@ def secrets_in(text: str, secrets: Iterable[str]) -> list[str]:
     return found
 
 
+def text_without_secrets(text: str, secrets: Iterable[str]) -> str:
+    """`text` with an ellipsis in place of each secret that it quotes."""
+    for secret in secrets:
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "…")
+    return text
+
+
 def without_secrets(frame: bytes, secrets: Iterable[str]) -> bytes:
     """`frame` with an ellipsis in place of each secret that it quotes, in whatever escapes of JSON."""
     for secret in secrets:

@@ -9,8 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SHORTEST_SECRET, LivecliError
+from ..errors import LivecliError
 from ..protocol import events
+from ..protocol.elision import text_without_secrets
 from ..protocol.endpoint import Endpoint
 from ..protocol.models import Prices
 from .prices import PRICES, cost_usd, unpriced
@@ -152,11 +153,7 @@ class TransferStats:
         return [self._joined(self.said_pieces[start:end]) for start, end in zip(self.turn_starts, ends, strict=False)]
 
     def _joined(self, pieces: Sequence[str]) -> str:
-        text = "".join(pieces)
-        for secret in self.known_secrets:
-            if len(secret) >= SHORTEST_SECRET:
-                text = text.replace(secret, "…")
-        return text
+        return text_without_secrets("".join(pieces), self.known_secrets)
 
     def latency(self, at: float | None) -> float | None:
         """Milliseconds from the end of the question to `at`; None where either is missing or `at` is earlier.

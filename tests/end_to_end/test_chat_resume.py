@@ -77,7 +77,8 @@ def test_a_handle_that_comes_while_it_leaves_is_kept(converse, kept):
 def test_only_the_user_can_read_what_is_kept_and_no_credential_is_in_it(converse, kept, monkeypatch):
     monkeypatch.setenv("GEMINI_API_KEY", "AIzaSecretSecret")
     with live_server(Model(handles=True)) as server:
-        converse("one\n", "--base-url", server.url, "--platform", "developer")
+        converse("my key is AIzaSecretSecret\n", "--base-url", server.url, "--platform", "developer")
+    assert "my key is …" in kept.read_text()
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
     assert "SecretSecret" not in kept.read_text()
     assert [path.name for path in kept.parent.iterdir()] == ["1.jsonl"]

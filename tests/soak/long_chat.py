@@ -48,6 +48,12 @@ SETUP = '{"realtimeInputConfig": {"turnCoverage": "TURN_INCLUDES_ONLY_ACTIVITY"}
 
 SPEECH_SECONDS = (0.6, 1.0, 1.4, 1.8)
 
+WARM_SECONDS = 600
+"""The time after which the memory of a chat no longer grows: its caches are full, and its modules are loaded."""
+
+GROWTH_MB_AT_MOST = 4.0
+"""By how much the memory may grow after that."""
+
 
 def random_fault(chance: random.Random) -> str:
     """A fault of the emulator at a moment that most connections reach."""
@@ -560,6 +566,10 @@ def judge(folder: Path) -> Judged:
             "serve_mb_end": round(end.serve_kb / 1024, 1),
             "chat_cpu_percent": round(100 * (end.chat_cpu - first.chat_cpu) / span, 1),
         }
+        warm = next((row for row in rows if row.at >= WARM_SECONDS), end)
+        memory["chat_mb_warm"] = round(warm.chat_kb / 1024, 1)
+        if (growth := (end.chat_kb - warm.chat_kb) / 1024) > GROWTH_MB_AT_MOST:
+            problems.append(("memory", f"the chat has grown by {growth:.1f} MB since it was warm"))
     else:
         memory = {}
     spoken_figures = {"speech in the log": len(heard), "speech in the transcript": len(spoken)}
