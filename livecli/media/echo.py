@@ -15,11 +15,16 @@ from typing import Any
 from .devices import DEVICE_RATE
 from .pcm import SAMPLE_BYTES
 
-FRAME_BYTES = DEVICE_RATE // 100 * SAMPLE_BYTES
+FRAME_SAMPLES = DEVICE_RATE // 100
 """The canceller works on 10 ms at a time."""
+
+FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 
 SLACK_SECONDS = 0.1
 """How far the devices may be apart. The speaker takes up to three periods of 20 ms at once when it starts."""
+
+RESIDUE = 0.01
+"""The share of a frame's power that is left of an echo, at most. Speech over an echo leaves far more."""
 
 SLACK_BYTES = int(SLACK_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
 
@@ -92,11 +97,14 @@ class EchoCanceller:
     def _process(self, near: bytes, far: bytes) -> bytes:
         import numpy as np
 
-        frames = [
-            self._processor.process(
-                np.frombuffer(near[start : start + FRAME_BYTES], np.int16),
-                np.frombuffer(far[start : start + FRAME_BYTES], np.int16),
-            ).tobytes()
-            for start in range(0, len(near), FRAME_BYTES)
-        ]
-        return b"".join(frames)
+        recorded, played = (np.frombuffer(pcm, np.int16).reshape(-1, FRAME_SAMPLES) for pcm in (near, far))
+        frames = zip(recorded, played, strict=True)
+        cleaned = np.stack([self._processor.process(*frame) for frame in frames])
+        # A detector of speech may take the rest of a loud echo for speech, as it lasts 20 ms now and then.
+        cleaned[_powers(cleaned) < RESIDUE * _powers(recorded)] = 0
+        return bytes(cleaned.tobytes())
+
+
+def _powers(frames: Any) -> Any:
+    """The sum of the squares of each frame."""
+    return (frames.astype("f4") ** 2).sum(axis=1)

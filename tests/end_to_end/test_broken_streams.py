@@ -20,7 +20,7 @@ TO_STDOUT = [
     ["send", "--sample", "--json"],
     ["send", "--sample", "--events", "-"],
     ["send", "--sample", "-o", "-"],
-    ["serve", "--port", 0],
+    ["serve", "--port", 0, "--tls-port", 0],
 ]
 
 

@@ -15,6 +15,9 @@ PERIOD = round(PERIOD_SECONDS * DEVICE_RATE)
 
 SILENT = bytes(2 * PERIOD)
 
+LOUD = 104
+"""The level of -50 dBFS, above which a detector of speech takes 20 ms for speech."""
+
 
 @pytest.fixture(autouse=True)
 def package() -> None:
@@ -77,6 +80,13 @@ def test_an_echo_is_removed(speech, milliseconds, gain):
     played = numpy.tile(speech, 4)
     recorded = echo_of(played, milliseconds, gain)
     assert removed_db(recorded, cleaned(played, recorded)) > 30
+
+
+def test_the_rest_of_an_echo_from_a_speaker_that_distorts_is_no_speech(speech):
+    played = numpy.tile(speech, 4)
+    output = cleaned(played, echo_of(played.clip(-16_000, 16_000), 200))
+    windows = output[DEVICE_RATE:].reshape(-1, DEVICE_RATE // 50)
+    assert numpy.sqrt((windows**2).mean(axis=1)).max() < LOUD
 
 
 @pytest.mark.parametrize(("speaker_at", "microphone_at"), [(0.0, 1.01), (1.01, 0.0), (0.0, 2.0)])
