@@ -3,7 +3,8 @@ pywebrtc_audio, WebRTC's AEC3 and noise suppression, of the extra `livecli[audio
 
 The canceller finds the delay of a room by itself, but that delay must not jump. So the two streams are paired by their
 samples and not by the moments at which the devices call: sound from the microphone waits for its counterpart while the
-speaker is late, and only a device that has stopped for SLACK_SECONDS is given up.
+speaker is late, and only a device that has stopped for SLACK_SECONDS is given up. A wait that lasts, because the
+devices have begun at different moments or one of them has lost sound, is shortened.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import threading
 from importlib.util import find_spec
 from typing import Any
 
-from .devices import DEVICE_RATE
+from .devices import DEVICE_RATE, PERIOD_SECONDS
 from .pcm import SAMPLE_BYTES
 
 FRAME_SAMPLES = DEVICE_RATE // 100
@@ -27,6 +28,12 @@ RESIDUE = 0.01
 """The share of a frame's power that is left of an echo, at most. Speech over an echo leaves far more."""
 
 SLACK_BYTES = int(SLACK_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
+
+ANCHOR_BYTES = DEVICE_RATE * SAMPLE_BYTES
+"""The sound of a second, after which the wait of the microphone is judged by its shortest."""
+
+WAIT_BYTES = round(PERIOD_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
+"""How much sound may always wait: the devices are called in turns."""
 
 
 def can_cancel_echo() -> bool:
@@ -51,6 +58,8 @@ class EchoCanceller:
         self._lock = threading.Lock()
         self._far, self._near = bytearray(), bytearray()
         self._speaker_is_on = self._microphone_is_on = False
+        # The least sound of the microphone that has waited, and the sound that was paired meanwhile.
+        self._least_waiting, self._paired = SLACK_BYTES, 0
 
     def play(self, pcm: bytes | bytearray, size: int) -> None:
         """Take what the speaker plays: `size` bytes, of which `pcm` is the beginning and the rest is silence."""
@@ -92,7 +101,15 @@ class EchoCanceller:
             size -= size % FRAME_BYTES
             near, far = bytes(self._near[:size]), bytes(self._far[:size])
             del self._near[:size], self._far[:size]
+            self._shorten_wait(size)
         return self._process(near, far) if near else b""
+
+    def _shorten_wait(self, size: int) -> None:
+        """Note that `size` bytes were paired. Sound that has waited all the time is paired with silence."""
+        self._least_waiting, self._paired = min(self._least_waiting, len(self._near)), self._paired + size
+        if self._paired >= ANCHOR_BYTES:
+            self._far += bytes(max(0, self._least_waiting - WAIT_BYTES))
+            self._least_waiting, self._paired = SLACK_BYTES, 0
 
     def _process(self, near: bytes, far: bytes) -> bytes:
         import numpy as np
