@@ -77,6 +77,8 @@ class TerminalChat(PipeChat):
         self._latency_ms: float | None = None
         # Whether the current turn has waited for the user's answer to a question.
         self._has_asked = False
+        # Whether a part of the current turn's answer is shown.
+        self._has_answer = False
         # Whether the last line says that the answer was interrupted.
         self._says_interrupted = self._was_connected = False
         self._shown_error: LivecliError | None = None
@@ -110,6 +112,7 @@ class TerminalChat(PipeChat):
     def _append(self, kind: str, text: str) -> None:
         if text:
             self._says_interrupted = False
+            self._has_answer |= kind in ("said", MARKDOWN)
             self.screen.append(kind, text)
 
     def show_interruption(self) -> None:
@@ -140,8 +143,11 @@ class TerminalChat(PipeChat):
         self.end_line()
         if lines := formatting.source_lines(summary.stats.citations):
             self.screen.print("class:source", *lines)
-        self._says_interrupted = False
         error = summary.error
+        if error is None and summary.stats.interrupted and not (self._has_answer or self._says_interrupted):
+            # The next question came at once, so its line is shown by now.
+            self.screen.print("class:note", f"{INTERRUPTED}, without an answer: {one_line(summary.input)}")
+        self._has_answer = self._says_interrupted = False
         if error is not None and not (isinstance(error, Interrupted) or error is self._shown_error):
             print_error(error, debug=self.options.debug)
         has_asked, self._has_asked = self._has_asked, False

@@ -147,6 +147,17 @@ def test_enter_interrupts_and_asks_again(chat):
     leave(opened)
 
 
+def test_a_question_that_another_follows_at_once_is_said_to_have_no_answer(chat):
+    opened = chat()
+    opened.press("o", "n", "e", "Enter", "t", "w", "o", "Enter", "t", "h", "r", "e", "e", "Enter")
+    screen = opened.wait_for_line("three")
+    assert [row for row in rows(screen) if "interrupted" in row] == [
+        "— interrupted, without an answer: one",
+        "— interrupted, without an answer: two",
+    ]
+    leave(opened)
+
+
 @pytest.mark.parametrize(("asked", "shown"), [("tell me", "speaking"), ("ponder this", "thinking")])
 def test_ctrl_c_interrupts_the_answer(chat, asked, shown):
     opened = chat()
