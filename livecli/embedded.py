@@ -26,10 +26,11 @@ async def reachable(target: Target, options: EmulatorOptions | None = None) -> A
     if not target.local:
         yield target
         return
-    from .emulator.options import DEFAULT_OPTIONS
+    from .emulator.options import EmulatorOptions
     from .emulator.server import run_emulator
+    from .media.espeak import can_speak
 
-    async with run_emulator(options=options or DEFAULT_OPTIONS) as emulator:
+    async with run_emulator(options=options or EmulatorOptions(speaks=can_speak())) as emulator:
         yield replace(target, base_url=emulator.url)
 
 

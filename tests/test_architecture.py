@@ -33,6 +33,7 @@ OWNERS = {
     "soxr": ["media.resample"],
     "miniaudio": ["media.devices"],
     "pywebrtc_audio": ["media.echo"],
+    "espeakng_loader": ["media.espeak"],
     "numpy": ["media", "emulator", "checks.sound"],
     "google": ["credentials.adc"],
     "requests": ["credentials.adc"],
@@ -83,6 +84,7 @@ MORE_ATTRIBUTES = {
     "client.turn_end.TurnEnd": "the columns of a table of states",
     "emulator.fault_injector.FaultInjector": "the state of each kind of fault",
     "console.prompt.Prompt": "the state of the line being typed, and of the question above it",
+    "emulator.session.ServerSession": "the parts of a session on its connection, and what its tasks wait for",
     "emulator.server._EmulatorServer": "what the connections of a server share, and what ends with it",
     "cli.serve_options.EmulatorFlags": "the options of the emulator",
     "emulator.replay.Replay": "the place in a recording, what has come since, and how that differs",
@@ -238,7 +240,7 @@ def test_every_dependency_has_an_owner():
     import tomllib
 
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
-    names = {"google-auth[requests]": "google", "pillow": "PIL", "pywebrtc-audio": "pywebrtc_audio", "pyyaml": "yaml"}
+    names = {"google-auth[requests]": "google", "pillow": "PIL", "pywebrtc-audio": "pywebrtc_audio", "pyyaml": "yaml", "espeakng-loader": "espeakng_loader"}
     extras = [each for extra, some in project["optional-dependencies"].items() if extra != "dev" for each in some]
     declared = {re.split("[<>]", dependency)[0] for dependency in [*project["dependencies"], *extras]}
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from .. import toml_reader
 from ..errors import FileError, UsageError
+from ..media.espeak import can_speak
 from ..media.file_source import read_sound
 from ..process.text_files import parse_text, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
@@ -57,6 +58,7 @@ def emulator_options(
         replay=None if replay is None else _replay(replay, replay_match, speed),
         observers=[CheckedSessions(check).observe] if check else [],
         check=check,
+        speaks=can_speak(),
     )
 
 

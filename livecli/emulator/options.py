@@ -26,7 +26,7 @@ class EmulatorOptions:
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
     on every connection. With a `replay`, recorded connections are replayed instead of a model. `observers` are told
     what passes in each session, and `message_sinks` take the lines of the MessageLog. `check` is that of the script,
-    whose observer is among `observers`.
+    whose observer is among `observers`. Where it `speaks`, words are spoken by eSpeak NG, and else they are tones.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -40,6 +40,7 @@ class EmulatorOptions:
     observers: Sequence[Observe] = ()
     message_sinks: Sequence[Callable[[str], None]] = ()
     check: ScriptCheck | None = None
+    speaks: bool = False
 
 
 DEFAULT_OPTIONS = EmulatorOptions()

@@ -187,8 +187,12 @@ class _EmulatorServer:
         )
 
     def warm_up(self) -> None:
-        """Load soxr in a thread, so that neither the first answer nor a connection waits for that."""
+        """Load soxr and eSpeak NG in threads, so that neither the first answer nor a connection waits for that."""
         self._warming = asyncio.get_running_loop().run_in_executor(None, resample.load)
+        if self._options.speaks:
+            from . import speech_synthesis
+
+            speech_synthesis.load()
 
     async def close(self) -> None:
         for listener in self._listeners:

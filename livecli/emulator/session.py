@@ -29,6 +29,7 @@ from .access import Service, session_refusal
 from .core.conversation import EmulatedSession
 from .core.handles import HandleStore
 from .core.response import Message, ScriptedClose
+from .core.synthesis import Synthesis, Synthesize
 from .core.utterance import BYTES_PER_SECOND
 from .ephemeral_tokens import EphemeralToken
 from .fault_injector import FaultInjector
@@ -84,11 +85,13 @@ class ServerSession:
         self._conversation: EmulatedSession | Replay
         if options.replay is None:
             inject = self._faults.begin_answer
-            self._conversation = _conversation(service, options, sessions, log, self._note_heard, inject)
+            synthesize = self._synthesize if options.speaks else None
+            self._conversation = _conversation(service, options, sessions, log, self._note_heard, inject, synthesize)
         else:
             self._conversation = options.replay.session(log)
         self._received = asyncio.Event()
         self._sent = asyncio.Event()
+        self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
         """Run the session until either side closes."""
@@ -113,6 +116,7 @@ class ServerSession:
     async def _run_tasks(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
                 self._faults.begin(tasks)
                 tasks.create_task(self._read())
                 tasks.create_task(self._write())
@@ -219,6 +223,17 @@ class ServerSession:
         finally:
             timer.cancel()
 
+    def _synthesize(self, synthesis: Synthesis) -> None:
+        """Make words speech, while the session goes on, and then have the answer continue."""
+        assert self._tasks is not None, "an answer begins while the session runs"
+        self._tasks.create_task(self._make_speech(synthesis))
+
+    async def _make_speech(self, synthesis: Synthesis) -> None:
+        from . import speech_synthesis
+
+        await speech_synthesis.make(synthesis, self._log)
+        self._received.set()
+
     def _note_sent(self, message: Message | None) -> None:
         for observer in self._observers:
             observer.sent(message or [])
@@ -274,6 +289,7 @@ def _conversation(
     log: Log,
     heard: Callable[[str], None],
     inject: Callable[[Faults], None],
+    synthesize: Synthesize | None,
 ) -> EmulatedSession:
     """A conversation with the emulator's options."""
     return EmulatedSession(
@@ -285,6 +301,7 @@ def _conversation(
         log=log,
         heard=heard,
         inject=inject,
+        synthesize=synthesize,
         pace=options.pace,
         models=options.models,
         sessions=sessions,

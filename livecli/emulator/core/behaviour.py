@@ -72,10 +72,13 @@ class UserTurn:
 
 @dataclass(frozen=True)
 class Say:
-    """The model says `words`. `speech` is their sound in blocks of any size, mono PCM16 at OUTPUT_RATE."""
+    """The model says `words`. `speech` is their sound in blocks of any size, mono PCM16 at OUTPUT_RATE.
+
+    Without `speech` the words are spoken in the voice of the session; they are tones where the emulator has no voices.
+    """
 
     words: str
-    speech: Iterable[bytes]
+    speech: Iterable[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,7 @@ class Transcriber(Protocol):
 
 
 class Echo:
-    """Repeats each utterance of the user, and each text as a pattern of tones. Pictures are counted.
+    """Repeats each utterance of the user, and says each text. Pictures are counted.
 
     `call NAME` in a text calls a declared function, with the JSON object behind the name as its arguments; its result
     is spoken. Google's tools make their parts if the setup has them: `search` in a text is grounded (`googleSearch`), a
@@ -194,7 +197,7 @@ class Echo:
             yield from calls
             return
         if turn.greeting:
-            yield Say(GREETING, tones(GREETING))
+            yield Say(GREETING)
         yield from _google_tools(turn)
         spoken = turn.utterance is not None and turn.utterance.length_bytes
         if spoken or turn.text or turn.images or turn.responses:
@@ -244,7 +247,7 @@ def _say_back(turn: UserTurn) -> Iterator[Say]:
     else:
         words = (words + seen).strip() if seen else words
     if words:
-        yield Say(words, tones(words))
+        yield Say(words)
 
 
 def _result_text(response: FunctionResponse) -> str:

@@ -25,6 +25,7 @@ from .handles import HandleStore, SessionHandles, SessionMemory
 from .inbox import MAX_TEXT_CHARACTERS, Inbox, text_of
 from .lifetime import UNLIMITED, Lifetime, Limits
 from .response import Message
+from .synthesis import Synthesize
 from .turn import MAX_WAITING_TURNS
 from .utterance import OpenSpool
 
@@ -36,9 +37,9 @@ class EmulatedSession:
 
     `version` is the API version of the request path. `new_session_id` makes the id that Vertex AI sends, `open_spool`
     the file of an utterance, `log` takes lines on what a client may not expect, `heard` the transcript of each
-    utterance, and `inject` the faults of each answer that begins. `behaviour` belongs to this session; a session that
-    is resumed keeps its own. `sessions` holds the handles of the whole server; without it, no handle outlives the
-    connection. `pace` is how fast it hears and speaks.
+    utterance, and `inject` the faults of each answer that begins. `synthesize` makes words speech; without it they are
+    tones. `behaviour` belongs to this session; a session that is resumed keeps its own. `sessions` holds the handles of
+    the whole server; without it, no handle outlives the connection. `pace` is how fast it hears and speaks.
     """
 
     def __init__(
@@ -52,6 +53,7 @@ class EmulatedSession:
         log: Callable[[str], None] = lambda line: None,
         heard: Callable[[str], None] = lambda utterance: None,
         inject: Callable[[Faults], None] = lambda faults: None,
+        synthesize: Synthesize | None = None,
         pace: Pace = Pace.INSTANT,
         models: Mapping[str, Model] = MODELS,
         sessions: HandleStore | None = None,
@@ -62,6 +64,7 @@ class EmulatedSession:
         self._new_session_id = new_session_id
         self._open_spool = open_spool
         self._log, self._heard, self._inject = log, heard, inject
+        self._synthesize = synthesize
         self._pace = pace
         self._models = models
         self._sessions = HandleStore() if sessions is None else sessions
@@ -159,6 +162,7 @@ class EmulatedSession:
             log=self._log,
             heard=self._heard,
             inject=self._inject,
+            synthesize=self._synthesize,
         )
         if setup.tools:
             dialogue.declare(setup.tools)

@@ -19,7 +19,8 @@ from ...media.pcm import SAMPLE_BYTES
 from ...protocol import events
 from ..pace import BURST_SPEED, Pace
 from .behaviour import Wait
-from .response import Message, ScriptedClose
+from .response import Emission, Message, ScriptedClose
+from .synthesis import Synthesis, Synthesize
 
 LEAD_SECONDS = 0.25
 """Audio that a player may hold at REALTIME: enough for a late packet, little enough for an interruption."""
@@ -36,16 +37,16 @@ AT_ONCE = float("-inf")
 class Delivery:
     """The delivery of one turn. `done` is whether its last message was taken.
 
-    While no message is due, `wake_at` is the time of the next one. `generated`, `interrupted` and `completed` are
-    whether these messages were sent.
+    While no message is due, `wake_at` is the time of the next one; it is None while words are made speech by
+    `synthesize`. `generated`, `interrupted` and `completed` are whether these messages were sent.
     """
 
-    def __init__(self, messages: Iterator[Message | Wait], pace: Pace) -> None:
+    def __init__(self, messages: Iterator[Emission], pace: Pace, synthesize: Synthesize | None = None) -> None:
         self.done = self.generated = self.interrupted = self.completed = False
         self.wake_at: float | None = None
         self._messages = messages
-        self._pace = pace
-        self._next: Message | Wait | ScriptedClose | None = None
+        self._pace, self._synthesize = pace, synthesize
+        self._next: Emission | ScriptedClose | None = None
         self._due = AT_ONCE
         # When the first audio was sent, and when the audio so far has been produced, and been played.
         self._began_at = self._produced_at = self._played_at = AT_ONCE
@@ -55,6 +56,10 @@ class Delivery:
         while not self.done:
             if self._next is None:
                 self._fetch(now)
+            elif isinstance(self._next, Synthesis):
+                if self._next.speech is None:
+                    return None
+                self._next = None
             elif now < self._due:
                 self.wake_at = self._due
                 return None
@@ -75,13 +80,16 @@ class Delivery:
         except ScriptedClose as close:
             # It is raised once the message before it was taken.
             self._next = close
+        if isinstance(self._next, Synthesis):
+            assert self._synthesize is not None, "only a session with voices has its words made speech"
+            self._synthesize(self._next)
         self._due = self._due_at(self._next, now)
         self.done = self._next is None
 
-    def _due_at(self, message: Message | Wait | ScriptedClose | None, now: float) -> float:
+    def _due_at(self, message: Emission | ScriptedClose | None, now: float) -> float:
         if isinstance(message, Wait):
             return now + message.seconds
-        if message is None or isinstance(message, ScriptedClose) or self._pace is Pace.INSTANT:
+        if message is None or isinstance(message, ScriptedClose | Synthesis) or self._pace is Pace.INSTANT:
             return AT_ONCE
         burst = self._pace is Pace.BURST
         if any(isinstance(event, events.AudioChunk) for event in message):

@@ -31,6 +31,7 @@ from .handles import SessionHandles, SessionMemory
 from .inbox import check_length, text_of
 from .response import Message, ResponseStyle, interruption, respond, turn_complete
 from .speech import SpeechEnded, SpeechEvent, SpeechStarted, speech_input_for
+from .synthesis import Synthesize
 from .token_count import ContextWindow
 from .turn import MAX_WAITING_TURNS, ModelTurn
 from .utterance import OpenSpool, Utterance, transcript
@@ -94,15 +95,17 @@ class Dialogue:
         log: Callable[[str], None],
         heard: Callable[[str], None],
         inject: Callable[[Faults], None],
+        synthesize: Synthesize | None,
     ) -> None:
         self.memory = memory
         self.outbox: deque[Message] = deque()
         self.consumed, self._audio_seconds = 0, 0.0
         tokens = memory.tokens
         self.window = ContextWindow(model.context_tokens, setup.context_window_compression, tokens.forgotten_tokens)
-        self._model, self._resumption, self._style = model, resumption, ResponseStyle.of(setup, platform, model)
+        self._model, self._resumption = model, resumption
+        self._style = ResponseStyle.of(setup, platform, model, has_voices=synthesize is not None)
         self._open_spool, self._pace, self._log, self._heard = open_spool, pace, log, heard
-        self._inject = inject
+        self._inject, self._synthesize = inject, synthesize
         config = setup.realtime_input_config
         self._input_clock = InputClock(pace)
         self._detected: deque[_Detected] = deque()
@@ -508,7 +511,7 @@ class Dialogue:
             transcribed=turn.transcribed,
             opens_with_sample=sampled,
         )
-        self._delivery = Delivery(messages, self._pace)
+        self._delivery = Delivery(messages, self._pace, self._synthesize)
         self.outbox.extend(self._resumption.unavailable())
 
     def _with_faults(self, steps: Iterator[Step], user: UserTurn) -> Iterator[Step]:

@@ -19,8 +19,9 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
 from ...protocol.models import AnswerEnd, Calling, CallTurn, Model, Platform, Thinking, Thoughts, TranscriptPlace
 from .admission import answers_in_audio
-from .behaviour import Call, Close, Code, EndTurn, FetchUrls, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
+from .behaviour import Call, Close, Code, EndTurn, FetchUrls, Ground, Interrupt, Say, Step, Think, UserTurn, Wait, tones
 from .function_calls import FunctionCalls, characters_of
+from .synthesis import Synthesis, Voice, passages
 from .token_count import TokenCount
 
 INCREMENT_CHARACTERS = 80
@@ -37,6 +38,9 @@ class ScriptedClose(Refusal):
 
 EMPTY_FRAME: Message = []
 
+Emission = Message | Wait | Synthesis
+"""What a response yields: a message to send, a pause, or words that have to be made speech before it goes on."""
+
 
 @dataclass(frozen=True)
 class ResponseStyle:
@@ -49,9 +53,11 @@ class ResponseStyle:
     transcribes_output: bool = False
     thinks: bool = False
     shows_thoughts: bool = False
+    # None where words are tones.
+    voice: Voice | None = None
 
     @classmethod
-    def of(cls, setup: Setup, platform: Platform, model: Model) -> ResponseStyle:
+    def of(cls, setup: Setup, platform: Platform, model: Model, *, has_voices: bool = False) -> ResponseStyle:
         """The style of a setup, on this platform and with this model."""
         spoken = answers_in_audio(setup, model)
         config = setup.generation_config.thinking_config if setup.generation_config else None
@@ -66,6 +72,7 @@ class ResponseStyle:
             transcribes_output=spoken and (unasked.output_transcript or setup.output_audio_transcription is not None),
             thinks=not off and (model.thinking is not Thinking.NONE or unasked.thoughts is not Thoughts.NONE),
             shows_thoughts=not off and (asked or unasked.thoughts is Thoughts.SHOWN),
+            voice=voice_of(setup) if has_voices else None,
         )
 
     def opening(self) -> Iterator[Message]:
@@ -101,13 +108,22 @@ def respond(
     *,
     transcribed: bool = False,
     opens_with_sample: bool = False,
-) -> Iterator[Message | Wait]:
+) -> Iterator[Emission]:
     """The messages that answer a turn, and the pauses between them. Their content is counted in `tokens`.
 
     `transcribed` is whether the input transcript has been sent, and `opens_with_sample` whether the first audio frame
     has a single sample. Raises Refusal where the service closes the session.
     """
     return _Response(turn, steps, style, tokens, tools, transcribed, opens_with_sample).messages()
+
+
+def voice_of(setup: Setup) -> Voice:
+    """The voice and the language that a setup asks for."""
+    speech = setup.generation_config.speech_config if setup.generation_config else None
+    if speech is None:
+        return Voice()
+    prebuilt = speech.voice_config.prebuilt_voice_config if speech.voice_config else None
+    return Voice(prebuilt.voice_name if prebuilt else "", speech.language_code or "")
 
 
 def turn_complete(
@@ -158,7 +174,7 @@ class _Response:
         # What the calls of this turn do to it, None without calls.
         self._call_turn: CallTurn | None = None
 
-    def messages(self) -> Iterator[Message | Wait]:
+    def messages(self) -> Iterator[Emission]:
         utterance = self._turn.utterance
         if self._transcribes_input and utterance is not None and utterance.length_bytes:
             yield from self._style.input_transcript(utterance.description)
@@ -182,7 +198,7 @@ class _Response:
                 yield from self._messages_of(step)
         yield from self._end()
 
-    def _messages_of(self, step: Step) -> Iterator[Message | Wait]:
+    def _messages_of(self, step: Step) -> Iterator[Emission]:
         match step:
             case Say():
                 self._has_output = True
@@ -260,42 +276,66 @@ class _Response:
             self._transcript_ended = True
             yield [events.OutputTranscript("", finished=True)]
 
-    def _audio(self, say: Say) -> Iterator[Message]:
+    def _audio(self, say: Say) -> Iterator[Emission]:
         yield from self._open_transcript()
         pieces = increments(say.words) if self._style.transcribes_output else iter(())
         first_bytes = SAMPLE_BYTES if self._opens_with_sample else _bytes(self._frames.shortest_ms)
         self._opens_with_sample = False
-        sound = parts(say.speech, first_bytes, _bytes(self._frames.longest_ms))
+        sound = parts(self._sound(say), first_bytes, _bytes(self._frames.longest_ms))
         if self._style.model.prompt.counts_spoken_text:
             self._tokens.response_characters += len(say.words)
         match self._frames.transcript:
             case TranscriptPlace.BEFORE_AUDIO:
                 yield from map(_transcript, pieces)
                 yield from self._finish_transcript()
-                for pcm in sound:
-                    yield [self._chunk(pcm)]
+                for part in sound:
+                    yield part if isinstance(part, Synthesis) else [self._chunk(part)]
             case TranscriptPlace.OWN_FRAMES:
-                for pcm in sound:
+                for part in sound:
+                    if isinstance(part, Synthesis):
+                        yield part
+                        continue
                     yield from map(_transcript, _next_of(pieces))
-                    yield [self._chunk(pcm)]
+                    yield [self._chunk(part)]
                 yield from map(_transcript, pieces)
             case TranscriptPlace.BESIDE_AUDIO:
                 yield from self._with_transcript(sound, pieces)
 
-    def _with_transcript(self, sound: Iterator[bytes], pieces: Iterator[str]) -> Iterator[Message]:
+    def _sound(self, say: Say) -> Iterator[bytes | Synthesis]:
+        """The blocks of what is said, and before those of each passage its synthesis."""
+        if say.speech is not None:
+            yield from say.speech
+        elif self._style.voice is None:
+            yield from tones(say.words)
+        else:
+            for passage in passages(say.words):
+                synthesis = Synthesis(passage, self._style.voice)
+                yield synthesis
+                assert synthesis.speech is not None, "the response goes on when it has been made"
+                yield from synthesis.speech
+
+    def _with_transcript(self, sound: Iterator[bytes | Synthesis], pieces: Iterator[str]) -> Iterator[Emission]:
         """Audio with its transcript in the same frames. The last frame has all that is left of it."""
-        pcm = next(sound, None)
-        if pcm is None:
+        last: bytes | None = None
+        for part in sound:
+            if isinstance(part, Synthesis):
+                yield part
+                continue
+            if last is not None:
+                yield from self._beside(last, "".join(_next_of(pieces)))
+            last = part
+        if last is None:
             # gemini-3.1-flash-live-preview was recorded to answer with a transcript alone.
             yield from map(_transcript, pieces)
-        while pcm is not None:
-            following = next(sound, None)
-            words = "".join(pieces if following is None else _next_of(pieces))
-            if self._style.model.unasked.empty_frames:
-                yield EMPTY_FRAME
-            chunk = self._chunk(pcm)
-            yield [chunk, events.OutputTranscript(words)] if words else [chunk]
-            pcm = following
+        else:
+            yield from self._beside(last, "".join(pieces))
+
+    def _beside(self, pcm: bytes, words: str) -> Iterator[Message]:
+        """A frame of audio with the words beside it."""
+        if self._style.model.unasked.empty_frames:
+            yield EMPTY_FRAME
+        chunk = self._chunk(pcm)
+        yield [chunk, events.OutputTranscript(words)] if words else [chunk]
 
     def _chunk(self, pcm: bytes) -> events.AudioChunk:
         self._tokens.response_audio_bytes += len(pcm)
@@ -318,10 +358,13 @@ def _next_of(pieces: Iterator[str]) -> Iterator[str]:
         return
 
 
-def parts(blocks: Iterable[bytes], first_bytes: int, other_bytes: int) -> Iterator[bytes]:
-    """Audio in parts of these lengths. The last one may be shorter."""
+def parts(blocks: Iterable[bytes | Synthesis], first_bytes: int, other_bytes: int) -> Iterator[bytes | Synthesis]:
+    """Audio in parts of these lengths. The last one may be shorter. A synthesis is passed on at once."""
     size, held = first_bytes, bytearray()
     for block in blocks:
+        if isinstance(block, Synthesis):
+            yield block
+            continue
         held += block
         while len(held) >= size:
             yield bytes(held[:size])

@@ -32,7 +32,7 @@ from ..expectations import (
     ScriptExpectations,
     TurnExpectations,
 )
-from .behaviour import Behaviour, Echo, InjectFaults, Step, UserTurn, tones
+from .behaviour import Behaviour, Echo, InjectFaults, Step, UserTurn
 
 MAX_FOLLOW_UPS = 64
 """Most steps with a `then` that are remembered, so that a client that returns nothing takes no more memory."""
@@ -67,16 +67,6 @@ class Script:
 
     turns: tuple[ScriptedTurn, ...]
     expectations: ScriptExpectations = field(default_factory=ScriptExpectations)
-
-
-@dataclass(frozen=True)
-class Tones:
-    """The tones of a text, as an iterable that can be used any number of times."""
-
-    words: str
-
-    def __iter__(self) -> Iterator[bytes]:
-        return tones(self.words)
 
 
 class ScriptedBehaviour:

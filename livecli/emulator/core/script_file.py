@@ -13,7 +13,7 @@ sounds.
     [[turn]]
     match = "goodbye"
     say = "Goodbye."
-    audio = "goodbye.wav"                           # the sound of the words; without it, each character is a tone
+    audio = "goodbye.wav"                           # the sound of the words; without it, they are spoken
     close = {code = 1000}
 
     [[turn]]
@@ -51,7 +51,7 @@ from ...toml_reader import LineError, Path
 from ..expectations import MAX_SEARCH_SECONDS, ExpectedCall, Key, Pattern, Range, ScriptExpectations, TurnExpectations
 from ..faults import Fault, Faults, parse_turn_fault
 from .behaviour import Call, Close, Code, Ground, InjectFaults, Interrupt, Say, Think, Wait
-from .script import Act, FollowUp, Script, ScriptedTurn, Tones
+from .script import Act, FollowUp, Script, ScriptedTurn
 
 LoadAudio = Callable[[str], Iterable[bytes]]
 """Loads the sound file that a script names: blocks of mono PCM16 at OUTPUT_RATE, which can be iterated repeatedly.
@@ -90,7 +90,7 @@ class _Reader(toml_reader.Reader):
         self._load = load_audio
         self._sounds: dict[str, Iterable[bytes]] = {}
         self._steps: dict[str, Callable[[Any, Path], list[Act]]] = {
-            "say": lambda value, path: [Say(words := self.text(value, path), Tones(words))],
+            "say": lambda value, path: [Say(self.text(value, path))],
             "think": lambda value, path: [Think(self.text(value, path))],
             "call": self._calls,
             "delay_ms": lambda value, path: [Wait(self._delay_ms(value, path) / 1000)],
