@@ -47,13 +47,13 @@ async def test_without_an_output_the_sound_stays_in_memory(tmp_path, monkeypatch
     reply = await livecli.send(text="Good morning", local=True)
     assert reply.text == "Good morning"
     assert (reply.path, reply.heard, reply.rate) == (None, "", 24_000)
-    assert len(reply.audio) == len("Good morning") * 2880, "60 ms a character"
+    assert 0.5 < len(reply.audio) / 48_000 < 1
     assert not list(tmp_path.glob("*.wav"))
 
 
 async def test_the_sound_is_there_when_it_is_also_written_to_a_device():
     reply = await livecli.send(text="hi", local=True, output="/dev/null")
-    assert len(reply.audio) == len("hi") * 2880
+    assert 0.1 < len(reply.audio) / 48_000 < 1
 
 
 def test_ask_waits_for_the_answer_to_words_or_a_file():
@@ -245,7 +245,7 @@ async def test_a_conversation_of_several_turns_over_one_session(platform):
                     case livecli.TurnComplete():
                         break
             assert said == words
-            assert bytes_received == len(words) * 2880, "60 ms a character"
+            assert 0.1 < bytes_received / 48_000 < 1
 
 
 async def test_speech_goes_between_the_marks_of_activity():

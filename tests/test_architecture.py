@@ -64,6 +64,7 @@ MOST_FILES = 18
 MORE_FILES = {
     "cli": "one file for each command",
     "console": "one file for each display and each output",
+    "emulator.core": "one file for each part of a session",
     "emulator": "the server, and a file for each thing that it does to a connection",
     "media": "one file for each source and each destination of audio and pictures",
 }
@@ -89,6 +90,7 @@ MORE_ATTRIBUTES = {
     "cli.serve_options.EmulatorFlags": "the options of the emulator",
     "emulator.replay.Replay": "the place in a recording, what has come since, and how that differs",
     "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
+    "emulator.core.delivery.Delivery": "when a turn's next message is due, and which of its messages were sent",
     "emulator.core.dialogue.Dialogue": "the parts of a dialogue, each of which holds its own state",
     "emulator.core.function_calls.FunctionCalls": "the tools of a session and the calls of them",
     "errors.LivecliError": "everything that is shown of an error",
@@ -240,7 +242,13 @@ def test_every_dependency_has_an_owner():
     import tomllib
 
     project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
-    names = {"google-auth[requests]": "google", "pillow": "PIL", "pywebrtc-audio": "pywebrtc_audio", "pyyaml": "yaml", "espeakng-loader": "espeakng_loader"}
+    names = {
+        "espeakng-loader": "espeakng_loader",
+        "google-auth[requests]": "google",
+        "pillow": "PIL",
+        "pywebrtc-audio": "pywebrtc_audio",
+        "pyyaml": "yaml",
+    }
     extras = [each for extra, some in project["optional-dependencies"].items() if extra != "dev" for each in some]
     declared = {re.split("[<>]", dependency)[0] for dependency in [*project["dependencies"], *extras]}
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}

@@ -64,7 +64,7 @@ async def test_a_fault_is_injected():
         with pytest.raises(livecli.LivecliError) as failed:
             await livecli.send(text="hi", base_url=server.url, retries=0)
     assert failed.value.close_code == 1011
-    assert len(failed.value.reply.audio) == 2 * 2880
+    assert 0.1 < len(failed.value.reply.audio) / 48_000 < 1
 
 
 async def test_what_a_script_expects_and_does_not_hold():

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ..media import espeak
 from ..protocol.names import VOICES
 from .core.behaviour import tones
-from .core.synthesis import Synthesis, Voice
+from .core.synthesis import Synthesis, VoiceChoice
 from .log import Log
 
 DEFAULT_LANGUAGE = "en-us"
@@ -46,10 +46,10 @@ async def make(synthesis: Synthesis, log: Log) -> None:
 
 def load() -> None:
     """Load eSpeak NG now, in the thread, so that the first answer does not wait for that."""
-    _thread.submit(_speech, "", Voice())
+    _thread.submit(_speech, "", VoiceChoice())
 
 
-def _speech(words: str, voice: Voice) -> bytes:
+def _speech(words: str, voice: VoiceChoice) -> bytes:
     variant, pitch = variant_of(voice.name)
     return espeak.speech(words, languages_of(voice.language), variant, pitch)
 

@@ -278,12 +278,16 @@ def test_the_speaker_is_turned_on_and_off_through_the_pipe(chatting, sound_serve
     assert pitch(recording.samples[recording.samples.nonzero()[0]]) == pytest.approx(220 * 2 ** (5 / 12), abs=8)
 
 
-def test_what_is_typed_is_heard_to_its_end(livecli_piped, sound_server):
+def test_what_is_typed_is_heard_to_its_end(livecli_piped, sound_server, tmp_path):
     with sound_server.recorded() as recording:
-        ran = livecli_piped("eeeeeeeeee\n", "chat", "--local", "--play")
-        assert (ran.returncode, ran.stdout) == (0, b"eeeeeeeeee\n"), ran.stderr
+        ran = livecli_piped("we are at the end\n", "chat", "--local", "--play", "--save", "kept")
+        assert (ran.returncode, ran.stdout) == (0, b"we are at the end\n"), ran.stderr
         recording.wait_for_silence()
-    assert numpy.count_nonzero(recording.samples) > 0.5 * 16_000
+    _, pcm = read_wav(tmp_path / "kept" / "turn-001.wav")
+    answer = numpy.frombuffer(pcm, "<i2")
+    sound = numpy.flatnonzero(abs(answer) > 1000)
+    heard = numpy.flatnonzero(abs(recording.samples) > 1000)
+    assert (heard[-1] - heard[0]) / 16_000 == pytest.approx((sound[-1] - sound[0]) / 24_000, abs=0.1)
 
 
 @pytest.fixture

@@ -224,10 +224,9 @@ async def test_the_python_blocks_of_the_topic_run_in_order(folder, capsys):
             exec(code, names)
     assert names["reply"].complete
     assert (folder / "reply.wav").exists()
-    assert capsys.readouterr().out.splitlines()[:2] == [
-        "Where is the nearest train station? 100800 24000",
-        "8640 bytes at 24000 Hz",
-    ]
+    first, second, *_ = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"Where is the nearest train station\? \d{5,6} 24000", first)
+    assert re.fullmatch(r"\d{4,5} bytes at 24000 Hz", second)
 
 
 def test_every_make_target_that_is_named_is_there():

@@ -157,7 +157,7 @@ def test_a_function_call_of_the_default_model(session: Callable[..., Any]) -> No
         assert empty_turn["serverContent"] == {"turnComplete": True}
         answer = wire.until("turnComplete")
         assert sum("turnComplete" in frame.get("serverContent", {}) for frame in answer) == 1
-        assert audio_seconds(answer) == pytest.approx(5 * 0.06)
+        assert 0.2 < audio_seconds(answer) < 1
 
 
 def test_a_transcribing_model_ends_at_the_activity(session: Callable[..., Any]) -> None:

@@ -67,6 +67,8 @@ def test_out_of_files_is_one_line_and_passes(livecli: Callable[..., Ran], serve:
     with connect(url + PATH) as ws:
         ws.send(SETUP)
         assert b"setupComplete" in ws.recv(timeout=10, decode=False)
+        # Its libraries are loaded then.
+        turn(ws)
         with contextlib.ExitStack() as stack:
             crowd(stack, url)
             wait_until(lambda: b"connections wait" in errors.read_bytes())

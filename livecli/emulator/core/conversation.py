@@ -24,10 +24,10 @@ from .function_calls import FunctionCalls
 from .handles import HandleStore, SessionHandles, SessionMemory
 from .inbox import MAX_TEXT_CHARACTERS, Inbox, text_of
 from .lifetime import UNLIMITED, Lifetime, Limits
-from .response import Message
+from .response import Message, voice_of
 from .synthesis import Synthesize
 from .turn import MAX_WAITING_TURNS
-from .utterance import OpenSpool
+from .utterance import OpenSpool, Recognize
 
 __all__ = ["MAX_TEXT_CHARACTERS", "MAX_WAITING_TURNS", "EmulatedSession"]
 
@@ -38,8 +38,9 @@ class EmulatedSession:
     `version` is the API version of the request path. `new_session_id` makes the id that Vertex AI sends, `open_spool`
     the file of an utterance, `log` takes lines on what a client may not expect, `heard` the transcript of each
     utterance, and `inject` the faults of each answer that begins. `synthesize` makes words speech; without it they are
-    tones. `behaviour` belongs to this session; a session that is resumed keeps its own. `sessions` holds the handles of
-    the whole server; without it, no handle outlives the connection. `pace` is how fast it hears and speaks.
+    tones. `recognize` finds the words of an utterance; without it they are not known. `behaviour` belongs to this
+    session; a session that is resumed keeps its own. `sessions` holds the handles of the whole server; without it, no
+    handle outlives the connection. `pace` is how fast it hears and speaks.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class EmulatedSession:
         heard: Callable[[str], None] = lambda utterance: None,
         inject: Callable[[Faults], None] = lambda faults: None,
         synthesize: Synthesize | None = None,
+        recognize: Recognize | None = None,
         pace: Pace = Pace.INSTANT,
         models: Mapping[str, Model] = MODELS,
         sessions: HandleStore | None = None,
@@ -64,7 +66,7 @@ class EmulatedSession:
         self._new_session_id = new_session_id
         self._open_spool = open_spool
         self._log, self._heard, self._inject = log, heard, inject
-        self._synthesize = synthesize
+        self._synthesize, self._recognize = synthesize, recognize
         self._pace = pace
         self._models = models
         self._sessions = HandleStore() if sessions is None else sessions
@@ -163,6 +165,7 @@ class EmulatedSession:
             heard=self._heard,
             inject=self._inject,
             synthesize=self._synthesize,
+            recognize=self._recognize if _is_english(setup) else None,
         )
         if setup.tools:
             dialogue.declare(setup.tools)
@@ -180,3 +183,8 @@ class EmulatedSession:
         if setup.system_instruction is not None:
             memory.tokens.prompt_characters += len(text_of(setup.system_instruction))
         return memory
+
+
+def _is_english(setup: Setup) -> bool:
+    """Whether the user may speak English: a setup that names no language leaves that open."""
+    return voice_of(setup).language.lower().partition("-")[0] in ("", "en")

@@ -34,7 +34,7 @@ from .speech import SpeechEnded, SpeechEvent, SpeechStarted, speech_input_for
 from .synthesis import Synthesize
 from .token_count import ContextWindow
 from .turn import MAX_WAITING_TURNS, ModelTurn
-from .utterance import OpenSpool, Utterance, transcript
+from .utterance import OpenSpool, Recognize, Utterance, transcript
 from .voice_activity import contains_speech
 
 SLICE_SECONDS = 0.1
@@ -78,6 +78,11 @@ class _Detected(NamedTuple):
     audio_seconds: float
     event: SpeechEvent | _SpeechContinued
 
+    @property
+    def is_recognized(self) -> bool:
+        """Whether recognition of the utterance is over, if this is its end."""
+        return not (isinstance(self.event, SpeechEnded) and self.event.utterance.is_in_recognition)
+
 
 class Dialogue:
     """The dialogue of one connection. `consumed` is the number of the client's messages, which the caller counts."""
@@ -96,6 +101,7 @@ class Dialogue:
         heard: Callable[[str], None],
         inject: Callable[[Faults], None],
         synthesize: Synthesize | None,
+        recognize: Recognize | None,
     ) -> None:
         self.memory = memory
         self.outbox: deque[Message] = deque()
@@ -106,6 +112,7 @@ class Dialogue:
         self._style = ResponseStyle.of(setup, platform, model, has_voices=synthesize is not None)
         self._open_spool, self._pace, self._log, self._heard = open_spool, pace, log, heard
         self._inject, self._synthesize = inject, synthesize
+        self._recognize = recognize
         config = setup.realtime_input_config
         self._input_clock = InputClock(pace)
         self._detected: deque[_Detected] = deque()
@@ -152,7 +159,7 @@ class Dialogue:
     @property
     def wake_at(self) -> float | None:
         """The time at which `next_message` has a message without new input, None if it has none."""
-        times = [self._detected[0].due] if self._detected else []
+        times = [self._detected[0].due] if self._detected and self._detected[0].is_recognized else []
         times += [] if self._interrupts_at is None else [self._interrupts_at]
         if self._delivery is not None:
             times += [] if self._delivery.wake_at is None else [self._delivery.wake_at]
@@ -254,12 +261,20 @@ class Dialogue:
             self._rescheduled = True
             self._edges += sum(not isinstance(event, _SpeechContinued) for event in found)
             self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
+            self._recognize_ends(found)
             if any(isinstance(event, SpeechStarted) for event in found):
                 self._interim_seconds = 0.0
         self._handle_detected(now)
 
+    def _recognize_ends(self, found: Sequence[SpeechEvent | _SpeechContinued]) -> None:
+        """Begin to recognize the utterances that end. Their ends, and what comes after, wait until that is over."""
+        for event in found:
+            if self._recognize is not None and isinstance(event, SpeechEnded) and event.utterance.length_bytes:
+                event.utterance.is_in_recognition = True
+                self._recognize(event.utterance)
+
     def _handle_detected(self, now: float) -> None:
-        while self._detected and self._detected[0].due <= now:
+        while self._detected and self._detected[0].due <= now and self._detected[0].is_recognized:
             self._rescheduled = True
             detected = self._detected.popleft()
             event = detected.event

@@ -21,7 +21,7 @@ from ...protocol.models import AnswerEnd, Calling, CallTurn, Model, Platform, Th
 from .admission import answers_in_audio
 from .behaviour import Call, Close, Code, EndTurn, FetchUrls, Ground, Interrupt, Say, Step, Think, UserTurn, Wait, tones
 from .function_calls import FunctionCalls, characters_of
-from .synthesis import Synthesis, Voice, passages
+from .synthesis import Synthesis, VoiceChoice, passages
 from .token_count import TokenCount
 
 INCREMENT_CHARACTERS = 80
@@ -54,7 +54,7 @@ class ResponseStyle:
     thinks: bool = False
     shows_thoughts: bool = False
     # None where words are tones.
-    voice: Voice | None = None
+    voice: VoiceChoice | None = None
 
     @classmethod
     def of(cls, setup: Setup, platform: Platform, model: Model, *, has_voices: bool = False) -> ResponseStyle:
@@ -117,13 +117,13 @@ def respond(
     return _Response(turn, steps, style, tokens, tools, transcribed, opens_with_sample).messages()
 
 
-def voice_of(setup: Setup) -> Voice:
+def voice_of(setup: Setup) -> VoiceChoice:
     """The voice and the language that a setup asks for."""
     speech = setup.generation_config.speech_config if setup.generation_config else None
     if speech is None:
-        return Voice()
+        return VoiceChoice()
     prebuilt = speech.voice_config.prebuilt_voice_config if speech.voice_config else None
-    return Voice(prebuilt.voice_name if prebuilt else "", speech.language_code or "")
+    return VoiceChoice(prebuilt.voice_name if prebuilt else "", speech.language_code or "")
 
 
 def turn_complete(

@@ -4,9 +4,9 @@ A turn of the user is answered by the first of these that exists:
 
 1. for speech, the turn whose `heard` it is transcribed as. That is the first turn that was not used yet and has
    `heard`, unless an earlier one without `heard` and `match` comes next;
-2. the first scripted turn whose `match` is found in the user's text. The text of other speech is empty, which `.*`
-   matches. Turns with the same `match` are used one after another, and the last of them again and again. A search in a
-   text that takes too long closes the session with 1011;
+2. the first scripted turn whose `match` is found in the user's text, or in the words that were recognized in speech.
+   Speech without words has an empty text, which `.*` matches. Turns with the same `match` are used one after another,
+   and the last of them again and again. A search in a text that takes too long closes the session with 1011;
 3. the next scripted turn without `match`. Each is used once, in the order of the file;
 4. the echo.
 
@@ -108,9 +108,10 @@ class ScriptedBehaviour:
 
     def _answer_user(self, user: UserTurn) -> tuple[Act, ...] | None:
         utterance = user.utterance
-        seconds, words = (0.0, None) if utterance is None else (utterance.seconds, utterance.words)
+        seconds, words = (0.0, None) if utterance is None else (utterance.seconds, utterance.known_words)
         text = " ".join(filter(None, [words, user.text]))
-        turn = next((turn for turn in self._turns if words and self._is_next_for_speech(turn)), None)
+        is_scripted = utterance is not None and utterance.words
+        turn = next((turn for turn in self._turns if is_scripted and self._is_next_for_speech(turn)), None)
         return self._use(turn or self._next(text), text, seconds)
 
     def _is_next_for_speech(self, turn: ScriptedTurn) -> bool:

@@ -20,7 +20,7 @@ _PASSAGE = re.compile(
 )
 
 
-class Voice(NamedTuple):
+class VoiceChoice(NamedTuple):
     """The voice of a session: a prebuilt one by its name, and the code of a language. Both may be empty."""
 
     name: str = ""
@@ -32,7 +32,7 @@ class Synthesis:
     """The speech of `words`, in blocks of mono PCM16 at OUTPUT_RATE; None until it has been made."""
 
     words: str
-    voice: Voice
+    voice: VoiceChoice
     speech: Sequence[bytes] | None = None
 
 

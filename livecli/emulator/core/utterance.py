@@ -16,6 +16,9 @@ from ...protocol.close_reasons import Refusal
 from ...protocol.models import CONTEXT_TOKENS
 from .token_count import AUDIO_TOKENS_PER_SECOND
 
+Recognize = Callable[["Utterance"], None]
+"""Begins to recognize an utterance that `is_in_recognition`, and returns at once. The session is woken at the end."""
+
 OpenSpool = Callable[[], IO[bytes]]
 """Opens a new file for reading and writing, which is deleted when it is closed."""
 
@@ -37,7 +40,8 @@ class Utterance:
     """Mono PCM16 at INPUT_RATE. The owner calls `close` when it has been answered or is no longer needed.
 
     With `unlimited`, `write` takes more than the context window holds, because compression discards its beginning.
-    `words` are what is said in it, None where that is not known.
+    `words` are what a script says of it, and `recognized` what speech recognition has found; None where that is not
+    known. `is_in_recognition` is whether that is still under way.
     """
 
     def __init__(self, spool: IO[bytes], *, unlimited: bool = False) -> None:
@@ -45,6 +49,8 @@ class Utterance:
         self._unlimited = unlimited
         self.length_bytes = 0
         self.words: str | None = None
+        self.recognized: str | None = None
+        self.is_in_recognition = False
 
     def fork(self) -> Utterance:
         """A copy that has the same audio so far, with a `close` of its own.
@@ -77,6 +83,7 @@ class Utterance:
         for block in other.blocks():
             self.write(block)
         other.close()
+        self.recognized = " ".join(filter(None, [self.recognized, other.recognized])) or None
         return self
 
     @property
@@ -85,8 +92,13 @@ class Utterance:
 
     @property
     def description(self) -> str:
-        """The transcript of this utterance: the emulator detects speech, and knows only the words of a script."""
-        return transcript(self.seconds) if self.words is None else self.words
+        """The transcript of this utterance: its length where no words are known."""
+        return self.known_words or transcript(self.seconds)
+
+    @property
+    def known_words(self) -> str | None:
+        """What is said in it: by a script, or else as it was recognized."""
+        return self.recognized if self.words is None else self.words
 
     def blocks(self) -> Iterator[bytes]:
         """The audio from its start, in blocks of whole samples. Half a sample at the end is left out."""

@@ -71,10 +71,10 @@ class TestWhoseTurnItIs:
 
     def test_a_sound_can_be_said_again(self) -> None:
         scripted = play('[[turn]]\nmatch = "a"\nsay = "hi"\n[[turn]]\nmatch = "b"\nsay = "hi"\naudio = "b.wav"')
-        for text, sound in (("a", 2 * 2 * 60 * 24), ("b", len("b.wav"))):
+        for text, sound in (("a", None), ("b", [b"b.wav"])):
             for _ in range(2):
                 (say,) = scripted.answer(UserTurn(text=text))
-                assert isinstance(say, Say) and len(b"".join(say.speech)) == sound
+                assert isinstance(say, Say) and say.speech == sound
 
 
 class TestWhatFollowsUponAResponse:

@@ -8,7 +8,7 @@ import pytest
 
 from livecli.emulator.core import script_file
 from livecli.emulator.core.behaviour import Call, Close, Code, Ground, Interrupt, Say, Step, Think, UserTurn, Wait
-from livecli.emulator.core.script import ScriptedBehaviour, Tones
+from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.errors import FileError
 from livecli.toml_reader import LineError
@@ -26,14 +26,10 @@ def steps(turn: str, text: str = "hello") -> list[Step]:
     return list(ScriptedBehaviour(read_script("[[turn]]\n" + turn, load)).answer(UserTurn(text=text)))
 
 
-def tone(words: str) -> Say:
-    return Say(words, Tones(words))
-
-
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
-        ('say = "a"', [tone("a")]),
+        ('say = "a"', [Say("a")]),
         ('say = "a"\naudio = "a.wav"', [Say("a", SOUND)]),
         ('audio = "a.wav"\nsay = "a"', [Say("a", SOUND)]),
         ('audio = "a.wav"', [Say("", SOUND)]),
@@ -51,10 +47,10 @@ def tone(words: str) -> Say:
         ('ground = {webSearchQueries = ["a"]}', [Ground({"webSearchQueries": ["a"]})]),
         ('code = "print(1)"', [Code({"executableCode": {"language": "PYTHON", "code": "print(1)"}})]),
         ("steps = []", []),
-        ('steps = ["a", {delay_ms = 1}, {say = "b", close = 1000}]', [tone("a"), Wait(0.001), tone("b"), Close(1000)]),
-        ('steps = "a"', [tone("a")]),
-        ('delay_ms = 1\nsay = "a"\nthink = "b"', [Wait(0.001), tone("a"), Think("b")]),
-        ('think = "b"\nsay = "a"\ndelay_ms = 1', [Think("b"), tone("a"), Wait(0.001)]),
+        ('steps = ["a", {delay_ms = 1}, {say = "b", close = 1000}]', [Say("a"), Wait(0.001), Say("b"), Close(1000)]),
+        ('steps = "a"', [Say("a")]),
+        ('delay_ms = 1\nsay = "a"\nthink = "b"', [Wait(0.001), Say("a"), Think("b")]),
+        ('think = "b"\nsay = "a"\ndelay_ms = 1', [Think("b"), Say("a"), Wait(0.001)]),
         ('[turn.call]\nname = "f"\n[turn.call.args]\nx = 1', [Call("f", {"x": 1})]),
     ],
 )
@@ -81,7 +77,7 @@ def test_the_example_is_a_script() -> None:
     first, weather, goodbye = (
         list(scripted.answer(UserTurn(text=text))) for text in ("hi", "Weather in Rome?", "goodbye")
     )
-    assert first == [tone("Hello! How can I help?")]
+    assert first == [Say("Hello! How can I help?")]
     assert weather == [Think("I need the forecast."), Call("get_weather", {"city": "Paris"})]
     assert goodbye == [Say("Goodbye.", SOUND), Close(1000)]
 
