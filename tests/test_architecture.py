@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1] / "livecli"
 TESTS = Path(__file__).parent
 
 LAYERS = [
-    ["__main__"],
-    ["cli", "api"],
+    ["__main__", "pytest_plugin"],
+    ["cli", "api", "emulator_fixture"],
     ["embedded", "proxy", "runs", "chat"],
     ["client"],
     ["tools", "console", "emulator", "page"],
@@ -88,6 +88,7 @@ MORE_ATTRIBUTES = {
     "emulator.session.ServerSession": "the parts of a session on its connection, and what its tasks wait for",
     "emulator.server._EmulatorServer": "what the connections of a server share, and what ends with it",
     "cli.serve_options.EmulatorFlags": "the options of the emulator",
+    "emulator_fixture.GeminiLive": "the parts of an emulator, its options, and what becomes of its files",
     "emulator.replay.Replay": "the place in a recording, what has come since, and how that differs",
     "emulator.core.conversation.EmulatedSession": "the parts of a session, each of which holds its own state",
     "emulator.core.delivery.Delivery": "when a turn's next message is due, and which of its messages were sent",

@@ -86,11 +86,13 @@ class SessionRecord:
     """What clients did in all sessions, in order.
 
     `said` are the texts that they typed, and for speech the emulator's transcript of it. `calls` are the function calls
-    with the responses. `connections` is the number of sessions opened, those that resumed another included.
+    with the responses, and `responses` those that have one, in the order of the responses; one to a call that was not
+    made is among them. `connections` is the number of sessions opened, those that resumed another included.
     """
 
     said: list[str] = field(default_factory=list)
     calls: list[EmulatedCall] = field(default_factory=list)
+    responses: list[EmulatedCall] = field(default_factory=list)
     connections: int = 0
 
     def observe(self, number: int, service: Service) -> SessionObserver:
@@ -123,4 +125,6 @@ class _Recorder(SessionObserver):
         for call in self._record.calls:
             if call.response is None and ((id and call.id == id) or (not id and name in (None, "", call.name))):
                 call.response = response or {}
+                self._record.responses.append(call)
                 return
+        self._record.responses.append(EmulatedCall(name or "", {}, id, response or {}))

@@ -14,7 +14,7 @@ import os
 import socket
 import ssl
 import weakref
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
@@ -112,16 +112,17 @@ async def run_emulator(
     port: int = 0,
     *,
     tls: Tls | None = None,
-    options: EmulatorOptions = DEFAULT_OPTIONS,
+    options: EmulatorOptions | Callable[[], EmulatorOptions] = DEFAULT_OPTIONS,
     log: Log = no_log,
     relay: SessionRelay | None = None,
 ) -> AsyncIterator[EmulatorAddress]:
     """Run an emulator; at the end of the context, every session is closed with 1001, within a second.
 
-    Port 0 is a free one. `log` takes a line for each connection and turn. A `relay` takes the sessions instead. Raises
-    ConnectError where it cannot listen.
+    Port 0 is a free one. Where `options` is a function, each session has those that it returns at its beginning; the
+    credentials and the sinks of messages are those at the start. `log` takes a line for each connection and turn. A
+    `relay` takes the sessions instead. Raises ConnectError where it cannot listen.
     """
-    server = _EmulatorServer(options, log, relay)
+    server = _EmulatorServer(options if callable(options) else lambda: options, log, relay)
     try:
         # The port with TLS comes first, so that a client that can connect to the other one can connect to both.
         rest = {PORT_OPTION: port}
@@ -136,19 +137,23 @@ async def run_emulator(
 class _EmulatorServer:
     """The listening sockets of one emulator, its connections, and the handles and tokens that they share."""
 
-    def __init__(self, options: EmulatorOptions, log: Log, relay: SessionRelay | None = None) -> None:
-        self._options, self._relay = options, relay
+    def __init__(self, current: Callable[[], EmulatorOptions], log: Log, relay: SessionRelay | None = None) -> None:
+        self._current, self._relay = current, relay
         self._log = log
         self._logger = library_logger(log)
         self._numbers = itertools.count(1)
         self._sessions = HandleStore()
-        self._mint = TokenMint(options.required)
-        self._messages = MessageLog(*options.message_sinks)
+        self._mint = TokenMint(self._options.required)
+        self._messages = MessageLog(*self._options.message_sinks)
         self._streams: weakref.WeakSet[LogStream] = weakref.WeakSet()
         self._servers: list[ListeningServer] = []
         self._listeners: list[Listener] = []
         self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
         self._warming: asyncio.Future[None] | None = None
+
+    @property
+    def _options(self) -> EmulatorOptions:
+        return self._current()
 
     async def open(self, host: str, ports: Mapping[str, int], certificate: ssl.SSLContext | None = None) -> Server:
         """Listen on the first of `ports`, which are those that are not open yet, by their options."""

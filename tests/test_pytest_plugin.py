@@ -1,0 +1,220 @@
+"""The pytest plugin as its users see it: agents of all kinds in this process, and runs of pytest in folders."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from google import genai
+from google.genai import types
+
+import livecli
+from livecli.emulator_fixture import GeminiLive
+
+pytest_plugins = ["pytester"]
+
+BUSY_SECONDS = 30.0
+
+STATION = """
+[[turn]]
+match = "station"
+call = {name = "find_station", args = {near = "me"}}
+then = "Around the corner."
+"""
+
+AGENT = """
+import livecli
+import pytest
+
+SCRIPT = '''
+[[turn]]
+match = "station"
+call = {name = "find_station", args = {near = "me"}}
+expect = {response = {output = "Central"}}
+then = "Around the corner."
+'''
+
+
+def agent(question, finds="Central"):
+    return livecli.ask(question, tool=[f"find_station=echo {finds}"], retries=0).text
+"""
+
+Run = Callable[..., pytest.RunResult]
+
+
+@pytest.fixture
+def run(pytester: pytest.Pytester) -> Run:
+    """Run pytest over a file that has AGENT and this test."""
+
+    def run(test: str, *options: str) -> pytest.RunResult:
+        pytester.makepyfile(test_agent=AGENT + test)
+        plain = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error")
+        return pytester.runpytest_inprocess(*plain, *options)
+
+    return run
+
+
+async def genai_agent(question: str) -> str:
+    """An agent on the official SDK, that has one function."""
+    config = {
+        "response_modalities": ["AUDIO"],
+        "output_audio_transcription": {},
+        "tools": [{"function_declarations": [{"name": "find_station", "description": "The nearest station."}]}],
+    }
+    answer = ""
+    async with genai.Client().aio.live.connect(model="gemini-3.8-live", config=config) as session:  # type: ignore[arg-type]
+        await session.send_realtime_input(text=question)
+        while not answer:
+            async for message in session.receive():
+                for call in message.tool_call.function_calls or [] if message.tool_call else []:
+                    found = types.FunctionResponse(id=call.id, name=call.name, response={"output": "Central"})
+                    await session.send_tool_response(function_responses=[found])
+                if message.server_content and (transcript := message.server_content.output_transcription):
+                    answer += transcript.text or ""
+    return answer
+
+
+async def test_an_agent_on_the_official_sdk_in_an_asynchronous_test(gemini_live: GeminiLive) -> None:
+    gemini_live.script(STATION)
+    assert await asyncio.wait_for(genai_agent("a station?"), BUSY_SECONDS) == "Around the corner."
+    assert gemini_live.said == ["a station?"]
+    assert [(each.name, each.args, each.response) for each in gemini_live.responses] == [
+        ("find_station", {"near": "me"}, {"output": "Central"})
+    ]
+
+
+def test_agents_in_threads(gemini_live: GeminiLive) -> None:
+    agents = [threading.Thread(target=livecli.ask, args=(f"question {number}",)) for number in range(3)]
+    for agent in agents:
+        agent.start()
+    for agent in agents:
+        agent.join(BUSY_SECONDS)
+    assert sorted(gemini_live.said) == ["question 0", "question 1", "question 2"]
+    assert gemini_live.connections == 3
+
+
+@pytest.mark.gemini_live(script=STATION)
+def test_an_agent_in_another_process(gemini_live: GeminiLive) -> None:
+    command = [sys.executable, "-m", "livecli", "send", "--text", "a station?", "--tool", "find_station=echo Central"]
+    ran = subprocess.run([*command, "-q"], capture_output=True, text=True, timeout=BUSY_SECONDS, check=True)
+    assert ran.stdout == "Around the corner.\n"
+    assert [each.response for each in gemini_live.calls] == [{"output": "Central"}]
+
+
+def test_the_sound_of_an_agent_is_an_array(gemini_live: GeminiLive) -> None:
+    livecli.ask(speed=0)
+    assert isinstance(gemini_live.heard, np.ndarray)
+    assert gemini_live.heard.seconds == pytest.approx(2.2, abs=0.2)
+
+
+@pytest.mark.gemini_live(fault="drop@turn:1#1")
+def test_the_marker_needs_no_argument() -> None:
+    with pytest.raises(livecli.ServerError):
+        livecli.ask("Hello", retries=0)
+    assert livecli.ask("Hello").text == "Hello"
+
+
+@pytest.mark.parametrize("place", ["here", pytest.param("there", marks=pytest.mark.gemini_live)])
+def test_the_marker_of_one_parameter_holds_for_that_alone(place: str) -> None:
+    assert ("LIVECLI_BASE_URL" in os.environ) == (place == "there")
+
+
+def test_a_passing_test_shows_and_leaves_nothing(run: Run, pytester: pytest.Pytester) -> None:
+    ran = run("""
+@pytest.mark.gemini_live(script=SCRIPT)
+def test_it():
+    assert agent("a station?") == "Around the corner."
+""")
+    ran.assert_outcomes(passed=1)
+    ran.stdout.no_fnmatch_line("*gemini_live*")
+    assert [path.name for path in pytester.path.glob("*/*/gemini_live")] == []
+
+
+def test_a_failure_says_what_the_agent_did_and_where_its_files_are(run: Run) -> None:
+    ran = run("""
+def test_it(gemini_live):
+    gemini_live.script(SCRIPT)
+    assert agent("a train?") == "Around the corner."
+""")
+    ran.assert_outcomes(failed=1)
+    ran.stdout.fnmatch_lines(["*gemini_live: → from the client, ← from the model*", "*→ “a train?”*", "*← *"])
+    named = next(line for line in ran.outlines if line.startswith("The log, the recordings and their pages are in "))
+    folder = Path(named.removeprefix("The log, the recordings and their pages are in "))
+    assert sorted(path.suffix for path in folder.iterdir()) == [".html", ".live", ".txt"]
+
+
+def test_a_test_fails_where_its_script_expected_something_else(run: Run) -> None:
+    ran = run("""
+@pytest.mark.gemini_live(script=SCRIPT)
+def test_it():
+    agent("a station?", finds="North")
+""")
+    ran.assert_outcomes(failed=1)
+    ran.stdout.fnmatch_lines(["*find_station*Central*North*"])
+
+
+def test_a_mistake_in_the_marker_is_one_line(run: Run) -> None:
+    ran = run("""
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("a", marks=pytest.mark.gemini_live(script="missing.toml")),
+        pytest.param("b", marks=pytest.mark.gemini_live(fault="drop@nowhere")),
+        pytest.param("c", marks=pytest.mark.gemini_live(scripts="a.toml")),
+    ],
+)
+def test_it(place):
+    agent("a station?")
+""")
+    ran.assert_outcomes(errors=3)
+    for mistake in ("missing.toml", "nowhere", "scripts"):
+        ran.stdout.fnmatch_lines([f"the marker gemini_live: *{mistake}*"])
+    ran.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_workers_have_an_emulator_each(run: Run) -> None:
+    ran = run(
+        """
+@pytest.mark.parametrize("number", range(4))
+def test_it(gemini_live, number):
+    assert agent(f"question {number}") == f"question {number}"
+    assert gemini_live.said == [f"question {number}"]
+""",
+        *("-n", "2"),
+    )
+    ran.assert_outcomes(passed=4)
+
+
+def test_sessions_are_recorded_and_then_replayed(
+    run: Run, gemini_live: GeminiLive, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An emulator stands for the service."""
+    gemini_live.script(STATION)
+    test = """
+def test_it(gemini_live):
+    assert agent("a station?") == "Around the corner."
+    assert gemini_live.said == ["a station?"]
+"""
+    pytester.makeini("[pytest]\naddopts = --live-replay=kept")
+    run(test).assert_outcomes(failed=1)
+    run(test, "--live-record=kept").assert_outcomes(passed=1)
+    assert gemini_live.said == ["a station?"]
+    [kept] = pytester.path.glob("kept/test_agent/test_it/*")
+    assert kept.suffix == ".live"
+    monkeypatch.setenv("LIVECLI_BASE_URL", "ws://127.0.0.1:1")
+    run(test).assert_outcomes(passed=1)
+    assert gemini_live.connections == 1
+
+
+def test_the_plugin_imports_nothing_of_the_emulator() -> None:
+    """Every run of pytest loads it, where livecli is installed."""
+    code = "import pytest, sys; old = {*sys.modules}; import livecli.pytest_plugin; print(*{*sys.modules} - old)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=BUSY_SECONDS, check=True)
+    assert sorted(ran.stdout.split()) == ["livecli", "livecli.pytest_plugin"]
