@@ -156,6 +156,8 @@ def _open(kind: str, format_name: str, device: Device | None) -> Any:
             sample_rate=DEVICE_RATE,
             buffersize_msec=round(1000 * PERIOD_SECONDS),
             callback_periods=PERIODS,
+            # Where the system does not allow it, the thread has the usual priority.
+            thread_prio=miniaudio.ThreadPriority.REALTIME,
             device_id=device.handle if device else None,
             backends=_backends(miniaudio),
             app_name="livecli",
