@@ -192,6 +192,8 @@ class ResumableSession:
         self.resumption = resumption
         self.ends: Callable[[], bool] = lambda: False
         self.moving, self.moved_at = False, 0.0
+        # Whether the session was resumed, and no event of a turn has come since.
+        self.just_resumed = False
         self._connections = Connections(opened, resumption, reporter, retries, pause)
         self.lifetime = self._connections.lifetime
         self._reporter, self._start, self._admit = reporter, start, admit
@@ -325,6 +327,8 @@ class ResumableSession:
         except LivecliError as error:
             await self._reconnect(error)
             return self._received.popleft()
+        if not event.of_session:
+            self.just_resumed = False
         if not event.of_session or not self._follow(event):
             if self._failure is not None:
                 raise self._failure
@@ -426,6 +430,7 @@ class ResumableSession:
         again = resumption.unconfirmed - (resumption.last - last)
         await (connections.wait(retry) if retry is not None else self._pace())
         await connections.open()
+        self.just_resumed = resumption.handle is not None
         # Not before there is another connection: without one, what came is all that there is.
         self._received.append(Rewind())
         self._repeats = True

@@ -157,8 +157,8 @@ class IdleTimer:
 class TurnProgress:
     """Present state of a turn's end, and ways to wait for the next one."""
 
-    def __init__(self, ending: Ending = Ending.TURN, *, waits_for_others: bool = False) -> None:
-        self.state = TurnEnd(ending=ending, waits_for_others=waits_for_others)
+    def __init__(self, ending: Ending = Ending.TURN, *, resumed: bool = False, waits_for_others: bool = False) -> None:
+        self.state = TurnEnd(ending=ending, resumed=resumed, waits_for_others=waits_for_others)
         self._clock = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
         self._failure: LivecliError | None = None

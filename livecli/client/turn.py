@@ -186,7 +186,8 @@ class Turn:
             settled=self._note_settled,
         )
         ending = _ending(session.endpoint.model, until)
-        self._progress, self._idle = TurnProgress(ending, waits_for_others=waits_for_others), IdleTimer()
+        self._progress = TurnProgress(ending, resumed=session.just_resumed, waits_for_others=waits_for_others)
+        self._idle = IdleTimer()
         self._sender = Sender(session, stats, reporter, self._progress, self._idle)
         self._answer = Answer(sink, stats, reporter, self._idle)
         self._responded: str | None = None  # the function that returned last

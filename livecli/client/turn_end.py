@@ -14,6 +14,7 @@ An empty turn answers nothing, and its TurnComplete is not counted: gemini-2.5 s
 the question (recorded), gemini-3.8-live one 10 ms after a response (probed 2026-10-02), and gemini-live-2.5-flash ends
 the turn of each call so (recorded). The answer is a turn of its own, which may take any time to begin. gemini-3.8-live
 also ends the turn of a call so that a resumed session does not know any more, before it answers (one report, 2026-10).
+The first turn of a resumed session is doubtful where it is empty without such a call.
 
 What completes a turn is the `Ending`: for most models TurnComplete, which comes when the answer would have been played.
 """
@@ -135,8 +136,9 @@ class TurnEnd(msgspec.Struct, frozen=True):
     `responded` is whether a response was sent that no turn has spoken of yet. `given_up` is whether the rest of the
     answer is unwanted. `status` is the interaction status that the service reported last. At `settles_at` (seconds)
     doubtful turns are no longer waited for. `calls` counts the messages with function calls. `call_lost` is whether the
-    session was resumed from before one of these, so that the turn of the call may still end. With `waits_for_others`
-    the service may be at work for functions of an earlier turn, which never return: its status proves nothing.
+    session was resumed from before one of these, so that the turn of the call may still end. `resumed` is whether it
+    was resumed in this turn, or just before it, and no turn has ended since. With `waits_for_others` the service may be
+    at work for functions of an earlier turn, which never return: its status proves nothing.
     """
 
     phase: Phase = Phase.SENDING
@@ -150,6 +152,7 @@ class TurnEnd(msgspec.Struct, frozen=True):
     counted: frozenset[str | None] = frozenset()
     calls: int = 0
     call_lost: bool = False
+    resumed: bool = False
     waits_for_others: bool = False
     settles_at: float | None = None
     ending: Ending = Ending.TURN
@@ -162,7 +165,7 @@ class TurnEnd(msgspec.Struct, frozen=True):
     @property
     def answers_nothing(self) -> bool:
         """Whether the model's present turn, if it ended now, would leave its answer due."""
-        ends_another = self.responded or self.turn.interrupted or self.call_lost
+        ends_another = self.responded or self.turn.interrupted or self.call_lost or self.resumed
         return not self.given_up and not self.turn.said and ends_another
 
     def restored(self, then: TurnEnd, *, asked: bool) -> TurnEnd:
@@ -172,7 +175,8 @@ class TurnEnd(msgspec.Struct, frozen=True):
         """
         owed = max(then.owed, 1) if asked else then.owed
         kept = replace(then, phase=self.phase, pending=self.pending, given_up=self.given_up)
-        return replace(kept, owed=owed, settles_at=None, call_lost=then.call_lost or self.calls > then.calls)
+        call_lost = then.call_lost or self.calls > then.calls
+        return replace(kept, owed=owed, settles_at=None, call_lost=call_lost, resumed=then.resumed or asked)
 
 
 def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPending, now: float) -> TurnEnd:
@@ -271,9 +275,10 @@ def _counted(state: TurnEnd) -> TurnEnd:
     if state.answers_nothing and state.owed:
         # The words may be those of the answer, without its sound, or late ones of what was said before the call.
         doubtful = state.doubtful or (state.responded and (state.turn.transcribed or state.turn.one_turn))
-        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful, call_lost=False)
+        doubtful |= state.resumed and not state.call_lost
+        return replace(state, owed=max(1, state.owed - 1), doubtful=doubtful, call_lost=False, resumed=False)
     owed = max(0, state.owed - 1)
-    return replace(state, owed=owed, doubtful=owed > 0, responded=False, call_lost=False)
+    return replace(state, owed=owed, doubtful=owed > 0, responded=False, call_lost=False, resumed=False)
 
 
 TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {

@@ -90,6 +90,7 @@ class FaultInjector:
             await self._stall()
             return message
         self._active_at = asyncio.get_running_loop().time()
+        self._has_stale_turn = False
         await self._reach("answer")
         ends = any(isinstance(event, events.TurnComplete) for event in message)
         if any(isinstance(event, events.AudioChunk) for event in message):

@@ -390,15 +390,18 @@ class TestBeginningAgain:
         assert not played.is_over
         assert played.play(rest).is_over
 
-    @pytest.mark.parametrize(
-        "steps",
-        [
-            "keeps, asked, audio, begins again and asks again, complete",
-            "asked, call, keeps, stopped, begins again and asks again, complete",
-        ],
-    )
-    def test_an_empty_turn_ends_it_where_no_call_was_lost(self, steps):
-        assert Played().play(steps).is_over
+    def test_an_empty_turn_may_end_it_where_no_call_was_lost(self):
+        played = Played().play("keeps, asked, audio, begins again and asks again, complete")
+        assert not played.is_over
+        assert played.play("20s").is_over
+
+    def test_an_empty_rest_of_a_call_that_was_kept_ends_it(self):
+        assert Played().play("asked, call, keeps, stopped, begins again and asks again, complete").is_over
+
+    def test_an_empty_turn_may_stand_before_the_answer(self):
+        played = Played().play("keeps, asked, begins again and asks again, complete, 4s, audio, 20s")
+        assert not played.is_over
+        assert played.play("complete").is_over
 
     def test_what_was_answered_and_kept_is_not(self):
         assert Played().play("asks, audio, complete, keeps, begins again, asked").is_over

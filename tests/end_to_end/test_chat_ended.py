@@ -57,3 +57,9 @@ def test_a_terminal_keeps_its_prompt(terminal):
         assert chat.left() == 0
     assert "error" not in chat.screen()
     assert sum("● " in line for line in server.log) == 2
+
+
+def test_an_empty_turn_of_a_resumed_session_is_no_answer(converse):
+    with serving("drop@turn:1#1", "stale-turn@setup") as server:
+        ran = converse("one\ntwo\n", "--base-url", server.url, "-q")
+    assert (ran.status, ran.out, ran.err) == (0, "oneone\ntwo\n", "")

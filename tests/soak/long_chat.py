@@ -418,16 +418,12 @@ def read_log(text: str) -> tuple[list[Said], Counter[str], int]:
 
 
 def read_saved(text: str) -> list[tuple[str, str]]:
-    """The turns of `conversation.md`."""
-    turns: list[tuple[str, str]] = []
-    for who, said in re.findall(r"^\*\*(You|Model):\*\* (.*?)\n(?=\n\*\*|\n?\Z)", text, re.MULTILINE | re.DOTALL):
-        what = said.strip()
-        if who == "You":
-            turns.append((what, ""))
-        elif turns and not turns[-1][1]:
-            turns[-1] = (turns[-1][0], what)
-        else:
-            turns.append(("", what))
+    """The questions and answers of `conversation.md`, one of which may be empty."""
+    said = re.compile(r"^\*\*(You|Model):\*\* (.*?)\n(?=\n\*\*Model|\n\[turn-|\n?\Z)", re.MULTILINE | re.DOTALL)
+    turns = []
+    for turn in re.split(r"^## Turn .*\n", text, flags=re.MULTILINE)[1:]:
+        texts = dict(said.findall(turn))
+        turns.append((texts.get("You", "").strip(), texts.get("Model", "").strip()))
     return turns
 
 
