@@ -21,6 +21,9 @@ FRAME_SAMPLES = DEVICE_RATE // 100
 
 FRAME_BYTES = FRAME_SAMPLES * SAMPLE_BYTES
 
+DITHER = [1, 0, -1, 0, 0, 1, -1]
+"""Noise of one bit, repeated."""
+
 SLACK_SECONDS = 0.1
 """How far the devices may be apart. The speaker takes up to three periods of 20 ms at once when it starts."""
 
@@ -115,11 +118,24 @@ class EchoCanceller:
         import numpy as np
 
         recorded, played = (np.frombuffer(pcm, np.int16).reshape(-1, FRAME_SAMPLES) for pcm in (near, far))
-        frames = zip(recorded, played, strict=True)
+        frames = zip(_dithered(recorded), _dithered(played), strict=True)
         cleaned = np.stack([self._processor.process(*frame) for frame in frames])
         # A detector of speech may take the rest of a loud echo for speech, as it lasts 20 ms now and then.
         cleaned[_powers(cleaned) < RESIDUE * _powers(recorded)] = 0
+        cleaned[~recorded.any(axis=1)] = 0
         return bytes(cleaned.tobytes())
+
+
+def _dithered(frames: Any) -> Any:
+    """The frames, with noise of one bit in place of those that are silent.
+
+    In silence the numbers in the canceller's filters become so small that arithmetic takes ten times as long: measured,
+    27 % of a core in place of 2 %.
+    """
+    import numpy as np
+
+    dither = np.resize(np.array(DITHER, np.int16), FRAME_SAMPLES)
+    return np.where(frames.any(axis=1, keepdims=True), frames, dither)
 
 
 def _powers(frames: Any) -> Any:

@@ -165,6 +165,12 @@ def test_what_is_shorter_than_the_period_is_followed_by_silence():
     assert len(canceller.clean(SILENT)) == len(SILENT)
 
 
+def test_silence_after_sound_stays_silence(speech):
+    sound = numpy.concatenate([speech, numpy.zeros(DEVICE_RATE)])
+    output = cleaned(sound, sound)
+    assert not output[len(speech) + PERIOD :].any()
+
+
 def test_memory_is_bounded_where_the_microphone_has_stopped():
     canceller = EchoCanceller()
     canceller.clean(SILENT)
