@@ -119,8 +119,7 @@ def _run(argv: list[str]) -> int:
 
 def run() -> None:
     """The console script."""
-    gc.set_threshold(START_ALLOCATIONS)
-    gc.callbacks.append(_set_thresholds)
+    _collect_rarely()
     # The caller may have closed the standard streams.
     if sys.stderr is None:
         sys.stderr = _discarded()
@@ -140,6 +139,34 @@ def run() -> None:
     # Without this the interpreter collects garbage at exit, which takes a sixth of `--help`.
     gc.freeze()
     sys.exit(status)
+
+
+def start_worker(entry: str, end: int) -> int:
+    """Run a worker process: the function `entry` ("package.module:function"), with its end of a channel.
+
+    `end` is what `channel_end` finds that end by. Returns the exit status.
+    """
+    from importlib import import_module
+
+    from .process.worker import channel_end
+
+    _collect_rarely()
+    module, _, function = entry.partition(":")
+    try:
+        getattr(import_module(module), function)(channel_end(end))
+    except LivecliError as error:
+        if not isinstance(error, Interrupted):
+            from .process.stdio import print_error
+
+            print_error(error)
+        return error.exit_status
+    return 0
+
+
+def _collect_rarely() -> None:
+    """Have the garbage collector examine what the start makes once, and seldom afterwards: see GC_THRESHOLDS."""
+    gc.set_threshold(START_ALLOCATIONS)
+    gc.callbacks.append(_set_thresholds)
 
 
 def _set_thresholds(phase: str, _: object) -> None:

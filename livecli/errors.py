@@ -275,6 +275,12 @@ class Interrupted(LivecliError):
         return self._exit_status
 
 
+class ProcessKilled(LivecliError):
+    """A process of `--processes` ended before its sessions were over, as one that runs out of memory does."""
+
+    status, kind = 137, "interrupted"
+
+
 def statuses() -> list[tuple[str, str]]:
     """Every exit status and its meaning, which is the first line of the class's docstring."""
     graded = (CheckError, UsageError, FileError, AuthError, ConnectError, ServerError, DeadlineError, QuotaError)
@@ -284,6 +290,7 @@ def statuses() -> list[tuple[str, str]]:
         (str(BUG_STATUS), "A bug in livecli: please report the traceback to the project's issue tracker."),
         ("126, 127", _meaning(CannotRun)),
         ("130, 143", _meaning(Interrupted)),
+        (str(ProcessKilled.status), _meaning(ProcessKilled)),
         (str(OutputClosed.status), _meaning(OutputClosed)),
     ]
 

@@ -314,6 +314,9 @@ class ManyFlags(Group, panel="Many files"):
     jobs: Annotated[
         int | None, Option(min=1, metavar="N", help="Sessions at once. [default: one after another]"), COMMON
     ] = None
+    processes: Annotated[
+        str | None, Option(metavar="N|auto", help="Processes that share the sessions; auto: the cores. [default: 1]")
+    ] = None
     connect_rate: Annotated[float, Option(metavar="N", help="Sessions to start per second, at most.")] = 10.0
     resume_from: Annotated[
         str | None, Option(metavar="FILE.jsonl", help="Skip the inputs that succeeded according to this --json output.")
@@ -328,9 +331,25 @@ class ManyFlags(Group, panel="Many files"):
     @property
     def is_given(self) -> bool:
         """Whether an option is given that is for several inputs, however many there are in the end."""
-        return any(option is not None for option in (self.source, self.jobs, self.resume_from, self.shard))
+        options = (self.source, self.jobs, self.processes, self.resume_from, self.shard)
+        return any(option is not None for option in options)
+
+    @property
+    def process_count(self) -> int:
+        """The number of processes that have sessions. Raises UsageError for a value that is not valid."""
+        if self.processes is None:
+            return 1
+        from ..process.worker import process_count
+
+        return process_count(self.processes)
+
+    @property
+    def sessions(self) -> int:
+        """The most sessions at once: without `--jobs` one in each process."""
+        return self.jobs or self.process_count
 
     def check(self) -> None:
+        _ = self.process_count
         if not 0 < self.connect_rate < float("inf"):
             raise UsageError(f"--connect-rate must be more than 0, not {self.connect_rate:g}")
         if self.max_cost is not None and not 0 < self.max_cost < float("inf"):

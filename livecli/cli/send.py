@@ -92,7 +92,7 @@ def send(
     several = many.is_given or is_list(inputs, many.source)
     if several:
         _check_several(request, output)
-    if (many.jobs or 1) > 1:
+    if many.sessions > 1:
         _check_at_once(tools, devices)
 
     judge = checks.judge()
@@ -150,7 +150,7 @@ def send(
             requests = [replace(request, confirm=confirm) for request in requests]
         if judge is not None:
             requests = [replace(request, check=judge.run()) for request in requests]
-        pace = (many.jobs or 1, many.connect_rate, many.max_cost) if several else None
+        pace = (many.sessions, many.connect_rate, many.max_cost, many.process_count) if several else None
         statuses = run(_ask_all(requests, target, local, reporters, pace, context.obj))
     raise typer.Exit(gravest([*statuses, *_verdict(judge, checks, quiet=output.quiet), report_replay(local)]))
 
@@ -204,7 +204,7 @@ def _check_several(request: RequestFlags, output: OutputFlags) -> None:
 def _check_at_once(tools: ToolFlags, devices: DeviceFlags) -> None:
     for option, is_given in (("--confirm", tools.confirm), ("--play", devices.play)):
         if is_given:
-            raise UsageError(f"{option} works with one session at a time", hint="leave out --jobs")
+            raise UsageError(f"{option} works with one session at a time", hint="leave out --jobs and --processes")
 
 
 async def _ask_all(
@@ -212,7 +212,7 @@ async def _ask_all(
     target: Target,
     emulator: EmulatorOptions | None,
     reporters: RunReporters,
-    pace: tuple[int, float, float | None] | None,
+    pace: tuple[int, float, float | None, int] | None,
     allow_files: Callable[[int], str | None],
 ) -> list[int]:
     """The exit status of each request.

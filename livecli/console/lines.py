@@ -31,6 +31,7 @@ class PlainLines(Reporter):
         self.options = options
         self.wants_frames = options.debug
         self.wants_every = options.has_every_event or options.debug
+        self.wants_timelines = not options.quiet
         self._summary: Summary | None = None
         self._seconds: float | None = None
         self._chunks = {"sent": 0, "received": 0}
@@ -62,7 +63,7 @@ class PlainLines(Reporter):
 
     def started(self, summary: Summary, description: str | None, seconds: float | None) -> None:
         self._summary, self._seconds = summary, seconds
-        if not self.options.quiet:
+        if self.wants_timelines:
             summary.stats.sent.timeline, summary.stats.received.timeline = Timeline(), Timeline()
         self._chunks = {"sent": 0, "received": 0}
         self._next_progress = PROGRESS_SECONDS

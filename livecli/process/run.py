@@ -132,16 +132,16 @@ class _EventLoop(_SystemLoop):
         return future
 
 
-def run(main: Coroutine[Any, Any, T]) -> T:
+def run(main: Coroutine[Any, Any, T], *, handles_signals: bool = True) -> T:
     """Run `main` to its end.
 
-    Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can close its socket and keep its files; Interrupted is raised
-    then, with the exit status for the signal. A second signal does not wait: Ctrl-C raises KeyboardInterrupt, and the
-    others end the process, even while a call blocks the event loop.
+    With `handles_signals`, Ctrl-C, SIGTERM and SIGHUP cancel it, so that it can close its socket and keep its files;
+    Interrupted is raised then, with the exit status for the signal. A second signal does not wait: Ctrl-C raises
+    KeyboardInterrupt, and the others end the process, even while a call blocks the event loop.
     """
     with asyncio.Runner(loop_factory=_EventLoop) as runner:
         try:
-            return runner.run(_cancelled_by_signals(main))
+            return runner.run(_cancelled_by_signals(main) if handles_signals else main)
         except asyncio.CancelledError as cancelled:
             raise interrupted_error(cancelled) from None
 

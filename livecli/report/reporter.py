@@ -106,6 +106,8 @@ class Reporter:
     """Whether `event` is called: set where a subclass overrides it."""
     wants_every = True
     """Whether every event of a batch is reported, or the last one of it is enough."""
+    wants_timelines = False
+    """Whether `started` puts timelines into the summary, to be measured."""
 
     def __init_subclass__(cls) -> None:
         cls.wants_events = cls.event is not Reporter.event
@@ -181,6 +183,7 @@ class Reporters(Reporter):
         self._frame_reporters = [reporter for reporter in reporters if reporter.wants_frames]
         self.wants_frames = bool(self._frame_reporters)
         self.wants_events = bool(self._event_reporters)
+        self.wants_timelines = any(reporter.wants_timelines for reporter in reporters)
         self.wants_every = any(
             reporter.wants_every for reporter in reporters if reporter.wants_events or reporter.wants_frames
         )

@@ -7,8 +7,8 @@ all of them when the user interrupts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from ..client.open import Resolve, resolved_once
@@ -21,7 +21,7 @@ from ..report.reporter import Reporter, Reporters
 from ..report.spending import Spending
 from ..report.summary import Summary
 from .rate import AdaptiveRate, RateTicket
-from .request import Request, ask
+from .request import Exchange, Request, ask, exchange
 
 # A session has its socket, its input and its reply open.
 FILES_PER_SESSION = 3
@@ -37,12 +37,14 @@ ReporterOf = Callable[[Request], Reporter]
 class BatchLimits:
     """Limits of a batch: `jobs` is the most sessions at once, `connect_rate` the most starts a second.
 
-    Once the runs that are over cost `max_cost` US dollars, no more are started.
+    Once the runs that are over cost `max_cost` US dollars, no more are started. Where `processes` is more than one, so
+    many further processes have the sessions, at most one for each of them.
     """
 
     jobs: int
     connect_rate: float
     max_cost: float | None = None
+    processes: int = 1
 
 
 def files_open(sessions: int) -> int:
@@ -68,22 +70,35 @@ async def ask_all(
             _check_prices(requests[0], endpoint.model)
 
     resolve = await resolved_once(target, check)
-    batch = _Batch(requests, target, resolve, reporter, reporter_of, limits)
-    workers = [asyncio.create_task(batch.work()) for _ in range(min(limits.jobs, len(requests)))]
-    try:
-        await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
-    except asyncio.CancelledError as cancelled:
-        await _end(workers, cancelled.args)
-        for request in batch.left:
-            reporter_of(request).finished(Summary(request.name, error=interrupted_error(cancelled)))
-        raise
-    await _end(workers)
+    async with _exchanges(min(limits.processes, limits.jobs, len(requests))) as exchange:
+        batch = _Batch(requests, target, resolve, reporter, reporter_of, limits, exchange)
+        workers = [asyncio.create_task(batch.work()) for _ in range(min(limits.jobs, len(requests)))]
+        try:
+            await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
+        except asyncio.CancelledError as cancelled:
+            await _end(workers, cancelled.args)
+            for request in batch.left:
+                reporter_of(request).finished(Summary(request.name, error=interrupted_error(cancelled)))
+            raise
+        await _end(workers)
     for worker in workers:
         if not worker.cancelled() and (bug := worker.exception()):
             raise bug
     if batch.unsent:
         reporter.stopped(batch.budget_error(f"{batch.unsent} of {len(requests)} inputs were not sent"))
     return batch.statuses
+
+
+@asynccontextmanager
+async def _exchanges(processes: int) -> AsyncIterator[Exchange]:
+    """Sends requests in this process, or in so many further ones."""
+    if processes == 1:
+        yield exchange
+        return
+    from .processes import worker_pool
+
+    async with worker_pool(processes) as pool:
+        yield pool.exchange
 
 
 async def _end(workers: Sequence[asyncio.Task[None]], cause: Sequence[object] = ()) -> None:
@@ -107,11 +122,13 @@ class _Batch:
         reporter: Reporter,
         reporter_of: ReporterOf,
         limits: BatchLimits,
+        exchange: Exchange,
     ) -> None:
         self.left: Iterator[Request] = iter(requests)
         self.statuses: list[int] = []
         self.unsent = 0
         self._target, self._resolve, self._reporter_of, self._limits = target, resolve, reporter_of, limits
+        self._exchange = exchange
         self._spending = Spending()
         clock = asyncio.get_running_loop().time
         self._rate = AdaptiveRate(limits.connect_rate, clock, asyncio.sleep, reporter.remark)
@@ -135,7 +152,7 @@ class _Batch:
                 timeouts = replace(request.timeouts, pause=ticket.pause, admit=ticket.admit)
                 paced = replace(request, timeouts=timeouts, at_once=self._limits.jobs > 1)
                 reporters = Reporters(_TicketReporter(ticket), reporter)
-                summary = await ask(paced, self._target, reporters, self._resolve)
+                summary = await ask(paced, self._target, reporters, self._resolve, self._exchange)
                 self._spending.add(summary)
             self.statuses.append(summary.exit_code)
 

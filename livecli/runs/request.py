@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -113,7 +113,32 @@ class Request:
         return setup(endpoint, options)
 
 
-async def ask(request: Request, target: Target, reporter: Reporter, resolve: Resolve = resolved) -> Summary:
+async def exchange(request: Request, target: Target, summary: Summary, reporter: Reporter, resolve: Resolve) -> None:
+    """Send `request`, write the reply, and record both in `summary`. Raises what `ask` puts into the summary."""
+    try:
+        await _ask(request, target, summary, reporter, resolve)
+    except ServerError as error:
+        from ..client.bisect import bisect, is_unspecific, with_blame
+
+        if request.bisects and summary.setup_seconds is None and is_unspecific(error):
+            endpoint, credential = await resolve(target)
+            opening = request.setup(endpoint)
+            blame = await bisect(opening, endpoint, credential, request.timeouts, reporter)
+            raise with_blame(error, blame) from error.__cause__
+        raise
+
+
+Exchange = Callable[[Request, Target, Summary, Reporter, Resolve], Awaitable[None]]
+"""Sends a request, as `exchange` does."""
+
+
+async def ask(
+    request: Request,
+    target: Target,
+    reporter: Reporter,
+    resolve: Resolve = resolved,
+    exchange: Exchange = exchange,
+) -> Summary:
     """Send `request` and write the reply. An error is the summary's `error`, which `reporter` is told.
 
     Raises UsageError where the options contradict one another. When the task is cancelled, the part of the reply that
@@ -124,7 +149,7 @@ async def ask(request: Request, target: Target, reporter: Reporter, resolve: Res
         reporter = Reporters(reporter, request.check)
     try:
         async with asyncio.timeout(request.timeouts.total) as total:
-            await _ask_or_bisect(request, target, summary, reporter, resolve)
+            await exchange(request, target, summary, reporter, resolve)
     except UsageError:
         raise
     except LivecliError as error:
@@ -145,22 +170,6 @@ async def ask(request: Request, target: Target, reporter: Reporter, resolve: Res
         request.check.judge(summary)
     reporter.finished(summary)
     return summary
-
-
-async def _ask_or_bisect(
-    request: Request, target: Target, summary: Summary, reporter: Reporter, resolve: Resolve
-) -> None:
-    try:
-        await _ask(request, target, summary, reporter, resolve)
-    except ServerError as error:
-        from ..client.bisect import bisect, is_unspecific, with_blame
-
-        if request.bisects and summary.setup_seconds is None and is_unspecific(error):
-            endpoint, credential = await resolve(target)
-            opening = request.setup(endpoint)
-            blame = await bisect(opening, endpoint, credential, request.timeouts, reporter)
-            raise with_blame(error, blame) from error.__cause__
-        raise
 
 
 async def _ask(request: Request, target: Target, summary: Summary, reporter: Reporter, resolve: Resolve) -> None:

@@ -16,7 +16,8 @@ EMULATOR = "--script --replay --replay-match --replay-speed --fault --pace"
 OPTIONS = {
     "": "-V --version -h --help",
     "send": f"""{WHERE} {LIMITS} {SETUP} {TOOLS} {OUTPUT} {EMULATOR} --sample --text --image --raw -o --output
-        --raw-output --chunk-bytes --speed --activity --trailing-silence --bisect-setup --until --jobs --connect-rate
+        --raw-output --chunk-bytes --speed --activity --trailing-silence --bisect-setup --until --jobs --processes
+        --connect-rate
         --from --shard --resume-from --play --device --dry-run --record --pass-rate
         --junit --report
         --subtitles --max-cost -h --help""",
