@@ -111,6 +111,7 @@ MORE_ATTRIBUTES = {
 """Classes with more attributes, and why."""
 
 SAME_NAME = {
+    "Channel": "one of the two of a stereo file; what two processes talk through",
     "Fault": "a fault that the emulator injects; the event of an error message",
     "Interrupted": "the error after Ctrl-C; the event of a user who speaks over an answer",
     "Limits": "the limits of a run; the limits of an emulated session",

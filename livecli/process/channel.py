@@ -48,17 +48,17 @@ class Channel:
         """The bytes that the other end has not taken yet."""
         return self._writer.transport.get_write_buffer_size()
 
-    def tell(self, name: str, *arguments: Any) -> None:
+    def tell(self, name: str, *arguments: Any, **named: Any) -> None:
         """Call a function of the other end, without its result. What is told to a process that has ended is lost."""
-        self._send(("call", None, name, arguments))
+        self._send(("call", None, name, arguments, named))
 
-    async def call(self, name: str, *arguments: Any) -> Any:
+    async def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         """The result of a function of the other end. Raises ChannelClosed."""
         if not self._is_open:
             raise ChannelClosed
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._send(("call", number, name, arguments))
+        self._send(("call", number, name, arguments, named))
         try:
             return await self._waiting[number]
         finally:
@@ -73,25 +73,31 @@ class Channel:
                         case ("result", number, result):
                             if number in self._waiting and not self._waiting[number].done():
                                 self._waiting[number].set_result(result)
-                        case ("call", number, name, arguments):
-                            result = self._handlers[name](*arguments)
+                        case ("call", number, name, arguments, named):
+                            result = self._handlers[name](*arguments, **named)
                             if inspect.isawaitable(result):
                                 tasks.create_task(self._answer(number, result))
                             elif number is not None:
                                 self._send(("result", number, result))
-                self._close()
+                # Calls that still run may wait for this end.
+                self._end_calls()
         finally:
-            self._close()
+            self._end_calls()
 
     async def close(self) -> None:
         """Close this end once the other one has taken everything, or has ended."""
-        self._is_open = False
+        self._end_calls()
         self._writer.close()
         try:
             await self._writer.wait_closed()
         except OSError:
             # The other process has ended.
             return
+
+    def abort(self) -> None:
+        """Close this end at once."""
+        self._end_calls()
+        self._writer.transport.abort()
 
     async def _answer(self, number: int | None, result: Any) -> None:
         value = await result
@@ -111,8 +117,8 @@ class Channel:
             data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
             self._writer.write(LENGTH.pack(len(data)) + data)
 
-    def _close(self) -> None:
-        """End the calls that are waited for, and everything that is told from now on."""
+    def _end_calls(self) -> None:
+        """End the calls that are waited for. Nothing can be told from now on."""
         self._is_open = False
         for waiting in self._waiting.values():
             if not waiting.done():
