@@ -34,6 +34,7 @@ from .emulator.replay_library import ReplayLibrary, load
 from .emulator.server import EmulatorAddress, Tls, run_emulator
 from .emulator.session_recording import SessionRecordings
 from .errors import FileError, ProtocolError, UsageError
+from .media.espeak import can_speak
 from .process.folders import state_folder
 from .protocol import events
 from .protocol.close_reasons import Refusal
@@ -227,7 +228,9 @@ class GeminiLive:
         self._folder = thread.new_folder()
         self._disk = DiskThread(self._log.append)
         recordings = SessionRecordings(self._folder, self._disk, known_secrets(environ))
-        self._options = EmulatorOptions(observers=[self._observe, recordings.observe], replay=library)
+        self._options = EmulatorOptions(
+            observers=[self._observe, recordings.observe], replay=library, speaks=can_speak()
+        )
         self._server = self._start()
 
     def script(self, script: str | os.PathLike[str]) -> None:

@@ -22,7 +22,7 @@ TOPICS = (
     *("auth", "conversations", "models", "voices", "languages", "formats", "pictures"),
     *("tools", "batch", "long-sessions", "costs"),
     *("pipes", "exit-statuses", "environment", "config", "python", "troubleshooting"),
-    *("serve", "script", "faults", "speech", "recordings", "expect", "ci", "clients"),
+    *("serve", "script", "faults", "speech", "recordings", "pytest", "expect", "ci", "clients"),
     *("performance", "accuracy", "architecture", "contributing", "changes"),
 )
 """The guides in livecli/help, in the order in which they are listed."""
