@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -15,14 +15,16 @@ import typer
 from ..errors import CheckError, FileError, UsageError
 from ..process.stdio import is_terminal, one_line, print_error, write_stderr, write_stdout
 from .groups import takes_groups
-from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, host_to_name, report_replay
+from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, ProcessFlags, host_to_name, report_replay
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
     from ..emulator.expectations import ScriptCheck
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
+    from ..emulator.processes import EmulatorProcesses
     from ..emulator.server import EmulatorAddress, SessionRelay
+    from .serve_worker import WorkerCommandLine
 
 
 FILES = 10_240
@@ -43,6 +45,7 @@ def serve(
     emulator: EmulatorFlags,
     logs: LogFlags,
     life: LifeFlags,
+    processes: ProcessFlags,
 ) -> int:
     """Run a local Live API for any client, until Ctrl-C.
 
@@ -62,6 +65,7 @@ def serve(
 
     eval "$(livecli serve --background)"
     """
+    processes.check_replay(emulator.replay)
     if command and (option := life.given):
         raise UsageError(f"{option} cannot be combined with a COMMAND", hint=f"leave out {option}")
     if life.stop:
@@ -86,10 +90,12 @@ def serve(
         raise UsageError("--junit is for what a script expects", hint="add --script FILE.toml")
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
+    is_several = processes.count > 1
     with (
         certificates_for(listen.names) as kept,
         message_sinks(logs.log) as sinks,
-        recordings(logs, options.required.secrets) as observers,
+        # Of several processes each makes the recordings of its own sessions.
+        nullcontext(()) if is_several else recordings(logs, options.required.secrets) as observers,
     ):
         options = replace(options, message_sinks=sinks, observers=[*options.observers, *observers])
         if listen.is_public:
@@ -98,11 +104,29 @@ def serve(
             announce = partial(_announce, life, lambda _, variables: export_lines(variables))
         else:
             announce = partial(_announce, life, partial(_banner, emulator.source, options))
+        workers = None
+        if is_several:
+            from .serve_worker import WorkerCommandLine
+
+            workers = _processes(processes.count, WorkerCommandLine(listen, emulator, logs, kept.folder), options, log)
         try:
-            status = run(serve_on(address, kept, options, command or [], log, announce))
+            status = run(serve_on(address, kept, options, command or [], log, announce, processes=workers))
         finally:
             checked = report(check, logs.junit) if check else report_replay(options)
         return status or checked
+
+
+def _processes(
+    count: int, words: WorkerCommandLine, options: EmulatorOptions, log: Callable[[str], None]
+) -> EmulatorProcesses:
+    """The emulator in `count` processes."""
+    from ..emulator.processes import EmulatorProcesses
+    from .serve_worker import ENTRY
+
+    def warn(line: str) -> None:
+        write_stderr(f"warning: {line}\n")
+
+    return EmulatorProcesses(count, ENTRY, words, options, log, warn)
 
 
 def report(check: ScriptCheck, junit: str | None) -> int:
@@ -253,8 +277,11 @@ async def serve_on(
     log: Callable[[str], None],
     announce: Callable[[EmulatorAddress, Mapping[str, str]], None],
     relay: SessionRelay | None = None,
+    processes: EmulatorProcesses | None = None,
 ) -> int:
-    """Run the emulator, or the `relay` in its place, until the COMMAND ends, or until a signal.
+    """Run the emulator, in `processes` where there are some, or the `relay` in its place.
+
+    It ends when the COMMAND does, or with a signal.
 
     Returns the exit status of the COMMAND.
     Without a COMMAND, `announce` is called with the address and the variables.
@@ -267,7 +294,11 @@ async def serve_on(
     from ..process.child import run_child
 
     tls = Tls(certificates.context, address.tls_port)
-    async with run_emulator(address.host, address.port, tls=tls, options=options, log=log, relay=relay) as emulator:
+    if processes:
+        running = processes.run(*address)
+    else:
+        running = run_emulator(address.host, address.port, tls=tls, options=options, log=log, relay=relay)
+    async with running as emulator:
         variables = exports(emulator, host_to_name(address.host), certificates, options, os.environ)
         if relay and not relay.takes_any_credential:
             variables = {name: value for name, value in variables.items() if name != "GOOGLE_API_KEY"}

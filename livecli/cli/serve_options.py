@@ -1,5 +1,6 @@
 """The option groups of `livecli serve`."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
@@ -12,6 +13,7 @@ from .groups import COMMON, Group, Listed
 from .options import RecordedAudio
 
 if TYPE_CHECKING:
+    from ..emulator.expectations import NewCheck
     from ..emulator.options import EmulatorOptions
     from ..emulator.request_source import AllowedSources
 
@@ -166,6 +168,40 @@ class ListenFlags(Group, panel="Network"):
         return usual if self.port is None else self.port, usual_tls if self.tls_port is None else self.tls_port
 
 
+class ProcessFlags(Group, panel="Network"):
+    """How many processes run the emulator."""
+
+    processes: Annotated[
+        str,
+        Option(
+            metavar="N|auto",
+            help="Spread the sessions over this many processes; auto: one on each core. See `livecli help serve`.",
+        ),
+    ] = "1"
+
+    @property
+    def count(self) -> int:
+        """The number of processes. Raises UsageError for a value that is not valid."""
+        from ..process.worker import process_count
+
+        return process_count(self.processes)
+
+    def check(self) -> None:
+        if self.count > 1 and sys.platform == "win32":
+            raise UsageError(
+                "--processes needs a socket on which several processes accept connections, which Windows has not",
+                hint="leave out --processes",
+            )
+
+    def check_replay(self, replay: str | None) -> None:
+        """Raises UsageError where several processes are to replay a recording."""
+        if self.count > 1 and replay is not None:
+            raise UsageError(
+                "--replay cannot be combined with --processes: one process gives out the recorded sessions in turn",
+                hint="leave out --processes",
+            )
+
+
 class LocalFlags(Group, panel="Network"):
     """How the emulator behaves that `--local` starts."""
 
@@ -283,8 +319,12 @@ class EmulatorFlags(Group, panel="Model"):
         """What the model says, in a few words."""
         return f"script {self.script}" if self.script else f"replay {self.replay}" if self.replay else "echo"
 
-    def options(self) -> "EmulatorOptions":
-        """The same values, for the emulator. Raises FileError and UsageError as `option_files` does."""
+    def options(self, new_check: "NewCheck | None" = None) -> "EmulatorOptions":
+        """The same values, for the emulator. Raises FileError and UsageError as `option_files` does.
+
+        `new_check` makes the check of a script, by default one of this process.
+        """
+        from ..emulator.expectations import ScriptCheck
         from ..emulator.option_files import emulator_options
 
         return emulator_options(
@@ -300,6 +340,7 @@ class EmulatorFlags(Group, panel="Model"):
             faults=self.fault or [],
             require_key=self.require_key,
             require_token=self.require_token,
+            new_check=new_check or ScriptCheck,
         )
 
 

@@ -59,11 +59,12 @@ HOST_NAME = re.compile(rf"(\*\.)?{LABEL}(\.{LABEL})*", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Certificates:
-    """The TLS context of the emulator, and the two files that make clients trust it."""
+    """The TLS context of the emulator, the two files that make clients trust it, and the folder of all certificates."""
 
     context: ssl.SSLContext
     authority: Path
     bundle: Path
+    folder: Path
 
 
 def certificates(folder: Path, *names: str) -> Certificates:
@@ -85,7 +86,7 @@ def certificates(folder: Path, *names: str) -> Certificates:
     except OSError as error:
         message = f"cannot keep certificates in {folder}: {error.strerror or error}"
         raise FileError(message, hint="it must be a folder that you may write in; XDG_STATE_HOME moves it") from error
-    return Certificates(context, own / "ca.pem", own / "ca-bundle.pem")
+    return Certificates(context, own / "ca.pem", own / "ca-bundle.pem", folder)
 
 
 def _server(path: Path, names: Sequence[str]) -> tuple[ssl.SSLContext, bytes]:

@@ -56,7 +56,7 @@ REFUSALS = {
 
 @dataclass
 class EphemeralToken:
-    """A token: `uses` is the number of sessions that it still opens, None for any number.
+    """A token: `uses` is the number of sessions that it still opens, None for any number. `name` is its text.
 
     `setup` and `mask` are the request's `bidiGenerateContentSetup` and `fieldMask`, with the mask's paths as names.
     """
@@ -66,6 +66,7 @@ class EphemeralToken:
     opens_until: datetime
     setup: messages.Setup | None = None
     mask: Sequence[Sequence[str]] = ()
+    name: str = ""
 
     def effective_setup(self, setup: messages.Setup) -> messages.Setup:
         """The setup of a session whose client sends `setup`.
@@ -110,7 +111,7 @@ class TokenMint:
             token = _parse_request(body, now)
         except ValueError as error:
             return _refused(UpgradeRefusal(400, "INVALID_ARGUMENT", str(error)))
-        name = EPHEMERAL + secrets.token_hex(32)
+        token.name = name = EPHEMERAL + secrets.token_hex(32)
         self._tokens[name] = token
         while len(self._tokens) > MAX_TOKENS:
             del self._tokens[next(iter(self._tokens))]
@@ -119,6 +120,11 @@ class TokenMint:
     def token_in(self, path: str, headers: Iterable[tuple[str, str]]) -> EphemeralToken | None:
         """The token of this emulator that a request holds, if it holds one."""
         return next((self._tokens[name] for name in credentials_in(path, headers)[1] if name in self._tokens), None)
+
+    def use(self, name: str, now: datetime, *, resumes: bool) -> CredentialError | None:
+        """Use the token of this name: see EphemeralToken."""
+        token = self._tokens.get(name)
+        return token.use(now, resumes=resumes) if token else CredentialError.WRONG_TOKEN
 
 
 def is_mint_path(path: str) -> bool:

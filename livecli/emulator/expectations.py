@@ -126,6 +126,18 @@ class ScriptCheck:
     _used: set[Key] = field(default_factory=set)
     _outcomes: dict[Key, _Outcome] = field(default_factory=dict)
 
+    def note_connection(self) -> None:
+        """Count a session that was opened."""
+        self.connections += 1
+
+    def note_turn(self) -> None:
+        """Count a turn of the user."""
+        self.turns += 1
+
+    def note_close(self, code: int) -> None:
+        """Note how a session has ended."""
+        self.last_close = code
+
     def note_use(self, turn: TurnExpectations, text: str, audio_seconds: float) -> None:
         """Check a turn of the user that the `[[turn]]` answers: its text, and the audio of its speech."""
         self._used.add(turn.key)
@@ -138,22 +150,18 @@ class ScriptCheck:
 
     def call(self, expected: ExpectedCall) -> Call:
         """The call, with a check of its responses."""
-        subject = f"response of {expected.call.name}"
-        outcome = self._outcome(expected.key, quoted(expected.response), subject)
-        outcome.open_calls += 1
-        is_open = True
+        self.note_call(expected)
+        return replace(expected.call, on_return=_ResponseCheck(self, expected))
 
-        def check(response: FunctionResponse) -> None:
-            nonlocal is_open
-            values = response.response or {}
-            held = contains(values, expected.response)
-            # A function may return in parts, of which one has to be as expected.
-            if is_open and (held or not response.will_continue):
-                is_open = False
-                outcome.open_calls -= 1
-                outcome.note(quoted(values), held=held)
+    def note_call(self, expected: ExpectedCall) -> None:
+        """Note a call, whose function is to return."""
+        self._outcome_of(expected).open_calls += 1
 
-        return replace(expected.call, on_return=check)
+    def note_response(self, expected: ExpectedCall, actual: str, *, held: bool) -> None:
+        """Note that the function of a call has returned."""
+        outcome = self._outcome_of(expected)
+        outcome.open_calls -= 1
+        outcome.note(actual, held=held)
 
     def results(self) -> list[ScriptExpectation]:
         """The expectations that can be judged so far, in the order of the file."""
@@ -181,8 +189,32 @@ class ScriptCheck:
         """The expectations that do not hold so far, in the order of the file."""
         return [each for each in self.results() if not each.held]
 
+    def _outcome_of(self, expected: ExpectedCall) -> _Outcome:
+        return self._outcome(expected.key, quoted(expected.response), f"response of {expected.call.name}")
+
     def _outcome(self, key: Key, expected: str, subject: str | None = None) -> _Outcome:
         return self._outcomes.setdefault(key, _Outcome(subject or str(key[-1]), expected))
+
+
+NewCheck = Callable[[ScriptExpectations, str], ScriptCheck]
+"""Makes the check of a script, from its expectations and its name."""
+
+
+@dataclass
+class _ResponseCheck:
+    """Checks the responses of one call."""
+
+    check: ScriptCheck
+    expected: ExpectedCall
+    is_open: bool = True
+
+    def __call__(self, response: FunctionResponse) -> None:
+        values = response.response or {}
+        held = contains(values, self.expected.response)
+        # A function may return in parts, of which one has to be as expected.
+        if self.is_open and (held or not response.will_continue):
+            self.is_open = False
+            self.check.note_response(self.expected, quoted(values), held=held)
 
 
 def contains(actual: Any, expected: Any) -> bool:

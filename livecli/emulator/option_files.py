@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from .. import toml_reader
@@ -14,11 +15,11 @@ from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
 from ..recording.match import Match
 from .access import Required
-from .core.behaviour import Behaviour, Echo
+from .core.behaviour import Echo
 from .core.lifetime import Limits
 from .core.script import Script, ScriptedBehaviour
 from .core.script_file import read_script
-from .expectations import ScriptCheck
+from .expectations import NewCheck, ScriptCheck
 from .faults import Faults, parse_fault
 from .options import EmulatorOptions
 from .pace import Pace
@@ -40,16 +41,19 @@ def emulator_options(
     model_table: str | None = None,
     require_key: str | None = None,
     require_token: str | None = None,
+    new_check: NewCheck = ScriptCheck,
 ) -> EmulatorOptions:
     """The options of `livecli serve`, with the contents of the files. Raises FileError and UsageError.
 
     A `script` with `[[turn]]` in it is the text of one. Without `connection_seconds` a connection has no limit.
+    `new_check` makes the check of a script.
     """
     if script is not None and replay is not None:
         raise UsageError("--script cannot be combined with --replay")
-    behaviour, check = _behaviour(script)
+    followed = None if script is None else _script(script)
+    check = None if followed is None else new_check(followed[1].expectations, followed[0])
     return EmulatorOptions(
-        behaviour=behaviour,
+        behaviour=Echo if followed is None else partial(ScriptedBehaviour, followed[1], check),
         required=Required(require_key, require_token),
         models=_models(model_table),
         limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
@@ -58,17 +62,13 @@ def emulator_options(
         replay=None if replay is None else _replay(replay, replay_match, speed),
         observers=[CheckedSessions(check).observe] if check else [],
         check=check,
+        script=None if followed is None else followed[1],
         speaks=can_speak(),
     )
 
 
-def _behaviour(script: str | None) -> tuple[Callable[[], Behaviour], ScriptCheck | None]:
-    """What makes the model of one session, which follows the script or echoes, and the check of the script.
-
-    Raises FileError naming file and line.
-    """
-    if script is None:
-        return Echo, None
+def _script(script: str) -> tuple[str, Script]:
+    """The name and the content of a script, from its path or its text. Raises FileError naming file and line."""
     is_text = "[[turn]]" in script
     folder = Path() if is_text else Path(script).parent
 
@@ -76,9 +76,7 @@ def _behaviour(script: str | None) -> tuple[Callable[[], Behaviour], ScriptCheck
         return read_script(text, lambda name: _sound(folder / name))
 
     name = "the script" if is_text else script
-    read = parse_text(name, script, parse) if is_text else parse_text_file(script, parse)
-    check = ScriptCheck(read.expectations, name)
-    return lambda: ScriptedBehaviour(read, check), check
+    return name, parse_text(name, script, parse) if is_text else parse_text_file(script, parse)
 
 
 def _replay(path: str, match: Match, speed: float) -> ReplayLibrary:

@@ -9,6 +9,7 @@ from ..protocol.models import MODELS, Model
 from .access import NOTHING_REQUIRED, Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import UNLIMITED, Limits
+from .core.script import Script
 from .expectations import ScriptCheck
 from .faults import Faults
 from .observer import Observe
@@ -26,7 +27,8 @@ class EmulatorOptions:
     models by name; `limits` bound connections and sessions; `pace` is how fast audio is heard and sent. `faults` happen
     on every connection. With a `replay`, recorded connections are replayed instead of a model. `observers` are told
     what passes in each session, and `message_sinks` take the lines of the MessageLog. `check` is that of the script,
-    whose observer is among `observers`. Where it `speaks`, words are spoken by eSpeak NG, and else they are tones.
+    whose observer is among `observers`, and `script` is what `behaviour` follows. Where it `speaks`, eSpeak NG says the
+    words, and else they are tones.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -40,6 +42,7 @@ class EmulatorOptions:
     observers: Sequence[Observe] = ()
     message_sinks: Sequence[Callable[[str], None]] = ()
     check: ScriptCheck | None = None
+    script: Script | None = None
     speaks: bool = False
 
 

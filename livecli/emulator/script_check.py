@@ -17,7 +17,7 @@ class CheckedSessions:
 
     def observe(self, number: int, service: Service) -> SessionObserver:
         """The observer of one session; see Observe."""
-        self.check.connections += 1
+        self.check.note_connection()
         return _CheckedSession(self.check)
 
 
@@ -26,4 +26,4 @@ class _CheckedSession(SessionObserver):
         self._check = check
 
     def closed(self, by: ClosedBy, code: int, reason: str) -> None:
-        self._check.last_close = code
+        self._check.note_close(code)

@@ -9,15 +9,13 @@ import asyncio
 import contextlib
 import errno
 import functools
-import itertools
 import os
 import socket
 import ssl
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -25,19 +23,19 @@ from websockets.server import ServerProtocol
 
 from ..errors import ConnectError
 from ..media import resample
-from ..process.background import PID_HEADER
+from ..process.background import PID_HEADER, WORKER_PID_HEADER
 from ..process.port_holder import port_holder
 from . import access
 from .access import Service, service_at
-from .core.handles import HandleStore
-from .ephemeral_tokens import TokenMint, is_mint_path
+from .ephemeral_tokens import EphemeralToken, is_mint_path
 from .fault_injector import at_upgrade
 from .listener import OPEN_SECONDS, Listener
 from .log import Log, SessionLog, library_logger, no_log, safe_line
-from .message_log import LogStream, MessageLog
+from .message_log import LogStream
 from .observer import SessionObserver
 from .options import DEFAULT_OPTIONS, EmulatorOptions
 from .session import CLOSE_SECONDS, ServerSession
+from .shared_state import SharedState
 from .websocket import EmulatorConnection, InflateOnlyFactory, ListeningServer
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -122,29 +120,52 @@ async def run_emulator(
     credentials and the sinks of messages are those at the start. `log` takes a line for each connection and turn. A
     `relay` takes the sessions instead. Raises ConnectError where it cannot listen.
     """
-    server = _EmulatorServer(options if callable(options) else lambda: options, log, relay)
+    current = options if callable(options) else lambda: options
+    server = _EmulatorServer(current, log, SharedState(current().required, current().message_sinks), relay)
     try:
         # The port with TLS comes first, so that a client that can connect to the other one can connect to both.
         rest = {PORT_OPTION: port}
         encrypted = await server.open(host, {TLS_PORT_OPTION: tls.port, **rest}, tls.certificate) if tls else None
         clear = await server.open(host, rest)
         server.warm_up()
-        yield EmulatorAddress(_url(clear), _port(clear), _port(encrypted) if encrypted else None)
+        yield EmulatorAddress(url_of(next(iter(clear.sockets))), _port(clear), _port(encrypted) if encrypted else None)
+    finally:
+        await server.close()
+
+
+@contextlib.asynccontextmanager
+async def run_emulator_on(
+    sockets: Sequence[socket.socket],
+    encrypted: Sequence[socket.socket],
+    certificate: ssl.SSLContext,
+    *,
+    options: EmulatorOptions,
+    log: Log,
+    shared: SharedState,
+) -> AsyncIterator[None]:
+    """Run an emulator on sockets that are bound, those `encrypted` with TLS, with a state that it shares."""
+    server = _EmulatorServer(lambda: options, log, shared)
+    try:
+        for each in encrypted:
+            await server.open_on(each, certificate)
+        for each in sockets:
+            await server.open_on(each)
+        server.warm_up()
+        yield
     finally:
         await server.close()
 
 
 class _EmulatorServer:
-    """The listening sockets of one emulator, its connections, and the handles and tokens that they share."""
+    """The listening sockets of one emulator, its connections, and the state that they share."""
 
-    def __init__(self, current: Callable[[], EmulatorOptions], log: Log, relay: SessionRelay | None = None) -> None:
+    def __init__(
+        self, current: Callable[[], EmulatorOptions], log: Log, shared: SharedState, relay: SessionRelay | None = None
+    ) -> None:
         self._current, self._relay = current, relay
         self._log = log
         self._logger = library_logger(log)
-        self._numbers = itertools.count(1)
-        self._sessions = HandleStore()
-        self._mint = TokenMint(self._options.required)
-        self._messages = MessageLog(*self._options.message_sinks)
+        self._shared = shared
         self._streams: weakref.WeakSet[LogStream] = weakref.WeakSet()
         self._servers: list[ListeningServer] = []
         self._listeners: list[Listener] = []
@@ -158,24 +179,33 @@ class _EmulatorServer:
     async def open(self, host: str, ports: Mapping[str, int], certificate: ssl.SSLContext | None = None) -> Server:
         """Listen on the first of `ports`, which are those that are not open yet, by their options."""
         try:
-            server = await serve(
-                self._run_session,
-                host,
-                next(iter(ports.values())),
-                start_serving=False,  # a Listener accepts the connections
-                process_request=self._answer_http,
-                open_timeout=None,  # an EmulatorConnection has its own
-                logger=self._logger,
-            )
-            listening = ListeningServer(server)
-            self._servers.append(listening)
-            sockets = [each.dup() for each in server.sockets]
-            connection = functools.partial(self._connection, listening)
-            listener = Listener(sockets, connection, certificate, CLOSE_SECONDS, self._log)
-            self._listeners.append(listener)
-            listener.start()
+            return self._listen(await self._server(host=host, port=next(iter(ports.values()))), certificate)
         except OSError as error:
-            raise await _listen_error(host, ports, error) from error
+            raise await listen_error(host, ports, error) from error
+
+    async def open_on(self, bound: socket.socket, certificate: ssl.SSLContext | None = None) -> None:
+        """Listen on a socket that is bound."""
+        self._listen(await self._server(sock=bound), certificate)
+
+    async def _server(self, **where: Any) -> Server:
+        return await serve(
+            self._run_session,
+            **where,
+            start_serving=False,  # a Listener accepts the connections
+            process_request=self._answer_http,
+            process_response=self._add_worker,
+            open_timeout=None,  # an EmulatorConnection has its own
+            logger=self._logger,
+        )
+
+    def _listen(self, server: Server, certificate: ssl.SSLContext | None) -> Server:
+        listening = ListeningServer(server)
+        self._servers.append(listening)
+        sockets = [each.dup() for each in server.sockets]
+        connection = functools.partial(self._connection, listening)
+        listener = Listener(sockets, connection, certificate, CLOSE_SECONDS, self._log)
+        self._listeners.append(listener)
+        listener.start()
         return server
 
     def _connection(self, server: ListeningServer) -> EmulatorConnection:
@@ -213,7 +243,7 @@ class _EmulatorServer:
                 connection.abort()
             for waiting in await _still_waiting(closing, ABORT_SECONDS):
                 waiting.cancel()
-        self._sessions.close()
+        self._shared.sessions.close()
         if self._relay:
             await self._relay.close()
         if self._warming:
@@ -230,7 +260,7 @@ class _EmulatorServer:
         if response is not None:
             _let_page_read(response, origins)
             if response.headers.get("Content-Type") == LOG_TYPE:
-                self._streams.add(stream := self._messages.stream(response.serialize()))
+                self._streams.add(stream := await self._shared.log_stream(response.serialize()))
                 await connection.lend(stream)
         return response
 
@@ -242,7 +272,7 @@ class _EmulatorServer:
             if is_mint_path(request.path) and self._relay:
                 return await self._relay.post(connection, request)
             if is_mint_path(request.path):
-                return self._mint_token(connection, request)
+                return await self._create_token(connection, request)
             message = f"Only /v1alpha/auth_tokens, which creates ephemeral tokens, takes {connection.method}.\n"
             return connection.respond(405, message)
         if "Upgrade" not in request.headers and (page := self._page(connection, request.path)):
@@ -250,7 +280,7 @@ class _EmulatorServer:
         service = service_at(request.path)
         if service is None:
             return connection.respond(404, "Not found: the Live API is at /ws/google.…, the path of either platform.\n")
-        connection.number = next(self._numbers)
+        connection.number = await self._shared.next_number()
         if self._relay:
             return await self._relay.upgrade(connection, request, service)
         faults = self._options.faults.on_connection(connection.number)
@@ -270,7 +300,8 @@ class _EmulatorServer:
                 return connection.respond(200, WELCOME)
             case "/healthz":
                 response = connection.respond(200, "livecli: a local Live API is listening.\n")
-                response.headers[PID_HEADER] = str(os.getpid())
+                response.headers[PID_HEADER] = str(self._shared.pid)
+                self._add_worker(connection, None, response)
                 return response
             case "/log":
                 response = connection.respond(200, "")
@@ -280,9 +311,14 @@ class _EmulatorServer:
                 return response
         return None
 
-    def _mint_token(self, connection: EmulatorConnection, request: Request) -> Response:
+    def _add_worker(self, connection: ServerConnection, request: Request | None, response: Response) -> None:
+        """Name the process in the response to an upgrade, where there are several."""
+        if self._shared.worker_pid:
+            response.headers[WORKER_PID_HEADER] = str(self._shared.worker_pid)
+
+    async def _create_token(self, connection: EmulatorConnection, request: Request) -> Response:
         headers = list(request.headers.raw_items())
-        body, refusal = self._mint.create(request.path, headers, connection.body, datetime.now(UTC))
+        body, refusal = await self._shared.create_token(request.path, headers, connection.body)
         self._log(f"refused a token: {refusal.code} {refusal.status}" if refusal else "made an ephemeral token")
         return _json(connection, refusal.code if refusal else 200, body)
 
@@ -301,7 +337,7 @@ class _EmulatorServer:
         def log(line: str) -> None:
             self._log(safe_line(f"[{number}] {line}"))
 
-        observers = [observe(number, service) for observe in (*self._options.observers, self._messages.observe)]
+        observers = [observe(number, service) for observe in (*self._options.observers, self._shared.messages.observe)]
         if self._log is not no_log:
             observers.append(SessionLog(log, service, self._options.models))
         scheme = "wss" if socket.transport.get_extra_info("ssl_object") else "ws"
@@ -312,9 +348,11 @@ class _EmulatorServer:
         if self._relay:
             await self._relay.run(socket, service, observers)
             return
-        token, error = None, None
+        token: EphemeralToken | None = None
+        error: access.CredentialError | None = None
         if service.platform.facts.takes_ephemeral_tokens:
-            token, error = self._mint.token_in(path, headers), access.wrong_kind_of_credential(path, headers)
+            token = await self._shared.token_in(path, headers)
+            error = access.wrong_kind_of_credential(path, headers)
         if token is None and error is None:
             error = self._credential_error(socket.request)
         refusal = access.session_refusal(error) if error else None
@@ -322,7 +360,7 @@ class _EmulatorServer:
             socket,
             service,
             self._options,
-            self._sessions,
+            self._shared,
             log=log,
             observers=observers,
             refusal=refusal,
@@ -331,7 +369,7 @@ class _EmulatorServer:
         await session.run()
 
 
-async def _listen_error(host: str, ports: Mapping[str, int], error: OSError) -> ConnectError:
+async def listen_error(host: str, ports: Mapping[str, int], error: OSError) -> ConnectError:
     """The error for the first of `ports`, which cannot be listened on. It names the others that are taken too."""
     option = next(iter(ports))
     if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
@@ -387,8 +425,9 @@ async def _still_waiting(waiting: Sequence[asyncio.Future[None]], seconds: float
     return (await asyncio.wait(waiting, timeout=seconds))[1] if waiting else set()
 
 
-def _url(server: Server) -> str:
-    host, port = next(iter(server.sockets)).getsockname()[:2]
+def url_of(bound: socket.socket) -> str:
+    """The base URL of an emulator that listens on this socket."""
+    host, port = bound.getsockname()[:2]
     reachable = ANYWHERE.get(host, host)
     return f"ws://[{reachable}]:{port}" if ":" in reachable else f"ws://{reachable}:{port}"
 

@@ -12,7 +12,6 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import IO
 
 import msgspec
@@ -38,6 +37,7 @@ from .log import Log
 from .observer import ClosedBy, SessionObserver
 from .options import EmulatorOptions
 from .replay import ConnectionLost, Replay
+from .shared_state import SharedState
 from .websocket import EmulatorConnection
 
 UTTERANCE_MEMORY_BYTES = 20 * BYTES_PER_SECOND
@@ -56,9 +56,10 @@ class _ClientClosed(Exception):
 class ServerSession:
     """One session of the emulator, from the end of the upgrade to the close.
 
-    `sessions` holds what the emulator's connections can resume. `refusal` closes the session because of its credential;
-    it is sent after the client's first message, as a client that is still sending its setup would see a lost connection
-    instead of the reason. The ephemeral `token` of the upgrade request is used at the setup for the same reason.
+    `shared` has the tokens, and the sessions that can be resumed. `refusal` closes the session because of its
+    credential; it is sent after the client's first message, as a client that is still sending its setup would see a
+    lost connection instead of the reason. The ephemeral `token` of the upgrade request is used at the setup for the
+    same reason.
     """
 
     def __init__(
@@ -66,7 +67,7 @@ class ServerSession:
         socket: EmulatorConnection,
         service: Service,
         options: EmulatorOptions,
-        sessions: HandleStore,
+        shared: SharedState,
         *,
         log: Log,
         observers: Sequence[SessionObserver] = (),
@@ -74,6 +75,7 @@ class ServerSession:
         token: EphemeralToken | None = None,
     ) -> None:
         self._socket = socket
+        self._shared = shared
         self._log = log
         self._observers = observers
         self._frame_observers = [observer for observer in observers if observer.wants_frames]
@@ -86,7 +88,9 @@ class ServerSession:
         if options.replay is None:
             inject = self._faults.begin_answer
             synthesize = self._synthesize if options.speaks else None
-            self._conversation = _conversation(service, options, sessions, log, self._note_heard, inject, synthesize)
+            self._conversation = _conversation(
+                service, options, shared.sessions, log, self._note_heard, inject, synthesize
+            )
         else:
             self._conversation = options.replay.session(log)
         self._received = asyncio.Event()
@@ -138,7 +142,7 @@ class ServerSession:
             message = self._decode(frame)
             match message:
                 case [events.Setup(setup)]:
-                    message = [events.Setup(self._effective_setup(setup))]
+                    message = [events.Setup(await self._effective_setup(setup))]
             for observer in self._observers:
                 observer.received(message)
             await self._faults.received(message)
@@ -165,18 +169,17 @@ class ServerSession:
                 await self._faults.after(frame)
                 await asyncio.sleep(0)  # `send` does not yield while the socket takes more, and other tasks have to run
 
-    def _effective_setup(self, setup: messages.Setup) -> messages.Setup:
+    async def _effective_setup(self, setup: messages.Setup) -> messages.Setup:
         """The setup of the session, from the client's. Raises Refusal where the ephemeral token does not open it."""
         own = msgspec.structs.replace(setup, model=self._service.resource_name(setup.model))
-        if self._token is None:
-            return own
-        effective = self._token.effective_setup(own)
+        token, self._token = self._token, None
+        effective = token.effective_setup(own) if token else own
         resumption = effective.session_resumption
-        resumes = resumption is not None and bool(resumption.handle)
-        error = self._token.use(datetime.now(UTC), resumes=resumes)
-        self._token = None
-        if error:
+        handle = resumption.handle if resumption is not None else None
+        if token and (error := await self._shared.use_token(token.name, resumes=bool(handle))):
             raise session_refusal(error)
+        if handle:
+            await self._shared.find_session(handle)
         if effective != own:
             self._log("the ephemeral token changes the setup")
         return effective
@@ -297,7 +300,7 @@ def _conversation(
         service.version,
         behaviour=options.behaviour(),
         new_session_id=lambda: str(uuid.uuid4()),
-        open_spool=_spool,
+        open_spool=open_spool,
         log=log,
         heard=heard,
         inject=inject,
@@ -309,5 +312,5 @@ def _conversation(
     )
 
 
-def _spool() -> IO[bytes]:
+def open_spool() -> IO[bytes]:
     return tempfile.SpooledTemporaryFile(max_size=UTTERANCE_MEMORY_BYTES)

@@ -26,6 +26,9 @@ from .file_lock import lock
 PID_HEADER = "X-Livecli-Pid"
 """The header of the response to `/healthz` that has the process ID."""
 
+WORKER_PID_HEADER = "X-Livecli-Worker-Pid"
+"""The header with the process that has responded, where that is another one."""
+
 ASK_SECONDS = 5.0
 """The time that a process has to answer `/healthz`."""
 

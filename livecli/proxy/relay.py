@@ -22,12 +22,12 @@ from ..client.connect_errors import failures_as_errors
 from ..client.connection import Connection, dial
 from ..credentials import resolve
 from ..emulator.access import CREDENTIAL_HEADERS, CREDENTIAL_QUERIES, Service
-from ..emulator.core.handles import HandleStore
 from ..emulator.log import Log, safe_line
 from ..emulator.observer import ClosedBy, SessionObserver
 from ..emulator.options import EmulatorOptions
 from ..emulator.replay_library import NO_RECORDING, ReplayLibrary
 from ..emulator.session import ServerSession
+from ..emulator.shared_state import SharedState
 from ..emulator.websocket import EmulatorConnection
 from ..errors import LivecliError
 from ..protocol.close_reasons import CLOSE_REASON_BYTES
@@ -113,7 +113,7 @@ class Relay:
                 self._log(f"[{client.number}] replayed")
                 options = EmulatorOptions(replay=self._library)
                 socket: Any = _Unread(client, first)
-                await ServerSession(socket, service, options, HandleStore(), log=self._log).run()
+                await ServerSession(socket, service, options, SharedState(options.required), log=self._log).run()
                 return
             if self._options.mode is RecordMode.NONE:
                 self.refused += 1

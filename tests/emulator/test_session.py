@@ -53,7 +53,7 @@ async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(
     emulator: EmulatorAddress, monkeypatch
 ) -> None:
     spools = []
-    monkeypatch.setattr(session, "_spool", lambda make=session._spool: spools.append(make()) or spools[-1])
+    monkeypatch.setattr(session, "open_spool", lambda make=session.open_spool: spools.append(make()) or spools[-1])
     ramp = (np.arange(16_000 * 25) % 1_000).astype("<i2").tobytes()
     async with connect(emulator.url + DEVELOPER, max_queue=1) as ws:
         await set_up(ws, DEVELOPER, **MANUAL)
@@ -72,7 +72,7 @@ async def test_a_long_utterance_is_on_disk_beyond_20_s_and_the_echo_is_lazy(
 
 
 def test_the_rest_of_an_utterance_is_in_a_file_without_a_name() -> None:
-    with session._spool() as spool:
+    with session.open_spool() as spool:
         spool.write(bytes(session.UTTERANCE_MEMORY_BYTES))
         assert not spool._rolled
         spool.write(bytes(2))
@@ -135,7 +135,7 @@ async def test_a_full_disk_ends_the_session_and_no_other(
     def full() -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(session, "_spool", full)
+    monkeypatch.setattr(session, "open_spool", full)
     async with connect(emulator.url + DEVELOPER) as ws:
         await set_up(ws, DEVELOPER, **MANUAL)
         await say(ws, START)

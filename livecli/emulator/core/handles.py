@@ -113,6 +113,18 @@ class _Entry:
     session: _Session
 
 
+@dataclass(frozen=True)
+class StoredSession:
+    """A session without a connection: its handles, on the way from one store to another."""
+
+    entries: dict[str, _Entry]
+
+    def close(self) -> None:
+        """Release the speech input."""
+        for entry in self.entries.values():
+            entry.memory.drop_speech()
+
+
 class HandleStore:
     """The handles of one server. They expire after `expiry_seconds`, by default after the platform's own time."""
 
@@ -159,6 +171,9 @@ class HandleStore:
         session.handles.append(handle)
         if len(session.handles) > MAX_HANDLES_OF_A_SESSION:
             self._drop(session.handles[0])
+        self._limit()
+
+    def _limit(self) -> None:
         while len(self._entries) > MAX_HANDLES or self._held_characters > MAX_HELD_CHARACTERS:
             self._drop(next(iter(self._entries)))
 
@@ -171,6 +186,25 @@ class HandleStore:
         entry.memory.drop_speech()
         self._held_characters += memory.characters - entry.memory.characters
         self._entries[handle] = _Entry(entry.platform, memory, entry.session)
+
+    def __contains__(self, handle: str) -> bool:
+        return handle in self._entries
+
+    def is_in_use(self, handle: str) -> bool:
+        """Whether the session of a handle has an open connection."""
+        return handle in self._entries and self._entries[handle].session.ended_at is None
+
+    def take(self, handle: str) -> StoredSession:
+        """Remove the session of this handle with all its handles, for another store. The caller closes it."""
+        taken = {each: self._entries.pop(each) for each in self._entries[handle].session.handles}
+        self._held_characters -= sum(entry.memory.characters for entry in taken.values())
+        return StoredSession(taken)
+
+    def put(self, stored: StoredSession) -> None:
+        """Add a session from another store."""
+        self._entries |= stored.entries
+        self._held_characters += sum(entry.memory.characters for entry in stored.entries.values())
+        self._limit()
 
     def _drop_speech(self, handle: str) -> None:
         memory = self._entries[handle].memory

@@ -76,7 +76,7 @@ class ScriptedBehaviour:
     """
 
     def __init__(self, script: Script, check: ScriptCheck | None = None, otherwise: Behaviour | None = None) -> None:
-        self._turns = script.turns
+        self._script = script
         self._check = check or ScriptCheck()
         self._otherwise = otherwise or Echo()
         self._used: frozenset[Key] = frozenset()
@@ -84,7 +84,7 @@ class ScriptedBehaviour:
         self._follow_ups: tuple[FollowUp, ...] = ()
 
     def transcribe(self) -> str | None:
-        return next((turn.heard for turn in self._turns if self._is_next_for_speech(turn)), None)
+        return next((turn.heard for turn in self._script.turns if self._is_next_for_speech(turn)), None)
 
     def answer(self, turn: UserTurn) -> Iterator[Step]:
         acts = None if turn.greeting else self._acts(turn)
@@ -103,7 +103,7 @@ class ScriptedBehaviour:
     def _acts(self, turn: UserTurn) -> tuple[Act, ...] | None:
         if turn.responses:
             return self._answer_responses(turn.responses)
-        self._check.turns += 1
+        self._check.note_turn()
         return self._answer_user(turn)
 
     def _answer_user(self, user: UserTurn) -> tuple[Act, ...] | None:
@@ -111,7 +111,7 @@ class ScriptedBehaviour:
         seconds, words = (0.0, None) if utterance is None else (utterance.seconds, utterance.known_words)
         text = " ".join(filter(None, [words, user.text]))
         is_scripted = utterance is not None and utterance.words
-        turn = next((turn for turn in self._turns if is_scripted and self._is_next_for_speech(turn)), None)
+        turn = next((turn for turn in self._script.turns if is_scripted and self._is_next_for_speech(turn)), None)
         return self._use(turn or self._next(text), text, seconds)
 
     def _is_next_for_speech(self, turn: ScriptedTurn) -> bool:
@@ -120,7 +120,7 @@ class ScriptedBehaviour:
 
     def _next(self, text: str, *, on_response: bool = False) -> ScriptedTurn | None:
         """The next turn that matches `text`, None if there is none."""
-        turns = [turn for turn in self._turns if turn.on_response is on_response]
+        turns = [turn for turn in self._script.turns if turn.on_response is on_response]
         pattern = next((turn.match.pattern for turn in turns if turn.match and _is_found(turn.match, text)), None)
         same_match = [turn for turn in turns if (turn.match and turn.match.pattern) == pattern]
         unused = next((turn for turn in same_match if turn.expected.key not in self._used), None)
