@@ -7,6 +7,7 @@ READY := $(VENV)/ready
 DEV := $(VENV)/dev
 SDKS := tests/sdks
 NODE := $(SDKS)/node_modules/.package-lock.json
+ADK := $(SDKS)/.venv/ready
 
 # Each process would otherwise compile livecli and the tests for itself.
 unexport PYTHONDONTWRITEBYTECODE
@@ -28,7 +29,7 @@ demo: $(READY) ## send the bundled spoken question to the embedded emulator
 	@echo "https://aistudio.google.com/apikey, leave out --local: see '$(VENV)/bin/livecli help auth'."
 
 # There are more processes than cores, as tests often wait. Each takes 6 s of a core to collect the tests.
-test: $(DEV) $(NODE) ## run the tests, in six processes
+test: $(DEV) $(NODE) $(ADK) ## run the tests, in six processes
 	$(RUN) -m pytest -q --numprocesses 6 --dist worksteal
 
 soak: $(DEV) ## attack livecli for about an hour, and report what was tried in .soak/report.md
@@ -60,7 +61,7 @@ pictures: $(DEV) ## draw the pictures of a chat and of send, from real runs
 	$(RUN) -m tests.pictures
 
 clean: ## remove what the others made
-	rm -rf $(VENV) $(SDKS)/node_modules .benchmarks .soak dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
+	rm -rf $(VENV) $(SDKS)/node_modules $(SDKS)/.venv .benchmarks .soak dist .pytest_cache .mypy_cache .ruff_cache .hypothesis demo.reply.wav
 
 $(PIP):
 	$(PYTHON) -m venv $(VENV)
@@ -79,6 +80,12 @@ $(NODE): $(SDKS)/package.json $(SDKS)/package-lock.json
 	@if ! command -v npm >/dev/null; then echo "npm is missing: the tests of the JavaScript SDK are skipped"; \
 	elif npm ci --prefix $(SDKS) --no-audit --no-fund --ignore-scripts --loglevel=error; then touch $@; \
 	else echo "npm failed: the tests of the JavaScript SDK are skipped"; fi
+
+# Google's Agent Development Kit, which wants an older google-genai than the tests. The same holds without it.
+$(ADK): $(SDKS)/requirements.txt | $(PIP)
+	@$(PYTHON) -m venv --without-pip $(SDKS)/.venv
+	@if $(RUN) -m pip --python $(SDKS)/.venv/bin/python install --quiet --disable-pip-version-check \
+	-r $(SDKS)/requirements.txt; then touch $@; else echo "pip failed: the tests of google-adk are skipped"; fi
 
 # Two installations must not write to one environment at once.
 .NOTPARALLEL:
