@@ -36,9 +36,9 @@ def diff(
 
     from ..console.session_differences import difference_lines
     from ..recording.comparison import compare
-    from ..recording.conversion import read_recording
+    from ..recording.conversion import recorded_items
 
-    found = compare(read_recording(first), read_recording(second), timing=timing)
+    found = compare(recorded_items(first), recorded_items(second), timing=timing)
     if json_lines:
         for each in found:
             write_stdout(json.dumps(asdict(each), ensure_ascii=False) + "\n")

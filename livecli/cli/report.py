@@ -35,10 +35,10 @@ def report(
     """
     from ..credentials import known_secrets
     from ..page.session import session_page
-    from ..recording.conversion import cleaned, read_recording
+    from ..recording.conversion import cleaned_items, recorded_items
 
     target = output or str(Path(file).with_suffix(".html"))
     if Path(target).suffix.lower() not in (".html", ".htm"):
         raise UsageError(f"{target} is not named as a page", hint="-o report.html")
-    recording = cleaned(read_recording(file), known_secrets(os.environ))
-    write_whole(target, session_page(recording, file))
+    items = cleaned_items(recorded_items(file), known_secrets(os.environ))
+    write_whole(target, session_page(items, file))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
+from ..media.levels import PIECE_SECONDS, Pcm, powers
 from ..process.stdio import Span, one_line
 from ..protocol import events
 from ..recording.format import Direction, RecordedClose, RecordedConnection, Recording
-from ..recording.session_events import PIECE_SECONDS, Lane, SessionEvent, audio_in, dbfs, merged, session_events
+from ..recording.session_events import Lane, SessionEvent, audio_in, dbfs, merged, session_events
 from ..report.reporter import event_fields
 from . import charts
 from .formatting import folded, short_seconds
@@ -43,7 +44,7 @@ MARKS: dict[type[events.Event], tuple[str, str]] = {
 def _bars(lane: Lane, scale: float, columns: int) -> str:
     """The bar of each column, of which there are `scale` in a second; a space where there is no audio."""
     powers: list[list[float]] = [[] for _ in range(columns)]
-    for at, power in lane.pieces:
+    for at, power in zip(lane.times, lane.powers, strict=True):
         first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - SLACK)
         for column in range(min(first, columns - 1), min(max(first, last), columns - 1) + 1):
             powers[column].append(power)
@@ -73,17 +74,20 @@ def _title(connection: RecordedConnection, number: int, count: int, columns: int
 def _picture(connection: RecordedConnection, found: Sequence[SessionEvent], columns: int) -> Iterator[list[Span]]:
     """The lanes, the marks and the axis; nothing where there is no audio."""
     lanes = {direction: Lane() for direction in Direction}
-    for each in found:
-        for chunk in audio_in(each.event):
-            assert each.direction is not None, "a close has no audio"
-            lanes[each.direction].add(chunk, each.at, plays=_plays(connection, each.direction))
-    if not any(lane.pieces for lane in lanes.values()):
+    sounds = [(each, chunk) for each in found if (chunk := audio_in(each.event)) is not None]
+    for (each, chunk), measured in zip(
+        sounds, powers([Pcm(chunk.pcm, chunk.rate) for _, chunk in sounds]), strict=True
+    ):
+        assert each.direction is not None, "a close has no audio"
+        lane = lanes[each.direction]
+        lane.add(chunk.rate, lane.place(chunk, each.at, plays=_plays(connection, each.direction)), measured)
+    if not any(lane.powers for lane in lanes.values()):
         return
     ends_at = max([lane.ends_at for lane in lanes.values()] + [each.at for each in found])
     width = max(NARROWEST, columns - LABEL_COLUMNS - LENGTH_COLUMNS)
     scale = width / max(ends_at, 0.001)
     for direction, lane in lanes.items():
-        if lane.pieces:
+        if lane.powers:
             length = short_seconds(lane.seconds).rjust(LENGTH_COLUMNS)
             yield [("dim", LANES[direction].ljust(LABEL_COLUMNS)), ("", _bars(lane, scale, width)), ("dim", length)]
     drawn, legend = _marks(found, scale, width)

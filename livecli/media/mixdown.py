@@ -10,6 +10,8 @@ from .resample import VariableRateResampler
 
 BLOCK_SECONDS = 1.0
 """The stream is returned in blocks of at least this length."""
+MAX_WAITING_BYTES = 64 * 1024
+"""The sound of a side that is mixed at once."""
 
 
 class PlacedSound(NamedTuple):
@@ -21,40 +23,68 @@ class PlacedSound(NamedTuple):
     pcm: bytes
     rate: int
 
+    @property
+    def ends_at(self) -> float:
+        """When its last sample sounds."""
+        return self.begins_at + len(self.pcm) // SAMPLE_BYTES / self.rate
+
 
 class _Track:
     """The sound of one side as one stream: what follows the sound before it is joined to it without a click."""
 
-    def __init__(self, rate: int) -> None:
-        self._rate = rate
+    def __init__(self, rate: int, mixer: _Mixer) -> None:
+        self._rate, self._sample_seconds, self._mixer = rate, 1 / rate, mixer
         self._resampler = VariableRateResampler(rate)
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = self._waiting_rate = 0
         self._place, self._due = 0, -1.0
 
-    def push(self, sound: PlacedSound) -> Iterator[tuple[int, bytes]]:
-        """(sample, PCM) of what is ready to be mixed."""
-        if abs(sound.begins_at - self._due) > 1 / self._rate:
-            yield from self.finish()
+    def push(self, sound: PlacedSound) -> None:
+        """The next sound of this side, which is mixed with those after it."""
+        is_joined = abs(sound.begins_at - self._due) <= self._sample_seconds
+        if not is_joined or sound.rate != self._waiting_rate or self._waiting_bytes > MAX_WAITING_BYTES:
+            self.mix()
+        if not is_joined:
+            self.finish()
             self._place = round(sound.begins_at * self._rate)
-        self._due = sound.begins_at + len(sound.pcm) // SAMPLE_BYTES / sound.rate
-        for pcm in self._resampler.push(sound.pcm, sound.rate):
-            yield from self._placed(pcm)
+        self._due = sound.ends_at
+        self._waiting.append(sound.pcm)
+        self._waiting_bytes += len(sound.pcm)
+        self._waiting_rate = sound.rate
 
-    def finish(self) -> Iterator[tuple[int, bytes]]:
-        """The end of what has been pushed."""
-        yield from self._placed(self._resampler.finish())
-
-    def _placed(self, pcm: bytes) -> Iterator[tuple[int, bytes]]:
+    def mix(self) -> None:
+        """Mix what has been pushed, but for what the filter holds back."""
+        # Whole blocks, since the cost is that of the calls.
+        pcm, self._waiting, self._waiting_bytes = b"".join(self._waiting), [], 0
         if pcm:
-            yield self._place, pcm
+            for part in self._resampler.push(pcm, self._waiting_rate):
+                self._add(part)
+
+    def settle(self, at: float) -> None:
+        """Mix what has been pushed, and what the filter holds back where no sound can be joined to it from now on."""
+        if self._due < at - BLOCK_SECONDS:
+            self.finish()
+        else:
+            self.mix()
+
+    def finish(self) -> None:
+        """Mix all that has been pushed."""
+        self.mix()
+        self._add(self._resampler.finish())
+
+    def _add(self, pcm: bytes) -> None:
+        if pcm:
+            self._mixer.add(self._place, pcm)
             self._place += len(pcm) // SAMPLE_BYTES
 
 
 class _Mixer:
-    """The sum of samples from `begin` to `end`, of which those before a time are final."""
+    """The sum of samples from `begin` to `end`, of which those before a time are final, and have so many bits."""
 
-    def __init__(self) -> None:
+    def __init__(self, bits: int) -> None:
         import numpy as np
 
+        self._bits = bits
         self.begin = self.end = 0
         self._sum: Any = np.zeros(0, np.int32)
 
@@ -69,11 +99,16 @@ class _Mixer:
 
     def take(self, until: int) -> bytes:
         """The samples before `until`."""
+        import numpy as np
+
         count = until - self.begin
         self._reserve(count)
-        mixed: bytes = self._sum[:count].clip(-32_768, 32_767).astype("<i2").tobytes()
+        step = 1 << (16 - self._bits)
+        # The bits below are zero, and the one above decides by rounding.
+        mixed = self._sum[:count].clip(-32_768, 32_767 - step // 2) + step // 2 & -step
         self._sum, self.begin, self.end = self._sum[count:], until, max(self.end, until)
-        return mixed
+        pcm: bytes = mixed.astype(np.dtype("<i2")).tobytes()
+        return pcm
 
     def _reserve(self, count: int) -> None:
         import numpy as np
@@ -83,23 +118,25 @@ class _Mixer:
             self._sum = np.concatenate([self._sum, np.zeros(2 * count - len(self._sum), np.int32)])
 
 
-def mixdown(sounds: Iterable[PlacedSound], rate: int) -> Iterator[bytes]:
-    """Blocks of PCM16 mono at `rate` samples a second, from the time 0 on.
+def mixdown(sounds: Iterable[PlacedSound], rate: int, bits: int = 16) -> Iterator[bytes]:
+    """Blocks of PCM16 mono at `rate` samples a second, from the time 0 on, with the highest `bits` of each sample.
 
     Memory holds the sound that passed and has not begun.
     """
+    mixer = _Mixer(bits)
     tracks: dict[str, _Track] = {}
-    mixer = _Mixer()
     block = round(BLOCK_SECONDS * rate)
     for sound in sounds:
-        for place, pcm in tracks.setdefault(sound.side, _Track(rate)).push(sound):
-            mixer.add(place, pcm)
-        # A filter holds back less than a block.
-        final = round(sound.at * rate) - block
-        while final - mixer.begin >= block:
-            yield mixer.take(mixer.begin + block)
+        if sound.side not in tracks:
+            tracks[sound.side] = _Track(rate, mixer)
+        tracks[sound.side].push(sound)
+        if sound.at * rate - mixer.begin >= 2 * block:
+            for track in tracks.values():
+                track.settle(sound.at)
+            # A filter holds back less than a block.
+            while sound.at * rate - mixer.begin >= 2 * block:
+                yield mixer.take(mixer.begin + block)
     for track in tracks.values():
-        for place, pcm in track.finish():
-            mixer.add(place, pcm)
+        track.finish()
     while mixer.begin < mixer.end:
         yield mixer.take(min(mixer.begin + block, mixer.end))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..recording.format import Recording
+from ..recording.format import RecordedItem
 from ..recording.session_analysis import analysed
 from ..report.summary import Summary, latencies
 from .document import document, escaped, figures, section
@@ -32,12 +32,12 @@ class RecordedRun(NamedTuple):
     """A run of a batch. `read` reads its recording when its details are written."""
 
     name: str
-    read: Callable[[], Recording]
+    read: Callable[[], Iterable[RecordedItem]]
     summary: Summary
 
 
 def batch_page(runs: Sequence[RecordedRun]) -> Iterator[bytes]:
-    """The parts of the page. One recording at a time is in memory."""
+    """The parts of the page. One recording is read at a time."""
     return document(f"{len(runs):,} runs", _body(runs))
 
 
@@ -108,10 +108,9 @@ def _table(head: str, rows: Sequence[str]) -> str:
 
 
 def _details(number: int, run: RecordedRun) -> str:
-    recording = run.read()
-    found = analysed(recording)
+    found = analysed(run.read())
     judged = [Verdict("bad", run.summary.error.message)] if run.summary.error is not None else []
-    body = verdict_list([*judged, *verdicts(recording, found)])
+    body = verdict_list([*judged, *verdicts(found)])
     if any(lane.seconds for lane in found.lanes.values()):
         body += session_svg(found)
     body += transcript_list(found)

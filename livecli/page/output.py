@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..process.whole_file import write_whole
-from ..recording.conversion import read_recording
-from ..recording.format import Recording
+from ..recording.conversion import recorded_items
+from ..recording.format import RecordedItem
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 from .batch import RecordedRun, batch_page
@@ -25,9 +26,9 @@ class ReportedRun(Reporter):
     def finished(self, summary: Summary) -> None:
         self.summaries.append(summary)
 
-    def read(self) -> Recording:
-        """The recording; an empty one where the run was never about to connect."""
-        return read_recording(str(self.path)) if self.path.exists() else Recording()
+    def read(self) -> Iterable[RecordedItem]:
+        """The items of the recording; none where the run was never about to connect."""
+        return recorded_items(str(self.path)) if self.path.exists() else ()
 
     @property
     def errors(self) -> list[str]:

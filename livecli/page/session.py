@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from pathlib import PurePath
 from typing import NamedTuple
 
 from ..protocol import events
 from ..protocol.messages import Json
-from ..recording.format import By, Direction, RecordedClose, Recording
-from ..recording.session_analysis import RecordedTurn, SessionAnalysis, analysed, transcript
-from ..recording.session_events import SessionEvent
+from ..recording.format import By, Direction, RecordedClose, RecordedItem
+from ..recording.session_analysis import RecordedTurn, SessionAnalysis, sounds, transcript
+from ..recording.session_events import REDACTED_FRAME, SessionEvent
 from ..report.reporter import event_fields
 from ..report.stats import nearest_rank
 from ..report.usage import added
 from .document import document, escaped, figures, section
 from .picture import session_svg
-from .sound import player_format, sound_url
+from .sound import encode_sound, sound_player
 
 MOST_ROWS = 10_000
 """The rows of the table of frames at most."""
@@ -41,33 +42,36 @@ WORDS = {"good": "ok", "warn": "notice", "bad": "failed"}
 """The word before a verdict of each grade, since colour alone does not print."""
 
 
-def session_page(recording: Recording, name: str, errors: Sequence[str] = ()) -> Iterator[bytes]:
-    """The parts of the page. `name` is that of the recording's file, `errors` are those of the run that made it."""
-    found = analysed(recording)
-    title = f"{PurePath(name).name} · {_about(recording)[0]}" if recording.connections else name
-    return document(title, _body(recording, found, name, errors))
+def session_page(items: Iterable[RecordedItem], name: str, errors: Sequence[str] = ()) -> Iterator[bytes]:
+    """The parts of the page of a recording, which is read once, and of which no audio stays in memory.
+
+    `name` is that of the recording's file, `errors` are those of the run that made it. Raises FileError where the sound
+    cannot be encoded.
+    """
+    found = SessionAnalysis()
+    with tempfile.TemporaryFile(buffering=0) as file:
+        media_type = encode_sound(sounds(items, found), file)
+        title = f"{PurePath(name).name} · {_about(found)[0]}" if found.headers else name
+        player = sound_player(media_type, file) if media_type is not None else ()
+        yield from document(title, _body(found, name, errors, player))
 
 
-def _body(recording: Recording, found: SessionAnalysis, name: str, errors: Sequence[str]) -> Iterator[str]:
-    yield f'<h1>{escaped(PurePath(name).name)}</h1>\n<p class="about">{escaped(" · ".join(_about(recording)))}</p>\n'
-    yield verdict_list([*(Verdict("bad", error) for error in errors), *verdicts(recording, found)])
-    yield figures(session_figures(recording, found))
+def _body(found: SessionAnalysis, name: str, errors: Sequence[str], player: Iterable[str]) -> Iterator[str]:
+    yield f'<h1>{escaped(PurePath(name).name)}</h1>\n<p class="about">{escaped(" · ".join(_about(found)))}</p>\n'
+    yield verdict_list([*(Verdict("bad", error) for error in errors), *verdicts(found)])
+    yield figures(session_figures(found))
     yield section("Both sides on one clock", session_svg(found))
-    chosen = player_format(found.ends_at)
-    if chosen is not None and any(lane.seconds for lane in found.lanes.values()):
-        yield '<audio controls preload="auto" aria-label="Both sides" src="'
-        yield from sound_url(recording, chosen)
-        yield '"></audio>\n'
+    yield from player
     yield from _turn_table(found.turns)
     if lines := transcript_list(found):
         yield section("Transcript", lines)
     yield from _frames(found.events)
     yield section("Setup", f"<pre>{escaped(_setup(found))}</pre>")
-    yield section("How to reproduce", f"<pre>{escaped(_commands(recording, found, name))}</pre>")
+    yield section("How to reproduce", f"<pre>{escaped(_commands(found, name))}</pre>")
 
 
-def _about(recording: Recording) -> list[str]:
-    header = recording.connections[0].header if recording.connections else None
+def _about(found: SessionAnalysis) -> list[str]:
+    header = found.headers[0] if found.headers else None
     known = [header.model, header.platform, header.started, header.client, header.url] if header else []
     return [each for each in known if each] or ["no connection"]
 
@@ -78,13 +82,13 @@ def verdict_list(found: Sequence[Verdict]) -> str:
     return f'<ul class="verdicts">{rows}</ul>\n'
 
 
-def verdicts(recording: Recording, found: SessionAnalysis) -> Iterator[Verdict]:
+def verdicts(found: SessionAnalysis) -> Iterator[Verdict]:
     """What is good or bad about a session, the end first."""
-    yield _end(recording.connections[-1].close if recording.connections else None)
-    if recording.connections and not found.setups:
+    yield _end(found.close)
+    if found.headers and not found.setups:
         yield Verdict("bad", "the setup was never confirmed")
-    if len(recording.connections) > 1:
-        yield Verdict("warn", f"{len(recording.connections)} connections: the session was resumed")
+    if len(found.headers) > 1:
+        yield Verdict("warn", f"{len(found.headers)} connections: the session was resumed")
     answered = [turn for turn in found.turns if turn.first_at is not None]
     for number, turn in enumerate(found.turns, 1):
         if turn.first_at is None and turn.asked_at is not None:
@@ -98,9 +102,9 @@ def verdicts(recording: Recording, found: SessionAnalysis) -> Iterator[Verdict]:
         yield Verdict("warn", f"interrupted: turn {', '.join(interrupted)}")
     if answered:
         yield Verdict("good", f"{counted(len(answered), 'turn')} answered")
-    if redacted := sum(frame.is_redacted for frame in recording.frames):
-        yield Verdict("warn", f"{counted(redacted, 'frame')} left out, since a secret may be in it")
-    if wrong := sum(isinstance(each.event, str) and each.event != "redacted" for each in found.events):
+    if found.redacted:
+        yield Verdict("warn", f"{counted(found.redacted, 'frame')} left out, since a secret may be in it")
+    if wrong := sum(isinstance(each.event, str) and each.event != REDACTED_FRAME for each in found.events):
         yield Verdict("bad", f"{counted(wrong, 'frame')} not understood")
 
 
@@ -115,7 +119,7 @@ def _end(close: RecordedClose | None) -> Verdict:
     return Verdict("bad", f"closed by the {close.by} ({close.code}){reason}")
 
 
-def session_figures(recording: Recording, found: SessionAnalysis) -> Iterator[tuple[str, str]]:
+def session_figures(found: SessionAnalysis) -> Iterator[tuple[str, str]]:
     """The figures of a session; several turns have their median."""
     yield "length", seconds(found.ends_at)
     yield "turns", f"{len(found.turns):,}"
@@ -129,7 +133,7 @@ def session_figures(recording: Recording, found: SessionAnalysis) -> Iterator[tu
     yield "received audio", seconds(found.lanes[Direction.SERVER].seconds)
     if calls := sum(len(turn.calls) for turn in found.turns):
         yield "tool calls", f"{calls:,}"
-    yield "frames", f"{sum(1 for _ in recording.frames):,}"
+    yield "frames", f"{found.frames:,}"
     if tokens := total_tokens(found):
         yield "tokens", f"{tokens:,}"
 
@@ -176,7 +180,7 @@ def _turn_table(turns: Sequence[RecordedTurn]) -> Iterator[str]:
     for number, turn in enumerate(turns, 1):
         latencies = [milliseconds(turn.latency(at)) for at in (turn.first_at, turn.sound_at, turn.complete_at)]
         sound = [seconds(turn.audio_seconds), f"{turn.level:.0f} dBFS", seconds(turn.silent_seconds)]
-        cells = [str(number), *latencies, *(sound if turn.powers else ["–"] * 3)]
+        cells = [str(number), *latencies, *(sound if turn.pieces else ["–"] * 3)]
         at = turn.asked_at if turn.asked_at is not None else turn.first_at
         rows.append(
             f'<tr data-at="{at or 0:.3f}">' + "".join(f'<td class="number">{cell}</td>' for cell in cells) + "</tr>"
@@ -222,7 +226,7 @@ def _frames(found: Sequence[SessionEvent]) -> Iterator[str]:
 def _kind(each: SessionEvent) -> str:
     match each.event:
         case str():
-            return "not understood" if each.event != "redacted" else "redacted"
+            return "not understood" if each.event != REDACTED_FRAME else REDACTED_FRAME
         case RecordedClose():
             return "close"
         case event:
@@ -256,10 +260,10 @@ def _setup(found: SessionAnalysis) -> str:
     return json.dumps(next(setups, None), ensure_ascii=False, indent=2)
 
 
-def _commands(recording: Recording, found: SessionAnalysis, name: str) -> str:
+def _commands(found: SessionAnalysis, name: str) -> str:
     """The commands that play the session again, and that ask the service the same."""
     file = PurePath(name).name
-    header = recording.connections[0].header if recording.connections else None
+    header = found.headers[0] if found.headers else None
     typed = next((turn.typed for turn in found.turns if turn.typed), None)
     asked = f"--text {shlex.quote(typed)}" if typed else "question.wav"
     where = [f"--platform {shlex.quote(header.platform)}"] if header and header.platform else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -27,12 +27,27 @@ def parse_file(path: str, parse: Callable[[bytes], T]) -> T:
     return parse_text(path, _read_bytes(path), parse)
 
 
+def parsed_lines(path: str, parse: Callable[[Iterable[bytes]], Iterator[T]]) -> Iterator[T]:
+    """What `parse` yields for the lines of a file, which are read one by one. Raises FileError as `parse_file` does."""
+    try:
+        with Path(_named(path)).open("rb") as file:
+            yield from parse(file)
+    except LineError as error:
+        raise _located(path, error) from error
+    except OSError as error:
+        raise FileError(f"cannot read {path}: {error.strerror}") from error
+
+
 def parse_text(name: str, text: S, parse: Callable[[S], T]) -> T:
     """The result of `parse` for a text. Raises FileError with `name` and the line of a LineError."""
     try:
         return parse(text)
     except LineError as error:
-        raise FileError(f"{name}:{error.line}: {error.reason}", hint=error.hint) from error
+        raise _located(name, error) from error
+
+
+def _located(name: str, error: LineError) -> FileError:
+    return FileError(f"{name}:{error.line}: {error.reason}", hint=error.hint)
 
 
 def parse_text_file(path: str, parse: Callable[[str], T]) -> T:
@@ -49,10 +64,14 @@ def decode_text(path: str, data: bytes) -> str:
         raise FileError(f"{path} is not UTF-8 text") from error
 
 
-def _read_bytes(path: str) -> bytes:
+def _named(path: str) -> str:
     if not path:
         raise FileError("the name of the file is empty")
+    return path
+
+
+def _read_bytes(path: str) -> bytes:
     try:
-        return Path(path).read_bytes()
+        return Path(_named(path)).read_bytes()
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error

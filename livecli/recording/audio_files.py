@@ -15,7 +15,6 @@ import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ from ..media.file_source import read_sound
 from ..media.pcm import SAMPLE_BYTES
 from ..protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from ..protocol.codec.proto_json import audio_rate
-from .format import Direction, Recording
+from .format import Direction, Frame
 
 SIDES = {Direction.CLIENT: ("sent", INPUT_RATE), Direction.SERVER: ("received", OUTPUT_RATE)}
 """How the files of each side are named, and the rate of audio whose type names none."""
@@ -94,25 +93,26 @@ class AudioFiles:
         return self._path.with_name(f"{self._path.stem}.{name}{extension}")
 
 
-def with_audio(recording: Recording, folder: Path) -> Recording:
-    """The recording with its audio in its frames again. Raises FileError where a file of it cannot be read."""
-    sounds: dict[tuple[str, int], bytes] = {}
+class StoredAudio:
+    """The audio of a recording in `folder`, as it is read back."""
 
-    def text(place: Any, rate: int) -> object:
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._sounds: dict[tuple[str, int], bytes] = {}
+
+    def restored(self, frame: Frame) -> Frame:
+        """The frame with its audio in it. Raises FileError where a file of it cannot be read."""
+        changed = _changed(json.loads(frame.data), frame.direction, self._text)
+        return frame._replace(data=json.dumps(changed, ensure_ascii=False).encode())
+
+    def _text(self, place: Any, rate: int) -> object:
         match place:
             case {"file": str(name), "offset": int(offset), "samples": int(samples)} if Path(name).name == name:
-                if (name, rate) not in sounds:
-                    sounds[name, rate] = _sound(folder / name, rate)
-                pcm = sounds[name, rate][SAMPLE_BYTES * offset : SAMPLE_BYTES * (offset + samples)]
+                if (name, rate) not in self._sounds:
+                    self._sounds[name, rate] = _sound(self._folder / name, rate)
+                pcm = self._sounds[name, rate][SAMPLE_BYTES * offset : SAMPLE_BYTES * (offset + samples)]
                 return base64.b64encode(pcm).decode()
         return place
-
-    for connection in recording.connections:
-        for number, frame in enumerate(connection.frames):
-            if b'"offset"' in frame.data and b'"file"' in frame.data:
-                changed = _changed(json.loads(frame.data), frame.direction, text)
-                connection.frames[number] = replace(frame, data=json.dumps(changed, ensure_ascii=False).encode())
-    return recording
 
 
 def _sound(path: Path, rate: int) -> bytes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .format import Recording
+from .format import RecordedItem
 from .session_analysis import RecordedTurn, SessionAnalysis, analysed
 
 SECONDS_TOLERANCE = 0.1
@@ -42,26 +42,26 @@ class Difference:
     note: str = ""
 
 
-def compare(a: Recording, b: Recording, *, timing: bool = False) -> list[Difference]:
+def compare(a: Iterable[RecordedItem], b: Iterable[RecordedItem], *, timing: bool = False) -> list[Difference]:
     """The differences of two recordings, in the order of the turns, those of the whole session at the end."""
     first, second = analysed(a), analysed(b)
     found: list[Difference] = []
-    if _model(a) != _model(b):
-        found.append(Difference("session", "model", _model(a), _model(b)))
+    if _model(first) != _model(second):
+        found.append(Difference("session", "model", _model(first), _model(second)))
     for left, right in aligned(first.turns, second.turns):
         found += _compare_turns(first, second, left, right, timing=timing)
-    if _end(a) != _end(b):
-        found.append(Difference("session", "close", _end(a), _end(b)))
+    if _end(first) != _end(second):
+        found.append(Difference("session", "close", _end(first), _end(second)))
     return found
 
 
-def _model(recording: Recording) -> str | None:
-    return recording.connections[0].header.model if recording.connections else None
+def _model(session: SessionAnalysis) -> str | None:
+    return session.headers[0].model if session.headers else None
 
 
-def _end(recording: Recording) -> dict[str, Any] | None:
+def _end(session: SessionAnalysis) -> dict[str, Any] | None:
     """How the last connection was closed."""
-    close = recording.connections[-1].close if recording.connections else None
+    close = session.close
     return None if close is None else {"code": close.code, "reason": close.reason, "by": str(close.by)}
 
 
@@ -159,7 +159,7 @@ def _figures(
 ) -> Iterator[tuple[str, tuple[float | None, float | None], float]]:
     """(name, both values, tolerance) of each figure."""
     yield "audio seconds", (a.audio_seconds, b.audio_seconds), SECONDS_TOLERANCE
-    if a.powers and b.powers:
+    if a.pieces and b.pieces:
         yield "loudness in dBFS", (a.level, b.level), LEVEL_TOLERANCE_DB
         yield "silence in seconds", (a.silent_seconds, b.silent_seconds), SECONDS_TOLERANCE
     yield "tokens", (_tokens(a), _tokens(b)), 0.0

@@ -15,15 +15,29 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import UsageError
-from ..process.text_files import parse_file
+from ..process.text_files import parse_file, parsed_lines
 from ..protocol.platform import Platform
 from .cassette import read_cassette, write_cassette
-from .format import Direction, Frame, Header, RecordedConnection, Recording, read_live, write_live
+from .format import (
+    Direction,
+    Frame,
+    Header,
+    RecordedConnection,
+    RecordedItem,
+    Recording,
+    live_items,
+    read_live,
+    write_live,
+)
 from .har import read_har, write_har
 from .redaction import Redactor, clean_url
 from .websocket_log import read_websocket_log, write_websocket_log
+
+if TYPE_CHECKING:
+    from .audio_files import StoredAudio
 
 
 @dataclass(frozen=True)
@@ -85,12 +99,7 @@ def parse_recording(path: str, data: bytes) -> Recording:
     The format is that of the extension, and otherwise that of the first bytes. Raises LineError, and FileError for a
     file of its audio.
     """
-    recording = (format_of(path) or _format_in(data)).read(data)
-    if b'"offset"' in data:
-        from .audio_files import with_audio
-
-        recording = with_audio(recording, Path(path).parent)
-    return Recording([replace(each, header=_described(each)) for each in recording.connections])
+    return Recording.of(_complete(path, (format_of(path) or _format_in(data)).read(data)))
 
 
 def read_recording(path: str) -> Recording:
@@ -98,25 +107,72 @@ def read_recording(path: str) -> Recording:
     return parse_file(path, partial(parse_recording, path))
 
 
-def cleaned(recording: Recording, secrets: Iterable[str] = (), *, anonymous: bool = False) -> Recording:
+def recorded_items(path: str) -> Iterator[RecordedItem]:
+    """The items of the recording in a file, as `read_recording` has them. A `.live` file is read line by line.
+
+    Raises FileError as `read_recording` does, when the line is reached that is wrong.
+    """
+    if format_of(path) is FORMATS[".live"]:
+        yield from _complete(path, parsed_lines(path, live_items))
+    else:
+        yield from read_recording(path)
+
+
+def _complete(path: str, items: Iterable[RecordedItem]) -> Iterator[RecordedItem]:
+    """The items of a recording, with its audio in its frames, and what is known of each connection in its header."""
+    return _described(_with_audio(items, Path(path).parent))
+
+
+def _with_audio(items: Iterable[RecordedItem], folder: Path) -> Iterator[RecordedItem]:
+    """The items of a recording with its audio in its frames. Raises FileError where a file of it cannot be read."""
+    stored: StoredAudio | None = None
+    for each in items:
+        if not (isinstance(each, Frame) and b'"offset"' in each.data and b'"file"' in each.data):
+            yield each
+            continue
+        if stored is None:
+            from .audio_files import StoredAudio
+
+            stored = StoredAudio(folder)
+        yield stored.restored(each)
+
+
+def cleaned(items: Iterable[RecordedItem], secrets: Iterable[str] = (), *, anonymous: bool = False) -> Recording:
     """The recording without secrets: those that are known, and those that `Redactor` finds."""
+    return Recording.of(cleaned_items(items, secrets, anonymous=anonymous))
+
+
+def cleaned_items(
+    items: Iterable[RecordedItem], secrets: Iterable[str] = (), *, anonymous: bool = False
+) -> Iterator[RecordedItem]:
+    """The items of a recording without secrets."""
     redactor = Redactor(secrets, anonymous=anonymous)
-    return Recording([_cleaned(connection, redactor) for connection in recording.connections])
+    for each in items:
+        if isinstance(each, Frame):
+            data = redactor.clean(each.direction, each.data)
+            yield each if data is each.data else each._replace(data=data)
+        elif isinstance(each, Header):
+            yield redactor.clean_header(each)
+        else:
+            yield replace(each, reason=redactor.clean_text(each.reason))
 
 
-def _cleaned(connection: RecordedConnection, redactor: Redactor) -> RecordedConnection:
-    close = connection.close
-    return RecordedConnection(
-        redactor.clean_header(connection.header),
-        [replace(frame, data=redactor.clean(frame.direction, frame.data)) for frame in connection.frames],
-        close and replace(close, reason=redactor.clean_text(close.reason)),
-    )
+def _described(items: Iterable[RecordedItem]) -> Iterator[RecordedItem]:
+    """The items, each header with the platform and the model where the URL and the setup name them."""
+    header: Header | None = None
+    for each in items:
+        if header is not None:
+            yield _with_setup(header, each)
+        header = each if isinstance(each, Header) else None
+        if header is None:
+            yield each
+    if header is not None:
+        yield _with_setup(header, None)
 
 
-def _described(connection: RecordedConnection) -> Header:
-    """The header, with the platform and the model where the URL and the setup name them."""
-    header = connection.header
-    model = next((model for model in map(_model, connection.frames[:1]) if model is not None), None)
+def _with_setup(header: Header, first: RecordedItem | None) -> Header:
+    """The header with what is known from its URL and from the first frame."""
+    model = _model(first) if isinstance(first, Frame) else None
     return replace(
         header,
         platform=header.platform or _platform(header.url or "", model or ""),

@@ -14,11 +14,13 @@ next connection follows. A last line that is not complete, because the writer wa
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple, Self
 
 import msgspec
 
@@ -31,11 +33,18 @@ REDACTED = b'{"redacted": true}'
 """What stands for a frame whose JSON could not be kept."""
 
 
+MISSING_HEADER = 'the header is missing: {"livecli": 1, …}'
+"""What is wrong where a recording begins without a header."""
+
+
 class Direction(StrEnum):
     """The side that sent a frame."""
 
     CLIENT = ">"
     SERVER = "<"
+
+
+_DIRECTIONS = {str(each): each for each in Direction}
 
 
 class By(StrEnum):
@@ -57,8 +66,7 @@ class Header:
     started: str | None = None
 
 
-@dataclass(frozen=True)
-class Frame:
+class Frame(NamedTuple):
     """One frame, `at` seconds since its connection was opened; `line` is where it stands in the file."""
 
     direction: Direction
@@ -83,20 +91,49 @@ class RecordedClose:
     at: float | None = 0.0
 
 
+RecordedItem = Header | Frame | RecordedClose
+"""A line of a recording. Each connection begins with a header, and may end with a close."""
+
+
 @dataclass
 class RecordedConnection:
-    """One connection of a recorded session. `close` is None where the recording ends before it was closed."""
+    """One connection of a recorded session; iterated, its items.
+
+    `close` is None where the recording ends before it was closed.
+    """
 
     header: Header = field(default_factory=Header)
     frames: list[Frame] = field(default_factory=list)
     close: RecordedClose | None = None
 
+    def __iter__(self) -> Iterator[RecordedItem]:
+        yield self.header
+        yield from self.frames
+        if self.close is not None:
+            yield self.close
+
 
 @dataclass
 class Recording:
-    """The connections of a recorded session, in order."""
+    """The connections of a recorded session, in order; iterated, its items."""
 
     connections: list[RecordedConnection] = field(default_factory=list)
+
+    def __iter__(self) -> Iterator[RecordedItem]:
+        return chain.from_iterable(self.connections)
+
+    @classmethod
+    def of(cls, items: Iterable[RecordedItem]) -> Self:
+        """The recording with these items."""
+        recording = cls()
+        for each in items:
+            if isinstance(each, Frame):
+                recording.connections[-1].frames.append(each)
+            elif isinstance(each, Header):
+                recording.connections.append(RecordedConnection(each))
+            else:
+                recording.connections[-1].close = each
+        return recording
 
     @property
     def frames(self) -> Iterator[Frame]:
@@ -153,28 +190,63 @@ def write_live(recording: Recording) -> Iterator[bytes]:
 
 def read_live(data: bytes) -> Recording:
     """The recording in a file. Raises LineError, which names the line that is wrong; the last one may be incomplete."""
-    recording = Recording()
+    return Recording.of(live_items(io.BytesIO(data)))
+
+
+class _FrameLine(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
+    """A line of a frame, in the order of its values."""
+
+    delay: float
+    direction: str
+    body: msgspec.Raw
+    kind: str = "text"
+
+
+_frame_line = msgspec.json.Decoder(_FrameLine)
+_any_line = msgspec.json.Decoder(dict[str, Any] | list[msgspec.Raw])
+
+
+def live_items(lines: Iterable[bytes]) -> Iterator[RecordedItem]:
+    """The items of a recording, line by line. Raises LineError as `read_live` does."""
     at = 0.0
-    lines = data.split(b"\n")
+    last: RecordedItem | None = None
     for number, text in enumerate(lines, 1):
-        if not text.strip():
-            continue
-        try:
-            value = msgspec.json.decode(text, type=dict[str, Any] | list[msgspec.Raw])
-        except (msgspec.DecodeError, RecursionError) as error:
-            if number == len(lines):
-                break
-            raise LineError(number, f"it is neither a header nor a frame: {error}") from error
-        if isinstance(value, dict):
-            recording.connections.append(RecordedConnection(_header(value, number)))
-            at = 0.0
-        elif not recording.connections:
-            raise LineError(number, 'the header is missing: {"livecli": 1, …}')
-        else:
-            at = _take(recording.connections[-1], value, at, number)
-    if not recording.connections:
-        raise LineError(1, 'the header is missing: {"livecli": 1, …}')
-    return recording
+        is_open = last is not None and not isinstance(last, RecordedClose)
+        item: RecordedItem | None = _frame(text, at, number) if is_open else None
+        if item is None:
+            if not text.strip():
+                continue
+            try:
+                value = _any_line.decode(text)
+            except (msgspec.DecodeError, RecursionError) as error:
+                if not text.endswith(b"\n"):
+                    break
+                raise LineError(number, f"it is neither a header nor a frame: {error}") from error
+            if isinstance(value, dict):
+                item = _header(value, number)
+            elif last is None:
+                raise LineError(number, MISSING_HEADER)
+            elif not is_open:
+                raise LineError(number, "the connection is closed: another one begins with a header")
+            else:
+                item = _close_or_frame(value, at, number)
+        at = 0.0 if isinstance(item, Header) else item.at or 0.0
+        yield item
+        last = item
+    if last is None:
+        raise LineError(1, MISSING_HEADER)
+
+
+def _frame(text: bytes, before: float, number: int) -> Frame | None:
+    """The frame in a line, which nearly all lines are; None where it is another line, or wrong."""
+    try:
+        line = _frame_line.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    direction, body = _DIRECTIONS.get(line.direction), bytes(line.body)
+    if direction is None or line.delay < 0 or line.kind not in ("text", "binary") or not body.startswith(b"{"):
+        return None
+    return Frame(direction, body, before + line.delay, line.kind == "binary", number)
 
 
 def _header(value: dict[str, Any], line: int) -> Header:
@@ -188,10 +260,8 @@ def _header(value: dict[str, Any], line: int) -> Header:
     return Header(**texts)
 
 
-def _take(connection: RecordedConnection, value: list[msgspec.Raw], before: float, line: int) -> float:
-    """Take the line of a frame or of a close. Returns its time."""
-    if connection.close is not None:
-        raise LineError(line, "the connection is closed: another one begins with a header")
+def _close_or_frame(value: list[msgspec.Raw], before: float, line: int) -> Frame | RecordedClose:
+    """The item of a line that is an array. Raises LineError for the first part of it that is wrong."""
     if len(value) not in (3, 4):
         raise LineError(line, 'a line is [seconds, ">" or "<", frame], with "binary" at its end or not')
     delay, direction, body, *kind = value
@@ -200,17 +270,16 @@ def _take(connection: RecordedConnection, value: list[msgspec.Raw], before: floa
         raise LineError(line, "the time runs backwards")
     match _value(direction, str, line, "the direction"):
         case "close" if not kind:
-            connection.close = _close(body, at, line)
+            return _close(body, at, line)
         case ">" | "<" as side:
             if kind and _value(kind[0], str, line, "the kind of a frame") not in ("binary", "text"):
                 raise LineError(line, 'the kind of a frame is "binary" or "text"')
             if not bytes(body).startswith(b"{"):
                 raise LineError(line, "the frame is not a JSON object")
             is_binary = bool(kind) and bytes(kind[0]) == b'"binary"'
-            connection.frames.append(Frame(Direction(side), bytes(body), at, is_binary, line))
+            return Frame(Direction(side), bytes(body), at, is_binary, line)
         case other:
             raise LineError(line, f'{other!r} is not a direction: they are ">", "<" and "close"')
-    return at
 
 
 def _close(body: msgspec.Raw, at: float, line: int) -> RecordedClose:

@@ -1,23 +1,37 @@
-"""Analysis of a recorded session on one clock: turns, transcript, sound of both sides, events. No I/O, no audio kept.
+"""Analysis of a recorded session on one clock: turns, transcript, sound of both sides, events. No I/O.
 
-The clock of a connection begins where the connection before it ended.
+No audio is kept.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-from ..media.pcm import SILENCE_DBFS
+from ..media.levels import PIECE_SECONDS, Pcm, powers
+from ..media.mixdown import PlacedSound
+from ..media.pcm import SAMPLE_BYTES, SILENCE_DBFS
 from ..protocol import events
 from ..protocol.messages import Json
-from .format import Direction, Recording
-from .session_events import PIECE_SECONDS, Lane, SessionEvent, audio_in, dbfs, merged, session_events
+from .format import Direction, Frame, Header, RecordedClose, RecordedItem
+from .session_events import (
+    REDACTED_FRAME,
+    Lane,
+    MergedEvents,
+    SessionEvent,
+    audio_in,
+    dbfs,
+    session_events,
+)
 
 SILENT_POWER = 10 ** (SILENCE_DBFS / 10)
 """The power up to which a piece of audio is silent."""
+
+MEASURED_BYTES, MEASURED_EVENTS = 2**20, 1_000
+"""The audio that is measured at once, and the events that wait for it."""
 
 
 @dataclass
@@ -41,8 +55,11 @@ class RecordedTurn:
     responses: list[tuple[str, Any]] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
     """The kinds of the server's events, of which those that follow one another are one."""
-    powers: list[float] = field(default_factory=list)
-    """The powers of the pieces of the answer's audio."""
+    pieces: int = 0
+    """The pieces of the answer's audio that have a power."""
+    silent_pieces: int = 0
+    power: float = 0.0
+    """The sum of their powers."""
     audio_seconds: float = 0.0
     usage: list[Json] = field(default_factory=list)
 
@@ -59,12 +76,12 @@ class RecordedTurn:
     @property
     def level(self) -> float:
         """The loudness of the answer's audio in dBFS."""
-        return dbfs(sum(self.powers) / len(self.powers)) if self.powers else dbfs(0)
+        return dbfs(self.power / self.pieces) if self.pieces else dbfs(0)
 
     @property
     def silent_seconds(self) -> float:
         """The seconds of the answer's audio that are silent."""
-        return sum(power <= SILENT_POWER for power in self.powers) * PIECE_SECONDS
+        return self.silent_pieces * PIECE_SECONDS
 
     def latency(self, at: float | None) -> float | None:
         """Seconds from the end of the question to `at`; None where either is missing."""
@@ -85,6 +102,13 @@ class TranscriptLine:
 class SessionAnalysis:
     """A recorded session: its events with audio merged, the sound of each side, its turns and its transcript."""
 
+    headers: list[Header] = field(default_factory=list)
+    """Those of its connections."""
+    close: RecordedClose | None = None
+    """The end of its last connection; None where the recording ends before it was closed."""
+    frames: int = 0
+    redacted: int = 0
+    """The frames whose JSON could not be kept."""
     events: list[SessionEvent] = field(default_factory=list)
     lanes: dict[Direction, Lane] = field(default_factory=lambda: {direction: Lane() for direction in Direction})
     turns: list[RecordedTurn] = field(default_factory=list)
@@ -93,45 +117,90 @@ class SessionAnalysis:
     ends_at: float = 0.0
 
 
-def events_on_one_clock(recording: Recording) -> Iterator[SessionEvent]:
-    """The events of all connections."""
-    begins_at = 0.0
-    for connection in recording.connections:
-        at = 0.0
-        for each in session_events(connection):
-            at = each.at
-            yield replace(each, at=begins_at + at) if begins_at else each
-        begins_at += at
-
-
-def analysed(recording: Recording) -> SessionAnalysis:
-    """The analysis of a recording, made in one pass over its frames."""
+def analysed(items: Iterable[RecordedItem]) -> SessionAnalysis:
+    """The analysis of a recording, made in one pass over its items."""
     found = SessionAnalysis()
-    found.events = [*merged(_without_pcm(found, events_on_one_clock(recording)))]
-    found.turns = [turn for turn in found.turns if not turn.is_empty]
-    lanes = [lane.ends_at for lane in found.lanes.values()]
-    found.ends_at = max([*lanes, *(each.at for each in found.events)], default=0.0)
+    deque(sounds(items, found), maxlen=0)
     return found
 
 
-def _without_pcm(found: SessionAnalysis, passing: Iterator[SessionEvent]) -> Iterator[SessionEvent]:
-    """The events that pass, each of which is noted in `found`; `merged` keeps of audio what it needs."""
+def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[PlacedSound]:
+    """The sounds of a recording as they pass. At their end, `found`, which was empty, is its analysis."""
     turn = RecordedTurn()
     found.turns.append(turn)
     setup_at = 0.0
-    for each in passing:
-        if each.direction is Direction.CLIENT:
-            _note_question(turn, found.lanes[each.direction], each)
-        elif each.direction is Direction.SERVER:
-            _note_answer(_turn_of(found.turns, each.event), found.lanes[each.direction], each)
+    merging = MergedEvents(found.events)
+    for each, chunk, measured in _measured(session_events(_counted(items, found))):
+        merging.add(each, chunk)
+        found.ends_at = max(found.ends_at, each.at)
+        if chunk is not None and each.direction is not None:
+            lane = found.lanes[each.direction]
+            begins_at = lane.place(chunk, each.at, plays=True)
+            lane.add(chunk.rate, begins_at, measured)
+            if each.direction is Direction.SERVER:
+                _note_sound(turn, each.at, chunk, measured)
+                _note_answer(turn, each.at, chunk)
+            elif turn.first_at is None and max(measured, default=0) > SILENT_POWER:
+                turn.asked_at = each.at
+            yield PlacedSound(each.direction, each.at, begins_at, chunk.pcm, chunk.rate)
+            continue
         match each.event:
+            case RecordedClose():
+                continue
+            case str(problem):
+                found.redacted += problem == REDACTED_FRAME
+                continue
             case events.Setup():
                 setup_at = each.at
             case events.SetupComplete():
                 found.setups.append(each.at - setup_at)
-            case events.TurnComplete():
-                turn = RecordedTurn()
-                found.turns.append(turn)
+        if each.direction is Direction.CLIENT:
+            _note_question(turn, each.at, each.event)
+        else:
+            _note_answer(_turn_of(found.turns, each.event), each.at, each.event)
+        if isinstance(each.event, events.TurnComplete):
+            turn = RecordedTurn()
+            found.turns.append(turn)
+    found.turns = [turn for turn in found.turns if not turn.is_empty]
+    found.ends_at = max([found.ends_at, *(lane.ends_at for lane in found.lanes.values())])
+
+
+def _measured(
+    passing: Iterable[SessionEvent],
+) -> Iterator[tuple[SessionEvent, events.AudioChunk | None, list[float]]]:
+    """The events that pass, with their audio and the powers of its pieces, which are measured for many at once."""
+    held: list[SessionEvent] = []
+    chunks: list[events.AudioChunk | None] = []
+    size = 0
+
+    def measured() -> Iterator[tuple[SessionEvent, events.AudioChunk | None, list[float]]]:
+        levels = iter(powers([Pcm(chunk.pcm, chunk.rate) for chunk in chunks if chunk is not None]))
+        for each, chunk in zip(held, chunks, strict=True):
+            yield each, chunk, next(levels) if chunk is not None else []
+        held.clear()
+        chunks.clear()
+
+    for each in passing:
+        chunk = audio_in(each.event)
+        held.append(each)
+        chunks.append(chunk)
+        size += len(chunk.pcm) if chunk is not None else 0
+        if size > MEASURED_BYTES or len(held) > MEASURED_EVENTS:
+            yield from measured()
+            size = 0
+    yield from measured()
+
+
+def _counted(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[RecordedItem]:
+    """The items, which are counted in `found`."""
+    for each in items:
+        if isinstance(each, Frame):
+            found.frames += 1
+        elif isinstance(each, Header):
+            found.headers.append(each)
+            found.close = None
+        else:
+            found.close = each
         yield each
 
 
@@ -141,9 +210,8 @@ def _turn_of(turns: list[RecordedTurn], event: object) -> RecordedTurn:
     return turns[-2] if late and turns[-1].is_empty and len(turns) > 1 else turns[-1]
 
 
-def _note_question(turn: RecordedTurn, lane: Lane, each: SessionEvent) -> None:
-    loud = [audio for chunk in audio_in(each.event) for audio in lane.add(chunk, each.at, plays=True)]
-    match each.event:
+def _note_question(turn: RecordedTurn, at: float, event: object) -> None:
+    match event:
         case events.Text(text):
             turn.typed += text
         case events.ClientTurns(contents):
@@ -153,25 +221,27 @@ def _note_question(turn: RecordedTurn, lane: Lane, each: SessionEvent) -> None:
             return
         case events.ActivityEnd():
             pass
-        case _ if not any(power > SILENT_POWER for power in loud):
+        case _:
             return
     if turn.first_at is None:
-        turn.asked_at = each.at
+        turn.asked_at = at
 
 
-def _note_answer(turn: RecordedTurn, lane: Lane, each: SessionEvent) -> None:
-    event = each.event
-    if not isinstance(event, events.Event):
-        return
+def _note_sound(turn: RecordedTurn, at: float, chunk: events.AudioChunk, measured: list[float]) -> None:
+    """Note audio of the answer, whose pieces have these powers."""
+    silent = sum(power <= SILENT_POWER for power in measured)
+    turn.audio_at = at if turn.audio_at is None else turn.audio_at
+    if turn.sound_at is None and silent < len(measured):
+        turn.sound_at = at
+    turn.pieces += len(measured)
+    turn.silent_pieces += silent
+    turn.power += sum(measured)
+    turn.audio_seconds += len(chunk.pcm) / SAMPLE_BYTES / chunk.rate
+
+
+def _note_answer(turn: RecordedTurn, at: float, event: events.Event) -> None:
     if event.begins_answer and turn.first_at is None:
-        turn.first_at = each.at
-    for chunk in audio_in(event):
-        measured = lane.add(chunk, each.at, plays=True)
-        turn.audio_at = each.at if turn.audio_at is None else turn.audio_at
-        if turn.sound_at is None and any(power > SILENT_POWER for power in measured):
-            turn.sound_at = each.at
-        turn.powers += measured
-        turn.audio_seconds += len(chunk.pcm) / 2 / chunk.rate
+        turn.first_at = at
     if not event.of_session and turn.kinds[-1:] != [event.log_name]:
         turn.kinds.append(event.log_name)
     match event:
@@ -186,7 +256,7 @@ def _note_answer(turn: RecordedTurn, lane: Lane, each: SessionEvent) -> None:
         case events.Usage(metadata):
             turn.usage.append(metadata)
         case events.TurnComplete():
-            turn.complete_at = each.at
+            turn.complete_at = at
 
 
 def transcript(found: SessionAnalysis) -> list[TranscriptLine]:

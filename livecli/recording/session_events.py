@@ -5,25 +5,23 @@ from __future__ import annotations
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ..errors import ProtocolError
+from ..media.levels import piece_samples
 from ..media.pcm import FLOOR_DBFS, SAMPLE_BYTES
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
-from ..protocol.codec import decode_client, decode_server
-from .format import Direction, Frame, RecordedClose, RecordedConnection
+from ..protocol.codec import AudioShapes, decode_client, decode_server
+from .format import Direction, Frame, Header, RecordedClose, RecordedItem
 
-PIECE_SECONDS = 0.02
-"""The length of audio that has one level."""
-SAMPLE_STRIDE = 7
-"""Every so-many-th sample is measured."""
-FULL_SCALE = 32_768
+REDACTED_FRAME = "redacted"
+"""The event of a frame whose JSON could not be kept."""
 JITTER_SECONDS = 0.1
 """A chunk that comes so much later than the one before it ends is joined to it where a side plays."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class SessionEvent:
     """What happened at one time. `frames` of audio that follow one another are one event of `seconds`."""
 
@@ -36,10 +34,11 @@ class SessionEvent:
 
 @dataclass
 class Lane:
-    """The audio of one side: `pieces` are the times and the powers of short pieces of it."""
+    """The audio of one side: the `times` and the `powers` of short pieces of it."""
 
     seconds: float = 0.0
-    pieces: list[tuple[float, float]] = field(default_factory=list)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    powers: array[float] = field(default_factory=lambda: array("d"))
     ends_at: float = 0.0
 
     def place(self, chunk: events.AudioChunk, at: float, *, plays: bool) -> float:
@@ -51,24 +50,11 @@ class Lane:
         self.ends_at = begins_at + length
         return begins_at
 
-    def add(self, chunk: events.AudioChunk, at: float, *, plays: bool) -> list[float]:
-        """Add a chunk as `place` does. Returns the powers of its pieces."""
-        begins_at = self.place(chunk, at, plays=plays)
-        step = max(1, round(PIECE_SECONDS * chunk.rate)) / chunk.rate
-        measured = powers(chunk)
-        self.pieces += [(begins_at + number * step, power) for number, power in enumerate(measured)]
-        return measured
-
-
-def powers(chunk: events.AudioChunk) -> list[float]:
-    """The mean power of each piece of a chunk, of which full scale is 1."""
-    step = SAMPLE_BYTES * max(1, round(PIECE_SECONDS * chunk.rate))
-    whole = len(chunk.pcm) // SAMPLE_BYTES * SAMPLE_BYTES
-    found = []
-    for place in range(0, whole, step):
-        measured = array("h", chunk.pcm[place : min(place + step, whole)])[::SAMPLE_STRIDE]
-        found.append((math.hypot(*measured) / FULL_SCALE) ** 2 / len(measured))
-    return found
+    def add(self, rate: int, begins_at: float, measured: Sequence[float]) -> None:
+        """Add the powers of the pieces of a chunk that sounds from this time on."""
+        step = piece_samples(rate) / rate
+        self.times.extend([begins_at + number * step for number in range(len(measured))])
+        self.powers.extend(measured)
 
 
 def dbfs(power: float) -> float:
@@ -76,45 +62,67 @@ def dbfs(power: float) -> float:
     return max(FLOOR_DBFS, 10 * math.log10(power)) if power else FLOOR_DBFS
 
 
-def session_events(connection: RecordedConnection) -> Iterator[SessionEvent]:
-    """The events of a connection, and its close; times are in seconds since it was opened."""
-    at = 0.0
-    for frame in connection.frames:
-        at = at if frame.at is None else frame.at
-        for event in _decoded(frame):
-            yield SessionEvent(at, frame.direction, event)
-    if connection.close is not None:
-        yield SessionEvent(connection.close.at or at, None, connection.close)
+def session_events(items: Iterable[RecordedItem]) -> Iterator[SessionEvent]:
+    """The events of a recording, with its closes, on one clock in seconds.
+
+    The clock of a connection begins where the connection before it ended.
+    """
+    begins_at = at = 0.0
+    shapes = AudioShapes()
+    for each in items:
+        if isinstance(each, Frame):
+            at = at if each.at is None else each.at
+            for event in _decoded(each, shapes):
+                yield SessionEvent(begins_at + at, each.direction, event)
+        elif isinstance(each, Header):
+            begins_at, at = begins_at + at, 0.0
+        else:
+            at = each.at or at
+            yield SessionEvent(begins_at + at, None, each)
 
 
-def _decoded(frame: Frame) -> Sequence[events.Event | str]:
+def _decoded(frame: Frame, shapes: AudioShapes) -> Sequence[events.Event | str]:
     """The events in a frame, or what is wrong with it."""
     if frame.is_redacted:
-        return ["redacted"]
+        return [REDACTED_FRAME]
     try:
-        return decode_client(frame.data) if frame.direction is Direction.CLIENT else decode_server(frame.data)
+        is_client = frame.direction is Direction.CLIENT
+        return decode_client(frame.data) if is_client else decode_server(frame.data, shapes)
     except (Refusal, ProtocolError) as error:
         return [f"not understood: {error}"]
 
 
-def audio_in(event: object) -> list[events.AudioChunk]:
+def audio_in(event: object) -> events.AudioChunk | None:
     """The audio of an event, if it has any."""
-    event = event.media if isinstance(event, events.MediaChunks) else event
-    return [event] if isinstance(event, events.AudioChunk) else []
+    if type(event) is events.AudioChunk:
+        return event
+    return audio_in(event.media) if isinstance(event, events.MediaChunks) else None
 
 
-def merged(found: Iterable[SessionEvent]) -> Iterator[SessionEvent]:
+@dataclass
+class MergedEvents:
+    """The events of a session, with all audio of a side between two other events as one."""
+
+    result: list[SessionEvent] = field(default_factory=list)
+    _audio: dict[Direction | None, SessionEvent] = field(default_factory=dict)
+
+    def add(self, each: SessionEvent, chunk: events.AudioChunk | None) -> None:
+        """The next event, which may be changed later, and its audio."""
+        if chunk is None:
+            self._audio.clear()
+            self.result.append(each)
+            return
+        seconds = len(chunk.pcm) // SAMPLE_BYTES / chunk.rate
+        if (last := self._audio.get(each.direction)) is None:
+            self._audio[each.direction] = last = SessionEvent(each.at, each.direction, chunk, 0)
+            self.result.append(last)
+        last.frames += 1
+        last.seconds += seconds
+
+
+def merged(found: Iterable[SessionEvent]) -> list[SessionEvent]:
     """The events, with all audio of a side between two other events as one."""
-    audio: dict[Direction | None, SessionEvent] = {}
+    merging = MergedEvents()
     for each in found:
-        if not (chunks := audio_in(each.event)):
-            yield from audio.values()
-            audio.clear()
-            yield each
-            continue
-        seconds = sum(len(chunk.pcm) // SAMPLE_BYTES / chunk.rate for chunk in chunks)
-        if (last := audio.get(each.direction)) is None:
-            audio[each.direction] = SessionEvent(each.at, each.direction, chunks[0], 1, seconds)
-        else:
-            audio[each.direction] = replace(last, frames=last.frames + 1, seconds=last.seconds + seconds)
-    yield from audio.values()
+        merging.add(each, audio_in(each.event))
+    return merging.result

@@ -8,7 +8,20 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks import chart, first_byte, latency, load, memory, pace, proxy, reply, starts, table, throughput
+from tests.benchmarks import (
+    chart,
+    first_byte,
+    latency,
+    load,
+    memory,
+    pace,
+    proxy,
+    reply,
+    report,
+    starts,
+    table,
+    throughput,
+)
 
 from .bare_server import BareServer
 from .environment import BENCHMARKS, versions
@@ -26,6 +39,7 @@ SUBJECTS = {
     "latency": lambda stage, options: latency.figures(stage, options.rounds or 15),
     "pace": lambda stage, options: pace.figures(stage, options.rounds or 2),
     "load": lambda stage, options: load.figures(stage, full=options.full),
+    "report": lambda stage, options: report.figures(stage, options.rounds or 5),
     "proxy": lambda stage, options: proxy.figures(stage, full=options.full),
 }
 

@@ -113,13 +113,17 @@ class Stage:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, arrivals
 
-    def peak_megabytes(self, command: Sequence[str]) -> float:
-        """Run `command` against the server. Returns its peak memory.
+    def peak_megabytes(self, command: Sequence[str], *, visits: bool = True) -> float:
+        """Run `command`, against the server where it `visits` it. Returns its peak memory.
 
         A small process starts it, since the peak that the system reports for a child is at least that of its parent.
         """
         noted = self.folder / "peak"
-        self.visit([PYTHON, "-I", "-S", str(HERE / "peak.py"), str(noted), *command])
+        words = [PYTHON, "-I", "-S", str(HERE / "peak.py"), str(noted), *command]
+        if visits:
+            self.visit(words)
+        else:
+            self.seconds(words)
         return int(noted.read_text()) * MAXRSS_UNIT / MEGABYTE
 
 

@@ -46,5 +46,18 @@ def test_chunks_of_another_rate_are_one_stream() -> None:
     assert {*found[1000:-1000]} <= {999, 1000, 1001}
 
 
+def test_the_end_of_a_sound_that_is_resampled_stands_before_a_pause() -> None:
+    found = mixed(
+        PlacedSound("a", 0.0, 0.0, level(1000, 1600), 16_000), PlacedSound("b", 9.0, 9.0, level(1000, 24), RATE)
+    )
+    sounding = [index for index, sample in enumerate(found) if abs(sample) > 100]
+    assert (len(sounding), sounding[2399], sounding[2400]) == (2424, 2399, 9 * RATE)
+
+
+def test_samples_have_the_bits_that_are_asked_for() -> None:
+    sound = PlacedSound("a", 0.0, 0.0, array("h", [31, 32, -31, -33, 32_767, -32_768]).tobytes(), RATE)
+    assert [*array("h", b"".join(mixdown([sound], RATE, 10)))] == [0, 64, 0, -64, 32_704, -32_768]
+
+
 def test_nothing_is_nothing() -> None:
     assert [*mixed()] == []

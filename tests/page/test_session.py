@@ -87,7 +87,7 @@ def test_what_is_bad_has_a_verdict() -> None:
 
 
 def judged(recording: Recording) -> list[Verdict]:
-    return [*verdicts(recording, analysed(recording))]
+    return [*verdicts(analysed(recording))]
 
 
 def test_a_run_that_never_connected_has_a_page_too() -> None:

@@ -1,0 +1,20 @@
+"""Levels of short pieces."""
+
+from __future__ import annotations
+
+from array import array
+
+import pytest
+
+from livecli.media.levels import Pcm, powers
+
+
+def pcm(*samples: int) -> bytes:
+    return array("h", samples).tobytes()
+
+
+def test_each_piece_of_each_chunk_has_its_power() -> None:
+    loud, quiet = pcm(*[16_384, -16_384] * 5), pcm(*[0] * 10)
+    chunks = [Pcm(loud + quiet, 500), Pcm(quiet + loud, 500), Pcm(loud, 1000), Pcm(quiet[:6] + b"!", 500), Pcm(b"", 9)]
+    assert powers(chunks) == [pytest.approx(each) for each in ([0.25, 0.0], [0.0, 0.25], [0.25], [0.0], [])]
+    assert powers([]) == []
