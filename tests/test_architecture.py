@@ -180,7 +180,6 @@ COVERED_BY = {
     "runs.batch": ["end_to_end/test_send_many.py"],
     "runs.inputs": ["end_to_end/test_send_lists.py"],
     "runs.named_files": ["end_to_end/test_overwriting.py"],
-    "runs.processes": ["end_to_end/test_send_processes.py"],
     "runs.resume_from": ["end_to_end/test_send_many.py"],
     "runs.shards": ["end_to_end/test_send_lists.py"],
     "toml_reader": ["emulator/core/test_script_file.py", "emulator/test_replay.py"],

@@ -26,7 +26,8 @@ class ChannelClosed(Exception):
 class Channel:
     """One end of a channel. `handlers` are the functions that the other end may call, by their names.
 
-    A function runs at once and in the order of the calls; a coroutine function runs beside later ones.
+    A function runs at once and in the order of the calls; a coroutine function runs beside later ones. `closed` is set
+    when one of the ends is.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class Channel:
         self._handlers = handlers
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[Any]] = {}
-        self._is_open = True
+        self.closed = asyncio.Event()
 
     @classmethod
     async def on(cls, end: socket.socket, handlers: Mapping[str, Callable[..., Any]]) -> Self:
@@ -54,7 +55,7 @@ class Channel:
 
     async def call(self, name: str, *arguments: Any, **named: Any) -> Any:
         """The result of a function of the other end. Raises ChannelClosed."""
-        if not self._is_open:
+        if self.closed.is_set():
             raise ChannelClosed
         number = next(self._numbers)
         self._waiting[number] = asyncio.get_running_loop().create_future()
@@ -113,13 +114,13 @@ class Channel:
             return None
 
     def _send(self, message: Any) -> None:
-        if self._is_open and not self._writer.is_closing():
+        if not self.closed.is_set() and not self._writer.is_closing():
             data = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
             self._writer.write(LENGTH.pack(len(data)) + data)
 
     def _end_calls(self) -> None:
         """End the calls that are waited for. Nothing can be told from now on."""
-        self._is_open = False
+        self.closed.set()
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(ChannelClosed())

@@ -180,6 +180,7 @@ class _SessionWorker:
         self.is_running = True
         self.ready = asyncio.Event()
         self._process = worker.process
+        self._start_task = start_task
         self._numbers = itertools.count()
         self._channel: asyncio.Future[Channel] = asyncio.get_running_loop().create_future()
         start_task(self._serve(worker.end))
@@ -227,7 +228,10 @@ class _SessionWorker:
         }
         channel = await Channel.on(end, handlers)
         self._channel.set_result(channel)
-        await channel.run()
+        serving = self._start_task(channel.run())
+        await channel.closed.wait()
+        # It may be waiting for the start of a session that has ended with its process.
+        serving.cancel()
         self.is_running = False
         self.ready.set()
         await channel.close()
