@@ -116,8 +116,7 @@ class WorkerPool:
 
     async def close(self) -> None:
         """End the workers."""
-        for worker in self._workers:
-            await worker.close()
+        await asyncio.gather(*(worker.close() for worker in self._workers))
 
     def _start_worker(self) -> None:
         self._workers.append(_SessionWorker(start(f"{__name__}:work"), self._start_task))
