@@ -14,7 +14,7 @@ from ..protocol import events
 from ..protocol.messages import Json
 from ..recording.format import By, Direction, RecordedClose, RecordedItem
 from ..recording.session_analysis import RecordedTurn, SessionAnalysis, sounds, transcript
-from ..recording.session_events import REDACTED_FRAME, SessionEvent
+from ..recording.session_events import REDACTED_FRAME, SessionEvent, audio_in
 from ..report.reporter import event_fields
 from ..report.stats import nearest_rank
 from ..report.usage import added
@@ -24,6 +24,8 @@ from .sound import encode_sound, sound_player
 
 MOST_ROWS = 10_000
 """The rows of the table of frames at most."""
+CUT_SECONDS = 0.002
+"""The mean length of frames of audio below which it was cut: pydantic-ai's cassettes keep 33 bytes of each."""
 MOST_CHARACTERS = 2_000
 """What a row has of a frame at most."""
 
@@ -89,12 +91,14 @@ def verdicts(found: SessionAnalysis) -> Iterator[Verdict]:
         yield Verdict("bad", "the setup was never confirmed")
     if len(found.headers) > 1:
         yield Verdict("warn", f"{len(found.headers)} connections: the session was resumed")
+    if is_cut := is_without_audio(found):
+        yield Verdict("warn", "the recording has no audio: it was left out when it was made")
     answered = [turn for turn in found.turns if turn.first_at is not None]
     for number, turn in enumerate(found.turns, 1):
         if turn.first_at is None and turn.asked_at is not None:
             # What was sent last may be the noise of a microphone.
             yield Verdict("bad" if turn.question else "warn", f"turn {number} has no answer")
-        elif turn.audio_at is not None and turn.sound_at is None:
+        elif turn.audio_at is not None and turn.sound_at is None and not is_cut:
             yield Verdict("bad", f"turn {number} has only silence")
         elif turn.first_at is not None and turn.complete_at is None:
             yield Verdict("warn", f"turn {number} is not complete")
@@ -106,6 +110,12 @@ def verdicts(found: SessionAnalysis) -> Iterator[Verdict]:
         yield Verdict("warn", f"{counted(found.redacted, 'frame')} left out, since a secret may be in it")
     if wrong := sum(isinstance(each.event, str) and each.event != REDACTED_FRAME for each in found.events):
         yield Verdict("bad", f"{counted(wrong, 'frame')} not understood")
+
+
+def is_without_audio(found: SessionAnalysis) -> bool:
+    """Whether the frames of audio hold next to none, since their data was cut."""
+    frames = sum(each.frames for each in found.events if audio_in(each.event) is not None)
+    return frames > 0 and sum(lane.seconds for lane in found.lanes.values()) / frames < CUT_SECONDS
 
 
 def _end(close: RecordedClose | None) -> Verdict:
@@ -129,8 +139,9 @@ def session_figures(found: SessionAnalysis) -> Iterator[tuple[str, str]]:
     yield f"first byte{of}", milliseconds(median([turn.latency(turn.first_at) for turn in found.turns]))
     yield f"first sound{of}", milliseconds(median([turn.latency(turn.sound_at) for turn in found.turns]))
     yield f"whole answer{of}", milliseconds(median([turn.latency(turn.complete_at) for turn in found.turns]))
-    yield "sent audio", seconds(found.lanes[Direction.CLIENT].seconds)
-    yield "received audio", seconds(found.lanes[Direction.SERVER].seconds)
+    if not is_without_audio(found):
+        yield "sent audio", seconds(found.lanes[Direction.CLIENT].seconds)
+        yield "received audio", seconds(found.lanes[Direction.SERVER].seconds)
     if calls := sum(len(turn.calls) for turn in found.turns):
         yield "tool calls", f"{calls:,}"
     yield "frames", f"{found.frames:,}"

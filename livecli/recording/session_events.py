@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,8 @@ from ..protocol.close_reasons import Refusal
 from ..protocol.codec import AudioShapes, decode_client, decode_server
 from .format import Direction, Frame, Header, RecordedClose, RecordedItem
 
+ELIDED_DATA = re.compile(rb'("data": ?)"<[^"<>]*>"')
+"""A note that stands for data, as recorders write it that leave audio and pictures out."""
 REDACTED_FRAME = "redacted"
 """The event of a frame whose JSON could not be kept."""
 JITTER_SECONDS = 0.1
@@ -86,10 +89,16 @@ def _decoded(frame: Frame, shapes: AudioShapes) -> Sequence[events.Event | str]:
     if frame.is_redacted:
         return [REDACTED_FRAME]
     try:
-        is_client = frame.direction is Direction.CLIENT
-        return decode_client(frame.data) if is_client else decode_server(frame.data, shapes)
+        return _events(frame.direction, frame.data, shapes)
     except (Refusal, ProtocolError) as error:
-        return [f"not understood: {error}"]
+        emptied = ELIDED_DATA.sub(rb'\1""', frame.data)
+        if emptied == frame.data:
+            return [f"not understood: {error}"]
+    return _decoded(frame._replace(data=emptied), shapes)
+
+
+def _events(direction: Direction, data: bytes, shapes: AudioShapes) -> Sequence[events.Event]:
+    return decode_client(data) if direction is Direction.CLIENT else decode_server(data, shapes)
 
 
 def audio_in(event: object) -> events.AudioChunk | None:

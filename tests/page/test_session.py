@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
+import pytest
+
 from livecli.page.session import Verdict, clock, percentile, seconds, session_page, verdicts
 from livecli.recording.format import By, RecordedClose, RecordedConnection, Recording
 from livecli.recording.session_analysis import analysed
-from tests.page.recordings import HOSTILE, session
+from tests.page.recordings import CLIENT, HOSTILE, content, frame, session
 
 
 class Elements(HTMLParser):
@@ -84,6 +86,25 @@ def test_what_is_bad_has_a_verdict() -> None:
     ]
     silent = Recording([RecordedConnection(frames=session().connections[0].frames[:10])])
     assert Verdict("bad", "turn 1 has only silence") in judged(silent)
+
+
+@pytest.mark.parametrize("data", ["<33 bytes elided>", "AAAA" * 11])
+def test_a_recording_without_its_audio_is_not_blamed_for_silence(data: str) -> None:
+    blob = {"mimeType": "audio/pcm;rate=24000", "data": data}
+    frames = [
+        *session().connections[0].frames[:2],
+        frame(CLIENT, 1.0, realtimeInput={"audio": {"mimeType": "audio/pcm;rate=16000", "data": data}}),
+        frame(CLIENT, 1.5, realtimeInput={"text": "hello"}),
+        content(2.0, modelTurn={"parts": [{"inlineData": blob}]}),
+        content(3.0, turnComplete=True),
+    ]
+    recording = Recording([RecordedConnection(frames=frames, close=RecordedClose(1000, "", By.CLIENT, 4.0))])
+    assert judged(recording) == [
+        Verdict("good", "closed by the client (1000)"),
+        Verdict("warn", "the recording has no audio: it was left out when it was made"),
+        Verdict("good", "1 turn answered"),
+    ]
+    assert "received audio" not in page(recording).text
 
 
 def judged(recording: Recording) -> list[Verdict]:
