@@ -19,6 +19,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.environment import cleaned
+from tests.fork_server import forked_livecli  # noqa: F401 - a fixture for every folder
 from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
 from tests.terminal import terminal, tmux  # noqa: F401 - likewise
 from tests.virtual_screen import screen  # noqa: F401 - a fixture for every folder

@@ -51,11 +51,12 @@ def without_figures(line):
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, forked_livecli):
     """An empty folder to run commands in, with livecli on the path."""
     place = tmp_path / "place"
     place.mkdir()
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    path = [str(forked_livecli), str(Path(sys.executable).parent), os.environ["PATH"]]
+    monkeypatch.setenv("PATH", os.pathsep.join(path))
     monkeypatch.delenv("CLOUDSDK_CONFIG")
     # The project's tests need this plugin. It prints a warning where it is not configured.
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:asyncio")
