@@ -60,9 +60,9 @@ class ChatTurn:
     `number` is that of the turn in the whole conversation. `recording` has its audio.
     `late_until` and `disputed_until` are times of the loop's clock: until the latter, what comes may belong to this
     turn, which was interrupted, or to the next. `disputed` has what came meanwhile. `reported` is set once the reporter
-    has its summary. `is_stopped` is whether the service was sent what stops the answer. `normal_closes` is how often
-    the service has closed the session (1000) instead of ending the answer, and `repeats` how often the question was
-    asked again.
+    has its summary. `is_stopped` is whether the service was sent what stops the answer, and `is_watched` whether a task
+    gives the turn up in time. `normal_closes` is how often the service has closed the session (1000) instead of ending
+    the answer, and `repeats` how often the question was asked again.
     """
 
     number: int
@@ -76,6 +76,7 @@ class ChatTurn:
     heard_in_time: bool = False
     is_cut: bool = False
     is_stopped: bool = False
+    is_watched: bool = False
     disputed_until: float | None = None
     disputed: list[events.Event] = field(default_factory=list)
     normal_closes: int = 0
@@ -511,7 +512,9 @@ class Conversation:
 
     def _watch(self, turn: ChatTurn) -> None:
         """Give up a turn that was cut once no more of it comes."""
-        self._tasks.create_task(self._give_up_in_time(turn))
+        if not turn.is_watched:
+            turn.is_watched = True
+            self._tasks.create_task(self._give_up_in_time(turn))
 
     async def _give_up_in_time(self, turn: ChatTurn) -> None:
         began_at = self._clock()
@@ -523,7 +526,9 @@ class Conversation:
                     if turn in self._turns:
                         await self._settle(turn)
                 return
-            await asyncio.sleep(min(at for at in (until, gives_up_at) if at is not None and at > now) - now)
+            # The next question may set `disputed_until`, which then is no sooner than this.
+            soonest = now + IN_FLIGHT_SECONDS
+            await asyncio.sleep(min(at for at in (until, gives_up_at, soonest) if at is not None and at > now) - now)
 
     def _give_up(self, turn: ChatTurn) -> None:
         turn.exchange.abandon()
