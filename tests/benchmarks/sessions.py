@@ -21,15 +21,19 @@ from pathlib import Path
 
 from tests.benchmarks import sessions_chart, sounds, table
 
-from .environment import BENCHMARKS
+from .environment import BENCHMARKS, python_with
 from .load_clients import cpu_seconds, memory_bytes, waited_seconds
 from .measure import LIVECLI, MEGABYTE, PYTHON, TOKEN, Failed, Figure
 from .sessions_server import REPLY_BYTES
 
+LIVECLI_NAME = "livecli"
 SIZES = (250, 500, 750, 1000, 1250, 1500, 2000)
+PEERS = ("google_genai", "tutorial")
+"""The peers of `peers/many.py`."""
+PEER_SIZES = (50, 100, 150, 200, 250, 300)
 PROMISED = 1000
 """The default quota of concurrent sessions of a Vertex AI project."""
-LATE_BOUND_MS, MEMORY_BOUND_MB = 50.0, 400.0
+LATE_BOUND_MS, MEMORY_BOUND_MB, CPU_BOUND_PERCENT = 50.0, 400.0, 75.0
 STARTS_A_SECOND = 40
 TOGETHER_SECONDS = 12
 """The time in which all sessions send, after the start of the last one."""
@@ -41,8 +45,9 @@ PUBLISHED = ROOT / ".github" / "images"
 
 @dataclass
 class Seen:
-    """The result of a run. Shares are of one core, over the time in which all sessions sent."""
+    """The result of a run of a client. Shares are of one core, over the time in which all sessions sent."""
 
+    client: str
     sessions: int
     late_ms: dict[str, float]
     lost: int
@@ -55,7 +60,7 @@ class Seen:
     def measured(self) -> str:
         late = ", ".join(f"{name} {value:.1f}" for name, value in self.late_ms.items())
         return (
-            f"{late} ms; livecli {self.cpu_share:.0%} of a core (waited {self.waited_share:.0%}),"
+            f"{late} ms; client {self.cpu_share:.0%} of a core (waited {self.waited_share:.0%}),"
             f" server {self.server_share:.0%}; {self.peak_megabytes:.0f} MB"
         )
 
@@ -79,25 +84,41 @@ def pinned(command: Sequence[str], core: int, **streams: object) -> Iterator[sub
         process.communicate()
 
 
-def run(sessions: int, folder: Path) -> Seen:
-    """Run this many sessions from start to end. Raises Failed if livecli does not end."""
+def run(client: str, sessions: int, folder: Path) -> Seen:
+    """Run this many sessions from start to end. Raises Failed if the client does not end."""
     seconds = sessions // STARTS_A_SECOND + TOGETHER_SECONDS
-    listed = inputs(sessions, sounds.wav(folder, seconds), folder)
+    sound = sounds.wav(folder, seconds)
     server_command = [PYTHON, "-m", "tests.benchmarks.sessions_server"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with pinned(server_command, -1, **pipes) as server, (folder / "lines.jsonl").open("w") as lines:
         assert server.stdin is not None
         assert server.stdout is not None
         url = f"ws://127.0.0.1:{int(server.stdout.readline())}"
-        words = ["--jobs", sessions, "--connect-rate", STARTS_A_SECOND, "--speed", 1, "--json", "--quiet"]
-        command = [LIVECLI, "send", "--from", listed, "--base-url", url, "-o", folder / "replies", *words]
-        with pinned([str(word) for word in command], 0, stdin=subprocess.DEVNULL, stdout=lines) as livecli:
-            shares, peak = watch(livecli, server.pid, sessions / STARTS_A_SECOND + SETTLING_SECONDS, seconds)
+        is_ours = client == LIVECLI_NAME
+        command = livecli(url, sound, sessions, folder) if is_ours else many(client, url, sound, sessions)
+        with pinned(command, 0, stdin=subprocess.DEVNULL, stdout=lines) as process:
+            shares, peak = watch(process, server.pid, sessions / STARTS_A_SECOND + SETTLING_SECONDS, seconds)
         arrivals = json.loads(server.communicate("")[0])
-    missing = sessions - sum(is_whole(folder, number) for number in range(sessions))
-    failed = sum(not json.loads(line)["ok"] for line in (folder / "lines.jsonl").read_text().splitlines())
-    lost = max(missing, failed, sessions - arrivals["sessions"])
-    return Seen(sessions, arrivals["late_ms"], lost, *shares[:2], peak, shares[2])
+    lost = sessions - arrivals["sessions"]
+    if is_ours:
+        missing = sessions - sum(is_whole(folder, number) for number in range(sessions))
+        failed = sum(not json.loads(line)["ok"] for line in (folder / "lines.jsonl").read_text().splitlines())
+        lost = max(missing, failed, lost)
+    return Seen(client, sessions, arrivals["late_ms"], lost, *shares[:2], peak, shares[2])
+
+
+def livecli(url: str, sound: Path, sessions: int, folder: Path) -> list[str]:
+    """The command of livecli for this many sessions."""
+    words = ["--jobs", sessions, "--connect-rate", STARTS_A_SECOND, "--speed", 1, "--json", "--quiet"]
+    listed = inputs(sessions, sound, folder)
+    command = [LIVECLI, "send", "--from", listed, "--base-url", url, "-o", folder / "replies", *words]
+    return [str(word) for word in command]
+
+
+def many(peer: str, url: str, sound: Path, sessions: int) -> list[str]:
+    """The command of a peer for this many sessions."""
+    script = Path(__file__).parent / "peers" / "many.py"
+    return [str(word) for word in (python_with("google-genai"), script, peer, url, sound, sessions, STARTS_A_SECOND)]
 
 
 def inputs(sessions: int, sound: Path, folder: Path) -> Path:
@@ -116,52 +137,62 @@ def is_whole(folder: Path, number: int) -> bool:
 
 
 def watch(
-    livecli: subprocess.Popen[str], server: int, from_seconds: float, to_seconds: float
+    client: subprocess.Popen[str], server: int, from_seconds: float, to_seconds: float
 ) -> tuple[tuple[float, float, float], float]:
-    """Watch livecli until it ends.
+    """Watch a client until it ends.
 
     Returns the shares of a core that it used, that it waited for and that the server used, and its peak in MB.
     """
     started, peak = time.monotonic(), 0
     taken: list[tuple[float, float, float, float]] = []
-    while livecli.poll() is None:
+    while client.poll() is None:
         now = time.monotonic() - started
         if now > PATIENCE_SECONDS:
-            raise Failed("livecli did not end")
-        peak = max(peak, memory_bytes(livecli.pid, peak=True) or 0)
+            raise Failed("the client did not end")
+        peak = max(peak, memory_bytes(client.pid, peak=True) or 0)
         if from_seconds <= now <= to_seconds:
-            used, waited = cpu_seconds(livecli.pid) or 0.0, waited_seconds(livecli.pid)
+            used, waited = cpu_seconds(client.pid) or 0.0, waited_seconds(client.pid)
             taken.append((now, used, waited, cpu_seconds(server) or 0.0))
         time.sleep(LOOK_SECONDS)
     if len(taken) < 2:
-        raise Failed(f"livecli ended after {time.monotonic() - started:.1f} s, with status {livecli.returncode}")
+        raise Failed(f"the client ended after {time.monotonic() - started:.1f} s, with status {client.returncode}")
     (then, *before), (now, *after) = taken[0], taken[-1]
     used, waited, server_used = ((b - a) / (now - then) for a, b in zip(before, after, strict=True))
     return (used, waited, server_used), peak / MEGABYTE
 
 
 def figures(seen: Sequence[Seen]) -> Iterator[Figure]:
-    for each in seen:
+    """The figures of livecli, and of its peers as far as they were measured."""
+    ours = [each for each in seen if each.client == LIVECLI_NAME]
+    for each in ours:
         words, promised = f"{each.sessions} sessions", each.sessions <= PROMISED
         late, bound = [each.late_ms["p99"]], LATE_BOUND_MS if promised else None
         yield Figure(f"{words}: chunks late, p99", late, "ms", bound, measured=each.measured)
         if each.sessions == PROMISED:
             yield Figure(f"{words}: dropped or unanswered", [float(each.lost)], "", 0.0)
             yield Figure(f"{words}: memory", [each.peak_megabytes], "MB", MEMORY_BOUND_MB)
-    most = max((each.sessions for each in seen if each.is_kept_up), default=0)
-    yield Figure("most sessions with p99 within 50 ms", [float(most)], "")
+            yield Figure(f"{words}: CPU", [100 * each.cpu_share], "%", CPU_BOUND_PERCENT)
+    for client in dict.fromkeys(each.client for each in seen):
+        of_client = [each for each in seen if each.client == client]
+        most = max((each.sessions for each in of_client if each.is_kept_up), default=0)
+        cpu = min(100 * each.cpu_share / each.sessions for each in of_client)
+        yield Figure(f"{client}: most sessions with p99 within 50 ms", [float(most)], "")
+        yield Figure(f"{client}: CPU of a session, of a core", [cpu], "%")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser("python -m tests.benchmarks.sessions", description="Sessions on one core.")
     parser.add_argument("--sessions", type=int, action="append", metavar="N", help="number of sessions (repeatable)")
+    parser.add_argument("--no-peers", action="store_true", help="measure livecli alone")
     parser.add_argument("--publish", action="store_true", help="write the chart to .github/images, for the README")
     options = parser.parse_args()
+    runs = [(LIVECLI_NAME, sessions) for sessions in options.sessions or SIZES]
+    runs += [(peer, sessions) for peer in PEERS for sessions in PEER_SIZES if not options.no_peers]
     seen = []
-    for sessions in options.sessions or SIZES:
+    for client, sessions in runs:
         with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder:
-            seen.append(run(sessions, Path(folder)))
-        print(f"{sessions}: {seen[-1].measured}", file=sys.stderr)
+            seen.append(run(client, sessions, Path(folder)))
+        print(f"{client}, {sessions}: {seen[-1].measured}", file=sys.stderr)
     table.show(made := list(figures(seen)))
     folder = PUBLISHED if options.publish else BENCHMARKS
     folder.mkdir(parents=True, exist_ok=True)

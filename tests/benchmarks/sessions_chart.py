@@ -17,15 +17,32 @@ MOST_MS = 100.0
 """The upper edge of the scale; later values are drawn there."""
 LINES = """
 .late { fill: none; stroke: #0969da; stroke-width: 2 } .cpu { fill: none; stroke: #bc4c00; stroke-width: 2 }
-.dot-late { fill: #0969da } .dot-cpu { fill: #bc4c00 } .grid { stroke: #59636e; stroke-opacity: 0.25 }
+.peer { fill: none; stroke: #59636e; stroke-width: 2 }
+.dot-late { fill: #0969da } .dot-cpu { fill: #bc4c00 } .dot-peer { fill: #59636e }
+.grid { stroke: #59636e; stroke-opacity: 0.25 }
 """
+
+NAMES = {"google_genai": "google-genai", "tutorial": "the tutorial's loop"}
+"""The names of the peers in the picture."""
 
 
 def save(seen: Sequence[Seen], bound_ms: float, path: Path) -> None:
-    """Draw the p99 of lateness, on the left scale, and the share of a core, on the right one."""
+    """Draw the p99 of lateness of each client, on the left scale, and livecli's share of a core, on the right one.
+
+    The first client is livecli.
+    """
     most = max(each.sessions for each in seen)
-    late = [(_across(each.sessions, most), _down(each.late_ms["p99"] / MOST_MS)) for each in seen]
-    cpu = [(_across(each.sessions, most), _down(each.cpu_share)) for each in seen]
+    clients = list(dict.fromkeys(each.client for each in seen))
+    late = {
+        client: [
+            (_across(each.sessions, most), _down(each.late_ms["p99"] / MOST_MS))
+            for each in seen
+            if each.client == client
+        ]
+        for client in clients
+    }
+    ours = [each for each in seen if each.client == clients[0]]
+    cpu = [(_across(each.sessions, most), _down(each.cpu_share)) for each in ours]
     bound = _down(bound_ms / MOST_MS)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
@@ -35,10 +52,12 @@ def save(seen: Sequence[Seen], bound_ms: float, path: Path) -> None:
         _text(0, 34, f"make bench-sessions, {datetime.now(UTC):%Y-%m-%d}", "quiet"),
         *_scale(lambda share: f"{MOST_MS * share:.0f} ms", 0, "start"),
         *_scale(lambda share: f"{share:.0%}", WIDTH, "end"),
-        *[_text(_across(each.sessions, most), HEIGHT - 14, f"{each.sessions:,}", "quiet", "middle") for each in seen],
+        *[_text(_across(each.sessions, most), HEIGHT - 14, f"{each.sessions:,}", "quiet", "middle") for each in ours],
         f'<path class="bound" stroke-dasharray="3" d="M{LEFT} {bound:.1f}H{WIDTH - RIGHT}"/>',
-        *_line(late, "late"),
+        *_line(late.pop(clients[0]), "late"),
         *_line(cpu, "cpu"),
+        *[line for points in late.values() for line in _line(points, "peer")],
+        *[_text(points[-1][0] + 8, points[-1][1] + 4, NAMES[client], "dot-peer") for client, points in late.items()],
         _text(LEFT + 8, TOP - 8, "● a chunk behind its deadline, p99", "dot-late"),
         _text(LEFT + 260, TOP - 8, "● CPU, of one core", "dot-cpu"),
         "</svg>",

@@ -44,10 +44,12 @@ async def receive(session):
     return [message.data async for message in session.receive()]
 
 
-async def main(url, path, speed="0"):
+async def converse(client, path, speed):
     model = "gemini-live-2.5-flash-native-audio"
-    async with client(url).aio.live.connect(model=model, config=CONFIG) as session:
-        await asyncio.gather(send(session, path, float(speed)), receive(session))
+    async with client.aio.live.connect(model=model, config=CONFIG) as session:
+        await asyncio.gather(send(session, path, speed), receive(session))
 
 
-asyncio.run(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    _, url, file, *rest = sys.argv
+    asyncio.run(converse(client(url), file, float(*rest)))
