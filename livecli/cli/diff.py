@@ -14,7 +14,7 @@ def diff(
     first: Annotated[str, typer.Argument(metavar="A.live", help="A .live, .har, .websocket.log or .yaml file.")],
     second: Annotated[str, typer.Argument(metavar="B.live", help="The recording to compare with it.")],
     *,
-    timing: Annotated[bool, typer.Option("--timing", help="Compare latencies too."), COMMON] = False,
+    timing: Annotated[bool, typer.Option("--timing", help="Compare latencies and token counts too."), COMMON] = False,
     json_lines: Annotated[
         bool, typer.Option("--json", help="Print each difference as a line of JSON."), COMMON
     ] = False,
@@ -22,7 +22,7 @@ def diff(
     """Compare two recorded sessions, turn by turn.
 
     Turns are aligned by what was asked and called. Ends with status 1 where the sessions differ. Ids, handles and
-    times are ignored.
+    times are ignored, and of usage the kinds of tokens are compared.
 
     Examples:
 

@@ -16,7 +16,7 @@ from ..protocol.close_reasons import Refusal
 from ..protocol.codec import AudioShapes, decode_client, decode_server
 from .format import Direction, Frame, Header, RecordedClose, RecordedItem
 
-ELIDED_DATA = re.compile(rb'("data": ?)"<[^"<>]*>"')
+ELIDED_DATA = re.compile(rb'("data": ?)"<(?:[^"\\]|\\.)*>"')
 """A note that stands for data, as recorders write it that leave audio and pictures out."""
 REDACTED_FRAME = "redacted"
 """The event of a frame whose JSON could not be kept."""

@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from livecli.emulator.access import Required
+from livecli.recording.comparison import compare
+from livecli.recording.conversion import recorded_items
 from livecli.recording.format import By, Direction, RecordedConnection, read_live
 from tests.serving import serving
 
@@ -103,6 +105,22 @@ def test_a_request_for_an_ephemeral_token_is_forwarded(proxy: Livecli) -> None:
     with serving() as server:
         ran = proxy(server.url, command=(sys.executable, "-c", code))
     assert json.loads(ran.out)["name"].startswith("auth_tokens/")
+
+
+def test_a_chat_with_tools_is_recorded_and_replayed(
+    proxy: Livecli, livecli_and_children: Livecli, tmp_path: Path
+) -> None:
+    (tmp_path / "chat.sh").write_text('printf "call now\\nthanks\\n" | "$@"\n')
+    chat = ("sh", "chat.sh", *CLIENT, "chat", "-q", "--no-history", "--tool", "now=echo it is noon")
+    with serving() as server:
+        asked = proxy(server.url, "--record", "kept", command=chat)
+    assert (asked.status, asked.err) == (0, "")
+    assert "it is noon" in asked.out
+    strict = ("--replay-match", "strict", "--replay-speed", 0)
+    ran = livecli_and_children("serve", "-q", "--replay", "kept", *strict, "--record", "again", "--", *chat)
+    assert (ran.status, ran.out, ran.err) == (0, asked.out, "")
+    [kept], [again] = ([str(path) for path in (tmp_path / name).iterdir()] for name in ("kept", "again"))
+    assert compare(recorded_items(kept), recorded_items(again)) == []
 
 
 def test_recordings_are_replayed_and_what_is_missing_is_refused_or_recorded(proxy: Livecli, tmp_path: Path) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from livecli.recording.comparison import compare
+from livecli.recording.conversion import recorded_items
+
 Livecli = Callable[..., Any]
 STRICT = ("--replay-match", "strict", "--replay-speed", 0)
 ASKED = ("--local", "-q", "--text")
@@ -49,8 +52,9 @@ def test_a_chat_with_tools_ends_with_the_same_output(converse: Livecli) -> None:
     words = ("--local", "-q", "--tool", "now=echo it is noon")
     asked = converse("call now\nthanks\n", *words, "--record", "talk.live")
     assert "it is noon" in asked.out
-    ran = converse("call now\nthanks\n", *words, "--replay", "talk.live", *STRICT)
+    ran = converse("call now\nthanks\n", *words, "--replay", "talk.live", *STRICT, "--record", "again.live")
     assert (ran.status, ran.out, ran.err) == (0, asked.out, "")
+    assert compare(recorded_items("talk.live"), recorded_items("again.live")) == []
 
 
 def test_a_folder_answers_successive_connections_and_the_rest_is_named(livecli_and_children: Livecli) -> None:

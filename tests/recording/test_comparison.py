@@ -48,9 +48,8 @@ def test_each_aspect_is_compared() -> None:
     assert found(changed(place("toolCall"), arguments)) == [
         ("turn 1", "call Good morning.Good morning", "Good morning", "x")
     ]
-    assert found(changed(place("usageMetadata"), lambda each: each["usageMetadata"].update(totalTokenCount=41))) == [
-        ("turn 1", "tokens", 40, 41)
-    ]
+    thought = changed(place("usageMetadata"), lambda each: each["usageMetadata"].update(thoughtsTokenCount=1))
+    assert found(thought) == [("turn 1", "usage", ["totalTokenCount"], ["thoughtsTokenCount", "totalTokenCount"])]
     assert compare(
         session(),
         changed(place("outputTr"), lambda each: each["serverContent"]["outputTranscription"].update(text="Good")),
@@ -79,6 +78,12 @@ def test_latencies_are_compared_on_request() -> None:
         ("turn 2", "latency sound"),
         ("turn 2", "latency complete"),
     ]
+
+
+def test_numbers_of_tokens_are_compared_on_request() -> None:
+    other = changed(place("usageMetadata"), lambda each: each["usageMetadata"].update(totalTokenCount=41))
+    assert found(other) == []
+    assert found(other, timing=True) == [("turn 1", "tokens", 40, 41)]
 
 
 def turns(*questions: str) -> list[RecordedTurn]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from livecli.recording.comparison import compare
+from livecli.recording.conversion import recorded_items
 from tests.end_to_end.conftest import Ran
 from tests.sdks.test_official_sdks import HERE, JavaScript, javascript  # noqa: F401
 from tests.serving import Served, serving
@@ -30,11 +32,19 @@ def round_trip(livecli_and_children: Callable[..., Ran], service: Served) -> Rou
         recorded = livecli_and_children("proxy", service.url, "-q", "--record", "kept", "--", *program)
         assert (recorded.status, recorded.summaries != []) == (0, True), recorded.err
         strict = ("--replay-match", "strict", "--replay-speed", 0)
-        replayed = livecli_and_children("serve", "-q", "--replay", "kept", *strict, "--", *program)
+        replayed = livecli_and_children("serve", "-q", "--replay", "kept", *strict, "--record", "again", "--", *program)
         assert (replayed.status, replayed.out) == (0, recorded.out)
+        assert_same_sessions(Path("kept"), Path("again"))
         assert without_times(replayed.err) == without_times(recorded.err)
 
     return run
+
+
+def assert_same_sessions(one: Path, other: Path) -> None:
+    """Compare the recordings in two folders, in the order in which their sessions began."""
+    names = sorted(one.iterdir()), sorted(other.iterdir())
+    for first, second in zip(*names, strict=True):
+        assert compare(recorded_items(str(first)), recorded_items(str(second))) == []
 
 
 def without_times(log: str) -> str:
