@@ -149,7 +149,6 @@ COVERED_BY = {
     "cli.serve": ["end_to_end/test_serve.py"],
     "cli.serve_worker": ["end_to_end/test_serve_processes.py"],
     "emulator.processes": ["end_to_end/test_serve_processes.py"],
-    "emulator.worker": ["end_to_end/test_serve_processes.py"],
     "emulator.shared_state": ["emulator/test_ephemeral_tokens.py", "emulator/test_message_log.py"],
     "cli.serve_background": ["end_to_end/test_serve_background.py"],
     "client.diagnosis": ["end_to_end/test_stalls.py", "end_to_end/test_truncation.py"],

@@ -112,9 +112,8 @@ def talk() -> Iterator[Callable[..., Talk]]:
             behaviour=behaviour or Echo(),
             models=models or PLAIN_MODELS,
             new_session_id=lambda: SESSION_ID,
-            open_spool=open_spool,
             log=log.append,
-            **options,
+            **{"open_spool": open_spool, **options},
         )
         made = Talk(conversation, log, spools)
         begun.append(made)

@@ -21,6 +21,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from livecli.emulator import processes
 from livecli.emulator.access import INVALID_CREDENTIAL
 from livecli.process.background import PID_HEADER, WORKER_PID_HEADER
 
@@ -218,6 +219,22 @@ def test_sessions_are_spread_and_every_line_is_whole(running: Emulator) -> None:
     assert {str(number) for number in numbers} <= recorded
 
 
+async def test_the_log_of_one_process_has_the_sessions_of_all(running: Emulator) -> None:
+    host, port = running.http.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    writer.write(f"GET /log HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+    async with asyncio.timeout(BOUND_SECONDS):
+        await reader.readuntil(b"\r\n\r\n")
+        for worker in running.workers():
+            socket, _ = await on_worker(running, lambda pid, worker=worker: pid == worker)
+            await converse(socket, f"to {worker}")
+            await socket.close()
+            while (line := json.loads(await reader.readline())).get("text") != f"to {worker}" or line["type"] != "text":
+                pass
+    writer.close()
+    await writer.wait_closed()
+
+
 async def test_a_worker_that_is_killed_is_replaced_and_the_others_go_on(tmp_path: Path) -> None:
     (tmp_path / "s.toml").write_text(SCRIPT)
     with emulator(tmp_path, "--script", "s.toml", "--junit", "r.xml") as made:
@@ -251,7 +268,11 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def test_a_command_has_the_emulator_for_itself(livecli_and_children: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_command_has_the_emulator_for_itself(
+    livecli_and_children: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where the system has no sockets over which it spreads connections: all processes have the same one.
+    monkeypatch.setattr(processes, "BALANCES", False)
     (tmp_path / "s.toml").write_text(SCRIPT)
     program = [sys.executable, "-m", "livecli", "send", "--text", "hi", "-q"]
     ran = livecli_and_children("serve", "-q", "--processes", "2", "--script", "s.toml", "--", *program)
