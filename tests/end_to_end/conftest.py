@@ -10,8 +10,8 @@ import sys
 import threading
 import time
 import wave
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -99,14 +99,36 @@ def converse(livecli: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> Ca
 
 
 @pytest.fixture
-def spawn(tmp_path: Path) -> Callable[..., subprocess.Popen[bytes]]:
+def spawn(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     """Start a command line as a process, in an empty folder. It is killed at the end of the test."""
+    with _starting([sys.executable, "-m", "livecli"], tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def fork(forked_livecli: Path, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Like `spawn`, in a fifth of the time: the command is a fork, and the process that is returned is its client.
+
+    A process that is killed or limited, or has closed streams, other descriptors or a terminal of its own, is spawned.
+    """
+    with _starting([str(forked_livecli / "livecli")], tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+def livecli_on_path(forked_livecli: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`livecli` is a program on the PATH. It is that of `fork`."""
+    monkeypatch.setenv("PATH", os.pathsep.join([str(forked_livecli), os.environ["PATH"]]))
+
+
+@contextmanager
+def _starting(program: list[str], folder: Path) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
     started: list[subprocess.Popen[bytes]] = []
 
     def start(*argv: Any, **options: Any) -> subprocess.Popen[bytes]:
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
-        command = [sys.executable, "-m", "livecli", *(str(word) for word in argv)]
-        process = subprocess.Popen(command, **{"cwd": tmp_path, **pipes, **options})
+        command = [*program, *(str(word) for word in argv)]
+        process = subprocess.Popen(command, **{"cwd": folder, **pipes, **options})
         started.append(process)
         return process
 

@@ -51,13 +51,13 @@ def test_the_screen_goes_with_the_next_message_of_a_chat(converse):
 
 
 @pytest.mark.parametrize("source", ["command", "screen"])
-def test_frames_are_sent_once_a_second_and_with_each_text(spawn, camera, request, tmp_path, source):
+def test_frames_are_sent_once_a_second_and_with_each_text(fork, camera, request, tmp_path, source):
     options = ["--frames", camera]
     if source == "screen":
         request.getfixturevalue("screen")
         options = ["--screen", "1"]
     with serving() as server:
-        chat = spawn("chat", "--base-url", server.url, "--events", "events", *options)
+        chat = fork("chat", "--base-url", server.url, "--events", "events", *options)
         until(lambda: len(sent(tmp_path)) >= 3, "no frames were sent")
         out, err = chat.communicate(b"what is it?\n", timeout=20)
     assert (chat.returncode, out) == (0, b"what is it? [1 image]\n"), err
@@ -66,10 +66,10 @@ def test_frames_are_sent_once_a_second_and_with_each_text(spawn, camera, request
     assert pictures(server) >= 3
 
 
-def test_frames_of_standard_input_leave_it_to_them(spawn, tmp_path):
+def test_frames_of_standard_input_leave_it_to_them(fork, tmp_path):
     (tmp_path / "film").write_bytes(jpeg(1) + jpeg(2))
     with serving() as server, (tmp_path / "film").open("rb") as film:
-        chat = spawn("chat", "what is it?", "--frames", "-", "--base-url", server.url, stdin=film)
+        chat = fork("chat", "what is it?", "--frames", "-", "--base-url", server.url, stdin=film)
         out, err = chat.communicate(timeout=20)
     assert (chat.returncode, out) == (0, b"what is it? [1 image]\n"), err
     assert b"the frames of standard input have ended" in err

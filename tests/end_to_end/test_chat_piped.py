@@ -304,9 +304,9 @@ def test_its_memory_stays_flat_whatever_the_connections_do(tmp_path):
     assert many / few <= 1.1
 
 
-def test_at_a_terminal_what_the_model_says_is_not_obeyed(spawn):
+def test_at_a_terminal_what_the_model_says_is_not_obeyed(fork):
     ours, theirs = os.openpty()
-    process = spawn("chat", "--local", stdout=theirs)
+    process = fork("chat", "--local", stdout=theirs)
     os.close(theirs)
     process.communicate(b"a\x1b[31mred\n", timeout=SECONDS_AT_MOST)
     shown = os.read(ours, 1000)
@@ -314,8 +314,8 @@ def test_at_a_terminal_what_the_model_says_is_not_obeyed(spawn):
     assert shown == b"a\\x1b[31mred\r\n"
 
 
-def test_an_answer_comes_before_the_next_line_is_typed(spawn):
-    process = spawn("chat", "--local")
+def test_an_answer_comes_before_the_next_line_is_typed(fork):
+    process = fork("chat", "--local")
     for word in (b"one\n", b"two\n"):
         process.stdin.write(word)
         process.stdin.flush()

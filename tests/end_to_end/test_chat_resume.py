@@ -193,9 +193,9 @@ def test_without_a_history_nothing_is_kept(converse, kept):
     assert not kept.parent.exists()
 
 
-def test_two_chats_at_once_keep_a_conversation_each(spawn, kept):
+def test_two_chats_at_once_keep_a_conversation_each(fork, kept):
     with serving() as server:
-        chats = [spawn("chat", "--base-url", server.url) for _ in range(2)]
+        chats = [fork("chat", "--base-url", server.url) for _ in range(2)]
         for number in range(2):
             for chat, word in zip(chats, (b"a", b"b"), strict=True):
                 chat.stdin.write(b"%s%d\n" % (word, number))
@@ -207,9 +207,9 @@ def test_two_chats_at_once_keep_a_conversation_each(spawn, kept):
     assert sorted(found, key=str) == [{1: "a0", 2: "a1"}, {1: "b0", 2: "b1"}]
 
 
-def test_a_conversation_that_is_open_goes_on_as_a_copy(spawn, converse, kept):
+def test_a_conversation_that_is_open_goes_on_as_a_copy(fork, converse, kept):
     with serving() as server:
-        first = spawn("chat", "--base-url", server.url)
+        first = fork("chat", "--base-url", server.url)
         first.stdin.write(b"one\n")
         first.stdin.flush()
         assert first.stdout.readline() == b"one\n"

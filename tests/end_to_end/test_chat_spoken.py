@@ -96,11 +96,11 @@ class Chatting:
 
 
 @pytest.fixture
-def chatting(spawn):
+def chatting(fork):
     """Start a chat with a microphone, and wait until it listens."""
 
-    def start(*words, stdin=subprocess.DEVNULL, mic=True):
-        chat = Chatting(spawn("chat", *(["--mic", "-v"] if mic else []), *words, stdin=stdin))
+    def start(*words, stdin=subprocess.DEVNULL, mic=True, start=fork):
+        chat = Chatting(start("chat", *(["--mic", "-v"] if mic else []), *words, stdin=stdin))
         if mic:
             chat.until_told("listening to")
             chat.until_told("connected in")
@@ -315,9 +315,9 @@ def test_a_signal_while_it_speaks_is_silence_at_once(chatting, sound_server, sig
     assert numpy.count_nonzero(recording.samples) < 5 * 16_000
 
 
-def test_a_microphone_that_goes_away_ends_it(chatting, sound_server):
+def test_a_microphone_that_goes_away_ends_it(chatting, spawn, sound_server):
     with serving() as server:
-        chat = chatting("--base-url", server.url, "--json")
+        chat = chatting("--base-url", server.url, "--json", start=spawn)
         sound_server.unplug()
         assert chat.end(signum=None) == 3
     assert chat.summaries[-1]["error"]["kind"] == "file"
@@ -382,8 +382,8 @@ def test_devices_that_come_back_are_used_again(chatting, sound_server):
     assert chat.summaries[-1]["input"] == "microphone"
 
 
-def test_a_server_that_goes_away_ends_it(chatting, spawn, sound_server):
-    server = spawn("serve", "--port", "0", "--tls-port", "0")
+def test_a_server_that_goes_away_ends_it(chatting, fork, sound_server):
+    server = fork("serve", "--port", "0", "--tls-port", "0")
     url = server.stdout.readline().decode().strip().rpartition("=")[2]
     chat = chatting("--base-url", url, "--json", "--retries", "1")
     server.kill()

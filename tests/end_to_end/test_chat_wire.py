@@ -289,9 +289,9 @@ class Talker:
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_in_mid_answer(spawn, tmp_path, signum, status):
+def test_a_signal_in_mid_answer(fork, tmp_path, signum, status):
     with serving(behaviour=Talker, pace=Pace.REALTIME) as server:
-        process = spawn("chat", "--base-url", server.url, "--json", "--save", "kept", "-vv")
+        process = fork("chat", "--base-url", server.url, "--json", "--save", "kept", "-vv")
         process.stdin.write(b"go\n")
         process.stdin.flush()
         while b"received chunk" not in process.stderr.readline():

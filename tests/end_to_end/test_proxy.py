@@ -17,8 +17,10 @@ from livecli.recording.format import By, Direction, RecordedConnection, read_liv
 from tests.serving import serving
 
 Livecli = Callable[..., Any]
-CLIENT = (sys.executable, "-m", "livecli")
+CLIENT = ("livecli",)
 TEXT = (*CLIENT, "send", "--text", "Good morning", "-q", "--retries", 0)
+
+pytestmark = pytest.mark.usefixtures("livecli_on_path")
 
 
 @pytest.fixture

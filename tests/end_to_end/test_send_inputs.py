@@ -53,7 +53,7 @@ def test_without_ffmpeg_the_hint_installs_it(livecli, memo, monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_ffmpeg_ends_with_the_run(spawn, memo, tmp_path, signum, status):
+def test_ffmpeg_ends_with_the_run(fork, memo, tmp_path, signum, status):
     """It waits for a reader that takes the sound at the speed of speech."""
     (tmp_path / "ffmpeg").write_text(f'#!/bin/sh\necho $$ > pid\nexec "{shutil.which("ffmpeg")}" "$@"\n')
     (tmp_path / "ffmpeg").chmod(0o755)
@@ -68,7 +68,7 @@ def test_ffmpeg_ends_with_the_run(spawn, memo, tmp_path, signum, status):
     began: list[bool] = []
     with live_server(hears) as server:
         environment = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"}
-        process = spawn("send", memo.name, "--base-url", server.url, "--speed", 1, "-q", env=environment)
+        process = fork("send", memo.name, "--base-url", server.url, "--speed", 1, "-q", env=environment)
         wait_until(lambda: began)
         ffmpeg = int((tmp_path / "pid").read_text())
         os.kill(ffmpeg, 0)
@@ -141,8 +141,8 @@ def test_what_is_no_input(livecli, tmp_path, words, status, err):
     assert livecli("send", *words, "--local", "-q") == Ran(status, "", err)
 
 
-def test_words_in_a_pipe_are_no_audio(spawn):
-    process = spawn("send", "--local", "-q")
+def test_words_in_a_pipe_are_no_audio(fork):
+    process = fork("send", "--local", "-q")
     _, err = process.communicate(b"where is the station?\n", timeout=30)
     assert process.returncode == 3
     assert err.decode() == (

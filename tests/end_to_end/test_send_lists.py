@@ -70,8 +70,8 @@ def test_a_list_in_a_file(asked, files, tmp_path):
     assert inputs == ["calls/a.flac", "calls/b.wav", "calls/more/d.wav", "./#1.wav"]
 
 
-def test_a_list_on_standard_input(spawn, files):
-    process = spawn("send", "--from", "-", "--local", "--speed", 0, "--json", "-q", "-o", "out")
+def test_a_list_on_standard_input(fork, files):
+    process = fork("send", "--from", "-", "--local", "--speed", 0, "--json", "-q", "-o", "out")
     out, err = process.communicate(b"calls/b.wav\ncalls/a.flac\n", timeout=30)
     assert process.returncode == 0, err
     assert [json.loads(line)["input"] for line in out.splitlines()] == ["calls/b.wav", "calls/a.flac"]

@@ -241,7 +241,7 @@ def test_events_of_several_at_once_say_whose_they_are(livecli, inputs):
 
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_is_told_of_every_input_and_keeps_what_came(spawn, inputs, tmp_path, signum, status):
+def test_an_interruption_is_told_of_every_input_and_keeps_what_came(fork, inputs, tmp_path, signum, status):
     answered = threading.Semaphore(0)
 
     def handle(connection: Connection) -> None:
@@ -256,7 +256,7 @@ def test_an_interruption_is_told_of_every_input_and_keeps_what_came(spawn, input
         write_wav(tmp_path / name, tone(16_000 * 20))
     with live_server(handle) as server:
         words = ["--base-url", server.url, "--speed", 1, "--jobs", 3, "--json", "-o", "out"]
-        process = spawn("send", *inputs, *words)
+        process = fork("send", *inputs, *words)
         for _ in range(3):
             assert answered.acquire(timeout=20)
         partial = tmp_path / "out"
@@ -347,12 +347,12 @@ def test_the_lines_of_an_earlier_version_are_compared_with_the_audio_received(we
 
 
 @pytest.mark.parametrize("line", ['{"schema": "livecli/summ', "[" * 100_000, "[]", '{"ok": true, "input": 7}', "\x00"])
-def test_the_half_line_of_a_killed_run_swallows_no_other(spawn, inputs, tmp_path, line):
+def test_the_half_line_of_a_killed_run_swallows_no_other(fork, inputs, tmp_path, line):
     (tmp_path / "done.jsonl").write_text(line)
     words = ["send", *inputs[:2], "--local", *FAST, "--json", "-q", "--resume-from", "done.jsonl"]
     for _ in range(2):
         with (tmp_path / "done.jsonl").open("ab") as log:
-            assert spawn(*words, stdout=log, stderr=subprocess.DEVNULL).wait(30) == 0
+            assert fork(*words, stdout=log, stderr=subprocess.DEVNULL).wait(30) == 0
     broken, *lines = (tmp_path / "done.jsonl").read_text().splitlines()
     assert broken == line
     assert [json.loads(each)["input"] for each in lines] == inputs[:2], "each once"
@@ -365,9 +365,9 @@ def test_the_half_line_of_a_run_that_was_killed_in_its_first_line_may_have_been_
     assert ran.status == 0, ran.err
 
 
-def test_a_list_that_standard_output_does_not_go_to_is_only_read(spawn, inputs, tmp_path):
+def test_a_list_that_standard_output_does_not_go_to_is_only_read(fork, inputs, tmp_path):
     (tmp_path / "done.jsonl").write_text('{"schema": "livecli/summ')
-    ran = finished(spawn("send", "q0.wav", "--local", *FAST, "--json", "--resume-from", "done.jsonl"))
+    ran = finished(fork("send", "q0.wav", "--local", *FAST, "--json", "--resume-from", "done.jsonl"))
     assert ran.summary["ok"]
     assert (tmp_path / "done.jsonl").read_text() == '{"schema": "livecli/summ'
 

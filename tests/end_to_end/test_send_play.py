@@ -36,9 +36,9 @@ def test_the_reply_is_heard_to_its_end_and_kept(livecli, sound_server, speech, t
     assert ran.summary["received"]["bytes"] == len(pcm) == pytest.approx(rate, rel=0.05)
 
 
-def test_on_standard_output_and_aloud_at_once(spawn, sound_server, speech):
+def test_on_standard_output_and_aloud_at_once(fork, sound_server, speech):
     with sound_server.recorded() as recording:
-        process = spawn("send", speech, "--local", "--play", "-o", "-", "--raw-output")
+        process = fork("send", speech, "--local", "--play", "-o", "-", "--raw-output")
         out, err = process.communicate(timeout=30)
         assert process.returncode == 0, err
         recording.wait_for_silence()
@@ -117,10 +117,10 @@ def test_a_device_that_goes_away_is_a_warning_and_the_reply_is_kept(
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_while_it_plays_is_silence_at_once_and_the_reply_is_whole(
-    spawn, sound_server, long_speech, tmp_path, signum, status
+    fork, sound_server, long_speech, tmp_path, signum, status
 ):
     with sound_server.recorded() as recording:
-        process = spawn("send", long_speech, "--local", "--play", "-o", "r.wav", "--speed", "0")
+        process = fork("send", long_speech, "--local", "--play", "-o", "r.wav", "--speed", "0")
         recording.wait_for_sound()
         until_final = time.monotonic() + 20
         while not (tmp_path / "r.wav").exists():  # it has its name before it was heard

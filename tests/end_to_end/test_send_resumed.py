@@ -256,7 +256,7 @@ def test_what_came_before_the_end_is_read_though_the_sender_noticed_first(send, 
     assert read_wav(tmp_path / "long.reply.wav")[1] == REPLY
 
 
-def test_into_a_pipe_it_cannot_be_taken_back_and_that_is_said(spawn, speech) -> None:
+def test_into_a_pipe_it_cannot_be_taken_back_and_that_is_said(fork, speech) -> None:
     count = [0]
 
     def handle(made: Connection) -> None:
@@ -272,7 +272,7 @@ def test_into_a_pipe_it_cannot_be_taken_back_and_that_is_said(spawn, speech) -> 
         made.drain()
 
     with live_server(handle) as server:
-        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "-o", "-", "--raw-output")
+        process = fork("send", speech, "--base-url", server.url, "--speed", 0, "-o", "-", "--raw-output")
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     assert out == REPLY + REPLY
@@ -596,7 +596,7 @@ def delayed_pongs(talk: Talk, seconds: float) -> Talk:
 
 class TestNothingIsLeft:
     @pytest.mark.parametrize("moment", ["redial", "pause"])
-    def test_when_it_is_interrupted_between_connections(self, spawn, speech, moment, tmp_path) -> None:
+    def test_when_it_is_interrupted_between_connections(self, fork, speech, moment, tmp_path) -> None:
         """Neither the reply nor a socket waits for what will not come."""
         listener = socket.create_server(("127.0.0.1", 0))
         stuck = threading.Event()
@@ -616,7 +616,7 @@ class TestNothingIsLeft:
                 stuck.wait(10)
 
         with live_server(handle) as server:
-            process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "-v")
+            process = fork("send", speech, "--base-url", server.url, "--speed", 0, "-v")
             assert stuck.wait(20)
             time.sleep(0.2)
             process.terminate()

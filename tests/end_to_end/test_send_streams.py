@@ -73,8 +73,8 @@ def test_each_turn_is_a_line(livecli, speech):
 
 
 @pytest.mark.parametrize("words", [["-o", "-"], ["-o", "/dev/stdout"], ["--events", "/dev/stdout"]])
-def test_data_on_stdout_is_not_mixed_with_the_answer(spawn, words):
-    out = spawn("send", "--text", "the capital?", "--local", "-q", *words).communicate(timeout=30)[0]
+def test_data_on_stdout_is_not_mixed_with_the_answer(fork, words):
+    out = fork("send", "--text", "the capital?", "--local", "-q", *words).communicate(timeout=30)[0]
     assert out
     assert b"\nthe capital?\n" not in out
     assert not out.endswith(b"the capital?\n")
@@ -108,9 +108,9 @@ def test_debug_shows_frames_without_audio(livecli, speech):
     assert max(len(line) for line in err.splitlines()) < 1000
 
 
-def test_the_reply_streams_to_stdout(spawn, speech):
+def test_the_reply_streams_to_stdout(fork, speech):
     with live_server(answer) as server:
-        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "-o", "-")
+        process = fork("send", speech, "--base-url", server.url, "--speed", 0, "-o", "-")
         out, err = process.communicate(timeout=30)
     assert process.returncode == 0, err
     with wave.open(io.BytesIO(out)) as file:
@@ -128,9 +128,9 @@ def test_sox_reads_the_stream(tmp_path, speech):
     assert "Length (seconds):      0.500000" in ran.stderr
 
 
-def test_raw_output_is_bare_pcm(spawn, livecli, speech, tmp_path):
+def test_raw_output_is_bare_pcm(fork, livecli, speech, tmp_path):
     with live_server(answer) as server:
-        process = spawn("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output", "-o", "-")
+        process = fork("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output", "-o", "-")
         assert process.communicate(timeout=30)[0] == REPLY
         livecli("send", speech, "--base-url", server.url, "--speed", 0, "--raw-output")
     assert (tmp_path / "speech.reply.pcm").read_bytes() == REPLY
@@ -147,8 +147,8 @@ def test_a_reader_that_has_enough_is_no_error_to_speak_of(tmp_path, speech):
 
 
 @pytest.mark.parametrize("words", [[], ["--json"], ["--events", "-"], ["--dry-run"]])
-def test_a_closed_stdout_is_no_traceback(spawn, speech, words):
-    process = spawn("send", speech, "--local", "--speed", 0, *words)
+def test_a_closed_stdout_is_no_traceback(fork, speech, words):
+    process = fork("send", speech, "--local", "--speed", 0, *words)
     process.stdout.close()
     process.stdout = None
     err = process.communicate(timeout=30)[1].decode()
@@ -157,9 +157,9 @@ def test_a_closed_stdout_is_no_traceback(spawn, speech, words):
     assert "Exception ignored" not in err
 
 
-def test_audio_is_not_written_to_a_terminal(spawn, speech):
+def test_audio_is_not_written_to_a_terminal(fork, speech):
     ours, theirs = pty.openpty()
-    process = spawn("send", speech, "--local", "-o", "-", stdout=theirs)
+    process = fork("send", speech, "--local", "-o", "-", stdout=theirs)
     err = process.communicate(timeout=30)[1].decode()
     os.close(theirs)
     os.close(ours)
@@ -167,7 +167,7 @@ def test_audio_is_not_written_to_a_terminal(spawn, speech):
     assert "terminal" in err
 
 
-def test_a_pipe_is_sent_as_it_arrives(spawn):
+def test_a_pipe_is_sent_as_it_arrives(fork):
     first = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -184,7 +184,7 @@ def test_a_pipe_is_sent_as_it_arrives(spawn):
         file.setparams((1, 2, 16_000, 16_000, "NONE", ""))
         file.writeframes(tone(16_000))
     with live_server(handle) as server:
-        process = spawn("send", "-", "--base-url", server.url, "--json")
+        process = fork("send", "-", "--base-url", server.url, "--json")
         process.stdin.write(buffer.getvalue()[: 44 + 8192])
         process.stdin.flush()
         assert first.wait(20), "the first chunk left before the pipe closed"
@@ -195,8 +195,8 @@ def test_a_pipe_is_sent_as_it_arrives(spawn):
     assert json.loads(out)["output"] == "stdin.reply.wav"
 
 
-def test_raw_samples_from_a_pipe(spawn):
-    process = spawn("send", "-", "--raw", 8000, "--local", "--speed", 0, "--json", "-q")
+def test_raw_samples_from_a_pipe(fork):
+    process = fork("send", "-", "--raw", 8000, "--local", "--speed", 0, "--json", "-q")
     out, err = process.communicate(tone(8000, 8000), timeout=30)
     assert process.returncode == 0, err
     assert json.loads(out)["sent"]["audio_seconds"] == pytest.approx(1.0, abs=0.01)
@@ -212,8 +212,8 @@ def test_a_pipe_or_a_file_without_an_input_is_what_is_sent(tmp_path, speech, lin
     assert b"no INPUT is named: standard input is sent" in ran.stderr
 
 
-def test_raw_samples_without_an_input(spawn):
-    process = spawn("send", "--raw", 8000, "--local", "--speed", 0, "-q")
+def test_raw_samples_without_an_input(fork):
+    process = fork("send", "--raw", 8000, "--local", "--speed", 0, "-q")
     assert process.communicate(tone(8000, 8000), timeout=30) == (b"[1.0 s of speech]\n", b"")
 
 
@@ -227,23 +227,23 @@ def test_a_device_or_a_closed_standard_input_is_not_sent(tmp_path, redirection):
 
 
 @pytest.mark.parametrize(("words", "name"), [(["--sample"], f"{SAMPLE_STEM}.wav"), (["--text", "hi"], "text")])
-def test_standard_input_is_left_alone_where_something_else_is_named(spawn, words, name):
-    process = spawn("send", *words, "--local", "--speed", 0, "--json")
+def test_standard_input_is_left_alone_where_something_else_is_named(fork, words, name):
+    process = fork("send", *words, "--local", "--speed", 0, "--json")
     # The pipe stays open, so that a run that reads it does not end.
     assert process.wait(30) == 0
     assert json.loads(process.stdout.read())["input"] == name
     assert b"no INPUT" not in process.stderr.read()
 
 
-def test_an_empty_pipe_is_an_error_and_not_the_bundled_question(spawn):
-    process = spawn("send", "--local", "-q")
+def test_an_empty_pipe_is_an_error_and_not_the_bundled_question(fork):
+    process = fork("send", "--local", "-q")
     out, err = process.communicate(b"", timeout=30)
     assert (process.returncode, out) == (3, b"")
     assert b"standard input is empty" in err
 
 
-def test_text_from_standard_input_and_from_a_file(spawn, livecli, tmp_path):
-    process = spawn("send", "--text", "-", "--local", "-q")
+def test_text_from_standard_input_and_from_a_file(fork, livecli, tmp_path):
+    process = fork("send", "--text", "-", "--local", "-q")
     assert process.communicate(b"wo?\n", timeout=30) == (b"wo?\n", b"")
     (tmp_path / "text").write_bytes(b"wo ist\r\ndas?\n")
     assert livecli("send", "--text", "@text", "--local", "-q") == Ran(0, "wo ist das?\n", "")
@@ -251,7 +251,7 @@ def test_text_from_standard_input_and_from_a_file(spawn, livecli, tmp_path):
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("stage", ["connecting", "setup", "sending", "receiving"])
-def test_a_signal_closes_properly_and_keeps_what_came(spawn, tmp_path, signum, status, stage):
+def test_a_signal_closes_properly_and_keeps_what_came(fork, tmp_path, signum, status, stage):
     reached = threading.Event()
 
     def handle(connection: Connection) -> None:
@@ -277,7 +277,7 @@ def test_a_signal_closes_properly_and_keeps_what_came(spawn, tmp_path, signum, s
     with live_server(handle) as server:
         if stage == "connecting":
             server.requests = type("Slow", (list,), {"append": lambda self, request: process_request(None, request)})()
-        process = spawn("send", "long.wav", "--base-url", server.url, "--speed", 1, "--json")
+        process = fork("send", "long.wav", "--base-url", server.url, "--speed", 1, "--json")
         assert reached.wait(20)
         if stage in ("sending", "receiving"):
             partial, size = tmp_path / "long.reply.partial.wav", 44 + len(REPLY) * (2 if stage == "receiving" else 1)
@@ -308,7 +308,7 @@ def test_a_terminal_sees_a_live_display_and_a_result(at_a_display, speech):
     assert screen.count("\x1b[?25l") == screen.count("\x1b[?25h"), "the cursor is shown again"
 
 
-def test_an_interruption_is_told_of_every_input(spawn, tmp_path):
+def test_an_interruption_is_told_of_every_input(fork, tmp_path):
     for name in ("a", "b", "c"):
         write_wav(tmp_path / f"{name}.wav", tone(16_000))
     began = threading.Event()
@@ -319,7 +319,7 @@ def test_an_interruption_is_told_of_every_input(spawn, tmp_path):
         connection.drain()
 
     with live_server(handle) as server:
-        process = spawn("send", "a.wav", "b.wav", "c.wav", "--base-url", server.url, "--speed", 1, "--json")
+        process = fork("send", "a.wav", "b.wav", "c.wav", "--base-url", server.url, "--speed", 1, "--json")
         assert began.wait(20)
         process.send_signal(signal.SIGINT)
         ran = finished(process, 10)

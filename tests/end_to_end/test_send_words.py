@@ -108,18 +108,18 @@ def test_a_terminal_by_any_name_gets_no_audio(livecli, speech):
     assert "audio is not written to a terminal" in ran.err
 
 
-def test_ci_and_a_terminal_are_without_colour(spawn):
+def test_ci_and_a_terminal_are_without_colour(fork):
     ours, theirs = pty.openpty()
-    process = spawn("send", "missing.wav", stderr=theirs, env={**os.environ, "TERM": "xterm", "CI": "true"})
+    process = fork("send", "missing.wav", stderr=theirs, env={**os.environ, "TERM": "xterm", "CI": "true"})
     assert process.wait(30) == 3
     assert os.read(ours, 1000).startswith(b"error: there is no file missing.wav\r\nhint: ")
     os.close(ours)
     os.close(theirs)
 
 
-def test_what_a_pipe_holds_is_said_once_it_is_known(spawn, tmp_path, url):
+def test_what_a_pipe_holds_is_said_once_it_is_known(fork, tmp_path, url):
     write_wav(tmp_path / "8k.wav", bytes(16_000), rate=8000)
-    process = spawn("send", "-", "--base-url", url, "--speed", 0, "-v")
+    process = fork("send", "-", "--base-url", url, "--speed", 0, "-v")
     _, err = process.communicate((tmp_path / "8k.wav").read_bytes(), timeout=30)
     assert process.returncode == 0, err
     assert "converting 8 kHz mono WAV → 16 kHz mono" in err.decode()

@@ -78,8 +78,8 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "it's a $HOME" / "livecli"
 
 
-def test_the_exports_are_what_a_shell_takes(spawn: Spawn, kept: Path) -> None:
-    process = spawn("serve", *FREE)
+def test_the_exports_are_what_a_shell_takes(fork: Spawn, kept: Path) -> None:
+    process = fork("serve", *FREE)
     assert process.stdout is not None
     lines = b"".join(process.stdout.readline() for _ in NAMES).decode()
     shown = ["sh", "-c", f'eval "$1"; for name in {" ".join(NAMES)}; do printenv $name; done', "sh", lines]
@@ -154,24 +154,24 @@ curl --silent --show-error --fail --connect-to "::localhost:$port" "https://$0/h
     ],
 )
 def test_a_client_with_googles_host_written_in_accepts_the_certificate(
-    spawn: Spawn, kept: Path, names: list[str], host: str
+    fork: Spawn, kept: Path, names: list[str], host: str
 ) -> None:
     needs("curl")
     flags = [word for name in names for word in ("--tls-name", name)]
-    status, out, err = finish(spawn("serve", "-q", *flags, "--", "sh", "-c", CONNECTING, host))
+    status, out, err = finish(fork("serve", "-q", *flags, "--", "sh", "-c", CONNECTING, host))
     assert (status, err) == (0, "")
     bundle = Path(out.splitlines()[0])
     assert (bundle.name, bundle.parent.parent) == ("ca-bundle.pem", kept)
     authority = (bundle.parent / "ca.pem").read_bytes()
     # Names that were not given this time are not in the certificate (status 60 of curl), and the authority stays.
     for other in ("other.test", host):
-        assert finish(spawn("serve", "-q", "--", "sh", "-c", CONNECTING, other))[0] == 60
+        assert finish(fork("serve", "-q", "--", "sh", "-c", CONNECTING, other))[0] == 60
     assert (bundle.parent / "ca.pem").read_bytes() == authority
 
 
-async def test_a_session_under_googles_name(spawn: Spawn, kept: Path) -> None:
+async def test_a_session_under_googles_name(fork: Spawn, kept: Path) -> None:
     host = "generativelanguage.googleapis.com"
-    where = await asyncio.to_thread(exports, spawn("serve", *FREE, "-q", "--tls-name", host))
+    where = await asyncio.to_thread(exports, fork("serve", *FREE, "-q", "--tls-name", host))
     port = int(where["GOOGLE_GEMINI_BASE_URL"].rpartition(":")[2])
     trusted = ssl.create_default_context(cafile=where["SSL_CERT_FILE"])
     async with (
@@ -184,8 +184,8 @@ async def test_a_session_under_googles_name(spawn: Spawn, kept: Path) -> None:
 
 @pytest.mark.parametrize(("signum", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 @pytest.mark.parametrize("quiet", [False, True])
-async def test_it_ends_on_a_signal_and_says_so(spawn: Spawn, signum: int, status: int, quiet: bool) -> None:
-    process = spawn("serve", *FREE, *(["-q"] if quiet else []))
+async def test_it_ends_on_a_signal_and_says_so(fork: Spawn, signum: int, status: int, quiet: bool) -> None:
+    process = fork("serve", *FREE, *(["-q"] if quiet else []))
     where = await asyncio.to_thread(exports, process)
     trusted = ssl.create_default_context(cafile=where["SSL_CERT_FILE"])
     encrypted = where["GOOGLE_GEMINI_BASE_URL"].replace("https", "wss")
@@ -215,8 +215,8 @@ SHOW = "printenv LIVECLI_BASE_URL GOOGLE_GEMINI_BASE_URL; exec sleep 60"
 
 
 @pytest.mark.parametrize("command", [(), ("--", "sh", "-c", SHOW)])
-def test_sigterm_ends_it_within_a_second_whoever_does_not_answer(spawn: Spawn, command: tuple[str, ...]) -> None:
-    process = spawn("serve", *FREE, "-q", *command)
+def test_sigterm_ends_it_within_a_second_whoever_does_not_answer(fork: Spawn, command: tuple[str, ...]) -> None:
+    process = fork("serve", *FREE, "-q", *command)
     said = lines_of(process)
     ports = [int(line.rpartition(":")[2]) for line in (next(said), next(said))]
     peers = [socket.create_connection(("127.0.0.1", port), timeout=10) for port in ports]
@@ -231,9 +231,9 @@ def test_sigterm_ends_it_within_a_second_whoever_does_not_answer(spawn: Spawn, c
 
 
 @pytest.mark.parametrize("dashes", [["--"], []])
-def test_a_command_has_the_environment_and_the_streams(spawn: Spawn, kept: Path, dashes: list[str]) -> None:
+def test_a_command_has_the_environment_and_the_streams(fork: Spawn, kept: Path, dashes: list[str]) -> None:
     shown = "; ".join(f"printenv {name}" for name in NAMES)
-    process = spawn("serve", *dashes, "sh", "-c", f"cat; {shown}; echo talk >&2; exit 7")
+    process = fork("serve", *dashes, "sh", "-c", f"cat; {shown}; echo talk >&2; exit 7")
     status, out, err = finish(process, b"typed\n")
     assert status == 7
     assert err == "talk\n"
@@ -244,8 +244,8 @@ def test_a_command_has_the_environment_and_the_streams(spawn: Spawn, kept: Path,
     assert (bundle, authority, key) == (str(kept / "ca-bundle.pem"), str(kept / "ca.pem"), "local")
 
 
-def test_commands_run_side_by_side(spawn: Spawn) -> None:
-    several = [spawn("serve", "-q", "sh", "-c", "read _; echo done") for _ in range(2)]
+def test_commands_run_side_by_side(fork: Spawn) -> None:
+    several = [fork("serve", "-q", "sh", "-c", "read _; echo done") for _ in range(2)]
     assert [finish(process, b"\n")[:2] for process in several] == [(0, "done\n")] * 2
 
 
@@ -312,8 +312,8 @@ def test_a_command_that_is_none(livecli_and_children: Livecli, command: str, sta
     assert livecli_and_children("serve", "--", command) == Ran(status, "", says)
 
 
-def test_signals_are_the_commands(spawn: Spawn) -> None:
-    process = spawn("serve", "-q", "--", sys.executable, "-c", TELLS)
+def test_signals_are_the_commands(fork: Spawn) -> None:
+    process = fork("serve", "-q", "--", sys.executable, "-c", TELLS)
     said = lines_of(process)
     assert next(said) == "ready"
     for number in (signal.SIGINT, signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -322,10 +322,8 @@ def test_signals_are_the_commands(spawn: Spawn) -> None:
     assert finish(process)[0] == 5
 
 
-def test_a_command_that_dies_of_a_signal(spawn: Spawn) -> None:
-    process = spawn(
-        "serve", "-q", "--", sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)"
-    )
+def test_a_command_that_dies_of_a_signal(fork: Spawn) -> None:
+    process = fork("serve", "-q", "--", sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)")
     assert next(lines_of(process)) == "ready"
     process.send_signal(signal.SIGTERM)
     assert finish(process)[0] == 143
@@ -411,10 +409,10 @@ SPEECH_24_KHZ = json.dumps(
 @pytest.mark.parametrize("end", ["leaves", "closes", "is refused", "stays", "stays too long"])
 @pytest.mark.parametrize("resumption", [{}, {"sessionResumption": {"transparent": True}}])
 async def test_nothing_is_reported_as_leaked_after_speech_that_is_resampled(
-    spawn: Spawn, end: str, resumption: dict[str, Any]
+    fork: Spawn, end: str, resumption: dict[str, Any]
 ) -> None:
     seconds = 1 if end == "stays too long" else 0
-    process = spawn("serve", *FREE, "-q", "--connection-seconds", seconds, "--goaway-seconds", 0)
+    process = fork("serve", *FREE, "-q", "--connection-seconds", seconds, "--goaway-seconds", 0)
     url = (await asyncio.to_thread(exports, process))["LIVECLI_BASE_URL"]
     async with asyncio.timeout(30):
         ws = await connect(url)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from junitparser import JUnitXml
 import livecli as library
 from tests.end_to_end.test_serve import FREE, exports, finish
 
-SEND = ("--", sys.executable, "-m", "livecli", "send", "-q", "--json", "--speed", "0")
+SEND = ("--", "livecli", "send", "-q", "--json", "--speed", "0")
 STATION = """
 unused = "error"
 
@@ -43,6 +42,8 @@ s.toml:13: turn: expected a turn of the user, actual none
 s.toml:17: connections: expected 2, actual 1
 error: 4 expectations of s.toml did not hold
 """
+
+pytestmark = pytest.mark.usefixtures("livecli_on_path")
 
 
 @pytest.fixture
@@ -101,8 +102,8 @@ def test_a_report_needs_a_script(livecli: Callable[..., Any]) -> None:
     )
 
 
-async def test_it_is_listed_when_the_server_is_stopped(spawn: Callable[..., Any], script: Path) -> None:
-    process = spawn("serve", *FREE, "-q", "--script", script)
+async def test_it_is_listed_when_the_server_is_stopped(fork: Callable[..., Any], script: Path) -> None:
+    process = fork("serve", *FREE, "-q", "--script", script)
     url = (await asyncio.to_thread(exports, process))["LIVECLI_BASE_URL"]
     await library.send(base_url=url, tool=["find_station=echo North"], speed=0)
     process.send_signal(signal.SIGTERM)

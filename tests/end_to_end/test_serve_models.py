@@ -61,12 +61,12 @@ class Wire:
 
 
 @pytest.fixture
-def session(spawn: Callable[..., Any]) -> Callable[..., Any]:
+def session(fork: Callable[..., Any]) -> Callable[..., Any]:
     """Open a session with a model on a new server, which gets these options."""
 
     @contextmanager
     def open_session(model: str, *options: Any, platform: str = "developer", **setup: Any) -> Iterator[Wire]:
-        url = exports(spawn("serve", *FREE, "-q", *options))["LIVECLI_BASE_URL"]
+        url = exports(fork("serve", *FREE, "-q", *options))["LIVECLI_BASE_URL"]
         with connect(url + PATHS[platform], proxy=None) as socket:
             wire = Wire(socket)
             wire.send(setup={"model": RESOURCES[platform].format(model), **setup})

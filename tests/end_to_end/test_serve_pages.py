@@ -62,9 +62,9 @@ OTHER_ORIGINS = [
 
 
 @pytest.fixture
-def ask(spawn: Callable[..., Any]) -> Callable[..., http.client.HTTPResponse]:
+def ask(fork: Callable[..., Any]) -> Callable[..., http.client.HTTPResponse]:
     """Ask one emulator, in the clear: the response, whose body has been read."""
-    address = urlsplit(exports(spawn("serve", *FREE, "-q", *NAMED, *ORIGINS))["LIVECLI_BASE_URL"]).netloc
+    address = urlsplit(exports(fork("serve", *FREE, "-q", *NAMED, *ORIGINS))["LIVECLI_BASE_URL"]).netloc
 
     def request(what: str, hosts: list[str], origins: list[str]) -> http.client.HTTPResponse:
         method, path, headers, _ = REQUESTS[what]
@@ -113,8 +113,8 @@ def test_the_page_must_be_of_this_machine_or_named(ask: Callable[..., http.clien
         assert ask(what, ["evil.example"], ["http://localhost"]).status == 403
 
 
-def test_a_refusal_names_the_option_in_the_log_and_to_the_client(spawn: Callable[..., Any]) -> None:
-    process = spawn("serve", *FREE)
+def test_a_refusal_names_the_option_in_the_log_and_to_the_client(fork: Callable[..., Any]) -> None:
+    process = fork("serve", *FREE)
     connection = http.client.HTTPConnection(urlsplit(exports(process)["LIVECLI_BASE_URL"]).netloc, timeout=20)
     for headers in ({"Host": "emulator:8765"}, {"Origin": "https://app.example"}):
         connection.request("GET", "/healthz", headers=headers)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,12 +20,14 @@ from tests.end_to_end.test_serve import FREE, exports
 
 VERTEX = "/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-SEND = ("--", sys.executable, "-m", "livecli", "send", "-q", "--json")
+SEND = ("--", "livecli", "send", "-q", "--json")
 BOUND_SECONDS = 20
 
+pytestmark = pytest.mark.usefixtures("livecli_on_path")
 
-def served(spawn: Callable[..., Any], *words: Any) -> str:
-    return exports(spawn("serve", *FREE, "-q", *words))["LIVECLI_BASE_URL"]
+
+def served(fork: Callable[..., Any], *words: Any) -> str:
+    return exports(fork("serve", *FREE, "-q", *words))["LIVECLI_BASE_URL"]
 
 
 async def say(ws: ClientConnection, **message: Any) -> None:
@@ -80,9 +81,9 @@ close = {code = 4001, reason = "so long"}
 """
 
 
-async def test_a_script_is_followed(spawn, tmp_path):
+async def test_a_script_is_followed(fork, tmp_path):
     (tmp_path / "script.toml").write_text("\ufeff" + SCRIPT, encoding="utf-8")
-    url = await asyncio.to_thread(served, spawn, "--script", "script.toml")
+    url = await asyncio.to_thread(served, fork, "--script", "script.toml")
     async with asyncio.timeout(BOUND_SECONDS), connect(url + VERTEX) as ws:
         model = "projects/p/locations/l/publishers/google/models/gemini-live-2.5-flash-native-audio"
         thinking = {"responseModalities": ["AUDIO"], "thinkingConfig": {"includeThoughts": True}}
@@ -128,9 +129,9 @@ say = "lost"
 """
 
 
-async def test_a_match_that_takes_years_ends_its_own_session_only(spawn, tmp_path):
+async def test_a_match_that_takes_years_ends_its_own_session_only(fork, tmp_path):
     (tmp_path / "s.toml").write_text(SLOW)
-    url = await asyncio.to_thread(served, spawn, "--script", "s.toml")
+    url = await asyncio.to_thread(served, fork, "--script", "s.toml")
     setup = {"model": "models/gemini-3.8-live", "outputAudioTranscription": {}}
     async with asyncio.timeout(BOUND_SECONDS), connect(url + DEVELOPER) as hostile, connect(url + DEVELOPER) as other:
         for ws in (hostile, other):
@@ -192,10 +193,10 @@ def test_a_mistake_is_told_with_its_line_before_anything_runs(livecli, tmp_path,
 
 
 @pytest.mark.parametrize(("name", "path"), [("vertex_send_text", VERTEX), ("developer_send_tool_response", DEVELOPER)])
-async def test_a_recording_is_said_again_byte_for_byte(spawn, tmp_path, name, path):
+async def test_a_recording_is_said_again_byte_for_byte(fork, tmp_path, name, path):
     log = recorded_log(name)
     (tmp_path / "session.log").write_bytes(log)
-    url = await asyncio.to_thread(served, spawn, "--replay", "session.log", "--speed", 0)
+    url = await asyncio.to_thread(served, fork, "--replay", "session.log", "--speed", 0)
     async with asyncio.timeout(BOUND_SECONDS), connect(url + path, max_size=None) as ws:
         for one in read_websocket_log(log):
             if one.direction is Direction.CLIENT:
@@ -205,10 +206,10 @@ async def test_a_recording_is_said_again_byte_for_byte(spawn, tmp_path, name, pa
 
 
 @pytest.mark.parametrize(("speed", "least", "most"), [("1", 0.6, 10.0), ("2", 0.3, 10.0), ("0", 0.0, 0.5)])
-async def test_a_recording_has_its_own_time(spawn, tmp_path, speed, least, most):
+async def test_a_recording_has_its_own_time(fork, tmp_path, speed, least, most):
     log = '>1 @0.0 {"setup": {"model": "models/m"}}\n<1 @0.6 {"setupComplete": {}}\n'
     (tmp_path / "session.log").write_text(log)
-    url = await asyncio.to_thread(served, spawn, "--replay", "session.log", "--speed", speed)
+    url = await asyncio.to_thread(served, fork, "--replay", "session.log", "--speed", speed)
     async with asyncio.timeout(BOUND_SECONDS), connect(url + DEVELOPER) as ws:
         started = time.monotonic()
         await say(ws, setup={"model": "models/x"})
