@@ -278,6 +278,7 @@ async def serve(
     model_table: str | os.PathLike[str] | None = None,
     require_key: str | None = None,
     require_token: str | None = None,
+    hear: bool = False,
 ) -> AsyncIterator[LocalServer]:
     """Run the emulator in this process, on free ports of this machine, until the end of the block.
 
@@ -300,6 +301,7 @@ async def serve(
         faults=faults,
         require_key=require_key,
         require_token=require_token,
+        hear=hear,
     )
     async with served(options, os.environ) as server:
         yield server

@@ -132,11 +132,13 @@ NOT_IN_PYTHON = {
     "verbose": "nothing is printed",
     "debug": "nothing is printed",
     "explain": "LivecliError.advice",
-    **dict.fromkeys(["script", "replay", "replay_match", "replay_speed", "fault", "pace"], "serve()"),
+    **dict.fromkeys(["script", "replay", "replay_match", "replay_speed", "fault", "pace", "hear"], "serve()"),
     **dict.fromkeys(
         ["expect", "expect_file", "write_expect", "runs", "pass_rate", "junit", "tap", "subtitles"], "assert, and Reply"
     ),
-    **dict.fromkeys(["source", "jobs", "connect_rate", "resume_from", "shard", "max_cost"], "asyncio.gather()"),
+    **dict.fromkeys(
+        ["source", "jobs", "processes", "connect_rate", "resume_from", "shard", "max_cost"], "asyncio.gather()"
+    ),
 }
 
 

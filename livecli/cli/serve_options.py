@@ -220,6 +220,9 @@ class LocalFlags(Group, panel="Network"):
         Option(metavar="WHAT@WHEN", help="A fault of --local; repeatable. See `livecli help faults`."),
     ] = None
     pace: Annotated[Pace | None, Option(help="How fast --local answers: see `livecli serve --help`.")] = None
+    hear: Annotated[
+        bool, Option("--hear", help="Have --local understand speech in US English. See `livecli help speech`.")
+    ] = False
 
     def options(self, *, local: bool, pace: Pace) -> "EmulatorOptions | None":
         """The same values, for the emulator, with `pace` where none is given; None where no emulator is started.
@@ -243,6 +246,7 @@ class LocalFlags(Group, panel="Network"):
             speed=self.replay_speed,
             faults=self.fault or [],
             pace=self.pace or pace,
+            hear=self.hear,
         )
 
 
@@ -284,6 +288,10 @@ class EmulatorFlags(Group, panel="Model"):
         COMMON,
     ] = None
     realtime: Annotated[bool, Option("--realtime", help="The same as --pace realtime.")] = False
+    hear: Annotated[
+        bool,
+        Option("--hear", help="Understand speech in US English (livecli[speech]). See `livecli help speech`."),
+    ] = False
     connection_seconds: Annotated[
         float,
         Option(min=0, metavar="SECONDS", help="End each connection after this time, as Google does; 0: never."),
@@ -341,6 +349,7 @@ class EmulatorFlags(Group, panel="Model"):
             require_key=self.require_key,
             require_token=self.require_token,
             new_check=new_check or ScriptCheck,
+            hear=self.hear,
         )
 
 

@@ -42,6 +42,7 @@ def emulator_options(
     require_key: str | None = None,
     require_token: str | None = None,
     new_check: NewCheck = ScriptCheck,
+    hear: bool = False,
 ) -> EmulatorOptions:
     """The options of `livecli serve`, with the contents of the files. Raises FileError and UsageError.
 
@@ -52,6 +53,12 @@ def emulator_options(
         raise UsageError("--script cannot be combined with --replay")
     followed = None if script is None else _script(script)
     check = None if followed is None else new_check(followed[1].expectations, followed[0])
+    if hear:
+        if replay is not None:
+            raise UsageError("--hear cannot be combined with --replay", hint="a recording answers as it was recorded")
+        from ..media import recognizer
+
+        recognizer.check(() if followed is None else followed[1].phrases)
     return EmulatorOptions(
         behaviour=Echo if followed is None else partial(ScriptedBehaviour, followed[1], check),
         required=Required(require_key, require_token),
@@ -64,6 +71,7 @@ def emulator_options(
         check=check,
         script=None if followed is None else followed[1],
         speaks=can_speak(),
+        hears=hear,
     )
 
 

@@ -28,7 +28,7 @@ class EmulatorOptions:
     on every connection. With a `replay`, recorded connections are replayed instead of a model. `observers` are told
     what passes in each session, and `message_sinks` take the lines of the MessageLog. `check` is that of the script,
     whose observer is among `observers`, and `script` is what `behaviour` follows. Where it `speaks`, eSpeak NG says the
-    words, and else they are tones.
+    words, and else they are tones. Where it `hears`, PocketSphinx recognizes speech, with the phrases of the script.
     """
 
     behaviour: Callable[[], Behaviour] = Echo
@@ -44,6 +44,7 @@ class EmulatorOptions:
     check: ScriptCheck | None = None
     script: Script | None = None
     speaks: bool = False
+    hears: bool = False
 
 
 DEFAULT_OPTIONS = EmulatorOptions()

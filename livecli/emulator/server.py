@@ -23,6 +23,7 @@ from websockets.server import ServerProtocol
 
 from ..errors import ConnectError
 from ..media import resample
+from ..media.recognizer import Recognizer, RecognizerError
 from ..process.background import PID_HEADER, WORKER_PID_HEADER
 from ..process.port_holder import port_holder
 from . import access
@@ -128,6 +129,7 @@ async def run_emulator(
         encrypted = await server.open(host, {TLS_PORT_OPTION: tls.port, **rest}, tls.certificate) if tls else None
         clear = await server.open(host, rest)
         server.warm_up()
+        await server.start_recognizer()
         yield EmulatorAddress(url_of(next(iter(clear.sockets))), _port(clear), _port(encrypted) if encrypted else None)
     finally:
         await server.close()
@@ -151,6 +153,7 @@ async def run_emulator_on(
         for each in sockets:
             await server.open_on(each)
         server.warm_up()
+        await server.start_recognizer()
         yield
     finally:
         await server.close()
@@ -171,6 +174,7 @@ class _EmulatorServer:
         self._listeners: list[Listener] = []
         self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
         self._warming: asyncio.Future[None] | None = None
+        self._recognizer: Recognizer | None = None
 
     @property
     def _options(self) -> EmulatorOptions:
@@ -229,6 +233,16 @@ class _EmulatorServer:
 
             speech_synthesis.load()
 
+    async def start_recognizer(self) -> None:
+        """Start the process that recognizes speech, if there is to be one."""
+        if self._options.hears:
+            script = self._options.script
+            self._recognizer = Recognizer(script.phrases if script else ())
+            try:
+                await self._recognizer.start()
+            except RecognizerError as error:
+                self._log(f"cannot hear: {error}")
+
     async def close(self) -> None:
         for listener in self._listeners:
             await listener.close()
@@ -246,6 +260,8 @@ class _EmulatorServer:
         self._shared.sessions.close()
         if self._relay:
             await self._relay.close()
+        if self._recognizer:
+            await self._recognizer.close()
         if self._warming:
             await asyncio.wait([self._warming])  # the interpreter must not end while a thread is in a C library
 
@@ -365,6 +381,7 @@ class _EmulatorServer:
             observers=observers,
             refusal=refusal,
             token=token,
+            recognizer=self._recognizer,
         )
         await session.run()
 

@@ -19,6 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from ..errors import ProtocolError
+from ..media.recognizer import MAX_BYTES, Recognizer, RecognizerError
 from ..protocol import events, messages
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client, decode_server, encode_server
@@ -29,11 +30,11 @@ from .core.conversation import EmulatedSession
 from .core.handles import HandleStore
 from .core.response import Message, ScriptedClose
 from .core.synthesis import Synthesis, Synthesize
-from .core.utterance import BYTES_PER_SECOND
+from .core.utterance import BYTES_PER_SECOND, Recognize, Utterance
 from .ephemeral_tokens import EphemeralToken
 from .fault_injector import FaultInjector
 from .faults import Faults
-from .log import Log
+from .log import Log, safe_line
 from .observer import ClosedBy, SessionObserver
 from .options import EmulatorOptions
 from .replay import ConnectionLost, Replay
@@ -59,7 +60,7 @@ class ServerSession:
     `shared` has the tokens, and the sessions that can be resumed. `refusal` closes the session because of its
     credential; it is sent after the client's first message, as a client that is still sending its setup would see a
     lost connection instead of the reason. The ephemeral `token` of the upgrade request is used at the setup for the
-    same reason.
+    same reason. With a `recognizer` it understands speech.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class ServerSession:
         observers: Sequence[SessionObserver] = (),
         refusal: Refusal | None = None,
         token: EphemeralToken | None = None,
+        recognizer: Recognizer | None = None,
     ) -> None:
         self._socket = socket
         self._shared = shared
@@ -88,14 +90,16 @@ class ServerSession:
         if options.replay is None:
             inject = self._faults.begin_answer
             synthesize = self._synthesize if options.speaks else None
+            recognize = self._recognize if recognizer else None
             self._conversation = _conversation(
-                service, options, shared.sessions, log, self._note_heard, inject, synthesize
+                service, options, shared.sessions, log, self._note_heard, inject, synthesize, recognize
             )
         else:
             self._conversation = options.replay.session(log)
         self._received = asyncio.Event()
         self._sent = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
+        self._recognizer = recognizer
 
     async def run(self) -> None:
         """Run the session until either side closes."""
@@ -237,6 +241,26 @@ class ServerSession:
         await speech_synthesis.make(synthesis, self._log)
         self._received.set()
 
+    def _recognize(self, utterance: Utterance) -> None:
+        """Recognize an utterance, while the session goes on, and then have it answered."""
+        assert self._tasks is not None, "speech ends while the session runs"
+        pcm = b"".join(utterance.blocks()) if utterance.length_bytes <= MAX_BYTES else b""
+        self._tasks.create_task(self._find_words(utterance, pcm))
+
+    async def _find_words(self, utterance: Utterance, pcm: bytes) -> None:
+        """Note the words of an utterance. They stay unknown where it is too long, and where PocketSphinx fails."""
+        assert self._recognizer is not None, "only a session that hears recognizes"
+        try:
+            if pcm:
+                found = await self._recognizer.recognize(pcm)
+                utterance.recognized = found.words
+                if found.spotted and found.words != found.decoded:
+                    self._log(safe_line(f"spotted “{found.words}”, decoded “{found.decoded}”"))
+        except RecognizerError as error:
+            self._log(f"cannot hear: {error}")
+        utterance.is_in_recognition = False
+        self._received.set()
+
     def _note_sent(self, message: Message | None) -> None:
         for observer in self._observers:
             observer.sent(message or [])
@@ -293,6 +317,7 @@ def _conversation(
     heard: Callable[[str], None],
     inject: Callable[[Faults], None],
     synthesize: Synthesize | None,
+    recognize: Recognize | None,
 ) -> EmulatedSession:
     """A conversation with the emulator's options."""
     return EmulatedSession(
@@ -305,6 +330,7 @@ def _conversation(
         heard=heard,
         inject=inject,
         synthesize=synthesize,
+        recognize=recognize,
         pace=options.pace,
         models=options.models,
         sessions=sessions,

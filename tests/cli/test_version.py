@@ -40,7 +40,7 @@ def test_the_versions_of_everything(capsys, words):
         "platform": platform.platform(),
         "websockets": metadata.version("websockets"),
         "libsndfile": soundfile.__libsndfile_version__,
-        "extras": ["audio", "images", "keyring", "yaml"],
+        "extras": ["audio", "images", "keyring", "speech", "yaml"],
         "models": found["models"],
     }
     assert "2026-11" <= found["models"] < "2100"
@@ -56,7 +56,10 @@ def test_an_extra_that_is_not_installed(capsys, monkeypatch):
 
     monkeypatch.setattr(version.metadata, "version", found)
     versions = json.loads(printed(capsys, "--version", "--json"))
-    assert (versions["extras"], versions["dependencies"]["miniaudio"]) == (["images", "keyring", "yaml"], None)
+    assert (versions["extras"], versions["dependencies"]["miniaudio"]) == (
+        ["images", "keyring", "speech", "yaml"],
+        None,
+    )
 
 
 def test_livecli_that_is_not_installed(capsys, monkeypatch):

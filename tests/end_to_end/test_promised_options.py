@@ -33,17 +33,7 @@ OPTIONS = {
 }
 """The options of each command that are public interface. Renaming or removing one breaks what is built on it."""
 
-NOT_YET = {
-    "serve": "--hear",
-}
-"""Promised options that are still to come."""
-
-CASES = [
-    (command, option)
-    for command, options in OPTIONS.items()
-    for option in options.split()
-    if option not in NOT_YET.get(command, "").split()
-]
+CASES = [(command, option) for command, options in OPTIONS.items() for option in options.split()]
 
 
 @pytest.fixture(scope="module")

@@ -63,10 +63,11 @@ class ScriptedTurn:
 
 @dataclass(frozen=True)
 class Script:
-    """A script: its turns, and what it expects of all sessions together."""
+    """A script: its turns, what it expects of all sessions together, and phrases that are to be spotted in speech."""
 
     turns: tuple[ScriptedTurn, ...]
     expectations: ScriptExpectations = field(default_factory=ScriptExpectations)
+    phrases: tuple[str, ...] = ()
 
 
 class ScriptedBehaviour:

@@ -33,7 +33,8 @@ sounds.
 
 The keys of a turn are its steps, in their order, but for those in TURN_KEYS. `steps` is a list of tables with the same
 keys, for a step that is needed twice; a text in such a list is said. `unused` before the first turn holds for all turns
-that have none of their own. An error names its line.
+that have none of their own. `hear = ["where is the station"]` before the first turn lists phrases that `--hear` spots
+in speech, which `match` sees. An error names its line.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from typing import Any
 
 from ... import toml_reader
 from ...errors import LivecliError
+from ...media.recognizer import normalized
 from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
 from ..expectations import MAX_SEARCH_SECONDS, ExpectedCall, Key, Pattern, Range, ScriptExpectations, TurnExpectations
@@ -68,6 +70,9 @@ MAX_EXPECTED = 1_000_000_000
 
 TURN_KEYS = ("match", "on", "heard", "fault", "unused", "expect_text", "expect_audio_seconds")
 """The keys of a turn that are no steps."""
+
+SCRIPT_KEYS = ("turn", "unused", "hear", "expect")
+"""The keys of a script."""
 
 WHOLE_KEYS = ("connections", "turns", "close")
 """The keys of `[expect]`."""
@@ -105,8 +110,8 @@ class _Reader(toml_reader.Reader):
 
     def script(self, script: dict[str, Any]) -> Script:
         for key in script:
-            if key not in ("turn", "unused", "expect"):
-                self.unknown(key, ["turn", "unused", "expect"], [key])
+            if key not in SCRIPT_KEYS:
+                self.unknown(key, SCRIPT_KEYS, [key])
         turns = script.get("turn")
         if isinstance(turns, dict):
             self.wrong(["turn"], "a turn is written with two brackets: [[turn]]")
@@ -122,8 +127,21 @@ class _Reader(toml_reader.Reader):
         )
         expected = self.expect(script.get("expect", {}), dict, ["expect"])
         return Script(
-            read, ScriptExpectations(self._whole(expected), required, partial(toml_reader.line_of, self._text))
+            read,
+            ScriptExpectations(self._whole(expected), required, partial(toml_reader.line_of, self._text)),
+            self._phrases(script.get("hear", [])),
         )
+
+    def _phrases(self, value: Any) -> tuple[str, ...]:
+        """The phrases of `hear`, in small letters and without punctuation."""
+        phrases = self.expect(value, list, ["hear"])
+        found: dict[str, None] = {}
+        for place, phrase in enumerate(phrases):
+            words = normalized(phrase) if isinstance(phrase, str) else ""
+            if not words:
+                self.wrong(["hear", place], f"{phrase!r} has no words")
+            found[words] = None
+        return tuple(found)
 
     def _whole(self, expected: dict[str, Any]) -> dict[str, Range]:
         for key in expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 
 import pytest
@@ -159,3 +160,21 @@ def test_a_mistake_is_told_with_its_line(written: str, line: int, reason: str) -
     assert reason in f"{raised.value.reason}; {raised.value.hint}"
     assert raised.value.line == line
     assert isinstance(raised.value, ValueError) and str(raised.value).startswith(f"line {line}: ")
+
+
+def test_phrases_are_read_in_small_letters_and_once() -> None:
+    read = read_script('hear = ["Where is it?", "where IS it", "Yes!"]\n[[turn]]\nsay = "a"\n', load)
+    assert read.phrases == ("where is it", "yes")
+
+
+@pytest.mark.parametrize(
+    ("hear", "message"),
+    [
+        ('"yes"', "1: hear must be a list"),
+        ("[1]", "1: 1 has no words"),
+        ('["?"]', "1: '?' has no words"),
+    ],
+)
+def test_a_mistake_in_the_phrases_names_its_line(hear: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
+        read_script(f'hear = {hear}\n[[turn]]\nsay = "a"\n', load)
