@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -65,6 +66,9 @@ BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_="
 MIN_BASE64_CHARACTERS = 64
 """The shortest data that is taken for audio or a picture. Within it, only known secrets are looked for."""
 
+MOST_HANDLES = 64
+"""The latest resumption handles of a session, which the service may quote. There is a new one every few seconds."""
+
 MAX_SHAPES = 4
 """The shapes of frames with data that are kept for each direction."""
 MAX_SHAPE_BYTES = 1024
@@ -80,6 +84,7 @@ class Redactor:
     def __init__(self, secrets: Iterable[str] = (), *, anonymous: bool = False) -> None:
         self._secrets: list[str] = []
         self._encoded: list[bytes] = []
+        self._handles: deque[str] = deque(maxlen=MOST_HANDLES)
         self._ids = Ids() if anonymous else None
         # By direction, the keys that lead to a text, and the secret: how many of its characters end the text so far.
         self._begun: dict[tuple[Direction, tuple[str, ...], str], int] = {}
@@ -105,7 +110,7 @@ class Redactor:
 
     def clean_text(self, text: str) -> str:
         """A text that is no frame, such as the reason of a close, without secrets."""
-        for secret in self._secrets:
+        for secret in (*self._secrets, *self._handles):
             text = text.replace(secret, "…")
         return _without_credentials(text)
 
@@ -177,13 +182,16 @@ class Redactor:
             key = direction, path, secret
             if (begun := self._begun.get(key, 0)) or secret[0] in text:
                 text, self._begun[key] = elide_next(text, secret, begun)
+        for handle in self._handles:
+            text = text.replace(handle, "…")
         return _without_credentials(text)
 
     def _handle(self, text: str) -> str:
         """The new name of a handle, the same one in every recording. The service may quote a handle in a close."""
         if not text or text.startswith("handle-"):
             return text
-        self.know([text])
+        if len(text) >= SHORTEST_CHARACTERS and text not in self._handles:
+            self._handles.append(text)
         return f"handle-{sha256(text.encode(errors='replace')).hexdigest()[:12]}"
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 MAX_WAITING_BYTES = 64 * 2**20
 """The bytes of frames that may wait for a slow disk. Further frames are recorded as REDACTED."""
+
+ENTRY_BYTES = 500
+"""What a frame that waits takes beside its bytes."""
 
 CLOSE_SECONDS = 10.0
 """The time that a slow disk has for the next line when what is waiting is written at the end."""
@@ -60,9 +64,14 @@ class DiskThread:
         """Note that the thread gets on. In the thread only."""
         self._steps += 1
 
+    @property
+    def waiting(self) -> int:
+        """The bytes that wait for the disk."""
+        return self._taken - self._done
+
     def has_room(self, size: int) -> bool:
         """Whether a frame of this size may wait for the disk. There is a warning for the first that may not."""
-        if self._taken - self._done + size <= MAX_WAITING_BYTES:
+        if self.waiting + size + ENTRY_BYTES <= MAX_WAITING_BYTES:
             return True
         if not self._is_slow:
             self._is_slow = True
@@ -71,6 +80,7 @@ class DiskThread:
 
     def put(self, call: Callable[[], None], size: int = 0) -> None:
         """Make this call after all those before it. `size` is the size of the frame that it writes."""
+        size += ENTRY_BYTES
         self._taken += size
         self._queue.put((call, size))
 
@@ -168,6 +178,9 @@ class Recorder:
         self._lines = LineWriter()
         self._began_at = 0.0
         self._is_open = False
+        # The frames without room since the last one that had it, and the time of the first of them.
+        self._left_out: Counter[Direction] = Counter()
+        self._left_out_at = 0.0
 
     def begin(self, header: Header, at: float) -> None:
         """A connection is open. One that was open before, and has no close, was lost."""
@@ -182,9 +195,12 @@ class Recorder:
         """A frame has passed. One that comes after the close, from the side that did not close, is left out."""
         if not self._is_open:
             return
-        if not self._file.has_room(len(data)):
-            data = REDACTED
         at -= self._began_at
+        if not self._file.has_room(len(data)):
+            self._left_out_at = self._left_out_at if self._left_out else at
+            self._left_out[direction] += 1
+            return
+        self._mark_left_out()
 
         def line() -> bytes:
             clean = self._file.without_audio(direction, self._redactor.clean(direction, data))
@@ -197,6 +213,7 @@ class Recorder:
         if not self._is_open:
             return
         self._is_open = False
+        self._mark_left_out()
         at -= self._began_at
 
         def line() -> bytes:
@@ -205,8 +222,20 @@ class Recorder:
 
         self._file.put(line)
 
+    def _mark_left_out(self) -> None:
+        """Write a mark for each frame that was left out: only once there is room, since a disk can stall for hours."""
+        if not self._left_out:
+            return
+        left_out, at, self._left_out = self._left_out, self._left_out_at, Counter()
+
+        def lines() -> bytes:
+            return b"".join([self._lines.frame(side, REDACTED, at, is_binary=False) for side in left_out.elements()])
+
+        self._file.put(lines)
+
     def end(self) -> None:
         """Close the file."""
+        self._mark_left_out()
         self._file.close()
 
 

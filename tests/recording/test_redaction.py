@@ -227,6 +227,10 @@ def test_a_handle_is_renamed_alike_everywhere() -> None:
     names = [re.findall("handle-[0-9a-f]{12}", text) for text in texts]
     assert names[0] == names[1] == names[2] != []
     assert handle not in "".join([*texts, redactor.clean_text(f"unknown handle {handle}")])
+    for number in range(200):
+        update = {"sessionResumptionUpdate": {"newHandle": f"{handle}-{number}"}}
+        redactor.clean(Direction.SERVER, json.dumps(update).encode())
+    assert redactor.clean_text(f"unknown handle {handle}-199") == "unknown handle …"
     again = texts[0].encode()
     assert redactor.clean(Direction.SERVER, again) == again, "a recording that is converted keeps its names"
 

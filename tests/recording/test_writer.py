@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -64,16 +65,22 @@ def test_a_slow_disk_delays_no_frame_and_is_told_once(tmp_path: Path, monkeypatc
         return writes(descriptor, data)
 
     monkeypatch.setattr(os, "write", slow_write)
-    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 1000)
+    monkeypatch.setattr(writer, "MAX_WAITING_BYTES", 500 + 3 * (500 + 300))
     with DiskThread(warnings.append) as disk:
         recorder = Recorder(LiveFile(tmp_path / "run.live", disk), Redactor())
         recorder.begin(Header(), 0.0)
         for _ in range(10):
-            recorder.frame(Direction.CLIENT, b'{"a": "%s"}' % (292 * b"x"), 0.0)
+            recorder.frame(Direction.CLIENT, b'{"a": "%s"}' % (291 * b"x"), 0.0)
+        waiting = disk.waiting
+        for _ in range(10_000):
+            recorder.frame(Direction.SERVER, b"{}", 1.0)
+        assert disk.waiting == waiting, "what is left out takes no memory"
         go_on.set()
+        recorder.close(1000, "", By.CLIENT, 2.0)
     assert warnings == ["the disk is too slow: frames are left out of the recording"]
     frames = [*read_live((tmp_path / "run.live").read_bytes()).frames]
-    assert [frame.data == REDACTED for frame in frames] == 3 * [False] + 7 * [True]
+    assert [frame.data == REDACTED for frame in frames[:10]] == 3 * [False] + 7 * [True]
+    assert Counter(frame.direction for frame in frames) == {Direction.CLIENT: 10, Direction.SERVER: 10_000}
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full here")
