@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -90,13 +90,12 @@ def serve(
         raise UsageError("--junit is for what a script expects", hint="add --script FILE.toml")
     # With fewer files, connections wait for others to end.
     context.obj(FILES)
-    is_several = processes.count > 1
     with (
         certificates_for(listen.names) as kept,
         message_sinks(logs.log) as sinks,
-        # Of several processes each makes the recordings of its own sessions.
-        nullcontext(()) if is_several else recordings(logs, options.required.secrets) as observers,
+        recordings(logs, options.required.secrets) as observers,
     ):
+        # With several processes no session is here: each makes the recordings of its own.
         options = replace(options, message_sinks=sinks, observers=[*options.observers, *observers])
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
@@ -105,7 +104,7 @@ def serve(
         else:
             announce = partial(_announce, life, partial(_banner, emulator.source, options))
         workers = None
-        if is_several:
+        if processes.count > 1:
             from .serve_worker import WorkerCommandLine
 
             workers = _processes(processes.count, WorkerCommandLine(listen, emulator, logs, kept.folder), options, log)

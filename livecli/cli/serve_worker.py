@@ -18,6 +18,7 @@ from ..emulator.server import run_emulator_on
 from ..emulator.worker import ForwardedCheck, WorkerState
 from ..process.channel import Channel
 from ..process.run import run
+from ..process.tasks import collapse_exception_group
 from .serve import recordings
 from .serve_options import EmulatorFlags, ListenFlags, LogFlags
 
@@ -44,7 +45,7 @@ async def _work(end: socket.socket) -> None:
     stopped = asyncio.Event()
     handlers: dict[str, Callable[..., Any]] = {"stop": stopped.set}
     channel = await Channel.on(end, handlers)
-    async with asyncio.TaskGroup() as tasks:
+    async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(channel.run())
         running.add_done_callback(lambda _: stopped.set())
         try:
@@ -60,12 +61,12 @@ async def _serve(channel: Channel, handlers: dict[str, Callable[..., Any]], stop
     words: WorkerCommandLine = settings.command_line
     read = words.emulator.options(new_check=partial(ForwardedCheck, channel=channel))
     options = replace(read, sources=words.listen.sources())
-    log = no_log if words.logs.quiet else partial(channel.tell, "log")
     with ExitStack() as stack:
         observers = stack.enter_context(recordings(words.logs, options.required.secrets))
         options = replace(options, observers=[*options.observers, *observers])
         context = certificates(words.certificates, *words.listen.names).context
         shared = WorkerState(channel, options, settings.first_pid)
+        log = no_log if words.logs.quiet else shared.log
         handlers |= {
             "want_lines": shared.want_lines,
             "write_lines": shared.write_lines,

@@ -26,13 +26,16 @@ from .log import Log
 from .options import EmulatorOptions
 from .server import PORT_OPTION, TLS_PORT_OPTION, EmulatorAddress, listen_error, url_of
 from .shared_state import SharedState
-from .worker import CHECKED
+from .worker import CHECKED, MAX_UNSENT_BYTES
 
 BALANCES = sys.platform == "linux"
 """Whether the system spreads connections over the sockets of a port."""
 
 STOP_SECONDS = 3.0
 """The time that workers have to end: closing their sessions takes less than a second."""
+
+ASK_SECONDS = 2.0
+"""The time that a worker has to answer a question of another one: it may be stopped, and clients wait for that."""
 
 RESTART_SECONDS = 1.0
 """The least time between two starts of one worker, so that one that cannot run does not take a core."""
@@ -51,11 +54,11 @@ class WorkerSettings:
 
 @dataclass
 class _Worker:
-    """A worker that runs. `is_ready` is set once it accepts connections."""
+    """A worker that runs. Once it `is_ready`, it accepts connections and can be asked."""
 
     process: subprocess.Popen[bytes]
     channel: Channel
-    is_ready: asyncio.Event
+    is_ready: bool = False
     takes_lines: bool = False
 
 
@@ -119,9 +122,10 @@ class EmulatorProcesses:
                     ports.close()
                     await self._stop(kept)
         finally:
-            # None is left but where a second signal did not wait for their end.
+            # Some are left where one could not start, or where a second signal did not wait for their end.
             for each in self._workers.values():
                 each.process.kill()
+                each.process.wait()
 
     async def _keep(self, place: int, ports: _Ports, is_ready: asyncio.Event) -> None:
         """Run a worker, and another one in its place where it ends."""
@@ -138,7 +142,10 @@ class EmulatorProcesses:
                 return
             how = f"worker {each.process.pid} {worker.ending(status)}"
             if not is_ready.is_set():
-                raise ConnectError(f"{how} while it started", hint="`--processes 1` needs no worker")
+                raise ConnectError(
+                    f"{how} while it started",
+                    hint="each process reads the files that the options name, which cannot be pipes",
+                )
             self.warn(f"{how}: its sessions are lost, and another worker takes its place")
             with suppress(TimeoutError):
                 async with asyncio.timeout(began + RESTART_SECONDS - time.monotonic()):
@@ -150,7 +157,7 @@ class EmulatorProcesses:
         wants_lines = bool(self.options.message_sinks) or self._streams_lines
         settings = WorkerSettings(clear, encrypted, os.getpid(), wants_lines, self.command_line)
         channel = await Channel.on(started.end, self._handlers(place, settings, is_ready))
-        self._workers[place] = _Worker(started.process, channel, is_ready)
+        self._workers[place] = _Worker(started.process, channel)
         if self._stopping.is_set():
             channel.tell("stop")
         return self._workers[place]
@@ -166,17 +173,25 @@ class EmulatorProcesses:
 
         return {
             "settings": lambda: settings,
-            "ready": is_ready.set,
+            "ready": lambda: self._note_ready(place, is_ready),
             "next_number": shared.next_number,
             "create_token": shared.create_token,
             "token_in": shared.token_in,
             "use_token": shared.use_token,
             "find_session": lambda handle: self._find_session(place, handle),
             "log": self.log,
+            "warn": self.warn,
             "lines": self._write_lines,
             "stream_lines": lambda: self._stream_lines(place),
             **({name: note(name) for name in CHECKED} if self.options.check else {}),
         }
+
+    def _note_ready(self, place: int, is_ready: asyncio.Event) -> None:
+        self._workers[place].is_ready = True
+        if self._streams_lines:
+            # A stream may have begun since it was started.
+            self._workers[place].channel.tell("want_lines")
+        is_ready.set()
 
     async def _find_session(self, place: int, handle: str) -> bytes | bool:
         """The session of a handle, from the worker that has it; True where it is in use, False where there is none."""
@@ -195,7 +210,7 @@ class EmulatorProcesses:
             for sink in self.options.message_sinks:
                 sink(line)
         for each in self._workers.values():
-            if each.takes_lines:
+            if each.takes_lines and each.channel.unsent_bytes <= MAX_UNSENT_BYTES:
                 each.channel.tell("write_lines", lines)
 
     async def _stream_lines(self, place: int) -> None:
@@ -214,10 +229,13 @@ class EmulatorProcesses:
 
 
 async def _ask(each: _Worker, name: str, *arguments: Any) -> Any:
-    """The result of a function of a worker; False where that has ended, or is not ready."""
+    """The result of a function of a worker; False where that has ended, is not ready, or does not answer."""
+    if not each.is_ready:
+        return False
     try:
-        return await each.channel.call(name, *arguments) if each.is_ready.is_set() else False
-    except ChannelClosed:
+        async with asyncio.timeout(ASK_SECONDS):
+            return await each.channel.call(name, *arguments)
+    except (ChannelClosed, TimeoutError):
         return False
 
 

@@ -31,6 +31,9 @@ POLL_SECONDS, END_POLLS = 0.01, 25
 A client that has lost its connection may be back, by way of another process, before this one has seen the end.
 """
 
+MAX_UNSENT_BYTES = 16 * 1024 * 1024
+"""The lines of logs that may wait for a process that does not take them. Further ones are left out."""
+
 CHECKED = ("note_connection", "note_turn", "note_close", "note_use", "note_call", "note_response")
 """The methods of a ScriptCheck that ForwardedCheck calls in the first process."""
 
@@ -46,6 +49,7 @@ class WorkerState(SharedState):
         self._of_process = {"script": options.script, "check": options.check}
         self._merged = MessageLog()
         self._lines: list[str] = []
+        self._left_out = 0
 
     async def next_number(self) -> int:
         return cast(int, await self._channel.call("next_number"))
@@ -86,6 +90,11 @@ class WorkerState(SharedState):
         await self._channel.call("stream_lines")
         return self._merged.stream(head)
 
+    def log(self, line: str) -> None:
+        """Write a line to the log of the emulator."""
+        if self._has_room():
+            self._channel.tell("log", line)
+
     def want_lines(self) -> None:
         """Send the lines of the message log to the first process, from now on."""
         if self._take_line not in self.messages.sinks:
@@ -97,7 +106,19 @@ class WorkerState(SharedState):
             for sink in [*self._merged.sinks]:
                 sink(line)
 
+    def _has_room(self) -> bool:
+        """Whether the first process takes lines. It does not while its standard error is held up, as by a terminal."""
+        if self._channel.unsent_bytes > MAX_UNSENT_BYTES:
+            self._left_out += 1
+            return False
+        if self._left_out:
+            self._channel.tell("warn", f"{self._left_out} lines of the logs are left out, because they were held up")
+            self._left_out = 0
+        return True
+
     def _take_line(self, line: str) -> None:
+        if not self._has_room():
+            return
         # The lines of one round of the event loop are one message.
         if not self._lines:
             asyncio.get_running_loop().call_soon(self.send_lines)

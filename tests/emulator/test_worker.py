@@ -61,6 +61,7 @@ async def two_processes(noted: list[Any]) -> AsyncIterator[tuple[Process, Proces
         for place in range(2):
             here, there = socket.socketpair()
             functions = {name: note(name) for name in CHECKED}
+            functions |= {"warn": noted.append, "log": lambda line: noted.append([line])}
             functions["find_session"] = lambda handle, place=place: made[1 - place].state.hand_over(handle)
             ends = await Channel.on(here, functions), await Channel.on(there, {})
             for each in ends:
@@ -161,3 +162,18 @@ async def test_a_session_that_has_a_connection_is_refused_elsewhere_unless_it_en
         await two.state.find_session(handle)
         assert handle in two.state.sessions
         assert await one.state.hand_over(handle) is False
+
+
+async def test_lines_that_are_held_up_are_counted_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    noted: list[Any] = []
+    async with two_processes(noted) as (one, _):
+        monkeypatch.setattr(worker, "MAX_UNSENT_BYTES", -1)
+        one.state.log("a line")
+        one.state.want_lines()
+        one.state.messages.sinks[0]("another line")
+        monkeypatch.undo()
+        one.check.note_turn()
+        one.state.log("a line")
+        while len(noted) < 3:
+            await asyncio.sleep(0)
+    assert noted == [("note_turn",), "2 lines of the logs are left out, because they were held up", ["a line"]]

@@ -280,6 +280,19 @@ def test_a_command_has_the_emulator_for_itself(
     assert ran.err == ("s.toml:8: connections: expected 2.., actual 1\nerror: 1 expectation of s.toml did not hold\n")
 
 
+def test_a_script_that_the_workers_cannot_read(livecli_and_children: Callable[..., Any], tmp_path: Path) -> None:
+    here, there = os.pipe()
+    os.write(there, SCRIPT.encode())
+    os.close(there)
+    ran = livecli_and_children("serve", "--processes", "2", "--port", 0, "--tls-port", 0, "--script", f"/dev/fd/{here}")
+    os.close(here)
+    assert (ran.status, ran.out) == (5, "")
+    lines = ran.err.splitlines()
+    assert f"error: cannot read /dev/fd/{here}: No such file or directory" in lines
+    assert re.fullmatch(r"error: worker \d+ has ended with status 3 while it started", lines[-2])
+    assert lines[-1] == "hint: each process reads the files that the options name, which cannot be pipes"
+
+
 @pytest.mark.parametrize(
     ("words", "error"),
     [
