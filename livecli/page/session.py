@@ -174,7 +174,7 @@ def milliseconds(value: float | None) -> str:
 
 def seconds(value: float) -> str:
     """A length."""
-    return f"{value:.1f} s" if value < 60 else f"{int(value // 60):,}:{value % 60:04.1f}"
+    return f"{value:.1f} s" if round(value, 1) < 60 else clock(value)
 
 
 def counted(number: int, noun: str) -> str:
@@ -216,7 +216,8 @@ def transcript_list(found: SessionAnalysis) -> str:
 
 def clock(at: float) -> str:
     """A time as minutes and seconds."""
-    return f"{int(at // 60)}:{at % 60:04.1f}"
+    minutes, tenths = divmod(round(10 * at), 600)
+    return f"{minutes:,}:{tenths // 10:02}.{tenths % 10}"
 
 
 def _frames(found: Sequence[SessionEvent]) -> Iterator[str]:

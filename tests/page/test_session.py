@@ -117,5 +117,6 @@ def test_a_run_that_never_connected_has_a_page_too() -> None:
 
 def test_figures_are_short() -> None:
     assert [seconds(1.25), seconds(75.5), clock(61.04)] == ["1.2 s", "1:15.5", "1:01.0"]
+    assert [seconds(59.97), seconds(599.97), clock(59.97)] == ["1:00.0", "10:00.0", "1:00.0"]
     assert percentile([3.0, None, 1.0, 2.0], 0.5) == 2.0
     assert percentile([None], 0.5) is None
