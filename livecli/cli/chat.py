@@ -12,7 +12,7 @@ from ..protocol.setup import Activity
 from .groups import COMMON, Listed, Only, takes_groups
 from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where, check_utf8
 from .reporters import chat_reporters
-from .serve_options import LocalFlags, report_replay
+from .serve_options import LocalFlags, report_sessions
 
 
 @takes_groups
@@ -119,7 +119,7 @@ def chat(
     )
     with chat_reporters(output) as (display, reporter):
         status = run(converse(plan, display, reporter))
-    not_followed = report_replay(local)
+    not_followed = report_sessions(local)
     raise typer.Exit(status or not_followed)
 
 

@@ -29,7 +29,7 @@ from .options import (
     check_stdout,
 )
 from .reporters import batch_reporters, remarks, send_reporters
-from .serve_options import LocalFlags, report_replay
+from .serve_options import LocalFlags, report_sessions
 
 if TYPE_CHECKING:
     from ..checks.expectations import Judge
@@ -152,7 +152,7 @@ def send(
             requests = [replace(request, check=judge.run()) for request in requests]
         pace = (many.sessions, many.connect_rate, many.max_cost, many.process_count) if several else None
         statuses = run(_ask_all(requests, target, local, reporters, pace, context.obj))
-    raise typer.Exit(gravest([*statuses, *_verdict(judge, checks, quiet=output.quiet), report_replay(local)]))
+    raise typer.Exit(gravest([*statuses, *_verdict(judge, checks, quiet=output.quiet), report_sessions(local)]))
 
 
 def _takes_stdout(request: RequestFlags, output: OutputFlags) -> bool:

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..errors import CheckError, FileError, UsageError
-from ..process.stdio import is_terminal, one_line, print_error, write_stderr, write_stdout
+from ..errors import FileError, UsageError
+from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import takes_groups
-from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, ProcessFlags, host_to_name, report_replay
+from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, ProcessFlags, host_to_name, report_sessions
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
-    from ..emulator.expectations import ScriptCheck
     from ..emulator.observer import Observe
     from ..emulator.options import EmulatorOptions
     from ..emulator.processes import EmulatorProcesses
@@ -111,7 +110,7 @@ def serve(
         try:
             status = run(serve_on(address, kept, options, command or [], log, announce, processes=workers))
         finally:
-            checked = report(check, logs.junit) if check else report_replay(options)
+            checked = report_sessions(options, logs.junit)
         return status or checked
 
 
@@ -126,32 +125,6 @@ def _processes(
         write_stderr(f"warning: {line}\n")
 
     return EmulatorProcesses(count, ENTRY, words, options, log, warn)
-
-
-def report(check: ScriptCheck, junit: str | None) -> int:
-    """List what the script expects and did not hold, one line each, and write it to a file. Returns the exit status."""
-    from ..errors import gravest
-
-    results, statuses = check.results(), [0]
-    failures = [each for each in results if not each.held]
-    for failure in failures:
-        write_stderr(f"{one_line(str(failure))}\n")
-    if failures:
-        plural = "" if len(failures) == 1 else "s"
-        broken = CheckError(f"{len(failures)} expectation{plural} of {check.file} did not hold")
-        print_error(broken)
-        statuses.append(broken.exit_status)
-    if junit is not None:
-        from ..checks.outputs import junit_of_suite
-
-        cases = [(f"{each.subject} (line {each.line})", None if each.held else each.comparison) for each in results]
-        try:
-            Path(junit).write_bytes(junit_of_suite(check.file, cases))
-        except OSError as error:
-            unwritten = FileError(f"cannot write {junit}: {error.strerror}")
-            print_error(unwritten)
-            statuses.append(unwritten.exit_status)
-    return gravest(statuses)
 
 
 def given_options(context: typer.Context) -> list[str]:

@@ -1,20 +1,22 @@
 """The option groups of `livecli serve`."""
 
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Option
 
 from ..emulator.pace import Pace
-from ..errors import CheckError, UsageError
-from ..process.stdio import one_line, write_stderr
+from ..errors import CheckError, FileError, UsageError, gravest
+from ..process.stdio import one_line, print_error, write_stderr
 from ..recording.match import Match
 from .groups import COMMON, Group, Listed
 from .options import RecordedAudio
 
 if TYPE_CHECKING:
-    from ..emulator.expectations import NewCheck
+    from ..emulator.expectations import NewCheck, ScriptCheck
     from ..emulator.options import EmulatorOptions
+    from ..emulator.replay_library import ReplayLibrary
     from ..emulator.request_source import AllowedSources
 
 PORT, TLS_PORT = 8765, 8766
@@ -353,9 +355,40 @@ class EmulatorFlags(Group, panel="Model"):
         )
 
 
-def report_replay(options: "EmulatorOptions | None") -> int:
-    """Say what was not replayed as it was recorded. Returns the exit status for that: 0 where it may differ."""
-    library = None if options is None else options.replay
+def report_sessions(options: "EmulatorOptions | None", junit: str | None = None) -> int:
+    """Say what the script expects and did not hold, or what was not replayed as it was recorded, one line each.
+
+    The results of the script are written to the file `junit` too. Returns the exit status.
+    """
+    if options is None:
+        return 0
+    return _report_script(options.check, junit) if options.check else _report_replay(options.replay)
+
+
+def _report_script(check: "ScriptCheck", junit: str | None) -> int:
+    results, statuses = check.results(), [0]
+    failures = [each for each in results if not each.held]
+    for failure in failures:
+        write_stderr(f"{one_line(str(failure))}\n")
+    if failures:
+        plural = "" if len(failures) == 1 else "s"
+        broken = CheckError(f"{len(failures)} expectation{plural} of {check.file} did not hold")
+        print_error(broken)
+        statuses.append(broken.exit_status)
+    if junit is not None:
+        from ..checks.outputs import junit_of_suite
+
+        cases = [(f"{each.subject} (line {each.line})", None if each.held else each.comparison) for each in results]
+        try:
+            Path(junit).write_bytes(junit_of_suite(check.file, cases))
+        except OSError as error:
+            unwritten = FileError(f"cannot write {junit}: {error.strerror}")
+            print_error(unwritten)
+            statuses.append(unwritten.exit_status)
+    return gravest(statuses)
+
+
+def _report_replay(library: "ReplayLibrary | None") -> int:
     if library is None:
         return 0
     is_strict = library.match is Match.STRICT

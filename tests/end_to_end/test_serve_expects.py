@@ -12,6 +12,7 @@ import pytest
 from junitparser import JUnitXml
 
 import livecli as library
+from tests.end_to_end.conftest import Ran
 from tests.end_to_end.test_serve import FREE, exports, finish
 
 SEND = ("--", "livecli", "send", "-q", "--json", "--speed", "0")
@@ -109,3 +110,15 @@ async def test_it_is_listed_when_the_server_is_stopped(fork: Callable[..., Any],
     process.send_signal(signal.SIGTERM)
     status, _, stderr = await asyncio.to_thread(finish, process)
     assert (status, stderr.replace(f"{script}", "s.toml")) == (143, FAILURES)
+
+
+def test_send_and_chat_with_a_local_script_judge_it_too(livecli: Callable[..., Ran], tmp_path: Path) -> None:
+    script = tmp_path / "s.toml"
+    script.write_text('[[turn]]\nmatch = "station"\nsay = "Central."\nunused = "error"\n')
+    local = ("--local", "--script", script, "-q")
+    missing = (
+        f"{script}:1: turn: expected a turn of the user, actual none\nerror: 1 expectation of {script} did not hold\n"
+    )
+    assert livecli("send", "--text", "hello", *local) == Ran(1, "hello\n", missing)
+    assert livecli("send", "--text", "a station", *local) == Ran(0, "Central.\n", "")
+    assert livecli("chat", "hello", *local) == Ran(1, "hello\n", missing)
