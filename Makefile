@@ -47,6 +47,7 @@ dist: $(DEV) ## build the wheel and the source distribution in dist/
 
 bench-sessions: $(READY) ## measure a thousand sessions and more from one process
 	$(RUN) -m tests.benchmarks.sessions
+	$(RUN) -m tests.benchmarks.processes
 
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks

@@ -14,6 +14,7 @@
     load_clients.py    these users: a process of their own, on bare sockets
     sessions.py        one `livecli send --jobs` and many sessions in real time
     sessions_server.py the server of these sessions
+    processes.py       such sessions in two processes, and in one
     sessions_chart.py  their figures as a picture
     clients.py         the command lines of livecli and its peers for the same job
     unbatched.py       a client that sends one message per write through the Python API
