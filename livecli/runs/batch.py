@@ -7,9 +7,10 @@ all of them when the user interrupts.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ..client.open import Resolve, resolved_once
 from ..errors import BudgetError, FileError, UsageError
@@ -22,6 +23,9 @@ from ..report.spending import Spending
 from ..report.summary import Summary
 from .rate import AdaptiveRate, RateTicket
 from .request import Exchange, Request, ask, exchange
+
+if TYPE_CHECKING:
+    from .processes import WorkerPool
 
 # A session has its socket, its input and its reply open.
 FILES_PER_SESSION = 3
@@ -70,10 +74,14 @@ async def ask_all(
             _check_prices(requests[0], endpoint.model)
 
     resolve = await resolved_once(target, check)
-    async with _exchanges(min(limits.processes, limits.jobs, len(requests))) as exchange:
-        batch = _Batch(requests, target, resolve, reporter, reporter_of, limits, exchange)
-        workers = [asyncio.create_task(batch.work()) for _ in range(min(limits.jobs, len(requests)))]
+    sessions = min(limits.jobs, len(requests))
+    async with _pool(min(limits.processes, sessions)) as pool:
+        batch = _Batch(requests, target, resolve, reporter, reporter_of, limits, pool.exchange if pool else exchange)
+        workers: list[asyncio.Task[None]] = []
         try:
+            if pool is not None:
+                await pool.start()
+            workers += [asyncio.create_task(batch.work()) for _ in range(sessions)]
             await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
         except asyncio.CancelledError as cancelled:
             await _end(workers, cancelled.args)
@@ -89,23 +97,21 @@ async def ask_all(
     return batch.statuses
 
 
-@asynccontextmanager
-async def _exchanges(processes: int) -> AsyncIterator[Exchange]:
-    """Sends requests in this process, or in so many further ones."""
+def _pool(processes: int) -> AbstractAsyncContextManager[WorkerPool | None]:
+    """So many worker processes; None for a single process, which is this one."""
     if processes == 1:
-        yield exchange
-        return
+        return nullcontext()
     from .processes import worker_pool
 
-    async with worker_pool(processes) as pool:
-        yield pool.exchange
+    return worker_pool(processes)
 
 
 async def _end(workers: Sequence[asyncio.Task[None]], cause: Sequence[object] = ()) -> None:
     """Cancel `workers` and wait for them. `cause` holds the signal that ends them, if one does."""
     for worker in workers:
         worker.cancel(*cause)
-    await asyncio.wait(workers)
+    if workers:
+        await asyncio.wait(workers)
 
 
 class _Batch:

@@ -77,11 +77,10 @@ class Progress(NamedTuple):
 
 @asynccontextmanager
 async def worker_pool(count: int) -> AsyncIterator[WorkerPool]:
-    """A pool of `count` worker processes, which end with the block. Raises FileError where one cannot be started."""
+    """A pool of `count` worker processes, which end with the block."""
     async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
         pool = WorkerPool(count, tasks.create_task)
         try:
-            await pool.start()
             yield pool
         finally:
             await pool.close()
@@ -108,7 +107,10 @@ class WorkerPool:
             await self._next_worker().exchange(_Run(request, target, summary, reporter, resolve))
 
     async def start(self) -> None:
-        """Start the workers, and wait until they are ready: no time limit of a session includes that."""
+        """Start the workers, and wait until they are ready: no time limit of a session includes that.
+
+        Raises FileError where one cannot be started.
+        """
         for _ in range(self._count):
             self._start_worker()
         for worker in self._workers:
@@ -205,7 +207,9 @@ class _SessionWorker:
             raise run.error
 
     async def close(self) -> None:
-        """End the process. Without its channel it does so by itself."""
+        """End the process. Without its channel it does so by itself, unless it is still starting."""
+        if not self.ready.is_set():
+            self._process.kill()
         if self.is_running:
             try:
                 async with asyncio.timeout(END_SECONDS):

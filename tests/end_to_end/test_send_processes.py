@@ -186,6 +186,16 @@ def test_processes_have_no_secret_on_their_command_line_and_end_with_the_first(s
         wait_until(lambda: not any(is_running(pid) for pid in workers))
 
 
+@needs_proc
+def test_a_signal_while_the_processes_start_is_told_of_every_input(spawn, inputs):
+    process = spawn("send", *inputs, "--local", *TWO, "--json", "-q", start_new_session=True)
+    wait_until(lambda: len(children(process)) == 2, 30)
+    os.killpg(process.pid, signal.SIGINT)
+    ran = finished(process, 15)
+    assert (ran.status, ran.err) == (130, "")
+    assert [summary["input"] for summary in ran.summaries] == inputs
+
+
 def is_running(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"

@@ -18,6 +18,7 @@ def exchanged(request, **options):
 
     async def main():
         async with asyncio.timeout(20), worker_pool(1) as pool:
+            await pool.start()
             [worker] = pool._workers
             bound = replace(request, timeouts=replace(request.timeouts, pause=lambda _: killed(worker._process)))
             await pool.exchange(bound, Target(base_url=server.url), Summary("text"), Reporter(), resolved)
