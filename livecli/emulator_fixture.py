@@ -29,8 +29,6 @@ from .emulator.log import SessionLog, no_log, safe_line
 from .emulator.observer import ClosedBy, EmulatedCall, SessionObserver, SessionRecord
 from .emulator.options import EmulatorOptions
 from .emulator.pace import Pace
-from .emulator.replay import Play
-from .emulator.replay_library import ReplayLibrary, load
 from .emulator.server import EmulatorAddress, Tls, run_emulator
 from .emulator.session_recording import SessionRecordings
 from .errors import FileError, ProtocolError, UsageError
@@ -48,6 +46,7 @@ from .report.usage import added
 if TYPE_CHECKING:
     from .emulator.client_audio import ClientAudio
     from .emulator.expectations import ScriptExpectation
+    from .emulator.replay_library import ReplayLibrary
 
 T = TypeVar("T")
 
@@ -224,7 +223,7 @@ class GeminiLive:
         self.kept_in = kept_in
         """Where the log, the recordings and their pages are after the end, if the test has failed."""
         self.has_failed = False
-        library = ReplayLibrary(_recordings_in(live.path), speed=0, repeats=True) if live and not live.records else None
+        library = _recordings_in(live.path) if live and not live.records else None
         self._folder = thread.new_folder()
         self._disk = DiskThread(self._log.append)
         recordings = SessionRecordings(self._folder, self._disk, known_secrets(environ))
@@ -354,6 +353,7 @@ class GeminiLive:
     def _start(self) -> AbstractAsyncContextManager[EmulatorAddress]:
         kept, relay = self._thread.certificates, None
         if self._live and self._live.records:
+            from .emulator.replay_library import ReplayLibrary
             from .proxy.relay import Relay, RelayOptions
 
             url = self._environ.get("LIVECLI_BASE_URL")
@@ -423,5 +423,8 @@ def live_folder(folder: Path, test: str, *, records: bool) -> LiveFolder:
     return LiveFolder(folder / Path(file).with_suffix("") / safe, records)
 
 
-def _recordings_in(folder: Path) -> Mapping[str, Sequence[Play]]:
-    return load(str(folder)) if folder.is_dir() else {}
+def _recordings_in(folder: Path) -> ReplayLibrary:
+    """What is replayed of a folder, as fast as clients take it; nothing, where there is no folder."""
+    from .emulator.replay_library import ReplayLibrary, load
+
+    return ReplayLibrary(load(str(folder)) if folder.is_dir() else {}, speed=0, repeats=True)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..protocol.models import MODELS, Model
 from .access import NOTHING_REQUIRED, Required
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import UNLIMITED, Limits
-from .core.script import Script
-from .expectations import ScriptCheck
 from .faults import Faults
 from .observer import Observe
 from .pace import Pace
-from .replay_library import ReplayLibrary
 from .request_source import THIS_MACHINE, AllowedSources
+
+if TYPE_CHECKING:
+    from .core.script import Script
+    from .expectations import ScriptCheck
+    from .replay_library import ReplayLibrary
 
 
 @dataclass(frozen=True)

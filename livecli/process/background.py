@@ -6,7 +6,6 @@ named after the port list the addresses of the processes that were started, so t
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
 import signal
@@ -85,6 +84,8 @@ def start(argv: Sequence[str], folder: Path) -> Started:
 
 def pid_at(address: str) -> int | None:
     """The process ID of the emulator that listens at `127.0.0.1:8765`, None where there is none."""
+    import http.client
+
     try:
         connection = http.client.HTTPConnection(address, timeout=ASK_SECONDS)
     except http.client.InvalidURL:

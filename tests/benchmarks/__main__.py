@@ -15,6 +15,7 @@ from tests.benchmarks import (
     load,
     memory,
     pace,
+    plugin,
     proxy,
     reply,
     report,
@@ -40,6 +41,7 @@ SUBJECTS = {
     "pace": lambda stage, options: pace.figures(stage, options.rounds or 2),
     "load": lambda stage, options: load.figures(stage, full=options.full),
     "report": lambda stage, options: report.figures(stage, options.rounds or 5),
+    "plugin": lambda stage, options: plugin.figures(stage, options.rounds or 11),
     "proxy": lambda stage, options: proxy.figures(stage, full=options.full),
 }
 
