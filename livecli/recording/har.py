@@ -138,7 +138,9 @@ def _connection(entry: HarEntry, messages: Sequence[HarMessage]) -> RecordedConn
         end = RecordedClose(close.code, close.reason, close.by, close.at) if close else None
         return RecordedConnection(Header(**known), recorded, end)
     agent = next((each.value for each in entry.request.headers if each.name.lower() == "user-agent"), None)
-    return RecordedConnection(Header(url=entry.request.url, client=agent, started=entry.started), recorded)
+    # mitmproxy writes the URL of the upgrade (seen in 11.0.2, 2026-11).
+    url = re.sub("^http", "ws", entry.request.url)
+    return RecordedConnection(Header(url=url, client=agent, started=entry.started), recorded)
 
 
 def _data(message: HarMessage) -> bytes:

@@ -50,6 +50,21 @@ def test_what_is_no_message_is_left_out_and_text_may_have_the_opcode_of_binary()
     assert [frame.at for frame in frames] == [10.0, 10.0]
 
 
+def test_what_mitmproxy_writes_is_read() -> None:
+    """The first messages of an archive of mitmproxy 11.0.2, between livecli and its emulator."""
+    path = "127.0.0.1:19801/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent"
+    answer = base64.b64encode(COMPLETE.encode()).decode()
+    messages = message("send", SETUP, 1795921146.3709722), message("receive", answer, 1795921146.3953018, 2)
+    started = "2026-11-29T02:59:06.343860+00:00"
+    [connection] = read_har(archive(*messages, url=f"http://{path}", startedDateTime=started)).connections
+    assert connection.header.url == f"ws://{path}"
+    assert [(frame.is_binary, frame.data) for frame in connection.frames] == [
+        (False, SETUP.encode()),
+        (True, COMPLETE.encode()),
+    ]
+    assert [frame.at for frame in connection.frames] == pytest.approx([0.027, 0.051], abs=0.001)
+
+
 def test_other_sockets_of_a_page_are_left_out() -> None:
     with pytest.raises(LineError, match="no connection to the Live API"):
         read_har(archive(message("send", "hello"), url="wss://host/chat"))
