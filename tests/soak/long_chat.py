@@ -541,16 +541,34 @@ def judge(folder: Path) -> Judged:
         for question, _ in saved
         if question not in typed and not (re.match(r"q\d{5} ", question) and question > last_question)
     ]
-    heard = [turn.question.strip("[]") for turn in final_turns(said) if turn.question.strip("[]").endswith("of speech")]
-    for question in spoken:
-        if not re.fullmatch(r"\[[\d.]+ s of speech\]", question):
+    # The fault ends an answer that goes on all the same: its rest is a turn without text.
+    rests = faults["vad-split"]
+    for question in [*spoken]:
+        if not question and rests:
+            rests -= 1
+            spoken.remove(question)
+        elif not re.fullmatch(r"\[[\d.]+ s of speech\]", question):
             problems.append((question or "(nothing)", "in the transcript, and nobody asked it"))
             counts["stray"] += 1
-    differ = difflib.SequenceMatcher(None, heard, [question.strip("[]") for question in spoken], autojunk=False)
+    heard, others = [], Counter[str]()
+    final = [id(turn) for turn in final_turns(said)]
+    for turn in said:
+        question = turn.question.strip("[]")
+        if question.endswith("of speech"):
+            if id(turn) in final:
+                heard.append(question)
+            else:
+                # The chat keeps the question of a turn that has failed, or of which the answer was lost.
+                others[question] += 1
+    spoken = [question.strip("[]") for question in spoken]
+    differ = difflib.SequenceMatcher(None, heard, spoken, autojunk=False)
     for what, i, j, k, m in differ.get_opcodes():
-        if what != "equal":
+        unknown = Counter(spoken[k:m]) - others
+        if what != "equal" and (heard[i:j] or unknown):
             counts["speech that differs"] += 1
             problems.append((f"speech {i}", f"the log has {heard[i:j]}, the transcript {spoken[k:m]}"))
+        elif what != "equal":
+            others -= Counter(spoken[k:m])
     problems += lost_speech(rows, saved, typed, counts)
     if rows:
         first, end = rows[min(len(rows) - 1, 10)], rows[-1]
