@@ -183,6 +183,9 @@ TOML_TEXTS: tuple[bytes, ...] = (
 )
 """Files that are TOML at most."""
 
+TEXTS = b"", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\r", b"[" * DEEP, b"#" * 70_000
+"""Files that are text at most."""
+
 
 def toml(value: Any) -> str:
     """A value in TOML, tables inline."""
@@ -445,8 +448,8 @@ FILES = {
     "input.wav": File((*SEND, "input.wav"), mutated(WAV)),
     "input.mp3": File((*SEND, "input.mp3"), mutated(b"\xff\xfb\x90\x64" + bytes(40))),
     "picture.png": File((*SEND, "speech.wav", "--image", "picture.png"), mutated(PNG)),
-    "text.txt": File(("send", "--local", "--timeout", "1", "--text", "@text.txt"), st.binary(max_size=20), TOML_TEXTS),
-    "system.txt": File((*SEND, "speech.wav", "--system", "@system.txt"), st.binary(max_size=20), TOML_TEXTS),
+    "text.txt": File(("send", "--local", "--timeout", "1", "--text", "@text.txt"), st.binary(max_size=20), TEXTS),
+    "system.txt": File((*SEND, "speech.wav", "--system", "@system.txt"), st.binary(max_size=20), TEXTS),
     "authorities.pem": File(WSS, mutated(PEM), (b"", PEM, PEM * 2, b"\0")),
     "active_config": File(STATUS, st.binary(max_size=20), (b"/" + b"a" * 5000, b"..", b"\0", b"a\nb")),
     "application_default_credentials.json": File(STATUS, credentials, JSON_TEXTS),

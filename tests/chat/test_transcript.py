@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.chat import transcript
@@ -26,6 +26,7 @@ def test_the_oldest_are_forgotten_and_the_last_never():
     assert [entry.question for entry in said.entries] == ["long"]
 
 
+@settings(max_examples=20)
 @given(st.lists(st.tuples(st.integers(0, 5), st.text(max_size=30), st.text(max_size=30))))
 def test_its_length_is_that_of_its_turns(turns):
     said = Transcript(max_characters=100)

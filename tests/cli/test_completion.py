@@ -4,9 +4,7 @@ import os
 import re
 import select
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +18,6 @@ from livecli.media.devices import Device, DeviceKind
 from livecli.protocol.models import MODELS
 from livecli.protocol.names import LANGUAGES, VOICES
 from tests.needs import needs
-
-BIN = Path(sys.executable).parent
 
 
 def offered(line):
@@ -112,10 +108,10 @@ def test_another_shell_is_a_usage_error(capfd):
 
 
 @pytest.fixture
-def environment(tmp_path):
+def environment(tmp_path, forked_livecli):
     """Variables for a shell that finds livecli, and whose home has one file."""
     (tmp_path / "question.wav").touch()
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    path = f"{forked_livecli}{os.pathsep}{os.environ['PATH']}"
     return {**os.environ, "PATH": path, "HOME": str(tmp_path), "PS1": "> ", "TERM": "dumb"}
 
 

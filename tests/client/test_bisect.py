@@ -1,6 +1,6 @@
 """A setup taken apart and put together: whole again from all its leaves, and legal from any of them."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.client.bisect import assemble, json_path, leaves
@@ -13,11 +13,13 @@ VALUES = st.recursive(
 )
 
 
+@settings(max_examples=20)
 @given(st.dictionaries(NAMES, VALUES, max_size=4))
 def test_all_leaves_make_the_whole(setup):
     assert assemble("m", leaves(setup | {"model": "m"})) == setup | {"model": "m"}
 
 
+@settings(max_examples=20)
 @given(st.dictionaries(NAMES, VALUES, max_size=4), st.data())
 def test_some_leaves_make_a_setup_of_just_those(setup, data):
     every = leaves(setup)

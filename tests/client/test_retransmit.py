@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.client import retransmit
@@ -483,6 +483,7 @@ BATCHES = RUNS | st.lists(CHUNKS | OTHERS, max_size=4)
 STEPS = st.lists(BATCHES | st.floats(0, 1) | st.just("pass by"), max_size=30)
 
 
+@settings(max_examples=20)
 @given(STEPS, st.booleans())
 def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
     model, held = [], RetransmitBuffer()

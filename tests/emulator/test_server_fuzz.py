@@ -34,7 +34,7 @@ payloads = st.one_of(*frames_of(messages.ClientMessage).values())
 written = st.builds(masked, payloads, opcodes, st.none() | st.integers(0, 100)) | st.sampled_from(
     [masked(b"?", Opcode.PING), masked(b"", Opcode.CONT), b"\x82\x02{}", b"\x83\x80\0\0\0\0", b"\xc1\x80\0\0\0\0"]
 )
-fuzzed = settings(deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow])
+fuzzed = settings(deadline=None, derandomize=True, max_examples=20, suppress_health_check=[HealthCheck.too_slow])
 
 
 @fuzzed

@@ -163,7 +163,7 @@ OPTIONS = [[], ["-v"], ["-q"], ["--debug"], ["--events", "events.jsonl"], ["-o",
 @settings(
     deadline=None,
     derandomize=True,
-    max_examples=40,
+    max_examples=20,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(script=scripts, options=st.sampled_from(OPTIONS))

@@ -26,7 +26,7 @@ BOUND_SECONDS = 20.0
 """Ten times what the slowest takes."""
 
 fuzzed = settings(
-    deadline=None, derandomize=True, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    deadline=None, derandomize=True, max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 
@@ -58,16 +58,16 @@ def kept(speech, partial: bool = False) -> bytes:
     return read_wav(speech.with_name(f"speech.reply{'.partial' * partial}.wav"))[1]
 
 
-def test_20_000_small_messages(ask, speech) -> None:
+def test_5_000_small_messages(ask, speech) -> None:
     def more(connection: Connection) -> None:
-        for number in range(10_000):
+        for number in range(2_500):
             connection.content(outputTranscription={"text": "x"})
             connection.audio(number.to_bytes(2, "little"))
 
     ran = ask(more)
     assert ran.status == 0, ran.err
-    assert ran.summary["transcript"]["output"] == 10_000 * "x"
-    assert kept(speech) == REPLY + b"".join(number.to_bytes(2, "little") for number in range(10_000))
+    assert ran.summary["transcript"]["output"] == 2_500 * "x"
+    assert kept(speech) == REPLY + b"".join(number.to_bytes(2, "little") for number in range(2_500))
 
 
 @pytest.mark.parametrize("kind", ["inputTranscription", "outputTranscription"])
@@ -105,8 +105,8 @@ def test_a_message_that_lasts_hours_does_not_hold_up_a_timeout(livecli, speech) 
 
 
 @pytest.mark.parametrize("part", ["{}", '{"text":"x"}'])
-def test_one_message_of_200_000_parts(ask, speech, part: str) -> None:
-    message = f'{{"serverContent":{{"modelTurn":{{"parts":[{",".join(200_000 * [part])}]}}}}}}'
+def test_one_message_of_50_000_parts(ask, speech, part: str) -> None:
+    message = f'{{"serverContent":{{"modelTurn":{{"parts":[{",".join(50_000 * [part])}]}}}}}}'
     ran = ask(lambda connection: connection.say(message))
     assert ran.status == 0, ran.err
     assert kept(speech) == REPLY

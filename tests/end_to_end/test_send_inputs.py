@@ -13,25 +13,25 @@ from tests.needs import needs
 
 
 @pytest.fixture(scope="module")
-def minute(tmp_path_factory):
-    """A file as a telephone makes it: a minute of stereo AAC."""
-    path = tmp_path_factory.mktemp("telephone") / "minute.m4a"
-    source = ["-f", "lavfi", "-i", "sine=f=300:r=44100:d=60[a];sine=f=400:r=44100:d=60[b];[a][b]amerge"]
+def recorded(tmp_path_factory):
+    """A file as a telephone makes it: twenty seconds of stereo AAC."""
+    path = tmp_path_factory.mktemp("telephone") / "recorded.m4a"
+    source = ["-f", "lavfi", "-i", "sine=f=300:r=44100:d=20[a];sine=f=400:r=44100:d=20[b];[a][b]amerge"]
     subprocess.run([needs("ffmpeg"), "-v", "error", *source, path], check=True, timeout=60)
     return path
 
 
 @pytest.fixture
-def memo(minute, tmp_path):
-    """A copy of `minute` in the folder of the test."""
-    return shutil.copy(minute, tmp_path / "my memo.m4a")
+def memo(recorded, tmp_path):
+    """A copy of `recorded` in the folder of the test."""
+    return shutil.copy(recorded, tmp_path / "my memo.m4a")
 
 
 def test_a_memo_from_a_telephone(livecli, memo):
     ran = livecli("send", memo.name, "--local", "--speed", 0, "--json", "-v")
     assert ran.status == 0, ran.err
-    assert ran.summary["sent"]["audio_seconds"] == pytest.approx(60, abs=0.1)
-    assert "my memo.m4a: 60.00 s, 44.1 kHz stereo AAC (ffmpeg) → 16 kHz mono 16-bit" in ran.err
+    assert ran.summary["sent"]["audio_seconds"] == pytest.approx(20, abs=0.1)
+    assert "my memo.m4a: 20.00 s, 44.1 kHz stereo AAC (ffmpeg) → 16 kHz mono 16-bit" in ran.err
 
 
 def test_a_folder_of_memos(livecli, memo):

@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.live_server import Connection, live_server
 from tests.sound_server import until
 
-RUNS = 16
+RUNS = 6
 RATE = 24_000
 OLDER = bytes(range(200))
 REPLY = numpy.random.default_rng(5).integers(-9_000, 9_000, 20 * RATE).astype("<i2").tobytes()

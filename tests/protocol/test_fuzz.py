@@ -188,7 +188,7 @@ NEAR_AUDIO = st.builds(
 )
 
 
-@settings(deadline=None, derandomize=True, max_examples=200)
+@settings(deadline=None, derandomize=True, max_examples=50)
 @given(NEAR_AUDIO)
 def test_the_short_way_for_audio_says_what_the_long_one_does(frame: str) -> None:
     """Only bytes, which is what the emulator hands in, go the short way."""

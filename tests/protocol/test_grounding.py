@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.protocol.grounding import MAX_CHARACTERS, MAX_CITATIONS, Citation, citations, merged
@@ -45,6 +45,7 @@ def test_there_is_an_end_to_it():
     assert {len(citation.title) for citation in found} == {MAX_CHARACTERS}
 
 
+@settings(max_examples=20)
 @given(anything)
 def test_whatever_it_is_nothing_is_raised(metadata):
     for citation in citations(metadata):

@@ -124,7 +124,7 @@ def test_values_that_are_no_counts_are_not_added(wrong):
 
 
 on_a_busy_machine = settings(
-    deadline=None, derandomize=True, max_examples=40, suppress_health_check=[HealthCheck.too_slow]
+    deadline=None, derandomize=True, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
 )
 
 
