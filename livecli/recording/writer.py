@@ -28,6 +28,9 @@ MAX_WAITING_BYTES = 64 * 2**20
 ENTRY_BYTES = 500
 """What a frame that waits takes beside its bytes."""
 
+BINARY = getattr(os, "O_BINARY", 0)
+"""The flag with which Windows leaves line ends as they are."""
+
 CLOSE_SECONDS = 10.0
 """The time that a slow disk has for the next line when what is waiting is written at the end."""
 
@@ -147,24 +150,44 @@ class LiveFile:
     def _write(self, make_line: Callable[[], bytes]) -> None:
         try:
             line = make_line()
-            while line and not self._failed:
-                if self._descriptor is None:
-                    self._descriptor = self._open()
-                line = line[os.write(self._descriptor, line) :]
+            if self._failed or not line:
+                return
+            if self._descriptor is None:
+                self._descriptor, line = self._open(line)
+            _write_all(self._descriptor, line)
         except OSError as error:
             self._failed = True
             self._disk.warn(f"cannot write {self._path}: {error.strerror}; the recording ends here")
 
-    def _open(self) -> int:
+    def _open(self, first: bytes) -> tuple[int, bytes]:
+        """The descriptor, and what of the first line is not in the file yet."""
+        path = self._path
+        is_continued = self._append and path.exists()
+        is_special = path.is_symlink() or (path.exists() and not path.is_file())
+        if not (is_continued or is_special) and os.access(path.parent, os.W_OK):
+            # The file has its header from the start, whenever the process is killed.
+            partial = path.with_name(f"{path.name}.partial")
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
+            try:
+                _write_all(descriptor, first)
+            finally:
+                os.close(descriptor)
+            partial.replace(path)
+            return os.open(path, os.O_WRONLY | os.O_APPEND | BINARY), b""
         flags = os.O_RDWR if self._append else os.O_WRONLY | os.O_TRUNC
-        descriptor = os.open(self._path, flags | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o600)
+        descriptor = os.open(path, flags | os.O_CREAT | BINARY, 0o600)
         if self._append:
             # The last line may be a part of one, whose writer was killed.
             with os.fdopen(os.dup(descriptor), "rb") as file:
                 complete = sum(len(line) for line in file if line.endswith(b"\n"))
             os.ftruncate(descriptor, complete)
             os.lseek(descriptor, complete, os.SEEK_SET)
-        return descriptor
+        return descriptor, first
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 class Recorder:

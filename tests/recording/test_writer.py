@@ -110,6 +110,24 @@ def test_a_recording_that_exists_is_kept_until_there_is_another_one(tmp_path: Pa
     assert path.read_text() == '{"livecli": 1}\n'
 
 
+@pytest.mark.parametrize("append", [False, True])
+def test_a_file_is_never_without_its_header(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, append: bool) -> None:
+    path, writes, seen = tmp_path / "run.live", os.write, list[bool]()
+
+    def write(descriptor: int, data: bytes) -> int:
+        seen.append(path.exists())
+        return writes(descriptor, data[:5])
+
+    monkeypatch.setattr(os, "write", write)
+    with DiskThread(pytest.fail) as disk:
+        recorder = Recorder(LiveFile(path, disk, append=append), Redactor())
+        recorder.begin(Header(), 0.0)
+        recorder.frame(Direction.CLIENT, b"{}", 0.0)
+    assert path.read_text() == '{"livecli": 1}\n[0.0, ">", {}]\n'
+    assert seen == 3 * [False] + 3 * [True]
+    assert [each.name for each in tmp_path.iterdir()] == ["run.live"]
+
+
 def test_what_was_cut_off_is_removed_before_a_recording_is_continued(tmp_path: Path) -> None:
     path = tmp_path / "run.live"
     path.write_text('{"livecli": 1}\n[0.0, ">", {"set')
