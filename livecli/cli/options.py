@@ -312,7 +312,7 @@ class ManyFlags(Group, panel="Many files"):
         ),
     ] = None
     jobs: Annotated[
-        int | None, Option(min=1, metavar="N", help="Sessions at once. [default: one after another]"), COMMON
+        int | None, Option(min=1, metavar="N", help="Sessions at once. [default: one in each process]"), COMMON
     ] = None
     processes: Annotated[
         str | None, Option(metavar="N|auto", help="Processes that share the sessions; auto: the cores. [default: 1]")
