@@ -111,12 +111,12 @@ def gemini_live(
         try:
             live = GeminiLive(_gemini_live_thread, os.environ, apply, tmp_path / FIXTURE, service)
         except LivecliError as error:
-            pytest.fail(str(error), pytrace=False)
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         try:
             try:
                 _follow_marker(live, request.node, request.path.parent)
             except (LivecliError, TypeError) as error:
-                pytest.fail(f"the marker gemini_live: {error}", pytrace=False)
+                raise pytest.fail.Exception(f"the marker gemini_live: {error}", pytrace=False) from None
             request.node.stash[LIVE] = live
             yield live
         finally:
@@ -131,10 +131,10 @@ def _follow_marker(live: GeminiLive, test: pytest.Item, folder: Path) -> None:
     """Do what the marker of the test says. Files are those beside the test, else in the current folder."""
     marker = test.get_closest_marker(FIXTURE)
     if marker is not None:
-        _configure(live, folder, *marker.args, **marker.kwargs)
+        gemini_live_marker(live, folder, *marker.args, **marker.kwargs)
 
 
-def _configure(
+def gemini_live_marker(
     live: GeminiLive,
     folder: Path,
     *,
@@ -143,6 +143,7 @@ def _configure(
     fault: str | Sequence[str] = (),
     pace: str | None = None,
 ) -> None:
+    """Do what the arguments of the marker say. Python's message about others has the name of this function."""
     if script is not None:
         live.script(_beside(folder, script))
     if replay is not None:

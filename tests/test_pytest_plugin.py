@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,6 @@ from google.genai import types
 
 import livecli
 from livecli.emulator_fixture import GeminiLive
-
-pytest_plugins = ["pytester"]
 
 BUSY_SECONDS = 30.0
 
@@ -46,19 +44,62 @@ def agent(question, finds="Central"):
     return livecli.ask(question, tool=[f"find_station=echo {finds}"], retries=0).text
 """
 
-Run = Callable[..., pytest.RunResult]
+CASES = """
+@pytest.mark.gemini_live(script=SCRIPT)
+def test_passing(tmp_path):
+    assert agent("a station?") == "Around the corner."
 
 
-@pytest.fixture
-def run(pytester: pytest.Pytester) -> Run:
-    """Run pytest over a file that has AGENT and this test."""
+def test_failing(gemini_live):
+    gemini_live.script(SCRIPT)
+    assert agent("a train?") == "Around the corner."
 
-    def run(test: str, *options: str) -> pytest.RunResult:
-        pytester.makepyfile(test_agent=AGENT + test)
-        plain = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error")
-        return pytester.runpytest_inprocess(*plain, *options)
 
-    return run
+@pytest.mark.gemini_live(script=SCRIPT)
+def test_expecting():
+    agent("a station?", finds="North")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        pytest.param("a", marks=pytest.mark.gemini_live(script="missing.toml")),
+        pytest.param("b", marks=pytest.mark.gemini_live(fault="drop@nowhere")),
+        pytest.param("c", marks=pytest.mark.gemini_live(scripts="a.toml")),
+    ],
+)
+def test_mistaken(place):
+    agent("a station?")
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_alone(gemini_live, number):
+    assert agent(f"question {number}") == f"question {number}"
+    assert gemini_live.said == [f"question {number}"]
+"""
+
+
+def run_pytest(folder: Path, test: str, *options: str) -> str:
+    """Run pytest in a process, over a file that has AGENT and this test. Returns what it prints."""
+    (folder / "test_agent.py").write_text(AGENT + test)
+    plain = ("-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error", f"--basetemp={folder / 'basetemp'}")
+    command = [sys.executable, "-m", "pytest", *plain, *options]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=BUSY_SECONDS, check=False).stdout
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
+    """What pytest prints of CASES, in two workers, and its folder."""
+    folder = tmp_path_factory.mktemp("cases")
+    return run_pytest(folder, CASES, "-n", "2"), folder
+
+
+def report_of(printed: str, test: str) -> str:
+    """The part of the output that is about a failed test."""
+    [part] = re.findall(
+        rf"^_+ (?:ERROR at setup of )?{re.escape(test)} _+$(.*?)(?=^_{{5}}|^={{5}})", printed, re.M | re.S
+    )
+    return str(part)
 
 
 async def genai_agent(question: str) -> str:
@@ -126,90 +167,56 @@ def test_the_marker_of_one_parameter_holds_for_that_alone(place: str) -> None:
     assert ("LIVECLI_BASE_URL" in os.environ) == (place == "there")
 
 
-def test_a_passing_test_shows_and_leaves_nothing(run: Run, pytester: pytest.Pytester) -> None:
-    ran = run("""
-@pytest.mark.gemini_live(script=SCRIPT)
-def test_it():
-    assert agent("a station?") == "Around the corner."
-""")
-    ran.assert_outcomes(passed=1)
-    ran.stdout.no_fnmatch_line("*gemini_live*")
-    assert [path.name for path in pytester.path.glob("*/*/gemini_live")] == []
+def test_workers_have_an_emulator_each(ran: tuple[str, Path]) -> None:
+    assert re.search(r"2 failed, 5 passed, 3 errors", ran[0]), ran[0]
 
 
-def test_a_failure_says_what_the_agent_did_and_where_its_files_are(run: Run) -> None:
-    ran = run("""
-def test_it(gemini_live):
-    gemini_live.script(SCRIPT)
-    assert agent("a train?") == "Around the corner."
-""")
-    ran.assert_outcomes(failed=1)
-    ran.stdout.fnmatch_lines(["*gemini_live: → from the client, ← from the model*", "*→ “a train?”*", "*← *"])
-    named = next(line for line in ran.outlines if line.startswith("The log, the recordings and their pages are in "))
-    folder = Path(named.removeprefix("The log, the recordings and their pages are in "))
-    assert sorted(path.suffix for path in folder.iterdir()) == [".html", ".live", ".txt"]
+def test_a_passing_test_leaves_nothing(ran: tuple[str, Path]) -> None:
+    [folder] = ran[1].glob("basetemp/*/test_passing0")
+    assert [*folder.iterdir()] == []
 
 
-def test_a_test_fails_where_its_script_expected_something_else(run: Run) -> None:
-    ran = run("""
-@pytest.mark.gemini_live(script=SCRIPT)
-def test_it():
-    agent("a station?", finds="North")
-""")
-    ran.assert_outcomes(failed=1)
-    ran.stdout.fnmatch_lines(["*find_station*Central*North*"])
+def test_a_failure_says_what_the_agent_did_and_where_its_files_are(ran: tuple[str, Path]) -> None:
+    report = report_of(ran[0], "test_failing")
+    assert "gemini_live: → from the client, ← from the model" in report
+    assert "→ “a train?”" in report
+    assert "← “a train?”" in report
+    [named] = re.findall(r"^The log, the recordings and their pages are in (.*)$", report, re.MULTILINE)
+    assert sorted(path.suffix for path in Path(named).iterdir()) == [".html", ".live", ".txt"]
 
 
-def test_a_mistake_in_the_marker_is_one_line(run: Run) -> None:
-    ran = run("""
-@pytest.mark.parametrize(
-    "place",
-    [
-        pytest.param("a", marks=pytest.mark.gemini_live(script="missing.toml")),
-        pytest.param("b", marks=pytest.mark.gemini_live(fault="drop@nowhere")),
-        pytest.param("c", marks=pytest.mark.gemini_live(scripts="a.toml")),
-    ],
-)
-def test_it(place):
-    agent("a station?")
-""")
-    ran.assert_outcomes(errors=3)
-    for mistake in ("missing.toml", "nowhere", "scripts"):
-        ran.stdout.fnmatch_lines([f"the marker gemini_live: *{mistake}*"])
-    ran.stdout.no_fnmatch_line("*Traceback*")
+def test_a_test_fails_where_its_script_expected_something_else(ran: tuple[str, Path]) -> None:
+    assert re.search("find_station.*Central.*North", report_of(ran[0], "test_expecting"))
 
 
-def test_workers_have_an_emulator_each(run: Run) -> None:
-    ran = run(
-        """
-@pytest.mark.parametrize("number", range(4))
-def test_it(gemini_live, number):
-    assert agent(f"question {number}") == f"question {number}"
-    assert gemini_live.said == [f"question {number}"]
-""",
-        *("-n", "2"),
-    )
-    ran.assert_outcomes(passed=4)
+@pytest.mark.parametrize(("place", "mistake"), [("a", "missing.toml"), ("b", "nowhere"), ("c", "scripts")])
+def test_a_mistake_in_the_marker_is_one_line(ran: tuple[str, Path], place: str, mistake: str) -> None:
+    _, worker, *lines = report_of(ran[0], f"test_mistaken[{place}]").splitlines()
+    assert worker.startswith("[gw")
+    assert re.fullmatch(f"the marker gemini_live: .*{mistake}.*", "\n".join(lines))
 
 
 def test_sessions_are_recorded_and_then_replayed(
-    run: Run, gemini_live: GeminiLive, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+    gemini_live: GeminiLive, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An emulator stands for the service."""
+    """An emulator stands for the service. The option of the command line holds, not that of the file."""
     gemini_live.script(STATION)
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pytest.ini").write_text("[pytest]\naddopts = --live-replay=kept\n")
     test = """
 def test_it(gemini_live):
     assert agent("a station?") == "Around the corner."
     assert gemini_live.said == ["a station?"]
 """
-    pytester.makeini("[pytest]\naddopts = --live-replay=kept")
-    run(test).assert_outcomes(failed=1)
-    run(test, "--live-record=kept").assert_outcomes(passed=1)
+    printed = run_pytest(folder, test, "--live-record=kept")
+    assert "1 passed" in printed, printed
     assert gemini_live.said == ["a station?"]
-    [kept] = pytester.path.glob("kept/test_agent/test_it/*")
+    [kept] = folder.glob("kept/test_agent/test_it/*")
     assert kept.suffix == ".live"
     monkeypatch.setenv("LIVECLI_BASE_URL", "ws://127.0.0.1:1")
-    run(test).assert_outcomes(passed=1)
+    printed = run_pytest(folder, test)
+    assert "1 passed" in printed, printed
     assert gemini_live.connections == 1
 
 
