@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import string
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -37,7 +38,12 @@ class SessionRecordings:
 
     def observe(self, number: int, service: Service) -> SessionObserver:
         """The observer of one session; see Observe."""
-        path = self._folder / f"{datetime.now():%Y%m%d-%H%M%S}-{number}.live"
+        stem = f"{datetime.now():%Y%m%d-%H%M%S}-{number}"
+        # Another process may have recorded its session of this number within the same second.
+        names = (f"{stem}{letter}.live" for letter in ("", *string.ascii_lowercase))
+        path = next(
+            (each for name in names if not (each := self._folder / name).exists()), self._folder / f"{stem}.live"
+        )
 
         def recorder(secrets: Iterable[str]) -> Recorder:
             redactor = Redactor([*self._secrets, *secrets], anonymous=self._anonymous)
