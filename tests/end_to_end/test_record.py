@@ -181,7 +181,8 @@ def kill_while_recording(spawn: Callable[..., Any], folder: Path, chance: random
     recording = read_recording(str(path))
     [connection] = recording.connections
     assert connection.header.model == "gemini-3.8-live"
-    assert not [*problems(recording)]
+    # It may have been killed between the header and the setup.
+    assert [*problems(recording)] == ([] if connection.frames else [(0, "connection 1 has no frame")])
     assert len(path.read_bytes().splitlines()) - 3 <= len(connection.frames)
 
 
