@@ -21,6 +21,8 @@ from tests.needs import needs
 BOUND_SECONDS = 20.0
 POLL_SECONDS = 0.03
 ROOT = Path(__file__).parents[1]
+STARTED = [sys.executable, "-m", "livecli"]
+"""The `program` that its terminal controls."""
 
 
 class Tmux:
@@ -52,8 +54,9 @@ class Terminal:
         given = {"PYTHONPATH": str(ROOT), "HOME": str(folder), "LANG": "C.UTF-8"}
         stdout = f" >{how.pop('stdout')}" if "stdout" in how else ""
         size = ["-x", str(how.pop("columns", 80)), "-y", str(how.pop("lines", 24))]
+        program = how.pop("program", STARTED)
         variables = [f"{name}={value}" for name, value in {**given, **how}.items()]
-        command = shlex.join(["env", *variables, sys.executable, "-m", "livecli", *words]) + stdout
+        command = shlex.join(["env", *variables, *program, *words]) + stdout
         script = f"stty -g >before; {command}; echo $? >status; stty -g >after; echo '[the end]'; exec sleep 600"
         tmux("new-session", "-d", "-s", self.name, *size, "-c", str(folder), "/bin/sh", "-c", script)
 
@@ -141,16 +144,18 @@ def tmux() -> Iterator[Tmux]:
 
 
 @pytest.fixture
-def terminal(tmux: Tmux, tmp_path: Path) -> Iterator[Terminals]:
+def terminal(tmux: Tmux, forked_livecli: Path, tmp_path: Path) -> Iterator[Terminals]:
     """A function that opens a terminal and runs a command line of livecli in it.
 
-    It takes the size in `columns` and `lines`, a file for `stdout`, and variables of the environment.
+    It takes the size in `columns` and `lines`, a file for `stdout`, the words of a `program` in place of a fork,
+    whose streams are the terminal, but which it does not control, and variables of the environment.
     """
     opened: list[Terminal] = []
 
     def open_terminal(*words: Any, **how: Any) -> Terminal:
         folder = tmp_path / f"terminal-{len(opened)}"
         folder.mkdir()
+        how = {"program": [str(forked_livecli / "livecli")], **how}
         opened.append(Terminal(tmux, folder, [str(word) for word in words], **how))
         return opened[-1]
 

@@ -21,7 +21,7 @@ from livecli.emulator.core.script_file import read_script
 from livecli.emulator.server import run_emulator
 from tests.breaking import breaking
 from tests.serving import Served, serving
-from tests.terminal import Terminal, Terminals
+from tests.terminal import STARTED, Terminal, Terminals
 
 MODEL = "gemini-live-2.5-flash-native-audio"
 SCRIPT = """
@@ -739,7 +739,7 @@ def test_answers_go_to_a_standard_output_that_is_no_terminal(chat):
 
 
 def test_a_bug_in_a_turn_ends_the_chat_with_a_traceback(chat, tmp_path):
-    opened = chat(**breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_text"))
+    opened = chat(program=STARTED, **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_text"))
     opened.enter("hello")
     screen = opened.wait("[the end]")
     assert "Traceback" in screen

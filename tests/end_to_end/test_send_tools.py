@@ -35,7 +35,7 @@ MODELS = pytest.mark.parametrize("model", [BLOCKING_MODEL, ASYNCHRONOUS_MODEL])
 
 def program(path: Path, code: str) -> str:
     """A Python program at `path`, as a word of a command line."""
-    path.write_text(f"#!{sys.executable}\nimport json, os, sys, time\n{code}\n")
+    path.write_text(f"#!{sys.executable} -IS\nimport json, os, sys, time\n{code}\n")
     path.chmod(0o755)
     return f"./{path.name}"
 

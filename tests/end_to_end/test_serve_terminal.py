@@ -4,12 +4,14 @@ import os
 import re
 import signal
 
+from tests.terminal import STARTED
+
 TURN = '[[turn]]\nmatch = "bye"\nsay = "Goodbye."\nclose = {code = 1000}\n'
 
 
 def test_it_says_where_it_listens_what_for_and_how_to_stop(terminal, tmp_path):
     (tmp_path / "bye.toml").write_text(TURN)
-    serving = terminal("serve", "--port", "0", "--tls-port", "0", "--script", "../bye.toml")
+    serving = terminal("serve", "--port", "0", "--tls-port", "0", "--script", "../bye.toml", program=STARTED)
     serving.wait("In another shell:", "export GOOGLE_API_KEY=local")
     first, clear, encrypted, stop, *_ = serving.screen().splitlines()
     assert re.fullmatch(r"livecli serve · script \.\./bye\.toml · gemini-3\.8-live and \d+ others", first)
