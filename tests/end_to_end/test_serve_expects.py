@@ -112,7 +112,9 @@ async def test_it_is_listed_when_the_server_is_stopped(fork: Callable[..., Any],
     assert (status, stderr.replace(f"{script}", "s.toml")) == (143, FAILURES)
 
 
-def test_send_and_chat_with_a_local_script_judge_it_too(livecli: Callable[..., Ran], tmp_path: Path) -> None:
+def test_send_and_chat_with_a_local_script_judge_it_too(
+    livecli: Callable[..., Ran], converse: Callable[..., Ran], tmp_path: Path
+) -> None:
     script = tmp_path / "s.toml"
     script.write_text('[[turn]]\nmatch = "station"\nsay = "Central."\nunused = "error"\n')
     local = ("--local", "--script", script, "-q")
@@ -121,4 +123,4 @@ def test_send_and_chat_with_a_local_script_judge_it_too(livecli: Callable[..., R
     )
     assert livecli("send", "--text", "hello", *local) == Ran(1, "hello\n", missing)
     assert livecli("send", "--text", "a station", *local) == Ran(0, "Central.\n", "")
-    assert livecli("chat", "hello", *local) == Ran(1, "hello\n", missing)
+    assert converse("hello\n", *local) == Ran(1, "hello\n", missing)

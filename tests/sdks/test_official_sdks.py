@@ -11,22 +11,30 @@ from pathlib import Path
 
 import pytest
 
+from livecli.media.espeak import speech
 from tests.end_to_end.conftest import Ran
 from tests.needs import needs, skip
 
 HERE = Path(__file__).parent
 PLATFORMS = ["developer", "vertex"]
+
+
+def spoken_bytes(words: str) -> int:
+    """The length of these words as the emulator speaks them."""
+    return len(speech(words, ("en-us",)))
+
+
 TURNS = [
     {"audio": 24_000, "heard": "[0.5 s of speech]", "said": "[0.5 s of speech]"},
-    {"audio": 5 * 2_880, "heard": "", "said": "hello"},
-    {"audio": 5 * 2_880, "heard": "", "said": "again"},
+    {"audio": spoken_bytes("hello"), "heard": "", "said": "hello"},
+    {"audio": spoken_bytes("again"), "heard": "", "said": "again"},
 ]
 LOG = [
     "● ",
     "→ 0.5 s of speech",
     "← “[0.5 s of speech]” 0.5 s  turn 1",
     "→ “hello”",
-    "← “hello” 0.3 s  turn 2",
+    f"← “hello” {spoken_bytes('hello') / 48_000:.1f} s  turn 2",
     "→ “again”",
 ]
 
@@ -144,7 +152,7 @@ def test_firebase(against_the_emulator: Emulated, javascript: JavaScript, platfo
     ran = against_the_emulator(*javascript("firebase.mjs"), platform)
     speech = "[1.1 s of speech]"
     assert turns(ran) == [
-        {"audio": 5 * 2_880, "heard": "", "said": "hello"},
+        {"audio": spoken_bytes("hello"), "heard": "", "said": "hello"},
         {"audio": 52_800, "heard": speech, "said": speech},
     ]
     assert f" [1] ● {platform} v1beta  " in ran.err.splitlines()[0]
