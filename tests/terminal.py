@@ -22,7 +22,7 @@ BOUND_SECONDS = 20.0
 POLL_SECONDS = 0.03
 ROOT = Path(__file__).parents[1]
 STARTED = [sys.executable, "-m", "livecli"]
-"""The `program` that its terminal controls."""
+"""The `program` that its terminal controls, and that has a change of its size before the next key."""
 
 
 class Tmux:

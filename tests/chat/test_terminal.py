@@ -223,7 +223,7 @@ def test_a_signal_ends_it_and_the_terminal_is_as_it_was(chat, signum, status):
 
 
 def test_the_window_becomes_narrow_and_wide_in_the_middle_of_an_answer(chat):
-    opened = chat()
+    opened = chat(program=STARTED)
     opened.enter("count")
     opened.wait("nine ten")
     opened.resize(30, 12)
@@ -237,7 +237,7 @@ def test_the_window_becomes_narrow_and_wide_in_the_middle_of_an_answer(chat):
 
 
 def test_a_line_is_whole_for_the_terminal_and_a_window_that_changes_leaves_nothing_behind(chat):
-    opened = chat(columns=60)
+    opened = chat(program=STARTED, columns=60)
     opened.enter("count")
     opened.wait("eleven")
     opened.type("a line that is typed meanwhile ")
@@ -263,7 +263,7 @@ def test_a_line_is_whole_for_the_terminal_and_a_window_that_changes_leaves_nothi
 
 
 def test_items_have_a_hanging_indent_an_address_is_whole_and_tabs_are_spaces(chat):
-    opened = chat(columns=50)
+    opened = chat(program=STARTED, columns=50)
     opened.enter("list")
     opened.wait("the end", "ready")
     assert rows(opened.screen())[-8:-2] == [

@@ -11,6 +11,7 @@ from tests.breaking import breaking
 from tests.end_to_end.conftest import tone
 from tests.serving import serving
 from tests.sound_server import RATE
+from tests.terminal import STARTED
 
 
 @pytest.fixture
@@ -51,9 +52,8 @@ def test_the_meter_moves_and_the_microphone_can_be_turned_off(spoken, sound_serv
 
 
 def test_a_bug_while_it_listens_ends_the_chat(spoken, tmp_path):
-    opened = spoken(
-        "--full-duplex", "--echo", "off", **breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_microphone")
-    )
+    broken = breaking(tmp_path / "broken", "livecli.chat.chat", "Chat.send_microphone")
+    opened = spoken("--full-duplex", "--echo", "off", program=STARTED, **broken)
     screen = opened.wait("[the end]")
     assert "ZeroDivisionError: a bug" in screen
     assert "the microphone is off" not in screen
