@@ -61,7 +61,7 @@ def serve(path: str) -> None:
             importlib.import_module(module.name)
     for library in LIBRARIES:
         importlib.import_module(library)
-    # The collector would write to what is there, and the forks could not share that memory.
+    # Garbage collection writes to each object, and a fork would then need a copy of all that memory.
     gc.collect()
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX)

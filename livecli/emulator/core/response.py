@@ -302,7 +302,7 @@ class _Response:
                 yield from self._with_transcript(sound, pieces)
 
     def _sound(self, say: Say) -> Iterator[bytes | Synthesis]:
-        """The blocks of what is said, and before those of each passage its synthesis."""
+        """The audio of the answer in blocks. The synthesis of a passage comes before the blocks of that passage."""
         if say.speech is not None:
             yield from say.speech
         elif self._style.voice is None:

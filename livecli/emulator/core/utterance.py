@@ -97,7 +97,7 @@ class Utterance:
 
     @property
     def known_words(self) -> str | None:
-        """What is said in it: by a script, or else as it was recognized."""
+        """The transcript: the one that the script gives, or else that of the speech recognition."""
         return self.recognized if self.words is None else self.words
 
     def blocks(self) -> Iterator[bytes]:
