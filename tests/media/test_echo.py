@@ -158,6 +158,18 @@ def test_a_wait_that_lasts_is_shortened():
     assert given - returned == len(SILENT)
 
 
+def test_a_wait_that_drifts_by_a_period_is_left():
+    canceller = EchoCanceller()
+    canceller.play(SILENT, len(SILENT))
+    given = returned = 0
+    # One period waits in the first second. Later the microphone is called twice in a row.
+    for block in [SILENT * 2] + [SILENT] * 59 + [SILENT * 2] + [SILENT] * 119:
+        canceller.play(SILENT, len(SILENT))
+        given += len(block)
+        returned += len(canceller.clean(block))
+    assert given - returned == 2 * len(SILENT)
+
+
 def test_what_is_shorter_than_the_period_is_followed_by_silence():
     canceller = EchoCanceller()
     canceller.clean(SILENT)
