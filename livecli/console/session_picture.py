@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..media.levels import PIECE_SECONDS, Pcm, powers
+from ..media.levels import column_powers, powers
 from ..process.stdio import Span, one_line
 from ..protocol import events
 from ..recording.format import Direction, RecordedClose, RecordedConnection, Recording
@@ -23,8 +23,6 @@ LABEL_COLUMNS, LENGTH_COLUMNS = 8, 8
 NARROWEST = 20
 """The columns of a picture at least."""
 
-SLACK = 1e-6
-"""The rounding error of a place, in columns."""
 TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 TICK_COLUMNS = 9
 """The distance of two ticks at least."""
@@ -43,12 +41,8 @@ MARKS: dict[type[events.Event], tuple[str, str]] = {
 
 def _bars(lane: Lane, scale: float, columns: int) -> str:
     """The bar of each column, of which there are `scale` in a second; a space where there is no audio."""
-    powers: list[list[float]] = [[] for _ in range(columns)]
-    for at, power in zip(lane.times, lane.powers, strict=True):
-        first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - SLACK)
-        for column in range(min(first, columns - 1), min(max(first, last), columns - 1) + 1):
-            powers[column].append(power)
-    return "".join(charts.level_bars([dbfs(sum(each) / len(each))]) if each else " " for each in powers)
+    powers = column_powers(lane.times, lane.powers, scale, columns)
+    return "".join(charts.level_bars([dbfs(powers[column])]) if column in powers else " " for column in range(columns))
 
 
 def session_lines(recording: Recording, columns: int) -> Iterator[list[Span]]:
@@ -75,9 +69,7 @@ def _picture(connection: RecordedConnection, found: Sequence[SessionEvent], colu
     """The lanes, the marks and the axis; nothing where there is no audio."""
     lanes = {direction: Lane() for direction in Direction}
     sounds = [(each, chunk) for each in found if (chunk := audio_in(each.event)) is not None]
-    for (each, chunk), measured in zip(
-        sounds, powers([Pcm(chunk.pcm, chunk.rate) for _, chunk in sounds]), strict=True
-    ):
+    for (each, chunk), measured in zip(sounds, powers([chunk for _, chunk in sounds]), strict=True):
         assert each.direction is not None, "a close has no audio"
         lane = lanes[each.direction]
         lane.add(chunk.rate, lane.place(chunk, each.at, plays=_plays(connection, each.direction)), measured)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .pcm import SAMPLE_BYTES
 from .resample import VariableRateResampler
 
-BLOCK_SECONDS = 1.0
+BLOCK_SECONDS = 10.0
 """The stream is returned in blocks of at least this length."""
 MAX_WAITING_BYTES = 64 * 1024
 """The sound of a side that is mixed at once."""
@@ -62,7 +62,7 @@ class _Track:
 
     def settle(self, at: float) -> None:
         """Mix what has been pushed, and what the filter holds back where no sound can be joined to it from now on."""
-        if self._due < at - BLOCK_SECONDS:
+        if self._due < at - BLOCK_SECONDS / 2:
             self.finish()
         else:
             self.mix()
@@ -133,7 +133,7 @@ def mixdown(sounds: Iterable[PlacedSound], rate: int, bits: int = 16) -> Iterato
         if sound.at * rate - mixer.begin >= 2 * block:
             for track in tracks.values():
                 track.settle(sound.at)
-            # A filter holds back less than a block.
+            # A filter holds back less than half a block.
             while sound.at * rate - mixer.begin >= 2 * block:
                 yield mixer.take(mixer.begin + block)
     for track in tracks.values():

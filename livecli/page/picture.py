@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from ..media.levels import PIECE_SECONDS
+from ..media.levels import column_powers
 from ..media.pcm import SILENCE_DBFS
 from ..protocol import events
 from ..recording.format import Direction
@@ -100,26 +100,13 @@ def _lane(lane: Lane, style: str, name: str, top: int, scale: float) -> str:
     """A bar of each column, mirrored at the middle of the lane, as one path."""
     middle, half = top + LANE_HEIGHT / 2, LANE_HEIGHT / 2 - 6
     path = []
-    for column, power in _columns(lane, scale):
+    for column, power in column_powers(lane.times, lane.powers, scale, MOST_WIDTH).items():
         bar = max(0.5, half * min(1.0, (dbfs(power) - LOWEST_DBFS) / -LOWEST_DBFS))
         path.append(f"M{LEFT + column} {middle - bar:.1f}h1v{2 * bar:.1f}h-1z")
     return (
         f'<line class="axis" x1="{LEFT}" x2="100%" y1="{middle}" y2="{middle}"/>'
         f'<text x="6" y="{middle + 4}">{name}</text><path class="{style}" d="{"".join(path)}"/>'
     )
-
-
-def _columns(lane: Lane, scale: float) -> Iterator[tuple[int, float]]:
-    """The columns that have sound, and the mean power of the pieces in each."""
-    totals: dict[int, float] = {}
-    counts: dict[int, int] = {}
-    for at, power in zip(lane.times, lane.powers, strict=True):
-        first, last = int(at * scale), int((at + PIECE_SECONDS) * scale - 1e-6)
-        for column in range(first, max(first, last) + 1):
-            totals[column] = totals.get(column, 0.0) + power
-            counts[column] = counts.get(column, 0) + 1
-    for column, total in totals.items():
-        yield column, total / counts[column]
 
 
 def _drawn_marks(placed: list[tuple[float, Mark]], scale: float, top: int) -> Iterator[str]:

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import FileError
-from ..process.installer import install_extra_command
 from ..toml_reader import LineError
 from .format import By, Direction, Frame, RecordedClose, RecordedConnection, Recording
 
@@ -117,6 +116,8 @@ def _library() -> Any:
     try:
         import yaml
     except ImportError as error:
+        from ..process.installer import install_extra_command
+
         raise FileError(
             "cassettes are YAML, which needs the package PyYAML", hint=install_extra_command("yaml")
         ) from error

@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from itertools import chain
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, Literal, NamedTuple, Self
 
 import msgspec
 
@@ -42,9 +42,6 @@ class Direction(StrEnum):
 
     CLIENT = ">"
     SERVER = "<"
-
-
-_DIRECTIONS = {str(each): each for each in Direction}
 
 
 class By(StrEnum):
@@ -196,10 +193,10 @@ def read_live(data: bytes) -> Recording:
 class _FrameLine(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
     """A line of a frame, in the order of its values."""
 
-    delay: float
-    direction: str
+    delay: Annotated[float, msgspec.Meta(ge=0)]
+    direction: Direction
     body: msgspec.Raw
-    kind: str = "text"
+    kind: Literal["text", "binary"] = "text"
 
 
 _frame_line = msgspec.json.Decoder(_FrameLine)
@@ -243,10 +240,10 @@ def _frame(text: bytes, before: float, number: int) -> Frame | None:
         line = _frame_line.decode(text)
     except (msgspec.DecodeError, RecursionError):
         return None
-    direction, body = _DIRECTIONS.get(line.direction), bytes(line.body)
-    if direction is None or line.delay < 0 or line.kind not in ("text", "binary") or not body.startswith(b"{"):
+    body = bytes(line.body)
+    if not body.startswith(b"{"):
         return None
-    return Frame(direction, body, before + line.delay, line.kind == "binary", number)
+    return Frame(line.direction, body, before + line.delay, line.kind == "binary", number)
 
 
 def _header(value: dict[str, Any], line: int) -> Header:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..media.levels import PIECE_SECONDS, Pcm, powers
+from ..media.levels import PIECE_SECONDS, powers
 from ..media.mixdown import PlacedSound
 from ..media.pcm import SAMPLE_BYTES, SILENCE_DBFS
 from ..protocol import events
@@ -131,7 +131,7 @@ def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[Pl
     setup_at = 0.0
     merging = MergedEvents(found.events)
     for each, chunk, measured in _measured(session_events(_counted(items, found))):
-        merging.add(each, chunk)
+        begins_run = merging.add(each, chunk)
         found.ends_at = max(found.ends_at, each.at)
         if chunk is not None and each.direction is not None:
             lane = found.lanes[each.direction]
@@ -139,7 +139,8 @@ def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[Pl
             lane.add(chunk.rate, begins_at, measured)
             if each.direction is Direction.SERVER:
                 _note_sound(turn, each.at, chunk, measured)
-                _note_answer(turn, each.at, chunk)
+                if begins_run:
+                    _note_answer(turn, each.at, chunk)
             elif turn.first_at is None and max(measured, default=0) > SILENT_POWER:
                 turn.asked_at = each.at
             yield PlacedSound(each.direction, each.at, begins_at, chunk.pcm, chunk.rate)
@@ -168,27 +169,25 @@ def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[Pl
 def _measured(
     passing: Iterable[SessionEvent],
 ) -> Iterator[tuple[SessionEvent, events.AudioChunk | None, list[float]]]:
-    """The events that pass, with their audio and the powers of its pieces, which are measured for many at once."""
-    held: list[SessionEvent] = []
-    chunks: list[events.AudioChunk | None] = []
-    size = 0
-
-    def measured() -> Iterator[tuple[SessionEvent, events.AudioChunk | None, list[float]]]:
-        levels = iter(powers([Pcm(chunk.pcm, chunk.rate) for chunk in chunks if chunk is not None]))
-        for each, chunk in zip(held, chunks, strict=True):
+    """The events that pass, with their audio and the powers of its pieces."""
+    for block in _blocks(passing):
+        levels = iter(powers([chunk for _, chunk in block if chunk is not None]))
+        for each, chunk in block:
             yield each, chunk, next(levels) if chunk is not None else []
-        held.clear()
-        chunks.clear()
 
+
+def _blocks(passing: Iterable[SessionEvent]) -> Iterator[list[tuple[SessionEvent, events.AudioChunk | None]]]:
+    """The events that pass, each with its audio, in blocks of which the audio is measured at once."""
+    block: list[tuple[SessionEvent, events.AudioChunk | None]] = []
+    size = 0
     for each in passing:
         chunk = audio_in(each.event)
-        held.append(each)
-        chunks.append(chunk)
+        block.append((each, chunk))
         size += len(chunk.pcm) if chunk is not None else 0
-        if size > MEASURED_BYTES or len(held) > MEASURED_EVENTS:
-            yield from measured()
-            size = 0
-    yield from measured()
+        if size > MEASURED_BYTES or len(block) > MEASURED_EVENTS:
+            yield block
+            block, size = [], 0
+    yield block
 
 
 def _counted(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[RecordedItem]:

@@ -8,6 +8,8 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ..errors import ProtocolError
 from ..media.levels import piece_samples
 from ..media.pcm import FLOOR_DBFS, SAMPLE_BYTES
@@ -24,8 +26,7 @@ JITTER_SECONDS = 0.1
 """A chunk that comes so much later than the one before it ends is joined to it where a side plays."""
 
 
-@dataclass(slots=True)
-class SessionEvent:
+class SessionEvent(msgspec.Struct):
     """What happened at one time. `frames` of audio that follow one another are one event of `seconds`."""
 
     at: float
@@ -89,16 +90,12 @@ def _decoded(frame: Frame, shapes: AudioShapes) -> Sequence[events.Event | str]:
     if frame.is_redacted:
         return [REDACTED_FRAME]
     try:
-        return _events(frame.direction, frame.data, shapes)
+        return decode_client(frame.data) if frame.direction is Direction.CLIENT else decode_server(frame.data, shapes)
     except (Refusal, ProtocolError) as error:
         emptied = ELIDED_DATA.sub(rb'\1""', frame.data)
         if emptied == frame.data:
             return [f"not understood: {error}"]
     return _decoded(frame._replace(data=emptied), shapes)
-
-
-def _events(direction: Direction, data: bytes, shapes: AudioShapes) -> Sequence[events.Event]:
-    return decode_client(data) if direction is Direction.CLIENT else decode_server(data, shapes)
 
 
 def audio_in(event: object) -> events.AudioChunk | None:
@@ -115,18 +112,19 @@ class MergedEvents:
     result: list[SessionEvent] = field(default_factory=list)
     _audio: dict[Direction | None, SessionEvent] = field(default_factory=dict)
 
-    def add(self, each: SessionEvent, chunk: events.AudioChunk | None) -> None:
-        """The next event, which may be changed later, and its audio."""
+    def add(self, each: SessionEvent, chunk: events.AudioChunk | None) -> bool:
+        """Add the next event, which may be changed later, and its audio. Returns whether it is one of its own."""
         if chunk is None:
             self._audio.clear()
             self.result.append(each)
-            return
-        seconds = len(chunk.pcm) // SAMPLE_BYTES / chunk.rate
-        if (last := self._audio.get(each.direction)) is None:
+            return True
+        last = self._audio.get(each.direction)
+        if begins_run := last is None:
             self._audio[each.direction] = last = SessionEvent(each.at, each.direction, chunk, 0)
             self.result.append(last)
         last.frames += 1
-        last.seconds += seconds
+        last.seconds += len(chunk.pcm) // SAMPLE_BYTES / chunk.rate
+        return begins_run
 
 
 def merged(found: Iterable[SessionEvent]) -> list[SessionEvent]:

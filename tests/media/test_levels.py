@@ -6,7 +6,8 @@ from array import array
 
 import pytest
 
-from livecli.media.levels import Pcm, powers
+from livecli.media.levels import powers
+from livecli.protocol.events import AudioChunk
 
 
 def pcm(*samples: int) -> bytes:
@@ -15,6 +16,12 @@ def pcm(*samples: int) -> bytes:
 
 def test_each_piece_of_each_chunk_has_its_power() -> None:
     loud, quiet = pcm(*[16_384, -16_384] * 5), pcm(*[0] * 10)
-    chunks = [Pcm(loud + quiet, 500), Pcm(quiet + loud, 500), Pcm(loud, 1000), Pcm(quiet[:6] + b"!", 500), Pcm(b"", 9)]
+    chunks = [
+        AudioChunk(loud + quiet, 500),
+        AudioChunk(quiet + loud, 500),
+        AudioChunk(loud, 1000),
+        AudioChunk(quiet[:6] + b"!", 500),
+        AudioChunk(b"", 9),
+    ]
     assert powers(chunks) == [pytest.approx(each) for each in ([0.25, 0.0], [0.0, 0.25], [0.25], [0.0], [])]
     assert powers([]) == []

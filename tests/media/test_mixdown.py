@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 
-from livecli.media.mixdown import PlacedSound, mixdown
+from livecli.media.mixdown import BLOCK_SECONDS, PlacedSound, mixdown
 
 RATE = 24_000
 
@@ -52,6 +52,16 @@ def test_the_end_of_a_sound_that_is_resampled_stands_before_a_pause() -> None:
     )
     sounding = [index for index, sample in enumerate(found) if abs(sample) > 100]
     assert (len(sounding), sounding[2399], sounding[2400]) == (2424, 2399, 9 * RATE)
+
+
+def test_the_end_of_a_sound_that_is_resampled_is_kept_at_the_end_of_a_block() -> None:
+    seconds = BLOCK_SECONDS + 0.01
+    found = mixed(
+        PlacedSound("a", 0.0, 0.0, level(1000, round(seconds * 16_000)), 16_000),
+        PlacedSound("b", 2 * BLOCK_SECONDS, 2 * BLOCK_SECONDS, level(1000, 1), RATE),
+    )
+    sounding = [index for index, sample in enumerate(found) if abs(sample) > 100]
+    assert (len(sounding), sounding[-2]) == (round(seconds * RATE) + 1, round(seconds * RATE) - 1)
 
 
 def test_samples_have_the_bits_that_are_asked_for() -> None:
