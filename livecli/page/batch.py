@@ -112,7 +112,7 @@ def _details(number: int, run: RecordedRun) -> str:
     judged = [Verdict("bad", run.summary.error.message)] if run.summary.error is not None else []
     body = verdict_list([*judged, *verdicts(found)])
     if any(lane.seconds for lane in found.lanes.values()):
-        body += session_svg(found)
+        body += session_svg(found, f"picture{number}")
     body += transcript_list(found)
     return (
         f'<details class="file"><summary>{escaped(run.name)}</summary>\n<div id="run{number}">{body}</div></details>\n'

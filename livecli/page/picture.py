@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -22,6 +23,8 @@ LOWEST_DBFS = SILENCE_DBFS - 10
 """The level whose bar has no height."""
 
 TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+SIGN_WIDTH = 9
+"""The distance of the signs of two marks at least."""
 TICK_WIDTH = 60
 """The distance of two ticks at least."""
 
@@ -71,8 +74,11 @@ def marks(found: SessionAnalysis) -> list[tuple[float, Mark]]:
     return sorted(placed, key=lambda each: each[0])
 
 
-def session_svg(found: SessionAnalysis) -> str:
-    """The picture, and the legend of its marks, as HTML."""
+def session_svg(found: SessionAnalysis, name: str) -> str:
+    """The picture, and the legend of its marks, as HTML. `name` is the id of the picture.
+
+    A long picture is scrolled, and printed in rows.
+    """
     seconds = max(found.ends_at, 0.1)
     width = min(max(LEAST_WIDTH, seconds * SECOND_WIDTH + LEFT), MOST_WIDTH)
     scale = (width - LEFT - 10) / seconds
@@ -81,22 +87,46 @@ def session_svg(found: SessionAnalysis) -> str:
     placed = marks(found)
     parts = [
         f'<svg viewBox="0 0 {width:.0f} {height}" {_size(width, height)}data-scale="{scale:.4f}" data-left="{LEFT}" '
-        'role="img" aria-label="Both sounds of the session on one clock">',
-        _lane(found.lanes[Direction.CLIENT], "user", "you", 0, scale),
-        _lane(found.lanes[Direction.SERVER], "model", "model", LANE_HEIGHT, scale),
+        f'role="img" aria-label="Both sounds of the session on one clock"><g id="{name}">',
+        _lane(found.lanes[Direction.CLIENT], "user", 0, scale, width),
+        _lane(found.lanes[Direction.SERVER], "model", LANE_HEIGHT, scale, width),
         *_drawn_marks(placed, scale, lanes_end),
         *_axis(seconds, scale, lanes_end + MARKS_HEIGHT, width),
-        f'<line class="playhead" x1="{LEFT}" x2="{LEFT}" y1="0" y2="{lanes_end}" visibility="hidden"/>',
+        f'</g>{_names(0)}<line class="playhead" x1="{LEFT}" x2="{LEFT}" y1="0" y2="{lanes_end}" visibility="hidden"/>',
         "</svg>",
     ]
-    return f'<div class="scroll">{"".join(parts)}</div>\n{_legend(placed)}'
+    rows = "".join(_rows(name, seconds, scale, height)) if width > LEAST_WIDTH else ""
+    return f'<div class="scroll">{"".join(parts)}{rows}</div>\n{_legend(placed)}'
+
+
+def _rows(name: str, seconds: float, scale: float, height: int) -> Iterator[str]:
+    """The rows of a long picture, for print. Each begins at a tick, and has the names of the lanes at its left."""
+    step = _tick_seconds(seconds, scale)
+    row_seconds = max(1, (LEAST_WIDTH - LEFT) // (step * scale)) * step
+    row_width = row_seconds * scale
+    # It covers the end of the row before, but for the sign of a mark at the beginning of this one.
+    cover = f"h{LEFT - 1}v{2 * LANE_HEIGHT}h{-SIGN_WIDTH / 2}V{height}"
+    for number in range(math.ceil(seconds / row_seconds)):
+        left = number * row_width
+        yield (
+            f'<svg class="row" viewBox="{left:.1f} 0 {LEFT + row_width + 1:.1f} {height}"><use href="#{name}"/>'
+            f'<path class="cover" d="M{left:.1f} 0{cover}H{left:.1f}z"/>{_names(left)}</svg>'
+        )
 
 
 def _size(width: float, height: float) -> str:
     return f'class="long" width="{width:.0f}" height="{height}" ' if width > LEAST_WIDTH else ""
 
 
-def _lane(lane: Lane, style: str, name: str, top: int, scale: float) -> str:
+def _names(left: float) -> str:
+    """The names of the lanes of a row that begins at `left`."""
+    tops = {"you": 0, "model": LANE_HEIGHT}
+    return "".join(
+        f'<text x="{left + 6:.1f}" y="{top + LANE_HEIGHT / 2 + 4:.0f}">{name}</text>' for name, top in tops.items()
+    )
+
+
+def _lane(lane: Lane, style: str, top: int, scale: float, width: float) -> str:
     """A bar of each column, mirrored at the middle of the lane, as one path."""
     middle, half = top + LANE_HEIGHT / 2, LANE_HEIGHT / 2 - 6
     path = []
@@ -104,8 +134,8 @@ def _lane(lane: Lane, style: str, name: str, top: int, scale: float) -> str:
         bar = max(0.5, half * min(1.0, (dbfs(power) - LOWEST_DBFS) / -LOWEST_DBFS))
         path.append(f"M{LEFT + column} {middle - bar:.1f}h1v{2 * bar:.1f}h-1z")
     return (
-        f'<line class="axis" x1="{LEFT}" x2="100%" y1="{middle}" y2="{middle}"/>'
-        f'<text x="6" y="{middle + 4}">{name}</text><path class="{style}" d="{"".join(path)}"/>'
+        f'<line class="axis" x1="{LEFT}" x2="{width:.0f}" y1="{middle}" y2="{middle}"/>'
+        f'<path class="{style}" d="{"".join(path)}"/>'
     )
 
 
@@ -114,7 +144,7 @@ def _drawn_marks(placed: list[tuple[float, Mark]], scale: float, top: int) -> It
     taken = [-100.0, -100.0]
     for at, mark in placed:
         x = LEFT + at * scale
-        row = 0 if x - taken[0] >= 9 or x - taken[1] < 9 else 1
+        row = 0 if x - taken[0] >= SIGN_WIDTH or x - taken[1] < SIGN_WIDTH else 1
         taken[row] = x
         y = top + 13 + row * 14
         yield (
@@ -124,9 +154,14 @@ def _drawn_marks(placed: list[tuple[float, Mark]], scale: float, top: int) -> It
         )
 
 
+def _tick_seconds(seconds: float, scale: float) -> float:
+    """The time between two ticks."""
+    return next((each for each in TICK_SECONDS if each * scale >= TICK_WIDTH), seconds)
+
+
 def _axis(seconds: float, scale: float, top: int, width: float) -> Iterator[str]:
     yield f'<line class="axis" x1="{LEFT}" x2="{width:.0f}" y1="{top}" y2="{top}"/>'
-    step = next((each for each in TICK_SECONDS if each * scale >= TICK_WIDTH), seconds)
+    step = _tick_seconds(seconds, scale)
     for count in range(int(seconds / step) + 1):
         x = LEFT + count * step * scale
         yield f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{top + 5}"/>'

@@ -62,7 +62,7 @@ def _body(found: SessionAnalysis, name: str, errors: Sequence[str], player: Iter
     yield f'<h1>{escaped(PurePath(name).name)}</h1>\n<p class="about">{escaped(" · ".join(_about(found)))}</p>\n'
     yield verdict_list([*(Verdict("bad", error) for error in errors), *verdicts(found)])
     yield figures(session_figures(found))
-    yield section("Both sides on one clock", session_svg(found))
+    yield section("Both sides on one clock", session_svg(found, "picture"))
     yield from player
     yield from _turn_table(found.turns)
     if lines := transcript_list(found):

@@ -65,6 +65,16 @@ def test_the_marks_are_in_the_picture() -> None:
     assert "0.700 s first byte of an answer" in found
 
 
+def test_a_long_picture_has_rows_for_print() -> None:
+    found = page(session(close=RecordedClose(1000, "", By.CLIENT, 100.0))).found
+    [whole, *rows] = [attributes for tag, attributes in found if tag == "svg"]
+    scale = float(whole["data-scale"] or "")
+    begins = [float((row["viewbox"] or "").split()[0]) / scale for row in rows]
+    assert begins == pytest.approx([0, 45, 90], abs=0.01)
+    [drawn] = [attributes["id"] for tag, attributes in found if tag == "g" and "id" in attributes]
+    assert [attributes["href"] for tag, attributes in found if tag == "use"] == [f"#{drawn}"] * 3
+
+
 def test_the_player_has_the_sound_of_both_sides() -> None:
     [audio] = [attributes for tag, attributes in page(session()).found if tag == "audio"]
     assert (audio["src"] or "").startswith("data:audio/wav;base64,UklGR")
