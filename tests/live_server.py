@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -84,6 +85,21 @@ class LiveServer:
         self.requests: list[Any] = []
         self.close_codes: list[int | None] = []
         self.url = ""
+
+
+class Refusals:
+    """A `status` of `live_server` that refuses the upgrade requests of these numbers, counted from 1, with 503."""
+
+    def __init__(self, *numbers: int) -> None:
+        self.times: list[float] = []
+        """When each request came, on the monotonic clock."""
+        self._numbers = numbers
+        self._lock = threading.Lock()
+
+    def __call__(self) -> int | None:
+        with self._lock:
+            self.times.append(time.monotonic())
+            return 503 if len(self.times) in self._numbers else None
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import pytest
 
 from livecli.media import file_source
 from tests.end_to_end.conftest import Ran, finished, read_wav, tone, wait_until, write_wav
-from tests.live_server import Connection, live_server
+from tests.live_server import Connection, Refusals, live_server
 
 REPLY = tone(2400, 24_000)
 FAST = ("--speed", 0, "--connect-rate", 500)
@@ -154,17 +154,11 @@ def test_the_same_advice_is_given_once(livecli, inputs):
 
 
 def test_quota_slows_the_starts_down_and_what_was_refused_is_tried_again(livecli, inputs):
-    lock, asked = threading.Lock(), []
-
-    def status():
-        with lock:
-            asked.append(time.monotonic())
-            return 503 if len(asked) in (2, 3) else None
-
-    with live_server(answering, status=status) as server:
+    refusals = Refusals(2, 3)
+    with live_server(answering, status=refusals) as server:
         ran = livecli("send", *inputs, "--base-url", server.url, "--speed", 0, "--connect-rate", 40, "--jobs", 8)
     assert ran.status == 0, ran.err
-    assert len(asked) == 10, "the two that were refused were asked again"
+    assert len(refusals.times) == 10, "the two that were refused were asked again"
     assert "the service is at its limit: sessions start at 20 a second" in ran.err
     assert "\n8/8 · 2 retried · " in ran.err
 

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections import Counter
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 
 from livecli.runs import processes
 from tests.end_to_end.conftest import Ran, finished, tone, wait_until, write_wav
-from tests.live_server import Connection, live_server
+from tests.live_server import Connection, Refusals, live_server
 
 REPLY = tone(2400, 24_000)
 TWO = ("--processes", 2, "--speed", 0, "--connect-rate", 500)
@@ -204,21 +203,15 @@ def is_running(pid):
 
 def test_all_processes_have_one_rate_slow_down_together_and_share_a_token(livecli, inputs, service_account, stand_in):
     service_account()
-    lock, asked = threading.Lock(), []
-
-    def status():
-        with lock:
-            asked.append(time.monotonic())
-            return 503 if len(asked) in (2, 3) else None
-
-    with live_server(answering, status=status) as server:
+    refusals = Refusals(2, 3)
+    with live_server(answering, status=refusals) as server:
         words = ["--speed", 0, "--connect-rate", 40, "--processes", 2, "--jobs", 8, "--platform", "vertex"]
         ran = livecli("send", *inputs, "--base-url", server.url, *words)
     assert ran.status == 0, ran.err
-    assert len(asked) == 10, "the two that were refused were asked again"
+    assert len(refusals.times) == 10, "the two that were refused were asked again"
     assert ran.err.count("the service is at its limit: sessions start at 20 a second") == 1
     assert "\n8/8 · 2 retried · " in ran.err
-    assert asked[-1] - asked[0] > 9 / 40 - 0.05
+    assert refusals.times[-1] - refusals.times[0] > 9 / 40 - 0.05
     assert len(stand_in.asked) == 1
     assert {request.headers["Authorization"] for request in server.requests} == {"Bearer ya29.fresh-1"}
 
