@@ -7,9 +7,11 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+Function = Callable[..., None]
 
-def cases(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Like `pytest.mark.parametrize`, in one test, which fails with the first case that fails and has it in its message.
+
+def in_one_test(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Function], Function]:
+    """Like `pytest.mark.parametrize`, in one test. It fails at the first case that fails, and names it.
 
     The cases share the fixtures. The test is none that skips, and a coroutine function in `in_virtual_time` only.
     """
@@ -17,15 +19,15 @@ def cases(names: str | tuple[str, ...], values: Iterable[Any]) -> Callable[[Call
     every = [(each,) if isinstance(names, str) else tuple(each) for each in values]
     assert every, "there is no case"
 
-    def decorate(test: Callable[..., None]) -> Callable[..., None]:
+    def decorate(test: Function) -> Function:
         assert not inspect.iscoroutinefunction(test)
 
         @functools.wraps(test)
-        def run(**fixtures: Any) -> None:
+        def run(*own: Any, **fixtures: Any) -> None:
             for case in every:
                 named = dict(zip(all_names, case, strict=True))
                 try:
-                    test(**fixtures, **named)
+                    test(*own, **fixtures, **named)
                 except BaseException as failure:
                     failure.add_note(f"with {named!r}")
                     raise

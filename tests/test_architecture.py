@@ -5,7 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.cases import in_one_test
 
 ROOT = Path(__file__).parents[1] / "livecli"
 TESTS = Path(__file__).parent
@@ -228,7 +228,7 @@ def known(name):
     return name in MODULES or f"{name}.__init__" in MODULES
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if name_of(module)])
+@in_one_test("module", [module for module in MODULES if name_of(module)])
 def test_imports_go_down_only(module):
     layer, package = layer_and_package(name_of(module))
     for kind, target in imports(module):
@@ -238,7 +238,7 @@ def test_imports_go_down_only(module):
         assert below > layer or other == package, f"{module} (layer {layer}) imports {target} (layer {below})"
 
 
-@pytest.mark.parametrize("module", MODULES)
+@in_one_test("module", MODULES)
 def test_each_library_has_its_owner(module):
     for kind, library in imports(module):
         if kind == "" and library in OWNERS:
@@ -261,7 +261,7 @@ def test_every_dependency_has_an_owner():
     assert {names.get(name, name) for name in declared} == set(OWNERS) - {"requests", "certifi"}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("name", "bound"),
     [
         *[("websockets", "<18"), ("google-auth[requests]", "<3"), ("msgspec", "<1"), ("platformdirs", "<5")],

@@ -16,6 +16,7 @@ from livecli.errors import (
     QuotaError,
     ServerError,
 )
+from tests.cases import in_one_test
 
 SECRET = "AIza-0123456789"
 PACKAGE = Path(errors.__file__).parent
@@ -132,8 +133,8 @@ def noted(error: Exception, note: str) -> Exception:
     return error
 
 
-@pytest.mark.parametrize("link", ["cause", "context"])
-@pytest.mark.parametrize(
+@in_one_test("link", ["cause", "context"])
+@in_one_test(
     "origin",
     [
         lambda: ValueError(f"not valid: {SECRET}"),

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tests import pictures
+from tests.cases import in_one_test
 
 SIGNS = {
     "chat": {"> In short, please", "— interrupted", "speaking"},
@@ -30,7 +31,7 @@ def test_a_picture_is_drawn_from_a_real_run(name, tmux, tmp_path):
     assert SIGNS[name] <= words(drawn)
 
 
-@pytest.mark.parametrize("name", pictures.PICTURES)
+@in_one_test("name", pictures.PICTURES)
 def test_the_picture_in_the_repository(name):
     drawn = (pictures.IMAGES / f"{name}.svg").read_text()
     assert len(drawn.encode()) < 60_000

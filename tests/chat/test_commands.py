@@ -9,6 +9,7 @@ import pytest
 from livecli.chat import commands
 from livecli.chat.commands import ALIASES, COMMANDS, check_message, parse_command
 from livecli.errors import UsageError
+from tests.cases import in_one_test
 from tests.chat.conftest import settled
 from tests.live_server import Connection, live_server
 from tests.report.test_usage import EMPTY, SPOKEN
@@ -22,7 +23,7 @@ async def test_each_command_has_help_and_is_listed(command):
     assert any(line.startswith(command.usage) and line.endswith(command.help) for line in lines)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("line", "name", "argument"),
     [
         ("/help", "help", ""),
@@ -47,7 +48,7 @@ def test_a_message_is_no_command_and_needs_no_question(text):
     check_message(text)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "hint"),
     [
         ("/halp", "did you mean /help?"),

@@ -7,6 +7,7 @@ import pytest
 from livecli.checks.grammar import SUBJECTS, parse, percentile, word_error_rate
 from livecli.errors import UsageError
 from livecli.protocol.messages import FunctionCall
+from tests.cases import in_one_test
 
 CALLS = [FunctionCall("find", {"near": "me", "km": 2}, "1"), FunctionCall("book", None, "2")]
 HOLDS = [
@@ -41,7 +42,7 @@ HOLDS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "value", "holds"), HOLDS)
+@in_one_test(("text", "value", "holds"), HOLDS)
 def test_a_line_holds_or_not(text: str, value: object, holds: bool) -> None:
     assert parse(text).holds(value) is holds
 
@@ -58,7 +59,7 @@ def test_a_word_error_rate_is_compared() -> None:
 AGGREGATES = {"p50": 20, "p95": 100, "p1": 0, "mean": 30.25, "min": 0, "max": 100}
 
 
-@pytest.mark.parametrize("name", AGGREGATES)
+@in_one_test("name", AGGREGATES)
 def test_an_aggregate_is_of_all_values(name: str) -> None:
     aggregate = parse(f"{name}(first_sound) < 2s").aggregate
     assert aggregate is not None
@@ -95,7 +96,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("text", WRONG)
+@in_one_test("text", WRONG)
 def test_the_place_of_a_mistake_is_marked(text: str) -> None:
     with pytest.raises(UsageError) as error:
         parse(text)
@@ -109,7 +110,7 @@ def test_the_nearest_subject_is_named() -> None:
     assert error.value.hint == "did you mean first_sound?"
 
 
-@pytest.mark.parametrize("subject", SUBJECTS)
+@in_one_test("subject", SUBJECTS)
 def test_each_subject_can_be_expected(subject: str) -> None:
     unit = SUBJECTS[subject][0]
     line = f'{subject} = "x"' if unit == "text" else f"{subject} < 3{unit.replace('$', '')}"

@@ -17,6 +17,7 @@ from livecli.media import devices
 from livecli.media.devices import Device, DeviceKind
 from livecli.protocol.models import MODELS
 from livecli.protocol.names import LANGUAGES, VOICES
+from tests.cases import in_one_test
 from tests.needs import needs
 
 
@@ -25,7 +26,7 @@ def offered(line):
     return [value for value, _ in candidates(line.split(" ")[1:])]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("line", "expected"),
     [
         ("livecli ", list(COMMANDS)),

@@ -23,6 +23,7 @@ from livecli.errors import AuthError, ConnectError, DeadlineError, LivecliError,
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.http_errors import BODY_CHARACTERS, message_in
 from livecli.protocol.platform import Platform
+from tests.cases import in_one_test
 
 MODEL = "gemini-3.8-live"
 PATIENCE_SECONDS = 10.0
@@ -294,7 +295,7 @@ class TestUpgrade:
         error = refused_upgrade(599, b"", endpoint("wss://live.test/ws"))
         assert_is(error, ConnectError, 5, "later", "live.test refused the connection: 599 unknown status")
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("body", "message"),
         [
             (b'{"error": {"code": 403, "message": "no access"}}', "no access"),
@@ -361,7 +362,7 @@ class OwnRefusal(ConnectionRefusedError):
     """A class that the table does not have."""
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("failure", "message"),
     [
         (OwnRefusal(111, "refused"), "cannot connect to live.test port 443: connection refused"),
@@ -373,7 +374,6 @@ class OwnRefusal(ConnectionRefusedError):
         (InvalidMessage("x"), "live.test does not answer as a WebSocket server: x"),
         (EOFError("x"), "live.test does not answer as a WebSocket server: x"),
     ],
-    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
 )
 def test_the_most_specific_class_decides(failure: Exception, message: str) -> None:
     if isinstance(failure, ssl.SSLError):

@@ -22,6 +22,7 @@ import livecli
 from livecli.client import connection as module
 from livecli.client.connection import Connection as LibraryConnection
 from livecli.client.connection import mask, mask_in_python, text_frames, writes_plain_frames
+from tests.cases import in_one_test
 from tests.live_server import Connection, live_server
 from tests.virtual_time import in_virtual_time
 
@@ -50,7 +51,7 @@ def test_every_frame_has_a_mask_of_its_own():
     assert len(masks) == 50
 
 
-@pytest.mark.parametrize("size", SIZES)
+@in_one_test("size", SIZES)
 def test_masking_without_the_librarys_c_gives_the_same_bytes(size):
     data, key = bytes(index % 251 for index in range(size)), b"\x37\xfa\x21\x3d"
     assert mask_in_python(data, key) == mask(data, key)
@@ -74,7 +75,7 @@ def library(**options) -> ClientProtocol:
     return ClientProtocol(parse_uri("ws://127.0.0.1/"), state=State.OPEN, **options)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@in_one_test("size", SIZES)
 def test_a_frame_is_the_librarys_but_for_its_mask(size):
     message, protocol = bytes(index % 251 for index in range(size)), library()
     assert writes_plain_frames(protocol)

@@ -29,6 +29,7 @@ from livecli.client.retransmit import (
 )
 from livecli.protocol import events
 from livecli.protocol.messages import Content, FunctionResponse, Part
+from tests.cases import in_one_test
 
 KILOBYTE = 1024
 
@@ -319,7 +320,7 @@ class TestHeld:
         assert (run.length, count(run), memory_bytes(run)) == (FEW, FEW, (FEW - 1) * KILOBYTE + 10)
         assert run.read() == said
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         "said",
         [
             chunks(1, FEW - 1),
@@ -331,7 +332,6 @@ class TestHeld:
             [*chunks(1, FEW), chunk(9, size=10), chunk(10)],
             [chunk(0, size=0)] * FEW,
         ],
-        ids=["few", "text", "rate", "longer-last", "empty-last", "shorter-first", "shorter-between", "empty"],
     )
     def test_anything_else_is_kept_as_it_is(self, said: list[events.Event]) -> None:
         assert as_held(said) is said

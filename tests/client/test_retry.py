@@ -18,6 +18,7 @@ from livecli.client.retry import (
     with_retries,
 )
 from livecli.errors import AuthError, ConnectError, LivecliError, QuotaError, ServerError
+from tests.cases import in_one_test
 
 
 def passing(error: LivecliError, retry: str = "later", after: float | None = None) -> LivecliError:
@@ -100,7 +101,7 @@ async def test_it_can_be_cancelled_in_a_pause() -> None:
         await task
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "seconds"),
     [
         ("7", 7.0),

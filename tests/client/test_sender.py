@@ -15,6 +15,7 @@ from livecli.protocol import events
 from livecli.protocol.messages import Content, Part
 from livecli.protocol.models import MODELS
 from livecli.protocol.setup import Activity
+from tests.cases import in_one_test
 from tests.client.scripted import (
     ANSWER,
     COMPLETE,
@@ -106,7 +107,7 @@ class TestAnUtterance:
         whole, rest = divmod(input_bytes, chunk_bytes)
         assert sizes(ran.said) == [chunk_bytes] * whole + [rest] * bool(rest)
 
-    @pytest.mark.parametrize("chunk_bytes", [0, 1, -2, 3, 1023, 65_537, 65_538])
+    @in_one_test("chunk_bytes", [0, 1, -2, 3, 1023, 65_537, 65_538])
     def test_other_sizes_are_refused(self, chunk_bytes):
         with pytest.raises(UsageError, match=f"chunks of {chunk_bytes} bytes"):
             SendOptions(chunk_bytes=chunk_bytes)
@@ -206,7 +207,7 @@ class TestText:
         ran = await answered(typed("hello"), [events.ClientTurns, *ANSWER], endpoint=developer(model))
         assert ran.said == [events.ClientTurns((Content(role="user", parts=[Part(text="hello")]),))]
 
-    @pytest.mark.parametrize("model", [*REALTIME, *CONTENT])
+    @in_one_test("model", [*REALTIME, *CONTENT])
     @in_virtual_time
     async def test_with_pictures_it_is_one_turn_of_content(self, model):
         ask = typed("hello", PICTURE, OTHER)
@@ -218,7 +219,7 @@ class TestText:
         assert shown == [(PICTURE.mime_type, PICTURE.data), (OTHER.mime_type, OTHER.data)]
         assert (content.role, content.parts[-1].text) == ("user", "hello")
 
-    @pytest.mark.parametrize("model", [*REALTIME, *CONTENT])
+    @in_one_test("model", [*REALTIME, *CONTENT])
     @in_virtual_time
     async def test_one_that_interrupts_is_content_for_every_model(self, model):
         ask = typed("stop", interrupts=True)
@@ -227,7 +228,7 @@ class TestText:
         assert turns.turn_complete
         assert turns.turns[0].parts[0].text == "stop"
 
-    @pytest.mark.parametrize("model", MODELS.values(), ids=lambda model: model.name)
+    @in_one_test("model", MODELS.values())
     def test_each_model_that_is_known_gets_the_form_that_it_takes(self, model):
         kind = events.Text if model.text_in else events.ClientTurns
         assert [type(event) for event in text_turn(model.name, "hello")] == [kind]

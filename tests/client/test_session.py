@@ -19,6 +19,7 @@ from livecli.protocol import events, messages
 from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.platform import Platform
 from livecli.report.reporter import Reporter
+from tests.cases import in_one_test
 from tests.virtual_time import idle, in_virtual_time
 
 MODEL = "gemini-3.8-live"
@@ -376,7 +377,7 @@ OURS = [
 
 
 class TestCloses:
-    @pytest.mark.parametrize(("code", "reason", "kind", "status", "retry"), CLOSES)
+    @in_one_test(("code", "reason", "kind", "status", "retry"), CLOSES)
     @in_virtual_time
     async def test_the_servers(self, code: int, reason: str, kind: type[LivecliError], status: int, retry: str) -> None:
         witness = Witness()

@@ -16,6 +16,7 @@ from livecli.protocol import events
 from livecli.protocol.setup import Activity, Until
 from livecli.report.summary import TransferStats
 from livecli.tools.calls import MAX_ROUNDS
+from tests.cases import in_one_test
 from tests.client.scripted import (
     ANSWER,
     COMPLETE,
@@ -236,7 +237,7 @@ class TestWhatComesLate:
         ran = await answered(spoken(LOUD), [events.ActivityEnd, *beside, GENERATED, COMPLETE, 0.1, events.Usage({})])
         assert ran.seconds == 0
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("beside", "late"),
         [
             ([sound(1), SAID], HEARD),
@@ -265,8 +266,8 @@ class TestWhatComesLate:
         ran = await answered(ask, [events.Event, *ANSWER, 0.1, events.OutputTranscript("b")], transcripts=False)
         assert (ran.seconds, ran.stats.said) == (0, "")
 
-    @pytest.mark.parametrize("end", [closed(1000), closed(1011), lost()])
-    @pytest.mark.parametrize("after", [[], [0.1]])
+    @in_one_test("end", [closed(1000), closed(1011), lost()])
+    @in_one_test("after", [[], [0.1]])
     @in_virtual_time
     async def test_a_connection_that_ends_meanwhile_is_not_missed(self, end, after):
         ran = await answered(typed(), [handle(consumed=0), events.Text, *ANSWER, *after, end], [events.Text, *ANSWER])

@@ -25,6 +25,7 @@ from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
 from livecli.protocol.models import MODELS
 from livecli.protocol.setup import Until
+from tests.cases import in_one_test
 
 RECEIVED = {
     "audio": events.AudioChunk(b"\0\0", 24_000),
@@ -256,7 +257,7 @@ STATUS_NOT_OVER = [
 ]
 
 
-@pytest.mark.parametrize("steps", [*OVER, *EMPTY_TURNS_OVER, *INTERRUPTED_OVER, *CALLS_OVER, *STATUS_OVER])
+@in_one_test("steps", [*OVER, *EMPTY_TURNS_OVER, *INTERRUPTED_OVER, *CALLS_OVER, *STATUS_OVER])
 def test_it_is_over(steps):
     *before, last = steps.split(", ")
     played = Played().play(", ".join(before))
@@ -264,7 +265,7 @@ def test_it_is_over(steps):
     assert played.play(last).is_over
 
 
-@pytest.mark.parametrize("steps", [*NOT_OVER, *INTERRUPTED_NOT_OVER, *CALLS_NOT_OVER, *STATUS_NOT_OVER])
+@in_one_test("steps", [*NOT_OVER, *INTERRUPTED_NOT_OVER, *CALLS_NOT_OVER, *STATUS_NOT_OVER])
 def test_it_is_not_over(steps):
     assert not Played().play(steps).is_over
 
@@ -291,37 +292,37 @@ class TestDoubt:
     def test_it_settles_within_seconds(self):
         assert SETTLE_SECONDS == 5
 
-    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @in_one_test("steps", DOUBTFUL)
     def test_it_is_over_once_nothing_has_come_for_a_while(self, steps):
         played = Played().play(f"{steps}, 4.9s")
         assert not played.is_over
         assert played.play("0.2s").is_over
 
-    @pytest.mark.parametrize("steps", DOUBTFUL)
-    @pytest.mark.parametrize("sign", ["heard", "said", "usage", "handle", "going"])
+    @in_one_test("steps", DOUBTFUL)
+    @in_one_test("sign", ["heard", "said", "usage", "handle", "going"])
     def test_whatever_comes_starts_that_time_anew(self, steps, sign):
         played = Played().play(f"{steps}, 4s, {sign}, 4.9s")
         assert not played.is_over
         assert played.play("0.2s").is_over
 
-    @pytest.mark.parametrize("steps", DOUBTFUL)
-    @pytest.mark.parametrize("sign", ["audio", "text", "thought", "call"])
+    @in_one_test("steps", DOUBTFUL)
+    @in_one_test("sign", ["audio", "text", "thought", "call"])
     def test_a_turn_that_begins_is_waited_for(self, steps, sign):
         played = Played().play(f"{steps}, 4s, {sign}, 1000s")
         assert not played.is_over
 
-    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @in_one_test("steps", DOUBTFUL)
     def test_a_turn_that_begins_ends_it(self, steps):
         assert Played().play(f"{steps}, 4s, audio, 60s, complete").is_over
 
-    @pytest.mark.parametrize("steps", DOUBTFUL)
+    @in_one_test("steps", DOUBTFUL)
     def test_a_session_that_is_gone_on_with_does_not_settle_meanwhile(self, steps):
         played = Played().play(f"{steps}, 4s, begins again, 1000s")
         assert not played.is_over
 
 
 class TestGivingUp:
-    @pytest.mark.parametrize(
+    @in_one_test(
         "steps",
         [
             "asked, audio, call, complete",
@@ -334,7 +335,7 @@ class TestGivingUp:
         assert not played.is_over
         assert played.play("gives up").is_over
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         "steps",
         [
             "asks",
@@ -350,7 +351,7 @@ class TestGivingUp:
     def test_it_is_not_where_one_is(self, steps):
         assert not Played().play(f"{steps}, gives up").is_over
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         "steps",
         [
             "asked, audio, gives up, interrupted, complete",
@@ -370,7 +371,7 @@ class TestGivingUp:
 class TestBeginningAgain:
     """The session goes on from a place that it had come to before."""
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("steps", "rest"),
         [
             ("keeps, asks, audio, complete, asks, begins again, asked", "audio, complete"),
@@ -467,24 +468,24 @@ ENDINGS_NOT_OVER = {
 
 
 def cases(of):
-    return [pytest.param(ending, steps, id=f"{ending.name}-{steps}") for ending, some in of.items() for steps in some]
+    return [(ending, steps) for ending, some in of.items() for steps in some]
 
 
 class TestEndings:
     """Models and options that do not wait for TurnComplete."""
 
-    @pytest.mark.parametrize(("ending", "steps"), cases(ENDINGS_OVER))
+    @in_one_test(("ending", "steps"), cases(ENDINGS_OVER))
     def test_it_is_over(self, ending, steps):
         *before, last = steps.split(", ")
         played = Played(ending).play(", ".join(before))
         assert not played.is_over, "it was over before"
         assert played.play(last).is_over
 
-    @pytest.mark.parametrize(("ending", "steps"), cases(ENDINGS_NOT_OVER))
+    @in_one_test(("ending", "steps"), cases(ENDINGS_NOT_OVER))
     def test_it_is_not_over(self, ending, steps):
         assert not Played(ending).play(steps).is_over
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("model", "until", "ending"),
         [
             ("gemini-3.8-live", Until.TURN, Ending.TURN),
@@ -504,7 +505,7 @@ class TestEndings:
 class TestPartsOfAQuestion:
     """A long question is asked in parts: each is answered before the next."""
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("steps", "rest"),
         [
             ("asks", "audio, complete"),
@@ -546,7 +547,7 @@ class TestOwedTurns:
         "resumes": Responding(held=True, silent=False),
     }
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("steps", "owed", "doubtful"),
         [
             ("asked", 1, False),

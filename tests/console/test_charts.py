@@ -8,6 +8,7 @@ from livecli.console import charts
 from livecli.protocol import events
 from livecli.report.summary import Summary
 from livecli.report.timeline import Timeline
+from tests.cases import in_one_test
 from tests.console.runs import answered_run
 
 
@@ -26,7 +27,7 @@ def timed_run(*, asked=2.0, answer_at=2.5, answered=1.0):
     return summary
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "columns", "end", "start"),
     [
         ("abcdef", 6, "abcdef", "abcdef"),

@@ -10,6 +10,7 @@ from livecli.protocol import events
 from livecli.protocol.grounding import Citation
 from livecli.protocol.messages import FunctionCall
 from livecli.report.reporter import DisplayOptions, Retry
+from tests.cases import in_one_test
 from tests.console.runs import ENDPOINT, answered_run, failed_run
 
 LOST = ServerError("gone\x07")
@@ -45,7 +46,7 @@ def test_the_meter_is_linear_in_decibels(level, bar):
     assert meter(level) == bar
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("state", "problem", "style", "text"),
     [
         (ChatState("ready"), "", "ready", "ready  m"),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pytest
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
 from livecli.console.completion import CommandCompleter, may_be_command
+from tests.cases import in_one_test
 
 
 @dataclass
@@ -35,7 +35,7 @@ def complete(line, cursor=None):
     return [text[: len(text) + each.start_position] + each.text for each in completions]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("line", "completed"),
     [
         ("/", ["/voice ", "/send ", "/save ", "/help"]),
@@ -75,7 +75,7 @@ def test_files_and_folders_are_completed(tmp_path, monkeypatch):
     assert complete("/send ~/spe") == ["/send ~/speech.wav"]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "may_be"), [("/", True), ("/voice K", True), ("//", False), ("a/b", False), ("/a\nb", False), ("", False)]
 )
 def test_what_may_be_a_command(text, may_be):

@@ -10,6 +10,7 @@ from livecli.protocol import events
 from livecli.protocol.grounding import Citation
 from livecli.report.batch_stats import BatchStats
 from livecli.report.summary import Summary
+from tests.cases import in_one_test
 from tests.console.runs import answered_run, failed_run
 
 
@@ -36,7 +37,7 @@ def test_times_have_units_and_a_missing_time_is_a_dash():
     ]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "short"),
     [
         ("", ""),

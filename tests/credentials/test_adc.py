@@ -16,6 +16,7 @@ from livecli.credentials import adc, resolve
 from livecli.errors import AuthError, ConnectError, UsageError
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform
+from tests.cases import in_one_test
 
 ServiceAccount = Callable[..., Path]
 USER_FILE = {"type": "authorized_user", "client_id": "c", "client_secret": "s", "refresh_token": "r"}
@@ -167,7 +168,7 @@ def test_a_broken_gcloud_configuration_is_no_error() -> None:
         resolve(Target(), os.environ)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "content",
     [
         "",

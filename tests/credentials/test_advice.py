@@ -13,6 +13,7 @@ from livecli.credentials.advice import notes
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import MODELS
 from livecli.protocol.platform import Platform
+from tests.cases import in_one_test
 
 KEY = "AIza-not-to-be-seen"
 EXPIRED = ".".join(["e30", base64.urlsafe_b64encode(json.dumps({"exp": 1}).encode()).decode().rstrip("="), "x"])
@@ -22,7 +23,7 @@ def notes_on(target: Target, **environ: str) -> list[str]:
     return notes(decide(target, environ), target, environ)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("target", "environ", "beginnings"),
     [
         (Target(), {"GEMINI_API_KEY": KEY}, []),

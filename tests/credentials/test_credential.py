@@ -19,6 +19,7 @@ from livecli.credentials.credential import (
     ready_token,
 )
 from livecli.errors import AuthError
+from tests.cases import in_one_test
 
 SECRET = "not-to-be-seen"
 
@@ -100,7 +101,7 @@ def jwt(claims: object) -> str:
     return f"header.{body}.signature"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("token", "expiry"),
     [
         (jwt({"exp": 1_900_000_000}), datetime(2030, 3, 17, 17, 46, 40, tzinfo=UTC)),
@@ -163,7 +164,7 @@ def test_a_pasted_key() -> None:
     assert pasted_key("  AIza-x\n").headers() == {"x-goog-api-key": "AIza-x"}
 
 
-@pytest.mark.parametrize("text", ["", "a b", "a\tb", "a\nb", "a\x00b", "ä", "a\x7f"])
+@in_one_test("text", ["", "a b", "a\tb", "a\nb", "a\x00b", "ä", "a\x7f"])
 def test_a_text_that_is_no_header_value_is_refused(text: str) -> None:
     with pytest.raises(AuthError, match="the name contains"):
         cleaned("the name", text)

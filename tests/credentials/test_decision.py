@@ -14,6 +14,7 @@ from livecli.credentials import CredentialKind, Decision, adc, bearer, decide, r
 from livecli.errors import AuthError, UsageError
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform
+from tests.cases import in_one_test
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
 ServiceAccount = Callable[..., Path]
@@ -21,7 +22,7 @@ KEY, TOKEN = "AIza-the-key", "ya29.the-token"
 LOOPBACK = "ws://127.0.0.1:8765"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("environ", "wanted", "platform", "headers"),
     [
         ({"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": "other"}, Target(), D, {"x-goog-api-key": KEY}),
@@ -86,10 +87,8 @@ def test_secrets_are_elided_and_in_no_repr() -> None:
         assert "the-" not in repr(credential) + repr(decide(wanted, environ))
 
 
-@pytest.mark.parametrize("name", ["GEMINI_API_KEY", "LIVECLI_ACCESS_TOKEN"])
-@pytest.mark.parametrize(
-    "text", ["the-\nX-Evil: secret", "the- secret", "the-\x00secret", "the-sécret", "“the-secret”"]
-)
+@in_one_test("name", ["GEMINI_API_KEY", "LIVECLI_ACCESS_TOKEN"])
+@in_one_test("text", ["the-\nX-Evil: secret", "the- secret", "the-\x00secret", "the-sécret", "“the-secret”"])
 def test_a_secret_that_cannot_be_a_header_is_refused_unquoted(name: str, text: str) -> None:
     with pytest.raises(AuthError) as caught:
         resolve(Target(platform=D), {name: text})

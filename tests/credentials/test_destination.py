@@ -8,6 +8,7 @@ from livecli.credentials import stored_key
 from livecli.credentials.credential import Credential, CredentialKind
 from livecli.credentials.destination import check_home, destination_warning
 from livecli.errors import AuthError, UsageError
+from tests.cases import in_one_test
 
 NONE = Credential("none", CredentialKind.NONE)
 KEY = Credential("GEMINI_API_KEY", CredentialKind.KEY, place="GEMINI_API_KEY", secret="k")
@@ -20,7 +21,7 @@ OTHER, NEAR, CLEAR = "wss://other.test/ws/x", "ws://127.0.0.1:1/ws/x", "ws://oth
 FLAG, VARIABLE = "--base-url", "LIVECLI_BASE_URL"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("credential", "url", "named_by", "is_warned"),
     [
         (NONE, CLEAR, VARIABLE, False),
@@ -48,8 +49,8 @@ def test_a_warning(credential: Credential, url: str, named_by: str | None, is_wa
     assert not warning or f"which only {VARIABLE} names: --base-url would confirm it" in warning
 
 
-@pytest.mark.parametrize("credential", [KEY, ADC, STORED, ELSEWHERE])
-@pytest.mark.parametrize(
+@in_one_test("credential", [KEY, ADC, STORED, ELSEWHERE])
+@in_one_test(
     "url", [CLEAR, CLEAR.replace("ws:", "http:"), "ws://192.0.2.2/", "ws://generativelanguage.googleapis.com/"]
 )
 def test_in_the_clear(credential: Credential, url: str) -> None:

@@ -7,12 +7,13 @@ import json
 import pytest
 
 from livecli.credentials.token_errors import connection_error, error_description
+from tests.cases import in_one_test
 
 TOKEN = "1//0gSecretRefreshToken_with-forty-characters"
 NESTED = {"error": {"code": 403, "message": "Permission 'iam.getAccessToken' denied"}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("arguments", "description"),
     [
         (("invalid_grant: Token has been expired or revoked.",), "invalid_grant: Token has been expired or revoked."),

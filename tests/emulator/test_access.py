@@ -18,6 +18,7 @@ from livecli.emulator.access import (
 )
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import EmulatorAddress, run_emulator
+from tests.cases import in_one_test
 
 KEY, TOKEN, EPHEMERAL = "the-required-key", "ya29.the-token", "auth_tokens/the-token"
 DEVELOPER = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
@@ -29,7 +30,7 @@ SETUP = {
 EITHER = Required(KEY, TOKEN)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("required", "query", "headers", "error"),
     [
         (NOTHING_REQUIRED, "", {}, None),
@@ -62,8 +63,8 @@ def test_what_is_wrong_with_a_credential(
     assert required.check("/path" + query, headers.items()) is error
 
 
-@pytest.mark.parametrize("path", [DEVELOPER, DEVELOPER + "?alt=ws"])
-@pytest.mark.parametrize(
+@in_one_test("path", [DEVELOPER, DEVELOPER + "?alt=ws"])
+@in_one_test(
     ("headers", "plain", "constrained"),
     [
         ({}, None, None),

@@ -28,6 +28,7 @@ from livecli.emulator.server import run_emulator
 from livecli.protocol import models
 from livecli.recording.format import Direction
 from livecli.recording.websocket_log import read_websocket_log
+from tests.cases import in_one_test
 from tests.emulator.recorded import NAMES, recorded_log
 
 PATHS = {
@@ -180,7 +181,7 @@ async def test_the_emulator_answers_as_the_service_did(name: str) -> None:
             same_layout(said)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_one_test("name", NAMES)
 def test_the_facts_of_the_recordings_are_as_they_were(name: str) -> None:
     """The copies have been edited: every frame is still as long as its number says, and laid out by the service."""
     log = recorded_log(name)

@@ -17,6 +17,7 @@ from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, is_mint_pat
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import run_emulator
 from livecli.protocol import messages
+from tests.cases import in_one_test
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 PATH = "/v1alpha/auth_tokens"
@@ -71,7 +72,7 @@ def test_any_number_of_uses() -> None:
     assert {token.use(NOW, resumes=False) for _ in range(100)} == {None}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "said",
     [
         b"{",
@@ -147,7 +148,7 @@ CLIENT = {
 LOCKED = {"model": "models/locked", "generation_config": {"temperature": 0.0}, "output_audio_transcription": {}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("request_", "effective"),
     [
         ({}, CLIENT),

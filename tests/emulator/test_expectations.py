@@ -11,6 +11,7 @@ from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.emulator.expectations import ScriptCheck, contains
 from livecli.protocol.messages import FunctionResponse
+from tests.cases import in_one_test
 
 
 class Bench:
@@ -54,7 +55,7 @@ def test_a_text_that_takes_too_long_to_search() -> None:
     assert failure.endswith("actual a text on which the search takes more than 0.1 s")
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("expected", "seconds", "held"),
     [
         ("2", 2.4, True),
@@ -116,7 +117,7 @@ def test_each_call_of_several_has_its_own_expectation() -> None:
     assert len(list(session.answer(UserTurn(responses=responses)))) == 1
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("actual", "expected", "held"),
     [
         ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}, True),

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from livecli.emulator.faults import FAULT_KINDS, Fault, Faults, parse_fault
+from tests.cases import in_one_test
 
 GOOD = {
     "close=1011@setup": Fault("close", "setup", 1, 1011),
@@ -24,7 +25,7 @@ GOOD = {
 }
 
 
-@pytest.mark.parametrize("text", GOOD)
+@in_one_test("text", GOOD)
 def test_what_is_meant_is_read(text):
     assert parse_fault(text) == GOOD[text]
 
@@ -58,7 +59,7 @@ BAD = [
 ]
 
 
-@pytest.mark.parametrize("text", BAD)
+@in_one_test("text", BAD)
 def test_what_is_not_is_refused_in_one_line(text):
     with pytest.raises(ValueError, match=r"\S") as refused:
         parse_fault(text)
@@ -80,8 +81,8 @@ def test_every_kind_has_the_usage_that_is_parsed():
         assert kind.help
 
 
-@pytest.mark.parametrize("name", FAULT_KINDS)
-@pytest.mark.parametrize("moment", ["connect", "setup"])
+@in_one_test("name", FAULT_KINDS)
+@in_one_test("moment", ["connect", "setup"])
 def test_each_kind_happens_at_the_upgrade_or_in_a_session(name, moment):
     example = {"close": "close=1011", "http": "http=503"}.get(
         name, f"{name}=1" if "=" in FAULT_KINDS[name].usage else name

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
-
 from livecli.emulator.access import service_at
 from livecli.emulator.log import MAX_LINE_CHARACTERS, SessionLog, library_logger, safe_line
 from livecli.emulator.observer import ClosedBy
 from livecli.protocol import events, messages
 from livecli.protocol.messages import FunctionCall
 from livecli.protocol.models import MODELS
+from tests.cases import in_one_test
 
 SERVICE = service_at("/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent")
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "line"),
     [
         ("plain words", "plain words"),

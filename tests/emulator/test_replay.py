@@ -17,6 +17,7 @@ from livecli.recording.format import REDACTED, By, Direction, Frame, RecordedClo
 from livecli.recording.match import Match
 from livecli.recording.websocket_log import read_websocket_log
 from livecli.toml_reader import LineError
+from tests.cases import in_one_test
 from tests.emulator.recorded import NAMES, recorded_log
 
 SETUP = events.Setup(messages.Setup(model="models/m"))
@@ -79,7 +80,7 @@ class Player:
 
 
 class TestKinds:
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("then", "now"),
         [
             (T, TEXT),
@@ -345,7 +346,7 @@ class TestArranging:
         assert play == (Cue(CueKind.SETUP), ReplayLine(b'{\n "x": 1 }\n'))
 
 
-@pytest.mark.parametrize("name", NAMES)
+@in_one_test("name", NAMES)
 def test_googles_sessions_are_played_back_to_who_recorded_them(name: str) -> None:
     log = read_websocket_log(recorded_log(name))
     replay, said = Replay(arrange(log), speed=0), []

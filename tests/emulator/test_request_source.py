@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
-
 from livecli.emulator.request_source import THIS_MACHINE, AllowedSources, host_in, normalized_origin
+from tests.cases import in_one_test
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("header", "host"),
     [
         ("localhost", "localhost"),
@@ -25,7 +24,7 @@ def test_the_host_in_a_header(header: str, host: str | None) -> None:
     assert host_in(header) == host
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("origin", "normalized"),
     [
         ("https://App.Example:443/", "https://app.example"),
@@ -45,7 +44,7 @@ def test_an_origin_is_written_as_browsers_do(origin: str, normalized: str | None
     assert normalized_origin(origin) == normalized
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("hosts", "origins", "refusal"),
     [
         (["localhost"], [], None),

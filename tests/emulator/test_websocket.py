@@ -24,6 +24,7 @@ from livecli.emulator.websocket import (
     InflateOnlyFactory,
     RequestReader,
 )
+from tests.cases import in_one_test
 
 PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent?key=k"
 TOKENS = "/v1alpha/auth_tokens"
@@ -47,7 +48,7 @@ def test_a_post_becomes_a_get_and_its_body(size: int) -> None:
     assert passed == b"GET /x HTTP/1.1\r\nHost: h\r\nX: y\r\n\r\n"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "data",
     [
         b"GET / HTTP/1.1\r\n",

@@ -17,6 +17,7 @@ from livecli.credentials import decide, stored_key
 from livecli.credentials.advice import notes
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import MODELS, Platform
+from tests.cases import in_one_test
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
 KEY, TOKEN = "AIza-not-to-be-seen", "ya29.not-to-be-seen"
@@ -35,7 +36,7 @@ def jwt(**claims: Any) -> str:
     return ".".join([*parts, "not-to-be-seen"])
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("environ", "wanted", "parts"),
     [
         (
@@ -94,7 +95,7 @@ def test_one_note(environ: dict[str, str], wanted: Target, parts: list[str]) -> 
         assert part in note
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("environ", "wanted"),
     [
         ({"GEMINI_API_KEY": KEY}, Target()),
@@ -115,9 +116,7 @@ def test_nothing_to_note(environ: dict[str, str], wanted: Target) -> None:
     assert said(environ, wanted) == []
 
 
-@pytest.mark.parametrize(
-    "token", ["a.b.c", "..", f"x.{'A' * 41}.y", jwt(exp="soon"), jwt(exp=1e30), jwt(), jwt(exp=[])]
-)
+@in_one_test("token", ["a.b.c", "..", f"x.{'A' * 41}.y", jwt(exp="soon"), jwt(exp=1e30), jwt(), jwt(exp=[])])
 def test_a_token_that_does_not_say_when_it_ends(token: str) -> None:
     decision = decide(Target(project="p"), {"LIVECLI_ACCESS_TOKEN": token})
     assert decision.credential is not None

@@ -23,6 +23,7 @@ from livecli.emulator.server import run_emulator
 from livecli.errors import statuses
 from livecli.media.file_source import SAMPLE
 from livecli.protocol.names import LANGUAGES, VOICES
+from tests.cases import in_one_test
 from tests.needs import needs
 
 ROOT = Path(__file__).parents[2]
@@ -202,10 +203,10 @@ def livecli_commands():
         for line in lines:
             found = re.search(r"\blivecli ((?:send|chat|auth|serve|help|completion)\b[^|<>&)#]*)", line)
             if found:
-                yield pytest.param(name, shlex.split(found[1]), id=f"{name}: {found[1][:50]}")
+                yield name, shlex.split(found[1])
 
 
-@pytest.mark.parametrize(("name", "words"), [*livecli_commands()])
+@in_one_test(("name", "words"), [*livecli_commands()])
 def test_each_command_of_the_text_has_options_that_exist(name, words):
     command = command_for(words)
     while words and words[0] in getattr(command, "commands", {}):
@@ -242,7 +243,7 @@ def test_every_make_target_that_is_named_is_there():
         subprocess.run(["make", "-n", target], cwd=ROOT, check=True, capture_output=True, timeout=30)
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@in_one_test("name", DOCUMENTS)
 def test_a_document_speaks_of_itself_alone(name):
     assert str(ROOT) not in DOCUMENTS[name]
     assert not re.search(r"(?<![\w.:~])/(root|home|tmp)/", DOCUMENTS[name])
@@ -252,7 +253,7 @@ def test_the_readme_is_one_page():
     assert len(DOCUMENTS["README"].splitlines()) <= 150
 
 
-@pytest.mark.parametrize("name", DOCUMENTS)
+@in_one_test("name", DOCUMENTS)
 def test_each_link_to_a_file_leads_to_it(name):
     folder = ROOT if name == "README" else GUIDES
     for target in re.findall(r"\]\((?!https?:)([^)#]+)", DOCUMENTS[name]):
@@ -264,7 +265,7 @@ def test_the_readme_links_to_every_topic():
     assert set(linked) == set(TOPICS) == {path.stem for path in GUIDES.glob("*.md")}
 
 
-@pytest.mark.parametrize("topic", TOPICS)
+@in_one_test("topic", TOPICS)
 def test_a_topic_has_a_heading_and_a_line_that_sums_it_up(topic):
     heading, _, summary, after, *_ = DOCUMENTS[topic].splitlines()
     assert heading.startswith("# ")

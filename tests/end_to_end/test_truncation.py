@@ -5,6 +5,7 @@ import pytest
 from livecli.client.diagnosis import shortest_seconds, truncation_warnings
 from livecli.protocol import events
 from livecli.report.summary import TransferStats
+from tests.cases import in_one_test
 from tests.end_to_end.conftest import tone
 from tests.live_server import live_server
 
@@ -103,7 +104,7 @@ def stats(seconds, *said):
     return run
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("seconds", "said", "signs"),
     [
         (2.2, "[2.2 s of speech]", 0),

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, currently_in_test_context, event, given, set
 from hypothesis import strategies as st
 
 from tests import hostile_words
+from tests.cases import in_one_test
 from tests.end_to_end.conftest import Ran, tone, write_wav
 from tests.hostile_words import FILES, IN_ENVIRONMENTS, NUMBER_WORDS
 
@@ -122,7 +123,7 @@ def test_malformed_files(check_file, name):
         check_file(name, content)
 
 
-@pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
+@in_one_test("path", COMMANDS)
 def test_every_file_that_an_option_names_has_its_contents(path):
     """An option that reads a file: `FILES` has command lines with it."""
     named = [

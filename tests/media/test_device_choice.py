@@ -8,6 +8,7 @@ from livecli.errors import FileError, UsageError
 from livecli.media import devices
 from livecli.media.device_choice import DeviceList, choose, find_again, find_device, needs_half_duplex, table
 from livecli.media.devices import Device, DeviceKind
+from tests.cases import in_one_test
 from tests.virtual_time import in_virtual_time
 
 P, C = DeviceKind.PLAYBACK, DeviceKind.CAPTURE
@@ -23,7 +24,7 @@ DEVICES = [
 ]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("words", "indexes"),
     [
         ([], [0, 5]),
@@ -42,7 +43,7 @@ def test_a_word_is_an_index_a_name_or_a_part_of_one(words, indexes):
     assert [device.index for device in choose(words, [P, C], DEVICES)] == indexes
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("words", "kinds", "said", "hint"),
     [
         (["nope"], [P, C], "no such speaker or microphone", "[4] Monitor of Jabra"),

@@ -16,6 +16,7 @@ import soundfile
 from livecli.errors import FileError, UsageError
 from livecli.media.encoding import FORMATS, encode, reply_format
 from livecli.media.reply import ReplyWriter, open_reply
+from tests.cases import in_one_test
 
 CONTAINERS = {
     "flac": ("FLAC", "PCM_16"),
@@ -99,7 +100,7 @@ def test_any_other_extension_is_refused(tmp_path: Path, path: str, message: str,
     assert names(tmp_path) == []
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("path", "raw", "kind"),
     [
         ("x.WAV", False, "wav"),

@@ -13,6 +13,7 @@ from livecli.errors import FileError
 from livecli.media import images
 from livecli.media.images import MAX_BYTES, SIDE, kind_of, open_image, size_of
 from livecli.process.installer import install_extra_command
+from tests.cases import in_one_test
 
 KINDS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP"}
 
@@ -40,8 +41,8 @@ def uninstall_pillow(monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL.Image", None)
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("options", [{}, {"lossless": True}, {"progressive": True}, {"exif": b"Exif\0\0" + bytes(40)}])
+@in_one_test("kind", KINDS)
+@in_one_test("options", [{}, {"lossless": True}, {"progressive": True}, {"exif": b"Exif\0\0" + bytes(40)}])
 def test_format_and_size_are_read_without_pillow(kind, options) -> None:
     data = encoded(KINDS[kind], (61, 43), **options)
     assert kind_of(data) == kind

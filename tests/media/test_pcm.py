@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from livecli.client.pacing import Pacer
 from livecli.media.pcm import FLOOR_DBFS, SILENCE_PEAK, Tee, dbfs, level_dbfs, peak, rechunk
+from tests.cases import in_one_test
 
 
 async def stream(blocks: list[bytes]) -> AsyncIterator[bytes]:
@@ -119,7 +120,7 @@ def test_at_speed_zero_as_many_come_at_once_as_one_write_takes() -> None:
     assert [chunk for due in taken for chunk in due] == chunks
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("samples", "silent"),
     [
         ([], True),

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from livecli.media.resample import Resampler, VariableRateResampler
+from tests.cases import in_one_test
 
 
 def through(resampler: Resampler, pcm: bytes, block: int) -> bytes:
@@ -18,10 +19,8 @@ def sine(hz: float, seconds: float, rate: int, peak: float) -> bytes:
     return np.round(peak * np.sin(2 * np.pi * hz * np.arange(int(seconds * rate)) / rate)).astype("<i2").tobytes()
 
 
-@pytest.mark.parametrize("samples", [0, 1, 2, 1_000, 35_600, 16_001])
-@pytest.mark.parametrize(
-    ("from_rate", "to_rate"), [(16_000, 24_000), (44_100, 16_000), (8_000, 16_000), (11_025, 16_000)]
-)
+@in_one_test("samples", [0, 1, 2, 1_000, 35_600, 16_001])
+@in_one_test(("from_rate", "to_rate"), [(16_000, 24_000), (44_100, 16_000), (8_000, 16_000), (11_025, 16_000)])
 def test_the_length_is_exact(samples: int, from_rate: int, to_rate: int) -> None:
     moved = through(Resampler(from_rate, to_rate), bytes(2 * samples), 1_024)
     assert len(moved) == 2 * int(samples * to_rate / from_rate + 0.5)

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from livecli.media.wav import HEADER_BYTES, STREAM_BYTES, read_wav_head, wav_header
+from tests.cases import in_one_test
 
 UNKNOWN = 0xFFFFFFFF
 Reader = Callable[[int], bytes]
@@ -24,7 +25,7 @@ def head(
     return b"RIFF" + struct.pack("<I", riff) + b"WAVE" + chunks
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("riff", "data", "expected"),
     [
         (36 + 500, 500, 500),

@@ -22,6 +22,7 @@ from livecli.process.stdio import (
     write_stderr,
     write_stdout,
 )
+from tests.cases import in_one_test
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_a_line_has_no_styles_without_colours(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().err == "a b\n"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "encoding", "written"),
     [
         ("plain", "ascii", "plain"),

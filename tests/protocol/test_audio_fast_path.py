@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +13,7 @@ from livecli.protocol import events
 from livecli.protocol.codec import AudioShapes, decode_server, encode_server
 from livecli.protocol.machine import LiveProtocol, Side
 from livecli.protocol.platform import Platform
+from tests.cases import in_one_test
 
 PCM = bytes(range(256))
 DATA = base64.b64encode(PCM).decode()
@@ -50,8 +50,8 @@ def understood(frame: bytes, shapes: AudioShapes | None = None):
         return str(error)
 
 
-@pytest.mark.parametrize("name", FRAMES)
-@pytest.mark.parametrize(
+@in_one_test("name", FRAMES)
+@in_one_test(
     "other",
     [
         b"AQAAAP//",

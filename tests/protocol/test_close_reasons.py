@@ -6,6 +6,7 @@ from livecli.errors import AuthError, QuotaError, ServerError
 from livecli.protocol.close_cause import CloseContext
 from livecli.protocol.close_table import explain
 from livecli.protocol.models import MODELS, Platform, current_models, takes_realtime_text
+from tests.cases import in_one_test
 
 VERTEX = CloseContext(Platform.VERTEX, "gemini-3.8-live", "us-central1")
 DEVELOPER = CloseContext(Platform.DEVELOPER, "gemini-3.8-live")
@@ -48,7 +49,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("code", "reason", "error", "hint"), CASES)
+@in_one_test(("code", "reason", "error", "hint"), CASES)
 def test_each_reported_reason_has_its_error_and_remedy(code, reason, error, hint):
     explained = explain(code, reason, VERTEX)
     assert type(explained) is error

@@ -11,6 +11,7 @@ from livecli.protocol.close_cause import CloseContext
 from livecli.protocol.close_reasons import CLOSE_REASON_BYTES
 from livecli.protocol.close_table import ANY_REASON, TABLE, cause_of, explain
 from livecli.protocol.models import Platform
+from tests.cases import in_one_test
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 BOTH = (VERTEX, DEVELOPER)
@@ -132,7 +133,7 @@ def situation(platform, model="gemini-3.8-live", location="us-central1", active=
     return CloseContext(platform, model, location if platform is VERTEX else None, said, active)
 
 
-@pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
+@in_one_test(("code", "reason", "platform", "status", "retry"), CASES)
 def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry):
     known = situation(platform)
     answer = cause_of(code, reason, known)
@@ -146,7 +147,7 @@ def test_each_reason_has_a_row_of_its_own(code, reason, platform, status, retry)
     assert not [text for text in (error.advice.cause, *error.advice.remedies) if re.search(r"\{\w*\}", text)]
 
 
-@pytest.mark.parametrize(("code", "reason", "platform", "status", "retry"), CASES)
+@in_one_test(("code", "reason", "platform", "status", "retry"), CASES)
 def test_a_reason_that_was_cut_has_the_same_row(code, reason, platform, status, retry):
     known = situation(platform)
     cut = reason.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore")
@@ -168,13 +169,13 @@ def test_a_young_session_has_not_reached_its_age_limit(seconds, handle, hint):
     assert explain(1000, "", replace(situation(DEVELOPER, **setup), seconds=seconds)).hint == hint
 
 
-@pytest.mark.parametrize("code", [1001, 1002, 1005, 1009, 1012, 1013, 3000, 4999])
-@pytest.mark.parametrize("reason", ["", "{models} {", "\x1b[2J"])
+@in_one_test("code", [1001, 1002, 1005, 1009, 1012, 1013, 3000, 4999])
+@in_one_test("reason", ["", "{models} {", "\x1b[2J"])
 def test_any_other_close_is_answered_too(code, reason):
     assert type(explain(code, reason, situation(VERTEX))) is ServerError
 
 
-@pytest.mark.parametrize("answer", TABLE, ids=lambda answer: answer.pattern)
+@in_one_test("answer", TABLE)
 def test_every_row_can_be_told(answer):
     assert issubclass(answer.error, (ServerError, AuthError, QuotaError))
     facts = situation(VERTEX).placeholders() | dict.fromkeys(re.compile(answer.pattern).groupindex, "x")
@@ -187,7 +188,7 @@ LEVEL = {"generationConfig": {"thinkingConfig": {"thinkingLevel": "LOW"}}}
 VOICE = {"generationConfig": {"speechConfig": {"voiceConfig": {"prebuiltVoiceConfig": {"voiceName": "kore"}}}}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("platform", "model", "setup", "named"),
     [
         (VERTEX, "gemini-3.8-live", LEVEL, "thinkingConfig.thinkingLevel out"),
@@ -232,7 +233,7 @@ def test_a_refusal_after_the_setup_is_not_blamed_on_it():
     assert "after the setup" in explain(1007, INVALID, situation(VERTEX, active=True, **LEVEL)).hint
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("known", "reason", "named"),
     [
         (situation(VERTEX, location="global"), "Publisher Model `x`", "--location us-central1"),
@@ -289,7 +290,7 @@ SPECIFIC = [
 ]
 
 
-@pytest.mark.parametrize(("reason", "remedy"), SPECIFIC)
+@in_one_test(("reason", "remedy"), SPECIFIC)
 def test_an_exact_text_is_named_and_not_searched_for(reason, remedy):
     error = explain(1007, reason, situation(DEVELOPER))
     assert remedy in error.hint

@@ -12,6 +12,7 @@ from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client, decode_server, encode_client, encode_server
 from livecli.protocol.codec.proto_json import duration
 from livecli.protocol.models import Platform, Role
+from tests.cases import in_one_test
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 
@@ -90,7 +91,7 @@ SERVER_FRAMES = {
 }
 
 
-@pytest.mark.parametrize("name", SERVER_FRAMES)
+@in_one_test("name", SERVER_FRAMES)
 def test_server_frames_are_byte_for_byte_googles(name):
     platform, frame, said = SERVER_FRAMES[name]
     assert decode_server(frame.encode()) == said
@@ -153,8 +154,8 @@ SERVER_SIDE = [
 ]
 
 
-@pytest.mark.parametrize(("event", "log_name"), SERVER_SIDE, ids=[name for _, name in SERVER_SIDE])
-@pytest.mark.parametrize("platform", Platform)
+@in_one_test(("event", "log_name"), SERVER_SIDE)
+@in_one_test("platform", Platform)
 def test_each_row_of_the_servers_table_reads_what_it_writes(platform, event, log_name):
     assert event.log_name == log_name
     # A second event keeps audio from its fast path.
@@ -232,7 +233,7 @@ def test_one_server_frame_may_say_many_things_at_once():
     ]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("frame", "said"),
     [
         ("", []),
@@ -252,7 +253,7 @@ def test_what_google_may_add_is_passed_over(frame, said):
     assert decode_server(frame) == said
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "frame",
     [
         "[]",
@@ -306,7 +307,7 @@ CLIENT_FRAMES = [
 ]
 
 
-@pytest.mark.parametrize(("frame", "said"), CLIENT_FRAMES)
+@in_one_test(("frame", "said"), CLIENT_FRAMES)
 def test_client_frames_of_the_sdks(frame, said):
     assert decode_client(frame) == [said]
     assert decode_client(frame.encode()) == [said]
@@ -363,7 +364,7 @@ def test_the_python_sdks_full_setup_with_its_mixed_spelling():
     assert body.tools[1].function_declarations[0].parameters == {"properties": {"a_b": {"type": "STRING"}}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("frame", "reason"),
     [
         ('{"setup":{"foo":1}}', "Invalid JSON payload received. Unknown name \"foo\" at 'setup': Cannot find field."),

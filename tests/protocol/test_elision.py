@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from livecli.protocol import events
 from livecli.protocol.elision import PieceElision, secrets_in, without_secrets
+from tests.cases import in_one_test
 
 SECRET = "ya29.a-secret-token"
 
@@ -46,7 +47,7 @@ def elided(*pieces, secrets=(SECRET,), kind=events.OutputTranscript):
     return texts
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("pieces", "left"),
     [
         (["the ", "word"], ["the ", "word"]),

@@ -15,6 +15,7 @@ from livecli.protocol.endpoint import (
     without_local_key,
 )
 from livecli.protocol.models import Platform
+from tests.cases import in_one_test
 
 V, D = Platform.VERTEX, Platform.DEVELOPER
 VERTEX_PATH = "/ws/google.cloud.aiplatform.{}.LlmBidiService/BidiGenerateContent"
@@ -25,7 +26,7 @@ P = {"GOOGLE_CLOUD_PROJECT": "p1"}
 M = "gemini-3.8-live"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("wanted", "environ", "url"),
     [
         (Target(), P, f"wss://us-central1-{HOST}{V1}"),
@@ -73,7 +74,7 @@ def test_express_mode_has_neither_project_nor_location() -> None:
     assert endpoint == Endpoint(V, f"wss://{HOST}{V1}", M, f"publishers/google/models/{M}")
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("model", "platform", "resource", "bare"),
     [
         (None, V, f"projects/p1/locations/us-central1/publishers/google/models/{M}", M),
@@ -107,7 +108,7 @@ def test_model_from_the_environment_and_flag_before_it() -> None:
     assert build(Target(model="gemini-flag"), environ, V).model == "gemini-flag"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("wanted", "environ", "own", "project"),
     [
         (Target(project="flag"), {"GOOGLE_CLOUD_PROJECT": "env"}, "own", "flag"),
@@ -129,7 +130,7 @@ def test_vertex_needs_a_project() -> None:
     assert "--project" in (caught.value.hint or "")
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("wanted", "environ", "has_key", "platform"),
     [
         (Target(platform=D), {**P, "GOOGLE_GENAI_USE_VERTEXAI": "true"}, False, D),
@@ -155,7 +156,7 @@ def test_which_platform(wanted: Target, environ: dict[str, str], has_key: bool, 
     assert choose_platform(wanted, environ, has_key=has_key)[0] is platform
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("given", "url"),
     [
         ("ws://127.0.0.1:8765", "ws://127.0.0.1:8765" + V1),
@@ -192,7 +193,7 @@ def test_local_ignores_base_urls_of_the_environment() -> None:
     assert build(Target(local=True), {"LIVECLI_BASE_URL": "ws://elsewhere.example"}, V).host == "127.0.0.1"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "url",
     [
         "ws://user:s3cret@h",
@@ -221,8 +222,8 @@ def test_refused_base_urls_are_not_quoted(url: str) -> None:
     assert "s3" not in caught.value.message + (caught.value.hint or "")
 
 
-@pytest.mark.parametrize("field", ["project", "location", "model", "api_version"])
-@pytest.mark.parametrize("word", ["a/b", "..", "a b", "a\n", "a?b", "a#b", "a%2fb", "a\x1b", "é", "models/../x", "-a"])
+@in_one_test("field", ["project", "location", "model", "api_version"])
+@in_one_test("word", ["a/b", "..", "a b", "a\n", "a?b", "a#b", "a%2fb", "a\x1b", "é", "models/../x", "-a"])
 def test_words_that_could_bend_the_url(field: str, word: str) -> None:
     wanted = Target(**{"project": "p", field: word})  # type: ignore[arg-type]
     with pytest.raises(UsageError) as caught:
@@ -230,7 +231,7 @@ def test_words_that_could_bend_the_url(field: str, word: str) -> None:
     assert caught.value.message.isprintable()
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("host", "loopback"),
     [
         ("localhost", True),
@@ -265,7 +266,7 @@ def test_the_version_is_that_of_the_url(base_url, version, expected):
     assert build(Target(base_url=base_url, api_version=version), P, V).version == expected
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("wanted", "environ", "kept"),
     [
         (Target(base_url="ws://127.0.0.1:1"), {"GOOGLE_API_KEY": "local", "GEMINI_API_KEY": "k"}, ["GEMINI_API_KEY"]),

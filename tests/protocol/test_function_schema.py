@@ -5,6 +5,7 @@ import pytest
 from livecli.protocol.function_schema import schema_errors
 from livecli.protocol.messages import FunctionDeclaration, Tool
 from livecli.protocol.models import Platform
+from tests.cases import in_one_test
 
 PATH = "setup.tools[0].function_declarations[0].parameters"
 UNKNOWN = "Invalid JSON payload received. Unknown name "
@@ -15,7 +16,7 @@ def errors(parameters: dict | None, platform: Platform = Platform.DEVELOPER) -> 
     return list(schema_errors(tools, platform.facts.schema_extras))
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "parameters",
     [
         None,
@@ -30,7 +31,7 @@ def test_schemas_of_the_api(parameters: dict | None) -> None:
     assert errors(parameters) == []
 
 
-@pytest.mark.parametrize("name", ["additionalProperties", "$schema", "const", "oneOf", "$ref", "exclusiveMinimum"])
+@in_one_test("name", ["additionalProperties", "$schema", "const", "oneOf", "$ref", "exclusiveMinimum"])
 def test_names_of_json_schema_are_unknown(name: str) -> None:
     assert errors({name: 1}) == [f"{UNKNOWN}\"{name}\" at '{PATH}': Cannot find field."]
 

@@ -20,6 +20,7 @@ from livecli.protocol.codec import client, decode_client, decode_server, encode_
 from livecli.protocol.machine import LiveProtocol, Side, State
 from livecli.protocol.models import Platform
 from livecli.report.reporter import event_fields
+from tests.cases import in_one_test
 from tests.hostile import ODD_FRAMES, frames_of, said_by
 
 fuzzed = settings(deadline=None, derandomize=True, max_examples=20)
@@ -111,7 +112,7 @@ def test_a_clients_frame_is_events_or_a_refusal(kind: str, data: st.DataObject) 
     of_client(data.draw(FROM_CLIENT[kind]))
 
 
-@pytest.mark.parametrize("frame", ODD_FRAMES, ids=range(len(ODD_FRAMES)))
+@in_one_test("frame", ODD_FRAMES)
 def test_frames_on_which_decoders_stumble(frame: bytes) -> None:
     of_server(frame)
     of_client(frame)

@@ -4,11 +4,12 @@ import pytest
 
 from livecli.errors import AuthError, ConnectError, QuotaError
 from livecli.protocol.http_errors import STATUSES, http_error, phrase
+from tests.cases import in_one_test
 
 FAILED = "the server failed: try again"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("status", "kind", "retry", "hint"),
     [
         (401, AuthError, "never", STATUSES[401][1]),

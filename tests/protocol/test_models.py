@@ -22,6 +22,7 @@ from livecli.protocol.models import (
     current_models,
     load_models,
 )
+from tests.cases import in_one_test
 
 CURRENT = [model for model in MODELS.values() if not model.retired]
 GROUPS = ["setup", "turns", "unasked", "frames", "calls", "images", "prompt", "locations", "limits", "prices"]
@@ -154,8 +155,8 @@ def test_the_rest_of_a_group_stays() -> None:
     assert model.calls.evidence.source == default.calls.evidence.source
 
 
-@pytest.mark.parametrize("group", GROUPS)
-@pytest.mark.parametrize("model", CURRENT, ids=lambda model: model.name)
+@in_one_test("group", GROUPS)
+@in_one_test("model", CURRENT)
 def test_every_fact_of_a_current_model_has_its_evidence(model: Model, group: str) -> None:
     evidence = model.evidence if group == "setup" else getattr(model, group).evidence
     unknown = {"locations": not model.locations.names, "prices": not any(prices(model))}
@@ -188,7 +189,7 @@ FACTS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "ends_at", "id_form", "blocking", "non_blocking"), FACTS)
+@in_one_test(("name", "ends_at", "id_form", "blocking", "non_blocking"), FACTS)
 def test_how_turns_and_calls_end(name: str, ends_at: str, id_form: str, blocking: str, non_blocking: str) -> None:
     model = MODELS[name]
     assert model.turns.ends_at == ends_at

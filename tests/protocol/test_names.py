@@ -5,19 +5,20 @@ import pytest
 from livecli.errors import UsageError
 from livecli.protocol.models import MODELS
 from livecli.protocol.names import LANGUAGES, VOICES, language_code, model_named, nearest, voice_named
+from tests.cases import in_one_test
 
 
 def test_the_documented_numbers_of_names() -> None:
     assert (len(VOICES), len(LANGUAGES)) == (30, 24)
 
 
-@pytest.mark.parametrize("voice", VOICES)
+@in_one_test("voice", VOICES)
 def test_a_voice_in_any_case(voice: str) -> None:
     for text in (voice, voice.lower(), voice.upper(), f" {voice} "):
         assert voice_named(text, is_complete=True) == voice
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "message"),
     [
         ("Koré", "no voice 'Koré'; did you mean Kore?"),
@@ -35,13 +36,13 @@ def test_an_unknown_voice_is_refused_where_all_are_known(text: str, message: str
     assert voice_named(text, is_complete=False) == text
 
 
-@pytest.mark.parametrize(("code", "name"), LANGUAGES.items())
+@in_one_test(("code", "name"), LANGUAGES.items())
 def test_a_language_by_its_code_and_by_its_whole_name(code: str, name: str) -> None:
     for text in (code, code.lower(), code.upper(), code.replace("-", "_"), name, name.upper()):
         assert language_code(text) == code
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "code"),
     [
         ("german", "de-DE"),
@@ -74,7 +75,7 @@ def test_other_words_are_no_language(text: str, message: str, hint: str) -> None
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
-@pytest.mark.parametrize("model", MODELS)
+@in_one_test("model", MODELS)
 def test_a_model_in_any_case(model: str) -> None:
     assert model_named(model.upper()) == model_named(model.replace("-", " ")) == model
 

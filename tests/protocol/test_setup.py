@@ -10,6 +10,7 @@ from livecli.protocol.endpoint import Target, build
 from livecli.protocol.messages import FunctionDeclaration
 from livecli.protocol.models import MODELS, Platform
 from livecli.protocol.setup import Activity, SetupOptions, ThinkingLevel, setup
+from tests.cases import in_one_test
 
 VERTEX = build(Target(project="p", location="us-central1"), {}, Platform.VERTEX)
 DEVELOPER = build(Target(), {}, Platform.DEVELOPER)
@@ -55,7 +56,7 @@ def test_vertex_with_a_key_instead_of_a_project():
     assert made(express)["sessionResumption"] == {"transparent": True}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "model",
     [
         *(name for name, model in MODELS.items() if model.audio_out and not model.level_required),
@@ -253,7 +254,7 @@ def test_the_emulator_takes_every_option_together(endpoint):
     assert setup_json(decoded) == setup_json(event)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("name", "thinking", "config"),
     [
         ("gemini-3.8-live", None, None),

@@ -4,13 +4,13 @@ from collections import Counter
 from typing import Any
 
 import msgspec
-import pytest
 
 from livecli.protocol.close_reasons import INVALID_ARGUMENT, UNKNOWN_FIELD
 from livecli.protocol.codec.proto_json import camel_keys
 from livecli.protocol.messages import Setup
 from livecli.protocol.models import MODELS, Evidence, EvidenceKind, Platform
 from livecli.protocol.setup_rules import RULES, SetupContext, SetupRule, matching_rules, refusal
+from tests.cases import in_one_test
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 V3_8, EXTENDED, V3_1 = "gemini-3.8-live", "gemini-3.8-live-extended-thinking", "gemini-3.1-flash-live-preview"
@@ -83,7 +83,7 @@ def context(platform: Platform, version: str, model: str, setup: dict[str, Any])
     return SetupContext(parsed, MODELS[model], platform, version)
 
 
-@pytest.mark.parametrize(("platform", "version", "model", "setup", "close"), MATCHES)
+@in_one_test(("platform", "version", "model", "setup", "close"), MATCHES)
 def test_a_rule_has_its_close(
     platform: Platform, version: str, model: str, setup: dict[str, Any], close: str | None
 ) -> None:
@@ -101,7 +101,7 @@ def test_each_rule_matches_one_of_these() -> None:
     assert [rule.path for rule in RULES if not matches[id(rule)]] == []
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.path}: {rule.reason}")
+@in_one_test("rule", RULES)
 def test_a_rule_has_its_evidence(rule: SetupRule) -> None:
     assert rule.evidence.date
     assert rule.evidence.source

@@ -12,6 +12,7 @@ from livecli.errors import FileError
 from livecli.recording.cassette import read_cassette, write_cassette
 from livecli.recording.format import By, Direction, Frame, RecordedClose, RecordedConnection, Recording
 from livecli.toml_reader import LineError
+from tests.cases import in_one_test
 
 OLD = """\
 # no kinds, and no times
@@ -75,7 +76,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("text", WRONG)
+@in_one_test("text", WRONG)
 def test_a_wrong_line_is_named(text: str) -> None:
     with pytest.raises(LineError) as error:
         read_cassette(text.encode())

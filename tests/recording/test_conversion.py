@@ -11,6 +11,7 @@ from livecli.errors import FileError, UsageError
 from livecli.recording.conversion import FORMATS, cleaned, parse_recording, read_recording, rendered
 from livecli.recording.format import By, Direction, Frame, Header, RecordedClose, RecordedConnection, Recording
 from livecli.recording.validation import problems
+from tests.cases import in_one_test
 from tests.emulator.recorded import NAMES, recorded_log
 from tests.recorded_sessions import FOLDER
 
@@ -52,8 +53,8 @@ def test_a_log_with_several_setups_has_several_connections() -> None:
     assert [len(each.frames) for each in parse_recording("x.websocket.log", log).connections] == [2, 3]
 
 
-@pytest.mark.parametrize("name", ["session.txt", "session", "SESSION.LIVE.BAK"])
-@pytest.mark.parametrize("data", [*list(RECORDED.values())[:1], *list(RECORDED.values())[-1:]])
+@in_one_test("name", ["session.txt", "session", "SESSION.LIVE.BAK"])
+@in_one_test("data", [*list(RECORDED.values())[:1], *list(RECORDED.values())[-1:]])
 def test_another_extension_leaves_the_format_to_the_content(name: str, data: bytes) -> None:
     assert [*parse_recording(name, data).frames]
 

@@ -17,6 +17,7 @@ from livecli.recording.format import (
     write_live,
 )
 from livecli.toml_reader import LineError
+from tests.cases import in_one_test
 from tests.recorded_sessions import FOLDER
 
 SETUP = b'{"setup": {"model": "models/gemini-3.8-live"}}'
@@ -62,7 +63,7 @@ def test_a_session_that_was_resumed_has_a_header_for_each_connection() -> None:
     assert [frame.at for frame in recording.connections[1].frames] == [0.0, 0.812, pytest.approx(0.813)]
 
 
-@pytest.mark.parametrize("cut", range(len(EXAMPLE) - 61, len(EXAMPLE), 7))
+@in_one_test("cut", range(len(EXAMPLE) - 61, len(EXAMPLE), 7))
 def test_a_last_line_that_is_not_complete_is_ignored(cut: int) -> None:
     [connection] = read_live(EXAMPLE[:cut]).connections
     assert len(connection.frames) == 3
@@ -87,14 +88,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("data", WRONG)
+@in_one_test("data", WRONG)
 def test_a_wrong_line_is_named(data: bytes) -> None:
     with pytest.raises(LineError) as error:
         read_live(data)
     assert (error.value.line, WRONG[data][1] in error.value.reason) == (WRONG[data][0], True), error.value
 
 
-@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.live")), ids=lambda path: path.stem)
+@in_one_test("path", sorted(FOLDER.glob("*.live")))
 def test_the_recordings_of_the_service_are_read(path) -> None:
     recording = read_live(path.read_bytes())
     assert [frame.direction for frame in recording.frames][:2] == [Direction.CLIENT, Direction.SERVER]

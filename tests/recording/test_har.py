@@ -11,6 +11,7 @@ import pytest
 from livecli.recording.format import By, Direction, Frame, Header, RecordedClose, RecordedConnection, Recording
 from livecli.recording.har import read_har, write_har
 from livecli.toml_reader import LineError
+from tests.cases import in_one_test
 
 URL = "wss://generativelanguage.googleapis.com/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
 SETUP, COMPLETE = '{"setup": {"model": "models/m"}}', '{\n  "setupComplete": {}\n}\n'
@@ -71,9 +72,7 @@ def test_other_sockets_of_a_page_are_left_out() -> None:
     assert read_har(archive(message("send", SETUP), url="wss://host/own/path")).connections
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"[]", b"{}", b'{"log": {"entries": 1}}', b'{"log": \xff}', b"[" * 100_000, archive(url=3)]
-)
+@in_one_test("data", [b"", b"[]", b"{}", b'{"log": {"entries": 1}}', b'{"log": \xff}', b"[" * 100_000, archive(url=3)])
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
     with pytest.raises(LineError, match="not a HAR file"):
         read_har(data)

@@ -13,6 +13,7 @@ import pytest
 from livecli.errors import SHORTEST_SECRET
 from livecli.recording.format import REDACTED, Direction, Header
 from livecli.recording.redaction import MASK, Redactor, clean_url
+from tests.cases import in_one_test
 
 SECRET = "s3cret/" + 'with+odd"chars-0123456789'
 KEY = "AIza" + 35 * "k"
@@ -28,7 +29,7 @@ def cleaned(*frames: bytes, direction: Direction = Direction.SERVER, secrets: tu
     return [redactor.clean(direction, frame).decode() for frame in frames]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "frame",
     [
         said(f"it is {SECRET}!"),
@@ -38,7 +39,7 @@ def cleaned(*frames: bytes, direction: Direction = Direction.SERVER, secrets: tu
         json.dumps({"toolCall": {"functionCalls": [{"args": {SECRET: 1}}]}}).encode(),
     ],
 )
-@pytest.mark.parametrize("direction", Direction)
+@in_one_test("direction", Direction)
 def test_a_known_secret_is_removed_by_its_value(frame: bytes, direction: Direction) -> None:
     [clean] = cleaned(frame, direction=direction)
     assert json.loads(clean)
@@ -52,16 +53,14 @@ def test_a_secret_that_comes_in_two_frames_is_removed(cut: int) -> None:
     assert json.loads(second)["serverContent"]["outputTranscription"]["text"] in (" so", "… so")
 
 
-@pytest.mark.parametrize(
-    "name", ["api_key", "apiKey", "API-KEY", "access_token", "Authorization", "client_secret", "password"]
-)
+@in_one_test("name", ["api_key", "apiKey", "API-KEY", "access_token", "Authorization", "client_secret", "password"])
 def test_a_credential_is_removed_by_the_name_of_its_field(name: str) -> None:
     frame = json.dumps({"toolCall": {"functionCalls": [{"id": "1", "args": {name: "short", "near": "me"}}]}}).encode()
     [clean] = cleaned(frame, secrets=())
     assert json.loads(clean)["toolCall"]["functionCalls"][0] == {"id": "1", "args": {name: "REDACTED", "near": "me"}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "clean"),
     [
         ("wss://host/ws?key=abc&alt=ws", "wss://host/ws?key=REDACTED&alt=ws"),
@@ -82,7 +81,7 @@ def test_a_placeholder_and_plain_words_are_kept(text: str) -> None:
     assert cleaned(said(text), secrets=("local", "a token")) == [said(text).decode()]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "frame",
     [
         b"",
@@ -153,9 +152,9 @@ def planted(place: Any, secret: str) -> Any:
     return place
 
 
-@pytest.mark.parametrize("direction", Direction)
-@pytest.mark.parametrize("place", PLACES)
-@pytest.mark.parametrize("secret", [SECRET, "plain-0123456789abcdef", "ünï-0123456789-✓✓✓✓", "0123456789012345678"])
+@in_one_test("direction", Direction)
+@in_one_test("place", PLACES)
+@in_one_test("secret", [SECRET, "plain-0123456789abcdef", "ünï-0123456789-✓✓✓✓", "0123456789012345678"])
 def test_no_secret_stays_in_any_place(place: str, secret: str, direction: Direction) -> None:
     message = planted(PLACES[place], secret)
     escaped = "".join(f"\\u{ord(character):04x}" for character in secret)
@@ -178,7 +177,7 @@ def test_a_secret_in_base64_or_in_percents_is_found(offset: int) -> None:
     assert cleaned(said(quote(SECRET, safe=""))) == [REDACTED.decode()]
 
 
-@pytest.mark.parametrize("place", ["a text", "an instruction", "a response", "arguments", "a thought", "a transcript"])
+@in_one_test("place", ["a text", "an instruction", "a response", "arguments", "a thought", "a transcript"])
 def test_a_secret_in_several_frames_is_removed(place: str) -> None:
     for pieces in ([SECRET[:12], SECRET[12:]], [SECRET[:9], SECRET[9:20], SECRET[20:]], list(SECRET)):
         frames = [json.dumps(planted(PLACES[place], piece)).encode() for piece in pieces]
@@ -254,7 +253,7 @@ def test_the_parameters_of_a_function_may_have_any_name() -> None:
     assert cleaned(json.dumps(declaration).encode()) == [json.dumps(declaration)]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "clean"),
     [
         ('{"access_token": "abc", "x": 1}', '{"access_token": "REDACTED", "x": 1}'),

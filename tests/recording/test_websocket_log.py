@@ -7,6 +7,7 @@ import pytest
 from livecli.recording.format import Direction, Frame
 from livecli.recording.websocket_log import read_websocket_log
 from livecli.toml_reader import LineError
+from tests.cases import in_one_test
 
 SETUP, COMPLETE = b'{"setup":{"model":"models/m"}}', b'{\n  "setupComplete": {}\n}\n'
 LOG = b">31 " + SETUP + b"\n<27 " + COMPLETE + b"\n"
@@ -37,7 +38,7 @@ def test_lines_and_times() -> None:
     assert [(one.line, one.at) for one in recorded] == [(1, 0.0), (2, 1.25), (5, None), (6, 2.0)]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("data", "line", "reason"),
     [
         (b"", 1, "a frame begins with"),

@@ -15,6 +15,7 @@ from livecli.protocol.platform import Platform
 from livecli.protocol.setup import SetupOptions, setup
 from livecli.report.reporter import Reporter, Reporters, Retry, event_fields
 from livecli.report.summary import Summary
+from tests.cases import in_one_test
 
 ENDPOINT = Endpoint(Platform.DEVELOPER, "wss://example.test/", "gemini-3.8-live", "models/gemini-3.8-live")
 SETUP = setup(ENDPOINT, SetupOptions(voice="Kore"))
@@ -78,7 +79,7 @@ TOLD = [
 ]
 
 
-@pytest.mark.parametrize(("event", "name", "fields"), TOLD, ids=lambda value: value if isinstance(value, str) else "")
+@in_one_test(("event", "name", "fields"), TOLD)
 def test_what_an_event_is_called_and_told_of_it(event, name, fields):
     assert event.log_name == name
     assert json.loads(json.dumps(event_fields(event))) == fields
@@ -154,13 +155,13 @@ def test_this_is_all_that_can_be_told():
     assert methods == set(HAPPENINGS)
 
 
-@pytest.mark.parametrize("name", HAPPENINGS)
+@in_one_test("name", HAPPENINGS)
 def test_a_plain_reporter_takes_everything_and_does_nothing(name):
     tell(Reporter(), name)
 
 
-@pytest.mark.parametrize("name", HAPPENINGS)
-@pytest.mark.parametrize("number", [1, 2, 3])
+@in_one_test("name", HAPPENINGS)
+@in_one_test("number", [1, 2, 3])
 def test_each_of_several_is_told_once(name, number):
     listeners = [recorder(name) for _ in range(number)]
     deaf = [Reporter(), recorder("finished" if name != "finished" else "warning")[0]]
@@ -169,7 +170,7 @@ def test_each_of_several_is_told_once(name, number):
         assert calls == [(name, HAPPENINGS[name], NAMED.get(name, {}))]
 
 
-@pytest.mark.parametrize("name", HAPPENINGS)
+@in_one_test("name", HAPPENINGS)
 def test_where_nobody_listens_nothing_happens(name):
     tell(Reporters(), name)
     tell(Reporters(Reporter(), Reporter()), name)
@@ -215,7 +216,7 @@ class SilentLast(Reporter):
     wants_every = False
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("kinds", "frames", "told_events", "every"),
     [
         ([], False, False, False),

@@ -12,6 +12,7 @@ from livecli.media.pcm import SILENCE_PEAK
 from livecli.protocol import events
 from livecli.report.stats import FlowStats, Gaps
 from livecli.report.summary import TransferStats
+from tests.cases import in_one_test
 
 RATE = 24_000
 
@@ -27,8 +28,8 @@ class TestGaps:
         gaps.mark(5.0)
         assert (gaps.maximum, gaps.percentile(0.5)) == (None, None)
 
-    @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.9, 0.95, 0.99, 1.0])
-    @pytest.mark.parametrize("spread", [1.0, 3.0])
+    @in_one_test("share", [0.0, 0.01, 0.5, 0.9, 0.95, 0.99, 1.0])
+    @in_one_test("spread", [1.0, 3.0])
     def test_percentiles_are_true_to_one_percent(self, share, spread):
         chance = random.Random(share)
         lengths = [0.02 * math.exp(chance.gauss(0, spread)) for _ in range(1000)]
@@ -100,8 +101,8 @@ class TestFlow:
         assert flow.audio_seconds == pytest.approx(2.0)
         assert flow.rate == 16_000, "that of the first"
 
-    @pytest.mark.parametrize("last", [1, 50, 99, 100])
-    @pytest.mark.parametrize("count", [1, 2, 32])
+    @in_one_test("last", [1, 50, 99, 100])
+    @in_one_test("count", [1, 2, 32])
     def test_chunks_together_count_as_one_by_one(self, count, last):
         chunks = [chunk(100)] * (count - 1) + [chunk(last)]
         together, alone = FlowStats(), FlowStats()
@@ -116,7 +117,7 @@ class TestFlow:
         for share in (0.1, 0.5, 1.0):
             assert together.gaps.percentile(share) == alone.gaps.percentile(share)
 
-    @pytest.mark.parametrize("level", [0, 1, SILENCE_PEAK, -SILENCE_PEAK, SILENCE_PEAK + 1, 32_767, -32_768])
+    @in_one_test("level", [0, 1, SILENCE_PEAK, -SILENCE_PEAK, SILENCE_PEAK + 1, 32_767, -32_768])
     def test_its_peak(self, level):
         flow = FlowStats()
         flow.add_all([chunk(), chunk(level=level), chunk()], 0.0)
@@ -207,7 +208,7 @@ class TestWhatTheServiceSays:
 
 
 class TestTurnsThatAreCut:
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("said", "cut"),
         [
             ([AUDIO, GENERATED, COMPLETE], 0),
@@ -242,7 +243,7 @@ class TestTurnsThatAreCut:
 
 
 class TestLatency:
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("asked_at", "at", "latency"),
         [
             (10.0, 10.25, 250.0),

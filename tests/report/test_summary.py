@@ -23,6 +23,7 @@ from livecli.protocol.endpoint import Endpoint
 from livecli.protocol.models import Prices
 from livecli.protocol.platform import Platform
 from livecli.report.summary import MAX_CHARACTERS, Summary, TransferStats, error_json, latencies
+from tests.cases import in_one_test
 
 ENDPOINT = Endpoint(Platform.VERTEX, "wss://example.test/path", "gemini-3.8-live", "projects/p/…", "p", "us")
 
@@ -145,7 +146,7 @@ def test_figures_are_rounded():
     assert summary.as_json()["sent"] == {"chunks": 2, "bytes": 4, "audio_seconds": 0.0001, "seconds": 0.333}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("error", "kind", "status"),
     [
         (CheckError("x"), "check", 1),

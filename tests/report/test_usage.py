@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import reduce
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from livecli.report.usage import added, billed_tokens
+from tests.cases import in_one_test
 
 
 def details(**counts):
@@ -63,7 +63,7 @@ VERTEX_ANSWER = {
 }
 
 
-@pytest.mark.parametrize("turn", [SPOKEN, PICTURE, CALL, EMPTY, VERTEX_ANSWER, {}])
+@in_one_test("turn", [SPOKEN, PICTURE, CALL, EMPTY, VERTEX_ANSWER, {}])
 def test_one_turn_is_what_the_service_reported(turn):
     assert added({}, turn) == turn
 
@@ -97,7 +97,7 @@ def test_other_fields_are_those_of_the_last_turn():
     }
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("usage", "tokens"),
     [
         (SPOKEN, {"text in": 312 + 27, "audio in": 287, "audio out": 63, "thoughts": 40}),
@@ -116,7 +116,7 @@ def test_tokens_that_are_billed(usage, tokens):
     assert billed_tokens(usage) == tokens
 
 
-@pytest.mark.parametrize("wrong", ["10", -1, True, 1.5, None, [], {}])
+@in_one_test("wrong", ["10", -1, True, 1.5, None, [], {}])
 def test_values_that_are_no_counts_are_not_added(wrong):
     turn = {"promptTokenCount": wrong, "promptTokensDetails": [{"modality": "AUDIO", "tokenCount": wrong}, wrong]}
     assert billed_tokens(turn) == billed_tokens(added(turn, turn)) == {}

@@ -32,6 +32,7 @@ from livecli.protocol.setup import Activity, SetupOptions
 from livecli.report.reporter import Reporter
 from livecli.runs.request import ENDLESS_FROM_SECONDS, Request, ask, dry_run
 from livecli.tools.toolbox import Tool, Toolbox
+from tests.cases import in_one_test
 from tests.end_to_end.conftest import tone, write_wav
 from tests.live_server import live_server
 
@@ -103,7 +104,7 @@ async def run(question, handler, *, platform=Platform.DEVELOPER, reporter=None, 
 
 
 class TestNames:
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("question", "name", "reply"),
         [
             (Request("q.wav"), "q.wav", "q.reply.wav"),

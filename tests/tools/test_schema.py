@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from livecli.protocol.codec.proto_json import is_too_deep
 from livecli.tools.schema import FORMATS, KEYWORDS, MAX_SCHEMAS, TYPES, SchemaError, translate
+from tests.cases import in_one_test
 
 ANY_TYPE = "values of any type (declared as STRING)"
 
@@ -28,7 +29,7 @@ def test_types_are_in_upper_case(kind):
     assert property_of({"type": kind}) == ({"type": kind.upper()}, [])
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("schema", "declared"),
     [
         ({"type": ["string", "null"]}, {"type": "STRING", "nullable": True}),
@@ -76,7 +77,7 @@ def test_null_is_nullable_and_a_choice_stands_alone(schema, declared):
     assert property_of(schema) == (declared, [])
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("schema", "declared"),
     [
         ({"const": "a"}, {"type": "STRING", "enum": ["a"]}),
@@ -94,7 +95,7 @@ def test_values_and_formats_that_the_api_does_not_take_are_described(schema, dec
     assert property_of(schema) == (declared, [])
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("schema", "declared", "losses"),
     [
         (
@@ -207,7 +208,7 @@ class TestReferences:
             property_of({"$ref": ref}, **{"$defs": {"A": {"type": "string"}}})
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("schema", "reason"),
     [
         ({"type": "text"}, 'there is no type "text": there are string, number, integer, boolean, array, object'),

@@ -6,6 +6,7 @@ import pytest
 
 from livecli.errors import FileError, UsageError
 from livecli.tools.toolbox import DEFAULT_DESCRIPTION, NAME, TEXT_PARAMETERS, Tool, Toolbox, command_problem, parse_tool
+from tests.cases import in_one_test
 
 BLOCKING_ONLY, NON_BLOCKING_FIRST = "gemini-3.1-flash-live-preview", "gemini-3.8-live"
 
@@ -25,7 +26,7 @@ class TestParseTool:
         assert (tool.description, tool.parameters) == (DEFAULT_DESCRIPTION, TEXT_PARAMETERS)
         assert (tool.blocking, tool.scheduling, tool.origin) == (None, None, "--tool")
 
-    @pytest.mark.parametrize(
+    @in_one_test(
         ("word", "message"),
         [
             ("find", "--tool find: NAME=COMMAND is expected"),

@@ -7,6 +7,7 @@ import pytest
 from livecli.toml_reader import LineError
 from livecli.tools.toolbox import DEFAULT_DESCRIPTION, TIMEOUT_SECONDS, Tool
 from livecli.tools.tools_file import read_tools
+from tests.cases import in_one_test
 
 TOOL = '[[tool]]\nname = "find"\ncommand = "true"\n'
 
@@ -42,7 +43,7 @@ def test_the_defaults_and_the_origin_of_each_tool():
     assert (first.origin, second.origin) == ("t.toml:1", "t.toml:5")
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "line", "reason"),
     [
         ("", 1, "the file has no [[tool]]"),

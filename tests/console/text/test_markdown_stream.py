@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from livecli.console.text.markdown_stream import MarkdownStream
 from livecli.console.text.rows import plain
+from tests.cases import in_one_test
 
 
 def joined(fragments):
@@ -26,7 +26,7 @@ def shown(*pieces, **options):
     return joined([fragment for piece in pieces for fragment in stream.feed(piece)] + stream.finish())
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "fragments"),
     [
         ("plain", [("", "plain")]),

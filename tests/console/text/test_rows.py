@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
 from livecli.console.text.rows import hanging_indent, plain, take_rows, with_spaces
+from tests.cases import in_one_test
 
 
 def rows(text, columns=8, **options):
@@ -17,7 +18,7 @@ def rows(text, columns=8, **options):
     return [*(plain(row).rstrip(" ") for row in full), " " * indent + plain(rest)]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("text", "broken"),
     [
         ("", [""]),
@@ -50,7 +51,7 @@ def test_rows_of_more_text_continue_the_indent():
     assert rows("more text", indent=2, hang=2) == ["  more", "  text"]
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("line", "cells"),
     [
         ("text", 0),

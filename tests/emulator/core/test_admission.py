@@ -11,6 +11,7 @@ from livecli.protocol.close_reasons import Refusal
 from livecli.protocol.codec import decode_client
 from livecli.protocol.messages import GenerationConfig, Setup
 from livecli.protocol.models import MODELS, Platform, load_models
+from tests.cases import in_one_test
 
 VERTEX, DEVELOPER = Platform.VERTEX, Platform.DEVELOPER
 IN_PROJECT = "projects/p/locations/us-central1/publishers/google/models/"
@@ -30,7 +31,7 @@ def test_admitted(platform: Platform, model: str) -> None:
     assert model.endswith(check_setup(Setup(model=model), platform, "v1").name)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("platform", "model", "code", "reason"),
     [
         (VERTEX, "gemini-3.8-live", 1007, "Invalid resource field value"),
@@ -85,7 +86,7 @@ def test_refused(platform: Platform, model: str, code: int, reason: str) -> None
     assert len(refused.value.reason.encode()) <= 123
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("path", "platform", "version"),
     [
         ("/ws/google.cloud.aiplatform.v1.LlmBidiService/BidiGenerateContent", VERTEX, "v1"),
@@ -107,7 +108,7 @@ def test_paths(path: str, platform: Platform, version: str) -> None:
     assert (service.platform, service.version) == (platform, version)
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     "path",
     [
         "",
@@ -178,7 +179,7 @@ PROACTIVE = {"proactivity": {"proactiveAudio": True}}
 TRANSPARENT = {"sessionResumption": {"transparent": True}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("platform", "model", "setup"),
     [
         (DEVELOPER, V3_8, thinking(thinkingBudget=100, includeThoughts=True)),
@@ -230,7 +231,7 @@ UNKNOWN = "Invalid JSON payload received. Unknown name "
 PARAMETERS = "'setup.tools[0].function_declarations[0].parameters"
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("platform", "model", "setup", "reason"),
     [
         (DEVELOPER, V3_8, LOW, "Thinking level is not supported for this model."),
@@ -264,7 +265,7 @@ SECOND_TOOL = {"tools": [{"googleSearch": {}}, *function_with({"items": {"exclus
 NESTED = {"properties": {"a": {"type": "STRING"}, "b": {"anyOf": [{"type": "STRING"}, {"const": 1}]}}}
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("platform", "setup", "reason"),
     [
         (DEVELOPER, function_with({"additionalProperties": True}), f'{UNKNOWN}"additionalProperties" at {PARAMETERS}'),

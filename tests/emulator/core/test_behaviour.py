@@ -26,6 +26,7 @@ from livecli.emulator.core.utterance import BYTES_PER_SECOND, Utterance
 from livecli.media.resample import Resampler
 from livecli.protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
 from livecli.protocol.messages import FunctionResponse
+from tests.cases import in_one_test
 
 
 def steps(**fields) -> list[Step]:
@@ -74,7 +75,7 @@ def test_an_empty_utterance_is_not_answered() -> None:
     assert steps() == []
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("fields", "words"),
     [
         ({"images": 1}, ["[1 image]"]),

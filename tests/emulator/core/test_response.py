@@ -12,6 +12,7 @@ from livecli.emulator.core.response import Message, ResponseStyle, increments, p
 from livecli.emulator.core.token_count import TokenCount
 from livecli.protocol import codec, events
 from livecli.protocol.models import MODELS, Model, Platform
+from tests.cases import in_one_test
 from tests.emulator.plain_models import PLAIN_MODELS
 
 NATIVE = "gemini-2.5-flash-native-audio-latest"
@@ -51,7 +52,7 @@ def test_no_sound_is_no_part() -> None:
     assert list(parts([b"", b""], 9_600, 11_520)) == []
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("words", "pieces"),
     [
         ("", []),

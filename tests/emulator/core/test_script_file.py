@@ -13,6 +13,7 @@ from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
 from livecli.errors import FileError
 from livecli.toml_reader import LineError
+from tests.cases import in_one_test
 
 SOUND = (b"ab", b"cd")
 
@@ -27,7 +28,7 @@ def steps(turn: str, text: str = "hello") -> list[Step]:
     return list(ScriptedBehaviour(read_script("[[turn]]\n" + turn, load)).answer(UserTurn(text=text)))
 
 
-@pytest.mark.parametrize(
+@in_one_test(
     ("written", "meant"),
     [
         ('say = "a"', [Say("a")]),
@@ -153,7 +154,7 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("written", "line", "reason"), MISTAKES)
+@in_one_test(("written", "line", "reason"), MISTAKES)
 def test_a_mistake_is_told_with_its_line(written: str, line: int, reason: str) -> None:
     with pytest.raises(LineError) as raised:
         read_script(written, load)
