@@ -6,9 +6,9 @@ soundfile is loaded when something has to be encoded.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 from ..errors import FileError, UsageError
 from .resample import Resampler
@@ -73,19 +73,39 @@ def encode(blocks: Iterable[bytes], rate: int, encoding: Encoding, target: io.Fi
 
     Raises OSError where the file cannot be written, and FileError where libsndfile does not take the audio.
     """
+    file = _Target(target)
+
+    def checked() -> Iterator[bytes]:
+        for block in blocks:
+            yield block
+            file.check()
+
+    _encode(checked(), rate, encoding, file)
+    file.check()
+
+
+def encode_alone(blocks: Iterable[bytes], rate: int, encoding: Encoding, path: Path) -> None:
+    """As `encode`, into a new file, which libsndfile writes by itself: meanwhile other threads run.
+
+    Raises FileError also where the file cannot be written; libsndfile does not tell why.
+    """
+    _encode(blocks, rate, encoding, str(path), hint="if there is no room for temporary files: TMPDIR=FOLDER")
+
+
+def _encode(
+    blocks: Iterable[bytes], rate: int, encoding: Encoding, target: _Target | str, hint: str | None = None
+) -> None:
     import soundfile
 
     to_rate = encoding.rate_for(rate)
-    resampler, file = Resampler(rate, to_rate), _Target(target)
+    resampler = Resampler(rate, to_rate)
     try:
-        with soundfile.SoundFile(file, "w", to_rate, 1, encoding.subtype, format=encoding.container) as sound:
+        with soundfile.SoundFile(target, "w", to_rate, 1, encoding.subtype, format=encoding.container) as sound:
             for block in blocks:
                 sound.buffer_write(resampler.push(block), "int16")
-                file.check()
             sound.buffer_write(resampler.finish(), "int16")
     except soundfile.SoundFileError as error:
-        raise FileError(f"cannot encode the reply as {encoding.subtype}: {error}") from error
-    file.check()
+        raise FileError(f"cannot encode the sound as {encoding.subtype}: {error}", hint=hint) from error
 
 
 class _Target:

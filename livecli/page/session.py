@@ -7,7 +7,7 @@ import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..protocol import events
@@ -51,10 +51,11 @@ def session_page(items: Iterable[RecordedItem], name: str, errors: Sequence[str]
     cannot be encoded.
     """
     found = SessionAnalysis()
-    with tempfile.TemporaryFile(buffering=0) as file:
-        media_type = encode_sound(sounds(items, found), file)
+    with tempfile.TemporaryDirectory() as folder:
+        sound = Path(folder, "sound")
+        media_type = encode_sound(sounds(items, found), sound)
         title = f"{PurePath(name).name} · {_about(found)[0]}" if found.headers else name
-        player = sound_player(media_type, file) if media_type is not None else ()
+        player = sound_player(media_type, sound) if media_type is not None else ()
         yield from document(title, _body(found, name, errors, player))
 
 

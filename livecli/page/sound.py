@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
-from ..media.encoding import ENCODINGS, encode
+from ..media.encoding import ENCODINGS, encode_alone
 from ..media.mixdown import PlacedSound, mixdown
 from ..media.wav import wav_header
+from ..process.read_ahead import read_ahead
 
 LONGEST_SECONDS = 4 * 3600.0
 """A session that is longer has no player."""
@@ -35,8 +36,8 @@ FORMATS = (
 )
 
 
-def encode_sound(sounds: Iterator[PlacedSound], file: io.FileIO) -> str | None:
-    """Write the sounds into an empty file. Returns its media type; None where there is no sound, or it is too long.
+def encode_sound(sounds: Iterator[PlacedSound], path: Path) -> str | None:
+    """Write the sounds into a new file. Returns its media type; None where there is no sound, or it is too long.
 
     Takes all sounds in any case. Raises FileError where they cannot be encoded.
     """
@@ -55,9 +56,9 @@ def encode_sound(sounds: Iterator[PlacedSound], file: io.FileIO) -> str | None:
     blocks = mixdown(bounded, chosen.rate, chosen.bits)
     if chosen.encoding is None:
         pcm = b"".join(blocks)
-        file.writelines([wav_header(chosen.rate, len(pcm)), pcm])
+        path.write_bytes(wav_header(chosen.rate, len(pcm)) + pcm)
     else:
-        encode(blocks, chosen.rate, ENCODINGS[chosen.encoding], file)
+        encode_alone(read_ahead(blocks), chosen.rate, ENCODINGS[chosen.encoding], path)
     return None if bounded.is_exceeded else chosen.media_type
 
 
@@ -76,14 +77,10 @@ class _BoundedSounds:
                 self.is_exceeded = True
 
 
-def sound_player(media_type: str, file: io.FileIO) -> Iterator[str]:
+def sound_player(media_type: str, path: Path) -> Iterator[str]:
     """The parts of the element that plays a file, which is in it."""
     yield f'<audio controls preload="auto" aria-label="Both sides" src="data:{media_type};base64,'
-    file.seek(0)
-    rest = b""
-    while data := file.read(3 * 2**16):
-        data = rest + data
-        whole = len(data) - len(data) % 3
-        rest = data[whole:]
-        yield base64.b64encode(data[:whole]).decode()
-    yield base64.b64encode(rest).decode() + '"></audio>\n'
+    with path.open("rb") as file:
+        while data := file.read(3 * 2**16):
+            yield base64.b64encode(data).decode()
+    yield '"></audio>\n'

@@ -106,7 +106,7 @@ class Redactor:
                 frame = self._clean(direction, frame)
             except (ValueError, RecursionError):
                 return REDACTED
-        return REDACTED if any(secret in frame for secret in self._encoded) else frame
+        return REDACTED if self._encoded and any(secret in frame for secret in self._encoded) else frame
 
     def clean_text(self, text: str) -> str:
         """A text that is no frame, such as the reason of a close, without secrets."""

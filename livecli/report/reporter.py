@@ -6,16 +6,18 @@ No I/O: the subclasses that print are in `livecli.console`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from ..errors import LivecliError
 from ..protocol import events
 from ..protocol.codec import setup_json
-from ..protocol.endpoint import Endpoint
 from ..protocol.messages import FunctionCall, Json
-from .summary import Summary
+
+if TYPE_CHECKING:
+    from ..protocol.endpoint import Endpoint
+    from .summary import Summary
 
 
 def event_fields(event: events.Event) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 
 from livecli.errors import FileError, UsageError
-from livecli.media.encoding import FORMATS, encode, reply_format
+from livecli.media.encoding import ENCODINGS, FORMATS, encode, encode_alone, reply_format
 from livecli.media.reply import ReplyWriter, open_reply
 from tests.cases import in_one_test
 
@@ -57,6 +57,15 @@ def test_the_extension_chooses_the_format(tmp_path: Path, tone, extension: str, 
     assert reply.file_bytes == path.stat().st_size
 
 
+def test_libsndfile_writes_a_file_by_itself(tmp_path: Path) -> None:
+    blocks = [bytes(3_000), bytes(5_000)]
+    encode_alone(blocks, 16_000, ENCODINGS["flac"], tmp_path / "sound")
+    assert len(soundfile.read(str(tmp_path / "sound"))[0]) == 4_000
+    with pytest.raises(FileError, match="cannot encode the sound as PCM_16: ") as raised:
+        encode_alone(blocks, 16_000, ENCODINGS["flac"], tmp_path / "none" / "sound")
+    assert "TMPDIR" in (raised.value.hint or "")
+
+
 def test_flac_loses_nothing(tmp_path: Path) -> None:
     pcm = np.random.default_rng(1).integers(-32768, 32767, 200_001, "<i2").tobytes()
     written(tmp_path / "r.FLAC", pcm, 24_000).commit()
@@ -77,7 +86,7 @@ def test_a_rate_that_a_format_does_not_have_is_resampled(tmp_path: Path, tone, e
 
 def test_audio_that_libsndfile_does_not_take_is_an_error_of_the_file(tmp_path: Path) -> None:
     reply = written(tmp_path / "r.flac", bytes(4_000), 2_000_000)
-    with pytest.raises(FileError, match=r"cannot encode the reply as PCM_16: "):
+    with pytest.raises(FileError, match=r"cannot encode the sound as PCM_16: "):
         reply.commit()
     assert reply.abandon() == tmp_path / "r.partial.wav"
     assert names(tmp_path) == ["r.partial.wav"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import tempfile
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -17,9 +18,10 @@ from tests.page.recordings import answered, asked
 
 def player(*frames: Frame) -> str:
     """The element that plays these frames; empty for none."""
-    with tempfile.TemporaryFile(buffering=0) as file:
-        media_type = encode_sound(sounds(Recording([RecordedConnection(frames=[*frames])]), SessionAnalysis()), file)
-        return "".join(sound_player(media_type, file)) if media_type is not None else ""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "sound")
+        media_type = encode_sound(sounds(Recording([RecordedConnection(frames=[*frames])]), SessionAnalysis()), path)
+        return "".join(sound_player(media_type, path)) if media_type is not None else ""
 
 
 @pytest.mark.parametrize(("seconds", "media_type"), [(2, "audio/wav"), (20, "audio/ogg"), (40, "audio/flac")])
