@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 import json
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from functools import lru_cache
@@ -114,6 +113,8 @@ def line_of(text: str, path: Path) -> int:
 
 def load(text: str) -> dict[str, Any]:
     """The tables of a TOML text. Raises LineError if it is not TOML."""
+    import tomllib
+
     try:
         return tomllib.loads(text)
     except ValueError as error:
@@ -162,6 +163,8 @@ def _has(text: str, path: Path) -> bool:
 
 
 def _parsed(text: str) -> Any:
+    import tomllib
+
     try:
         return tomllib.loads(text + "\n")
     except ValueError:
