@@ -15,7 +15,7 @@ from typing import Any
 
 from ..client.open import open_resumable
 from ..client.sender import SendOptions
-from ..credentials import resolve
+from ..credentials.decision import resolve
 from ..errors import LivecliError
 from ..media.file_source import open_source
 from ..media.images import open_image

@@ -170,7 +170,7 @@ def _not_stored(error: LivecliError) -> LivecliError:
 
 def _note_precedence() -> None:
     """Print a note if another credential is used instead of the key that has just been stored."""
-    from ..credentials import decide
+    from ..credentials.decision import decide
     from ..credentials.stored_key import PLACE
     from ..protocol.endpoint import Target
 

@@ -15,7 +15,8 @@ from .options import Limits, OutputFlags, Where
 if TYPE_CHECKING:
     from ..client.open import Timeouts
     from ..client.probe import Probe
-    from ..credentials import Credential, Decision
+    from ..credentials import Credential
+    from ..credentials.decision import Decision
     from ..protocol.endpoint import Endpoint, Target
 
 SCHEMA = "livecli/auth@1"
@@ -74,8 +75,8 @@ def _print_lines(lines: list[list[Span]]) -> None:
 
 def _look_up(target: Target, timeouts: Timeouts | None) -> tuple[Decision, list[str], Probe | None]:
     """The decision and notes about it; with `timeouts`, also the result of a session with the service."""
-    from ..credentials import decide
     from ..credentials.advice import notes
+    from ..credentials.decision import decide
 
     if timeouts is None:
         decision = decide(target, os.environ)
@@ -89,9 +90,8 @@ async def _look_up_online(target: Target, timeouts: Timeouts) -> tuple[Decision,
     import asyncio
 
     from ..client.probe import probe
-    from ..credentials import decide
     from ..credentials.advice import notes
-    from ..credentials.decision import usable
+    from ..credentials.decision import decide, usable
     from ..embedded import reachable
 
     async with reachable(target) as reached:

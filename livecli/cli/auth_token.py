@@ -89,7 +89,7 @@ def token(
     }
     if unused := next((option for option, value in given.items() if value is not None), None):
         raise UsageError(f"{unused} needs --ephemeral", hint="livecli auth token --ephemeral")
-    from ..credentials import bearer
+    from ..credentials.decision import bearer
 
     write_stdout(bearer(os.environ).bearer() + "\n")
 

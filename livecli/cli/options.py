@@ -65,7 +65,7 @@ class Where(Group, panel="Network"):
             raise UsageError("--local cannot be combined with --base-url")
 
     def target(self) -> "Target":
-        """The same values, for `credentials.resolve`, with those of the profile. Raises as `load_profile` does."""
+        """The same values, for `decision.resolve`, with those of the profile. Raises as `load_profile` does."""
         import os
 
         from ..credentials.profiles import load_profile

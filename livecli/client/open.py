@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
-from ..credentials import Credential, resolve
+from ..credentials import Credential
+from ..credentials.decision import resolve
 from ..errors import LivecliError, UsageError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
@@ -45,11 +46,11 @@ class Timeouts:
 
 
 Resolve = Callable[[Target], Awaitable[tuple[Endpoint, Credential]]]
-"""Resolves a target to an endpoint and a credential. Raises as `credentials.resolve` does."""
+"""Resolves a target to an endpoint and a credential. Raises as `credentials.decision.resolve` does."""
 
 
 async def resolved(target: Target) -> tuple[Endpoint, Credential]:
-    """As `credentials.resolve`, in a thread, since a metadata server may have to be asked."""
+    """As `credentials.decision.resolve`, in a thread, since a metadata server may have to be asked."""
     return await asyncio.to_thread(resolve, target, os.environ)
 
 

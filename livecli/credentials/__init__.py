@@ -16,18 +16,13 @@ in no other way: neither in a repr nor in an error.
 """
 
 from .credential import KEY_VARIABLES, Credential, CredentialKind, Source, known_secrets, local_key, pasted_key
-from .decision import Decision, bearer, decide, resolve
 
 __all__ = [
     "KEY_VARIABLES",
     "Credential",
     "CredentialKind",
-    "Decision",
     "Source",
-    "bearer",
-    "decide",
     "known_secrets",
     "local_key",
     "pasted_key",
-    "resolve",
 ]

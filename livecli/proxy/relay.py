@@ -20,7 +20,7 @@ from websockets.http11 import Request, Response
 
 from ..client.connect_errors import failures_as_errors
 from ..client.connection import Connection, dial
-from ..credentials import resolve
+from ..credentials.decision import resolve
 from ..emulator.access import CREDENTIAL_HEADERS, CREDENTIAL_QUERIES, Service
 from ..emulator.log import Log, safe_line
 from ..emulator.observer import ClosedBy, SessionObserver

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from livecli.client.open import Timeouts, open_resumable
-from livecli.credentials import resolve
+from livecli.credentials.decision import resolve
 from livecli.errors import FileError
 from livecli.process.tasks import cancel_and_wait
 from livecli.protocol import events

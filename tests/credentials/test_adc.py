@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from livecli.credentials import adc, resolve
+from livecli.credentials import adc
+from livecli.credentials.decision import resolve
 from livecli.errors import AuthError, ConnectError, UsageError
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 import trustme
 
-from livecli.credentials import resolve
+from livecli.credentials.decision import resolve
 from livecli.errors import AuthError, ConnectError
 from livecli.protocol.endpoint import Target
 from tests.conftest import StandIn, handler_for
@@ -141,7 +141,7 @@ def test_a_machine_s_token_comes_from_its_metadata_server(stand_in: StandIn) -> 
         "/computeMetadata/v1/project/project-id": "machine-project",
         f"{account}?recursive=true": {"email": "robot@p.iam.gserviceaccount.com", "scopes": []},
     }
-    program = "import os; from livecli.credentials import bearer; print(bearer(os.environ).bearer())"
+    program = "import os; from livecli.credentials.decision import bearer; print(bearer(os.environ).bearer())"
     environ = {**os.environ, "GCE_METADATA_HOST": stand_in.host}
     ran = subprocess.run(
         [sys.executable, "-c", program], env=environ, capture_output=True, text=True, timeout=60, check=False

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from livecli.credentials import decide, stored_key
+from livecli.credentials import stored_key
 from livecli.credentials.advice import notes
+from livecli.credentials.decision import decide
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import MODELS
 from livecli.protocol.platform import Platform

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from livecli.credentials import CredentialKind, Decision, adc, bearer, decide, resolve
+from livecli.credentials import CredentialKind, adc
+from livecli.credentials.decision import Decision, bearer, decide, resolve
 from livecli.errors import AuthError, UsageError
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import Platform

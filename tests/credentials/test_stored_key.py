@@ -18,7 +18,8 @@ import keyring.core
 import keyring.errors
 import pytest
 
-from livecli.credentials import bearer, decide, resolve, stored_key
+from livecli.credentials import stored_key
+from livecli.credentials.decision import bearer, decide, resolve
 from livecli.errors import AuthError, FileError
 from livecli.process import folders
 from livecli.process.installer import install_extra_command
@@ -325,8 +326,8 @@ def test_keyring_is_not_installed(fake: Fake, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_key_in_a_file_loads_no_keyring(kept: Path) -> None:
-    ask = "from livecli.credentials import resolve; from livecli.protocol.endpoint import Target; resolve(Target(), {})"
-    loaded = loaded_by(ask)
+    imports = "from livecli.credentials.decision import resolve; from livecli.protocol.endpoint import Target"
+    loaded = loaded_by(f"{imports}; resolve(Target(), {{}})")
     assert "livecli.credentials.stored_key" in loaded
     assert not loaded & {"keyring", "google.auth", "requests", "platformdirs", "tempfile"}
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from livecli.credentials import decide, stored_key
+from livecli.credentials import stored_key
 from livecli.credentials.advice import notes
+from livecli.credentials.decision import decide
 from livecli.protocol.endpoint import Target
 from livecli.protocol.models import MODELS, Platform
 from tests.cases import in_one_test
