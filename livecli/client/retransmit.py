@@ -24,8 +24,8 @@ FILE_BYTES = 8 * 1024 * 1024
 # Memory that an event takes beside its content.
 OBJECT_BYTES = 96
 
-# Fewer events than this are not joined to a run.
-FEW = 8
+# The most that a run holds.
+RUN_BYTES = 64 * 1024
 
 UNREADABLE = "a temporary file, which holds what is to be sent again, cannot be read"
 
@@ -52,7 +52,7 @@ class SpoolFile:
         self.on_disk: IO[bytes] = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed with its last block
         self.size = self.blocks = 0
 
-    def write(self, parts: Iterable[bytes]) -> tuple[int, int]:
+    def write(self, parts: Iterable[bytes | memoryview]) -> tuple[int, int]:
         """Write `parts` as a block. Returns where it begins, and its size. Raises OSError where the disk is full."""
         start = at = self.on_disk.seek(self.size)
         for part in parts:
@@ -83,38 +83,53 @@ class Writing(threading.local):
 WRITING = Writing()
 
 
-class Run(NamedTuple):
-    """Chunks of audio in one piece, all of `size` bytes but for the last. As objects they would take more memory."""
+class Run:
+    """Chunks of audio in one piece, all of `size` bytes but for the last.
 
-    rate: int
-    size: int
-    pcm: bytes
+    As objects they would take more memory, and the garbage collector would examine those of all sessions, while none
+    of them sends.
+    """
+
+    __slots__ = ("filled", "pcm", "rate", "size")
+
+    def __init__(self, rate: int, size: int) -> None:
+        self.rate, self.size, self.filled = rate, size, 0
+        self.pcm = bytearray(max(RUN_BYTES, size))
 
     @property
     def length(self) -> int:
         """Number of chunks."""
-        return -(-len(self.pcm) // self.size)
+        return -(-self.filled // self.size)
+
+    def add(self, chunks: Sequence[events.AudioChunk]) -> int:
+        """Hold the first of `chunks`, as many as fit. Returns their number."""
+        at, taken = self.filled, 0
+        for chunk in chunks:
+            end = at + len(chunk.pcm)
+            # A shorter chunk is the last of a run.
+            if chunk.rate != self.rate or at % self.size or not at < end <= min(at + self.size, len(self.pcm)):
+                break
+            self.pcm[at:end] = chunk.pcm
+            at, taken = end, taken + 1
+        self.filled = at
+        return taken
 
     def read(self) -> list[events.Event]:
         """The chunks."""
-        return [
-            events.AudioChunk(self.pcm[at : at + self.size], self.rate) for at in range(0, len(self.pcm), self.size)
-        ]
+        return _chunks(self.rate, self.size, self.body)
+
+    @property
+    def body(self) -> memoryview:
+        """The samples."""
+        return memoryview(self.pcm)[: self.filled]
+
+
+def _chunks(rate: int, size: int, body: bytes | memoryview) -> list[events.Event]:
+    return [events.AudioChunk(bytes(body[at : at + size]), rate) for at in range(0, len(body), size)]
 
 
 Held = Run | Sequence[events.Event]
-"""Events that were sent at once."""
-
-
-def as_held(sent: Sequence[events.Event]) -> Held:
-    """Events that were sent at once, as a run if they are many chunks of one size."""
-    chunks = events.only_audio(sent) if len(sent) >= FEW else ()
-    if not chunks:
-        return sent
-    pcm, rate, size, last = [chunk.pcm for chunk in chunks], chunks[0].rate, len(chunks[0].pcm), len(chunks[-1].pcm)
-    if {chunk.rate for chunk in chunks} != {rate} or set(map(len, pcm[:-1])) != {size} or not 0 < last <= size:
-        return sent
-    return Run(rate, size, b"".join(pcm))
+"""Audio, or other events that were sent at once."""
 
 
 def count(held: Held) -> int:
@@ -125,14 +140,8 @@ def count(held: Held) -> int:
 def memory_bytes(held: Held) -> int:
     """Approximate memory that `held` takes."""
     if isinstance(held, Run):
-        return len(held.pcm)
-    taken = 0
-    for event in held:
-        if isinstance(event, events.AudioChunk):
-            taken += len(event.pcm) or OBJECT_BYTES
-        else:
-            taken += OBJECT_BYTES + (len(_pickled([event])) if event.__struct_fields__ else 0)
-    return taken
+        return held.filled
+    return sum(OBJECT_BYTES + (len(_pickled([event])) if event.__struct_fields__ else 0) for event in held)
 
 
 class Block(NamedTuple):
@@ -150,7 +159,7 @@ class Block(NamedTuple):
             rate, size, length = _HEAD.unpack_from(packed, at)
             at += _HEAD.size + length
             body = packed[at - length : at]
-            found += Run(rate, size, body).read() if size else _unpickled(body)
+            found += _chunks(rate, size, body) if size else _unpickled(body)
         return found
 
     def _packed(self) -> bytes:
@@ -170,7 +179,7 @@ class Block(NamedTuple):
 
 def put_away(held: Iterable[Held]) -> Block:
     """Write `held` to disk. Raises OSError where that is full."""
-    together = list(_joined(held))
+    together = list(held)
     file = WRITING.file
     if file is None or file.size >= FILE_BYTES:
         file = WRITING.file = SpoolFile()
@@ -190,22 +199,8 @@ def tidy() -> None:
         file.on_disk.close()
 
 
-def _joined(held: Iterable[Held]) -> Iterator[Held]:
-    few: list[events.Event] = []
-    for each in held:
-        if not isinstance(each, Run):
-            few += each
-            continue
-        if few:
-            yield as_held(few)
-            few = []
-        yield each
-    if few:
-        yield as_held(few)
-
-
-def _packed(held: Held) -> tuple[bytes, bytes]:
-    rate, size, body = held if isinstance(held, Run) else (0, 0, _pickled(held))
+def _packed(held: Held) -> tuple[bytes, bytes | memoryview]:
+    rate, size, body = (held.rate, held.size, held.body) if isinstance(held, Run) else (0, 0, _pickled(held))
     return _HEAD.pack(rate, size, len(body)), body
 
 
@@ -252,9 +247,12 @@ class RetransmitBuffer:
             return
         if self._recent_bytes > LEAST_BYTES and self._is_too_much:
             self._write()
-        held = as_held(sent)
-        self._recent.append(held)
-        self._grow(memory_bytes(held))
+        chunks, taken = events.only_audio(sent), 0
+        while taken < len(chunks) and chunks[taken].pcm:
+            taken += self._hold(chunks[taken:])
+        if taken < len(sent):
+            self._recent.append(sent[taken:])
+            self._grow(memory_bytes(sent[taken:]))
         self.end += len(sent)
 
     def forget(self, number: int) -> None:
@@ -332,6 +330,17 @@ class RetransmitBuffer:
         """Give memory and disk back."""
         self.forget(self.end - 1)
         tidy()
+
+    def _hold(self, chunks: Sequence[events.AudioChunk]) -> int:
+        """Hold the first of `chunks`, as many as fit in a run. Returns their number."""
+        run = self._recent[-1] if self._recent else None
+        before = run.filled if isinstance(run, Run) else 0
+        if not isinstance(run, Run) or not (taken := run.add(chunks)):
+            run, before = Run(chunks[0].rate, len(chunks[0].pcm)), 0
+            taken = run.add(chunks)
+            self._recent.append(run)
+        self._grow(run.filled - before)
+        return taken
 
     @property
     def _is_too_much(self) -> bool:

@@ -15,13 +15,12 @@ from hypothesis import strategies as st
 
 from livecli.client import retransmit
 from livecli.client.retransmit import (
-    FEW,
     OBJECT_BYTES,
+    RUN_BYTES,
     TOGETHER,
     WRITING,
     RetransmitBuffer,
     Run,
-    as_held,
     count,
     memory_bytes,
     put_away,
@@ -313,56 +312,51 @@ class TestFiles:
 
 
 class TestHeld:
-    def test_many_chunks_of_one_size_are_a_run(self) -> None:
-        said = [*chunks(1, FEW - 1), chunk(FEW, size=10)]
-        run = as_held(said)
-        assert isinstance(run, Run)
-        assert (run.length, count(run), memory_bytes(run)) == (FEW, FEW, (FEW - 1) * KILOBYTE + 10)
-        assert run.read() == said
+    def test_chunks_of_one_size_are_a_run_that_a_shorter_one_ends(self) -> None:
+        run = Run(16_000, KILOBYTE)
+        assert run.add(chunks(1, 2)) == 2
+        assert run.add([chunk(3), chunk(4, size=10), chunk(5)]) == 2
+        assert run.add(chunks(5, 6)) == 0
+        assert (run.length, count(run), memory_bytes(run)) == (4, 4, 3 * KILOBYTE + 10)
+        assert run.read() == [*chunks(1, 3), chunk(4, size=10)]
 
-    @in_one_test(
-        "said",
-        [
-            chunks(1, FEW - 1),
-            [*chunks(1, FEW), events.Text("x")],
-            [*chunks(1, FEW), chunk(9, rate=24_000)],
-            [*chunks(1, FEW), chunk(9, size=KILOBYTE + 2)],
-            [*chunks(1, FEW), chunk(9, size=0)],
-            [chunk(0, size=10), *chunks(1, FEW)],
-            [*chunks(1, FEW), chunk(9, size=10), chunk(10)],
-            [chunk(0, size=0)] * FEW,
-        ],
-    )
-    def test_anything_else_is_kept_as_it_is(self, said: list[events.Event]) -> None:
-        assert as_held(said) is said
-        assert count(said) == len(said)
+    def test_a_run_has_an_end(self) -> None:
+        run = Run(16_000, KILOBYTE)
+        assert run.add([chunk(1)] * 100) == RUN_BYTES // KILOBYTE
+        large = Run(16_000, 2 * RUN_BYTES)
+        assert large.add([chunk(1, size=2 * RUN_BYTES)]) == 1
+
+    @in_one_test("other", [chunk(9, rate=24_000), chunk(9, size=KILOBYTE + 2), chunk(9, size=0), events.Text("x")])
+    def test_anything_else_ends_a_run(self, other: events.Event) -> None:
+        said, tail = [*chunks(1, 2), other, *chunks(3, 4)], RetransmitBuffer()
+        tail.extend(said)
+        for event in said:
+            tail.extend([event])
+        assert list(tail) == said * 2
+        tail.close()
 
     def test_what_holds_next_to_nothing_takes_memory_all_the_same(self) -> None:
         assert memory_bytes([events.ActivityStart()]) == OBJECT_BYTES
-        assert memory_bytes([chunk(1, size=0)]) == OBJECT_BYTES
-        assert memory_bytes([chunk(1, size=10)]) == 10
         assert memory_bytes([events.Text("x" * 1000)]) > 1000 + OBJECT_BYTES
 
     def test_the_order_on_disk_is_that_of_what_was_said(self) -> None:
-        held = [
-            as_held([events.Text("a")]),
-            as_held([chunk(1)]),
-            as_held(chunks(2, 20)),
-            as_held(chunks(21, 40)),
-            as_held([events.Text("b")]),
-        ]
+        run = Run(16_000, KILOBYTE)
+        run.add(chunks(1, 40))
+        held = [[events.Text("a")], run, [events.Text("b")]]
         block = put_away(held)
         assert block.length == 42
         assert block.read() == [events.Text("a"), *chunks(1, 40), events.Text("b")]
         block.release()
         tidy()
 
-    def test_single_chunks_are_put_away_as_one_run(self, disk: Disk) -> None:
-        block = put_away([chunk(number)] for number in range(20))
+    def test_single_chunks_are_put_away_as_one_run(self, tail: RetransmitBuffer, on_disk: None) -> None:
+        for number in range(20):
+            tail._recent_bytes = 0  # nothing is written before the last one
+            tail.extend([chunk(number)])
+        block = put_away(tail._recent)
         assert block.size == pytest.approx(20 * KILOBYTE, abs=20), "no object around each"
         assert block.read() == chunks(0, 19)
         block.release()
-        tidy()
 
 
 SAID = [
