@@ -19,7 +19,10 @@ from urllib.parse import parse_qs
 import pytest
 
 from tests.environment import cleaned
-from tests.fork_server import forked_livecli  # noqa: F401 - a fixture for every folder
+from tests.fork_server import (
+    forked_livecli,  # noqa: F401 - a fixture for every folder
+    shared_by_processes,
+)
 from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
 from tests.terminal import terminal, tmux  # noqa: F401 - likewise
 from tests.virtual_screen import screen  # noqa: F401 - a fixture for every folder
@@ -34,6 +37,9 @@ def pytest_collection_finish() -> None:
     """Leave the ten thousand tests out of what the garbage collector looks through: it took a sixth of the time."""
     gc.freeze()
     gc.enable()
+
+
+pytest_configure_node = pytest.hookimpl(optionalhook=True)(shared_by_processes)
 
 
 @pytest.fixture(scope="session", autouse=True)

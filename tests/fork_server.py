@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gc
 import importlib
-import json
+import marshal
 import os
 import pkgutil
 import select
@@ -22,52 +22,58 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import livecli
 from livecli.__main__ import run
+from livecli.cli.app import COMMANDS, command_for
+from tests.environment import cleaned
 
 LIBRARIES = ["google.auth", "numpy", "prompt_toolkit", "rich.console", "rich.live", "rich.table", "soundfile", "soxr"]
 """What the functions of livecli import."""
+SHARED_NAME = "forked_livecli"
+SHARED = pytest.StashKey[Path]()
 PASSED_ON = "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH"
 
-# It starts without the site packages, in 20 ms. The server says which process it has forked, and then its status.
+ANSWER_BYTES = 8
+
+# It starts without the site packages, and does with modules in C: those in Python that import them would take three
+# times as long. The server answers with the number of the process that it has forked, and then with its status.
 CLIENT = """\
 #!{python} -IS
-import json, os, signal, socket, sys
-server = socket.socket(socket.AF_UNIX)
+import _signal, _socket, marshal, posix, sys
+server = _socket.socket(_socket.AF_UNIX)
 server.connect({path!r})
-socket.send_fds(server, [b"."], [0, 1, 2])
-server.sendall(json.dumps([os.getcwd(), sys.argv, dict(os.environ)]).encode() + b"\\n")
-answers = server.makefile()
-process = int(answers.readline())
+streams = b"".join(number.to_bytes(4, sys.byteorder) for number in (0, 1, 2))
+server.sendmsg([b"."], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, streams)])
+server.sendall(marshal.dumps((posix.getcwd(), sys.argv, dict(posix.environ))))
+process = int(server.recv({answer_bytes}))
 for name in {passed_on}:
-    signal.signal(getattr(signal, name), lambda number, _: os.kill(process, number))
-status = int(answers.readline())
+    _signal.signal(getattr(_signal, name), lambda number, _: posix.kill(process, number))
+status = int(server.recv({answer_bytes}))
 if status < 0:
-    signal.signal(-status, signal.SIG_DFL)
-    os.kill(os.getpid(), -status)
-os._exit(status)
+    _signal.signal(-status, _signal.SIG_DFL)
+    posix.kill(posix.getpid(), -status)
+posix._exit(status)
 """
 
 
-def serve(path: str) -> None:
+def serve(listener: socket.socket) -> None:
     """Fork for each client, until standard input ends. Returns in each fork, which is the client's command by then."""
     for module in pkgutil.walk_packages(livecli.__path__, "livecli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     for library in LIBRARIES:
         importlib.import_module(library)
+    for command in COMMANDS:
+        command_for([command])
     # Garbage collection writes to each object, and a fork would then need a copy of all that memory.
     gc.collect()
     gc.freeze()
-    listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
-    listener.listen(64)
-    print("ready", flush=True)
     clients: dict[socket.socket, int] = {}  # with their processes
     ends: dict[int, socket.socket] = {}  # by the descriptor that is ready when the process has ended
     while True:
@@ -78,7 +84,7 @@ def serve(path: str) -> None:
             client = ends.pop(end)
             status = os.waitstatus_to_exitcode(os.waitpid(clients.pop(client), 0)[1])
             with suppress(BrokenPipeError):
-                client.sendall(b"%d\n" % status)
+                client.sendall(b"%*d" % (ANSWER_BYTES, status))
             client.close()
             os.close(end)
         for client in clients.keys() & ready:
@@ -87,31 +93,31 @@ def serve(path: str) -> None:
         if listener in ready:
             client = listener.accept()[0]
             streams = socket.recv_fds(client, 1, 3)[1]
-            with client.makefile() as requests:
-                request = requests.readline()
+            with client.makefile("rb") as requests:
+                request = marshal.load(requests)
             command = os.fork()
             if not command:
                 for each in (listener, client, *clients):
                     each.close()
                 for end in ends:
                     os.close(end)
-                become_command(streams, *json.loads(request))
+                become_command(streams, *request)
                 return
             for stream in streams:
                 os.close(stream)
             with suppress(BrokenPipeError):
-                client.sendall(b"%d\n" % command)
+                client.sendall(b"%*d" % (ANSWER_BYTES, command))
             clients[client] = command
             ends[os.pidfd_open(command)] = client
 
 
-def become_command(streams: list[int], folder: str, words: list[str], variables: dict[str, str]) -> None:
+def become_command(streams: list[int], folder: str, words: list[str], variables: dict[bytes, bytes]) -> None:
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
     os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(variables)
+    os.environb.clear()
+    os.environb.update(variables)
     time.tzset()
     sys.argv = words
     sys.stdin = open(0, encoding="utf-8", closefd=False)
@@ -121,34 +127,60 @@ def become_command(streams: list[int], folder: str, words: list[str], variables:
 
 @contextmanager
 def running() -> Iterator[Path]:
-    """Run a fork server. The value is a folder with its client, as a program with the name livecli."""
+    """Run a fork server. The value is a folder with its client, as a program with the name livecli.
+
+    The client may be started at once: it waits until the server has loaded livecli.
+    """
     folder = Path(tempfile.mkdtemp(prefix="fork"))
     path, client = folder / "socket", folder / "bin" / "livecli"
     client.parent.mkdir()
-    client.write_text(CLIENT.format(python=sys.executable, path=str(path), passed_on=PASSED_ON))
+    filled_in = {"python": sys.executable, "path": str(path), "passed_on": PASSED_ON, "answer_bytes": ANSWER_BYTES}
+    client.write_text(CLIENT.format(**filled_in))
     client.chmod(0o755)
-    command = [sys.executable, "-m", "tests.fork_server", str(path)]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=Path(__file__).parents[1], start_new_session=True, **pipes) as server:
-        assert server.stdout.readline() == b"ready\n"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen(64)
+        command = [sys.executable, "-m", "tests.fork_server", str(listener.fileno())]
+        server = subprocess.Popen(
+            command,
+            cwd=Path(__file__).parents[1],
+            env=cleaned(os.environ),
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+            stdin=subprocess.PIPE,
+        )
+    with server:
         yield client.parent
         server.stdin.close()
         assert server.wait(20) == 0
     shutil.rmtree(folder)
 
 
+def shared_by_processes(node: Any) -> None:
+    """The hook `pytest_configure_node` of pytest-xdist: its processes share a fork server of the process that began."""
+    if sys.platform != "linux":
+        return
+    if SHARED not in node.config.stash:
+        started = ExitStack()
+        node.config.stash[SHARED] = started.enter_context(running())
+        node.config.add_cleanup(started.close)
+    node.workerinput[SHARED_NAME] = str(node.config.stash[SHARED])
+
+
 @pytest.fixture(scope="session")
-def forked_livecli() -> Iterator[Path]:
+def forked_livecli(request: pytest.FixtureRequest) -> Iterator[Path]:
     """A folder for the PATH, with a program livecli that forks. It is the real one on systems other than Linux."""
     if sys.platform != "linux":
         yield Path(sys.executable).parent
-        return
-    with running() as folder:
-        yield folder
+    elif shared := getattr(request.config, "workerinput", {}).get(SHARED_NAME):
+        yield Path(shared)
+    else:
+        with running() as folder:
+            yield folder
 
 
 if __name__ == "__main__":
-    serve(sys.argv[1])
+    serve(socket.socket(fileno=int(sys.argv[1])))
     try:
         run()
     except SystemExit as leaving:
