@@ -21,6 +21,7 @@ import pytest
 from tests.environment import cleaned
 from tests.fork_server import (
     forked_livecli,  # noqa: F401 - a fixture for every folder
+    forked_python,  # noqa: F401 - likewise
     shared_by_processes,
 )
 from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder

@@ -13,6 +13,7 @@ import importlib
 import marshal
 import os
 import pkgutil
+import runpy
 import select
 import shutil
 import signal
@@ -35,6 +36,8 @@ from tests.environment import cleaned
 
 LIBRARIES = ["google.auth", "numpy", "prompt_toolkit", "rich.console", "rich.live", "rich.table", "soundfile", "soxr"]
 """What the functions of livecli import."""
+SDK = "google.genai"
+"""What the programs on the official Python SDK import."""
 SHARED_NAME = "forked_livecli"
 SHARED = pytest.StashKey[Path]()
 PASSED_ON = "SIGHUP", "SIGINT", "SIGQUIT", "SIGTERM", "SIGUSR1", "SIGUSR2", "SIGWINCH"
@@ -67,7 +70,7 @@ def serve(listener: socket.socket) -> None:
     for module in pkgutil.walk_packages(livecli.__path__, "livecli."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-    for library in LIBRARIES:
+    for library in (*LIBRARIES, SDK):
         importlib.import_module(library)
     for command in COMMANDS:
         command_for([command])
@@ -129,14 +132,16 @@ def become_command(streams: list[int], folder: str, words: list[str], variables:
 def running() -> Iterator[Path]:
     """Run a fork server. The value is a folder with its client, as a program with the name livecli.
 
-    The client may be started at once: it waits until the server has loaded livecli.
+    Beside that folder is the client as a program `python`, which runs a script. A client may be started at once: it
+    waits until the server has loaded livecli.
     """
     folder = Path(tempfile.mkdtemp(prefix="fork"))
-    path, client = folder / "socket", folder / "bin" / "livecli"
-    client.parent.mkdir()
+    path, programs = folder / "socket", folder / "bin"
+    programs.mkdir()
     filled_in = {"python": sys.executable, "path": str(path), "passed_on": PASSED_ON, "answer_bytes": ANSWER_BYTES}
-    client.write_text(CLIENT.format(**filled_in))
-    client.chmod(0o755)
+    for client in (programs / "livecli", folder / "python"):
+        client.write_text(CLIENT.format(**filled_in))
+        client.chmod(0o755)
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(str(path))
         listener.listen(64)
@@ -150,7 +155,7 @@ def running() -> Iterator[Path]:
             stdin=subprocess.PIPE,
         )
     with server:
-        yield client.parent
+        yield programs
         server.stdin.close()
         assert server.wait(20) == 0
     shutil.rmtree(folder)
@@ -179,10 +184,26 @@ def forked_livecli(request: pytest.FixtureRequest) -> Iterator[Path]:
             yield folder
 
 
+@pytest.fixture(scope="session")
+def forked_python(forked_livecli: Path) -> str:
+    """A program that runs a Python script in a fork, which has loaded the official SDK."""
+    return str(forked_livecli.parent / "python") if sys.platform == "linux" else sys.executable
+
+
+def run_command() -> int:
+    """Run livecli, or the script whose name follows that of the program `python`. Returns the exit status."""
+    if Path(sys.argv[0]).name != "python":
+        try:
+            run()
+        except SystemExit as leaving:
+            return int(leaving.code)
+    del sys.argv[0]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+    sys.stdout.flush()
+    return 0
+
+
 if __name__ == "__main__":
     serve(socket.socket(fileno=int(sys.argv[1])))
-    try:
-        run()
-    except SystemExit as leaving:
-        # An interpreter that shuts down writes to all of its memory, which takes as long as the command.
-        os._exit(leaving.code)
+    # An interpreter that shuts down writes to all of its memory, which takes as long as the command.
+    os._exit(run_command())

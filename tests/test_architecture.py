@@ -206,12 +206,16 @@ def layer_and_package(module):
 
 
 @cache
+def syntax_tree(module):
+    return ast.parse(MODULES[module].read_text())
+
+
+@cache
 def imports(module):
     """(what is imported, as a name inside livecli or a library's) of each import, wherever it stands."""
-    path = MODULES[module]
-    package = [*path.relative_to(ROOT).parent.parts]
+    package = [*MODULES[module].relative_to(ROOT).parent.parts]
     found = []
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(syntax_tree(module)):
         if isinstance(node, ast.Import):
             found += [("", alias.name.partition(".")[0]) for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
@@ -288,7 +292,7 @@ def test_what_changes_the_whole_process_is_left_to_the_command_line():
 
 
 def stored_attributes(module):
-    nodes = ast.walk(ast.parse(MODULES[module].read_text()))
+    nodes = ast.walk(syntax_tree(module))
     return (node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
 
 
@@ -305,8 +309,8 @@ def test_the_top_level_and_each_package_stay_small():
 
 def classes():
     """(module, class) of each class, wherever it stands."""
-    for module, path in MODULES.items():
-        yield from ((module, node) for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ClassDef))
+    for module in MODULES:
+        yield from ((module, node) for node in ast.walk(syntax_tree(module)) if isinstance(node, ast.ClassDef))
 
 
 def attributes(class_):

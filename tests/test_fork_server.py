@@ -47,3 +47,16 @@ def test_a_signal_ends_both_processes(forked_livecli: Path, number: int, status:
         serving.send_signal(number)
         assert serving.wait(20) == status
         wait_until(lambda: not is_listening(port))
+
+
+def test_a_script_has_its_arguments_and_its_end(forked_python: str, tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("import sys\nprint(__name__, sys.argv[1:])\nassert len(sys.argv) == 2\n")
+
+    def run(*words: str) -> tuple[int, str, str]:
+        command = [forked_python, "script.py", *words]
+        ran = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=30)
+        return ran.returncode, ran.stdout, ran.stderr
+
+    assert run("a b") == (0, "__main__ ['a b']\n", "")
+    status, out, err = run()
+    assert (status, out, err.splitlines()[-1]) == (1, "__main__ []\n", "AssertionError")

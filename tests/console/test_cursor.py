@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
 
 import pytest
 
@@ -36,11 +35,12 @@ sys.exit(main(sys.argv[1:]))
         (["--jobs", "2"], "KeyboardInterrupt", 130),
     ],
 )
-def test_the_cursor_is_shown_again(tmp_path, monkeypatch, words, error, status):
+def test_the_cursor_is_shown_again(tmp_path, monkeypatch, forked_python, words, error, status):
     monkeypatch.delenv("CI", raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     master, slave = pty.openpty()
-    command = [sys.executable, "-c", ENDED.format(error=error), "send", "--local", *words]
+    (tmp_path / "ended.py").write_text(ENDED.format(error=error))
+    command = [forked_python, "ended.py", "send", "--local", *words]
     process = subprocess.Popen(command, cwd=tmp_path, stdin=slave, stdout=slave, stderr=slave)
     os.close(slave)
     written = bytearray()

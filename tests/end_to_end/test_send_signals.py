@@ -18,6 +18,7 @@ import pytest
 
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.end_to_end.test_send_killed import OLDER, RATE, REPLY, speak
+from tests.fork_server import PASSED_ON
 from tests.live_server import Connection, LiveServer, live_server
 from tests.sound_server import until
 
@@ -50,22 +51,22 @@ def answer(made: Connection) -> None:
 class Runs:
     """Runs of `send` against one server, each in a folder of its own, where there is an older reply."""
 
-    def __init__(self, spawn, folder: Path, server: LiveServer) -> None:
-        self._spawn, self._folder, self._server = spawn, folder, server
+    def __init__(self, spawn, fork, folder: Path, server: LiveServer) -> None:
+        self._spawn, self._fork, self._folder, self._server = spawn, fork, folder, server
         self._count = 0
 
-    def start(self) -> tuple[subprocess.Popen[bytes], Path]:
+    def start(self, begin) -> tuple[subprocess.Popen[bytes], Path]:
         self._count += 1
         folder = self._folder / f"run{self._count}"
         folder.mkdir()
         write_wav(folder / "q.wav", tone(1_600))
         write_wav(folder / "q.reply.wav", OLDER)
         words = ("send", "q.wav", "--base-url", self._server.url, "--speed", 0, "-q", "--no-transcripts")
-        return self._spawn(*words, cwd=folder), folder
+        return begin(*words, cwd=folder), folder
 
     def signal_in_reply(self, name: str, chance: random.Random) -> None:
         """Send a signal once so much of the reply has come."""
-        process, folder = self.start()
+        process, folder = self.start(self._fork if f"SIG{name}" in PASSED_ON else self._spawn)
         partial, length = folder / "q.reply.partial.wav", chance.randrange(len(REPLY))
         until(lambda: size(partial) >= length or process.poll() is not None, "the reply did not come")
         status = self._signalled(process, name)
@@ -75,7 +76,7 @@ class Runs:
 
     def signal_after(self, name: str, chance: random.Random) -> None:
         """Send a signal some time after the start, as soon as while Python starts, where livecli does not handle it."""
-        process, folder = self.start()
+        process, folder = self.start(self._spawn)
         time.sleep(chance.uniform(0, 0.6))
         self._signalled(process, name)
         check(folder)
@@ -106,9 +107,9 @@ def check(folder: Path) -> None:
 
 
 @pytest.fixture
-def runs(spawn, tmp_path: Path) -> Iterator[Runs]:
+def runs(spawn, fork, tmp_path: Path) -> Iterator[Runs]:
     with live_server(answer) as server:
-        yield Runs(spawn, tmp_path, server)
+        yield Runs(spawn, fork, tmp_path, server)
 
 
 @pytest.mark.parametrize("name", SIGNALS)

@@ -69,13 +69,13 @@ def test_the_second_is_refused_and_the_first_has_its_own_audio(holding, spawn, l
     assert sorted(path.name for path in tmp_path.glob("*.wav")) == ["b.wav", "text.reply.wav"]
 
 
-def test_inputs_of_one_name_in_two_runs_share_the_reply(holding, spawn, livecli, tmp_path):
+def test_inputs_of_one_name_in_two_runs_share_the_reply(holding, fork, livecli, tmp_path):
     server, started, goes_on = holding
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         write_wav(tmp_path / folder / "q.wav", tone(800))
     words = ["--base-url", server.url, "--json", "--speed", 0]
-    first = spawn("send", "a/q.wav", *words)
+    first = fork("send", "a/q.wav", *words)
     assert started.wait(20)
     refused(livecli("send", "b/q.wav", *words), "q.reply.partial.wav")
     goes_on.set()
@@ -83,13 +83,13 @@ def test_inputs_of_one_name_in_two_runs_share_the_reply(holding, spawn, livecli,
     assert read_wav(tmp_path / "q.reply.wav") == (24_000, FIRST)
 
 
-def test_a_batch_fails_for_that_input_alone(holding, spawn, livecli, tmp_path):
+def test_a_batch_fails_for_that_input_alone(holding, fork, livecli, tmp_path):
     server, started, goes_on = holding
     for name in ("p.wav", "q.wav"):
         write_wav(tmp_path / name, tone(800))
     (tmp_path / "out").mkdir()
     words = ["--base-url", server.url, "--json", "--speed", 0]
-    first = spawn("send", "q.wav", "-o", "out/q.reply.wav", *words)
+    first = fork("send", "q.wav", "-o", "out/q.reply.wav", *words)
     assert started.wait(20)
     ran = livecli("send", "p.wav", "q.wav", "--jobs", 2, "-o", "out", *words)
     assert ran.status == 3

@@ -74,10 +74,10 @@ def free_port() -> int:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-def test_python(against_the_emulator: Emulated, platform: str) -> None:
+def test_python(against_the_emulator: Emulated, forked_python: str, platform: str) -> None:
     """With the credentials that the emulator requires."""
     required = ("--require-key", "any", "--require-token", "any")
-    ran = against_the_emulator(sys.executable, HERE / "program.py", platform, options=required)
+    ran = against_the_emulator(forked_python, HERE / "program.py", platform, options=required)
     assert turns(ran) == TURNS
     lines = [line.partition(" [1] ")[2] for line in ran.err.splitlines()]
     assert [line[: len(start)] for line, start in zip(lines, LOG, strict=False)] == LOG
@@ -129,9 +129,9 @@ def check_agent(ran: Ran, weather: list[dict[str, object]]) -> None:
 
 @pytest.mark.parametrize(("platform", "model", "weather"), AGENTS)
 def test_agent_in_python(
-    against_the_emulator: Emulated, platform: str, model: str, weather: list[dict[str, object]]
+    against_the_emulator: Emulated, forked_python: str, platform: str, model: str, weather: list[dict[str, object]]
 ) -> None:
-    program = [sys.executable, HERE / "agent.py", platform, model]
+    program = [forked_python, HERE / "agent.py", platform, model]
     check_agent(against_the_emulator(*program, options=("-q", "--realtime")), weather)
 
 
@@ -169,9 +169,9 @@ KEY_INVALID = "1007 None. API key not valid. Please pass a valid API key."
     ],
 )
 def test_python_with_the_wrong_credential(
-    against_the_emulator: Emulated, platform: str, options: tuple[str, ...], says: str
+    against_the_emulator: Emulated, forked_python: str, platform: str, options: tuple[str, ...], says: str
 ) -> None:
-    ran = against_the_emulator(sys.executable, HERE / "program.py", platform, options=("-q", *options))
+    ran = against_the_emulator(forked_python, HERE / "program.py", platform, options=("-q", *options))
     assert ran.status == 1
     assert says in ran.err.splitlines()[-1]
 
@@ -182,8 +182,8 @@ def test_javascript_with_the_wrong_key(against_the_emulator: Emulated, javascrip
     assert "(code 1007): API key not valid. Please pass a valid API key." in ran.err
 
 
-def test_python_sdk_makes_ephemeral_tokens_and_uses_them(against_the_emulator: Emulated) -> None:
-    ran = against_the_emulator(sys.executable, HERE / "tokens.py", options=("--require-key", "the-key"))
+def test_python_sdk_makes_ephemeral_tokens_and_uses_them(against_the_emulator: Emulated, forked_python: str) -> None:
+    ran = against_the_emulator(forked_python, HERE / "tokens.py", options=("--require-key", "the-key"))
     assert ran.status == 0, ran.err
     assert ran.out.splitlines() == ["auth_tokens", "True", "1007", "hello", "hello", "hello"]
     assert "closed by the server: 1007 Request had invalid authentication credentials." in ran.err

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,12 +51,12 @@ def without_times(log: str) -> str:
     return re.sub(r"\[[-0-9T:.]+Z\]", "[]", log)
 
 
-def test_python(round_trip: RoundTrip) -> None:
-    round_trip(sys.executable, HERE / "program.py", "vertex")
+def test_python(round_trip: RoundTrip, forked_python: str) -> None:
+    round_trip(forked_python, HERE / "program.py", "vertex")
 
 
-def test_an_agent_with_tools_and_several_connections(round_trip: RoundTrip) -> None:
-    round_trip(sys.executable, HERE / "agent.py", "developer", "gemini-3.8-live")
+def test_an_agent_with_tools_and_several_connections(round_trip: RoundTrip, forked_python: str) -> None:
+    round_trip(forked_python, HERE / "agent.py", "developer", "gemini-3.8-live")
 
 
 @pytest.mark.parametrize("program", ["program.mjs", "firebase.mjs"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.conftest import livecli, spawn, speech  # noqa: F401 - fixtures for every test
+from tests.end_to_end.conftest import fork, livecli, spawn, speech  # noqa: F401 - fixtures for every test
 
 REPORT = Path(__file__).parents[2] / ".soak" / "report.md"
 LABEL_CHARACTERS = 300
