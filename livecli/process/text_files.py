@@ -9,6 +9,9 @@ from typing import TypeVar
 from ..errors import FileError
 from ..toml_reader import LineError
 
+READ_BYTES = 2**16
+"""What is read of a file at a time: lines of a kilobyte take a third of the time that they take with Python's 8 KB."""
+
 S = TypeVar("S", str, bytes)
 T = TypeVar("T")
 
@@ -30,7 +33,7 @@ def parse_file(path: str, parse: Callable[[bytes], T]) -> T:
 def parsed_lines(path: str, parse: Callable[[Iterable[bytes]], Iterator[T]]) -> Iterator[T]:
     """What `parse` yields for the lines of a file, which are read one by one. Raises FileError as `parse_file` does."""
     try:
-        with Path(_named(path)).open("rb") as file:
+        with Path(_named(path)).open("rb", buffering=READ_BYTES) as file:
             yield from parse(file)
     except LineError as error:
         raise _located(path, error) from error
