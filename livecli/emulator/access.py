@@ -17,9 +17,10 @@ import hmac
 import json
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import parse_qs
+
+import msgspec
 
 from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
@@ -37,8 +38,7 @@ FIREBASE_PATHS = {
 FIREBASE_MODEL_PREFIX = {PROJECT_PLATFORM: "", KEY_PLATFORM: "projects/[^/]+/"}
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(msgspec.Struct, frozen=True):
     """A platform, and the version of its API (`v1beta`).
 
     `model_prefix` is a regular expression of what precedes the platform's own resource name in `setup.model`.
@@ -92,8 +92,7 @@ class CredentialError(Enum):
     WRONG_TOKEN = auto()
 
 
-@dataclass(frozen=True)
-class UpgradeRefusal:
+class UpgradeRefusal(msgspec.Struct, frozen=True):
     """An HTTP error instead of an upgrade, with the JSON body that Google's front end writes."""
 
     code: int
@@ -129,8 +128,7 @@ def session_refusal(error: CredentialError) -> Refusal:
     return Refusal(*SESSION_REFUSALS[error])
 
 
-@dataclass(frozen=True)
-class Required:
+class Required(msgspec.Struct, frozen=True):
     """The credentials that the emulator accepts. Where both are None, it requires none."""
 
     key: str | None = None

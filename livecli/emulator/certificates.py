@@ -21,11 +21,12 @@ import ssl
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from ..errors import FileError, UsageError
 from ..process.folders import temporary_files, write_atomically
@@ -57,8 +58,7 @@ LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 HOST_NAME = re.compile(rf"(\*\.)?{LABEL}(\.{LABEL})*", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Certificates:
+class Certificates(msgspec.Struct, frozen=True):
     """The TLS context of the emulator, the two files that make clients trust it, and the folder of all certificates."""
 
     context: ssl.SSLContext

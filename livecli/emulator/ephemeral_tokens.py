@@ -10,7 +10,6 @@ import json
 import re
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -54,8 +53,7 @@ REFUSALS = {
 }
 
 
-@dataclass
-class EphemeralToken:
+class EphemeralToken(msgspec.Struct):
     """A token: `uses` is the number of sessions that it still opens, None for any number. `name` is its text.
 
     `setup` and `mask` are the request's `bidiGenerateContentSetup` and `fieldMask`, with the mask's paths as names.

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+import msgspec
+
 from ..protocol.messages import FunctionResponse, Json
 from .core.behaviour import Call
 
@@ -151,7 +153,7 @@ class ScriptCheck:
     def call(self, expected: ExpectedCall) -> Call:
         """The call, with a check of its responses."""
         self.note_call(expected)
-        return replace(expected.call, on_return=_ResponseCheck(self, expected))
+        return msgspec.structs.replace(expected.call, on_return=_ResponseCheck(self, expected))
 
     def note_call(self, expected: ExpectedCall) -> None:
         """Note a call, whose function is to return."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Place = Literal["connect", "setup", "audio", "reply", "turn", "time"]
 """The places of a connection."""
@@ -21,8 +22,7 @@ AnyPlace = Place | Literal["answer"]
 EVERY_CONNECTION = range(1, sys.maxsize)
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True):
     """One fault: `kind` is a key of FAULT_KINDS, and `place` and `at` say when it happens.
 
     `at` is a count, or seconds since the connection opened where `place` is "time". `amount` is the close code, the
@@ -38,8 +38,7 @@ class Fault:
     connections: range = EVERY_CONNECTION
 
 
-@dataclass(frozen=True)
-class FaultKind:
+class FaultKind(msgspec.Struct, frozen=True):
     """A row of FAULT_KINDS: how a kind of fault is written and described in the help, and how its argument is read.
 
     `parse` takes the name of the kind and the text behind its `=`, returns the amount and the reason of the Fault, and

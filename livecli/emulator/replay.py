@@ -81,16 +81,14 @@ class Cue:
     handle: str | None = field(default=None, compare=False)
 
 
-@dataclass(frozen=True)
-class ReplayLine:
+class ReplayLine(msgspec.Struct, frozen=True):
     """A frame of the server, and its delay after the cue before it."""
 
     frame: bytes
     after_seconds: float = 0.0
 
 
-@dataclass(frozen=True)
-class ReplayClose:
+class ReplayClose(msgspec.Struct, frozen=True):
     """The end of the connection by the server, or by the network with the code 1006; as a ReplayLine."""
 
     code: int

@@ -11,8 +11,9 @@ import ipaddress
 import re
 import shlex
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from ..protocol.endpoint import is_loopback
 
@@ -23,8 +24,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 """The ports that an origin leaves out."""
 
 
-@dataclass(frozen=True)
-class AllowedSources:
+class AllowedSources(msgspec.Struct, frozen=True):
     """The hosts and the origins that are answered besides those of this machine.
 
     `hosts` are names, or `*.` and a name for all names of one label before it. `origins` are normalized.

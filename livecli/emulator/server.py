@@ -14,9 +14,9 @@ import socket
 import ssl
 import weakref
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+import msgspec
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
 from websockets.server import ServerProtocol
@@ -88,16 +88,14 @@ class SessionRelay(Protocol):
         """The server has ended."""
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(msgspec.Struct, frozen=True):
     """The certificate and the port for connections with TLS. Port 0 is a free one."""
 
     certificate: ssl.SSLContext
     port: int = 0
 
 
-@dataclass(frozen=True)
-class EmulatorAddress:
+class EmulatorAddress(msgspec.Struct, frozen=True):
     """Where an emulator listens: `url` is its base URL (`ws://127.0.0.1:41234`); `tls_port` is None without TLS."""
 
     url: str

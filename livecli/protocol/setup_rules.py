@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -20,8 +19,7 @@ from .models import Evidence, EvidenceKind, Model, Platform, Proactivity, Thinki
 from .names import VOICES
 
 
-@dataclass(frozen=True)
-class SetupContext:
+class SetupContext(msgspec.Struct, frozen=True):
     """A setup, its model, and where it is sent: the platform and the API's version, such as `v1beta`."""
 
     setup: Setup
@@ -64,8 +62,7 @@ class SetupContext:
         }
 
 
-@dataclass(frozen=True)
-class SetupRule:
+class SetupRule(msgspec.Struct, frozen=True):
     """A field that is refused, and how.
 
     `path` is the field in JSON, `reason` says what is wrong with it, `remedy` what to do, and the service closes with
@@ -83,8 +80,7 @@ class SetupRule:
     remedy: str = "leave {path} out"
 
 
-@dataclass(frozen=True)
-class SetupProblem:
+class SetupProblem(msgspec.Struct, frozen=True):
     """A field of a setup that may be refused."""
 
     path: str

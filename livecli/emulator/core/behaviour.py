@@ -13,8 +13,9 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from ...media.resample import Resampler
 from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
@@ -38,8 +39,7 @@ _TONE_PEAK = 8_000
 _FADE_SAMPLES = OUTPUT_RATE * 5 // 1000
 
 
-@dataclass(frozen=True)
-class UserTurn:
+class UserTurn(msgspec.Struct, frozen=True):
     """A turn of the user: an utterance, text, function responses, or none of them.
 
     `images` counts the pictures since the turn before. `functions` are the names of the functions that the model may
@@ -70,8 +70,7 @@ class UserTurn:
         return self.utterance.description.strip("[]")
 
 
-@dataclass(frozen=True)
-class Say:
+class Say(msgspec.Struct, frozen=True):
     """The model says `words`. `speech` is their sound in blocks of any size, mono PCM16 at OUTPUT_RATE.
 
     Without `speech` the words are spoken in the voice of the session; they are tones where the emulator has no voices.
@@ -81,15 +80,13 @@ class Say:
     speech: Iterable[bytes] | None = None
 
 
-@dataclass(frozen=True)
-class Think:
+class Think(msgspec.Struct, frozen=True):
     """A thought of the model. A model that thinks counts it; the client sees it if the setup includes thoughts."""
 
     words: str
 
 
-@dataclass(frozen=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A function call. Successive calls are sent in one message, which gives them their ids.
 
     The turn stays open until the functions have returned, unless they are NON_BLOCKING. The behaviour answers the
@@ -97,53 +94,46 @@ class Call:
     """
 
     name: str
-    args: Json = field(default_factory=dict)
+    args: Json = msgspec.field(default_factory=dict)
     on_return: Callable[[FunctionResponse], None] | None = None
 
 
-@dataclass(frozen=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """A pause of this many seconds."""
 
     seconds: float
 
 
-@dataclass(frozen=True)
-class Interrupt:
+class Interrupt(msgspec.Struct, frozen=True):
     """An interruption of the turn, as if the user had spoken over it. Later steps are dropped."""
 
 
-@dataclass(frozen=True)
-class Close:
+class Close(msgspec.Struct, frozen=True):
     """The end of the session: the service closes it."""
 
     code: int
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Ground:
+class Ground(msgspec.Struct, frozen=True):
     """The sources of the answer: `groundingMetadata` as the API sends it."""
 
     metadata: Json
 
 
-@dataclass(frozen=True)
-class Code:
+class Code(msgspec.Struct, frozen=True):
     """A part with code, as the API sends it: `{"executableCode": …}` or `{"codeExecutionResult": …}`."""
 
     part: Json
 
 
-@dataclass(frozen=True)
-class FetchUrls:
+class FetchUrls(msgspec.Struct, frozen=True):
     """The pages that the model has read: `urlContextMetadata` as the API sends it."""
 
     metadata: Json
 
 
-@dataclass(frozen=True)
-class EndTurn:
+class EndTurn(msgspec.Struct, frozen=True):
     """An end of the turn that differs from the usual one after the last step.
 
     `reason` is the `turnCompleteReason`. If not `complete`, the turn stops without `turnComplete`.
@@ -153,8 +143,7 @@ class EndTurn:
     complete: bool = True
 
 
-@dataclass(frozen=True)
-class InjectFaults:
+class InjectFaults(msgspec.Struct, frozen=True):
     """Faults that happen in the answer that begins here: it is the first step of a turn."""
 
     faults: Faults

@@ -10,12 +10,13 @@ answered one after another in every case. No I/O: time is an argument.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
+
+import msgspec
 
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol import close_reasons, events
@@ -416,7 +417,7 @@ class Dialogue:
         begins_at = now + (LATENCY_SECONDS if self._pace is Pace.BURST else 0)
         consumed = self.consumed if consumed is None else consumed
         self._queue(
-            dataclasses.replace(
+            msgspec.structs.replace(
                 turn, consumed=consumed, begins_at=begins_at, transcribed=transcribed, detected=detected
             ),
             now,
@@ -430,7 +431,7 @@ class Dialogue:
 
     def _model_turn(self, user: UserTurn, now: float) -> ModelTurn:
         tools = self.memory.tools
-        complete = dataclasses.replace(
+        complete = msgspec.structs.replace(
             user,
             functions=frozenset(tools.functions),
             search=tools.search,
@@ -454,7 +455,7 @@ class Dialogue:
             turn = self._model_turn(UserTurn(responses=result.responses, greeting=result.greets), now)
             if result.resumes:
                 in_turn = self._model.calls.blocking is CallTurn.ONE_TURN
-                self._waiting.appendleft(dataclasses.replace(turn, resumes=in_turn))
+                self._waiting.appendleft(msgspec.structs.replace(turn, resumes=in_turn))
             elif self._speech.speaking and len(self._after_speech) < MAX_WAITING_TURNS:
                 self._after_speech.append(turn)
             elif result.interrupts and self._turn is not None:

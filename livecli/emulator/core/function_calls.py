@@ -6,12 +6,12 @@ the conversation go on; its response says when the model is to speak about it.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import uuid
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from ...protocol import events
 from ...protocol.messages import FunctionCall, FunctionResponse, Tool
@@ -34,8 +34,7 @@ class PendingCall(NamedTuple):
     on_return: Callable[[FunctionResponse], None] | None = None
 
 
-@dataclass(frozen=True)
-class FunctionResult:
+class FunctionResult(msgspec.Struct, frozen=True):
     """Responses that the model answers together: at once, or when it is idle if not `interrupts`.
 
     `resumes` is whether the model has waited for them in silence. `greets` is whether it greets the user instead,
@@ -48,17 +47,16 @@ class FunctionResult:
     greets: bool = False
 
 
-@dataclass
-class FunctionCalls:
+class FunctionCalls(msgspec.Struct):
     """The functions and calls of one session. Call `declare` with the tools of the setup or of a contextUpdate."""
 
     platform: Platform
     session_id: str = ""
     """Seed of the ids of calls."""
 
-    facts: CallFacts = field(default_factory=CallFacts)
+    facts: CallFacts = msgspec.field(default_factory=CallFacts)
     default: Calling = Calling.BLOCKING
-    functions: dict[str, Calling] = field(default_factory=dict)
+    functions: dict[str, Calling] = msgspec.field(default_factory=dict)
     without_parameters: frozenset[str] = frozenset()
     """The functions declared with `parametersJsonSchema` alone, which the service ignores (probed in 2026-10)."""
 
@@ -67,17 +65,17 @@ class FunctionCalls:
     urls: bool = False
     calls_made: int = 0
     messages_made: int = 0
-    pending: dict[str, PendingCall] = field(default_factory=dict)
+    pending: dict[str, PendingCall] = msgspec.field(default_factory=dict)
     """The calls in progress by their ids, in the order of the calls."""
 
     continued: frozenset[str] = frozenset()
     """The ids of those calls in progress that had a response with `willContinue`."""
 
     cancelled: tuple[str, ...] = ()
-    returned: list[FunctionResponse] = field(default_factory=list)
+    returned: list[FunctionResponse] = msgspec.field(default_factory=list)
     """Responses to BLOCKING calls, which the model answers once all of these have returned."""
 
-    returned_of: dict[int, tuple[FunctionResponse, ...]] = field(default_factory=dict)
+    returned_of: dict[int, tuple[FunctionResponse, ...]] = msgspec.field(default_factory=dict)
     """Responses to NON_BLOCKING calls, which the model answers once all calls of their message have returned."""
 
     def declare(self, tools: Iterable[Tool], model: Model) -> None:
@@ -101,7 +99,7 @@ class FunctionCalls:
 
     def copy(self) -> FunctionCalls:
         """A copy for a resumption handle, with the calls in progress."""
-        copied = dataclasses.replace(self, functions=dict(self.functions), pending=dict(self.pending))
+        copied = msgspec.structs.replace(self, functions=dict(self.functions), pending=dict(self.pending))
         copied.returned, copied.returned_of = list(self.returned), dict(self.returned_of)
         return copied
 

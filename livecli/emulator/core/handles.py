@@ -7,12 +7,12 @@ the session has an open connection, and expires some time after the last one has
 from __future__ import annotations
 
 import copy
-import dataclasses
 import re
 import secrets
 import uuid
 from collections import deque
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
@@ -48,8 +48,7 @@ MAX_HELD_CHARACTERS = 16_000_000
 """Most characters of unanswered text in a store. The oldest handles are dropped for a new one."""
 
 
-@dataclass
-class SessionMemory:
+class SessionMemory(msgspec.Struct):
     """The state of a session apart from its connection, from which the next connection goes on.
 
     `speech` is the speech input. A handle keeps it if the client knows which messages it includes (`transparent`).
@@ -57,8 +56,8 @@ class SessionMemory:
 
     tools: FunctionCalls
     behaviour: Behaviour
-    inbox: Inbox = field(default_factory=Inbox)
-    tokens: TokenCount = field(default_factory=TokenCount)
+    inbox: Inbox = msgspec.field(default_factory=Inbox)
+    tokens: TokenCount = msgspec.field(default_factory=TokenCount)
     turns_done: int = 0
     seconds: float = 0.0
     speech: SpeechInput | None = None
@@ -68,7 +67,7 @@ class SessionMemory:
             self.tools.copy(),
             copy.copy(self.behaviour),
             self.inbox.copy(),
-            dataclasses.replace(self.tokens),
+            msgspec.structs.replace(self.tokens),
             self.turns_done,
             self.seconds,
             speech,
@@ -95,17 +94,15 @@ class SessionMemory:
         return self.inbox.characters + len(self.inbox.unanswered) + sum(map(len, self.tools.functions))
 
 
-@dataclass
-class _Session:
+class _Session(msgspec.Struct):
     """The state that all handles of one session share. `ended_at` is None while a connection is open."""
 
     model: str = ""
-    handles: deque[str] = field(default_factory=deque)
+    handles: deque[str] = msgspec.field(default_factory=deque)
     ended_at: float | None = None
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """The content of a handle."""
 
     platform: Platform
@@ -113,8 +110,7 @@ class _Entry:
     session: _Session
 
 
-@dataclass(frozen=True)
-class StoredSession:
+class StoredSession(msgspec.Struct, frozen=True):
     """A session without a connection: its handles, on the way from one store to another."""
 
     entries: dict[str, _Entry]

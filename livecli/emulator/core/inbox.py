@@ -8,7 +8,8 @@ utterance.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from ...media.resample import VariableRateResampler
 from ...protocol import close_reasons
@@ -26,8 +27,7 @@ MAX_TEXT_CHARACTERS = CONTEXT_TOKENS * CHARACTERS_PER_TOKEN
 _PCM_TYPES = ("audio/pcm", "audio/l16")
 
 
-@dataclass
-class Inbox:
+class Inbox(msgspec.Struct):
     """The inbox of one session.
 
     `seeding` is whether the next `clientContent` is history, which is not answered. `unanswered` is the user's text at
@@ -36,7 +36,7 @@ class Inbox:
 
     seeding: bool = False
     unanswered: str = ""
-    texts: list[str] = field(default_factory=list)
+    texts: list[str] = msgspec.field(default_factory=list)
     characters: int = 0
     images: int = 0
     video_frames: int = 0

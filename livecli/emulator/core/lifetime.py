@@ -7,15 +7,14 @@ documented.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
 from .response import Message
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Longest times, where None is no limit. `goaway_seconds` is the time from the `goAway` to the connection's end."""
 
     connection_seconds: float | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import chain, groupby
+
+import msgspec
 
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol import events
@@ -42,8 +43,7 @@ Emission = Message | Wait | Synthesis
 """What a response yields: a message to send, a pause, or words that have to be made speech before it goes on."""
 
 
-@dataclass(frozen=True)
-class ResponseStyle:
+class ResponseStyle(msgspec.Struct, frozen=True):
     """How the answers of one session are sent."""
 
     platform: Platform

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from ...media.pcm import SAMPLE_BYTES
 from ...media.resample import VariableRateResampler
@@ -29,15 +30,13 @@ LOOK_BACK_BYTES = 2 * BYTES_PER_SECOND
 """Audio that is held back to look for the beginning and the end of an utterance in it."""
 
 
-@dataclass(frozen=True)
-class SpeechStarted:
+class SpeechStarted(msgspec.Struct, frozen=True):
     """The user starts to speak. `offset_seconds` is where in the session's audio, if the service detected it."""
 
     offset_seconds: float | None = None
 
 
-@dataclass(frozen=True)
-class SpeechEnded:
+class SpeechEnded(msgspec.Struct, frozen=True):
     """The user has finished speaking. The receiver of this event closes the utterance."""
 
     utterance: Utterance

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 PASSAGE_CHARACTERS = 300
 """Most characters that are made speech at once: some 20 s of it."""
@@ -27,8 +28,7 @@ class VoiceChoice(NamedTuple):
     language: str = ""
 
 
-@dataclass
-class Synthesis:
+class Synthesis(msgspec.Struct):
     """The speech of `words`, in blocks of mono PCM16 at OUTPUT_RATE; None until it has been made."""
 
     words: str

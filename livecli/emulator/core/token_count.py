@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol.audio_rates import INPUT_RATE, OUTPUT_RATE
@@ -23,8 +24,7 @@ TARGET_SHARE = 0.5
 """The part of the trigger that compression keeps, unless the setup has `targetTokens`."""
 
 
-@dataclass
-class TokenCount:
+class TokenCount(msgspec.Struct):
     """The counts of one session: the prompt is the whole context, response and thoughts are those of the turn.
 
     Audio is in bytes of PCM16 at INPUT_RATE (prompt) or OUTPUT_RATE (response).

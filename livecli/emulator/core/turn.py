@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from .behaviour import UserTurn
 
@@ -13,8 +13,7 @@ FASTER_THAN_REAL_TIME = 1.5
 """Seconds of audio a second above which the audio counts as a file. Less may be a network that catches up."""
 
 
-@dataclass(frozen=True)
-class ModelTurn:
+class ModelTurn(msgspec.Struct, frozen=True):
     """A turn that the model answers: what the user said, and when.
 
     At the time `at`, `consumed` messages and `audio_seconds` of audio had been received from the client. The answer

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from ...media.pcm import SAMPLE_BYTES
 from ...protocol.audio_rates import INPUT_RATE
@@ -32,15 +33,13 @@ _GAP_WINDOWS = 5
 """Windows of silence that the beginning of speech may contain: the stop before a "t" lasts up to 100 ms."""
 
 
-@dataclass(frozen=True)
-class SpeechStart:
+class SpeechStart(msgspec.Struct, frozen=True):
     """The start of speech, as the number of the sample in the stream."""
 
     at_sample: int
 
 
-@dataclass(frozen=True)
-class SpeechEnd:
+class SpeechEnd(msgspec.Struct, frozen=True):
     """The end of speech, as the number of the sample after its last one."""
 
     at_sample: int
