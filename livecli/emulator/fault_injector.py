@@ -46,6 +46,7 @@ class FaultInjector:
         self._truncating = False
         self._muting = False
         self._interrupting = False
+        self._is_answering = self._splits_next = False
         self._resumed = self._has_stale_turn = False
         self._active_at = 0.0
         self._tasks: asyncio.TaskGroup | None = None
@@ -70,6 +71,8 @@ class FaultInjector:
             return
         for event in message:
             if isinstance(event.media if isinstance(event, events.MediaChunks) else event, events.AudioChunk):
+                if self._splits_next and not self._is_answering:
+                    await self._split_question()
                 await self._reach("audio")
                 continue
             self._active_at = asyncio.get_running_loop().time()
@@ -95,6 +98,10 @@ class FaultInjector:
         ends = any(isinstance(event, events.TurnComplete) for event in message)
         if any(isinstance(event, events.AudioChunk) for event in message):
             await self._reach("reply")
+        if ends or any(isinstance(event, events.Interrupted) for event in message):
+            self._is_answering = False
+        elif any(event.begins_answer for event in message):
+            self._is_answering = True
         if ends:
             await self._reach("turn")
         await self._stall()
@@ -154,15 +161,21 @@ class FaultInjector:
                 self._interrupting = True
             case "phantom-interrupt":
                 await self._socket.send(self._protocol.send(events.Interrupted()))
+            case "vad-split" if self._is_answering:
+                self._splits_next = True
             case "vad-split":
-                await self._socket.send(self._protocol.send(events.Interrupted()))
-                await self._end_empty_turn()
+                await self._split_question()
             case "stale-turn" if fault.place == "setup":
                 self._has_stale_turn = self._resumed
             case "stale-turn":
                 await self._end_empty_turn()
             case "idle-close":
                 self._start(self._close_when_idle(fault.amount))
+
+    async def _split_question(self) -> None:
+        self._splits_next = False
+        await self._socket.send(self._protocol.send(events.Interrupted()))
+        await self._end_empty_turn()
 
     async def _end_empty_turn(self) -> None:
         await self._socket.send(self._protocol.send(events.TurnComplete(), events.Usage(EMPTY_TURN_USAGE)))

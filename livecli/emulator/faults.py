@@ -110,7 +110,10 @@ FAULT_KINDS = {
         "in a session",
     ),
     "vad-split": FaultKind(
-        "vad-split", "end an empty, interrupted turn, as for a pause in the question", _nothing, "in a session"
+        "vad-split",
+        "end an empty, interrupted turn, as for a pause in the question; after an answer that is under way",
+        _nothing,
+        "in a session",
     ),
     "stale-turn": FaultKind(
         "stale-turn",

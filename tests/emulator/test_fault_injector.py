@@ -251,6 +251,17 @@ async def test_a_stale_turn_may_end_elsewhere():
         assert spoken(await turn(socket, "hello")) == (False, "hello")
 
 
+async def test_a_question_is_split_where_it_may_be():
+    silence = {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AAAA"}}}
+    async with asyncio.timeout(BOUND_SECONDS), session("vad-split@reply:1") as socket:
+        contents = await turn(socket, "hello")
+        assert spoken(contents) == (True, "hello")
+        assert not any("interrupted" in content for content in contents), "there is no question in an answer"
+        await socket.send(json.dumps(silence))
+        split = [json.loads(await socket.recv()).get("serverContent") for _ in range(2)]
+        assert split == [{"interrupted": True}, {"turnComplete": True}]
+
+
 async def test_a_session_without_a_turn_is_closed():
     """Audio alone is no turn: it is silence."""
     silence = {"realtimeInput": {"audio": {"mimeType": "audio/pcm;rate=16000", "data": "AAAA"}}}

@@ -28,7 +28,7 @@ if __name__ == "__main__":
 
 from livecli.media.file_source import SAMPLE, read_sound
 from tests.sound_server import RATE, SoundServer
-from tests.terminal import Terminal
+from tests.terminal import STARTED, Terminal
 
 CONNECTION_SECONDS = 20
 GOAWAY_SECONDS = 4
@@ -344,7 +344,8 @@ def converse(folder: Path, open_terminal: Any, sounds: SoundServer | None, seed:
         if sounds is not None:
             words += ["--mic", "--play", "--full-duplex", "--echo", "off", "--setup", SETUP]
             variables = {name: sounds.env[name] for name in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_SERVER")}
-        terminal = open_terminal(*words, **variables)
+        # A process of its own, whose memory is that of a chat.
+        terminal = open_terminal(*words, program=STARTED, **variables)
         terminal.wait("/help lists the commands")
         talker = Talker(folder, terminal, servers, sounds, chance)
         end = time.monotonic() + seconds
@@ -443,7 +444,7 @@ def final_turns(said: list[Said]) -> list[Said]:
             later.question == turn.question and later.connection != turn.connection
             for later in said[place + 1 : place + 4]
         )
-        if not (again and not turn.ending.startswith("turn ")):
+        if not (again and not turn.is_complete):
             final.append(turn)
     return final
 
