@@ -30,6 +30,7 @@ from .sessions import (
     SETTLING_SECONDS,
     STARTS_A_SECOND,
     TOGETHER_SECONDS,
+    children,
     inputs,
     is_whole,
     pinned,
@@ -89,7 +90,7 @@ def run(sessions: int, processes: int, folder: Path) -> Carried:
 
 def workers(pid: int) -> list[int]:
     """The worker processes of a process, each of which gets a core of its own where there are enough."""
-    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    found = children(pid)
     cores = sorted(os.sched_getaffinity(0))
     if has_enough_cores():
         for number, child in enumerate(found, 1):

@@ -26,8 +26,10 @@ from .load_clients import cpu_seconds, memory_bytes, waited_seconds
 from .measure import LIVECLI, MEGABYTE, PYTHON, TOKEN, Failed, Figure
 from .sessions_server import REPLY_BYTES
 
-LIVECLI_NAME = "livecli"
+LIVECLI_NAME, TWO_NAME = "livecli", "livecli --processes 2"
 SIZES = (250, 500, 750, 1000, 1250, 1500, 2000)
+TWO_SIZES = (500, 1000, 1500, 2000)
+"""The sizes of two processes, which have all cores, as the server has."""
 PEERS = ("google_genai", "tutorial")
 """The peers of `peers/many.py`."""
 PEER_SIZES = (50, 100, 150, 200, 250, 300)
@@ -70,12 +72,12 @@ class Seen:
 
 
 @contextmanager
-def pinned(command: Sequence[str], core: int, **streams: object) -> Iterator[subprocess.Popen[str]]:
-    """A process on one core, given by its index. It is killed at the end of the block."""
+def pinned(command: Sequence[str], core: int | None, **streams: object) -> Iterator[subprocess.Popen[str]]:
+    """A process on one core, given by its index, or on all. It is killed at the end of the block."""
     environment = {**os.environ, "LIVECLI_ACCESS_TOKEN": TOKEN}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, text=True, **streams)  # type: ignore[call-overload]
     try:
-        if hasattr(os, "sched_setaffinity"):
+        if core is not None and hasattr(os, "sched_setaffinity"):
             with suppress(OSError):
                 os.sched_setaffinity(process.pid, {sorted(os.sched_getaffinity(0))[core]})
         yield process
@@ -94,9 +96,9 @@ def run(client: str, sessions: int, folder: Path) -> Seen:
         assert server.stdin is not None
         assert server.stdout is not None
         url = f"ws://127.0.0.1:{int(server.stdout.readline())}"
-        is_ours = client == LIVECLI_NAME
-        command = livecli(url, sound, sessions, folder) if is_ours else many(client, url, sound, sessions)
-        with pinned(command, 0, stdin=subprocess.DEVNULL, stdout=lines) as process:
+        is_ours, processes = client.startswith(LIVECLI_NAME), 2 if client == TWO_NAME else 1
+        command = livecli(url, sound, sessions, processes, folder) if is_ours else many(client, url, sound, sessions)
+        with pinned(command, 0 if processes == 1 else None, stdin=subprocess.DEVNULL, stdout=lines) as process:
             shares, peak = watch(process, server.pid, sessions / STARTS_A_SECOND + SETTLING_SECONDS, seconds)
         arrivals = json.loads(server.communicate("")[0])
     lost = sessions - arrivals["sessions"]
@@ -107,9 +109,20 @@ def run(client: str, sessions: int, folder: Path) -> Seen:
     return Seen(client, sessions, arrivals["late_ms"], lost, *shares[:2], peak, shares[2])
 
 
-def livecli(url: str, sound: Path, sessions: int, folder: Path) -> list[str]:
+def livecli(url: str, sound: Path, sessions: int, processes: int, folder: Path) -> list[str]:
     """The command of livecli for this many sessions."""
-    words = ["--jobs", sessions, "--connect-rate", STARTS_A_SECOND, "--speed", 1, "--json", "--quiet"]
+    words = [
+        "--jobs",
+        sessions,
+        "--processes",
+        processes,
+        "--connect-rate",
+        STARTS_A_SECOND,
+        "--speed",
+        1,
+        "--json",
+        "--quiet",
+    ]
     listed = inputs(sessions, sound, folder)
     command = [LIVECLI, "send", "--from", listed, "--base-url", url, "-o", folder / "replies", *words]
     return [str(word) for word in command]
@@ -149,9 +162,10 @@ def watch(
         now = time.monotonic() - started
         if now > PATIENCE_SECONDS:
             raise Failed("the client did not end")
-        peak = max(peak, memory_bytes(client.pid, peak=True) or 0)
+        pids = [client.pid, *children(client.pid)]
+        peak = max(peak, sum(memory_bytes(pid, peak=True) or 0 for pid in pids))
         if from_seconds <= now <= to_seconds:
-            used, waited = cpu_seconds(client.pid) or 0.0, waited_seconds(client.pid)
+            used, waited = sum(cpu_seconds(pid) or 0.0 for pid in pids), waited_seconds(client.pid)
             taken.append((now, used, waited, cpu_seconds(server) or 0.0))
         time.sleep(LOOK_SECONDS)
     if len(taken) < 2:
@@ -159,6 +173,14 @@ def watch(
     (then, *before), (now, *after) = taken[0], taken[-1]
     used, waited, server_used = ((b - a) / (now - then) for a, b in zip(before, after, strict=True))
     return (used, waited, server_used), peak / MEGABYTE
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, where the system tells."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
 
 
 def figures(seen: Sequence[Seen]) -> Iterator[Figure]:
@@ -187,6 +209,7 @@ def main() -> int:
     parser.add_argument("--publish", action="store_true", help="write the chart to .github/images, for the README")
     options = parser.parse_args()
     runs = [(LIVECLI_NAME, sessions) for sessions in options.sessions or SIZES]
+    runs += [(TWO_NAME, sessions) for sessions in TWO_SIZES if not options.sessions]
     runs += [(peer, sessions) for peer in PEERS for sessions in PEER_SIZES if not options.no_peers]
     seen = []
     for client, sessions in runs:

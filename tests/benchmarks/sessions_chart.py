@@ -22,8 +22,8 @@ LINES = """
 .grid { stroke: #59636e; stroke-opacity: 0.25 }
 """
 
-NAMES = {"google_genai": "google-genai", "tutorial": "the tutorial's loop"}
-"""The names of the peers in the picture."""
+NAMES = {"google_genai": "google-genai", "tutorial": "the tutorial's loop", "livecli --processes 2": "two processes"}
+"""The names of the other clients in the picture."""
 
 
 def save(seen: Sequence[Seen], bound_ms: float, path: Path) -> None:
@@ -48,7 +48,7 @@ def save(seen: Sequence[Seen], bound_ms: float, path: Path) -> None:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         'aria-label="lateness and CPU against the number of sessions">',
         f"<style>{STYLE}{LINES}</style>",
-        _text(0, 16, "Real-time sessions from one process on one core: 1 KB every 32 ms each"),
+        _text(0, 16, "Real-time sessions of 1 KB every 32 ms each, from one process on one core, and from two"),
         _text(0, 34, f"make bench-sessions, {datetime.now(UTC):%Y-%m-%d}", "quiet"),
         *_scale(lambda share: f"{MOST_MS * share:.0f} ms", 0, "start"),
         *_scale(lambda share: f"{share:.0%}", WIDTH, "end"),
@@ -57,7 +57,7 @@ def save(seen: Sequence[Seen], bound_ms: float, path: Path) -> None:
         *_line(late.pop(clients[0]), "late"),
         *_line(cpu, "cpu"),
         *[line for points in late.values() for line in _line(points, "peer")],
-        *[_text(points[-1][0] + 8, points[-1][1] + 4, NAMES[client], "dot-peer") for client, points in late.items()],
+        *[_text(points[0][0] + 8, points[0][1] + 14, NAMES[client], "dot-peer") for client, points in late.items()],
         _text(LEFT + 8, TOP - 8, "● a chunk behind its deadline, p99", "dot-late"),
         _text(LEFT + 260, TOP - 8, "● CPU, of one core", "dot-cpu"),
         "</svg>",

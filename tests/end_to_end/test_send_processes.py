@@ -244,6 +244,12 @@ def test_an_input_that_is_open_in_the_first_process_only_is_sent_by_it(livecli, 
     assert sorted(summary["sent"]["bytes"] for summary in ran.summaries) == [320, 640, 960]
 
 
+def test_the_processes_of_a_shard_send_its_part(livecli, inputs):
+    ran = livecli("send", *inputs, "--local", *TWO, "--jobs", 4, "--json", "--shard", "1/2")
+    assert ran.status == 0, ran.err
+    assert sorted(summary["input"] for summary in ran.summaries) == ["q1.wav", "q3.wav", "q5.wav", "q7.wav"]
+
+
 def test_an_error_of_a_session_is_that_of_one_process(livecli, inputs, tmp_path):
     (tmp_path / "q1.wav").write_text("this is no audio")
 
