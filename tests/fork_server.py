@@ -1,7 +1,8 @@
 """Fork server: a process that has loaded livecli, and forks for each command line, in a quarter of the time of a start.
 
-Its client is a program that stands for `livecli`: its arguments, variables, folder and standard streams become those of
-the fork. Signals are passed on, and the exit status is that of the fork, which is killed where the client is.
+Its client is a program that stands for `livecli`, or for `python` with a script: its arguments, variables, folder and
+standard streams become those of the fork. Signals are passed on, and the exit status is that of the fork, which is
+killed where the client is.
 
 What belongs to a start or to the end of a process, such as closed streams, is tested with real ones: `spawn`.
 """
@@ -34,7 +35,10 @@ from livecli.__main__ import run
 from livecli.cli.app import COMMANDS, command_for
 from tests.environment import cleaned
 
-LIBRARIES = ["google.auth", "numpy", "prompt_toolkit", "rich.console", "rich.live", "rich.table", "soundfile", "soxr"]
+LIBRARIES = (
+    *("espeakng_loader", "google.auth", "numpy", "platformdirs", "prompt_toolkit", "rich.console", "rich.live"),
+    *("rich.table", "soundfile", "soxr"),
+)
 """What the functions of livecli import."""
 SDK = "google.genai"
 """What the programs on the official Python SDK import."""

@@ -12,8 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from google import genai
-from google.genai import types
 
 import livecli
 from livecli.emulator_fixture import GeminiLive
@@ -104,6 +102,10 @@ def report_of(printed: str, test: str) -> str:
 
 async def genai_agent(question: str) -> str:
     """An agent on the official SDK, that has one function."""
+    # The import takes half a second of a core, in each process of the tests that imports this module.
+    from google import genai
+    from google.genai import types
+
     config = {
         "response_modalities": ["AUDIO"],
         "output_audio_transcription": {},

@@ -93,12 +93,13 @@ def test_a_text_question_has_the_latency_and_the_answer():
 
 
 @pytest.mark.parametrize("answered", [0.01, 1.0, 500.0])
-@pytest.mark.parametrize("columns", [1, 7, 48])
-def test_envelopes_fit_whatever_the_lengths(answered, columns):
-    question, answer, _ = charts.envelopes(timed_run(answered=answered), columns)
-    assert len(question) <= columns
-    assert len(answer) <= columns
-    assert answer.strip(" ·")
+def test_envelopes_fit_whatever_the_lengths(answered):
+    summary = timed_run(answered=answered)
+    for columns in (1, 7, 48):
+        question, answer, _ = charts.envelopes(summary, columns)
+        assert len(question) <= columns
+        assert len(answer) <= columns
+        assert answer.strip(" ·")
 
 
 def test_sounds_that_were_not_measured_are_lines():
