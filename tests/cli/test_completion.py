@@ -154,8 +154,10 @@ def test_bash(keys, expected, environment):
 
 
 @pytest.mark.parametrize(("keys", "expected"), LINES)
-def test_zsh(keys, expected, environment):
-    setup = 'cd; autoload -U compinit; compinit -u -D; eval "$(livecli completion zsh)"'
+def test_zsh(keys, expected, environment, tmp_path_factory):
+    # The functions of zsh are in this file from the second test on: looking for them takes most of the time.
+    found = tmp_path_factory.getbasetemp() / "zcompdump"
+    setup = f'cd; autoload -U compinit; compinit -u -d {found}; eval "$(livecli completion zsh)"'
     assert completed([needs("zsh"), "-f", "-i"], setup, keys, environment).rstrip() == expected.rstrip()
 
 
