@@ -30,9 +30,12 @@ LIVECLI_NAME, TWO_NAME = "livecli", "livecli --processes 2"
 SIZES = (250, 500, 750, 1000, 1250, 1500, 2000)
 TWO_SIZES = (500, 1000, 1500, 2000)
 """The sizes of two processes, which have all cores, as the server has."""
-PEERS = ("google_genai", "tutorial")
-"""The peers of `peers/many.py`."""
-PEER_SIZES = (50, 100, 150, 200, 250, 300)
+PEERS = {
+    "google_genai": (50, 100, 150, 200, 250, 300),
+    "tutorial": (50, 100, 150, 200, 250, 300),
+    "asyncio": (1000, 2000),
+}
+"""The sizes of the peers of `peers/many.py`."""
 PROMISED = 1000
 """The default quota of concurrent sessions of a Vertex AI project."""
 LATE_BOUND_MS, MEMORY_BOUND_MB, CPU_BOUND_PERCENT = 50.0, 400.0, 75.0
@@ -210,7 +213,7 @@ def main() -> int:
     options = parser.parse_args()
     runs = [(LIVECLI_NAME, sessions) for sessions in options.sessions or SIZES]
     runs += [(TWO_NAME, sessions) for sessions in TWO_SIZES if not options.sessions]
-    runs += [(peer, sessions) for peer in PEERS for sessions in PEER_SIZES if not options.no_peers]
+    runs += [(peer, sessions) for peer, sizes in PEERS.items() for sessions in sizes if not options.no_peers]
     seen = []
     for client, sessions in runs:
         with tempfile.TemporaryDirectory(prefix="livecli-bench-") as folder:

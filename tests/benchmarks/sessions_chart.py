@@ -22,7 +22,12 @@ LINES = """
 .grid { stroke: #59636e; stroke-opacity: 0.25 }
 """
 
-NAMES = {"google_genai": "google-genai", "tutorial": "the tutorial's loop", "livecli --processes 2": "two processes"}
+NAMES = {
+    "google_genai": "google-genai",
+    "tutorial": "the tutorial's loop",
+    "livecli --processes 2": "two processes",
+    "asyncio": "asyncio alone",
+}
 """The names of the other clients in the picture."""
 
 
