@@ -57,8 +57,9 @@ class Lane:
     def add(self, rate: int, begins_at: float, measured: Sequence[float]) -> None:
         """Add the powers of the pieces of a chunk that sounds from this time on."""
         step = piece_samples(rate) / rate
-        self.times.extend([begins_at + number * step for number in range(len(measured))])
-        self.powers.extend(measured)
+        for number, power in enumerate(measured):
+            self.times.append(begins_at + number * step)
+            self.powers.append(power)
 
 
 def dbfs(power: float) -> float:

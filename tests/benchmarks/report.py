@@ -22,7 +22,7 @@ from . import sounds
 from .measure import LIVECLI, PYTHON, Case, Figure, Stage, divided, in_milliseconds, interleaved
 
 LONG_SECONDS, SHORT_SECONDS = 600, 60
-TIME_BOUND, MEMORY_BOUND = 9.0, 1.2
+TIME_BOUND, MEMORY_BOUND = 6.5, 1.2
 CHUNK_SECONDS = 0.032
 QUESTION_SECONDS, CYCLE_SECONDS = 4.0, 10.0
 """The user speaks for this long in each cycle, and the model answers for as long, four times as fast as speech."""
