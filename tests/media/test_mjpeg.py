@@ -46,7 +46,7 @@ def test_an_image_that_is_cut_off_by_the_next_one_is_dropped():
     assert JpegSplitter().push(IMAGES[0][:at] + IMAGES[2]) == [IMAGES[2]]
 
 
-@pytest.mark.parametrize("junk", [b"\0", b"\xff\xd8\xff\xe0\xff\xff", b"\xff\xd8\xff\xda\0\x02no end "])
+@pytest.mark.parametrize("junk", [b"\0", b"\xff\xd8\xff\xe0\xff\xff", b"\xff\xd8\xff\xda\0\x02" + b"no end " * 21])
 def test_a_stream_that_is_no_mjpeg_is_not_kept(junk):
     splitter = JpegSplitter()
     for _ in range(MAX_FRAME_BYTES // 2**20 + 4):
