@@ -219,6 +219,7 @@ class GeminiLive:
         self._thread, self._live = thread, live
         self._environ, self._apply = dict(environ), apply
         self._record, self._log = _TestRecord(), list[str]()
+        self._script: str | None = None
         self._faults: list[str] = []
         self.kept_in = kept_in
         """Where the log, the recordings and their pages are after the end, if the test has failed."""
@@ -234,12 +235,11 @@ class GeminiLive:
 
     def script(self, script: str | os.PathLike[str]) -> None:
         """Let the model follow a script: a file, or the text of one."""
-        made = _options(script=os.fspath(script))
-        self._leave_service()
-        observers = [*self._options.observers[:2], *made.observers]
-        self._options = replace(
-            self._options, behaviour=made.behaviour, check=made.check, observers=observers, replay=None
-        )
+        self._follow(os.fspath(script), hear=self._options.hears)
+
+    def hear(self) -> None:
+        """Recognize speech, US English, so that a script's `match` sees it. It needs `livecli[speech]`."""
+        self._follow(self._script, hear=True)
 
     def fault(self, *faults: str) -> None:
         """Inject these faults, such as "drop@turn:1#1", besides those before."""
@@ -250,7 +250,7 @@ class GeminiLive:
 
     def replay(self, path: str | os.PathLike[str]) -> None:
         """Replay a recording, or those in a folder: as fast as the client takes it, if there is no other pace."""
-        made = _options(replay=os.fspath(path))
+        made = _options(replay=os.fspath(path), hear=self._options.hears)
         self._leave_service()
         self._options = replace(self._options, replay=made.replay)
         self.pace(self._options.pace)
@@ -371,6 +371,13 @@ class GeminiLive:
     def _stop(self) -> None:
         self._thread.run(_left(self._server))
 
+    def _follow(self, script: str | None, *, hear: bool) -> None:
+        made = _options(script=script, hear=hear)
+        self._leave_service()
+        observers = [*self._options.observers[:2], *made.observers]
+        new = {name: getattr(made, name) for name in ("behaviour", "check", "script", "hears")}
+        self._options, self._script = replace(self._options, observers=observers, replay=None, **new), script
+
     def _leave_service(self) -> None:
         """Let the emulator take the sessions from now on, whatever the options of the command line say."""
         live, self._live = self._live, None
@@ -393,10 +400,12 @@ class GeminiLive:
         return self._record
 
 
-def _options(script: str | None = None, replay: str | None = None, faults: Sequence[str] = ()) -> EmulatorOptions:
+def _options(
+    script: str | None = None, replay: str | None = None, faults: Sequence[str] = (), *, hear: bool = False
+) -> EmulatorOptions:
     from .emulator.option_files import emulator_options
 
-    return emulator_options(script=script, replay=replay, faults=faults, pace=Pace.INSTANT)
+    return emulator_options(script=script, replay=replay, faults=faults, pace=Pace.INSTANT, hear=hear)
 
 
 async def _settle() -> None:

@@ -21,8 +21,8 @@ LIVE: pytest.StashKey[GeminiLive] = pytest.StashKey()
 """The value of the fixture, in the stash of a test that has it."""
 
 MARKER = (
-    "gemini_live(script=None, replay=None, fault=(), pace=None): run the test against a local Gemini Live API, whose "
-    "model follows the script, or replays a recording; `livecli help pytest`."
+    "gemini_live(script=None, replay=None, fault=(), pace=None, hear=False): run the test against a local Gemini Live "
+    "API, whose model follows the script, or replays a recording; `livecli help pytest`."
 )
 
 
@@ -142,10 +142,13 @@ def gemini_live_marker(
     replay: str | None = None,
     fault: str | Sequence[str] = (),
     pace: str | None = None,
+    hear: bool = False,
 ) -> None:
     """Do what the arguments of the marker say. Python's message about others has the name of this function."""
     if script is not None:
         live.script(_beside(folder, script))
+    if hear:
+        live.hear()
     if replay is not None:
         live.replay(_beside(folder, replay))
     if fault:

@@ -12,6 +12,8 @@ import pytest
 import livecli
 from livecli.embedded import served
 from livecli.emulator_fixture import EmulatorThread, GeminiLive, LiveFolder, live_folder
+from livecli.pytest_plugin import gemini_live_marker
+from tests.needs import needs_package
 
 STATION = """
 [[turn]]
@@ -78,6 +80,17 @@ def test_it_has_the_sound_that_a_client_sent(make: Make, tmp_path: Path) -> None
     assert live.heard.seconds == pytest.approx(2.2, abs=0.2)
     live.heard.save(tmp_path / "heard.wav")
     assert (tmp_path / "heard.wav").stat().st_size > 60_000
+
+
+def test_it_recognizes_speech_with_the_phrases_of_its_script(make: Make, tmp_path: Path) -> None:
+    needs_package("pocketsphinx")
+    live = make()
+    script = 'hear = ["where is the nearest train station"]\n' + STATION
+    gemini_live_marker(live, tmp_path, script=script, hear=True)
+    assert livecli.ask(speed=0, tool=["find_station=echo Central"]).text == "Around the corner."
+    assert live.said == ["where is the nearest train station"]
+    with pytest.raises(livecli.FileError, match=r"the script:1: .* livecli$"):
+        live.script('hear = ["call livecli"]\n' + STATION)
 
 
 def test_a_fault_is_added_to_those_before_and_a_session_that_runs_keeps_its_own(make: Make) -> None:

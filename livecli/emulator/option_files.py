@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import toml_reader
 from ..errors import FileError, UsageError
+from ..media import recognizer
 from ..media.espeak import can_speak
 from ..media.file_source import read_sound
 from ..process.text_files import parse_text, parse_text_file
@@ -18,7 +19,7 @@ from .access import Required
 from .core.behaviour import Echo
 from .core.lifetime import Limits
 from .core.script import Script, ScriptedBehaviour
-from .core.script_file import read_script
+from .core.script_file import no_unknown_words, read_script
 from .expectations import NewCheck, ScriptCheck
 from .faults import Faults, parse_fault
 from .options import EmulatorOptions
@@ -51,14 +52,12 @@ def emulator_options(
     """
     if script is not None and replay is not None:
         raise UsageError("--script cannot be combined with --replay")
-    followed = None if script is None else _script(script)
-    check = None if followed is None else new_check(followed[1].expectations, followed[0])
     if hear:
         if replay is not None:
             raise UsageError("--hear cannot be combined with --replay", hint="a recording answers as it was recorded")
-        from ..media import recognizer
-
-        recognizer.check(() if followed is None else followed[1].phrases)
+        recognizer.check_installed()
+    followed = None if script is None else _script(script, hear=hear)
+    check = None if followed is None else new_check(followed[1].expectations, followed[0])
     return EmulatorOptions(
         behaviour=Echo if followed is None else partial(ScriptedBehaviour, followed[1], check),
         required=Required(require_key, require_token),
@@ -75,13 +74,14 @@ def emulator_options(
     )
 
 
-def _script(script: str) -> tuple[str, Script]:
+def _script(script: str, *, hear: bool) -> tuple[str, Script]:
     """The name and the content of a script, from its path or its text. Raises FileError naming file and line."""
     is_text = "[[turn]]" in script
     folder = Path() if is_text else Path(script).parent
 
     def parse(text: str) -> Script:
-        return read_script(text, lambda name: _sound(folder / name))
+        unknown_words = recognizer.unknown_words if hear else no_unknown_words
+        return read_script(text, lambda name: _sound(folder / name), unknown_words)
 
     name = "the script" if is_text else script
     return name, parse_text(name, script, parse) if is_text else parse_text_file(script, parse)

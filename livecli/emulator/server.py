@@ -172,7 +172,7 @@ class _EmulatorServer:
         self._listeners: list[Listener] = []
         self._connections: weakref.WeakSet[EmulatorConnection] = weakref.WeakSet()
         self._warming: asyncio.Future[None] | None = None
-        self._recognizer: Recognizer | None = None
+        self._recognizers: dict[tuple[str, ...], Recognizer] = {}
 
     @property
     def _options(self) -> EmulatorOptions:
@@ -233,13 +233,18 @@ class _EmulatorServer:
 
     async def start_recognizer(self) -> None:
         """Start the process that recognizes speech, if there is to be one."""
-        if self._options.hears:
-            script = self._options.script
-            self._recognizer = Recognizer(script.phrases if script else ())
+        if recognizer := self._recognizer():
             try:
-                await self._recognizer.start()
+                await recognizer.start()
             except RecognizerError as error:
                 self._log(f"cannot hear: {error}")
+
+    def _recognizer(self) -> Recognizer | None:
+        """The one that spots the phrases of the current script, if speech is to be recognized."""
+        if not self._options.hears:
+            return None
+        phrases = self._options.script.phrases if self._options.script else ()
+        return self._recognizers.setdefault(phrases, Recognizer(phrases))
 
     async def close(self) -> None:
         for listener in self._listeners:
@@ -258,8 +263,8 @@ class _EmulatorServer:
         self._shared.sessions.close()
         if self._relay:
             await self._relay.close()
-        if self._recognizer:
-            await self._recognizer.close()
+        for recognizer in self._recognizers.values():
+            await recognizer.close()
         if self._warming:
             await asyncio.wait([self._warming])  # the interpreter must not end while a thread is in a C library
 
@@ -379,7 +384,7 @@ class _EmulatorServer:
             observers=observers,
             refusal=refusal,
             token=token,
-            recognizer=self._recognizer,
+            recognizer=self._recognizer(),
         )
         await session.run()
 

@@ -114,18 +114,18 @@ class Recognizer:
             exchange.exception()
 
 
-def check(phrases: Sequence[str]) -> None:
-    """Raise FileError where PocketSphinx is not installed, or its dictionary lacks a word of the phrases."""
+def check_installed() -> None:
+    """Raise FileError where PocketSphinx is not installed."""
     if find_spec("pocketsphinx") is None:
         raise FileError(
             "--hear needs the package pocketsphinx, which is not installed", hint=install_extra_command("speech")
         )
-    missing = sorted({word for phrase in phrases for word in phrase.split()} - (_dictionary() if phrases else set()))
-    if missing:
-        raise FileError(
-            f"`hear` has words that PocketSphinx does not know: {', '.join(missing)}",
-            hint="write numbers and names as common English words: it knows those of US English",
-        )
+
+
+def unknown_words(phrases: Sequence[str]) -> set[str]:
+    """The words of the phrases, as `normalized` writes them, that PocketSphinx's dictionary lacks."""
+    words = {word for phrase in phrases for word in phrase.split()}
+    return words - _dictionary() if words else words
 
 
 def normalized(phrase: str) -> str:

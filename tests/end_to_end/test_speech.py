@@ -133,7 +133,7 @@ def test_what_cannot_be_heard_is_an_error(livecli: Livecli, tmp_path: Path) -> N
     ran = livecli("serve", "--hear", "--script", "s.toml")
     assert (ran.status, ran.err.splitlines()[0]) == (
         3,
-        "error: `hear` has words that PocketSphinx does not know: livecli",
+        "error: s.toml:1: `hear` has words that PocketSphinx does not know: livecli",
     )
     ran = livecli("serve", "--hear", "--replay", "x.live")
     assert (ran.status, ran.err.splitlines()[0]) == (2, "error: --hear cannot be combined with --replay")

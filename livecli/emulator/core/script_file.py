@@ -41,7 +41,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -61,6 +61,9 @@ LoadAudio = Callable[[str], Iterable[bytes]]
 Its LivecliError, OSError and ValueError become errors of the script's line.
 """
 
+UnknownWords = Callable[[Sequence[str]], set[str]]
+"""The words of phrases, in small letters and without punctuation, that cannot be spotted in speech."""
+
 MAX_DELAY_MS = 3_600_000
 """The longest `delay_ms`: an hour."""
 
@@ -78,21 +81,27 @@ WHOLE_KEYS = ("connections", "turns", "close")
 """The keys of `[expect]`."""
 
 
-def read_script(text: str, load_audio: LoadAudio) -> Script:
+def no_unknown_words(phrases: Sequence[str]) -> set[str]:
+    """None of the words: they are not looked up where no speech is recognized."""
+    return set()
+
+
+def read_script(text: str, load_audio: LoadAudio, unknown_words: UnknownWords = no_unknown_words) -> Script:
     """The script of a TOML text. Raises LineError, which is a ValueError.
 
-    Each sound is loaded here, once, so that a missing file is an error at the start and not during a session.
+    Each sound is loaded here, once, so that a missing file is an error at the start and not during a session. So are
+    words of `hear` that are among `unknown_words`.
     """
     script = toml_reader.load(text)
-    return _Reader(text, load_audio).script(script)
+    return _Reader(text, load_audio, unknown_words).script(script)
 
 
 class _Reader(toml_reader.Reader):
     """The reader of one script."""
 
-    def __init__(self, text: str, load_audio: LoadAudio) -> None:
+    def __init__(self, text: str, load_audio: LoadAudio, unknown_words: UnknownWords) -> None:
         super().__init__(text, "a step", turn="a turn", call="a call")
-        self._load = load_audio
+        self._load, self._unknown_words = load_audio, unknown_words
         self._sounds: dict[str, Iterable[bytes]] = {}
         self._steps: dict[str, Callable[[Any, Path], list[Act]]] = {
             "say": lambda value, path: [Say(self.text(value, path))],
@@ -134,14 +143,19 @@ class _Reader(toml_reader.Reader):
 
     def _phrases(self, value: Any) -> tuple[str, ...]:
         """The phrases of `hear`, in small letters and without punctuation."""
-        phrases = self.expect(value, list, ["hear"])
-        found: dict[str, None] = {}
+        written = self.expect(value, list, ["hear"])
+        phrases = [normalized(phrase) if isinstance(phrase, str) else "" for phrase in written]
+        unknown = self._unknown_words(phrases)
         for place, phrase in enumerate(phrases):
-            words = normalized(phrase) if isinstance(phrase, str) else ""
-            if not words:
-                self.wrong(["hear", place], f"{phrase!r} has no words")
-            found[words] = None
-        return tuple(found)
+            if not phrase:
+                self.wrong(["hear", place], f"{written[place]!r} has no words")
+            if missing := [word for word in phrase.split() if word in unknown]:
+                self.wrong(
+                    ["hear", place],
+                    f"`hear` has words that PocketSphinx does not know: {', '.join(missing)}",
+                    hint="write numbers and names as common English words: it knows those of US English",
+                )
+        return tuple(dict.fromkeys(phrases))
 
     def _whole(self, expected: dict[str, Any]) -> dict[str, Range]:
         for key in expected:

@@ -179,3 +179,12 @@ def test_phrases_are_read_in_small_letters_and_once() -> None:
 def test_a_mistake_in_the_phrases_names_its_line(hear: str, message: str) -> None:
     with pytest.raises(ValueError, match=re.escape(message)):
         read_script(f'hear = {hear}\n[[turn]]\nsay = "a"\n', load)
+
+
+def test_words_that_cannot_be_spotted_are_named_with_the_line_of_their_phrase() -> None:
+    script = 'hear = [\n  "Hello!",\n  "Call livecli 7.",\n]\n[[turn]]\nsay = "a"\n'
+    with pytest.raises(LineError) as raised:
+        read_script(script, load, lambda phrases: {"7", "livecli"})
+    assert raised.value.line == 3
+    assert raised.value.reason == "`hear` has words that PocketSphinx does not know: livecli, 7"
+    assert read_script(script, load).phrases == ("hello", "call livecli 7")
