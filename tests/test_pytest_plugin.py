@@ -216,8 +216,10 @@ def test_it(gemini_live):
     assert gemini_live.said == ["a station?"]
     [kept] = folder.glob("kept/test_agent/test_it/*")
     assert kept.suffix == ".live"
-    monkeypatch.setenv("LIVECLI_BASE_URL", "ws://127.0.0.1:1")
-    printed = run_pytest(folder, test)
+    # The end of the block restores the variable before the end of `gemini_live` does, which that of the test would not.
+    with monkeypatch.context() as patched:
+        patched.setenv("LIVECLI_BASE_URL", "ws://127.0.0.1:1")
+        printed = run_pytest(folder, test)
     assert "1 passed" in printed, printed
     assert gemini_live.connections == 1
 
