@@ -234,7 +234,7 @@ def test_where_nothing_can_be_kept_the_chat_goes_on(converse, kept, monkeypatch,
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_the_turn_under_way_survives_a_signal(spawn, converse, kept, number):
+def test_the_turn_under_way_survives_a_signal(spawn, fork, converse, kept, number):
     def begin(connection):
         connection.set_up()
         connection.receive()
@@ -242,7 +242,7 @@ def test_the_turn_under_way_survives_a_signal(spawn, converse, kept, number):
         connection.drain()
 
     with live_server(begin) as server:
-        process = spawn("chat", "--base-url", server.url)
+        process = (spawn if number == signal.SIGKILL else fork)("chat", "--base-url", server.url)
         process.stdin.write(b"one\n")
         process.stdin.flush()
         assert process.stdout.read(13) == b"the beginning"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from tests.serving import serving
 
 Livecli = Callable[..., Any]
 PRINT = [sys.executable, "-c", "import os; print(os.environ.get('GOOGLE_API_KEY'))"]
-STATUS = [sys.executable, "-m", "livecli", "auth", "status", "--json"]
+STATUS = ("auth", "status", "--json")
 DECIDED = ("platform", "platform_why", "project", "location", "url", "credential", "notes")
 
 
@@ -49,22 +50,27 @@ def test_it_is_set_where_nothing_else_is(
 @pytest.mark.parametrize("is_vertex", [None, "true", "false"])
 @pytest.mark.parametrize("has_stored_key", [False, True])
 def test_livecli_decides_as_without_it(
-    livecli_and_children: Livecli, monkeypatch: pytest.MonkeyPatch, is_vertex: str | None, has_stored_key: bool
+    livecli_and_children: Livecli,
+    forked_livecli: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    is_vertex: str | None,
+    has_stored_key: bool,
 ) -> None:
     if is_vertex:
         monkeypatch.setenv("GOOGLE_GENAI_USE_VERTEXAI", is_vertex)
     if has_stored_key:
         stored_key.store("AIza-stored", keyring=False)
 
-    def decided(*command: str) -> dict[str, Any]:
+    def decided(*through: str) -> dict[str, Any]:
+        command = (*through, forked_livecli / "livecli", *STATUS)
         ran = livecli_and_children("serve", "-q", "--port", 0, "--tls-port", 0, "--", *command)
         assert ran.status == 0, ran.err
         found = json.loads(ran.out)
         found["url"] = found["url"].partition("/ws/")[2]
         return {name: found[name] for name in DECIDED}
 
-    without = decided("env", "-u", "GOOGLE_API_KEY", *STATUS)
-    assert decided(*STATUS) == without
+    without = decided("env", "-u", "GOOGLE_API_KEY")
+    assert decided() == without
     expected = "developer" if is_vertex == "false" or (has_stored_key and not is_vertex) else "vertex"
     assert without["platform"] == expected
 
