@@ -14,6 +14,7 @@ import numpy
 import pytest
 
 from tests.end_to_end.conftest import noting_peak, read_wav
+from tests.live_server import live_server
 from tests.serving import serving
 
 SECONDS_AT_MOST = 30
@@ -76,8 +77,15 @@ def test_without_commands_each_line_is_text(converse):
 
 
 def test_a_line_may_be_long_but_not_endless(converse):
+    """The emulator would say the long one back, for an hour."""
     long, endless = "x" * 70_000, "y" * 1_500_000
-    with serving() as server:
+
+    def handle(connection):
+        connection.set_up()
+        while connection.receive():
+            connection.answer()
+
+    with live_server(handle) as server:
         ran = converse(f"{long}\n{endless}\nshort\n", "--base-url", server.url, "--json")
     assert [turn["input"] for turn in ran.summaries] == [long, "short"]
     assert ran.status == 2
