@@ -358,7 +358,8 @@ async def test_a_turn_that_is_interrupted_while_there_is_no_connection_is_histor
             is_back.set()
             assert (await two).stats.said == "second"
             assert typed.reports.text == ["half", "second"]
-            assert [*typed.transcript.entries] == [TranscriptEntry("one", "half"), TranscriptEntry("two", "second")]
+            both = [TranscriptEntry("one", "half"), TranscriptEntry("two", "second")]
+            await settled(lambda: [*typed.transcript.entries] == both)
     assert live_texts(server.frames) == ["one", "two"]
 
 
