@@ -13,6 +13,8 @@ COMMANDS = {
     "livecli --help": (["--help"], 0, 7.0),
     "livecli send --help": (["send", "--help"], 0, None),
     "livecli send --nope": (["send", "--nope"], 2, 8.0),
+    # The command runs once the emulator listens.
+    "livecli serve -- python -c pass": (["serve", "-q", "--", PYTHON, "-c", "pass"], 0, 40.0),
 }
 
 

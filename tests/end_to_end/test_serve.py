@@ -374,23 +374,6 @@ def test_usage(livecli: Livecli, words: list[str]) -> None:
     assert (ran.status, ran.out) == (2, "")
 
 
-def test_it_listens_within_forty_starts_of_python(spawn: Spawn) -> None:
-    def seconds(start: Callable[[], Any]) -> float:
-        began = time.monotonic()
-        start()
-        return time.monotonic() - began
-
-    def listen() -> None:
-        process = spawn("serve", *FREE)
-        exports(process)
-        process.kill()
-        process.communicate()
-
-    bare = [sys.executable, "-c", "pass"]
-    listen()  # makes the certificates
-    assert min(seconds(listen) for _ in range(4)) < 40 * min(seconds(lambda: subprocess.run(bare)) for _ in range(4))
-
-
 def test_importing_the_command_loads_nothing_heavy() -> None:
     heavy = "{'asyncio', 'websockets', 'numpy', 'soxr', 'msgspec', 'ssl', 'cryptography'}"
     code = f"import sys, livecli.cli.serve; print({heavy} & set(sys.modules))"
