@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from livecli.emulator.pace import Pace
 from livecli.recording.comparison import compare
 from livecli.recording.conversion import recorded_items
 from tests.end_to_end.conftest import Ran
@@ -19,7 +20,8 @@ RoundTrip = Callable[..., None]
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
-    with serving() as served:
+    # At the pace of speech an interruption of an answer never comes after its end.
+    with serving(pace=Pace.REALTIME) as served:
         yield served
 
 
