@@ -24,7 +24,7 @@ FILE_BYTES = 8 * 1024 * 1024
 # Memory that an event takes beside its content.
 OBJECT_BYTES = 96
 
-# The most that a run holds.
+# The most that a run holds, unless a single chunk is larger.
 RUN_BYTES = 64 * 1024
 
 UNREADABLE = "a temporary file, which holds what is to be sent again, cannot be read"
@@ -250,9 +250,9 @@ class RetransmitBuffer:
         chunks, taken = events.only_audio(sent), 0
         while taken < len(chunks) and chunks[taken].pcm:
             taken += self._hold(chunks[taken:])
-        if taken < len(sent):
-            self._recent.append(sent[taken:])
-            self._grow(memory_bytes(sent[taken:]))
+        if rest := sent[taken:]:
+            self._recent.append(rest)
+            self._grow(memory_bytes(rest))
         self.end += len(sent)
 
     def forget(self, number: int) -> None:

@@ -3,8 +3,9 @@ pywebrtc_audio, WebRTC's AEC3 and noise suppression, of the extra `livecli[audio
 
 The canceller finds the delay of a room by itself, but that delay must not jump. So the two streams are paired by their
 samples and not by the moments at which the devices call: sound from the microphone waits for its counterpart while the
-speaker is late, and only a device that has stopped for SLACK_SECONDS is given up. A wait that lasts is shortened: one
-of a period after the devices have begun, and later a long one, of sound that a device has lost.
+speaker is late, and only a device that has stopped for SLACK_SECONDS is given up. A wait that
+lasts for a second is shortened. Each change of the delay costs the canceller a second, so only the first second allows
+no more than a period of waiting; later the limit is LONG_WAIT_BYTES, which is exceeded where a device has lost sound.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PERIOD_BYTES = round(PERIOD_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
 """How much sound may wait when the devices have begun: they are called in turns."""
 
 LONG_WAIT_BYTES = 3 * PERIOD_BYTES
-"""How much sound may wait later. The devices' turns drift by a period, and each change of the delay costs a second."""
+"""How much sound may wait later: the moments at which the devices are called drift by a period."""
 
 
 def can_cancel_echo() -> bool:
@@ -66,7 +67,7 @@ class EchoCanceller:
         self._speaker_is_on = self._microphone_is_on = False
         # The least sound of the microphone that has waited, and the sound that was paired meanwhile.
         self._least_waiting, self._paired = SLACK_BYTES, 0
-        self._may_wait = PERIOD_BYTES
+        self._wait_limit = PERIOD_BYTES
 
     def play(self, pcm: bytes | bytearray, size: int) -> None:
         """Take what the speaker plays: `size` bytes, of which `pcm` is the beginning and the rest is silence."""
@@ -85,7 +86,7 @@ class EchoCanceller:
         with self._lock:
             self._speaker_is_on = False
             self._far.clear()
-            self._may_wait = PERIOD_BYTES
+            self._wait_limit = PERIOD_BYTES
 
     def close_microphone(self) -> None:
         """Note that the microphone records nothing more."""
@@ -93,7 +94,7 @@ class EchoCanceller:
             self._microphone_is_on = False
             self._near.clear()
             self._far.clear()
-            self._may_wait = PERIOD_BYTES
+            self._wait_limit = PERIOD_BYTES
 
     def clean(self, pcm: bytes | bytearray) -> bytes:
         """The sound of the microphone without the echo, in whole frames: less or more than `pcm`."""
@@ -117,10 +118,10 @@ class EchoCanceller:
         """Note that `size` bytes were paired. Sound that has waited all the time is paired with silence."""
         self._least_waiting, self._paired = min(self._least_waiting, len(self._near)), self._paired + size
         if self._paired >= ANCHOR_BYTES:
-            if self._least_waiting > self._may_wait:
+            if self._least_waiting > self._wait_limit:
                 self._far += bytes(self._least_waiting - PERIOD_BYTES)
             self._least_waiting, self._paired = SLACK_BYTES, 0
-            self._may_wait = LONG_WAIT_BYTES
+            self._wait_limit = LONG_WAIT_BYTES
 
     def _process(self, near: bytes, far: bytes) -> bytes:
         import numpy as np
