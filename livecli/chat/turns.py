@@ -46,6 +46,12 @@ IN_FLIGHT_SECONDS = 0.5
 GIVE_UP_SECONDS = 2.0
 """How long an interrupted turn that receives nothing is waited for."""
 
+UNENDED_SECONDS = 1.0
+"""How long nothing of an answer has come when the user's speech begins a new turn, although the end is missing.
+
+Sooner than that it may be the transcript of the question, which may lag behind the answer.
+"""
+
 MOST_REPEATS = 2
 """How often a question is asked again because the connection was lost before its answer was complete."""
 
@@ -55,14 +61,18 @@ MICROPHONE = "microphone"
 
 @dataclass
 class ChatTurn:
-    """A turn that is going on, waits for the one before it, or is over. It has an `entry` once it is cut or over.
+    """A turn that is going on, waits for the one before it, or is over.
 
-    `number` is that of the turn in the whole conversation. `recording` has its audio.
-    `late_until` and `disputed_until` are times of the loop's clock: until the latter, what comes may belong to this
-    turn, which was interrupted, or to the next. `disputed` has what came meanwhile. `reported` is set once the reporter
-    has its summary. `is_stopped` is whether the service was sent what stops the answer, and `is_watched` whether a task
-    gives the turn up in time. `normal_closes` is how often the service has closed the session (1000) instead of ending
-    the answer, and `repeats` how often the question was asked again.
+    It has an `entry` once it is part of the conversation: it is cut or over, or was spoken and its whole answer has
+    come.
+
+    `number` is that of the turn in the whole conversation. `recording` has its audio. `answered_at`, `late_until`
+    and `disputed_until` are times of the loop's clock: the first is when a piece of the answer came last, and until
+    the last, what comes may belong to this turn, which was interrupted, or to the next. `disputed` has what came
+    meanwhile. `reported` is set once the reporter has its summary. `is_stopped` is whether the service was sent
+    what stops the answer, and `is_watched` whether a task gives the turn up in time. `normal_closes` is how often
+    the service has closed the session (1000) instead of ending the answer, and `repeats` how often the question was
+    asked again.
     """
 
     number: int
@@ -72,6 +82,7 @@ class ChatTurn:
     recording: TurnRecording
     is_spoken: bool = False
     entry: TranscriptEntry | None = None
+    answered_at: float = 0.0
     late_until: float = 0.0
     heard_in_time: bool = False
     is_cut: bool = False
@@ -126,7 +137,7 @@ class ConversationObserver(Protocol):
         """A turn has failed, or was given up."""
 
     def note_turn(self, turn: ChatTurn, entry: TranscriptEntry) -> None:
-        """A turn is over, or was cut. Called once, before the next event is received."""
+        """A turn is part of the conversation. Called once, before the next event is received."""
 
     def note_speech(self) -> None:
         """The user has begun to speak into the microphone."""
@@ -386,6 +397,10 @@ class Conversation:
 
     async def _rewind(self, rewind: Rewind) -> None:
         """What came since the last Checkpoint comes again, but for turns that are a part of the history now."""
+        current = self.current
+        if current is not None and current.entry is not None and not current.is_cut:
+            # The whole answer has come, and only the end of the turn was lost.
+            await self._attribute(current, events.TurnComplete())
         for turn in reversed(self._turns):
             turn.disputed.clear()
             if turn.is_cut and self._session.resumption.handle is None:
@@ -440,6 +455,8 @@ class Conversation:
                 return
             await self._wait_until_last_is_reported()
             await turn.exchange.take(event)
+            if event.begins_answer:
+                turn.answered_at = self._clock()
             self._observer.note_progress(turn)
         if not turn.is_cut:
             self._reporter.turn_event(event)
@@ -447,16 +464,28 @@ class Conversation:
             self._options.recordings.flush()
         elif isinstance(event, events.GenerationComplete | events.TurnComplete):
             self._options.recordings.finish()
+        if isinstance(event, events.GenerationComplete) and turn in self._turns and not turn.is_cut:
+            self._keep_spoken(turn)
         self._finish_if_over(turn)
 
-    def _is_displaced(self, turn: ChatTurn, event: events.Event) -> bool:
-        """Whether the user has spoken instead of waiting for the answer to a typed turn, of which nothing came.
+    def _keep_spoken(self, turn: ChatTurn) -> None:
+        """Make a spoken turn whose whole answer has come a part of the conversation.
 
-        An Interrupted with an empty turn may also stand for a pause, before an answer that comes all the same.
+        The next connection is told of it. What was spoken cannot always be asked again.
         """
-        is_alone = len(self._turns) == 1 and not turn.is_spoken and self.uses_microphone
-        was_interrupted = turn.summary.stats.interrupted and not turn.exchange.has_begun
-        return is_alone and was_interrupted and isinstance(event, events.InputTranscript) and bool(event.text)
+        if turn.is_spoken and turn.exchange.is_speaking and not turn.exchange.has_pending_calls:
+            turn.exchange.forget_request()
+            self._note_turn(turn)
+
+    def _is_displaced(self, turn: ChatTurn, event: events.Event) -> bool:
+        """Whether the user has spoken instead of waiting for the rest of an answer, of which nothing comes any more."""
+        if len(self._turns) > 1 or not self.uses_microphone or not isinstance(event, events.InputTranscript):
+            return False
+        if turn.exchange.has_begun:
+            is_silent = self._clock() - turn.answered_at > UNENDED_SECONDS
+            return bool(event.text) and is_silent and not turn.exchange.has_pending_calls
+        # An Interrupted with an empty turn may also stand for a pause, before an answer that comes all the same.
+        return bool(event.text) and not turn.is_spoken and turn.summary.stats.interrupted
 
     # --- turns that were cut ---
 

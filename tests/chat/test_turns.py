@@ -515,6 +515,54 @@ async def test_a_lost_connection_answers_nothing_twice(chat, monkeypatch, platfo
             assert len(spoken.transcript.entries) == 6
 
 
+async def test_a_spoken_turn_is_kept_whose_end_alone_was_lost(chat):
+    histories = []
+
+    def handler(connection):
+        setup = connection.set_up()["setup"]
+        connection.say({"sessionResumptionUpdate": {"newHandle": "h", "resumable": True}})
+        histories.append(setup["sessionResumption"].get("handle"))
+        if len(histories) > 1:
+            histories.append(connection.receive()["clientContent"]["turns"])
+            return connection.drain()
+        connection.receive()
+        connection.content(inputTranscription={"text": "what was that"})
+        connection.content(outputTranscription={"text": "a train"})
+        connection.audio(bytes(9600))
+        connection.content(generationComplete=True)
+        return connection.close(1011, "Internal error encountered.")
+
+    with live_server(handler) as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            await spoken.send_microphone(tone(512, 16_000), 16_000)
+            await settled(lambda: spoken.reports.summaries)
+            await settled(lambda: len(histories) == 3)
+            [summary] = spoken.reports.summaries
+            assert (summary.ok, summary.stats.heard, summary.stats.said) == (True, "what was that", "a train")
+            assert len(spoken.transcript.entries) == 1
+    texts = [part["text"] for content in histories[2] for part in content["parts"]]
+    assert (histories[:2], texts) == ([None, None], ["what was that", "a train"])
+
+
+@pytest.mark.parametrize("first", ["typed", "spoken"])
+async def test_speech_after_an_answer_without_an_end_is_a_turn_of_its_own(chat, first):
+    with serving("truncate@turn:1" if first == "typed" else "truncate@reply:2") as server:
+        async with chat(server.url, configuration=SPOKEN) as spoken:
+            if first == "typed":
+                typed = asyncio.create_task(spoken.send_text("an answer that does not end"))
+            else:
+                await speak(spoken, 1)
+            await settled(lambda: any(isinstance(e, events.OutputTranscript) for e in spoken.reports.received))
+            await asyncio.sleep(2.5)
+            await speak(spoken, 0.6)
+            await settled(lambda: len(spoken.reports.summaries) == 2)
+            if first == "typed":
+                assert (await typed).stats.interrupted
+            one, two = spoken.transcript.entries
+            assert "s of speech" in two.question and two.answer == two.question
+            assert two.question not in one.question + one.answer
+
+
 @pytest.mark.parametrize("model", ["gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"])
 async def test_a_session_that_was_idle_for_too_long_goes_on_unnoticed(chat, monkeypatch, model):
     monkeypatch.setenv("GEMINI_API_KEY", "AIzaTest")
