@@ -31,6 +31,9 @@ SLACK_SECONDS = 0.1
 RESIDUE = 0.01
 """The share of a frame's power that is left of an echo, at most. Speech over an echo leaves far more."""
 
+QUIET_FRAMES = 100
+"""The frames without sound from the speaker, one second, after which no echo is left to cancel."""
+
 SLACK_BYTES = int(SLACK_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
 
 ANCHOR_BYTES = DEVICE_RATE * SAMPLE_BYTES
@@ -52,8 +55,8 @@ class EchoCanceller:
     """Cancels the echo of one speaker in one microphone, both PCM16 mono at DEVICE_RATE.
 
     Measured by others with speech, a room of 0.3 s and an echo of -6 dB: 32 to 42 dB of the echo removed, 1 % of a
-    core. `play` is called in the speaker's thread and `clean` in the microphone's. While the speaker is closed, the
-    sound of the microphone passes unchanged.
+    core. `play` is called in the speaker's thread and `clean` in the microphone's. While the speaker is closed, or has
+    played nothing for a second, the sound of the microphone passes unchanged: the chat waits most of the time.
     """
 
     def __init__(self) -> None:
@@ -68,6 +71,7 @@ class EchoCanceller:
         # The least sound of the microphone that has waited, and the sound that was paired meanwhile.
         self._least_waiting, self._paired = SLACK_BYTES, 0
         self._wait_limit = PERIOD_BYTES
+        self._quiet_frames = 0  # since the speaker last played a sound
 
     def play(self, pcm: bytes | bytearray, size: int) -> None:
         """Take what the speaker plays: `size` bytes, of which `pcm` is the beginning and the rest is silence."""
@@ -127,6 +131,9 @@ class EchoCanceller:
         import numpy as np
 
         recorded, played = (np.frombuffer(pcm, np.int16).reshape(-1, FRAME_SAMPLES) for pcm in (near, far))
+        self._quiet_frames = 0 if played.any() else self._quiet_frames + len(played)
+        if self._quiet_frames > QUIET_FRAMES:
+            return near
         frames = zip(_dithered(recorded), _dithered(played), strict=True)
         cleaned = np.stack([self._processor.process(*frame) for frame in frames])
         # A detector of speech may take the rest of a loud echo for speech, as it lasts 20 ms now and then.

@@ -183,6 +183,21 @@ def test_silence_after_sound_stays_silence(speech):
     assert not output[len(speech) + PERIOD :].any()
 
 
+def test_the_sound_passes_unchanged_once_the_speaker_has_been_silent_for_a_second(speech):
+    silence = numpy.zeros(4 * DEVICE_RATE)
+    played = numpy.concatenate([speech, silence])
+    recorded = numpy.concatenate([echo_of(speech, 60), speech, silence])[: len(played)]
+    output = cleaned(played, recorded)
+    quiet = len(speech) + DEVICE_RATE + PERIOD
+    assert (output[quiet:] == recorded[quiet : len(output)]).all() and output[quiet:].any()
+
+
+def test_an_echo_after_a_long_silence_is_removed_from_its_beginning(speech):
+    played = numpy.concatenate([numpy.tile(speech, 3), numpy.zeros(10 * DEVICE_RATE), speech])
+    recorded = echo_of(played, 60)
+    assert removed_db(recorded, cleaned(played, recorded), since=(len(played) - len(speech)) / DEVICE_RATE) > 30
+
+
 def test_memory_is_bounded_where_the_microphone_has_stopped():
     canceller = EchoCanceller()
     canceller.clean(SILENT)
