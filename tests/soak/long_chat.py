@@ -377,8 +377,9 @@ class Said:
     @property
     def is_complete(self) -> bool:
         """Whether the answer came to its end, which the client was sent as well."""
-        # The log has the turnComplete before which a fault ended the connection.
-        is_lost = any(fault.startswith(("fault: drop", "fault: close")) for fault in self.faults)
+        # The log has the turnComplete before which a fault ended the connection, or that a stall kept back until the
+        # client had left the connection.
+        is_lost = any(fault.startswith(("fault: drop", "fault: close", "fault: stall")) for fault in self.faults)
         return not is_lost and re.fullmatch(r"turn \d+", self.ending) is not None
 
 
@@ -536,7 +537,9 @@ def judge(folder: Path) -> Judged:
         if len(complete) > 1:
             counts["answered twice"] += 1
             problems.append((label, f"answered {len(complete)} times: {[turn.connection for turn in complete]}"))
-        if log and answer and not log[-1].answer.startswith(answer) and answer != row.text:
+        # A server that was killed has not written what it said last.
+        is_written = log and (log[-1].ending or "server killed" not in row.errors)
+        if is_written and answer and not log[-1].answer.startswith(answer) and answer != row.text:
             problems.append((label, f"the transcript has {answer!r}, the log {log[-1].answer!r}"))
     typed = {row.text for row in rows if row.kind == "typed"}
     # The row of the last question is written when its step is over.
