@@ -52,7 +52,7 @@ bench-sessions: $(READY) ## measure a thousand sessions and more from one proces
 bench: $(READY) ## measure livecli against its peers, side by side
 	$(RUN) -m tests.benchmarks
 
-bench-audio: $(DEV) ## measure echo cancellation and barge-in with PulseAudio, in eleven minutes
+bench-audio: $(DEV) ## measure echo cancellation and barge-in with PulseAudio, in about twenty minutes
 	$(RUN) -m tests.benchmarks.audio
 
 bench-chat: $(DEV) ## measure the latencies, memory and CPU time of a chat, in three minutes

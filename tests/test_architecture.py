@@ -242,6 +242,15 @@ def test_imports_go_down_only(module):
         assert below > layer or other == package, f"{module} (layer {layer}) imports {target} (layer {below})"
 
 
+def test_the_help_topic_has_the_same_layers_and_packages():
+    topic = (ROOT / "help" / "architecture.md").read_text()
+    picture = topic.partition("```\n")[2].partition("```")[0]
+    rows = [re.split(r" {2,}", line.strip())[0].split(" . ") for line in picture.splitlines() if line.strip(" |")]
+    assert [sorted(row) for row in rows] == [sorted(row) for row in LAYERS]
+    packages = {name for names in LAYERS for name in names if f"{name}.__init__" in MODULES}
+    assert sorted(re.findall(r"^\| `(\w+)/` \|", topic, re.MULTILINE)) == sorted(packages | {"help"})
+
+
 @in_one_test("module", MODULES)
 def test_each_library_has_its_owner(module):
     for kind, library in imports(module):

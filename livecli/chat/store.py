@@ -68,7 +68,7 @@ class ChatStore:
         self._begun = self._ended = saved.turn
         self._reporter.remark(f"continuing conversation {saved.key} of {saved.when}, which has {saved.length}")
         if saved.damaged:
-            self._reporter.warning(f"{saved.path} is damaged: what cannot be read of it is left out ({saved.damaged})")
+            self._reporter.warning(f"{saved.path} is damaged: unreadable lines left out: {saved.damaged}")
         if self._writer.open(saved.path):
             self._name, self._handle = saved.name, saved.handle
             return

@@ -129,7 +129,7 @@ class Resumption:
             self._buffer.drop(is_stale)
         except OSError as error:
             reason = error.strerror or error
-            raise FileError(f"what is to be sent again cannot be kept in a temporary file: {reason}") from error
+            raise FileError(f"cannot keep unconfirmed messages in a temporary file: {reason}") from error
 
     def answer(self, number: int) -> None:
         """Every message up to `number` was answered, and is part of the history."""

@@ -144,7 +144,9 @@ class Answer:
         self._is_rewound = False
         sink_mark, stats = self._mark
         if not self._sink.rewind(sink_mark):
-            self._reporter.warning("the connection was lost in mid-answer: what came of it has been passed on already")
+            self._reporter.warning(
+                "the connection was lost during the answer, whose beginning was already written: it may be repeated"
+            )
         self.stats.rewind(stats)
 
 

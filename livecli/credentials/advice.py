@@ -64,7 +64,7 @@ def _key_and_project(decision: Decision, target: Target, environ: Environment) -
     if not decision.platform.facts.needs_project:
         yield (
             f"{key} and a project ({project}) are both there: the Developer API ({decision.platform_why}) takes the "
-            "key, and the project plays no part"
+            "key, and the project is ignored"
         )
     elif credential.kind is CredentialKind.KEY:
         yield (
@@ -73,15 +73,15 @@ def _key_and_project(decision: Decision, target: Target, environ: Environment) -
         )
     else:
         yield (
-            f"{key} and a project ({project}) are both there: the project wins, so {credential.source} is used on "
-            "Vertex AI; --platform developer uses the key"
+            f"{key} and a project ({project}) are both there: the project takes precedence, so {credential.source} is "
+            "used on Vertex AI; --platform developer uses the key"
         )
 
 
 def _several_keys(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:
     first, second = (value(environ, name) for name in KEY_VARIABLES)
     if first and second and first != second:
-        yield f"{KEY_VARIABLES[0]} and {KEY_VARIABLES[1]} hold different keys: {KEY_VARIABLES[0]} wins"
+        yield f"{KEY_VARIABLES[0]} and {KEY_VARIABLES[1]} hold different keys: {KEY_VARIABLES[0]} is used"
 
 
 def _stored_key_unused(decision: Decision, target: Target, environ: Environment) -> Iterator[str]:

@@ -57,7 +57,7 @@ PREFERENCES: dict[Platform, tuple[Finder, ...]] = {
 """The order on each platform. On Vertex AI the metadata server comes last."""
 REASONS = {
     (Platform.VERTEX, CredentialKind.TOKEN): "a ready token comes first on Vertex AI",
-    (Platform.VERTEX, CredentialKind.ADC): "a bearer token beats an API key on Vertex AI",
+    (Platform.VERTEX, CredentialKind.ADC): "a bearer token is preferred to an API key on Vertex AI",
     (Platform.VERTEX, CredentialKind.KEY): "no bearer token is at hand, so Vertex AI is used in express mode",
     (Platform.DEVELOPER, CredentialKind.KEY): "the Developer API takes API keys",
     (Platform.DEVELOPER, CredentialKind.TOKEN): "no API key is set, so the ready token is used",

@@ -47,7 +47,7 @@ def find() -> Credential | None:
     if content.get("keyring"):
         secret = system_keyring.find()
         if secret is None:
-            raise AuthError("the system keyring has the stored key no more", hint=LOGIN_AGAIN)
+            raise AuthError("the stored key is no longer in the system keyring", hint=LOGIN_AGAIN)
         source, secret = "the stored key in the system keyring", cleaned(PLACE, secret)
     else:
         source, secret = "the stored key", cleaned(f"the key in {path}", str(content["key"]))

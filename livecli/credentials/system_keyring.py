@@ -31,21 +31,21 @@ def backend_name() -> str:
 def store(secret: str) -> str:
     """Store the key and return the keyring's name. Raises FileError where no keyring is running, or it refuses."""
     name = backend_name()
-    with _keyring_errors(FileError, "the system keyring did not take the key"):
+    with _keyring_errors(FileError, "the system keyring did not store the key"):
         _library().set_password(SERVICE, USER, secret)
     return name
 
 
 def find() -> str | None:
     """The key; None where the keyring has none. The keyring may ask the user to unlock it. Raises AuthError."""
-    with _keyring_errors(AuthError, "the system keyring did not give the key"):
+    with _keyring_errors(AuthError, "the system keyring did not return the key"):
         found = _library().get_password(SERVICE, USER)
     return None if found is None else str(found)
 
 
 def forget() -> None:
     """Delete the key, if there is one. Raises FileError where the keyring refuses."""
-    with _keyring_errors(FileError, "the system keyring did not forget the key"):
+    with _keyring_errors(FileError, "the system keyring did not delete the key"):
         library = _library()
         if library.get_password(SERVICE, USER) is not None:
             library.delete_password(SERVICE, USER)
@@ -58,7 +58,7 @@ def _library() -> Any:
         from ..process.installer import install_extra_command
 
         raise FileError(
-            "the system keyring is out of reach: the package keyring is not installed",
+            "cannot use the system keyring: the package keyring is not installed",
             hint=install_extra_command("keyring"),
         ) from error
     return keyring

@@ -237,7 +237,7 @@ class _EmulatorServer:
             try:
                 await recognizer.start()
             except RecognizerError as error:
-                self._log(f"cannot hear: {error}")
+                self._log(f"cannot recognize speech: {error}")
 
     def _recognizer(self) -> Recognizer | None:
         """The one that spots the phrases of the current script, if speech is to be recognized."""

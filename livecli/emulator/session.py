@@ -257,7 +257,7 @@ class ServerSession:
                 if found.spotted and found.words != found.decoded:
                     self._log(safe_line(f"spotted “{found.words}”, decoded “{found.decoded}”"))
         except RecognizerError as error:
-            self._log(f"cannot hear: {error}")
+            self._log(f"cannot recognize speech: {error}")
         utterance.is_in_recognition = False
         self._received.set()
 

@@ -138,9 +138,9 @@ def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
         raise FileError(f"cannot read the folder {folder}: {error.strerror}") from error
     audio = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
     taken = [name for name in audio if not Path(name).stem.endswith(REPLIES)]
-    for count, what in ((len(names) - len(audio), "no audio files"), (len(audio) - len(taken), "replies")):
+    for count, what in ((len(names) - len(audio), "non-audio files"), (len(audio) - len(taken), "replies")):
         if count:
-            remark(f"{folder}: {count} skipped that are {what}")
+            remark(f"{folder}: skipped {what}: {count}")
     if not taken:
         raise FileError(f"there is no audio file in the folder {folder}", hint="its own folders are not looked into")
     return [os.path.join(folder, name) for name in taken]  # noqa: PTH118 - "./x" stays as typed

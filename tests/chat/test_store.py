@@ -126,7 +126,7 @@ async def test_a_damaged_line_is_a_warning(folder):
     path.write_bytes(path.read_bytes() + b'{"turn": 2, "qu')
     store, transcript, reports = store_of("")
     assert [*transcript.entries] == [ENTRY]
-    assert reports.warnings == [f"{path} is damaged: what cannot be read of it is left out (1)"]
+    assert reports.warnings == [f"{path} is damaged: unreadable lines left out: 1"]
     await store.close()
 
 

@@ -260,6 +260,8 @@ def test_a_full_disk_that_keeps_a_stale_message_from_being_dropped_is_an_error(o
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(session._buffer, "drop", full)
-    with pytest.raises(FileError, match="cannot be kept in a temporary file: No space left on device"):
+    with pytest.raises(
+        FileError, match="cannot keep unconfirmed messages in a temporary file: No space left on device"
+    ):
         session.drop(lambda event: True)
     assert again(session) == ["1", "2"]

@@ -35,7 +35,7 @@ def notes_on(target: Target, **environ: str) -> list[str]:
         (
             Target(),
             {"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": "other"},
-            ["GOOGLE_API_KEY and GEMINI_API_KEY hold different keys: GOOGLE_API_KEY wins"],
+            ["GOOGLE_API_KEY and GEMINI_API_KEY hold different keys: GOOGLE_API_KEY is used"],
         ),
         (
             Target(project="p"),

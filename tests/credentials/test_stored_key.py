@@ -299,11 +299,11 @@ def test_a_keyring_that_lost_it_or_is_locked(fake: Fake) -> None:
     with pytest.raises(AuthError, match="KeyringLocked") as caught:
         resolve(Target(), {})
     assert STORED not in caught.value.message
-    with pytest.raises(FileError, match="did not forget"):
+    with pytest.raises(FileError, match="did not delete the key"):
         stored_key.forget()
     fake.locked = False
     fake.kept.clear()
-    with pytest.raises(AuthError, match="no more"):
+    with pytest.raises(AuthError, match="no longer in the system keyring"):
         resolve(Target(), {})
     assert stored_key.forget(), "what points at nothing goes, too"
 

@@ -67,9 +67,9 @@ def test_deleting_no_key_is_no_error(memory: Memory) -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: system_keyring.store(SECRET), FileError, "the system keyring did not take the key: RuntimeError"),
-        (system_keyring.find, AuthError, "the system keyring did not give the key: RuntimeError"),
-        (system_keyring.forget, FileError, "the system keyring did not forget the key: RuntimeError"),
+        (lambda: system_keyring.store(SECRET), FileError, "the system keyring did not store the key: RuntimeError"),
+        (system_keyring.find, AuthError, "the system keyring did not return the key: RuntimeError"),
+        (system_keyring.forget, FileError, "the system keyring did not delete the key: RuntimeError"),
     ],
 )
 def test_the_class_of_a_backends_error_is_named_and_not_its_text(memory, call, error, message) -> None:

@@ -43,7 +43,11 @@ def jwt(**claims: Any) -> str:
         (
             {"GEMINI_API_KEY": KEY, "LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_PROJECT": "p"},
             Target(),
-            ["GEMINI_API_KEY and a project (GOOGLE_CLOUD_PROJECT=p)", "the project wins", "--platform developer"],
+            [
+                "GEMINI_API_KEY and a project (GOOGLE_CLOUD_PROJECT=p)",
+                "the project takes precedence",
+                "--platform developer",
+            ],
         ),
         (
             {"GEMINI_API_KEY": KEY},
@@ -53,12 +57,12 @@ def jwt(**claims: Any) -> str:
         (
             {"GEMINI_API_KEY": KEY, "GOOGLE_CLOUD_PROJECT": "p"},
             Target(platform=D),
-            ["the Developer API (--platform) takes the key", "the project plays no part"],
+            ["the Developer API (--platform) takes the key", "the project is ignored"],
         ),
         (
             {"GOOGLE_API_KEY": KEY, "GEMINI_API_KEY": f"{KEY}-2"},
             Target(),
-            ["hold different keys", "GOOGLE_API_KEY wins"],
+            ["hold different keys", "GOOGLE_API_KEY is used"],
         ),
         (
             {"LIVECLI_ACCESS_TOKEN": TOKEN, "GOOGLE_CLOUD_QUOTA_PROJECT": "payer"},

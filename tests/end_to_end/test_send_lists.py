@@ -41,8 +41,8 @@ def asked(livecli):
 def test_a_folder_is_its_audio_files(asked, files):
     inputs, err = asked("calls")
     assert inputs == ["calls/a.flac", "calls/b.wav", "calls/c.WAV"]
-    assert "calls: 1 skipped that are no audio files" in err
-    assert "calls: 2 skipped that are replies" in err
+    assert "calls: skipped non-audio files: 1" in err
+    assert "calls: skipped replies: 2" in err
 
 
 def test_a_quoted_pattern_is_what_it_matches(asked, files):
