@@ -165,7 +165,6 @@ COVERED_BY = {
     "checks.outputs": ["end_to_end/test_expect.py"],
     "cli.verdict": ["end_to_end/test_expect.py"],
     "cli.proxy": ["end_to_end/test_proxy.py"],
-    "proxy.relay": ["end_to_end/test_proxy.py"],
     "recording.match": ["emulator/test_replay.py"],
     "recording.record_mode": ["end_to_end/test_proxy.py"],
     "process.background": ["end_to_end/test_serve_background.py"],

@@ -12,7 +12,7 @@ import socket
 import ssl
 from collections.abc import Callable, Sequence
 
-from .log import Log
+from .log import Log, safe_line
 
 BACKLOG = 1024
 """The number of connections that may wait to be accepted.
@@ -107,8 +107,7 @@ class Listener:
             await asyncio.sleep(0)
 
     async def _open(self, client: socket.socket) -> None:
-        # The client has gone, is slow, or has not begun a handshake of TLS.
-        with contextlib.suppress(OSError):
+        try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 self._protocol,
                 client,
@@ -116,6 +115,12 @@ class Listener:
                 ssl_handshake_timeout=self._open_seconds,
                 ssl_shutdown_timeout=self._shutdown_seconds,
             )
+        except OSError:
+            # The client has gone, is slow, or has not begun a handshake of TLS.
+            return
+        except Exception as error:  # noqa: BLE001 - it is a line of the log
+            client.close()
+            self._log(safe_line(f"a connection failed: {error!r}"))
 
     async def _wait_for_room(self) -> None:
         """Wait until another handshake may begin; the oldest is dropped for it after HANDSHAKE_SECONDS."""

@@ -30,6 +30,7 @@ from ..emulator.session import ServerSession
 from ..emulator.shared_state import SharedState
 from ..emulator.websocket import EmulatorConnection
 from ..errors import LivecliError
+from ..process.tasks import collapse_exception_group
 from ..protocol.close_reasons import CLOSE_REASON_BYTES
 from ..protocol.endpoint import Endpoint, Target, is_loopback, service_origin
 from ..protocol.platform import KEY_PLATFORM
@@ -200,16 +201,14 @@ class _Forwarding:
         try:
             if first is not None:
                 await self._pass_on(Direction.CLIENT, first, self._server.send)
-            ways = [
-                asyncio.create_task(self._forward(Direction.CLIENT, self._client, self._server.send)),
-                asyncio.create_task(self._forward(Direction.SERVER, self._server, self._client.send)),
-            ]
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            by = ClosedBy.CLIENT if self._client.close_code is not None else ClosedBy.SERVER
-            await self._close(by)
-            await asyncio.wait(ways)
-            for way in ways:
-                way.result()
+            async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
+                ways = [
+                    tasks.create_task(self._forward(Direction.CLIENT, self._client, self._server.send)),
+                    tasks.create_task(self._forward(Direction.SERVER, self._server, self._client.send)),
+                ]
+                await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+                by = ClosedBy.CLIENT if self._client.close_code is not None else ClosedBy.SERVER
+                await self._close(by)
         finally:
             self._server.abort()
 

@@ -7,7 +7,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -46,12 +46,14 @@ def log() -> list[str]:
 
 
 @contextlib.asynccontextmanager
-async def listening(log: list[str], certificate: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """The port of a listener whose connections echo. All of its tasks end with it."""
+async def listening(
+    log: list[str], certificate: ssl.SSLContext | None = None, protocol: Callable[[], asyncio.Protocol] | None = None
+) -> AsyncIterator[int]:
+    """The port of a listener whose connections echo, or have another `protocol`. All of its tasks end with it."""
     tasks, transports = asyncio.all_tasks(), list[asyncio.Transport]()
     bound = socket.socket()
     bound.bind(("127.0.0.1", 0))
-    made = Listener([bound], lambda: Echo(transports), certificate, 1.0, log.append)
+    made = Listener([bound], protocol or (lambda: Echo(transports)), certificate, 1.0, log.append)
     try:
         made.start()
         yield bound.getsockname()[1]
@@ -162,3 +164,14 @@ async def test_a_connection_that_has_gone_before_it_is_accepted_is_none(log, mon
     async with listening(log) as port:
         assert await echo(port) == b"hello"
     assert log == []
+
+
+async def test_an_unexpected_error_is_in_the_log_and_the_client_is_let_go(log) -> None:
+    def fail() -> asyncio.Protocol:
+        raise RuntimeError("no protocol\nfor this")
+
+    async with listening(log, protocol=fail) as port, asyncio.timeout(SOON):
+        reader, writer = await connect(port)
+        assert await reader.read() == b""
+        writer.transport.abort()
+    assert log == [r"a connection failed: RuntimeError('no protocol\nfor this')"]
