@@ -1,4 +1,4 @@
-"""Sending one request: audio in paced chunks with what brackets an utterance, or a text turn.
+"""The sender of one request: audio in paced chunks between the marks of an utterance, or a text turn.
 
 Source -> chunks -> Pacer -> ResumableSession.write. What is received in reply is the business of `turn`.
 """
@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from ..errors import LivecliError, UsageError
+from ..errors import UsageError
 from ..media.pcm import SAMPLE_BYTES, AudioSource, chunked, is_silent
 from ..protocol import events, messages
 from ..protocol.messages import FunctionResponse
@@ -23,7 +23,8 @@ from ..report.reporter import Reporter
 from ..report.summary import TransferStats
 from .pacing import Pacer, timer_wheel
 from .resumable import ResumableSession
-from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, advance
+from .turn_end import Phase, Step
+from .turn_progress import IdleTimer, TurnProgress
 
 # An utterance is cut at the first pause after the share EARLIEST of a connection's lifetime, and after the share LATEST
 # wherever it is.
@@ -39,7 +40,7 @@ HANDLE_SECONDS = 1.0
 CHUNKS_AT_ONCE = 64
 
 # Writes without a pace after which other tasks run, so that what arrives is received meanwhile.
-WRITES_PER_BREATH = 4
+WRITES_BEFORE_OTHERS = 4
 
 Chunks = list[bytes]
 
@@ -129,83 +130,6 @@ def _blob(picture: events.Image) -> messages.Blob:
     return messages.Blob(mime_type=picture.mime_type, data=base64.b64encode(picture.data).decode())
 
 
-class IdleTimer:
-    """Idle timer: since when the service owes something, an answer or room for what is sent.
-
-    `since` is on the event loop's clock, None while nothing is due. While `is_paused`, no time counts.
-    """
-
-    def __init__(self) -> None:
-        self._clock = asyncio.get_running_loop().time
-        self.since: float | None = None
-        self.is_paused = False
-
-    def begin(self) -> None:
-        """From now on something is due."""
-        self.since = self._clock()
-
-    def restart(self) -> None:
-        """Count from now on, if anything is due."""
-        if self.since is not None:
-            self.begin()
-
-    def end(self) -> None:
-        """Nothing is due any more."""
-        self.since = None
-
-
-class TurnProgress:
-    """Present state of a turn's end, and ways to wait for the next one."""
-
-    def __init__(self, ending: Ending = Ending.TURN, *, resumed: bool = False, waits_for_others: bool = False) -> None:
-        self.state = TurnEnd(ending=ending, resumed=resumed, waits_for_others=waits_for_others)
-        self._clock = asyncio.get_running_loop().time
-        self._changed = asyncio.Event()
-        self._failure: LivecliError | None = None
-
-    @property
-    def is_over(self) -> bool:
-        """Whether the request is answered."""
-        return self.state.phase is Phase.OVER
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether an answer is waited for: to the whole request, or to what has been sent so far."""
-        return self.state.phase is not Phase.SENDING
-
-    def advance(self, event: events.Event | Step | Responding | CallsPending) -> None:
-        """Something was received, sent, or has happened otherwise."""
-        self.state, before = advance(self.state, event, self._clock()), self.state
-        if self.state is not before:
-            self._changed.set()
-
-    def ask(self) -> None:
-        """More of the request is about to be sent."""
-        if not self.state.owed:
-            self.advance(Step.ASK)
-
-    def restore(self, then: TurnEnd, *, asked: bool) -> None:
-        """Everything received since `then` was taken back; `asked` is whether any of the request is sent again."""
-        self.state = self.state.restored(then, asked=asked)
-        self._changed.set()
-
-    def fail(self, error: LivecliError) -> None:
-        """The session has ended: `until` raises `error`."""
-        self._failure = error
-        self._changed.set()
-
-    async def until(self, phase: Phase) -> None:
-        """Wait until the turn is in `phase`. Raises the error that it failed with."""
-        while self.state.phase is not phase:
-            if self._failure is not None:
-                raise self._failure
-            self._changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout_at(self.state.settles_at):
-                    await self._changed.wait()
-            self.advance(Step.TIME)
-
-
 class Sender:
     """Sends one request over a session: audio at its pace, text, pictures, and what functions return.
 
@@ -289,7 +213,7 @@ class Sender:
         async for some in chunks:
             pacer.load(some)
             while pacer.at is not None:
-                if pacer.at == -math.inf and writes < WRITES_PER_BREATH:
+                if pacer.at == -math.inf and writes < WRITES_BEFORE_OTHERS:
                     writes += 1
                     beat()
                 else:
@@ -311,7 +235,7 @@ class Sender:
         self._progress.advance(Step.PART_SENT)
         await self._progress.until(Phase.SENDING)
         self._idle.end()
-        await soon(self.secured, HANDLE_SECONDS)
+        await wait_at_most(self.secured, HANDLE_SECONDS)
         self._progress.ask()
 
     async def _chunks(self, source: AudioSource, options: SendOptions) -> AsyncIterator[list[bytes]]:
@@ -409,7 +333,7 @@ def _is_unasked(pending: Collection[str | None], message: events.Event) -> bool:
     )
 
 
-async def soon(event: asyncio.Event, seconds: float) -> None:
+async def wait_at_most(event: asyncio.Event, seconds: float) -> None:
     """Wait for `event`, but no longer than that."""
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):

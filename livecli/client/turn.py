@@ -27,8 +27,9 @@ from ..report.summary import MAX_CHARACTERS, TransferStats
 from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
 from .resumable import Checkpoint, Received, ResumableSession, Rewind
-from .sender import IdleTimer, Sender, SendOptions, TurnProgress
+from .sender import Sender, SendOptions
 from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, ending_of
+from .turn_progress import IdleTimer, TurnProgress
 
 # How long after its end a turn waits for late transcripts.
 LINGER_SECONDS = 0.25
