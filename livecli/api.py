@@ -83,10 +83,10 @@ class AskOptions(SessionOptions, total=False):
     """The options of `send` and `ask`.
 
     The answer is written to `output`; None leaves it in memory, and `raw_output` writes samples without a header.
-    `images` are files of pictures that are sent with the question. `raw` is the rate of an input "-" without a header.
-    Audio is sent in messages of `chunk_bytes` bytes of PCM, at `speed` times real time (0: as fast as the connection
-    takes it), with `trailing_silence` seconds after it where `activity` is "auto". The run is over `until` the turn is,
-    or once all audio is generated; then there is no usage. `timeout` is for the whole run.
+    `images` are files of pictures that are sent with the question. `raw` is the sample rate, in Hz, of an
+    input "-" without a header. Audio is sent in messages of `chunk_bytes` bytes of PCM, at `speed` times real time (0:
+    as fast as the connection takes it), with `trailing_silence` seconds after it where `activity` is "auto". The run is
+    over `until` the turn is, or once all audio is generated; then there is no usage. `timeout` is for the whole run.
 
     With `play` the answer is also played, on the devices named by `device`, and the call returns when it is over.
     `tool` are functions of the model, written "NAME=COMMAND", and `tools` is a TOML file of them; `confirm` is awaited
@@ -253,7 +253,8 @@ async def connect(**options: Unpack[SessionOptions]) -> AsyncIterator[Session]:
     yields the service's events; the loop may be left and entered again without losing any. With manual activity, the
     default, speech goes between ActivityStart and ActivityEnd; with `activity="auto"` the service detects it.
 
-    Raises LivecliError: AuthError, ConnectError, ServerError, QuotaError, DeadlineError, UsageError.
+    Raises LivecliError: AuthError, ConnectError, ServerError, QuotaError, DeadlineError, UsageError; and TypeError for
+    an unknown option.
     """
     given = _with_defaults(options, SessionOptions)
     async with reachable(_target(given)) as target:
@@ -318,7 +319,8 @@ async def send(
 
     Its sound stays in memory, and is written to `output` too, where that is given. `AskOptions` describes the options.
 
-    Raises LivecliError where the run fails; its `reply` has what came until then.
+    Raises LivecliError where the run fails, with the answer so far as its `reply`, UsageError for a wrong option value,
+    and TypeError for an unknown option.
     """
     if input is not None and text is not None:
         raise UsageError("text cannot be combined with an input")
@@ -345,6 +347,9 @@ def ask(
 
     It is `send`, with the same options, for programs without an event loop. It also works where one runs, as in a
     notebook: that loop stands still until the answer is there.
+
+    Raises the errors of `send`: LivecliError, with the answer so far as its `reply`, and TypeError for an unknown
+    option.
     """
     return _result(send(input, text=text, **options))
 

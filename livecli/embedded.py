@@ -50,7 +50,7 @@ class LocalServer:
 
     @property
     def said(self) -> list[str]:
-        """What clients said, in order: the texts that they typed, and for speech the emulator's transcript of it."""
+        """The words of clients, in order: the texts that they typed, and for speech the emulator's transcript of it."""
         return [*self._record.said]
 
     @property
@@ -65,7 +65,7 @@ class LocalServer:
 
     @property
     def failures(self) -> list[ScriptExpectation]:
-        """What the script expects and does not hold so far: `file`, `line`, `subject`, `expected` and `actual`."""
+        """The script's expectations that do not hold so far: `file`, `line`, `subject`, `expected` and `actual`."""
         return self._check.failures() if self._check else []
 
 

@@ -60,7 +60,7 @@ CLOSE_SECONDS = 0.5
 """The time that clients have, after the test, to close the sessions that a script expects to be closed."""
 
 POLL_SECONDS = 0.005
-"""How often it is looked for that."""
+"""The interval, in seconds, at which `failures` checks for open sessions."""
 
 NAME_CHARACTERS = 80
 """The length to which the name of a test is cut in the name of its folder."""
@@ -111,7 +111,7 @@ class LiveFolder:
 
 @dataclass
 class _TestRecord(SessionRecord):
-    """What clients did in all sessions of a test, their audio and the frames of both sides included."""
+    """The actions of clients in all sessions of a test, with their audio and the frames of both sides."""
 
     audio: list[events.AudioChunk] = field(default_factory=list)
     frames: list[Frame] = field(default_factory=list)
@@ -267,7 +267,7 @@ class GeminiLive:
 
     @property
     def said(self) -> list[str]:
-        """What clients said, in order: the texts that they typed, and for speech the transcript of it."""
+        """The words of clients, in order: the texts that they typed, and for speech the transcript of it."""
         return [*self._settled().said]
 
     @property
@@ -304,7 +304,7 @@ class GeminiLive:
 
     @property
     def failures(self) -> list[ScriptExpectation]:
-        """What the script expects and does not hold, once clients had half a second to close their sessions."""
+        """The script's expectations that do not hold, after clients had up to half a second to close their sessions."""
         check = self._options.check
         if check is None:
             return []
@@ -433,7 +433,7 @@ def live_folder(folder: Path, test: str, *, records: bool) -> LiveFolder:
 
 
 def _recordings_in(folder: Path) -> ReplayLibrary:
-    """What is replayed of a folder, as fast as clients take it; nothing, where there is no folder."""
+    """The recordings of a folder, replayed as fast as clients take them; none where there is no folder."""
     from .emulator.replay_library import ReplayLibrary, load
 
     return ReplayLibrary(load(str(folder)) if folder.is_dir() else {}, speed=0, repeats=True)

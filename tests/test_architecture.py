@@ -304,6 +304,16 @@ def stored_attributes(module):
     return (node for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store))
 
 
+def test_a_docstring_begins_with_a_noun():
+    found = [
+        f"{module}:{number}"
+        for module, path in MODULES.items()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if '"""What ' in line
+    ]
+    assert not found, "say what it is: the sinks of `--log`, not what takes the lines of `--log`"
+
+
 def test_every_module_name_has_a_subject():
     assert not [module for module in MODULES if module.split(".")[-1] in NO_SUBJECT]
 

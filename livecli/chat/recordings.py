@@ -265,7 +265,7 @@ class _StereoSink:
         return 0
 
     def rewind(self, mark: int) -> bool:
-        """What was played stays, as it was heard."""
+        """Drop the rest of the answer, which was not played. The recording keeps the part that was."""
         self._recordings.to_stereo(lambda file: file.drop_rest(Channel.RIGHT))
         return True
 

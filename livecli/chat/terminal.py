@@ -106,7 +106,7 @@ class TerminalInput:
 
     @property
     def activity(self) -> str:
-        """What goes on, as the toolbar shows it."""
+        """The current activity, as the toolbar shows it."""
         voice, level = self._chat.voice, self._chat.voice.level_dbfs
         if self._talking is not None:
             return "talking: press space to end"

@@ -1,9 +1,9 @@
 """The turns of one session: typed, recorded, or spoken into a microphone, and the events that belong to each.
 
 A new turn interrupts the older ones: they are cut, and what they have said is part of the conversation from then on.
-The service ends an interrupted turn with Interrupted and TurnComplete, and events until then belong to it. One that it
-had not begun it may answer first. Either end may be missing, so events after the newer question are attributed by what
-proves whose they are: see `Conversation._take_disputed`.
+The service ends an interrupted turn with Interrupted and TurnComplete, and events until then belong to it. It may
+answer the older question first if it had not begun to. Interrupted or TurnComplete may be missing, so an answer that
+comes after the newer question is held until it is known which turn it belongs to: see `Conversation._take_disputed`.
 """
 
 from __future__ import annotations
@@ -396,7 +396,7 @@ class Conversation:
                 await self._take_event(received)
 
     async def _rewind(self, rewind: Rewind) -> None:
-        """What came since the last Checkpoint comes again, but for turns that are a part of the history now."""
+        """Take back the events since the last Checkpoint, but for turns that are in the history: they come again."""
         current = self.current
         if current is not None and current.entry is not None and not current.is_cut:
             # The whole answer has come, and only the end of the turn was lost.
@@ -527,13 +527,13 @@ class Conversation:
             await self._attribute(turn, event)
 
     async def _take_back(self, turn: ChatTurn) -> None:
-        """What was disputed belongs to the turn that was interrupted."""
+        """Attribute the disputed events to `turn`, which was interrupted."""
         disputed, turn.disputed = turn.disputed, []
         for event in disputed:
             await self._attribute(turn, event)
 
     async def _settle(self, turn: ChatTurn) -> None:
-        """What was disputed belongs to the next turn, and nothing more of `turn` comes."""
+        """Attribute the disputed events to the next turn, and give up `turn`."""
         disputed, turn.disputed = turn.disputed, []
         self._give_up(turn)
         for event in disputed:

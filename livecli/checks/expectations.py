@@ -64,7 +64,7 @@ class Judge:
         return any(each.aggregate is not None for each in self.expectations if each.text == text)
 
     def verdict(self) -> list[Result]:
-        """What held over all runs: shares of runs, and aggregates."""
+        """The results over all runs: the share of runs that fulfil each expectation, or its aggregate."""
         judged = [results for _, results in self.runs if results]
         verdict = []
         for place, each in enumerate(self.expectations):
@@ -118,7 +118,7 @@ class RunCheck(Reporter):
 
 
 def broken_message(broken: Sequence[Result], count: int) -> str:
-    """What did not hold, of `count` expectations, and what was found instead."""
+    """The error message for expectations that did not hold, of `count`, with the values that were found."""
     told = "; ".join(f"{each.text} (it is {each.found})" for each in broken)
     return f"{len(broken)} of {count} expectation{'s' if count > 1 else ''} did not hold: {told}"
 

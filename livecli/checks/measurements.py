@@ -1,4 +1,4 @@
-"""What expectations speak of, taken from one run."""
+"""Measurements of one run: the values that its expectations are compared with."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from ..report.summary import Summary
 from .expectations import Judge, Result
 
 INVALID_XML = dict.fromkeys([*range(32), 0xFFFE, 0xFFFF, *range(0xD800, 0xE000)], "�") | {9: "\t", 10: "\n", 13: "\r"}
-"""What stands for the characters that XML cannot have."""
+"""The replacements for characters that XML cannot have."""
 
 
 def junit(judge: Judge) -> bytes:

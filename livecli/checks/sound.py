@@ -20,7 +20,11 @@ BLOCK_SECONDS, STEP_SECONDS = 0.4, 0.1
 OFFSET_LUFS = -0.691
 """The constant of BS.1770-4, by which a full-scale sine of 997 Hz is -3.01 LUFS."""
 
-ABSOLUTE_GATE_LUFS, RELATIVE_GATE_LU = -70.0, -10.0
+ABSOLUTE_GATE_LUFS = -70.0
+"""The loudness up to which BS.1770-4 leaves a block out."""
+
+RELATIVE_GATE_LU = -10.0
+"""The loudness up to which BS.1770-4 leaves a block out, relative to the mean of the blocks above the absolute gate."""
 
 
 class SoundMeter:

@@ -179,5 +179,5 @@ def livecli(
         ),
     ] = False,
 ) -> None:
-    """What curl is to HTTP, for Google's Gemini Live API."""
+    """The options that stand before a command: `--version`."""
     context.obj = allow_files

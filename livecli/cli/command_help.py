@@ -121,7 +121,7 @@ def _style(kind: str, text: str) -> str:
 
 
 STYLES = {"heading": "1;32", "term": "36", "example": "2"}
-"""What colours a heading, an option or command, and an example."""
+"""The colours of a heading, of an option or command, and of an example, as SGR codes."""
 
 
 def _lines(command: Any, path: str, *, is_full: bool, width: int, style: Any) -> Iterator[str]:

@@ -121,7 +121,7 @@ def _row(shell: Shell, value: str, text: str) -> str:
 
 
 def candidates(words: Sequence[str]) -> list[tuple[str, str]]:
-    """What may stand for the last of `words`, with a description; nothing where a file or any text may.
+    """The completions of the last of `words`, each with a description; none where a file or any text is possible.
 
     `words` are those of the command line after `livecli`, and the last one is being typed.
     """

@@ -143,4 +143,4 @@ def _accuracy() -> str:
 
 
 TABLES: dict[str, Callable[[], str]] = {"models": _models, "accuracy": _accuracy}
-"""What follows the guide of a topic: tables in 80 columns."""
+"""The tables that follow the guide of a topic, in 80 columns."""

@@ -75,7 +75,7 @@ class Where(Group, panel="Network"):
 
 
 class SetupFlags(Group, panel="Model"):
-    """What a session is set up with."""
+    """The options of a session's setup."""
 
     voice: Annotated[str | None, Option(metavar="NAME", help="Voice of the reply, such as Kore or Puck."), COMMON] = (
         None
@@ -221,7 +221,7 @@ class RecordedAudio(StrEnum):
 
 
 class OutputFlags(Group, panel="Output"):
-    """What is printed, and where."""
+    """The options of printed and written output."""
 
     json_lines: Annotated[bool, Option("--json", help="Print a summary as a line of JSON."), COMMON] = False
     events: Annotated[
@@ -384,7 +384,7 @@ class SubtitleFlags(Group, panel="Output"):
 
 
 class CheckFlags(Group, panel="Diagnostics"):
-    """What a run must have brought."""
+    """The options of expectations and of repeated runs."""
 
     expect: Annotated[
         list[str] | None,
@@ -412,7 +412,7 @@ class CheckFlags(Group, panel="Diagnostics"):
             raise UsageError("--write-expect cannot be combined with --expect or --expect-file")
 
     def judge(self) -> "Judge | None":
-        """What judges the runs; None where nothing is expected. Raises UsageError and FileError."""
+        """The judge of the runs; None without expectations. Raises UsageError and FileError."""
         if not (self.expect or self.expect_file or self.write_expect):
             return None
         from ..checks.expectations import Judge, read_expectations
@@ -483,7 +483,7 @@ class ChatDeviceFlags(DeviceFlags, panel="Input"):
 
 
 class RequestFlags(Group, panel="Input"):
-    """What `send` sends, and where the reply goes."""
+    """The inputs of `send`, and the destination of the reply."""
 
     inputs: Annotated[
         list[str] | None,

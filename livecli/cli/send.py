@@ -163,7 +163,7 @@ def _takes_stdout(request: RequestFlags, output: OutputFlags) -> bool:
 
 
 def _verdict(judge: Judge | None, checks: CheckFlags, *, quiet: bool) -> list[int]:
-    """What the expectations add to the exit statuses."""
+    """The exit statuses of the expectations, in addition to those of the runs."""
     if judge is None:
         return []
     from .verdict import report

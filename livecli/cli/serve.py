@@ -171,7 +171,7 @@ def _announce(
 
 @contextmanager
 def message_sinks(path: str | None) -> Iterator[Sequence[Callable[[str], None]]]:
-    """What takes the lines of `--log`. After an error there is one warning, and no further line."""
+    """Sinks of `--log`: none without it. After an error there is one warning, and no further line."""
     if path is None:
         yield ()
         return
@@ -283,12 +283,12 @@ async def serve_on(
 
 
 def export_lines(variables: Mapping[str, str]) -> str:
-    """What another program reads: a line for each variable, as a shell takes it."""
+    """The variables as `export` lines, for a shell."""
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
 
 
 def _banner(model: str, options: EmulatorOptions, emulator: EmulatorAddress, variables: Mapping[str, str]) -> str:
-    """What a person reads: where the emulator listens, for what, and how it ends."""
+    """The text at the start, for a person: the addresses, the clients that use each, and how to stop the emulator."""
     from ..protocol.platform import DEFAULT_MODEL
 
     others = sum(not each.retired for each in options.models.values()) - 1

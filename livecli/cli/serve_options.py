@@ -32,7 +32,7 @@ ReplayMatch = Annotated[
 
 
 class LogFlags(Group, panel="Output"):
-    """What is written down of the sessions."""
+    """The logs, recordings and reports of the sessions."""
 
     quiet: Annotated[
         bool, Option("--quiet", "-q", help="Do not log on standard error; print warnings and errors."), COMMON
@@ -63,7 +63,7 @@ class LogFlags(Group, panel="Output"):
 
 
 class LifeFlags(Group, panel="Output"):
-    """How long it listens, and who learns that it does."""
+    """The lifetime of the emulator, and the places to which its variables are written."""
 
     background: Annotated[
         bool, Option("--background", help="Return as soon as it listens, and leave it running."), COMMON
@@ -326,7 +326,7 @@ class EmulatorFlags(Group, panel="Model"):
 
     @property
     def source(self) -> str:
-        """What the model says, in a few words."""
+        """The source of the model's answers, in a few words."""
         return f"script {self.script}" if self.script else f"replay {self.replay}" if self.replay else "echo"
 
     def options(self, new_check: "NewCheck | None" = None) -> "EmulatorOptions":

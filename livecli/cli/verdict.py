@@ -1,4 +1,4 @@
-"""What `send` says about its expectations at the end: on standard error, in files, and to GitHub Actions."""
+"""The results of the expectations of `send`, printed at the end: on standard error, in files, and to GitHub Actions."""
 
 from __future__ import annotations
 

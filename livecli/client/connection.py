@@ -89,7 +89,7 @@ def writes_plain_frames(protocol: ClientProtocol) -> bool:
 
 
 class Outlet:
-    """What sends messages without waiting.
+    """The sending side of a connection, which writes without waiting.
 
     It has slots: the library's connection has so many attributes that each is looked up in a dictionary, which is far
     away in memory while a thousand other connections are served.

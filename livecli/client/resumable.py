@@ -313,7 +313,7 @@ class ResumableSession:
                 return received
 
     async def _receive(self) -> Received | None:
-        """What is received next, or None once it is time to leave the connection."""
+        """The next event, Checkpoint or Rewind; None once it is time to leave the connection."""
         session, lifetime = self._connections.current, self.lifetime
         try:
             if lifetime.leave_at is None:

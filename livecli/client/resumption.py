@@ -35,7 +35,7 @@ UNCONFIRMED_BYTES = 4 * 1024 * 1024
 
 
 class Resumption:
-    """What a client knows of how its session can be resumed.
+    """State of a session's resumption, as the client knows it: the handle, and the messages to send again.
 
     `handle` is the session's last one; `ready` is whether the service accepts it now, which it does not while it
     answers. `live` is whether what is sent is of use only at once, so that no more than the last of it is sent again.

@@ -220,7 +220,7 @@ def _unpickled(packed: bytes) -> list[events.Event]:
 
 
 class SharedMemory:
-    """What all buffers hold in memory. Setting an attribute of their own class would slow all of them down."""
+    """The memory that all buffers hold together. An attribute that is set in their own class would slow them down."""
 
     in_memory_bytes = 0
 

@@ -152,7 +152,7 @@ class Answer:
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What a turn goes back to when a connection is lost: the snapshots of its parts, by their names in Turn."""
+    """The state that a turn returns to when a connection is lost: snapshots of its parts, by their names in Turn."""
 
     answer: TranscriptProgress
     progress: TurnEnd

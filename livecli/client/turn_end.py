@@ -16,7 +16,8 @@ the turn of each call so (recorded). The answer is a turn of its own, which may 
 also ends the turn of a call so that a resumed session does not know any more, before it answers (one report, 2026-10).
 The first turn of a resumed session is doubtful where it is empty without such a call.
 
-What completes a turn is the `Ending`: for most models TurnComplete, which comes when the answer would have been played.
+A turn is completed by the event of its `Ending`. For most models that is TurnComplete, which comes when the answer
+would have been played.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ IDLE_STATUSES = ("IDLE", "REQUIRES_ACTION")
 
 
 class Ending(Enum):
-    """What completes a turn of the model.
+    """The event that completes a turn of the model.
 
     TURN: TurnComplete. GENERATED: GenerationComplete, or the TurnComplete of a turn without it. ACTIVITY: what ends the
     answer to one activity of a transcribing model, GenerationComplete or, where nothing was heard, ACTIVITY_END. QUIET:
@@ -55,7 +56,7 @@ class Ending(Enum):
 
 
 def ending_of(turns: TurnFacts, until: Until = Until.TURN) -> Ending:
-    """What completes the turns of a model.
+    """The event that completes the turns of a model.
 
     An answer with interaction statuses is in several turns, and the status comes with TurnComplete: that is waited for.
     """
@@ -74,7 +75,7 @@ class Phase(Enum):
 
 
 class Step(Enum):
-    """What happens to a turn without an event of the session.
+    """A step of a turn that is not an event of the session.
 
     ASK: more of the request is about to be sent, which no turn that has ended answers. GIVE_UP: neither function calls
     nor doubtful turns are waited for any more. ABANDON: nothing is. CLOSED: the session has ended. TIME: some time has
@@ -94,7 +95,7 @@ class Responding(msgspec.Struct, frozen=True):
     """A function's response is about to be sent.
 
     `held` is whether the model keeps its turn open for it, if that has not ended. A `silent` response is not spoken of.
-    `one_turn` is whether the model speaks of it in the turn of the call: an empty end of that may be the end of it all.
+    `one_turn` is whether the model speaks of it in the turn of the call, so that an empty TurnComplete may be the last.
     `id` is the call's, and `together` has the ids of the calls whose responses one turn speaks of, with this one.
     """
 
@@ -298,7 +299,7 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     events.VoiceActivity: _activity,
     events.InteractionStatus: _report,
 }
-"""What changes, by step or type of event. Other events change nothing, but for those that begin an answer."""
+"""The transitions, by step or type of event. Other events change nothing, but for those that begin an answer."""
 
 
 def _judged(state: TurnEnd, now: float) -> TurnEnd:

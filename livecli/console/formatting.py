@@ -59,7 +59,7 @@ def batch_progress(stats: BatchStats, now: float) -> list[Span]:
 
 
 def _mishaps(stats: BatchStats) -> list[str]:
-    """What did not go as it should, by the number of runs."""
+    """The numbers of failed, interrupted, unsent and retried runs, without zeros."""
     numbers = {
         "failed": stats.failed.total(),
         "interrupted": stats.interrupted,
@@ -219,7 +219,7 @@ def picture_lines(summary: Summary, columns: int | None, texts: Sequence[str]) -
 
 
 def flow_facts(flow: FlowStats) -> list[Span]:
-    """What was counted of the audio in one direction."""
+    """The figures of the audio in one direction."""
     sizes = (
         count(flow.largest) if flow.smallest == flow.largest else f"{count(flow.smallest or 0)}–{count(flow.largest)}"
     )

@@ -74,7 +74,7 @@ NO_PREFIXES = ("", "")
 
 
 MAX_PIECE_CHARACTERS = 100_000
-"""What is shown of one piece of text. A model sends some words in each; more would only hold up the prompt."""
+"""The characters of one piece of text that are shown, since more would hold up the prompt. A piece has some words."""
 
 MAX_ROW_CHARACTERS = 4_096
 """The length at which a row ends that does not become wide, of characters that take no room."""

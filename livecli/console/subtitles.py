@@ -32,7 +32,7 @@ class Subtitle:
 
 @dataclass
 class Speech:
-    """What one speaker says in one go: its words, and where it begins and ends, in seconds. None is not known."""
+    """The speech of one speaker without a break: its words, and its start and end in seconds, None if unknown."""
 
     speaker: str
     text: str = ""

@@ -26,7 +26,7 @@ def check_home(credential: Credential, url: str, named_by: str | None) -> None:
 
 
 def destination_warning(credential: Credential, url: str, named_by: str | None, *, insecure: bool) -> str | None:
-    """What is wrong with sending `credential` to `url`, which `named_by` names; None where nothing is.
+    """The warning against sending `credential` to `url`, which `named_by` names; None where there is none.
 
     Raises UsageError where it would be readable on the way to another machine, unless `insecure`.
     """

@@ -85,7 +85,7 @@ INVALID_CREDENTIAL = "Request had invalid authentication credentials." + _EXPECT
 
 
 class CredentialError(Enum):
-    """What is wrong with the credential of a request."""
+    """The error in the credential of a request."""
 
     MISSING = auto()
     WRONG_KEY = auto()
@@ -140,7 +140,7 @@ class Required(msgspec.Struct, frozen=True):
         return [secret for secret in (self.key, self.token) if secret]
 
     def check(self, path: str, headers: Iterable[tuple[str, str]]) -> CredentialError | None:
-        """What is wrong with the credential of a request for `path`, query included; None where it is accepted."""
+        """The error in the credential of a request for `path`, query included; None where it is accepted."""
         if self.key is None and self.token is None:
             return None
         keys, tokens = credentials_in(path, headers)

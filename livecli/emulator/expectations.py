@@ -53,7 +53,7 @@ class Range:
 
 @dataclass(frozen=True)
 class TurnExpectations:
-    """What a script expects of the turns of the user that the `[[turn]]` at `key` answers."""
+    """The expectations of a script about the user's turns that the `[[turn]]` at `key` answers."""
 
     key: Key
     text: Pattern | None = None
@@ -90,7 +90,7 @@ class ScriptExpectation:
 
 @dataclass
 class _Outcome:
-    """What came of one expectation so far. `open_calls` are the calls whose functions have not returned."""
+    """The result of one expectation so far. `open_calls` are the calls whose functions have not returned."""
 
     subject: str
     expected: str

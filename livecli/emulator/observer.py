@@ -15,7 +15,7 @@ from .core.response import Message
 
 
 class ClosedBy(StrEnum):
-    """What ended a session."""
+    """The side that ended a session."""
 
     CLIENT = "the client"
     SCRIPT = "the script"
@@ -83,7 +83,7 @@ class EmulatedCall:
 
 @dataclass
 class SessionRecord:
-    """What clients did in all sessions, in order.
+    """The actions of clients in all sessions, in order.
 
     `said` are the texts that they typed, and for speech the emulator's transcript of it. `calls` are the function calls
     with the responses, and `responses` those that have one, in the order of the responses; one to a call that was not

@@ -43,7 +43,7 @@ RESTART_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class WorkerSettings:
-    """What a worker is told at its start: its sockets, as file descriptors, and the rest as the command line has it."""
+    """Settings of a worker at its start: its sockets, as file descriptors, and the options of the command line."""
 
     sockets: Sequence[int]
     encrypted: Sequence[int]
@@ -165,7 +165,7 @@ class EmulatorProcesses:
     def _handlers(
         self, place: int, settings: WorkerSettings, is_ready: asyncio.Event
     ) -> Mapping[str, Callable[..., Any]]:
-        """What a worker may call."""
+        """The functions that a worker may call, by name."""
         shared = self._shared
 
         def note(name: str) -> Callable[..., None]:

@@ -99,7 +99,7 @@ class ReplayLibrary:
         return not self._not_followed and not self.unused
 
     def report(self) -> list[str]:
-        """What of the recordings was not used, and where the clients first did something else: a line for each."""
+        """The recordings that were not used, and the first deviation of each session: a line for each."""
         more = len(self._not_followed) - REPORTED
         return [
             *self._not_followed[:REPORTED],

@@ -69,7 +69,7 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}
 
 
 class SessionRelay(Protocol):
-    """What takes the sessions of a server in place of the emulator, and forwards them."""
+    """A relay, which takes the sessions of a server in place of the emulator and forwards them."""
 
     @property
     def takes_any_credential(self) -> bool:

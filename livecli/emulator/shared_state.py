@@ -1,4 +1,4 @@
-"""What all connections of an emulator share: their numbers, tokens, sessions that can be resumed, and the message log.
+"""State that all connections of an emulator share: numbers, tokens, sessions to resume, and the message log.
 
 This is the state of an emulator in one process. With several, it is in the first one, and `worker` has the class by
 which the others use it.

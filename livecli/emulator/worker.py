@@ -1,4 +1,4 @@
-"""What a worker process of the emulator shares with the others, through its channel to the first process.
+"""The state that a worker process of the emulator shares with the others, through a channel to the first process.
 
 A session stays in the process that has its connection. A handle that this process does not know is asked for in the
 others, and the process that has the session hands it over, with all of its handles.

@@ -14,7 +14,7 @@ from . import devices as system
 from .devices import Device, DeviceKind
 
 LABELS = {DeviceKind.PLAYBACK: "speaker", DeviceKind.CAPTURE: "microphone"}
-"""What a person calls a device of each kind."""
+"""The usual name of a device of each kind."""
 
 PACTL_SECONDS = 2.0
 """Time limit for the sound server's list of its modules."""

@@ -11,11 +11,14 @@ from .resample import VariableRateResampler
 BLOCK_SECONDS = 10.0
 """The stream is returned in blocks of at least this length."""
 MAX_WAITING_BYTES = 64 * 1024
-"""The sound of a side that is mixed at once."""
+"""The bytes of one side's sound that are mixed at once."""
 
 
 class PlacedSound(NamedTuple):
-    """PCM16 mono of one `side`, which sounds from `begins_at` on. It passed `at`: all that follow sound no earlier."""
+    """Mono PCM16 of one `side`, which sounds from `begins_at` on.
+
+    `at` is when its frame passed. Sounds come in that order, and none begins much before its frame.
+    """
 
     side: str
     at: float
@@ -79,7 +82,7 @@ class _Track:
 
 
 class _Mixer:
-    """The sum of samples from `begin` to `end`, of which those before a time are final, and have so many bits."""
+    """The sum of the sounds from sample `begin` to `end`, rounded to the highest `bits` when samples are taken."""
 
     def __init__(self, bits: int) -> None:
         import numpy as np
@@ -104,7 +107,7 @@ class _Mixer:
         count = until - self.begin
         self._reserve(count)
         step = 1 << (16 - self._bits)
-        # The bits below are zero, and the one above decides by rounding.
+        # This rounds to multiples of `step`. The upper limit leaves room for the half step that is added.
         mixed = self._sum[:count].clip(-32_768, 32_767 - step // 2) + step // 2 & -step
         self._sum, self.begin, self.end = self._sum[count:], until, max(self.end, until)
         pcm: bytes = mixed.astype(np.dtype("<i2")).tobytes()
@@ -121,7 +124,7 @@ class _Mixer:
 def mixdown(sounds: Iterable[PlacedSound], rate: int, bits: int = 16) -> Iterator[bytes]:
     """Blocks of PCM16 mono at `rate` samples a second, from the time 0 on, with the highest `bits` of each sample.
 
-    Memory holds the sound that passed and has not begun.
+    Memory holds the last two blocks, and the audio that has passed and sounds later.
     """
     mixer = _Mixer(bits)
     tracks: dict[str, _Track] = {}

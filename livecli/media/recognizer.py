@@ -31,7 +31,7 @@ class RecognizerError(Exception):
 
 
 class Recognition(NamedTuple):
-    """What was recognized: the words of free decoding, and the phrases that were spotted, in their order."""
+    """The result of a recognition: the words of free decoding, and the phrases that were spotted, in order."""
 
     decoded: str
     spotted: tuple[str, ...]

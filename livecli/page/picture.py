@@ -14,8 +14,18 @@ from ..recording.session_analysis import SessionAnalysis
 from ..recording.session_events import Lane, dbfs
 from .document import escaped
 
-LEFT, LANE_HEIGHT, MARKS_HEIGHT, AXIS_HEIGHT = 56, 76, 34, 22
-LEAST_WIDTH, MOST_WIDTH = 1180, 6000
+LEFT = 56
+"""The x coordinate of the time 0, in pixels as all lengths here. The names of the sides stand to the left of it."""
+LANE_HEIGHT = 76
+"""The height of the sound of one side."""
+MARKS_HEIGHT = 34
+"""The height of the marks below both sides."""
+AXIS_HEIGHT = 22
+"""The height of the time axis with its labels."""
+LEAST_WIDTH = 1180
+"""The width of the picture of a short session. A wider picture is divided into rows for print."""
+MOST_WIDTH = 6000
+"""The width of the picture of a long session, whatever its length."""
 SECOND_WIDTH = 24
 """The width of a second, where the picture stays within its bounds."""
 
@@ -23,6 +33,7 @@ LOWEST_DBFS = SILENCE_DBFS - 10
 """The level whose bar has no height."""
 
 TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+"""The seconds between two ticks of the axis, of which the shortest that leaves TICK_WIDTH is used."""
 SIGN_WIDTH = 9
 """The distance of the signs of two marks at least."""
 TICK_WIDTH = 60

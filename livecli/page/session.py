@@ -27,14 +27,14 @@ MOST_ROWS = 10_000
 CUT_SECONDS = 0.002
 """The mean length of frames of audio below which it was cut: pydantic-ai's cassettes keep 33 bytes of each."""
 MOST_CHARACTERS = 2_000
-"""What a row has of a frame at most."""
+"""The characters of a frame that a row of the table shows at most."""
 
 SIDES = {Direction.CLIENT: ("user", "you"), Direction.SERVER: ("model", "model")}
 """The class and the name of each side."""
 
 
 class Verdict(NamedTuple):
-    """What is good or bad about a session. `grade` is `good`, `warn` or `bad`."""
+    """A finding about a session. `grade` is `good`, `warn` or `bad`."""
 
     grade: str
     text: str
@@ -86,7 +86,7 @@ def verdict_list(found: Sequence[Verdict]) -> str:
 
 
 def verdicts(found: SessionAnalysis) -> Iterator[Verdict]:
-    """What is good or bad about a session, the end first."""
+    """The findings about a session, its end first."""
     yield _end(found.close)
     if found.headers and not found.setups:
         yield Verdict("bad", "the setup was never confirmed")

@@ -30,8 +30,8 @@ class PlayerFormat(NamedTuple):
 FORMATS = (
     PlayerFormat(5, "audio/wav", None, 24_000),
     PlayerFormat(30, "audio/ogg", "opus", 24_000),
-    # libsndfile encodes a minute of Opus in 1.2 s, and of FLAC in 0.03 s, of 400 kB with 10 bits of each sample, whose
-    # noise is at -65 dBFS, and of 1,000 kB with all of them (measured 2026-11).
+    # libsndfile encodes a minute of sound to Opus in 1.2 s, and to FLAC in 0.03 s. A minute of FLAC takes 400 kB with
+    # 10 bits per sample, at a noise of -65 dBFS, and 1,000 kB with 16 bits (measured 2026-11).
     PlayerFormat(LONGEST_SECONDS, "audio/flac", "flac", 16_000, 10),
 )
 

@@ -34,7 +34,7 @@ def _listening_inodes(port: int, proc: Path) -> list[str]:
 
 
 def _target(descriptor: Path) -> str | None:
-    """What a descriptor is open on; None if it was closed meanwhile."""
+    """The file that a descriptor is open on; None if it was closed meanwhile."""
     with suppress(OSError):
         return str(descriptor.readlink())
     return None

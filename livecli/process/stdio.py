@@ -26,7 +26,7 @@ STYLES = {"": "", "bold": "1", "dim": "2", "red": "1;31", "green": "32", "yellow
 ASCII = str.maketrans(
     dict(zip("▁▂▃▄▅▆▇█━╸─│└▏▎▍▌▋▊▉·–…“”×→←✓✗●○⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏", '_.:-=+*#==-|`|||||||--~""x><+x*o|/-\\|/-\\|/', strict=True))
 )
-"""What is written instead of livecli's own symbols where the encoding lacks them: as wide as they are."""
+"""The replacements for livecli's own symbols where the encoding lacks them, each of the same width."""
 
 
 def write_stdout(text: str) -> None:

@@ -10,7 +10,7 @@ from ..errors import FileError
 from ..toml_reader import LineError
 
 READ_BYTES = 2**16
-"""What is read of a file at a time: lines of a kilobyte take a third of the time that they take with Python's 8 KB."""
+"""Bytes that are read at a time: lines of a kilobyte take a third of the time that they take with Python's 8 KB."""
 
 S = TypeVar("S", str, bytes)
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def parse_file(path: str, parse: Callable[[bytes], T]) -> T:
 
 
 def parsed_lines(path: str, parse: Callable[[Iterable[bytes]], Iterator[T]]) -> Iterator[T]:
-    """What `parse` yields for the lines of a file, which are read one by one. Raises FileError as `parse_file` does."""
+    """The items that `parse` makes of a file, which is read line by line. Raises FileError as `parse_file` does."""
     try:
         with Path(_named(path)).open("rb", buffering=READ_BYTES) as file:
             yield from parse(file)

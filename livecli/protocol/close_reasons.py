@@ -9,11 +9,11 @@ from __future__ import annotations
 
 INVALID_ARGUMENT = "Request contains an invalid argument."
 PRECONDITION_FAILED = "Precondition check failed."
-# Of Vertex AI (reported).
+# Vertex AI sends this for a model whose name is not a full resource name (reported).
 INVALID_RESOURCE = "Invalid resource field value in the request."
 MODEL_RETIRED = "{model} is not supported in the live api."
 KEY_MISSING = (
-    # Probed in 2026-09 on the Developer API, with code 1008.
+    # This was probed in 2026-09 on the Developer API, with code 1008.
     "Method doesn't allow unregistered callers (callers without established identity). Please use API Key or other "
     "form of API consumer identity to call this API."
 )
@@ -23,14 +23,14 @@ INVALID_VALUE = "Invalid value{at} ({type})"
 SETUP_FIRST = "setup must be the first message and only the first"
 EXPLICIT_ACTIVITY = "Explicit activity control is not supported when automatic activity detection is enabled."
 
-# Probed up to the name of the model; the rest is that of the same refusal by generateContent (reported).
+# The text was probed up to the name of the model; the rest is that of the same refusal by generateContent (reported).
 MODALITIES_UNSUPPORTED = (
     "The requested combination of response modalities ({modalities}) is not supported by the model. {resource} "
     "accepts the following combination of response modalities:"
 )
 VOICE_UNKNOWN = "Requested voice api_name '{voice}' is not available for model {resource}"
 LEVEL_UNSUPPORTED = "Thinking level is not supported for this model."
-# Of gemini-live-2.5-flash on Vertex AI.
+# gemini-live-2.5-flash on Vertex AI sends this.
 THINKING_LEVEL_UNSUPPORTED = "thinking_level is not supported by this model"
 LEVEL_MISSING = "Thinking level must be specified for this model"
 CODE_UNSUPPORTED = "Code Execution tool is not supported for this model"
@@ -40,12 +40,12 @@ OPERATION_UNSUPPORTED = "Operation is not implemented, or supported, or enabled.
 HANDLE_INVALID = "Invalid session handle"
 SESSION_NOT_FOUND = "BidiGenerateContent session not found"
 
-# Of a connection that its client kept open after a goAway.
+# This closes a connection that its client kept open after a goAway.
 GO_AWAY_IGNORED = (
     "Connection aborted because the client failed to close the connection after receiving a GoAway signal "
     "once the session duration limit was reached."
 )
-# Of a connection without a goAway (reported).
+# This closes a connection that had no goAway (reported).
 DEADLINE_EXPIRED = "Deadline expired before operation could complete."
 OPERATION_ABORTED = "The operation was aborted."
 INTERNAL_ERROR = "Internal error encountered."

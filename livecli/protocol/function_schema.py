@@ -31,7 +31,7 @@ UNKNOWN_TYPE = 'Invalid value{at} (type.googleapis.com/google.ai.generativelangu
 
 
 def schema_errors(tools: Iterable[Tool], extras: frozenset[str], *, at: str = "setup.") -> Iterator[str]:
-    """What the service says of the `parameters` that it does not understand, in order.
+    """The service's error messages about `parameters` that it does not understand, in order.
 
     `extras` are the names that the platform has besides NAMES. `at` is the path to the tools, with a dot at its end.
     """

@@ -66,7 +66,7 @@ class AnswerEnd(StrEnum):
 
 
 class Thoughts(StrEnum):
-    """What a setup without `thinkingConfig` gets of the model's thoughts: nothing, a token count, or their text too."""
+    """The thoughts that a setup without `thinkingConfig` gets: none, a token count, or their text too."""
 
     NONE = "none"
     COUNTED = "counted"
@@ -114,7 +114,7 @@ class CallTurn(StrEnum):
 
 
 class UnknownResponse(StrEnum):
-    """What a function response does whose id belongs to no call: nothing, an answer, or a fresh greeting."""
+    """The effect of a function response whose id belongs to no call: none, an answer, or a new greeting."""
 
     IGNORED = "ignored"
     ANSWERED = "answered"
@@ -163,7 +163,7 @@ class TurnFacts(Facts, frozen=True):
     """How turns begin and end."""
 
     ends_at: AnswerEnd = AnswerEnd.TURN
-    """What ends an answer."""
+    """The frame that ends an answer."""
     stops_on_empty_content: bool = False
     """Whether an empty `clientContent` with `turnComplete` stops an answer that is being spoken."""
     splits_at_pauses: bool = False
@@ -176,7 +176,7 @@ class TurnFacts(Facts, frozen=True):
 
 
 class UnaskedFacts(Facts, frozen=True):
-    """What is sent although the setup does not ask for it."""
+    """Messages and fields that are sent although the setup does not ask for them."""
 
     handle: HandleTime = HandleTime.ASKED
     input_transcript: bool = False
@@ -190,7 +190,7 @@ class UnaskedFacts(Facts, frozen=True):
 
 
 class FrameFacts(Facts, frozen=True):
-    """What the frames of an answer look like."""
+    """The form of the frames of an answer."""
 
     transcript: TranscriptPlace = TranscriptPlace.OWN_FRAMES
     whole_input_transcript: bool = False
@@ -216,12 +216,12 @@ class FrameFacts(Facts, frozen=True):
 
 
 class CallFacts(Facts, frozen=True):
-    """What function calls do."""
+    """The behaviour of function calls."""
 
     blocking: CallTurn = CallTurn.ONE_TURN
-    """What a BLOCKING call does to its turn."""
+    """The effect of a BLOCKING call on its turn."""
     non_blocking: CallTurn = CallTurn.ONE_TURN
-    """What a NON_BLOCKING call does to its turn."""
+    """The effect of a NON_BLOCKING call on its turn."""
     id_form: CallIdForm = CallIdForm.FUNCTION_CALL
     """How ids are spelled on the Developer API, or on Vertex AI if only that serves the model."""
     takes_scheduling: bool = True
@@ -231,12 +231,12 @@ class CallFacts(Facts, frozen=True):
     answers_together: bool = False
     """Whether the NON_BLOCKING calls of one message are answered once, after the last response."""
     unknown_response: UnknownResponse = UnknownResponse.IGNORED
-    """What a response to an unknown call does."""
+    """The effect of a response to an unknown call."""
     evidence: Evidence = Evidence()
 
 
 class ImageFacts(Facts, frozen=True):
-    """What the model sees."""
+    """The images that the model sees, and the tokens that each costs."""
 
     seen_before_typed_text: bool = False
     """Whether a typed turn sees an image sent as `realtimeInput` before it, and not only one in its own `parts`."""
@@ -245,7 +245,7 @@ class ImageFacts(Facts, frozen=True):
 
 
 class PromptFacts(Facts, frozen=True):
-    """What the prompt of a first turn counts before anything was said, in tokens: the least of those recorded."""
+    """The token counts of a first turn's prompt before anything was said: the least of those recorded."""
 
     text_tokens: int = 0
     audio_tokens: int = 0
@@ -275,7 +275,7 @@ class ConnectionLimits(Facts, frozen=True):
     go_away_seconds: float | None = None
     """How long before that `goAway` comes, if known."""
     reported_seconds: float | None = None
-    """What users measured, if it differs."""
+    """The lifetime that users measured, if it differs."""
     evidence: Evidence = Evidence()
 
 

@@ -156,7 +156,7 @@ ASPECTS: dict[str, Callable[[RecordedTurn], Any]] = {
     "complete": lambda turn: turn.complete_at is not None,
     "usage": lambda turn: sorted({name for usage in turn.usage for name in usage if name.endswith(COUNT_ENDING)}),
 }
-"""What is compared as it is. Of usage, these are the kinds of tokens: their numbers vary as times do."""
+"""The aspects of a turn that are compared exactly. Of usage, that is the kinds of tokens: their numbers vary."""
 
 
 def _figures(

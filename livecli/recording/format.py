@@ -30,11 +30,11 @@ VERSION = 1
 """The version of the format, the value of `livecli` in a header."""
 
 REDACTED = b'{"redacted": true}'
-"""What stands for a frame whose JSON could not be kept."""
+"""The value in place of a frame whose JSON could not be kept."""
 
 
 MISSING_HEADER = 'the header is missing: {"livecli": 1, …}'
-"""What is wrong where a recording begins without a header."""
+"""The error message for a recording that begins without a header."""
 
 
 class Direction(StrEnum):
@@ -54,7 +54,7 @@ class By(StrEnum):
 
 @dataclass(frozen=True)
 class Header:
-    """What is known of a connection when it is opened. The `url` has no query, and `started` is in UTC (ISO 8601)."""
+    """The facts known of a connection when it is opened. The `url` has no query, and `started` is in UTC (ISO 8601)."""
 
     platform: str | None = None
     model: str | None = None

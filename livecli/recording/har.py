@@ -70,7 +70,7 @@ class HarClose(msgspec.Struct):
 
 
 class HarAddition(msgspec.Struct):
-    """What livecli adds to an entry: the fields of a Header, and the close."""
+    """The addition of livecli to an entry: the fields of a Header, and the close."""
 
     header: dict[str, str | None]
     close: HarClose | None = None

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 
 class RecordMode(StrEnum):
-    """What is recorded, as VCR names it.
+    """The sessions that are recorded, as VCR names it.
 
     ALL: every session; nothing is replayed. NEW: sessions that no recording has; the others are replayed. ONCE: as NEW
     where the folder has no recording at the start, else as NONE. NONE: nothing; what no recording has is refused.

@@ -26,7 +26,7 @@ SHORTEST_CHARACTERS = 16
 """The length from which a known credential is removed by its value. A shorter one is a placeholder, such as `local`."""
 
 MASK = "REDACTED"
-"""What stands for the value of a credential that is known by its name or its shape."""
+"""The replacement for a credential that is recognized by its name or its form."""
 
 _COMPOUNDS = (
     "x-goog-api-key|x-api-key|proxy-authorization|authorization|(?:google|gemini)?[_-]?api[_-]?key"

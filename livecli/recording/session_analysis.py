@@ -65,7 +65,7 @@ class RecordedTurn:
 
     @property
     def question(self) -> str:
-        """What the user typed and said."""
+        """The words that the user typed and said."""
         return " ".join(each.strip() for each in (self.typed, self.heard) if each.strip())
 
     @property
@@ -90,7 +90,7 @@ class RecordedTurn:
 
 @dataclass
 class TranscriptLine:
-    """What one side said or called from `at` on. `kind` is `text`, `thought` or `call`."""
+    """The words or the call of one side, from `at` on. `kind` is `text`, `thought` or `call`."""
 
     at: float
     direction: Direction
@@ -103,7 +103,7 @@ class SessionAnalysis:
     """A recorded session: its events with audio merged, the sound of each side, its turns and its transcript."""
 
     headers: list[Header] = field(default_factory=list)
-    """Those of its connections."""
+    """The headers of its connections."""
     close: RecordedClose | None = None
     """The end of its last connection; None where the recording ends before it was closed."""
     frames: int = 0
@@ -125,7 +125,7 @@ def analysed(items: Iterable[RecordedItem]) -> SessionAnalysis:
 
 
 def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[PlacedSound]:
-    """The sounds of a recording as they pass. At their end, `found`, which was empty, is its analysis."""
+    """The sounds of a recording, in order. `found` must be empty, and is the analysis once all sounds are taken."""
     turn = RecordedTurn()
     found.turns.append(turn)
     setup_at = 0.0
@@ -259,7 +259,7 @@ def _note_answer(turn: RecordedTurn, at: float, event: events.Event) -> None:
 
 
 def transcript(found: SessionAnalysis) -> list[TranscriptLine]:
-    """What was said, typed and called, in order; pieces of one side that follow one another are one."""
+    """The words and calls of both sides, in order; consecutive pieces of one side are one line."""
     lines: list[TranscriptLine] = []
     for each in found.events:
         match each.event:

@@ -1,4 +1,4 @@
-"""What happened in a recorded session, and its sound on one clock. No I/O."""
+"""The events of a recorded session, and its sound, on one clock. No I/O."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ ELIDED_DATA = re.compile(rb'("data": ?)"<(?:[^"\\]|\\.)*>"')
 REDACTED_FRAME = "redacted"
 """The event of a frame whose JSON could not be kept."""
 JITTER_SECONDS = 0.1
-"""A chunk that comes so much later than the one before it ends is joined to it where a side plays."""
+"""On a side that plays its audio, a chunk up to this late is joined to the one before without a pause."""
 
 
 class SessionEvent(msgspec.Struct):
-    """What happened at one time. `frames` of audio that follow one another are one event of `seconds`."""
+    """An event at one time. Consecutive `frames` of audio are one event of `seconds`."""
 
     at: float
     direction: Direction | None

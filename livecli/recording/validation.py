@@ -1,4 +1,4 @@
-"""What is wrong with a recording that can be read. No I/O."""
+"""Validation of a recording that can be read. No I/O."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .redaction import Redactor
 
 
 def problems(recording: Recording) -> Iterator[tuple[int, str]]:
-    """What is wrong, each with its line in the file, 0 where that is not known."""
+    """The problems of a recording, each as (line in the file, description); line 0 is unknown."""
     for number, connection in enumerate(recording.connections, 1):
         yield from _wrong_start(connection, number)
         redactor = Redactor()

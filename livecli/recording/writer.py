@@ -26,7 +26,7 @@ MAX_WAITING_BYTES = 64 * 2**20
 """The bytes of frames that may wait for a slow disk. Further frames are recorded as REDACTED."""
 
 ENTRY_BYTES = 500
-"""What a frame that waits takes beside its bytes."""
+"""The memory that a waiting frame takes besides its data, in bytes."""
 
 BINARY = getattr(os, "O_BINARY", 0)
 """The flag with which Windows leaves line ends as they are."""

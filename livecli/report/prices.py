@@ -1,4 +1,4 @@
-"""What tokens cost, in US dollars: the prices of the models, and the cost of a usage. No I/O."""
+"""Prices of tokens in US dollars, by model, and the cost of a usage. No I/O."""
 
 from __future__ import annotations
 

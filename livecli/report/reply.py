@@ -30,12 +30,12 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """What the model said or wrote, one line for each of its turns; empty without transcripts."""
+        """The text of the answer, spoken or written, one line for each turn of the model; empty without transcripts."""
         return "\n".join(self.summary.stats.said_turns)
 
     @property
     def heard(self) -> str:
-        """What the model understood of the speech that was sent; empty for a typed question."""
+        """The service's transcript of the speech that was sent; empty for a typed question."""
         return self.summary.stats.heard
 
     @property
@@ -104,7 +104,7 @@ class Reply:
         return [fact for fact in facts if fact is not None]
 
     def _repr_html_(self) -> str:
-        """What a notebook shows: the transcripts and a player, which needs no other file."""
+        """The HTML for a notebook: the transcripts and a player, which needs no other file."""
         model = self.summary.endpoint.model if self.summary.endpoint else "model"
         lines = [("you", self.heard), *((model, turn) for turn in self.summary.stats.said_turns)]
         shown = [f"<p><b>{html.escape(who)}</b> {html.escape(words)}</p>" for who, words in lines if words]

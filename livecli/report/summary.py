@@ -55,7 +55,7 @@ class TransferStats:
     user_waits: list[tuple[float, float]] = field(default_factory=list)
     """When the user was asked whether a function may run, and when they answered: infinity until then."""
     known_secrets: Sequence[str] = ()
-    """What is left out of the transcripts, which a server can quote in several pieces."""
+    """The secrets that are removed from the transcripts; a server can quote one in several pieces."""
     cut_turns: int = 0
     """Number of turns with audio that ended without being complete or interrupted."""
     _heard_room: int = MAX_CHARACTERS

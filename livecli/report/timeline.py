@@ -76,7 +76,7 @@ class Envelope:
         seconds, last = len(chunks[0].pcm) // 2 / chunks[0].rate, len(chunks) - 1
         at = 0
         while at < last:
-            # A chunk that is no longer than a bin is measured where it begins, or not at all, and most are not.
+            # A chunk no longer than a bin is measured if it begins at `_measured_until` or later, else passed over.
             if self.seconds < self._measured_until and 0 < seconds <= BIN_SECONDS:
                 passed = min(math.ceil((self._measured_until - self.seconds) / seconds), last - at)
                 self.seconds += passed * seconds
@@ -124,7 +124,7 @@ class Envelope:
 def _levels(energies: Iterable[float], seconds: Iterable[float]) -> list[float]:
     """The level of each energy over its time, in dBFS. Where no time was measured it is that of the one before.
 
-    A display that draws in a thread may meet one energy more than times.
+    A display in another thread may read while one is added, and find an energy without its time.
     """
     levels: list[float] = []
     for energy, covered in zip(energies, seconds, strict=False):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .request import Request
 
 Identity = tuple[int, int] | str | None
-"""What all names of a file share: its device and number, or its path where it does not exist yet.
+"""The identity of a file, whatever its name: device and number, or its path where it does not exist yet.
 
 None for devices, pipes and folders, which nothing overwrites.
 """

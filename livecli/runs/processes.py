@@ -54,7 +54,7 @@ FORWARDED = (
 
 
 class Wants(NamedTuple):
-    """What the reporter of a run wants to be told, as the attributes of `Reporter`."""
+    """The reports that the reporter of a run wants, as the attributes of `Reporter`."""
 
     frames: bool
     events: bool

@@ -84,7 +84,7 @@ class Request:
 
     @property
     def stem(self) -> str:
-        """What the names of files about the run begin with."""
+        """The beginning of the names of files about the run."""
         first = replace(self, run=1).name
         stem = "stdin" if first == "-" else Path(first).stem
         return stem if self.run == 1 else f"{stem}-{self.run}"
@@ -302,9 +302,9 @@ def _asks_for_audio(opening: events.Setup) -> bool:
 
 
 async def dry_run(request: Request, target: Target) -> str:
-    """What `ask` would send, as text: request line, headers without secrets, setup, and first frame of audio or text.
+    """The messages that `ask` would send, as text: request line, headers without secrets, setup, first audio or text.
 
-    Makes no connection, and refreshes no token. Raises what `ask` would find wrong before it connects.
+    Makes no connection, and refreshes no token. Raises the errors that `ask` would raise before it connects.
     """
     async with AsyncExitStack() as stack:
         source = await _input(request, stack)

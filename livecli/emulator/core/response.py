@@ -40,7 +40,7 @@ class ScriptedClose(Refusal):
 EMPTY_FRAME: Message = []
 
 Emission = Message | Wait | Synthesis
-"""What a response yields: a message to send, a pause, or words that have to be made speech before it goes on."""
+"""An item of a response: a message to send, a pause, or words that have to be made speech before it goes on."""
 
 
 class ResponseStyle(msgspec.Struct, frozen=True):

@@ -32,7 +32,7 @@ MAX_UTTERANCE_BYTES = CONTEXT_TOKENS // AUDIO_TOKENS_PER_SECOND * BYTES_PER_SECO
 
 
 def transcript(seconds: float) -> str:
-    """What stands for the words of so much speech."""
+    """The placeholder transcript for speech of this length."""
     return f"[{seconds:.1f} s of speech]"
 
 

@@ -26,8 +26,13 @@ WINDOW_SAMPLES = INPUT_RATE * WINDOW_MS // 1000
 WINDOW_BYTES = WINDOW_SAMPLES * SAMPLE_BYTES
 
 HIGH_START_DBFS, LOW_START_DBFS = -50.0, -40.0
+"""The level from which a window is speech, with START_SENSITIVITY_HIGH, the default, and with _LOW."""
+
 HIGH_END_SILENCE_MS, LOW_END_SILENCE_MS = 460, 800
+"""The default of `silenceDurationMs`, with END_SENSITIVITY_HIGH, the default, and with _LOW."""
+
 PREFIX_MS = 0
+"""The default of `prefixPaddingMs`."""
 
 _GAP_WINDOWS = 5
 """Windows of silence that the beginning of speech may contain: the stop before a "t" lasts up to 100 ms."""
