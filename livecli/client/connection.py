@@ -5,8 +5,8 @@ therefore framed here and given to the transport in one piece. Everything else (
 ending) goes through `send`, which waits and raises as it should.
 
 Four things here use parts of the library that it does not document: `writes_plain_frames`, `_library_mask`,
-`Connection.be_patient` and `_Connect`. Each names the version that it was written for and what happens where the
-library has changed.
+`Connection.disable_pong_timeout` and `_Connect`. Each names the version that it was written for and what happens where
+the library has changed.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ class Connection(ClientConnection):
         """Wait while the socket is full. Returns too where the connection is lost."""
         await self.drain()
 
-    def be_patient(self) -> None:
+    def disable_pong_timeout(self) -> None:
         """Wait for no more pongs.
 
         The keepalive of websockets 17.4 reads this attribute before each ping. Where it no longer does, a pong is

@@ -12,112 +12,113 @@ from heapq import heappop, heappush
 from math import ceil, inf
 from weakref import ReferenceType, WeakKeyDictionary, ref
 
-# Up to so many players are each called at their own time. More are called at whole ticks, many at a time.
-FEW = 32
+# Up to so many callbacks are each called at their own time. More are called at whole ticks, many at a time.
+FEW_CALLBACKS = 32
 
 # Length of a tick. To be woken costs a process more than to send a chunk.
 TICK_SECONDS = 0.002
 
-# The timer is late when many players are called LATE_SECONDS after their time, and overloaded when it is late for
+# The timer is late when many callbacks are called LATE_SECONDS after their time, and overloaded when it is late for
 # PERSISTENT_SECONDS without a break.
 LATE_SECONDS, PERSISTENT_SECONDS = 0.008, 0.1
 
-# For DELAYING_SECONDS after an overload, each player is called DELAY_SECONDS late. By then a chunk of 1 KB at real time
-# has another one to go with, and to send two together takes two thirds of the time.
+# For DELAYING_SECONDS after an overload, each callback is called DELAY_SECONDS late. By then a second chunk of 1 KB at
+# real time is due, and to send two together takes two thirds of the time.
 DELAY_SECONDS, DELAYING_SECONDS = 0.032, 30.0
 
-Beat = Callable[[], float | None]
+Callback = Callable[[], float | None]
 """Does what is due, and returns when to call it next, on the loop's clock; None where that was all."""
 
-Player = tuple[Beat, "asyncio.Future[None]"]
+Entry = tuple[Callback, "asyncio.Future[None]"]
+"""A callback, and the future that is done when it is called no more."""
 
 
 class TimerWheel:
-    """One timer of an event loop for many players. It calls their functions, which costs half of waking their tasks.
+    """One timer of an event loop for many callbacks. It calls them itself, which costs half of waking a task for each.
 
-    Players are kept by the time at which they are called. Where they are many, that is a whole number of ticks, so that
+    Entries are kept by the time at which they are called. Where they are many, that is a whole number of ticks, so that
     few times have to be sorted.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._clock, self._call_at, self._future = loop.time, loop.call_at, loop.create_future
-        self._players: dict[float, list[Player]] = {}
+        self._entries: dict[float, list[Entry]] = {}
         self._times: list[float] = []  # a heap
         self._count = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._rings_at = inf
+        self._timer_at = inf
         self._delay, self._delay_until = 0.0, -inf
         self._late_since = inf
 
-    async def play(self, at: float, beat: Beat) -> None:
-        """Call `beat`, no earlier than `at`, then at each time it returns, until that is None. Raises as it does."""
+    async def call_repeatedly(self, at: float, callback: Callback) -> None:
+        """Call `callback` at `at` or later, then at each time it returns, until that is None. Raises as it does."""
         over = self._future()
         self._count += 1
         try:
-            self._expect((beat, over), at, self._clock())
-            self._wind()
+            self._schedule((callback, over), at, self._clock())
+            self._set_timer()
             await over
         finally:
             self._count -= 1
 
-    def _expect(self, player: Player, at: float, now: float) -> None:
-        if self._count <= FEW:
+    def _schedule(self, entry: Entry, at: float, now: float) -> None:
+        if self._count <= FEW_CALLBACKS:
             called_at = max(at, now)
         else:
             called_at = ceil(max(at + self._delay, now) / TICK_SECONDS) * TICK_SECONDS
-        together = self._players.get(called_at)
+        together = self._entries.get(called_at)
         if together is None:
-            self._players[called_at] = [player]
+            self._entries[called_at] = [entry]
             heappush(self._times, called_at)
         else:
-            together.append(player)
+            together.append(entry)
 
-    def _wind(self) -> None:
-        if self._times and self._times[0] < self._rings_at:
+    def _set_timer(self) -> None:
+        if self._times and self._times[0] < self._timer_at:
             if self._timer is not None:
                 self._timer.cancel()
-            self._rings_at = self._times[0]
-            self._timer = self._call_at(self._rings_at, self._ring)
+            self._timer_at = self._times[0]
+            self._timer = self._call_at(self._timer_at, self._on_timer)
 
-    def _ring(self) -> None:
+    def _on_timer(self) -> None:
         now = self._clock()
-        late = now > self._rings_at + LATE_SECONDS and self._count > FEW
+        late = now > self._timer_at + LATE_SECONDS and self._count > FEW_CALLBACKS
         self._late_since = min(self._late_since, now) if late else inf
         if now - self._late_since > PERSISTENT_SECONDS:
             self._delay_until = now + DELAYING_SECONDS
         self._delay = DELAY_SECONDS if now < self._delay_until else 0.0
-        self._rings_at, self._timer = inf, None
-        due: list[Player] = []
+        self._timer_at, self._timer = inf, None
+        due: list[Entry] = []
         while self._times and self._times[0] <= now:
-            due += self._players.pop(heappop(self._times))
-        for player in due:
-            beat, over = player
+            due += self._entries.pop(heappop(self._times))
+        for entry in due:
+            callback, over = entry
             if over.done():  # its task was cancelled
                 continue
             try:
-                at = beat()
-            except Exception as error:  # noqa: BLE001 - `play` raises it
+                at = callback()
+            except Exception as error:  # noqa: BLE001 - `call_repeatedly` raises it
                 over.set_exception(error)
                 continue
             if at is None:
                 over.set_result(None)
             else:
-                self._expect(player, at, now)
-        self._wind()
+                self._schedule(entry, at, now)
+        self._set_timer()
 
 
-_OF: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[TimerWheel]] = WeakKeyDictionary()
+_WHEELS: WeakKeyDictionary[asyncio.AbstractEventLoop, ReferenceType[TimerWheel]] = WeakKeyDictionary()
 """The wheel of each loop. Weak both ways: a wheel refers to its loop, and would keep it alive from here."""
 
 
 def timer_wheel() -> TimerWheel:
     """The wheel of the running loop, which lasts as long as it is used."""
     loop = asyncio.get_running_loop()
-    reference = _OF.get(loop)
+    reference = _WHEELS.get(loop)
     found = reference() if reference is not None else None
     if found is None:
         found = TimerWheel(loop)
-        _OF[loop] = ref(found)
+        _WHEELS[loop] = ref(found)
     return found
 
 

@@ -95,7 +95,7 @@ class Connections:
         self._opened, self._resumption, self._reporter = opened, resumption, reporter
         self._pause = pause or sleep_for_retry
         self._stack = AsyncExitStack()
-        self._is_patient = False
+        self._ignores_pongs = False
         self._gained_before = (0, 0)  # `Resumption.gained` when the current connection was opened
 
     @property
@@ -112,10 +112,10 @@ class Connections:
         """Close the current connection."""
         await self._stack.aclose()
 
-    def be_patient(self) -> None:
-        """As `Session.be_patient`, for every connection."""
-        self._is_patient = True
-        self.current.be_patient()
+    def disable_pong_timeout(self) -> None:
+        """As `Session.disable_pong_timeout`, for every connection."""
+        self._ignores_pongs = True
+        self.current.disable_pong_timeout()
 
     async def wait(self, retry: Retry) -> None:
         """Wait before the next attempt. The reporter is told beforehand."""
@@ -146,8 +146,8 @@ class Connections:
         self._stack, self.current = stack, session
         self.count, self._gained_before = self.count + 1, self._resumption.gained
         self.lifetime.begin(asyncio.get_running_loop().time())
-        if self._is_patient:
-            session.be_patient()
+        if self._ignores_pongs:
+            session.disable_pong_timeout()
 
 
 class Checkpoint(msgspec.Struct, frozen=True):
@@ -336,9 +336,9 @@ class ResumableSession:
         self._received.append(event)
         return Checkpoint()
 
-    def be_patient(self) -> None:
-        """As `Session.be_patient`, for every connection."""
-        self._connections.be_patient()
+    def disable_pong_timeout(self) -> None:
+        """As `Session.disable_pong_timeout`, for every connection."""
+        self._connections.disable_pong_timeout()
 
     def settle(self) -> None:
         """Everything is there that was asked for: a connection that is lost from now on is not replaced."""

@@ -108,13 +108,13 @@ class Resumption:
     def add(self, outgoing: Sequence[events.Event]) -> bool:
         """Keep what is about to be sent. Returns False where there is no room for it: the buffer is given up then."""
         if not self.possible and self._buffer.held_bytes >= UNCONFIRMED_BYTES:
-            self._buffer.pass_by(len(outgoing))
+            self._buffer.skip(len(outgoing))
             return True
         try:
             self._buffer.extend(outgoing)
         except OSError:
             self.handle, self._history, self.ready = None, None, False
-            self._buffer.pass_by(len(outgoing))
+            self._buffer.skip(len(outgoing))
             return False
         while self.live and self._buffer.held_bytes > LIVE_BYTES:
             self._buffer.forget(self._buffer.first)

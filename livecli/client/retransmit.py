@@ -67,20 +67,20 @@ class SpoolFile:
         self.blocks -= 1
         if self.blocks:
             return
-        if self is WRITING.file:
+        if self is CURRENT.file:
             # Writing there once more takes the system a seventh of the time that new room takes.
             self.size = 0
         else:
             self.on_disk.close()
 
 
-class Writing(threading.local):
+class CurrentFile(threading.local):
     """The file that is written to, of each thread."""
 
     file: SpoolFile | None = None
 
 
-WRITING = Writing()
+CURRENT = CurrentFile()
 
 
 class Run:
@@ -128,16 +128,16 @@ def _chunks(rate: int, size: int, body: bytes | memoryview) -> list[events.Event
     return [events.AudioChunk(bytes(body[at : at + size]), rate) for at in range(0, len(body), size)]
 
 
-Held = Run | Sequence[events.Event]
+Item = Run | Sequence[events.Event]
 """Audio, or other events that were sent at once."""
 
 
-def count(held: Held) -> int:
+def count(held: Item) -> int:
     """Number of events."""
     return held.length if isinstance(held, Run) else len(held)
 
 
-def memory_bytes(held: Held) -> int:
+def memory_bytes(held: Item) -> int:
     """Approximate memory that `held` takes."""
     if isinstance(held, Run):
         return held.filled
@@ -177,29 +177,29 @@ class Block(NamedTuple):
         self.file.forget()
 
 
-def put_away(held: Iterable[Held]) -> Block:
+def write_block(held: Iterable[Item]) -> Block:
     """Write `held` to disk. Raises OSError where that is full."""
     together = list(held)
-    file = WRITING.file
+    file = CURRENT.file
     if file is None or file.size >= FILE_BYTES:
-        file = WRITING.file = SpoolFile()
+        file = CURRENT.file = SpoolFile()
     try:
         at, size = file.write(part for each in together for part in _packed(each))
     except OSError:
-        tidy()
+        close_unused_file()
         raise
     return Block(file, at, size, sum(map(count, together)))
 
 
-def tidy() -> None:
+def close_unused_file() -> None:
     """Close the file that is written to, if it holds no block."""
-    file = WRITING.file
+    file = CURRENT.file
     if file is not None and not file.blocks:
-        WRITING.file = None
+        CURRENT.file = None
         file.on_disk.close()
 
 
-def _packed(held: Held) -> tuple[bytes, bytes | memoryview]:
+def _packed(held: Item) -> tuple[bytes, bytes | memoryview]:
     rate, size, body = (held.rate, held.size, held.body) if isinstance(held, Run) else (0, 0, _pickled(held))
     return _HEAD.pack(rate, size, len(body)), body
 
@@ -219,13 +219,13 @@ def _unpickled(packed: bytes) -> list[events.Event]:
     return unpickled
 
 
-class SharedMemory:
+class MemoryUse:
     """The memory that all buffers hold together. An attribute that is set in their own class would slow them down."""
 
     in_memory_bytes = 0
 
 
-TOGETHER = SharedMemory()
+ALL_BUFFERS = MemoryUse()
 
 
 class RetransmitBuffer:
@@ -237,7 +237,7 @@ class RetransmitBuffer:
     def __init__(self) -> None:
         self.first = self.end = 1
         self._blocks: deque[Block] = deque()
-        self._recent: deque[Held] = deque()
+        self._recent: deque[Item] = deque()
         self._skipped = 0  # events of the first block, or of the first in memory, that are forgotten
         self._recent_bytes = self._on_disk_bytes = 0
 
@@ -291,7 +291,7 @@ class RetransmitBuffer:
         self._recent, self._recent_bytes = kept._recent, kept._recent_bytes
         self._blocks, self._on_disk_bytes = kept._blocks, kept._on_disk_bytes
 
-    def pass_by(self, count: int) -> None:
+    def skip(self, count: int) -> None:
         """Number the next `count` events without holding them, and drop what is held: it is of no use without them."""
         self.forget(self.end - 1)
         self.end += count
@@ -329,7 +329,7 @@ class RetransmitBuffer:
     def close(self) -> None:
         """Give memory and disk back."""
         self.forget(self.end - 1)
-        tidy()
+        close_unused_file()
 
     def _hold(self, chunks: Sequence[events.AudioChunk]) -> int:
         """Hold the first of `chunks`, as many as fit in a run. Returns their number."""
@@ -344,10 +344,10 @@ class RetransmitBuffer:
 
     @property
     def _is_too_much(self) -> bool:
-        return self._recent_bytes > IN_MEMORY_BYTES or TOGETHER.in_memory_bytes > ALL_IN_MEMORY_BYTES
+        return self._recent_bytes > IN_MEMORY_BYTES or ALL_BUFFERS.in_memory_bytes > ALL_IN_MEMORY_BYTES
 
     def _write(self) -> None:
-        block = put_away(self._recent)
+        block = write_block(self._recent)
         self._blocks.append(block)
         self._on_disk_bytes += block.size
         self._recent.clear()
@@ -355,4 +355,4 @@ class RetransmitBuffer:
 
     def _grow(self, size: int) -> None:
         self._recent_bytes += size
-        TOGETHER.in_memory_bytes += size
+        ALL_BUFFERS.in_memory_bytes += size

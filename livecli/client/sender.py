@@ -198,7 +198,7 @@ class Sender:
         clock, wheel = asyncio.get_running_loop().time, timer_wheel()
         waiting: list[events.Event] = []
 
-        def beat() -> float | None:
+        def send_due() -> float | None:
             now = clock()
             self._progress.ask()
             due = [events.AudioChunk(pcm, rate) for pcm in pacer.due(now)]
@@ -215,10 +215,10 @@ class Sender:
             while pacer.at is not None:
                 if pacer.at == -math.inf and writes < WRITES_BEFORE_OTHERS:
                     writes += 1
-                    beat()
+                    send_due()
                 else:
                     writes = 0
-                    await wheel.play(pacer.at, beat)
+                    await wheel.call_repeatedly(pacer.at, send_due)
                 if waiting:
                     await self.send(*waiting)
                     waiting.clear()

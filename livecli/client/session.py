@@ -194,9 +194,9 @@ class Session:
         self.session_id = event.session_id
         self.timings.setup = loop.time() - started
 
-    def be_patient(self) -> None:
+    def disable_pong_timeout(self) -> None:
         """Wait for no more pongs: they arrive behind events that a slow consumer has not taken yet."""
-        self._connection.be_patient()
+        self._connection.disable_pong_timeout()
 
     async def close(self) -> None:
         """End the session with a normal close (1000)."""

@@ -192,7 +192,7 @@ async def _ask(request: Request, target: Target, summary: Summary, reporter: Rep
             open_resumable(endpoint, credential, opening, request.timeouts, reporter)
         )
         if reply.waits:
-            session.be_patient()
+            session.disable_pong_timeout()
         summary.stats.known_secrets = session.first.secrets
         summary.note_opened(session.first.session_id, session.first.timings.connect, session.first.timings.setup)
         reporter.connected(summary)

@@ -181,7 +181,7 @@ class ScriptedSession:
         await asyncio.sleep(self._until - self._clock())
         self._until = None
 
-    def be_patient(self) -> None:
+    def disable_pong_timeout(self) -> None:
         pass
 
     async def leave(self, take: Callable[[events.Event], None]) -> None:

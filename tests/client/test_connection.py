@@ -107,7 +107,7 @@ async def test_a_patient_connection_waits_for_no_pong():
 
     made = type("Made", (LibraryConnection,), {"ping": pinged, "pings": 0})
     connection = made(library(), ping_interval=1, ping_timeout=1)
-    connection.be_patient()
+    connection.disable_pong_timeout()
     pong = asyncio.create_task(connection.keepalive())
     await asyncio.sleep(100)
     assert (pong.done(), connection.protocol.state) == (False, State.OPEN)

@@ -147,7 +147,7 @@ class ScriptedSession:
             raise ends[0]
         self.said += said
 
-    def be_patient(self) -> None:
+    def disable_pong_timeout(self) -> None:
         self.is_patient = True
 
     async def leave(self, take: Any) -> None:
@@ -371,7 +371,7 @@ class TestResuming:
     @in_virtual_time
     async def test_patience_goes_over_to_the_next_connection(self) -> None:
         async with opened() as run:
-            run.line.be_patient()
+            run.line.disable_pong_timeout()
             await run.lose(handle(consumed=0))
             assert [session.is_patient for session in run.service.sessions] == [True, True]
 

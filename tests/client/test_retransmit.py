@@ -15,16 +15,16 @@ from hypothesis import strategies as st
 
 from livecli.client import retransmit
 from livecli.client.retransmit import (
+    ALL_BUFFERS,
+    CURRENT,
     OBJECT_BYTES,
     RUN_BYTES,
-    TOGETHER,
-    WRITING,
     RetransmitBuffer,
     Run,
+    close_unused_file,
     count,
     memory_bytes,
-    put_away,
-    tidy,
+    write_block,
 )
 from livecli.protocol import events
 from livecli.protocol.messages import Content, FunctionResponse, Part
@@ -45,11 +45,11 @@ def chunks(first: int, last: int) -> list[events.AudioChunk]:
 @pytest.fixture(autouse=True)
 def nothing_is_left() -> Iterator[None]:
     """Each test gives back all memory and the file."""
-    before = TOGETHER.in_memory_bytes
-    tidy()
+    before = ALL_BUFFERS.in_memory_bytes
+    close_unused_file()
     yield
-    assert TOGETHER.in_memory_bytes == before
-    assert WRITING.file is None
+    assert ALL_BUFFERS.in_memory_bytes == before
+    assert CURRENT.file is None
 
 
 @pytest.fixture
@@ -117,14 +117,14 @@ class TestFullDisk:
     ) -> None:
         for number in (1, 2, 3):
             tail.extend((chunk(number),))
-        before = tail.held_bytes, TOGETHER.in_memory_bytes
+        before = tail.held_bytes, ALL_BUFFERS.in_memory_bytes
         disk.room = room
         for _ in range(2):
             with pytest.raises(OSError, match="No space left on device") as raised:
                 tail.extend((chunk(4),))
             assert raised.value.errno == errno.ENOSPC
             assert (tail.first, tail.end) == (1, 4)
-            assert (tail.held_bytes, TOGETHER.in_memory_bytes) == before
+            assert (tail.held_bytes, ALL_BUFFERS.in_memory_bytes) == before
             assert list(tail) == chunks(1, 3)
 
     def test_a_failed_write_spoils_no_later_one(self, tail: RetransmitBuffer, disk: Disk) -> None:
@@ -147,7 +147,7 @@ class TestFullDisk:
             tail.extend((chunk(4),))
         tail.forget(1)
         assert list(tail) == chunks(2, 3)
-        tail.pass_by(1)
+        tail.skip(1)
         assert (tail.first, tail.end, tail.held_bytes, list(tail)) == (5, 5, 0, [])
         tail.extend((chunk(5),))
         assert list(tail) == [chunk(5)]
@@ -223,7 +223,7 @@ class TestNumbers:
         tail.extend(chunks(5, 8))
         reading = iter(tail)
         assert next(reading) == chunk(1)
-        tail.pass_by(1)
+        tail.skip(1)
         assert list(reading) == []
         tail.extend((chunk(10),))
         assert (tail.first, tail.end, list(tail)) == (10, 11, [chunk(10)])
@@ -246,12 +246,12 @@ class TestNumbers:
     def test_dropping_on_a_full_disk_leaves_everything_as_it_was(self, tail: RetransmitBuffer, disk: Disk) -> None:
         for number in (1, 2, 3):
             tail.extend((chunk(number),))
-        before = tail.held_bytes, TOGETHER.in_memory_bytes
+        before = tail.held_bytes, ALL_BUFFERS.in_memory_bytes
         disk.room = 0
         with pytest.raises(OSError, match="No space left on device"):
             tail.drop(lambda event: event == chunk(2))
         assert (tail.first, tail.end, list(tail)) == (1, 4, chunks(1, 3))
-        assert (tail.held_bytes, TOGETHER.in_memory_bytes) == before
+        assert (tail.held_bytes, ALL_BUFFERS.in_memory_bytes) == before
 
 
 @pytest.mark.usefixtures("on_disk")
@@ -343,17 +343,17 @@ class TestHeld:
         run = Run(16_000, KILOBYTE)
         run.add(chunks(1, 40))
         held = [[events.Text("a")], run, [events.Text("b")]]
-        block = put_away(held)
+        block = write_block(held)
         assert block.length == 42
         assert block.read() == [events.Text("a"), *chunks(1, 40), events.Text("b")]
         block.release()
-        tidy()
+        close_unused_file()
 
-    def test_single_chunks_are_put_away_as_one_run(self, tail: RetransmitBuffer, on_disk: None) -> None:
+    def test_single_chunks_are_written_as_one_run(self, tail: RetransmitBuffer, on_disk: None) -> None:
         for number in range(20):
             tail._recent_bytes = 0  # nothing is written before the last one
             tail.extend([chunk(number)])
-        block = put_away(tail._recent)
+        block = write_block(tail._recent)
         assert block.size == pytest.approx(20 * KILOBYTE, abs=20), "no object around each"
         assert block.read() == chunks(0, 19)
         block.release()
@@ -401,7 +401,7 @@ def test_what_is_appended_and_forgotten_while_it_is_read(tail) -> None:
 
 def test_what_was_passed_by_makes_the_rest_useless(tail) -> None:
     tail.extend((SAID[0],))
-    tail.pass_by(1)
+    tail.skip(1)
     assert (tail.first, tail.end, list(tail)) == (3, 3, [])
     tail.extend((SAID[1],))
     assert (tail.first, list(tail)) == (3, [SAID[1]])
@@ -491,7 +491,7 @@ def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
                 held.extend(step)
                 model += step
             elif step == "pass by":
-                held.pass_by(2)
+                held.skip(2)
                 first, model = first + len(model) + 2, []
             else:
                 count = round(step * len(model))
@@ -507,26 +507,26 @@ def test_it_holds_what_was_said_and_not_forgotten(steps, writes):
 def small(monkeypatch):
     """Room in memory for 64 KB, of all together."""
     monkeypatch.setattr("livecli.client.retransmit.LEAST_BYTES", 8 * 1024)
-    monkeypatch.setattr("livecli.client.retransmit.ALL_IN_MEMORY_BYTES", TOGETHER.in_memory_bytes + 64 * 1024)
+    monkeypatch.setattr("livecli.client.retransmit.ALL_IN_MEMORY_BYTES", ALL_BUFFERS.in_memory_bytes + 64 * 1024)
 
 
 def test_many_share_what_memory_there_is_and_lose_nothing(small):
-    before, tails = TOGETHER.in_memory_bytes, [RetransmitBuffer() for _ in range(20)]
+    before, tails = ALL_BUFFERS.in_memory_bytes, [RetransmitBuffer() for _ in range(20)]
     for number in range(40):
         for tail in tails:
             tail.extend((chunk(number),))
     held = sum(tail._recent_bytes for tail in tails)
-    assert held == TOGETHER.in_memory_bytes - before <= (64 + 20 * 9) * 1024
+    assert held == ALL_BUFFERS.in_memory_bytes - before <= (64 + 20 * 9) * 1024
     assert all(tail._blocks for tail in tails)
     for tail in tails:
         assert list(tail) == [*map(chunk, range(40))]
         tail.close()
-    assert TOGETHER.in_memory_bytes == before
+    assert ALL_BUFFERS.in_memory_bytes == before
 
 
 def test_what_is_forgotten_gives_its_room_back(small):
-    before, tail = TOGETHER.in_memory_bytes, RetransmitBuffer()
+    before, tail = ALL_BUFFERS.in_memory_bytes, RetransmitBuffer()
     tail.extend([*map(chunk, range(40))])
     tail.forget(40)
-    assert TOGETHER.in_memory_bytes == before
+    assert ALL_BUFFERS.in_memory_bytes == before
     tail.close()

@@ -48,7 +48,7 @@ class ScriptedConnection:
         self._incoming: deque[bytes | ConnectionClosed] = deque()
         self._arrived = asyncio.Event()
 
-    def be_patient(self) -> None:
+    def disable_pong_timeout(self) -> None:
         self.is_patient = True
 
     # --- what a test scripts ---
@@ -286,7 +286,7 @@ class TestReceiving:
     @in_virtual_time
     async def test_a_patient_session_waits_for_no_pong(self) -> None:
         connection, session = await set_up()
-        session.be_patient()
+        session.disable_pong_timeout()
         assert connection.is_patient
 
 
