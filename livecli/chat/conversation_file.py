@@ -18,7 +18,7 @@ from typing import Annotated
 import msgspec
 
 from ..errors import FileError, UsageError
-from ..process.file_lock import lock
+from ..process.file_lock import SAFE_FLAGS, lock
 from ..process.folders import state_folder
 from ..process.stdio import one_line
 from .transcript import Transcript, TranscriptEntry
@@ -33,8 +33,6 @@ FIRST_WORDS = 60
 """The characters of the first question in a list."""
 
 LIST_HINT = "livecli chat --list"
-
-_SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_BINARY"))
 
 
 class Record(msgspec.Struct, omit_defaults=True):
@@ -86,7 +84,7 @@ class SavedConversation:
             raise FileError(f"the saved conversation cannot be read from {path}: {error.strerror}") from error
 
     def _records(self) -> Iterator[Record]:
-        with open(os.open(self.path, os.O_RDONLY | _SAFE), "rb") as file:  # noqa: PTH123 - a descriptor has no path
+        with open(os.open(self.path, os.O_RDONLY | SAFE_FLAGS), "rb") as file:  # noqa: PTH123 - a descriptor has no path
             if _decoded(file.readline(MAX_LINE_BYTES)) != HEADER:
                 raise FileError(f"the saved conversation cannot be read from {self.path}: it is damaged")
             while line := file.readline(MAX_LINE_BYTES):
@@ -206,7 +204,7 @@ def create_file() -> tuple[Path, int]:
         number += 1
         path = folder / f"{number}.jsonl"
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | _SAFE, 0o600)
+            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o600)
         except FileExistsError:
             continue
         lock(descriptor)
@@ -215,7 +213,7 @@ def create_file() -> tuple[Path, int]:
 
 def open_file(path: Path) -> int | None:
     """The descriptor of a file, for appending; None where another chat has it open. It is locked. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | _SAFE)
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | SAFE_FLAGS)
     try:
         lock(descriptor)
     except BlockingIOError:

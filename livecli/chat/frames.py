@@ -8,19 +8,20 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 
+from ..credentials.credential import CREDENTIAL_VARIABLES
 from ..errors import FileError, LivecliError, UsageError
 from ..media.images import fit_image
 from ..media.mjpeg import JpegSplitter
 from ..media.screen import take_picture
+from ..process.child import kill_session
 from ..process.tasks import cancel_and_wait
 from ..protocol.events import Image
 from ..report.reporter import Reporter
-from ..tools.command import CREDENTIAL_VARIABLES
+from ..tools.command import KILL_SECONDS, MAX_STDERR_BYTES
 from ..tools.toolbox import command_problem
 from .chat import Chat
 
@@ -32,12 +33,6 @@ FIRST_SECONDS = 3.0
 
 READ_BYTES = 256 * 1024
 """The length of a piece of the stream."""
-
-MAX_STDERR_BYTES = 4096
-"""The kept end of what the command writes to standard error."""
-
-KILL_SECONDS = 1.0
-"""How long a killed command is waited for."""
 
 TakeFrame = Callable[[], Awaitable[Image]]
 """Waits for a frame that was not returned before, and returns the newest one. Raises FileError."""
@@ -145,8 +140,7 @@ async def _run(command: list[str], frames: FrameStream, reporter: Reporter) -> N
         reason = f", status {status}" + (f": {lines[-1]}" if lines else "") if status else ""
         reporter.warning(f"the frames of {command[0]} have ended{reason}")
     finally:
-        with suppress(ProcessLookupError, PermissionError):
-            _kill(process)
+        kill_session(process.pid, process.kill)
         errors.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(KILL_SECONDS):
@@ -159,13 +153,6 @@ async def _read_end(stream: asyncio.StreamReader) -> str:
     while data := await stream.read(READ_BYTES):
         end = (end + data)[-MAX_STDERR_BYTES:]
     return end.decode(errors="replace")
-
-
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if sys.platform == "win32":
-        process.kill()
-    else:
-        os.killpg(process.pid, signal.SIGKILL)
 
 
 async def send_frames(chat: Chat, take: TakeFrame, seconds: float, reporter: Reporter, first: asyncio.Event) -> None:

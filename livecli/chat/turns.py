@@ -14,12 +14,13 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ..client.resumable import NORMAL_CLOSE, Checkpoint, Received, ResumableSession, Rewind
+from ..client.resumable import Checkpoint, Received, ResumableSession, Rewind
 from ..client.turn import Turn
 from ..errors import FileError, LivecliError, ServerError
 from ..process.run import interrupted_error
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
+from ..protocol.close_reasons import NORMAL_CLOSE
 from ..protocol.elision import text_without_secrets
 from ..protocol.endpoint import Endpoint
 from ..protocol.models import MODELS, Prices

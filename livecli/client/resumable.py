@@ -16,7 +16,7 @@ import msgspec
 
 from ..errors import LivecliError, ProtocolError, ServerError
 from ..protocol import events
-from ..protocol.close_reasons import OPERATION_ABORTED
+from ..protocol.close_reasons import NORMAL_CLOSE, OPERATION_ABORTED
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import Reporter, Retry
 from .resumption import Resumption
@@ -70,9 +70,6 @@ class ConnectionLifetime:
     def _learn(self, ends_at: float) -> None:
         self.seconds = max(ends_at - self._began_at, SHORTEST_SECONDS)
 
-
-NORMAL_CLOSE = 1000
-"""The close code of an end that is no failure."""
 
 Open = Callable[[events.Setup, float | None], AbstractAsyncContextManager[Session]]
 """Opens a session with this setup; the number is when the first connection was opened, on the loop's clock."""

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from ..errors import DeadlineError, LivecliError, ProtocolError, ServerError
 from ..process.tasks import collapse_exception_group
 from ..protocol import events
+from ..protocol.close_reasons import NORMAL_CLOSE
 from ..protocol.codec import setup_json
 from ..protocol.elision import PieceElision, secrets_in, without_secrets
 from ..protocol.endpoint import Endpoint
@@ -169,7 +170,7 @@ class Session:
         try:
             return await self.receive()
         except ServerError as error:
-            if error.close_code == 1000:
+            if error.close_code == NORMAL_CLOSE:
                 raise StopAsyncIteration from error
             raise
 

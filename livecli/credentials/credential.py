@@ -15,10 +15,13 @@ from ..protocol.endpoint import LOCAL_KEY, Environment, value
 
 TOKEN_VARIABLE = "LIVECLI_ACCESS_TOKEN"
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+CREDENTIAL_VARIABLES = (TOKEN_VARIABLE, *KEY_VARIABLES)
+"""The variables that hold a secret."""
 PROJECT_VARIABLES = ("GOOGLE_CLOUD_PROJECT", "GOOGLE_APPLICATION_CREDENTIALS")
 """The variables that name a project, the second one with the credential in its file."""
 QUOTA_VARIABLE = "GOOGLE_CLOUD_QUOTA_PROJECT"
 EPHEMERAL_PREFIX = "auth_tokens/"
+"""The beginning of an ephemeral token."""
 OTHER_SECRETS = {EPHEMERAL_PREFIX: "an ephemeral token", "ya29.": "a bearer token"}
 """Secrets that are mistaken for a key, by their first characters."""
 QUOTES = "\"'`"

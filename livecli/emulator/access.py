@@ -22,8 +22,10 @@ from urllib.parse import parse_qs
 
 import msgspec
 
+from ..credentials.credential import EPHEMERAL_PREFIX
 from ..protocol import close_reasons
 from ..protocol.close_reasons import Refusal
+from ..protocol.endpoint import CONSTRAINED
 from ..protocol.platform import KEY_PLATFORM, PROJECT_PLATFORM, Platform
 
 VERBATIM_PATH = "/"
@@ -69,12 +71,6 @@ def service_at(path: str) -> Service | None:
 CREDENTIAL_HEADERS = ("authorization", "x-goog-api-key")
 CREDENTIAL_QUERIES = ("key", "access_token")
 """Where a request has its credential: the headers, in lower case, and the names in its query."""
-
-EPHEMERAL = "auth_tokens/"
-"""The beginning of an ephemeral token."""
-
-CONSTRAINED = "Constrained"
-"""The end of the path that ephemeral tokens open on the Developer API. API keys open the path without it."""
 
 _EXPECTED = (
     " Expected OAuth 2 access token, login cookie or other valid authentication credential. "
@@ -161,7 +157,7 @@ def wrong_kind_of_credential(path: str, headers: Iterable[tuple[str, str]]) -> C
     keys, tokens = credentials_in(path, headers)
     if path.partition("?")[0].endswith(CONSTRAINED):
         return CredentialError.WRONG_TOKEN if keys and not tokens else None
-    ephemeral = [token for token in tokens if token.startswith(EPHEMERAL)]
+    ephemeral = [token for token in tokens if token.startswith(EPHEMERAL_PREFIX)]
     return CredentialError.WRONG_KEY if ephemeral and not keys else None
 
 
@@ -176,7 +172,7 @@ def credentials_in(path: str, headers: Iterable[tuple[str, str]]) -> tuple[list[
             scheme, _, credential = value.strip().partition(" ")
             if scheme.lower() in ("bearer", "token"):
                 tokens.append(credential.strip())
-    ephemeral = [key for key in keys if key.startswith(EPHEMERAL)]
+    ephemeral = [key for key in keys if key.startswith(EPHEMERAL_PREFIX)]
     return [key for key in keys if key not in ephemeral], tokens + ephemeral
 
 

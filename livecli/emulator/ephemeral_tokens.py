@@ -15,11 +15,12 @@ from typing import Any
 
 import msgspec
 
+from ..credentials.credential import EPHEMERAL_PREFIX
 from ..protocol import close_reasons, events, messages
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
 from ..protocol.codec.proto_json import camel
-from .access import EPHEMERAL, UPGRADE_REFUSALS, CredentialError, Required, UpgradeRefusal, credentials_in
+from .access import UPGRADE_REFUSALS, CredentialError, Required, UpgradeRefusal, credentials_in
 
 MINT_PATH = re.compile(r"/v\d+(?:(?:alpha|beta)\d*)?/auth_tokens")
 FIELDS = {
@@ -109,7 +110,7 @@ class TokenMint:
             token = _parse_request(body, now)
         except ValueError as error:
             return _refused(UpgradeRefusal(400, "INVALID_ARGUMENT", str(error)))
-        token.name = name = EPHEMERAL + secrets.token_hex(32)
+        token.name = name = EPHEMERAL_PREFIX + secrets.token_hex(32)
         self._tokens[name] = token
         while len(self._tokens) > MAX_TOKENS:
             del self._tokens[next(iter(self._tokens))]

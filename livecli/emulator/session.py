@@ -21,7 +21,7 @@ from websockets.protocol import State
 from ..errors import ProtocolError
 from ..media.recognizer import MAX_BYTES, Recognizer, RecognizerError
 from ..protocol import events, messages
-from ..protocol.close_reasons import Refusal
+from ..protocol.close_reasons import INTERNAL_ERROR, Refusal
 from ..protocol.codec import decode_client, decode_server, encode_server
 from ..protocol.machine import LiveProtocol, Side
 from ..recording.format import Direction
@@ -46,8 +46,6 @@ UTTERANCE_MEMORY_BYTES = 20 * BYTES_PER_SECOND
 
 CLOSE_SECONDS = 5.0
 """The time that a client has to answer a close: a client that is cut off earlier may not see the reason."""
-
-INTERNAL_ERROR = "Internal error encountered."
 
 
 class _ClientClosed(Exception):

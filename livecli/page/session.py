@@ -11,6 +11,7 @@ from pathlib import Path, PurePath
 from typing import NamedTuple
 
 from ..protocol import events
+from ..protocol.close_reasons import NORMAL_CLOSE
 from ..protocol.messages import Json
 from ..recording.format import By, Direction, RecordedClose, RecordedItem
 from ..recording.session_analysis import RecordedTurn, SessionAnalysis, sounds, transcript
@@ -123,7 +124,7 @@ def _end(close: RecordedClose | None) -> Verdict:
     if close is None:
         return Verdict("warn", "the recording ends before the close")
     reason = f": {close.reason}" if close.reason else ""
-    if close.code == 1000 and close.by is not By.NETWORK:
+    if close.code == NORMAL_CLOSE and close.by is not By.NETWORK:
         return Verdict("good", f"closed by the {close.by} (1000){reason}")
     if close.by is By.NETWORK:
         return Verdict("bad", f"the connection was lost ({close.code}){reason}")

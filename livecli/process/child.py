@@ -7,7 +7,8 @@ import contextlib
 import os
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 
 from ..errors import CannotRun
 
@@ -30,6 +31,15 @@ async def run_child(command: Sequence[str], environment: Mapping[str, str]) -> i
         child.terminate()
         raise
     return 128 - status if status < 0 else status
+
+
+def kill_session(pid: int, kill: Callable[[], None]) -> None:
+    """Kill the process `pid`, which leads a session, with all processes of that. On Windows `kill` kills it alone."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        if sys.platform == "win32":
+            kill()
+        else:
+            os.killpg(pid, signal.SIGKILL)
 
 
 def _start(command: Sequence[str], environment: Mapping[str, str]) -> subprocess.Popen[bytes]:

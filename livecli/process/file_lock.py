@@ -16,7 +16,7 @@ from pathlib import Path
 from ..errors import FileError
 
 # A link is not followed, and neither a FIFO without a reader nor a terminal changes the process that opens it.
-_SAFE = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
+SAFE_FLAGS = sum(getattr(os, name, 0) for name in ("O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY"))
 
 # A file that is another one after each of so many attempts is on a file system whose inode numbers are not stable. A
 # lock does not tell there which file it belongs to.
@@ -91,9 +91,9 @@ def is_at(descriptor: int, path: Path) -> bool:
 def _open_regular(path: Path, hint: str) -> tuple[int, bool]:
     """The descriptor, and whether the file was created. Raises FileError unless it is a regular file."""
     with suppress(FileExistsError):
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _SAFE, 0o666), True
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | SAFE_FLAGS, 0o666), True
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _SAFE, 0o666)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | SAFE_FLAGS, 0o666)
     except OSError:
         with suppress(FileNotFoundError):
             _check_regular(path, path.lstat(), hint)

@@ -50,6 +50,9 @@ DEADLINE_EXPIRED = "Deadline expired before operation could complete."
 OPERATION_ABORTED = "The operation was aborted."
 INTERNAL_ERROR = "Internal error encountered."
 
+NORMAL_CLOSE = 1000
+"""The close code of an end that is no failure."""
+
 CLOSE_REASON_BYTES = 123
 """The longest reason that a close frame can hold."""
 

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ..errors import FileError
+from ..protocol.close_reasons import NORMAL_CLOSE
 from ..toml_reader import LineError
 from .format import By, Direction, Frame, RecordedClose, RecordedConnection, Recording
 
@@ -22,8 +23,6 @@ SIDES = {"sent": Direction.CLIENT, "received": Direction.SERVER}
 WORDS = {direction: word for word, direction in SIDES.items()}
 
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
-
-NORMAL_CLOSE = 1000
 
 
 def read_cassette(data: bytes) -> Recording:

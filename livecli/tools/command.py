@@ -10,12 +10,13 @@ import asyncio
 import json
 import os
 import signal
-import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from ..credentials.credential import CREDENTIAL_VARIABLES
+from ..process.child import kill_session
 from ..protocol.codec.proto_json import is_too_deep
 from ..protocol.messages import Json
 from .toolbox import Tool
@@ -40,9 +41,6 @@ BASE_VARIABLES = frozenset(
     }
 )
 """Environment variables that each command inherits, beside those whose name begins with LC_."""
-
-CREDENTIAL_VARIABLES = ("LIVECLI_ACCESS_TOKEN", "GOOGLE_API_KEY", "GEMINI_API_KEY")
-"""Environment variables that no command inherits, because it could reveal them to the model."""
 
 
 def environment(tool: Tool, environ: Mapping[str, str]) -> dict[str, str]:
@@ -165,8 +163,7 @@ class _Process(asyncio.SubprocessProtocol):
         """Kill the command, and all processes that it started, unless it has ended."""
         try:
             if not self._exited.is_set():
-                with suppress(ProcessLookupError, PermissionError):
-                    self._kill()
+                kill_session(self._transport.get_pid(), self._transport.kill)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(KILL_SECONDS):
                         await self._exited.wait()
@@ -176,12 +173,6 @@ class _Process(asyncio.SubprocessProtocol):
                 stdin: Any = self._transport.get_pipe_transport(0)
                 stdin.abort()
             self._transport.close()
-
-    def _kill(self) -> None:
-        if sys.platform == "win32":
-            self._transport.kill()
-        else:
-            os.killpg(self._transport.get_pid(), signal.SIGKILL)
 
     @property
     def _is_too_long(self) -> bool:

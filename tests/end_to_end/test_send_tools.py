@@ -20,9 +20,10 @@ from typing import Any
 import pytest
 
 from livecli.client import turn_end
+from livecli.credentials.credential import CREDENTIAL_VARIABLES
 from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
-from livecli.tools import calls, command
+from livecli.tools import calls
 from tests.end_to_end.conftest import Ran, read_wav, tone
 from tests.live_server import Connection, LiveServer, live_server
 from tests.serving import serving
@@ -342,7 +343,7 @@ def test_its_standard_error_is_for_verbose_runs(ask, tmp_path):
 
 
 def test_a_command_inherits_what_its_tool_names_and_no_credential(ask, tmp_path, monkeypatch):
-    for name in command.CREDENTIAL_VARIABLES:
+    for name in CREDENTIAL_VARIABLES:
         monkeypatch.setenv(name, "a-secret-key")
     monkeypatch.setenv("NO_PROXY", "a-secret-key")
     monkeypatch.setenv("OTHER", "inherited")

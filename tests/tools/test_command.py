@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from livecli.credentials.credential import CREDENTIAL_VARIABLES
 from livecli.tools import command
-from livecli.tools.command import CREDENTIAL_VARIABLES, MAX_STDERR_BYTES, Outcome, failure, inherit_problem, run
+from livecli.tools.command import MAX_STDERR_BYTES, Outcome, failure, inherit_problem, run
 from livecli.tools.toolbox import Tool
 
 SECONDS_AT_MOST = 10
