@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..errors import UsageError
+from ..report.stats import percentile
 
 SUBJECTS = {
     "transcript": ("text", "the answer in words, from the service's transcript or its text"),
@@ -90,16 +91,6 @@ def parse(text: str) -> Expectation:
     return _Parser(text).expectation()
 
 
-def percentile(percent: float) -> Callable[[Sequence[float]], float]:
-    """The percentile of values by the nearest rank."""
-
-    def of(values: Sequence[float]) -> float:
-        ordered = sorted(values)
-        return ordered[max(0, -(-len(ordered) * percent // 100).__int__() - 1)]
-
-    return of
-
-
 class _Parser:
     def __init__(self, text: str) -> None:
         self._text, self._place, self._before = text, 0, 0
@@ -131,7 +122,8 @@ class _Parser:
 
     def _aggregate(self, name: str) -> Callable[[Sequence[float]], float] | None:
         if found := re.fullmatch(r"p([1-9]\d?)", name):
-            return percentile(int(found[1]))
+            share = int(found[1]) / 100
+            return lambda values: percentile(sorted(values), share)
         return AGGREGATES.get(name)
 
     def _end(
@@ -214,7 +206,7 @@ class _Parser:
             if not isinstance(wanted, dict):
                 raise self._wrong('the arguments are a JSON object, such as {"near": "me"}')
             self._place = len(self._text)
-        return lambda calls: any(call.name == name and _includes(call.args or {}, wanted) for call in calls)
+        return lambda calls: any(call.name == name and contains(call.args or {}, wanted) for call in calls)
 
     def _pattern(self) -> Callable[[str], bool]:
         # Unlike `re`, this library has a time limit.
@@ -272,13 +264,16 @@ class _Parser:
 _EXAMPLES = {"ms": "1500ms or 1.5s", "s": "3s or 500ms", "LUFS": "-20 LUFS", "$": "$0.01", "": "2"}
 
 
-def _includes(value: Any, wanted: Any) -> bool:
-    """Whether `value` has everything that `wanted` has: objects may have more members, everything else is equal."""
-    if isinstance(wanted, dict):
-        return isinstance(value, dict) and all(
-            name in value and _includes(value[name], each) for name, each in wanted.items()
+def contains(actual: Any, expected: Any) -> bool:
+    """Whether a JSON value has all of `expected`: objects may have more members, lists and the rest are the same."""
+    if isinstance(expected, dict):
+        return isinstance(actual, dict) and all(
+            name in actual and contains(actual[name], value) for name, value in expected.items()
         )
-    return bool(value == wanted)
+    if isinstance(expected, list):
+        return isinstance(actual, list) and len(actual) == len(expected) and all(map(contains, actual, expected))
+    # In Python, true is 1.
+    return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
 
 
 def word_error_rate(reference: str, hypothesis: str) -> float:

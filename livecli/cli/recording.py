@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..errors import UsageError
-from ..process.stdio import one_line, print_spans, write_stdout
+from ..process.stdio import counted, one_line, print_spans, write_stdout
 from ..process.whole_file import write_whole
 from .command_help import HelpCommand, HelpGroup
 from .groups import COMMON
@@ -107,14 +107,10 @@ def _contents(recording: Recording) -> str:
     end = connections[-1].close if connections else None
     return ", ".join(
         [
-            _count(len(connections), "connection"),
-            _count(len(frames), "frame"),
+            counted(len(connections), "connection"),
+            counted(len(frames), "frame"),
             f"{seconds:.1f} s",
             *([f"{redacted} redacted"] if redacted else []),
             f"closed by the {end.by} ({end.code})" if end else "cut off before the close",
         ]
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

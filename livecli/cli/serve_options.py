@@ -8,7 +8,7 @@ from typer import Option
 
 from ..emulator.pace import Pace
 from ..errors import CheckError, FileError, UsageError, gravest
-from ..process.stdio import one_line, print_error, write_stderr
+from ..process.stdio import counted, one_line, print_error, write_stderr
 from ..recording.match import Match
 from .groups import COMMON, Group, Listed
 from .options import RecordedAudio
@@ -371,8 +371,7 @@ def _report_script(check: "ScriptCheck", junit: str | None) -> int:
     for failure in failures:
         write_stderr(f"{one_line(str(failure))}\n")
     if failures:
-        plural = "" if len(failures) == 1 else "s"
-        broken = CheckError(f"{len(failures)} expectation{plural} of {check.file} did not hold")
+        broken = CheckError(f"{counted(len(failures), 'expectation')} of {check.file} did not hold")
         print_error(broken)
         statuses.append(broken.exit_status)
     if junit is not None:

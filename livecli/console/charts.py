@@ -103,7 +103,7 @@ def envelopes(summary: Summary, columns: int) -> tuple[str, str, str]:
     place = min(round(begin * scale), columns - len(answer))
     pause = min(round(end * scale), place)
     dots = "·" * (place - pause) if latency is not None else " " * (place - pause)
-    shown = f"{' ' * pause}└ {_milliseconds(latency)}" if latency is not None else ""
+    shown = f"{' ' * pause}└ {milliseconds(latency)}" if latency is not None else ""
     return question, " " * pause + dots + answer if answer else "", shown
 
 
@@ -123,7 +123,8 @@ def _envelope(flow: FlowStats, columns: int) -> str:
     return level_bars(levels) if levels else "─" * columns
 
 
-def _milliseconds(number: float) -> str:
+def milliseconds(number: float) -> str:
+    """A time in milliseconds, with one digit after the point below 10 ms."""
     return f"{number:.1f} ms" if number < 10 else f"{number:,.0f} ms"
 
 
@@ -143,7 +144,7 @@ def waterfall(summary: Summary, columns: int) -> Iterator[list[Span]]:
     axis = max(1, columns - PHASE_COLUMNS - DURATION_COLUMNS - (NOTE_COLUMNS if has_notes else 0))
     for name, begin, end, style, note in phases:
         row: list[Span] = [("dim", f"{name:{PHASE_COLUMNS}}"), (style, padded(_bar(begin, end, length, axis), axis))]
-        row.append(("", f"{_milliseconds(1000 * (end - begin)):>{DURATION_COLUMNS}}"))
+        row.append(("", f"{milliseconds(1000 * (end - begin)):>{DURATION_COLUMNS}}"))
         yield [*row, ("dim", f"   {note}")] if has_notes and note else row
     yield [("dim", " " * PHASE_COLUMNS + _axis(length, axis))]
 
@@ -184,7 +185,7 @@ def gaps_note(flow: FlowStats, columns: int = 9) -> str:
     """The longest gaps between chunks along the time, as a sparkline, and their 95th percentile."""
     high = flow.gaps.percentile(0.95)
     gaps = flow.timeline.longest_gaps(columns) if flow.timeline else []
-    return f"gaps {sparkline(gaps)}  p95 {_milliseconds(1000 * high)}" if high is not None and gaps else ""
+    return f"gaps {sparkline(gaps)}  p95 {milliseconds(1000 * high)}" if high is not None and gaps else ""
 
 
 def _bar(begin: float, end: float, length: float, columns: int) -> str:

@@ -9,8 +9,8 @@ from ..errors import LivecliError
 from ..process.stdio import Span, one_line
 from ..protocol.grounding import Citation
 from ..protocol.messages import Json
-from ..report.batch_stats import BatchStats, percentile
-from ..report.stats import FlowStats
+from ..report.batch_stats import BatchStats
+from ..report.stats import FlowStats, percentile
 from ..report.summary import Summary, latencies
 from ..report.usage import billed_tokens
 from . import charts
@@ -161,10 +161,8 @@ def seconds(number: float | None) -> str:
 
 
 def milliseconds(number: float | None) -> str:
-    """A time in milliseconds, with one digit after the point below 10 ms."""
-    if number is None:
-        return MISSING
-    return f"{number:.1f} ms" if number < 10 else f"{number:,.0f} ms"
+    """A time in milliseconds that may be missing."""
+    return MISSING if number is None else charts.milliseconds(number)
 
 
 # --- the result of a run ---

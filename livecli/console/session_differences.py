@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
-from ..process.stdio import Span, one_line
+from ..process.stdio import Span, counted, one_line
 from ..recording.comparison import Difference
 from .charts import cells, padded, start_of
 
@@ -28,8 +28,7 @@ def difference_lines(found: Sequence[Difference], first: str, second: str, colum
         head = f"{each.where}: {one_line(each.what)}{note}: "
         head = start_of(head, columns - 10)
         yield [("bold", head), ("", start_of(text, columns - cells(head)))]
-    count = len(found)
-    yield [("dim", f"{count:,} difference{'' if count == 1 else 's'}")]
+    yield [("dim", counted(len(found), "difference"))]
 
 
 def _side_by_side(each: Difference, first: str, second: str, columns: int) -> Iterator[list[Span]]:

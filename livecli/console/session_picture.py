@@ -13,7 +13,7 @@ from ..media.levels import column_powers, powers
 from ..process.stdio import Span, one_line
 from ..protocol import events
 from ..recording.format import Direction, RecordedClose, RecordedConnection, Recording
-from ..recording.session_events import Lane, SessionEvent, audio_in, dbfs, merged, session_events
+from ..recording.session_events import TICK_SECONDS, Lane, SessionEvent, audio_in, dbfs, merged, session_events
 from ..report.reporter import event_fields
 from . import charts
 from .formatting import folded, short_seconds
@@ -23,7 +23,6 @@ LABEL_COLUMNS, LENGTH_COLUMNS = 8, 8
 NARROWEST = 20
 """The columns of a picture at least."""
 
-TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 TICK_COLUMNS = 9
 """The distance of two ticks at least."""
 

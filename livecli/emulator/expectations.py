@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
+from ..checks.grammar import contains
 from ..protocol.messages import FunctionResponse, Json
 from .core.behaviour import Call
 
@@ -217,18 +218,6 @@ class _ResponseCheck:
         if self.is_open and (held or not response.will_continue):
             self.is_open = False
             self.check.note_response(self.expected, quoted(values), held=held)
-
-
-def contains(actual: Any, expected: Any) -> bool:
-    """Whether a value has all of `expected`: tables may have more keys, lists and the rest are the same."""
-    if isinstance(expected, dict):
-        return isinstance(actual, dict) and all(
-            key in actual and contains(actual[key], value) for key, value in expected.items()
-        )
-    if isinstance(expected, list):
-        return isinstance(actual, list) and len(actual) == len(expected) and all(map(contains, actual, expected))
-    # In Python, true is 1.
-    return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
 
 
 def quoted(value: object) -> str:

@@ -7,7 +7,6 @@ recording, but for one that another client has been given before: two recordings
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -15,6 +14,7 @@ from itertools import chain, count, pairwise
 from pathlib import Path
 
 from ..errors import FileError
+from ..process.folders import natural_key
 from ..process.text_files import parse_file
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
@@ -200,14 +200,9 @@ def load(path: str) -> dict[str, list[Play]]:
         names = [str(each) for each in Path(path).iterdir() if format_of(each.name)] if is_folder else [path]
     except OSError as error:
         raise FileError(f"cannot read {path}: {error.strerror}") from error
-    return {name: parse_file(name, partial(_arranged, name)) for name in sorted(names, key=_natural)}
+    return {name: parse_file(name, partial(_arranged, name)) for name in sorted(names, key=natural_key)}
 
 
 def _arranged(name: str, data: bytes) -> list[Play]:
     """The plays of a recording's connections. Raises LineError where one cannot be replayed."""
     return [arrange(each.frames, each.close) for each in parse_recording(name, data).connections if each.frames]
-
-
-def _natural(name: str) -> list[str]:
-    """A key by which `a-2` comes before `a-10`."""
-    return [part.zfill(20) if part.isdigit() else part for part in re.split(r"(\d+)", name)]

@@ -11,7 +11,7 @@ from ..media.pcm import SILENCE_DBFS
 from ..protocol import events
 from ..recording.format import Direction
 from ..recording.session_analysis import SessionAnalysis
-from ..recording.session_events import Lane, dbfs
+from ..recording.session_events import TICK_SECONDS, Lane, dbfs
 from .document import escaped
 
 LEFT = 56
@@ -32,7 +32,6 @@ SECOND_WIDTH = 24
 LOWEST_DBFS = SILENCE_DBFS - 10
 """The level whose bar has no height."""
 
-TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
 """The seconds between two ticks of the axis, of which the shortest that leaves TICK_WIDTH is used."""
 SIGN_WIDTH = 9
 """The distance of the signs of two marks at least."""

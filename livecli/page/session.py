@@ -10,14 +10,15 @@ from functools import reduce
 from pathlib import Path, PurePath
 from typing import NamedTuple
 
+from ..process.stdio import counted
 from ..protocol import events
 from ..protocol.close_reasons import NORMAL_CLOSE
 from ..protocol.messages import Json
 from ..recording.format import By, Direction, RecordedClose, RecordedItem
 from ..recording.session_analysis import RecordedTurn, SessionAnalysis, sounds, transcript
 from ..recording.session_events import REDACTED_FRAME, SessionEvent, audio_in
+from ..report import stats
 from ..report.reporter import event_fields
-from ..report.stats import nearest_rank
 from ..report.usage import added
 from .document import document, escaped, figures, section
 from .picture import session_svg
@@ -166,7 +167,7 @@ def median(values: Sequence[float | None]) -> float | None:
 def percentile(values: Sequence[float | None], share: float) -> float | None:
     """The value that `share` (0 to 1) of the values that are known do not exceed."""
     known = sorted(value for value in values if value is not None)
-    return known[nearest_rank(share, len(known)) - 1] if known else None
+    return stats.percentile(known, share) if known else None
 
 
 def milliseconds(value: float | None) -> str:
@@ -177,11 +178,6 @@ def milliseconds(value: float | None) -> str:
 def seconds(value: float) -> str:
     """A length."""
     return f"{value:.1f} s" if round(value, 1) < 60 else clock(value)
-
-
-def counted(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _turn_table(turns: Sequence[RecordedTurn]) -> Iterator[str]:

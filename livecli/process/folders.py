@@ -1,9 +1,10 @@
-"""Folders for files that outlive a run, and atomic writes. The only module that imports platformdirs."""
+"""Folders for files that outlive a run, atomic writes, the order of names. The only importer of platformdirs."""
 
 from __future__ import annotations
 
 import errno
 import os
+import re
 import sys
 import time
 from contextlib import suppress
@@ -59,6 +60,13 @@ def _config_on_linux() -> Path:
     """The folder of platformdirs, without loading it: `send` looks here for a key, and that would cost milliseconds."""
     variable = Path(os.environ.get("XDG_CONFIG_HOME", "").strip())
     return (variable if variable.is_absolute() else Path("~/.config").expanduser()) / "livecli"
+
+
+def natural_key(name: str) -> tuple[list[str | int], str]:
+    """The key that sorts file names by the value of the numbers in them: q2 comes before q10."""
+    parts = re.split(r"([0-9]+)", name)
+    # The numbers stand at the odd places.
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
 
 
 def is_file(path: str | Path) -> bool:

@@ -111,6 +111,11 @@ def write_stderr(text: str) -> None:
         pass
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun: "1 turn", "2,000 turns"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def one_line(text: str, *, keep: str = "") -> str:
     """`text` on one line, with escapes for the characters that are not printable, except those in `keep`.
 

@@ -22,6 +22,8 @@ ELIDED_DATA = re.compile(rb'("data": ?)"<(?:[^"\\]|\\.)*>"')
 """A note that stands for data, as recorders write it that leave audio and pictures out."""
 REDACTED_FRAME = "redacted"
 """The event of a frame whose JSON could not be kept."""
+TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
+"""Distances of two ticks on the time axis of a picture."""
 JITTER_SECONDS = 0.1
 """On a side that plays its audio, a chunk up to this late is joined to the one before without a pause."""
 

@@ -9,7 +9,6 @@ from collections import Counter
 
 from ..errors import BudgetError, Interrupted
 from .spending import Spending
-from .stats import nearest_rank
 from .summary import Summary, latencies
 
 
@@ -116,8 +115,3 @@ class BatchStats:
         )
         passed = self.ended + sum(parts)
         return (now - self.started_at) * (self.total - passed) / passed if passed else None
-
-
-def percentile(values: list[float], share: float) -> float:
-    """The least of `values` that `share` (0 to 1) of them do not exceed. They are sorted, and at least one."""
-    return values[nearest_rank(share, len(values)) - 1]

@@ -21,7 +21,13 @@ ZERO_BUCKET = -1_000
 
 def nearest_rank(share: float, count: int) -> int:
     """The rank, from 1, of the least of `count` ordered values that `share` (0 to 1) of them do not exceed."""
-    return max(1, math.ceil(share * count))
+    # In binary, 0.07 * 100 is a little more than 7.
+    return max(1, math.ceil(round(share * count, 9)))
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The least of `values` that `share` (0 to 1) of them do not exceed. They are sorted, and at least one."""
+    return values[nearest_rank(share, len(values)) - 1]
 
 
 class Gaps:

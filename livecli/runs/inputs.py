@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 from collections import Counter
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..errors import FileError, UsageError
 from ..media.encoding import FORMATS
 from ..media.file_source import AUDIO_SUFFIXES
-from ..process.folders import is_file
+from ..process.folders import is_file, natural_key
 from .named_files import NamedFiles
 
 if TYPE_CHECKING:
@@ -133,7 +132,7 @@ def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
     try:
         with os.scandir(folder) as entries:
             files = (entry.name for entry in entries if not entry.name.startswith(".") and entry.is_file())
-            names = sorted(files, key=_natural)
+            names = sorted(files, key=natural_key)
     except OSError as error:
         raise FileError(f"cannot read the folder {folder}: {error.strerror}") from error
     audio = [name for name in names if Path(name).suffix.lower() in AUDIO_SUFFIXES]
@@ -146,12 +145,6 @@ def _in_folder(folder: str, remark: Callable[[str], None]) -> list[str]:
     return [os.path.join(folder, name) for name in taken]  # noqa: PTH118 - "./x" stays as typed
 
 
-def _natural(name: str) -> tuple[list[str | int], str]:
-    """Sorts q2 before q10: the numbers in a name by their value, which stand at the odd places."""
-    parts = re.split(r"([0-9]+)", name)
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], name
-
-
 def _is_pattern(name: str) -> bool:
     """Whether `name` is a pattern that the shell has not expanded: it was quoted, or matches nothing."""
     return any(character in name for character in "*?[") and not os.path.lexists(name)
@@ -161,7 +154,7 @@ def _matches(pattern: str) -> list[str]:
     import glob
 
     paths = (path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())  # noqa: PTH207
-    found = sorted(paths, key=_natural)
+    found = sorted(paths, key=natural_key)
     if not found:
         raise FileError(f"no file matches {pattern}")
     return found

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from livecli.checks.grammar import SUBJECTS, parse, percentile, word_error_rate
+from livecli.checks.grammar import SUBJECTS, contains, parse, word_error_rate
 from livecli.errors import UsageError
 from livecli.protocol.messages import FunctionCall
 from tests.cases import in_one_test
@@ -68,8 +70,36 @@ def test_an_aggregate_is_of_all_values(name: str) -> None:
 
 
 def test_a_percentile_is_that_of_the_nearest_rank() -> None:
-    values = [float(value) for value in range(1, 21)]
-    assert [percentile(percent)(values) for percent in (5, 50, 95, 99)] == [1, 10, 19, 20]
+    values = list(range(100, 0, -1))
+    for percent in (1, 7, 55, 99):
+        aggregate = parse(f"p{percent}(first_sound) < 2s").aggregate
+        assert aggregate is not None
+        assert aggregate(values) == percent
+
+
+@in_one_test(
+    ("actual", "expected", "held"),
+    [
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}, True),
+        ({"a": {"c": 2}}, {"a": {"b": 1}}, False),
+        ({"a": [1, {"b": 2, "c": 3}]}, {"a": [1, {"b": 2}]}, True),
+        ({"a": [1, 2]}, {"a": [1]}, False),
+        ({"a": 1.0}, {"a": 1}, True),
+        ({"a": 1}, {"a": True}, False),
+        ({"a": [0]}, {"a": [False]}, False),
+        ({"a": "1"}, {"a": 1}, False),
+        ({"a": None}, {"a": {}}, False),
+        ({"a": {}}, {"a": []}, False),
+    ],
+)
+def test_a_value_contains_another(actual: Any, expected: Any, held: bool) -> None:
+    assert contains(actual, expected) is held
+
+
+def test_true_is_not_1_in_the_arguments_of_a_call() -> None:
+    holds = parse('tool f {"loud": true}').holds
+    assert holds([FunctionCall(name="f", args={"loud": True, "n": 1})])
+    assert not holds([FunctionCall(name="f", args={"loud": 1})])
 
 
 WRONG = {

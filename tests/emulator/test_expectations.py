@@ -9,7 +9,7 @@ import pytest
 from livecli.emulator.core.behaviour import Call, UserTurn
 from livecli.emulator.core.script import ScriptedBehaviour
 from livecli.emulator.core.script_file import read_script
-from livecli.emulator.expectations import ScriptCheck, contains
+from livecli.emulator.expectations import ScriptCheck
 from livecli.protocol.messages import FunctionResponse
 from tests.cases import in_one_test
 
@@ -115,24 +115,6 @@ def test_each_call_of_several_has_its_own_expectation() -> None:
     # The follow-up waits for these calls, too.
     responses = tuple(FunctionResponse(name=name, response={}) for name in ("f", "g"))
     assert len(list(session.answer(UserTurn(responses=responses)))) == 1
-
-
-@in_one_test(
-    ("actual", "expected", "held"),
-    [
-        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 1}}, True),
-        ({"a": {"c": 2}}, {"a": {"b": 1}}, False),
-        ({"a": [1, {"b": 2, "c": 3}]}, {"a": [1, {"b": 2}]}, True),
-        ({"a": [1, 2]}, {"a": [1]}, False),
-        ({"a": 1.0}, {"a": 1}, True),
-        ({"a": 1}, {"a": True}, False),
-        ({"a": "1"}, {"a": 1}, False),
-        ({"a": None}, {"a": {}}, False),
-        ({"a": {}}, {"a": []}, False),
-    ],
-)
-def test_a_value_contains_another(actual: Any, expected: Any, held: bool) -> None:
-    assert contains(actual, expected) is held
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,14 @@ import pytest
 
 from livecli.errors import FileError
 from livecli.process import folders
-from livecli.process.folders import config_folder, state_folder, sync_folder, temporary_files, write_atomically
+from livecli.process.folders import (
+    config_folder,
+    natural_key,
+    state_folder,
+    sync_folder,
+    temporary_files,
+    write_atomically,
+)
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no permission bits")
 
@@ -239,3 +246,8 @@ def test_an_empty_home_is_not_the_root_of_the_file_system(folder, variable, defa
     if sys.platform == "linux":
         monkeypatch.setenv(variable, str(tmp_path))
         assert folder() == tmp_path / "livecli"
+
+
+def test_numbers_in_file_names_are_sorted_by_their_value() -> None:
+    names = ["a", "q1", "q01", "q2", "q2b", "q10", "1-2", "1-10", "10", "", "q²"]
+    assert sorted(names, key=natural_key) == ["", "1-2", "1-10", "10", "a", "q01", "q1", "q2", "q2b", "q10", "q²"]

@@ -6,9 +6,8 @@ import pytest
 
 from livecli.errors import AuthError, BudgetError, ConnectError, FileError, Interrupted, QuotaError
 from livecli.protocol import events
-from livecli.report.batch_stats import BatchStats, percentile
+from livecli.report.batch_stats import BatchStats
 from livecli.report.summary import Summary
-from tests.cases import in_one_test
 
 
 def begun(tally: BatchStats, seconds: float | None = 2.0, chunks: int = 0) -> Summary:
@@ -151,16 +150,6 @@ class TestTimeLeft:
         assert tally.seconds_left(5.0) is None
 
 
-@in_one_test("count", [1, 2, 3, 7, 10, 100])
-@in_one_test("share", [0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1.0])
-def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(count, share):
-    values = [float(number) for number in range(count)]
-    value = percentile(values, share)
-    assert value in values
-    assert sum(each <= value for each in values) >= share * count
-    assert value == values[0] or sum(each < value for each in values) < share * count
-
-
 def test_every_end_has_its_place():
     tally = BatchStats(4, 0.0)
     for error in (None, FileError("no file"), QuotaError("no room"), Interrupted()):
@@ -184,9 +173,3 @@ def test_time_left_counts_parts_of_what_is_under_way():
     assert tally.seconds_left(12.0) == pytest.approx(2.0 * 3.5 / 0.5)
     begun(tally, seconds=None, chunks=10)
     assert tally.seconds_left(12.0) == pytest.approx(14.0), "the length of a pipe is not known"
-
-
-@in_one_test(("share", "value"), [(0.0, 1), (0.5, 50), (0.95, 95), (0.99, 99), (0.991, 100), (1.0, 100)])
-def test_percentiles_are_values_that_were(share, value):
-    assert percentile([float(number) for number in range(1, 101)], share) == value
-    assert percentile([7.0], share) == 7.0

@@ -10,7 +10,7 @@ import pytest
 
 from livecli.media.pcm import SILENCE_PEAK
 from livecli.protocol import events
-from livecli.report.stats import FlowStats, Gaps
+from livecli.report.stats import FlowStats, Gaps, percentile
 from livecli.report.summary import TransferStats
 from tests.cases import in_one_test
 
@@ -314,3 +314,21 @@ class TestTakingBack:
         assert stats.open_turn_bytes == 200
         stats.note(COMPLETE, 6.0)
         assert stats.cut_turns == 0
+
+
+@in_one_test("count", [1, 2, 3, 7, 10, 100])
+@in_one_test("share", [0.0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 1.0])
+def test_a_percentile_is_the_least_value_that_so_many_do_not_exceed(count, share):
+    values = [float(number) for number in range(count)]
+    value = percentile(values, share)
+    assert value in values
+    assert sum(each <= value for each in values) >= share * count
+    assert value == values[0] or sum(each < value for each in values) < share * count
+
+
+@in_one_test(
+    ("share", "value"), [(0.0, 1), (0.07, 7), (0.5, 50), (0.55, 55), (0.95, 95), (0.99, 99), (0.991, 100), (1.0, 100)]
+)
+def test_percentiles_are_values_that_were(share, value):
+    assert percentile([float(number) for number in range(1, 101)], share) == value
+    assert percentile([7.0], share) == 7.0
