@@ -176,6 +176,7 @@ async def test_messages_after_the_server_has_closed_raise_what_it_said():
                     await asyncio.sleep(0.01)
 
 
+@in_virtual_time
 async def test_a_server_that_closes_while_much_is_unread_and_reads_it_then():
     """asyncio fails in `abort` of a transport that was closed with data to write, if that has been written since."""
     reads, failures = asyncio.Event(), []

@@ -19,6 +19,7 @@ from livecli.client.retry import (
 )
 from livecli.errors import AuthError, ConnectError, LivecliError, QuotaError, ServerError
 from tests.cases import in_one_test
+from tests.virtual_time import idle, in_virtual_time
 
 
 def passing(error: LivecliError, retry: str = "later", after: float | None = None) -> LivecliError:
@@ -93,9 +94,10 @@ async def test_once_and_no_more(slept, error, most) -> None:
     assert (attempts.made, slept) == (1, [])
 
 
+@in_virtual_time
 async def test_it_can_be_cancelled_in_a_pause() -> None:
     task = asyncio.create_task(with_retries(Attempts(passing(QuotaError("x"), after=60.0)), 3, lambda retry: None))
-    await asyncio.sleep(0.01)
+    await idle()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
