@@ -601,8 +601,7 @@ class TestNothingIsLeft:
     @pytest.mark.parametrize("moment", ["redial", "pause"])
     def test_when_it_is_interrupted_between_connections(self, fork, speech, moment, tmp_path) -> None:
         """Neither the reply nor a socket waits for what will not come."""
-        listener = socket.create_server(("127.0.0.1", 0))
-        stuck = threading.Event()
+        redialled, over = threading.Event(), threading.Event()
         count = [0]
 
         def handle(made: Connection) -> None:
@@ -613,18 +612,20 @@ class TestNothingIsLeft:
                 made.hear()
                 made.audio(REPLY)
                 hang_up(made) if moment == "redial" else made.close(1011, "Internal error encountered.")
-                stuck.set()
             else:
                 made.receive()
-                stuck.wait(10)
+                redialled.set()
+                over.wait(20)
 
         with live_server(handle) as server:
             process = fork("send", speech, "--base-url", server.url, "--speed", 0, "-v")
-            assert stuck.wait(20)
-            time.sleep(0.2)
+            if moment == "redial":
+                assert redialled.wait(20)
+            else:
+                assert any(b"trying again in" in line for line in process.stderr)
             process.terminate()
             _, err = process.communicate(timeout=20)
-        listener.close()
+            over.set()
         assert process.returncode == 143, err
         assert read_wav(tmp_path / "speech.reply.partial.wav")[1] == REPLY
         assert b"Traceback" not in err
