@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 import wave
 from contextlib import contextmanager
 
@@ -200,7 +199,7 @@ def test_beside_the_speaker_the_echo_is_cancelled_and_a_person_is_heard(chatting
             sound_server.say(question)
             chat.until_turns(number)
         sound_server.say(question)
-        time.sleep(1.5)  # the answer has begun
+        chat.until_told("received generation_complete", times=4)  # the answer has come, and takes 2.2 s to play
         sound_server.say(question)
         chat.until_turns(5)
         assert chat.end() == 130
