@@ -9,6 +9,7 @@ comes after the newer question is held until it is known which turn it belongs t
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -43,6 +44,13 @@ LATE_SECONDS = 1.0
 
 IN_FLIGHT_SECONDS = 0.5
 """How long after a question the rest of the answer that it interrupts may arrive, as may the Interrupted behind it."""
+
+BACKLOG_SECONDS = 0.15
+"""How long after the first piece of an answer the Interrupted may arrive that proves it the older one.
+
+A connection that has stalled delivers the rest of the older answer later than IN_FLIGHT_SECONDS, and the Interrupted
+with it.
+"""
 
 GIVE_UP_SECONDS = 2.0
 """How long an interrupted turn that receives nothing is waited for."""
@@ -494,7 +502,8 @@ class Conversation:
         """Attribute an event that belongs to `turn`, which was interrupted, or else to the next one.
 
         Without an Interrupted, a piece of an answer is the rest of the older one, still in flight, or the beginning of
-        the newer one. What follows within IN_FLIGHT_SECONDS decides.
+        the newer one. What follows within IN_FLIGHT_SECONDS of the question decides, or within BACKLOG_SECONDS of the
+        first piece.
         """
         now = self._clock()
         assert turn.disputed_until is not None
@@ -513,15 +522,19 @@ class Conversation:
             await self._attribute(turn, event)
         elif isinstance(event, events.ToolCallCancellation) and not turn.disputed:
             # The service has seen the question, and what it sends from now on answers that.
-            turn.disputed_until = now
+            turn.disputed_until = -math.inf
             await self._attribute(turn, event)
         elif event.begins_answer and ended:
             # Two turns of the model have come, and the first of them is the older one.
             await self._take_back(turn)
             await self._take_event(event)
         elif event.begins_answer and now >= turn.disputed_until:
-            await self._settle(turn)
-            await self._take_event(event)
+            if turn.disputed or turn.summary.stats.interrupted or turn.disputed_until == -math.inf:
+                await self._settle(turn)
+                await self._take_event(event)
+            else:
+                turn.disputed_until = now + BACKLOG_SECONDS
+                turn.disputed.append(event)
         elif event.begins_answer or turn.disputed:
             turn.disputed.append(event)
         else:
@@ -556,8 +569,8 @@ class Conversation:
                     if turn in self._turns:
                         await self._settle(turn)
                 return
-            # The next question may set `disputed_until`, which then is no sooner than this.
-            soonest = now + IN_FLIGHT_SECONDS
+            # The next question, or a piece of an answer, may set `disputed_until`, which then is no sooner than this.
+            soonest = now + BACKLOG_SECONDS
             await asyncio.sleep(min(at for at in (until, gives_up_at, soonest) if at is not None and at > now) - now)
 
     def _give_up(self, turn: ChatTurn) -> None:

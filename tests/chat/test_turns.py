@@ -6,6 +6,7 @@ import asyncio
 import base64
 import sys
 import threading
+import time
 
 import pytest
 
@@ -239,6 +240,35 @@ async def test_an_interrupted_turn_takes_nothing_of_the_next(chat, after_two, fi
                 TranscriptEntry("three", "third"),
             ]
             assert typed.reports.text == ["first", "second", "third"]
+
+
+@pytest.mark.parametrize(
+    ("after_two", "first"),
+    [
+        ([said(" in flight"), INTERRUPTED, END, said("second"), END], "first in flight"),
+        ([said("second"), END], "first"),
+        ([{"modelTurn": {"parts": [{"text": "sec"}]}}, {"modelTurn": {"parts": [{"text": "ond"}]}}, END], "first"),
+    ],
+    ids=["in flight", "no end", "no end, in pieces"],
+)
+async def test_a_stall_does_not_move_the_rest_of_an_answer_to_the_next_turn(chat, after_two, first):
+    def handle(connection):
+        connection.set_up()
+        connection.receive()
+        connection.content(**said("first"))
+        connection.receive()
+        time.sleep(1.3 * turns.IN_FLIGHT_SECONDS)
+        for content in after_two:
+            connection.content(**content)
+        connection.drain()
+
+    with live_server(handle) as server:
+        async with chat(server.url, reports=Answers(), timeouts=Timeouts(idle=5)) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            assert (await typed.send_text("two")).ok
+            assert (await one).stats.interrupted
+            assert [*typed.transcript.entries] == [TranscriptEntry("one", first), TranscriptEntry("two", "second")]
 
 
 async def test_an_interrupted_turn_that_receives_nothing_is_given_up(chat, monkeypatch):
