@@ -38,7 +38,7 @@ OWNERS = {
     "numpy": ["media", "emulator", "checks.sound"],
     "google": ["credentials.adc"],
     "requests": ["credentials.adc"],
-    "jiwer": ["checks.grammar"],
+    "jiwer": ["recording.word_errors"],
     "msgspec": ["protocol", "recording", "report", "client", "runs", "chat", "tools", "emulator"],
     "pybase64": ["protocol.codec"],
     "keyring": ["credentials.system_keyring"],

@@ -19,6 +19,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from ..errors import UsageError
+from ..recording.word_errors import word_error_rate, words
 from ..report.stats import percentile
 
 SUBJECTS = {
@@ -150,8 +151,11 @@ class _Parser:
                 most, compare = self._number(""), COMPARISONS.get(sign)
                 if compare is None:
                     raise self._wrong("wer is compared with <, <=, >, >=, = or !=")
-                words = self._quoted()
-                return lambda rate: rate is not None and compare(rate, most), lambda text: word_error_rate(words, text)
+                wanted = words(self._quoted())
+                return (
+                    lambda rate: rate is not None and compare(rate, most),
+                    lambda text: word_error_rate(wanted, words(text)),
+                )
         raise self._wrong(f"{name} takes ~, contains, =, != or wer")
 
     def _comparison(self, unit: str) -> Callable[[Any], bool]:
@@ -274,20 +278,3 @@ def contains(actual: Any, expected: Any) -> bool:
         return isinstance(actual, list) and len(actual) == len(expected) and all(map(contains, actual, expected))
     # In Python, true is 1.
     return isinstance(actual, bool) == isinstance(expected, bool) and bool(actual == expected)
-
-
-def word_error_rate(reference: str, hypothesis: str) -> float:
-    """The share of words that were left out, put in or changed, without regard to case and punctuation."""
-    import jiwer
-
-    plain = jiwer.Compose(
-        [
-            jiwer.ToLowerCase(),
-            jiwer.RemovePunctuation(),  # type: ignore[no-untyped-call]
-            jiwer.RemoveMultipleSpaces(),
-            jiwer.Strip(),
-            jiwer.ReduceToListOfListOfWords(),
-        ]
-    )
-    rate: float = jiwer.wer(reference, hypothesis, reference_transform=plain, hypothesis_transform=plain)
-    return rate

@@ -89,7 +89,7 @@ def tap(judge: Judge) -> Iterator[str]:
         yield f"{'ok' if ok else 'not ok'} {number} - {described}"
         if not ok:
             yield "  ---"
-            yield f"  actual: {actual!r}"
+            yield f"  actual: {json.dumps(actual, ensure_ascii=False)}"
             yield "  ..."
 
 

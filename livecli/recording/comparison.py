@@ -8,13 +8,13 @@ request.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from .format import RecordedItem
 from .session_analysis import RecordedTurn, SessionAnalysis, analysed
+from .word_errors import word_error_rate, words
 
 SECONDS_TOLERANCE = 0.1
 """Lengths of audio that differ by no more are the same."""
@@ -106,24 +106,6 @@ def _distance(a: RecordedTurn, b: RecordedTurn) -> float:
     )
     names = [[name for name, _ in turn.calls] for turn in (a, b)]
     return 0.8 * asked + 0.2 * (names[0] != names[1]) + 0.2 * said
-
-
-def words(text: str) -> list[str]:
-    """The words of a text, in lower case and without punctuation."""
-    return re.findall(r"[\w']+", text.lower())
-
-
-def word_error_rate(a: Sequence[str], b: Sequence[str]) -> float:
-    """The words to insert, delete or replace to make `b` of `a`, by the words of `a`; 0 for the same."""
-    if list(a) == list(b):
-        return 0.0
-    before = list(range(len(b) + 1))
-    for row, word in enumerate(a, 1):
-        now = [row]
-        for column, other in enumerate(b, 1):
-            now.append(min(before[column] + 1, now[-1] + 1, before[column - 1] + (word != other)))
-        before = now
-    return before[-1] / max(len(a), 1)
 
 
 def _compare_turns(

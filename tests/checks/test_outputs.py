@@ -60,7 +60,7 @@ def test_a_tap_report_has_a_line_for_each_expectation_of_each_run() -> None:
         "  ...",
         "not ok 3 - in,2:: the run",
         "  ---",
-        "  actual: 'refused'",
+        '  actual: "refused"',
         "  ...",
     ]
 

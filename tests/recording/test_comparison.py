@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from livecli.recording.comparison import Difference, aligned, compare, json_differences, word_error_rate, words
+from livecli.recording.comparison import Difference, aligned, compare, json_differences
 from livecli.recording.format import By, Frame, RecordedClose, Recording
 from livecli.recording.session_analysis import RecordedTurn
 from tests.page.recordings import session
@@ -102,12 +102,6 @@ def turns(*questions: str) -> list[RecordedTurn]:
 )
 def test_turns_are_aligned_by_content(a: tuple[str, ...], b: tuple[str, ...], pairs: list[Any]) -> None:
     assert aligned(turns(*a), turns(*b)) == pairs
-
-
-def test_words_are_compared_without_case_and_punctuation() -> None:
-    assert word_error_rate(words("It is, well, fine."), words("it is well fine")) == 0
-    assert word_error_rate(words("a b c d"), words("a x d e")) == 0.75
-    assert word_error_rate([], ["a"]) == 1.0
 
 
 def test_json_is_compared_by_its_members() -> None:
