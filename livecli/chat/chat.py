@@ -332,8 +332,10 @@ class Chat:
             self.store.note_progress(turn.number, turn.text)
 
     def note_unfinished(self, turn: ChatTurn) -> None:
-        """Save the text of a turn that has failed, or was given up."""
+        """Save the text of a turn that has failed, or was given up. With part of an answer it joins the transcript."""
         self.store.note_progress(turn.number, turn.text)
+        if turn.text.answer:
+            self.transcript.put(turn.number, turn.text)
         if turn.text.question or turn.text.answer:
             self._write_text(turn, turn.text)
 

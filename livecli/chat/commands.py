@@ -147,7 +147,7 @@ async def _system(chat: Chat, text: str) -> list[str]:
     if text.startswith("@"):
         text = await asyncio.to_thread(read_text, _expand_home(text[1:]))
     await chat.reconfigure(system=text)
-    return ["the model has new instructions, and was given the conversation so far"]
+    return ["the model has new instructions, and was given the text of the conversation so far"]
 
 
 async def _voice(chat: Chat, name: str) -> list[str]:
@@ -173,7 +173,7 @@ async def _again(chat: Chat, _: str) -> Summary:
         # The interrupted turn becomes the last entry.
         await chat.interrupt()
     questions = [entry.question for entry in chat.transcript.entries if entry.question]
-    # A question that has failed is in no conversation.
+    # A question that has failed without a part of an answer is not in the transcript.
     last = chat.failed_question or (questions[-1] if questions else "")
     if not last:
         raise UsageError("there is no question to ask again")

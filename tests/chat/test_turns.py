@@ -394,10 +394,17 @@ async def test_a_turn_that_is_interrupted_while_there_is_no_connection_is_histor
 
 
 async def test_a_question_that_breaks_each_connection_is_asked_three_times(chat):
+    histories = []
+
     def handle(connection):
         connection.set_up()
         while True:
-            text = connection.receive()["realtimeInput"]["text"]
+            frame = connection.receive()
+            if "clientContent" in frame:
+                contents = frame["clientContent"]["turns"]
+                histories.append([part["text"] for content in contents for part in content["parts"]])
+                continue
+            text = frame["realtimeInput"]["text"]
             connection.content(**said(f"<{text}>"))
             if text == "break":
                 return connection.close(1011, "Internal error encountered.")
@@ -411,7 +418,11 @@ async def test_a_question_that_breaks_each_connection_is_asked_three_times(chat)
             command, argument = parse_command("/again")
             assert isinstance((await command.run(typed, argument)).error, ServerError)
             assert (await typed.send_text("go on")).stats.said == "<go on>"
+            # What came of the answers is a part of the conversation, as it is of the file.
+            broken = TranscriptEntry("break", "<break>")
+            assert typed.transcript.entries == [broken, broken, TranscriptEntry("go on", "<go on>")]
     assert live_texts(server.frames) == ["break"] * 6 + ["go on"]
+    assert histories[-1] == ["break", "<break>"]
 
 
 # --- who interrupts whom ---
