@@ -42,7 +42,7 @@ The last TurnComplete of an extended answer follows the status in the same messa
 LATE_SECONDS = 1.0
 """How long after the end of a turn such events belong to it."""
 
-IN_FLIGHT_SECONDS = 0.5
+IN_FLIGHT_SECONDS = 1.0
 """How long after a question the rest of the answer that it interrupts may arrive, as may the Interrupted behind it."""
 
 BACKLOG_SECONDS = 0.15
