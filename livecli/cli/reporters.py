@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def _outputs(flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> list[Callable[[], Reporter]]:
     """Makes the reporters that write to a file or to standard output. `several`: they name the input of each run.
 
-    Their files are closed with `stack`. Raises FileError where one cannot be written.
+    Their files are closed with `stack`. Raises FileError where one cannot be written, before anything is asked.
     """
     outputs: list[Callable[[], Reporter]] = []
     if flags.events:
@@ -33,7 +33,9 @@ def _outputs(flags: OutputFlags, stack: ExitStack, *, several: bool = False) -> 
         outputs.append(stack.enter_context(EventLog(flags.events, several=several)).for_run)
     if flags.json_lines:
         from ..console.json_lines import JsonSummaries
+        from ..process.stdio import check_stdout
 
+        check_stdout()
         outputs.append(JsonSummaries)
     return outputs
 

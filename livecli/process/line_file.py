@@ -6,7 +6,7 @@ import io
 from typing import Self
 
 from ..errors import FileError
-from .stdio import write_stdout
+from .stdio import check_stdout, write_stdout
 
 
 class LineFile:
@@ -15,7 +15,9 @@ class LineFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._file: io.FileIO | None = None
-        if path != "-":
+        if path == "-":
+            check_stdout()
+        else:
             try:
                 # An unbuffered file has nothing left to write when it is closed, so closing cannot fail.
                 self._file = io.FileIO(path, "w")

@@ -29,10 +29,15 @@ ASCII = str.maketrans(
 """The replacements for livecli's own symbols where the encoding lacks them, each of the same width."""
 
 
-def write_stdout(text: str) -> None:
-    """Write `text` at once. Raises OutputClosed where its reader has gone, FileError where it cannot be written."""
+def check_stdout() -> None:
+    """Raises FileError where standard output is closed."""
     if sys.stdout is None:
         raise FileError("standard output is closed")
+
+
+def write_stdout(text: str) -> None:
+    """Write `text` at once. Raises OutputClosed where its reader has gone, FileError where it cannot be written."""
+    check_stdout()
     try:
         try:
             sys.stdout.write(text)

@@ -68,6 +68,12 @@ def test_standard_output_that_is_closed(closing, server, argv):
     assert b"Traceback" not in ran.stderr
 
 
+@pytest.mark.parametrize("argv", [["chat", "--json"], ["chat", "--events", "-"], ["send", "--text", "hi", "--json"]])
+def test_no_session_is_opened_for_lines_that_cannot_be_written(closing, argv):
+    ran = closing(1, *argv, "--local", typed=b"hello\n")
+    assert (ran.returncode, ran.stderr) == (3, b"error: standard output is closed\n")
+
+
 def test_a_chat_whose_standard_output_is_closed(closing):
     ran = closing(1, "chat", "--local", typed=b"hello\n")
     assert ran.returncode == 3, ran.stderr
