@@ -271,6 +271,29 @@ async def test_a_stall_does_not_move_the_rest_of_an_answer_to_the_next_turn(chat
             assert [*typed.transcript.entries] == [TranscriptEntry("one", first), TranscriptEntry("two", "second")]
 
 
+async def test_the_rest_of_an_answer_may_take_a_while_over_a_slow_connection(chat):
+    def handle(connection):
+        connection.set_up()
+        connection.receive()
+        connection.content(**said("first"))
+        connection.receive()
+        connection.content(**said(" in flight"))
+        # Base64 of 0.4 s of audio takes 0.64 s at 40 kB/s.
+        time.sleep(0.7)
+        for content in (INTERRUPTED, END, said("second"), END):
+            connection.content(**content)
+        connection.drain()
+
+    with live_server(handle) as server:
+        async with chat(server.url, reports=Answers(), timeouts=Timeouts(idle=5)) as typed:
+            one = asyncio.create_task(typed.send_text("one"))
+            await settled(lambda: typed.answering)
+            assert (await typed.send_text("two")).ok
+            assert (await one).stats.interrupted
+            entries = [TranscriptEntry("one", "first in flight"), TranscriptEntry("two", "second")]
+            assert [*typed.transcript.entries] == entries
+
+
 async def test_an_interrupted_turn_that_receives_nothing_is_given_up(chat, monkeypatch):
     monkeypatch.setattr(turns, "GIVE_UP_SECONDS", 0.1)
     with live_server(says_in_turn([said("first")], [], [said("third"), END])) as server:
