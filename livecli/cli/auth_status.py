@@ -9,7 +9,7 @@ import typer
 
 from ..errors import LivecliError, UsageError
 from ..process.stdio import Span, is_terminal, one_line, print_spans, write_stderr, write_stdout
-from .groups import Listed, Only, takes_groups
+from .groups import HelpEntry, Only, takes_groups
 from .options import Limits, OutputFlags, Where
 
 if TYPE_CHECKING:
@@ -30,12 +30,12 @@ def status(
     online: Annotated[
         bool,
         typer.Option("--online", help="Open a session, complete its setup and close it: a check for CI."),
-        Listed("Diagnostics"),
+        HelpEntry("Diagnostics"),
     ] = False,
     verbose: Annotated[
         bool,
         typer.Option("--verbose", "-v", help="Also print each value with its origin, and where a key was looked for."),
-        Listed("Diagnostics", common=True),
+        HelpEntry("Diagnostics", common=True),
     ] = False,
     limits: Annotated[Limits, Only("connect_timeout", "idle_timeout")],
     where: Where,

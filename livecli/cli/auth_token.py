@@ -9,7 +9,7 @@ from typer import Option
 
 from ..errors import DeadlineError, UsageError
 from ..process.stdio import write_stderr, write_stdout
-from .groups import Group, Listed, Only, takes_groups
+from .groups import Group, HelpEntry, Only, takes_groups
 from .options import Where
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def token(
     ephemeral: Annotated[
         bool,
         Option("--ephemeral", help="Mint a short-lived token of the Developer API with the API key."),
-        Listed("Ephemeral tokens"),
+        HelpEntry("Ephemeral tokens"),
     ] = False,
     limits: EphemeralFlags,
     where: Annotated[Where, Only("base_url", "api_version", "insecure", "profile")],

@@ -9,7 +9,7 @@ import typer
 from ..emulator.pace import Pace
 from ..errors import FileError, UsageError
 from ..protocol.setup import Activity
-from .groups import COMMON, Listed, Only, takes_groups
+from .groups import COMMON, HelpEntry, Only, takes_groups
 from .options import ChatDeviceFlags, Limits, OutputFlags, SendFlags, SetupFlags, ToolFlags, Where, check_utf8
 from .reporters import chat_reporters
 from .serve_options import LocalFlags, report_sessions
@@ -25,12 +25,12 @@ def chat(
             metavar="FOLDER",
             help="Save conversation.md there, and turn-001.wav, turn-001-you.wav and so on.",
         ),
-        Listed("Output", common=True),
+        HelpEntry("Output", common=True),
     ] = None,
     save_stereo: Annotated[
         str | None,
         typer.Option(metavar="NEW.wav", help="Record both sides in a new stereo file: you left, the model right."),
-        Listed("Output"),
+        HelpEntry("Output"),
     ] = None,
     question: Annotated[
         str | None, typer.Argument(metavar="[QUESTION]", help="The first message, before others are typed or piped.")

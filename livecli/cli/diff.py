@@ -7,17 +7,14 @@ from typing import Annotated
 import typer
 
 from ..process.stdio import print_spans, write_stdout
-from .groups import COMMON
 
 
 def diff(
     first: Annotated[str, typer.Argument(metavar="A.live", help="A .live, .har, .websocket.log or .yaml file.")],
     second: Annotated[str, typer.Argument(metavar="B.live", help="The recording to compare with it.")],
     *,
-    timing: Annotated[bool, typer.Option("--timing", help="Compare latencies and token counts too."), COMMON] = False,
-    json_lines: Annotated[
-        bool, typer.Option("--json", help="Print each difference as a line of JSON."), COMMON
-    ] = False,
+    timing: Annotated[bool, typer.Option("--timing", help="Compare latencies and token counts too.")] = False,
+    json_lines: Annotated[bool, typer.Option("--json", help="Print each difference as a line of JSON.")] = False,
 ) -> None:
     """Compare two recorded sessions, turn by turn.
 

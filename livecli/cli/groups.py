@@ -7,7 +7,8 @@ attribute of the group instead, and the command is called with the groups filled
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, NamedTuple, Self, TypeVar, get_args, get_origin
+from copy import copy
+from typing import Annotated, Any, ClassVar, NamedTuple, Self, TypeVar, get_args, get_origin
 
 from ..errors import UsageError
 
@@ -18,17 +19,20 @@ PANELS = ("Input", "Output", "Model", "Tools", "Network", "Many files", "Diagnos
 """The headings under which help lists options, in their order."""
 
 
-class Listed(NamedTuple):
-    """Where help lists an option: `Annotated[bool, Option(...), Listed("Diagnostics")]`.
+class HelpEntry(NamedTuple):
+    """How a group or a command lists an option: `Annotated[bool, Option(...), HelpEntry("Diagnostics")]`.
 
-    Without a `panel` it is that of the group. Help in short (`-h`) has the `common` options only.
+    Without a `panel` it is that of the group. Help in short (`-h`) has the `common` options only. Where several groups
+    have an option, `help` is its sentence here, instead of that of its declaration, and `also` a further name.
     """
 
     panel: str | None = None
     common: bool = False
+    help: str | None = None
+    also: str | None = None
 
 
-COMMON = Listed(common=True)
+COMMON = HelpEntry(common=True)
 """Lists an option in the short help too."""
 
 
@@ -39,12 +43,17 @@ class Heading(str):
     is_common: bool
 
 
-def _list(annotation: Any, panel: str | None) -> None:
-    """Note with the option that `annotation` declares where help lists it."""
-    option, *others = annotation.__metadata__
-    listed = next((each for each in others if isinstance(each, Listed)), Listed())
-    option.rich_help_panel = Heading(listed.panel or panel or PANELS[0])
-    option.rich_help_panel.is_common = listed.common
+def _with_entry(annotation: Any, panel: str | None) -> Any:
+    """The declaration of an option as its HelpEntry has it. The option itself may be declared for other groups too."""
+    declared, *others = annotation.__metadata__
+    entry = next((each for each in others if isinstance(each, HelpEntry)), HelpEntry())
+    option = copy(declared)
+    option.rich_help_panel = Heading(entry.panel or panel or PANELS[0])
+    option.rich_help_panel.is_common = entry.common
+    option.help = entry.help or option.help
+    if entry.also:
+        option.param_decls = (*(option.param_decls or ()), entry.also)
+    return Annotated[annotation.__origin__, option]
 
 
 class Only:
@@ -63,9 +72,12 @@ class Group:
     `panel` is the heading under which help lists the options that name no other.
     """
 
+    declarations: ClassVar[dict[str, Any]] = {}
+    """The declaration of each option, those of base classes first."""
+
     def __init_subclass__(cls, panel: str | None = None) -> None:
-        for annotation in inspect.get_annotations(cls).values():
-            _list(annotation, panel)
+        own = inspect.get_annotations(cls)
+        cls.declarations = cls.declarations | {name: _with_entry(annotation, panel) for name, annotation in own.items()}
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
@@ -73,16 +85,11 @@ class Group:
     @classmethod
     def fields(cls, names: Sequence[str] = ()) -> list[inspect.Parameter]:
         """One parameter for each field, those of base classes first; with `names`, for these fields only."""
-        annotations = {
-            name: annotation
-            for base in reversed(cls.__mro__)
-            for name, annotation in inspect.get_annotations(base).items()
-        }
         return [
             inspect.Parameter(
-                name, inspect.Parameter.KEYWORD_ONLY, default=getattr(cls, name), annotation=annotations[name]
+                name, inspect.Parameter.KEYWORD_ONLY, default=getattr(cls, name), annotation=cls.declarations[name]
             )
-            for name in names or annotations
+            for name in names or cls.declarations
         ]
 
     def checked(self) -> Self:
@@ -105,9 +112,10 @@ def takes_groups(command: Callable[..., R]) -> Callable[..., R]:
     for parameter in inspect.signature(command, eval_str=True).parameters.values():
         kind, names = _group_and_names(parameter.annotation)
         if kind is None:
-            if get_origin(parameter.annotation) is Annotated:
-                _list(parameter.annotation, None)
-            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY))
+            annotation = parameter.annotation
+            if get_origin(annotation) is Annotated:
+                annotation = _with_entry(annotation, None)
+            parameters.append(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=annotation))
         else:
             fields = kind.fields(names)
             groups[parameter.name] = kind, [field.name for field in fields]

@@ -10,7 +10,7 @@ from ..errors import UsageError
 from ..process.stdio import stdin_has_data
 from ..protocol.platform import Platform
 from ..protocol.setup import Activity, ThinkingLevel, Until
-from .groups import COMMON, Group, Listed
+from .groups import COMMON, Group, HelpEntry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..protocol.setup import SetupOptions
     from ..runs.request import Request
     from ..tools.toolbox import Toolbox
+    from .serve_options import LogFlags
 
 
 class Where(Group, panel="Network"):
@@ -42,7 +43,7 @@ class Where(Group, panel="Network"):
     model: Annotated[
         str | None,
         Option(metavar="NAME", help="The model. [env: LIVECLI_MODEL] [default: gemini-3.8-live]"),
-        Listed("Model", common=True),
+        HelpEntry("Model", common=True),
     ] = None
     base_url: Annotated[
         str | None, Option(metavar="URL", help="Another server: a ws, wss, http or https URL. [env: LIVECLI_BASE_URL]")
@@ -134,7 +135,7 @@ class SendFlags(Group, panel="Input"):
     until: Annotated[
         Until,
         Option(help="End with the turn, or as soon as all audio is there (then without usage)."),
-        Listed("Output"),
+        HelpEntry("Output"),
     ] = Until.TURN
 
     def options(self) -> "SendOptions":
@@ -220,6 +221,25 @@ class RecordedAudio(StrEnum):
     FLAC = "flac"
 
 
+RecordAnonymous = Annotated[bool, Option("--record-anonymous", help="Rename ids and projects in the recording.")]
+"""Whether ids and projects are renamed in what is recorded."""
+
+RecordAudio = Annotated[
+    RecordedAudio, Option(help="Keep the audio in the recording's lines, or in FLAC files beside it.")
+]
+"""Where the audio of what is recorded is kept."""
+
+
+def check_recording(flags: "OutputFlags | LogFlags", recordings: str, example: str) -> None:
+    """Raises UsageError for options about `recordings` where there are none without --record, such as `example`."""
+    given = {
+        "--record-anonymous": flags.record_anonymous,
+        "--record-audio": flags.record_audio is not RecordedAudio.INLINE,
+    }
+    if flags.record is None and (option := next((name for name, is_given in given.items() if is_given), None)):
+        raise UsageError(f"{option} is for {recordings}", hint=f"add --record {example}")
+
+
 class OutputFlags(Group, panel="Output"):
     """The options of printed and written output."""
 
@@ -230,12 +250,8 @@ class OutputFlags(Group, panel="Output"):
     record: Annotated[
         str | None, Option(metavar="FILE.live|FOLDER/", help="Record every frame: see `livecli help recordings`.")
     ] = None
-    record_anonymous: Annotated[
-        bool, Option("--record-anonymous", help="Rename ids and projects in the recording.")
-    ] = False
-    record_audio: Annotated[
-        RecordedAudio, Option(help="Keep the audio in the recording's lines, or in FLAC files beside it.")
-    ] = RecordedAudio.INLINE
+    record_anonymous: RecordAnonymous = False
+    record_audio: RecordAudio = RecordedAudio.INLINE
     report: Annotated[
         str | None, Option(metavar="FILE.html", help="Write a page with sounds, transcript and frames of the session.")
     ] = None
@@ -243,20 +259,20 @@ class OutputFlags(Group, panel="Output"):
     verbose: Annotated[
         int,
         Option("--verbose", "-v", count=True, help="Print the conversation with the service; -vv: every chunk."),
-        Listed("Diagnostics", common=True),
+        HelpEntry("Diagnostics", common=True),
     ] = 0
     stats: Annotated[
-        bool, Option("--stats", help="Print every figure of a run, and where its time went."), Listed("Diagnostics")
+        bool, Option("--stats", help="Print every figure of a run, and where its time went."), HelpEntry("Diagnostics")
     ] = False
     debug: Annotated[
         bool,
         Option("--debug", help="Print frames, without audio and secrets, and tracebacks."),
-        Listed("Diagnostics"),
+        HelpEntry("Diagnostics"),
     ] = False
     explain: Annotated[
         bool,
         Option("--explain", help="After a failure, print its cause and what to try."),
-        Listed("Diagnostics"),
+        HelpEntry("Diagnostics"),
     ] = False
     prices: Annotated[str | None, Option(metavar="FILE.toml", help="Prices of models: see `livecli help costs`.")] = (
         None
@@ -276,10 +292,7 @@ class OutputFlags(Group, panel="Output"):
             )
         if self.report is not None and not self.report.lower().endswith((".html", ".htm")):
             raise UsageError(f"--report {self.report}: a report is an .html file", hint="--report report.html")
-        if self.record_anonymous and self.record is None:
-            raise UsageError("--record-anonymous is for a recording", hint="add --record run.live")
-        if self.record_audio is not RecordedAudio.INLINE and self.record is None:
-            raise UsageError("--record-audio is for a recording", hint="add --record run.live")
+        check_recording(self, "a recording", "run.live")
 
     @property
     def record_folder(self) -> "Path | None":
@@ -421,10 +434,14 @@ class CheckFlags(Group, panel="Diagnostics"):
         return Judge(expectations, self.pass_rate, observes=self.write_expect is not None)
 
 
+Play = Annotated[bool, Option("--play", help="Play the reply while it arrives.")]
+"""Whether a speaker plays what the model says."""
+
+
 class DeviceFlags(Group, panel="Output"):
     """The speaker of `send`."""
 
-    play: Annotated[bool, Option("--play", help="Play the reply while it arrives."), COMMON] = False
+    play: Annotated[Play, COMMON] = False
     device: Annotated[
         list[str] | None,
         Option(
@@ -448,10 +465,10 @@ class EchoMode(StrEnum):
 class ChatDeviceFlags(DeviceFlags, panel="Input"):
     """The speaker and the microphone of `chat`, which can also be turned on while it lasts."""
 
-    play: Annotated[bool, Option("--play", help="Play the answers."), Listed("Output", common=True)] = False
+    play: Annotated[Play, HelpEntry("Output", common=True, help="Play the answers.")] = False
     mic: Annotated[bool, Option("--mic", help="Speak into the microphone."), COMMON] = False
     list_devices: Annotated[
-        bool, Option("--list-devices", help="Print the speakers and microphones."), Listed("Output")
+        bool, Option("--list-devices", help="Print the speakers and microphones."), HelpEntry("Output")
     ] = False
     half_duplex: Annotated[
         bool | None,
@@ -508,10 +525,10 @@ class RequestFlags(Group, panel="Input"):
             help="The reply: a wav, flac, ogg, opus, mp3 or pcm file, - for standard output, or a folder for several "
             "inputs. [default: NAME.reply.wav]",
         ),
-        Listed("Output", common=True),
+        HelpEntry("Output", common=True),
     ] = None
     raw_output: Annotated[
-        bool, Option("--raw-output", help="Write the reply as PCM without a header."), Listed("Output")
+        bool, Option("--raw-output", help="Write the reply as PCM without a header."), HelpEntry("Output")
     ] = False
     image: Annotated[
         list[str] | None, Option(metavar="PATH", help="Send a JPEG, PNG or WebP picture with the question; repeatable.")

@@ -15,7 +15,7 @@ import typer
 from ..errors import CheckError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stdout
 from ..recording.record_mode import RecordMode
-from .groups import Listed, Only, takes_groups
+from .groups import HelpEntry, Only, takes_groups
 from .options import Where
 from .serve import FILES, Address, certificates_for, export_lines, log_to_stderr, message_sinks, recordings, serve_on
 from .serve_options import ListenFlags, LogFlags
@@ -37,12 +37,12 @@ def proxy(
     own_credential: Annotated[
         bool,
         typer.Option("--own-credential", help="Use livecli's own credential instead of the client's."),
-        Listed("Network", common=True),
+        HelpEntry("Network", common=True),
     ] = False,
     record_mode: Annotated[
         RecordMode,
         typer.Option(help="all: record each session; new: those that no recording has; once: where there are none."),
-        Listed("Output", common=True),
+        HelpEntry("Output", common=True),
     ] = RecordMode.ALL,
     where: Annotated[Where, Only("project", "location", "insecure", "profile")],
 ) -> int:

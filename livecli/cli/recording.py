@@ -12,8 +12,9 @@ import typer
 from ..errors import UsageError
 from ..process.stdio import counted, one_line, print_spans, write_stdout
 from ..process.whole_file import write_whole
-from .command_help import HelpCommand, HelpGroup
-from .groups import COMMON
+from .command_help import OTHER, HelpCommand, HelpGroup
+from .groups import HelpEntry, takes_groups
+from .options import RecordAnonymous
 
 if TYPE_CHECKING:
     from ..recording.format import Recording
@@ -66,13 +67,12 @@ def show(file: File) -> None:
 
 
 @app.command(cls=HelpCommand)
+@takes_groups
 def convert(
     source: Annotated[str, typer.Argument(metavar="IN", help="A .live, .har, .websocket.log or .yaml file.")],
     target: Annotated[str, typer.Argument(metavar="OUT", help="The file to write, whose extension is its format.")],
     *,
-    record_anonymous: Annotated[
-        bool, typer.Option("--record-anonymous", help="Rename ids and projects."), COMMON
-    ] = False,
+    record_anonymous: Annotated[RecordAnonymous, HelpEntry(OTHER, help="Rename ids and projects.")] = False,
 ) -> None:
     """Write a recording in another format, without secrets.
 

@@ -10,7 +10,6 @@ import typer
 
 from ..errors import UsageError
 from ..process.whole_file import write_whole
-from .groups import COMMON
 
 
 def report(
@@ -19,7 +18,6 @@ def report(
     output: Annotated[
         str | None,
         typer.Option("--output", "-o", metavar="FILE.html", help="The page; by default RUN.html beside the recording."),
-        COMMON,
     ] = None,
 ) -> None:
     """Write one page of a recorded session: sounds, transcript, frames.

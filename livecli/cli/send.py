@@ -13,7 +13,7 @@ from ..emulator.pace import Pace
 from ..errors import UsageError, gravest
 from ..process.stdio import is_stdout
 from .confirm import confirmer
-from .groups import Listed, takes_groups
+from .groups import HelpEntry, takes_groups
 from .options import (
     CheckFlags,
     DeviceFlags,
@@ -50,7 +50,7 @@ def send(
     bisect_setup: Annotated[
         bool,
         typer.Option("--bisect-setup", help="If the setup is refused without a reason, find the field to blame."),
-        Listed("Diagnostics"),
+        HelpEntry("Diagnostics"),
     ] = False,
     tools: ToolFlags,
     limits: Limits,
@@ -64,7 +64,7 @@ def send(
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Print what would be sent, without connecting."),
-        Listed("Diagnostics"),
+        HelpEntry("Diagnostics"),
     ] = False,
 ) -> None:
     """Send speech or text, print the answer, save the spoken reply.

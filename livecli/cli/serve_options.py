@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
@@ -10,8 +10,8 @@ from ..emulator.pace import Pace
 from ..errors import CheckError, FileError, UsageError, gravest
 from ..process.stdio import counted, one_line, print_error, write_stderr
 from ..recording.match import Match
-from .groups import COMMON, Group, Listed
-from .options import RecordedAudio
+from .groups import COMMON, Group, HelpEntry
+from .options import RecordAnonymous, RecordAudio, RecordedAudio, check_recording
 
 if TYPE_CHECKING:
     from ..emulator.expectations import NewCheck, ScriptCheck
@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 PORT, TLS_PORT = 8765, 8766
 
+Script = Annotated[
+    str | None,
+    Option(metavar="FILE.toml", help="What the model says, instead of an echo. See `livecli help script`."),
+]
+"""The script that the emulator's model follows."""
+
+Replay = Annotated[
+    str | None,
+    Option(metavar="FILE|FOLDER", help="Replay recorded sessions, byte for byte. See `livecli help recordings`."),
+]
+"""The recordings that the emulator replays."""
+
 ReplayMatch = Annotated[
     Match,
     Option(
@@ -29,6 +41,32 @@ ReplayMatch = Annotated[
     ),
 ]
 """How exactly a client has to follow a recording."""
+
+
+ReplaySpeed = Annotated[
+    float, Option("--replay-speed", min=0, metavar="N", help="Multiple of the recorded speed; 0: at once.")
+]
+"""How fast the emulator replays a recording."""
+
+Faults = Annotated[
+    list[str] | None, Option(metavar="WHAT@WHEN", help="Inject a fault; repeatable. See `livecli help faults`.")
+]
+"""The faults that the emulator injects."""
+
+AnswerPace = Annotated[
+    Pace | None,
+    Option(
+        help="burst: four times as fast as speech, as the service; realtime: as fast as speech; instant: without "
+        "delay. [default: burst]",
+        show_default=False,
+    ),
+]
+"""How fast the emulator answers."""
+
+Hear = Annotated[
+    bool, Option("--hear", help="Understand speech in US English (livecli[speech]). See `livecli help speech`.")
+]
+"""Whether the emulator understands speech."""
 
 
 class LogFlags(Group, panel="Output"):
@@ -48,18 +86,13 @@ class LogFlags(Group, panel="Output"):
     junit: Annotated[
         str | None, Option(metavar="FILE.xml", help="Write what the script expects as JUnit XML, at the end.")
     ] = None
-    record_anonymous: Annotated[
-        bool, Option("--record-anonymous", help="Rename ids and projects in the recordings.")
-    ] = False
+    record_anonymous: Annotated[RecordAnonymous, HelpEntry(help="Rename ids and projects in the recordings.")] = False
     record_audio: Annotated[
-        RecordedAudio, Option(help="Keep the audio in the recordings' lines, or in FLAC files beside them.")
+        RecordAudio, HelpEntry(help="Keep the audio in the recordings' lines, or in FLAC files beside them.")
     ] = RecordedAudio.INLINE
 
     def check(self) -> None:
-        if self.record_anonymous and self.record is None:
-            raise UsageError("--record-anonymous is for recordings", hint="add --record recordings/")
-        if self.record_audio is not RecordedAudio.INLINE and self.record is None:
-            raise UsageError("--record-audio is for recordings", hint="add --record recordings/")
+        check_recording(self, "recordings", "recordings/")
 
 
 class LifeFlags(Group, panel="Output"):
@@ -207,23 +240,14 @@ class ProcessFlags(Group, panel="Network"):
 class LocalFlags(Group, panel="Network"):
     """How the emulator behaves that `--local` starts."""
 
-    script: Annotated[
-        str | None, Option(metavar="FILE.toml", help="What the model of --local says. See `livecli help script`.")
-    ] = None
-    replay: Annotated[
-        str | None, Option(metavar="FILE|FOLDER", help="A recorded session, or several, that --local replays.")
-    ] = None
+    script: Annotated[Script, HelpEntry(help="What the model of --local says. See `livecli help script`.")] = None
+    replay: Annotated[Replay, HelpEntry(help="A recorded session, or several, that --local replays.")] = None
     replay_match: ReplayMatch = Match.KINDS
-    replay_speed: Annotated[
-        float, Option("--replay-speed", min=0, metavar="N", help="Multiple of the recorded speed; 0: at once.")
-    ] = 1.0
-    fault: Annotated[
-        list[str] | None,
-        Option(metavar="WHAT@WHEN", help="A fault of --local; repeatable. See `livecli help faults`."),
-    ] = None
-    pace: Annotated[Pace | None, Option(help="How fast --local answers: see `livecli serve --help`.")] = None
+    replay_speed: ReplaySpeed = 1.0
+    fault: Annotated[Faults, HelpEntry(help="A fault of --local; repeatable. See `livecli help faults`.")] = None
+    pace: Annotated[AnswerPace, HelpEntry(help="How fast --local answers: see `livecli serve --help`.")] = None
     hear: Annotated[
-        bool, Option("--hear", help="Have --local understand speech in US English. See `livecli help speech`.")
+        Hear, HelpEntry(help="Have --local understand speech in US English. See `livecli help speech`.")
     ] = False
 
     def options(self, *, local: bool, pace: Pace) -> "EmulatorOptions | None":
@@ -239,17 +263,7 @@ class LocalFlags(Group, panel="Network"):
                     f"--{option} is for the emulator", hint="add --local, or start `livecli serve` with it"
                 )
             return None
-        from ..emulator.option_files import emulator_options
-
-        return emulator_options(
-            script=self.script,
-            replay=self.replay,
-            replay_match=self.replay_match,
-            speed=self.replay_speed,
-            faults=self.fault or [],
-            pace=self.pace or pace,
-            hear=self.hear,
-        )
+        return _emulator_options(self, self.pace or pace)
 
 
 class EmulatorFlags(Group, panel="Model"):
@@ -258,49 +272,27 @@ class EmulatorFlags(Group, panel="Model"):
     require_key: Annotated[
         str | None,
         Option(metavar="KEY", help="Refuse clients without this API key."),
-        Listed("Network", common=True),
+        HelpEntry("Network", common=True),
     ] = None
     require_token: Annotated[
         str | None,
         Option(metavar="TOKEN", help="Refuse clients without this bearer or ephemeral token."),
-        Listed("Network"),
+        HelpEntry("Network"),
     ] = None
-    script: Annotated[
-        str | None,
-        Option(metavar="FILE.toml", help="What the model says, instead of an echo. See `livecli help script`."),
-        COMMON,
-    ] = None
-    replay: Annotated[
-        str | None,
-        Option(metavar="FILE|FOLDER", help="Replay recorded sessions, byte for byte. See `livecli help recordings`."),
-        COMMON,
-    ] = None
+    script: Annotated[Script, COMMON] = None
+    replay: Annotated[Replay, COMMON] = None
     replay_match: ReplayMatch = Match.KINDS
-    speed: Annotated[
-        float,
-        Option("--replay-speed", "--speed", min=0, metavar="N", help="Multiple of the recorded speed; 0: at once."),
-    ] = 1.0
-    pace: Annotated[
-        Pace | None,
-        Option(
-            help="burst: four times as fast as speech, as the service; realtime: as fast as speech; instant: without "
-            "delay. [default: burst]",
-            show_default=False,
-        ),
-        COMMON,
-    ] = None
+    replay_speed: Annotated[ReplaySpeed, HelpEntry(also="--speed")] = 1.0
+    pace: Annotated[AnswerPace, COMMON] = None
     realtime: Annotated[bool, Option("--realtime", help="The same as --pace realtime.")] = False
-    hear: Annotated[
-        bool,
-        Option("--hear", help="Understand speech in US English (livecli[speech]). See `livecli help speech`."),
-    ] = False
+    hear: Hear = False
     connection_seconds: Annotated[
         float,
         Option(min=0, metavar="SECONDS", help="End each connection after this time, as Google does; 0: never."),
-        Listed("Network"),
+        HelpEntry("Network"),
     ] = 600.0
     goaway_seconds: Annotated[
-        float, Option(min=0, metavar="SECONDS", help="Send goAway this long before that."), Listed("Network")
+        float, Option(min=0, metavar="SECONDS", help="Send goAway this long before that."), HelpEntry("Network")
     ] = 60.0
     session_seconds: Annotated[
         float | None,
@@ -309,16 +301,12 @@ class EmulatorFlags(Group, panel="Model"):
             metavar="SECONDS",
             help="End each session without context compression after this time. [default: never]",
         ),
-        Listed("Network"),
+        HelpEntry("Network"),
     ] = None
     model_table: Annotated[
         str | None, Option(metavar="FILE.toml", help="Models to add or to change. See `livecli help models`.")
     ] = None
-    fault: Annotated[
-        list[str] | None,
-        Option(metavar="WHAT@WHEN", help="Inject a fault; repeatable. See `livecli help faults`."),
-        Listed("Network", common=True),
-    ] = None
+    fault: Annotated[Faults, HelpEntry("Network", common=True)] = None
 
     def check(self) -> None:
         if self.realtime and self.pace not in (None, Pace.REALTIME):
@@ -335,24 +323,34 @@ class EmulatorFlags(Group, panel="Model"):
         `new_check` makes the check of a script, by default one of this process.
         """
         from ..emulator.expectations import ScriptCheck
-        from ..emulator.option_files import emulator_options
 
-        return emulator_options(
-            script=self.script,
-            replay=self.replay,
-            replay_match=self.replay_match,
-            speed=self.speed,
-            pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
+        return _emulator_options(
+            self,
+            Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
             connection_seconds=self.connection_seconds,
             goaway_seconds=self.goaway_seconds,
             session_seconds=self.session_seconds,
             model_table=self.model_table,
-            faults=self.fault or [],
             require_key=self.require_key,
             require_token=self.require_token,
             new_check=new_check or ScriptCheck,
-            hear=self.hear,
         )
+
+
+def _emulator_options(flags: LocalFlags | EmulatorFlags, pace: Pace, **others: Any) -> "EmulatorOptions":
+    """The values that both groups have, and `others`, for the emulator."""
+    from ..emulator.option_files import emulator_options
+
+    return emulator_options(
+        script=flags.script,
+        replay=flags.replay,
+        replay_match=flags.replay_match,
+        speed=flags.replay_speed,
+        faults=flags.fault or [],
+        pace=pace,
+        hear=flags.hear,
+        **others,
+    )
 
 
 def report_sessions(options: "EmulatorOptions | None", junit: str | None = None) -> int:

@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 import typer
 
-from livecli.cli.groups import Group, Only, takes_groups
+from livecli.cli.groups import Group, HelpEntry, Only, takes_groups
 from livecli.errors import UsageError
 
 
@@ -64,6 +64,24 @@ def test_help_is_that_of_the_most_derived_class(capsys):
     assert "Metres across." in capsys.readouterr().out
     assert Shape.fields()[0].annotation.__metadata__[0].help == "Metres."
     assert Shape.fields()[0].annotation.__metadata__[0].rich_help_panel == "Shape"
+
+
+def test_groups_share_a_declaration_and_each_lists_it_in_its_own_way():
+    Length = Annotated[float, typer.Option("--length", min=0, help="Metres.")]
+
+    class Rope(Group, panel="Rope"):
+        length: Annotated[Length, HelpEntry(help="Metres of rope.", also="--metres")] = 1.0
+
+    class Road(Group, panel="Road"):
+        length: Length = 2.0
+
+    found = [group.fields()[0].annotation.__metadata__[0] for group in (Rope, Road)]
+    assert [(each.help, each.rich_help_panel) for each in found] == [("Metres of rope.", "Rope"), ("Metres.", "Road")]
+
+    def command(*, rope: Rope) -> float:
+        return rope.length
+
+    assert run(takes_groups(command), "--metres", "3") == run(takes_groups(command), "--length", "3") == 3.0
 
 
 def test_a_command_may_offer_some_of_the_fields():
