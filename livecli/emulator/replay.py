@@ -80,6 +80,11 @@ class Cue:
     line: int = field(default=0, compare=False)
     handle: str | None = field(default=None, compare=False)
 
+    @property
+    def place(self) -> str:
+        """Where it stands in the recording; a HAR file has no lines."""
+        return f"line {self.line}" if self.line else "the recording"
+
 
 class ReplayLine(msgspec.Struct, frozen=True):
     """A frame of the server, and its delay after the cue before it."""
@@ -127,21 +132,30 @@ def arrange(recorded: Iterable[Frame], close: RecordedClose | None = None) -> Pl
         return 0.0 if at is None or cue_at is None else at - cue_at
 
     for one in recorded:
+        if not play:
+            _check_first(one)
         if one.is_redacted:
             continue
         if one.direction is Direction.CLIENT:
             for cue in _cues(one):
                 _append(cue, play)
             cue_at = one.at
-        elif not play:
-            raise LineError(
-                one.line, "the server sends the first frame", hint="a session begins with the client's setup"
-            )
         else:
             play.append(ReplayLine(one.data, delay(one.at)))
     if play and close is not None and close.by is not By.CLIENT:
         play.append(ReplayClose(close.code, close.reason, delay(close.at)))
     return tuple(play)
+
+
+def _check_first(frame: Frame) -> None:
+    """Raise LineError for a frame with which no connection that can be replayed begins."""
+    begins_with_setup = "a session begins with the client's setup"
+    if frame.direction is not Direction.CLIENT:
+        raise LineError(frame.line, "the server sends the first frame", hint=begins_with_setup)
+    if frame.is_redacted:
+        raise LineError(frame.line, "the client's setup could not be recorded, so the session cannot be replayed")
+    if next((each.kind for each in _cues(frame)), None) is not CueKind.SETUP:
+        raise LineError(frame.line, "the first frame is not the client's setup", hint=begins_with_setup)
 
 
 def _cues(recorded: Frame) -> Iterator[Cue]:
@@ -332,7 +346,7 @@ class Replay:
         cue = next((cue for _, cue in self._cues_ahead() if cue.kind not in MEDIA), None)
         self.skipped += 1
         self._log(f"replay: skipped {kind}: {self._expected()}")
-        self._differ(f"{kind} came where " + (f"line {cue.line} has {cue.kind}" if cue else "the recording has ended"))
+        self._differ(f"{kind} came where " + (f"{cue.place} has {cue.kind}" if cue else "the recording has ended"))
 
     def _compare(self, place: int, event: events.Event) -> None:
         """Note how a message, and the audio before it, differ from the cue that it meets."""
@@ -340,14 +354,14 @@ class Replay:
         audio = [cue for cue in cues if cue.kind is CueKind.AUDIO]
         recorded = sum(cue.audio_seconds for cue in audio)
         if recorded - self._audio_seconds > SHORTER_SECONDS:
-            self._differ(f"line {audio[0].line}: {recorded:.1f} s of audio recorded, now {self._audio_seconds:.1f} s")
+            self._differ(f"{audio[0].place}: {recorded:.1f} s of audio recorded, now {self._audio_seconds:.1f} s")
         missing = [cue for cue in cues[:-1] if cue.kind not in MEDIA]
         self._passed_over += missing
         cue = cues[-1]
         if missing:
-            self._differ(f"line {missing[0].line}: {missing[0].kind} did not come")
+            self._differ(f"{missing[0].place}: {missing[0].kind} did not come")
         elif cue.content is not None and (difference := first_difference(cue.content, content_of(event))):
-            self._differ(f"line {cue.line}: {cue.kind}: {difference}")
+            self._differ(f"{cue.place}: {cue.kind}: {difference}")
 
     def _differ(self, difference: str) -> None:
         """Note a difference. Raises Refusal where there may be none."""

@@ -174,7 +174,8 @@ class _LibraryReplay(Replay):
         parts = [self.difference] if self.difference else []
         if unmet:
             others = f" and {len(unmet) - 1} more" if len(unmet) > 1 else ""
-            parts.append(f"the client did not send {unmet[0].kind} (line {unmet[0].line}){others}")
+            place = f" ({unmet[0].place})" if unmet[0].line else ""
+            parts.append(f"the client did not send {unmet[0].kind}{place}{others}")
         self._library.note(f"{self._connection.name}: {'; '.join(parts)}")
 
     def _with_handle(self, frame: bytes) -> bytes:

@@ -50,7 +50,8 @@ def parse_text(name: str, text: S, parse: Callable[[S], T]) -> T:
 
 
 def _located(name: str, error: LineError) -> FileError:
-    return FileError(f"{name}:{error.line}: {error.reason}", hint=error.hint)
+    place = f"{name}:{error.line}" if error.line else name
+    return FileError(f"{place}: {error.reason}", hint=error.hint)
 
 
 def parse_text_file(path: str, parse: Callable[[str], T]) -> T:

@@ -107,12 +107,19 @@ class StoredAudio:
 
     def _text(self, place: Any, rate: int) -> object:
         match place:
-            case {"file": str(name), "offset": int(offset), "samples": int(samples)} if Path(name).name == name:
+            case {"file": str(name), "offset": int(offset), "samples": int(samples)} if _is_file_name(name):
                 if (name, rate) not in self._sounds:
                     self._sounds[name, rate] = _sound(self._folder / name, rate)
-                pcm = self._sounds[name, rate][SAMPLE_BYTES * offset : SAMPLE_BYTES * (offset + samples)]
+                sound, end = self._sounds[name, rate], SAMPLE_BYTES * (offset + samples)
+                if offset < 0 or samples < 0 or end > len(sound):
+                    raise FileError(f"{self._folder / name} has no {samples} samples from {offset} on")
+                pcm = sound[SAMPLE_BYTES * offset : end]
                 return base64.b64encode(pcm).decode()
         return place
+
+
+def _is_file_name(name: str) -> bool:
+    return Path(name).name == name and "\0" not in name
 
 
 def _sound(path: Path, rate: int) -> bytes:

@@ -17,7 +17,16 @@ from typing import Any
 from ..errors import FileError
 from ..protocol.close_reasons import NORMAL_CLOSE
 from ..toml_reader import LineError
-from .format import By, Direction, Frame, RecordedClose, RecordedConnection, Recording
+from .format import (
+    By,
+    Direction,
+    Frame,
+    RecordedClose,
+    RecordedConnection,
+    Recording,
+    checked_close_code,
+    checked_time,
+)
 
 SIDES = {"sent": Direction.CLIENT, "received": Direction.SERVER}
 WORDS = {direction: word for word, direction in SIDES.items()}
@@ -35,10 +44,14 @@ def read_cassette(data: bytes) -> Recording:
         at = item.get("at")
         if not isinstance(at, int | float | None) or isinstance(at, bool):
             raise LineError(line, "`at` is the seconds since the first interaction")
+        if at is not None:
+            checked_time(at, line)
         match item:
             case {"kind": "close", "code": int(code)}:
                 # Only what was received is on a cassette, so the server closed.
-                connection.close = RecordedClose(code, str(item.get("reason") or ""), By.SERVER, at)
+                connection.close = RecordedClose(
+                    checked_close_code(code, line), str(item.get("reason") or ""), By.SERVER, at
+                )
             case {"direction": "sent" | "received" as word, "data": dict(message)} if item.get("kind") != "close":
                 connection.frames.append(Frame(SIDES[word], _json(message, line), at, line=line))
             case _:
@@ -72,7 +85,8 @@ def _interactions(data: bytes) -> list[tuple[dict[str, Any], int]]:
         raise LineError(1, f"not YAML: {error}") from error
     match value:
         case {"version": 1, "interactions": list(items)} if all(isinstance(item, dict) for item in items):
-            nodes = next(each for key, each in node.value if key.value == "interactions").value
+            # Where a key comes twice, the last one counts.
+            nodes = [each for key, each in node.value if key.value == "interactions"][-1].value
             return [(item, each.start_mark.line + 1) for item, each in zip(items, nodes, strict=True)]
     raise LineError(1, "not a cassette: it has `version: 1` and a list of `interactions`")
 

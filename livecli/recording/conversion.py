@@ -22,6 +22,7 @@ from ..process.text_files import parse_file, parsed_lines
 from ..protocol.platform import Platform
 from .cassette import read_cassette, write_cassette
 from .format import (
+    BYTE_ORDER_MARK,
     Direction,
     Frame,
     Header,
@@ -89,7 +90,7 @@ def format_of(path: str) -> RecordingFormat | None:
 
 
 def _format_in(data: bytes) -> RecordingFormat:
-    start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    start = data.removeprefix(BYTE_ORDER_MARK).lstrip()
     return FORMATS[next((BEGINNINGS[each] for each in BEGINNINGS if start.startswith(each)), ".websocket.log")]
 
 

@@ -33,6 +33,15 @@ REDACTED = b'{"redacted": true}'
 """The value in place of a frame whose JSON could not be kept."""
 
 
+MAX_SECONDS = 1e10
+"""The longest time since a connection was opened: three centuries."""
+
+MAX_CLOSE_CODE = 65535
+"""The highest code of a close, which has two bytes."""
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+"""The first bytes of a file that some editors on Windows have saved."""
+
 MISSING_HEADER = 'the header is missing: {"livecli": 1, …}'
 """The error message for a recording that begins without a header."""
 
@@ -207,7 +216,9 @@ def live_items(lines: Iterable[bytes]) -> Iterator[RecordedItem]:
     """The items of a recording, line by line. Raises LineError as `read_live` does."""
     at = 0.0
     last: RecordedItem | None = None
-    for number, text in enumerate(lines, 1):
+    lines = iter(lines)
+    first = next(lines, b"").removeprefix(BYTE_ORDER_MARK)
+    for number, text in enumerate(chain([first], lines), 1):
         is_open = last is not None and not isinstance(last, RecordedClose)
         item: RecordedItem | None = _frame(text, at, number) if is_open else None
         if item is None:
@@ -227,11 +238,25 @@ def live_items(lines: Iterable[bytes]) -> Iterator[RecordedItem]:
                 raise LineError(number, "the connection is closed: another one begins with a header")
             else:
                 item = _close_or_frame(value, at, number)
-        at = 0.0 if isinstance(item, Header) else item.at or 0.0
+        at = 0.0 if isinstance(item, Header) else checked_time(item.at or 0.0, number)
         yield item
         last = item
     if last is None:
         raise LineError(1, MISSING_HEADER)
+
+
+def checked_time(at: float, line: int) -> float:
+    """A time in seconds since the connection was opened. Raises LineError where it is none."""
+    if not 0 <= at <= MAX_SECONDS:
+        raise LineError(line, f"a time is between 0 and {MAX_SECONDS:g} s")
+    return at
+
+
+def checked_close_code(code: object, line: int) -> int:
+    """The code of a close. Raises LineError where it is none."""
+    if not isinstance(code, int) or isinstance(code, bool) or not 0 <= code <= MAX_CLOSE_CODE:
+        raise LineError(line, f"the code of a close is an integer from 0 to {MAX_CLOSE_CODE}")
+    return code
 
 
 def _frame(text: bytes, before: float, number: int) -> Frame | None:
@@ -282,9 +307,9 @@ def _close_or_frame(value: list[msgspec.Raw], before: float, line: int) -> Frame
 def _close(body: msgspec.Raw, at: float, line: int) -> RecordedClose:
     fields = _value(body, dict, line, "the close")
     code, reason, by = fields.get("code"), fields.get("reason", ""), fields.get("by", By.NETWORK)
-    if not isinstance(code, int) or not isinstance(reason, str) or by not in [*By]:
+    if not isinstance(reason, str) or by not in [*By]:
         raise LineError(line, f"a close has a code, a reason, and by whom: {', '.join(By)}")
-    return RecordedClose(code, reason, By(by), at)
+    return RecordedClose(checked_close_code(code, line), reason, By(by), at)
 
 
 def _value(raw: msgspec.Raw, kind: Any, line: int, what: str) -> Any:

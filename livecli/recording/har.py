@@ -16,14 +16,26 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
 from .. import __version__
 from ..protocol.platform import DEFAULT_PLATFORM, Platform
 from ..toml_reader import LineError
-from .format import By, Direction, Frame, Header, RecordedClose, RecordedConnection, Recording
+from .format import (
+    BYTE_ORDER_MARK,
+    MAX_CLOSE_CODE,
+    MAX_SECONDS,
+    By,
+    Direction,
+    Frame,
+    Header,
+    RecordedClose,
+    RecordedConnection,
+    Recording,
+    checked_time,
+)
 
 TEXT, BINARY = 1, 2
 """The opcodes of messages (RFC 6455, 5.2)."""
@@ -63,10 +75,10 @@ class HarRequest(msgspec.Struct):
 class HarClose(msgspec.Struct):
     """A close, with the fields of a RecordedClose."""
 
-    code: int
+    code: Annotated[int, msgspec.Meta(ge=0, le=MAX_CLOSE_CODE)]
     reason: str
     by: By
-    at: float
+    at: Annotated[float, msgspec.Meta(ge=0, le=MAX_SECONDS)]
 
 
 class HarAddition(msgspec.Struct):
@@ -100,7 +112,7 @@ class Har(msgspec.Struct):
 def read_har(data: bytes) -> Recording:
     """The connections to the Live API in an archive. Raises LineError where there is none, or it is no HAR."""
     try:
-        har = msgspec.json.decode(data.removeprefix(b"\xef\xbb\xbf"), type=Har)
+        har = msgspec.json.decode(data.removeprefix(BYTE_ORDER_MARK), type=Har)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise LineError(1, f"not a HAR file: {error}") from error
     found = [
@@ -130,7 +142,7 @@ def _connection(entry: HarEntry, messages: Sequence[HarMessage]) -> RecordedConn
     last = 0.0
     recorded = []
     for each in frames:
-        last = last if each.time is None else max(last, round(each.time - began_at, 6))
+        last = last if each.time is None else max(last, checked_time(round(each.time - began_at, 6), 1))
         recorded.append(Frame(SIDES[each.type], _data(each), last if times else None, each.opcode == BINARY))
     if entry.addition is not None:
         known = {name: entry.addition.header.get(name) for name in Header.__dataclass_fields__}

@@ -19,6 +19,8 @@ from hashlib import sha256
 from typing import Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
+import msgspec
+
 from ..protocol.elision import elide_next
 from .format import REDACTED, Direction, Header
 
@@ -104,7 +106,7 @@ class Redactor:
         if not self._is_shaped(direction, frame):
             try:
                 frame = self._clean(direction, frame)
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError, msgspec.DecodeError):
                 return REDACTED
         return REDACTED if self._encoded and any(secret in frame for secret in self._encoded) else frame
 
@@ -128,12 +130,15 @@ class Redactor:
 
     def _clean(self, direction: Direction, frame: bytes) -> bytes:
         self._blobs.clear()
-        message = json.loads(frame, object_pairs_hook=_once, parse_constant=_refuse)
+        # As text: json would take bytes for UTF-16 or UTF-32 where they look like it.
+        message = json.loads(frame.decode(), object_pairs_hook=_once, parse_constant=_refuse)
         if not isinstance(message, dict):
             raise ValueError("not an object")
         cleaned = self._walked(direction, message, ())
         if cleaned != message:
             return json.dumps(cleaned, ensure_ascii=False, separators=(",", ":")).encode()
+        # The reader of recordings is stricter than json: it refuses half of a surrogate pair.
+        msgspec.json.decode(frame, type=msgspec.Raw)
         self._learn(direction, frame)
         return frame
 

@@ -20,15 +20,14 @@ import re
 from collections.abc import Iterable, Iterator
 
 from ..toml_reader import LineError
-from .format import Direction, Frame
+from .format import BYTE_ORDER_MARK, Direction, Frame
 
 _HEADER = re.compile(rb"^([<>])\d+(?: @(\d{1,9}(?:\.\d{1,9})?))? ", re.MULTILINE)
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 def read_websocket_log(data: bytes) -> list[Frame]:
     """The frames of a log, in order. Raises LineError, which names the line, where it is malformed."""
-    recorded = list(_frames(data.removeprefix(_BYTE_ORDER_MARK)))
+    recorded = list(_frames(data.removeprefix(BYTE_ORDER_MARK)))
     times = [frame for frame in recorded if frame.at is not None]
     for before, after in itertools.pairwise(times):
         if (after.at or 0.0) < (before.at or 0.0):

@@ -332,6 +332,8 @@ class TestArranging:
         ("log", "line", "reason"),
         [
             (b"<9 {}\n", 1, "the server sends the first frame"),
+            (b'>9 {"redacted": true}\n<9 {}\n', 1, "the client's setup could not be recorded"),
+            (b'>9 {"realtimeInput":{"text":"hi"}}\n', 1, "the first frame is not the client's setup"),
             (b'>9 {"setup":{}}\n>9 {"setups":{}}\n', 2, "not a message of a client: .*setups"),
             (b'>9 {"setup":{}}\n<9 {}\n>9 {"realtimeInput":{"audio":{"data":"?"}}}\n', 3, "not a message of a client"),
         ],

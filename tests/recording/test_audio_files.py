@@ -120,8 +120,19 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
         read_recording(str(tmp_path / "run.live"))
 
 
-def test_no_file_elsewhere_is_read(tmp_path: Path) -> None:
-    place = {"file": "../secret.flac", "offset": 0, "samples": 1}
+@pytest.mark.parametrize(("offset", "samples"), [(0, 9), (8, 1), (-1, 1), (0, -1)])
+def test_audio_that_is_not_in_its_file_is_an_error(tmp_path: Path, offset: int, samples: int) -> None:
+    (tmp_path / "run.sent-16000.pcm").write_bytes(bytes(16))
+    place = {"file": "run.sent-16000.flac", "offset": offset, "samples": samples}
+    frame = json.dumps({"realtimeInput": {"audio": {"mimeType": "audio/pcm", "data": place}}})
+    (tmp_path / "run.live").write_text(f'{{"livecli": 1}}\n[0.0, ">", {frame}]\n')
+    with pytest.raises(FileError, match=rf"run\.sent-16000\.flac has no {samples} samples from {offset} on"):
+        read_recording(str(tmp_path / "run.live"))
+
+
+@pytest.mark.parametrize("name", ["../secret.flac", "secret\0.flac"])
+def test_no_file_elsewhere_is_read(tmp_path: Path, name: str) -> None:
+    place = {"file": name, "offset": 0, "samples": 1}
     frame = json.dumps({"realtimeInput": {"audio": {"mimeType": "audio/pcm", "data": place}}})
     (tmp_path / "run.live").write_text(f'{{"livecli": 1}}\n[0.0, ">", {frame}]\n')
     [read] = read_recording(str(tmp_path / "run.live")).frames

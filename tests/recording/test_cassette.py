@@ -71,6 +71,10 @@ WRONG = {
     HEAD + "- {direction: sent, data: []}": (3, "not an interaction"),
     HEAD + "- {kind: close, direction: sent, data: {}}": (3, "not an interaction"),
     HEAD + "- {direction: sent, data: {}, at: soon}": (3, "`at` is the seconds"),
+    HEAD + "- {direction: sent, data: {}, at: .nan}": (3, "a time is between"),
+    HEAD + "- {direction: sent, data: {}, at: -1}": (3, "a time is between"),
+    HEAD + "- {direction: sent, data: {}, at: " + 400 * "9" + "}": (3, "a time is between"),
+    HEAD + "- {kind: close, code: 65536}": (3, "the code of a close"),
     HEAD + "- {direction: sent, data: {x: !!binary aGVsbG8=}}": (3, "cannot be JSON"),
     HEAD + "- {direction: sent, data: {x: .nan}}": (3, "cannot be JSON"),
 }
@@ -81,6 +85,12 @@ def test_a_wrong_line_is_named(text: str) -> None:
     with pytest.raises(LineError) as error:
         read_cassette(text.encode())
     assert (error.value.line, WRONG[text][1] in error.value.reason) == (WRONG[text][0], True), error.value
+
+
+def test_of_a_key_that_comes_twice_the_last_one_counts() -> None:
+    text = "version: 1\ninteractions: []\ninteractions:\n- {direction: sent, data: {setup: {}}}\n"
+    [frame] = read_cassette(text.encode()).frames
+    assert (frame.data, frame.line) == (b'{"setup": {}}', 4)
 
 
 def test_without_the_package_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

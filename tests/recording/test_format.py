@@ -43,6 +43,11 @@ def test_the_example_is_read_and_written_as_it_is() -> None:
     assert b"".join(write_live(recording)) == EXAMPLE
 
 
+def test_a_byte_order_mark_and_the_line_ends_of_windows_are_read() -> None:
+    connections = read_live(b"\xef\xbb\xbf" + EXAMPLE.replace(b"\n", b"\r\n")).connections
+    assert connections == read_live(EXAMPLE).connections
+
+
 def test_times_do_not_drift() -> None:
     writer = LineWriter()
     lines = [writer.frame(Direction.CLIENT, b"{}", n / 3, is_binary=False) for n in range(3001)]
@@ -83,7 +88,12 @@ WRONG = {
     HEADER + b'[0.0, "up", {}]\n': (2, "'up' is not a direction"),
     HEADER + b'[0.0, ">", []]\n': (2, "the frame is not a JSON object"),
     HEADER + b'[0.0, ">", {}, "blue"]\n': (2, "the kind of a frame"),
-    HEADER + b'[0.0, "close", {"code": "x"}]\n': (2, "a close has a code"),
+    HEADER + b'[1e300, ">", {}]\n': (2, "a time is between 0 and 1e+10 s"),
+    HEADER + b'[1e10, ">", {}]\n[1, "close", {"code": 1000}]\n': (3, "a time is between"),
+    HEADER + b'[0.0, "close", {"code": "x"}]\n': (2, "the code of a close is an integer"),
+    HEADER + b'[0.0, "close", {"code": true}]\n': (2, "the code of a close is an integer"),
+    HEADER + b'[0.0, "close", {"code": 65536}]\n': (2, "from 0 to 65535"),
+    HEADER + b'[0.0, "close", {"code": 1000, "by": "me"}]\n': (2, "a close has a code"),
     HEADER + b'[0.0, "close", {"code": 1000, "by": "client"}]\n[0.0, ">", {}]\n': (3, "the connection is closed"),
 }
 

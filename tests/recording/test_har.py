@@ -78,6 +78,11 @@ def test_what_is_no_archive_is_refused(data: bytes) -> None:
         read_har(data)
 
 
+def test_a_time_that_cannot_be_is_refused() -> None:
+    with pytest.raises(LineError, match="a time is between"):
+        read_har(archive(message("send", SETUP), message("receive", COMPLETE, 1e300)))
+
+
 def test_a_recording_comes_back_as_it_was() -> None:
     close = RecordedClose(1008, "Bye\nbye", By.SERVER, 2.5)
     header = Header("vertex", "m", URL, "livecli/1", "2026-11-28T10:00:00Z")

@@ -94,6 +94,12 @@ def test_a_placeholder_and_plain_words_are_kept(text: str) -> None:
         b'{"a": NaN}',
         b'{"a": 1, "a": 2}',
         b"[" * 99_999,
+        '{"a": "x"}'.encode("utf-16"),
+        '{"a": "x"}'.encode("utf-32-le"),
+        b'\xef\xbb\xbf{"a": 1}',
+        b'{"a": "\\ud83d"}',
+        b'{"\\udc00": 1}',
+        b'{"a": "\xed\xa0\xbd"}',
     ],
 )
 def test_a_frame_that_is_no_json_object_is_marked(frame: bytes) -> None:

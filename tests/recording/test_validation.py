@@ -21,6 +21,18 @@ KEY = b"AIza" + 35 * b"k"
         (b'[0.0, "<", {"serverContent": {"outputTranscription": {"text": "%s"}}}]\n' % KEY, 3, "like a credential"),
         (b'[0.0, "close", {"code": 1000}]\n{"livecli": 1}\n', 0, "connection 2 has no frame"),
         (b'[0.0, "close", {"code": 1000}]\n{"livecli": 1}\n[0.0, "<", {}]\n', 5, "the server sends the first frame"),
+        (b'[0.0, "<", {"setupComplete": {}, "setupComplete": {}}]\n', 3, "cannot be searched for credentials"),
+        (b'[0.0, "<", {"news": "\xff"}]\n', 3, "not a message of the server: .*not JSON"),
+        (
+            b'[0.0, "close", {"code": 1000}]\n{"livecli": 1}\n[0.0, ">", {"redacted": true}]\n',
+            5,
+            "could not be recorded",
+        ),
+        (
+            b'[0.0, "close", {"code": 1000}]\n{"livecli": 1}\n[0.0, ">", {"realtimeInput": {"text": "hi"}}]\n',
+            5,
+            "the first frame is another message",
+        ),
     ],
 )
 def test_a_problem_is_found_with_its_line(more: bytes, line: int, problem: str) -> None:
