@@ -90,7 +90,7 @@ def chat(
         raise UsageError("the QUESTION is empty")
     if save_stereo is not None and not save_stereo.lower().endswith(".wav"):
         raise UsageError(f"--save-stereo writes a WAV file, not {save_stereo}", hint="--save-stereo call.wav")
-    named_files(setup, tools, output).check()
+    named_files(setup, tools, output, emulator).check()
 
     server_detects = devices.mic and not devices.push_to_talk
     target = where.target()

@@ -10,17 +10,20 @@ from ..process.text_files import decode_text, read_text
 
 if TYPE_CHECKING:
     from ..runs.named_files import NamedFiles
-    from .options import CheckFlags, ManyFlags, OutputFlags, RequestFlags, SetupFlags, ToolFlags
+    from .options import CheckFlags, ManyFlags, OutputFlags, RequestFlags, SetupFlags, SubtitleFlags, ToolFlags
+    from .serve_options import LocalFlags
 
 
 def named_files(
     setup: SetupFlags,
     tools: ToolFlags,
     output: OutputFlags,
+    local: LocalFlags,
     *,
     request: RequestFlags | None = None,
     many: ManyFlags | None = None,
     checks: CheckFlags | None = None,
+    subtitles: SubtitleFlags | None = None,
 ) -> NamedFiles:
     """The files that these options name. The inputs and the replies of `request` are not among them."""
     from ..runs.named_files import NamedFiles
@@ -30,6 +33,8 @@ def named_files(
         ("--system", _after_at(setup.system)),
         ("--tools", tools.tools),
         ("--prices", output.prices),
+        ("--script", local.script),
+        ("--replay", local.replay),
     ]
     if request is not None:
         read += [("--text", _after_at(request.text)), *(("--image", path) for path in request.image or ())]
@@ -39,6 +44,8 @@ def named_files(
         read.append(("--expect-file", checks.expect_file))
     recorded = None if output.record_folder else output.record
     written = [("--events", output.events), ("--record", recorded), ("--report", output.report)]
+    if subtitles is not None:
+        written.append(("--subtitles", subtitles.subtitles))
     if checks is not None:
         written += [("--junit", checks.junit), ("--tap", checks.tap), ("--write-expect", checks.write_expect)]
     return NamedFiles(

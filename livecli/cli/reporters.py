@@ -130,6 +130,7 @@ def send_reporters(
     from ..console import run_display
     from ..report.reporter import Reporters
 
+    _check_captions(subtitles, [request], several=False)
     with ExitStack() as stack:
         display = run_display(_display_options(flags, answers=answers))
         stack.callback(display.restore_terminal)
@@ -156,6 +157,7 @@ def batch_reporters(
     from ..console import batch_display
     from ..report.reporter import Reporters
 
+    _check_captions(subtitles, requests, several=True)
     with ExitStack() as stack:
         names = [request.name for request in requests]
         place = f"{folder.rstrip('/')}/" if folder else "./"
@@ -186,6 +188,15 @@ def chat_reporters(flags: OutputFlags) -> Iterator[tuple[Reporter, Reporter]]:
         recordings = _recordings(flags, stack, display.warning, chats=True)
         recording = recordings(f"chat-{datetime.now():%Y%m%d-%H%M%S}")
         yield display, Reporters(_with_outputs(display, flags, stack), *recording)
+
+
+def _check_captions(subtitles: SubtitleFlags, requests: Sequence[Request], *, several: bool) -> None:
+    """Raise FileError where the subtitles of a run could not be written."""
+    from ..process.whole_file import check_writable
+
+    for request in requests:
+        if (path := subtitles.file(request, several=several)) is not None:
+            check_writable(str(path))
 
 
 def _captions(subtitles: SubtitleFlags, request: Request, *, several: bool) -> list[Reporter]:

@@ -97,8 +97,8 @@ def send(
 
     judge = checks.judge()
     if checks.runs > 1:
-        _check_repeated(request, inputs)
-    files = named_files(setup, tools, output, many=many, request=request, checks=checks)
+        _check_repeated(request, output, inputs)
+    files = named_files(setup, tools, output, emulator, many=many, request=request, checks=checks, subtitles=subtitles)
     target = where.target()
     local = emulator.options(local=where.local, pace=Pace.INSTANT)
     options = setup.options(search=tools.search, activity=sending.activity, profile=target.profile.values)
@@ -177,9 +177,11 @@ def _remark_on_input(request: RequestFlags, many: ManyFlags, inputs: Sequence[st
         reporter.remark(f"no INPUT is named: {sent} is sent")
 
 
-def _check_repeated(request: RequestFlags, inputs: Sequence[str]) -> None:
+def _check_repeated(request: RequestFlags, output: OutputFlags, inputs: Sequence[str]) -> None:
     if request.output == "-":
         raise UsageError("--runs writes several replies, and standard output takes one", hint="-o replies/x.wav")
+    if output.record is not None and output.record_folder is None:
+        raise UsageError("with several runs --record names a folder", hint="--record recordings/")
     if "-" in inputs:
         raise UsageError("--runs sends the input again, and standard input can be read once", hint="name a file")
 

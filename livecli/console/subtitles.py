@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import FileError
+from ..process.whole_file import write_whole
 from ..protocol import events
 from ..report.reporter import Reporter
 from ..report.summary import Summary
@@ -84,11 +84,10 @@ class Subtitles(Reporter):
 
     def finished(self, summary: Summary) -> None:
         cues = list(self._cues())
+        if not cues and summary.error is not None:
+            return  # the subtitles of an earlier run are kept
         text = vtt(cues) if self._path.suffix.lower() == ".vtt" else srt(cues)
-        try:
-            self._path.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise FileError(f"cannot write {self._path}: {error.strerror}") from error
+        write_whole(str(self._path), [text.encode()])
 
     def _cues(self) -> Iterator[Subtitle]:
         # A transcription has one speaker.

@@ -63,6 +63,8 @@ READ = {
     "--image": "",
     "--from": "speech.wav\n",
     "--resume-from": "",
+    "--script": '[[turn]]\nsay = "hello"\n',
+    "--replay": '{"livecli": 1}\n[0.0, ">", {"setup": {"model": "models/m"}}]\n',
 }
 """The options of `send` that read a file, and what is in it."""
 
@@ -93,6 +95,13 @@ def test_a_reply_over_a_file_that_an_option_reads(livecli, tmp_path, name):
     ran = livecli("send", "--text", f"@{name}", "--local", "-o", "reply.wav")
     refused(ran, "the reply reply.wav would overwrite the file of --text", "-o names another file")
     assert (tmp_path / name).read_text() == "Say hello."
+
+
+def test_subtitles_over_the_input(livecli, speech):
+    before = speech.rename(speech.with_name("speech.srt")).read_bytes()
+    ran = livecli("send", "speech.srt", "--local", "--subtitles", "./speech.srt")
+    refused(ran, "--subtitles ./speech.srt would overwrite the input speech.srt")
+    assert speech.with_name("speech.srt").read_bytes() == before
 
 
 def test_events_and_the_reply_in_one_file(livecli, tmp_path):

@@ -120,6 +120,7 @@ def test_ids_are_renamed(livecli: Livecli, tmp_path: Path) -> None:
     [
         (("send", "--record", "run.txt"), 2, "--record run.txt: a recording is a .live file, or in a folder"),
         (("send", "a.wav", "b.wav", "--record", "run.live"), 2, "with several inputs --record names a folder"),
+        (("send", "--sample", "--runs", "2", "--record", "run.live"), 2, "with several runs --record names a folder"),
         (("send", "--record-anonymous"), 2, "--record-anonymous is for a recording"),
         (("send", "--record", "run.live", "--events", "run.live"), 2, "--record run.live would overwrite"),
         (("send", "--local", "--text", "hi", "--record", "no/run.live"), 3, "cannot write no/run.live: No such file"),
