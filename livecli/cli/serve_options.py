@@ -263,7 +263,7 @@ class LocalFlags(Group, panel="Network"):
                     f"--{option} is for the emulator", hint="add --local, or start `livecli serve` with it"
                 )
             return None
-        return _emulator_options(self, self.pace or pace)
+        return _emulator_options(self, pace=self.pace or pace, speed=self.replay_speed)
 
 
 class EmulatorFlags(Group, panel="Model"):
@@ -282,7 +282,7 @@ class EmulatorFlags(Group, panel="Model"):
     script: Annotated[Script, COMMON] = None
     replay: Annotated[Replay, COMMON] = None
     replay_match: ReplayMatch = Match.KINDS
-    replay_speed: Annotated[ReplaySpeed, HelpEntry(also="--speed")] = 1.0
+    speed: Annotated[ReplaySpeed, HelpEntry(also="--speed")] = 1.0
     pace: Annotated[AnswerPace, COMMON] = None
     realtime: Annotated[bool, Option("--realtime", help="The same as --pace realtime.")] = False
     hear: Hear = False
@@ -326,7 +326,8 @@ class EmulatorFlags(Group, panel="Model"):
 
         return _emulator_options(
             self,
-            Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
+            pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
+            speed=self.speed,
             connection_seconds=self.connection_seconds,
             goaway_seconds=self.goaway_seconds,
             session_seconds=self.session_seconds,
@@ -337,7 +338,7 @@ class EmulatorFlags(Group, panel="Model"):
         )
 
 
-def _emulator_options(flags: LocalFlags | EmulatorFlags, pace: Pace, **others: Any) -> "EmulatorOptions":
+def _emulator_options(flags: LocalFlags | EmulatorFlags, **others: Any) -> "EmulatorOptions":
     """The values that both groups have, and `others`, for the emulator."""
     from ..emulator.option_files import emulator_options
 
@@ -345,9 +346,7 @@ def _emulator_options(flags: LocalFlags | EmulatorFlags, pace: Pace, **others: A
         script=flags.script,
         replay=flags.replay,
         replay_match=flags.replay_match,
-        speed=flags.replay_speed,
         faults=flags.fault or [],
-        pace=pace,
         hear=flags.hear,
         **others,
     )
