@@ -28,7 +28,7 @@ async def reachable(target: Target, options: EmulatorOptions | None = None) -> A
         return
     from .emulator.options import EmulatorOptions
     from .emulator.server import run_emulator
-    from .media.espeak import can_speak
+    from .media.speech.espeak import can_speak
 
     async with run_emulator(options=options or EmulatorOptions(speaks=can_speak())) as emulator:
         yield replace(target, base_url=emulator.url)

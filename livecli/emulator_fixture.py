@@ -32,7 +32,7 @@ from .emulator.pace import Pace
 from .emulator.server import EmulatorAddress, Tls, run_emulator
 from .emulator.session_recording import SessionRecordings
 from .errors import FileError, ProtocolError, UsageError
-from .media.espeak import can_speak
+from .media.speech.espeak import can_speak
 from .process.folders import state_folder
 from .protocol import events
 from .protocol.close_reasons import Refusal

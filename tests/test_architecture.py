@@ -33,8 +33,8 @@ OWNERS = {
     "soxr": ["media.resample"],
     "miniaudio": ["media.devices"],
     "pywebrtc_audio": ["media.echo"],
-    "espeakng_loader": ["media.espeak"],
-    "pocketsphinx": ["media.recognizer", "media.pocketsphinx_program"],
+    "espeakng_loader": ["media.speech.espeak"],
+    "pocketsphinx": ["media.speech.recognizer", "media.speech.pocketsphinx_program"],
     "numpy": ["media", "emulator", "checks.sound"],
     "google": ["credentials.adc"],
     "requests": ["credentials.adc"],
@@ -67,7 +67,7 @@ MORE_FILES = {
     "console": (22, "one file for each display and each output"),
     "emulator.core": (19, "one file for each part of a session"),
     "emulator": (27, "the server, and a file for each thing that it does to a connection"),
-    "media": (26, "one file for each source and each destination of audio and pictures"),
+    "media": (23, "one file for each source and each destination of audio and pictures"),
 }
 """Packages with more files, how many, and why."""
 MOST_ATTRIBUTES = 12
@@ -167,7 +167,7 @@ COVERED_BY = {
     "client.probe": ["end_to_end/test_auth_online.py"],
     "emulator.option_files": ["end_to_end/test_serve_says.py"],
     "emulator.script_check": ["end_to_end/test_serve_expects.py"],
-    "media.pocketsphinx_program": ["media/test_recognizer.py"],
+    "media.speech.pocketsphinx_program": ["media/speech/test_recognizer.py"],
     "media.reply_buffer": ["report/test_reply.py"],
     "console.recording": ["end_to_end/test_record.py"],
     "emulator.session_recording": ["end_to_end/test_record.py"],

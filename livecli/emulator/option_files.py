@@ -8,9 +8,9 @@ from pathlib import Path
 
 from .. import toml_reader
 from ..errors import FileError, UsageError
-from ..media import recognizer
-from ..media.espeak import can_speak
 from ..media.file_source import read_sound
+from ..media.speech import recognizer
+from ..media.speech.espeak import can_speak
 from ..process.text_files import parse_text, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models

@@ -23,7 +23,7 @@ from websockets.server import ServerProtocol
 
 from ..errors import ConnectError
 from ..media import resample
-from ..media.recognizer import Recognizer, RecognizerError
+from ..media.speech.recognizer import Recognizer, RecognizerError
 from ..process.background import PID_HEADER, WORKER_PID_HEADER
 from ..process.port_holder import port_holder
 from . import access

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.protocol import State
 
 from ..errors import ProtocolError
-from ..media.recognizer import MAX_BYTES, Recognizer, RecognizerError
+from ..media.speech.recognizer import MAX_BYTES, Recognizer, RecognizerError
 from ..protocol import events, messages
 from ..protocol.close_reasons import INTERNAL_ERROR, Refusal
 from ..protocol.codec import decode_client, decode_server, encode_server

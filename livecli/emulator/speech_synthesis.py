@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
-from ..media import espeak
+from ..media.speech import espeak
 from ..protocol.names import VOICES
 from .core.behaviour import tones
 from .core.synthesis import Synthesis, VoiceChoice

@@ -8,7 +8,7 @@ from livecli.emulator import speech_synthesis
 from livecli.emulator.core.behaviour import tones
 from livecli.emulator.core.synthesis import Synthesis, VoiceChoice
 from livecli.emulator.speech_synthesis import FEMALE_VOICES, languages_of, make, variant_of
-from livecli.media import espeak
+from livecli.media.speech import espeak
 from livecli.protocol.names import LANGUAGES, VOICES
 from tests.needs import needs_package
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from livecli.emulator import option_files
-from livecli.media import espeak, recognizer
 from livecli.media.file_source import SAMPLE
+from livecli.media.speech import espeak, recognizer
 from livecli.process.installer import install_extra_command
 from tests.end_to_end.conftest import read_wav, write_wav
 from tests.needs import needs_package

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from livecli.media.espeak import speech
+from livecli.media.speech.espeak import speech
 from tests.end_to_end.conftest import Ran
 from tests.needs import needs, skip
 

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from livecli.media import espeak
 from livecli.media.file_source import SAMPLE, read_sound
 from livecli.media.resample import Resampler
+from livecli.media.speech import espeak
 from tests.end_to_end.conftest import fork  # noqa: F401 - a fixture of `chatting`
 from tests.end_to_end.test_chat_spoken import chatting  # noqa: F401 - a fixture
 from tests.end_to_end.test_serve import FREE, exports

@@ -47,7 +47,7 @@ from typing import Any
 
 from ... import toml_reader
 from ...errors import LivecliError
-from ...media.recognizer import normalized
+from ...media.speech.recognizer import normalized
 from ...protocol.close_reasons import CLOSE_REASON_BYTES, SENDABLE_CLOSE_CODES
 from ...toml_reader import LineError, Path
 from ..expectations import MAX_SEARCH_SECONDS, ExpectedCall, Key, Pattern, Range, ScriptExpectations, TurnExpectations

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy
 import pytest
 
-from livecli.media import espeak
-from livecli.media.espeak import EspeakError, speech
+from livecli.media.speech import espeak
+from livecli.media.speech.espeak import EspeakError, speech
 from tests.needs import needs_package
 
 ENGLISH = ("en-us",)

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from functools import lru_cache
 from importlib.util import find_spec
 
-from ..protocol.audio_rates import OUTPUT_RATE
-from .pcm import SAMPLE_BYTES, is_silent
-from .resample import Resampler
+from ...protocol.audio_rates import OUTPUT_RATE
+from ..pcm import SAMPLE_BYTES, is_silent
+from ..resample import Resampler
 
 KEPT_SPEECHES = 16
 """The last texts whose speech is kept: a test says the same ones again and again."""

@@ -15,10 +15,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import FileError
-from ..process.installer import install_extra_command
-from ..protocol.audio_rates import INPUT_RATE
-from .pcm import SAMPLE_BYTES
+from ...errors import FileError
+from ...process.installer import install_extra_command
+from ...protocol.audio_rates import INPUT_RATE
+from ..pcm import SAMPLE_BYTES
 
 PROGRAM = Path(__file__).with_name("pocketsphinx_program.py")
 

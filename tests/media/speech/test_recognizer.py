@@ -10,9 +10,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from livecli.errors import FileError
-from livecli.media import recognizer as module
 from livecli.media.file_source import SAMPLE, read_sound
-from livecli.media.recognizer import (
+from livecli.media.speech import recognizer as module
+from livecli.media.speech.recognizer import (
     Recognition,
     Recognizer,
     RecognizerError,

@@ -1,0 +1,1 @@
+"""Speech synthesis and speech recognition, of the extra `livecli[speech]`."""
