@@ -107,11 +107,11 @@ def exports(
     from urllib.parse import urlsplit
 
     from .credentials import local_key
-    from .emulator.access import Required
+    from .emulator.access import RequiredCredentials
     from .protocol.endpoint import is_loopback
 
     encrypted = f"https://{f'[{host}]' if ':' in host else host}:{emulator.tls_port}"
-    is_open = options.required == Required() and is_loopback(urlsplit(emulator.url).hostname)
+    is_open = options.required == RequiredCredentials() and is_loopback(urlsplit(emulator.url).hostname)
     return {
         "LIVECLI_BASE_URL": emulator.url,
         "GOOGLE_GEMINI_BASE_URL": encrypted,

@@ -11,12 +11,12 @@ from textwrap import wrap
 from ..protocol.models import (
     MODELS,
     AnswerEnd,
-    Calling,
+    CallBehaviour,
     Evidence,
     HandleTime,
     Model,
     Prices,
-    Thinking,
+    ThinkingControl,
     Thoughts,
 )
 from ..protocol.names import VOICES
@@ -100,14 +100,18 @@ def _modalities(model: Model) -> str:
 
 def _thinking(model: Model) -> str:
     levels = ", ".join(level for level in ("MINIMAL", "LOW", "MEDIUM", "HIGH") if level in model.thinking_levels)
-    control = {Thinking.NONE: "no level", Thinking.BUDGET: "by budget", Thinking.LEVEL: "by level"}[model.thinking]
+    control = {
+        ThinkingControl.NONE: "no level",
+        ThinkingControl.BUDGET: "by budget",
+        ThinkingControl.LEVEL: "by level",
+    }[model.thinking]
     required = [f"required, {model.default_level} if none is named"] if model.level_required else []
     return "; ".join([control, *filter(None, [levels]), *required])
 
 
 def _calls(model: Model) -> Iterator[str]:
     for calling in model.calling:
-        yield f"{calling} {model.calls.blocking if calling is Calling.BLOCKING else model.calls.non_blocking}"
+        yield f"{calling} {model.calls.blocking if calling is CallBehaviour.BLOCKING else model.calls.non_blocking}"
 
 
 def _scheduling(model: Model) -> list[str]:

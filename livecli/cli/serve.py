@@ -15,7 +15,15 @@ import typer
 from ..errors import FileError, UsageError
 from ..process.stdio import is_terminal, one_line, write_stderr, write_stdout
 from .groups import takes_groups
-from .serve_options import EmulatorFlags, LifeFlags, ListenFlags, LogFlags, ProcessFlags, host_to_name, report_sessions
+from .serve_options import (
+    EmulatorFlags,
+    LifetimeFlags,
+    ListenFlags,
+    LogFlags,
+    ProcessFlags,
+    host_to_name,
+    report_sessions,
+)
 
 if TYPE_CHECKING:
     from ..emulator.certificates import Certificates
@@ -43,7 +51,7 @@ def serve(
     listen: ListenFlags,
     emulator: EmulatorFlags,
     logs: LogFlags,
-    life: LifeFlags,
+    lifetime: LifetimeFlags,
     processes: ProcessFlags,
 ) -> int:
     """Run a local Live API for any client, until Ctrl-C.
@@ -65,13 +73,13 @@ def serve(
     eval "$(livecli serve --background)"
     """
     processes.check_replay(emulator.replay)
-    if command and (option := life.given):
+    if command and (option := lifetime.given):
         raise UsageError(f"{option} cannot be combined with a COMMAND", hint=f"leave out {option}")
-    if life.stop:
+    if lifetime.stop:
         from .serve_background import stop
 
         return stop(listen.port)
-    if life.background:
+    if lifetime.background:
         from .serve_background import start
 
         return start(given_options(context), quiet=logs.quiet)
@@ -99,9 +107,9 @@ def serve(
         if listen.is_public:
             write_stderr(f"warning: --host {listen.host}: other machines can connect to the emulator\n")
         if command or not is_terminal(sys.stdout):
-            announce = partial(_announce, life, lambda _, variables: export_lines(variables))
+            announce = partial(_announce, lifetime, lambda _, variables: export_lines(variables))
         else:
-            announce = partial(_announce, life, partial(_banner, emulator.source, options))
+            announce = partial(_announce, lifetime, partial(_banner, emulator.source, options))
         workers = None
         if processes.count > 1:
             from .serve_worker import WorkerCommandLine
@@ -143,7 +151,7 @@ def given_options(context: typer.Context) -> list[str]:
 
 
 def _announce(
-    life: LifeFlags,
+    lifetime: LifetimeFlags,
     text: Callable[[EmulatorAddress, Mapping[str, str]], str],
     emulator: EmulatorAddress,
     variables: Mapping[str, str],
@@ -151,22 +159,22 @@ def _announce(
     """Tell where the emulator listens: to a file, and to a file descriptor or standard output."""
     import os
 
-    if life.env_file is not None:
+    if lifetime.env_file is not None:
         from ..process.line_file import LineFile
 
-        with LineFile(life.env_file) as file:
+        with LineFile(lifetime.env_file) as file:
             file.write("".join(f"{name}={value}\n" for name, value in variables.items()))
-    if life.ready_fd is None:
+    if lifetime.ready_fd is None:
         write_stdout(text(emulator, variables))
         return
     try:
-        os.write(life.ready_fd, export_lines(variables).encode())
+        os.write(lifetime.ready_fd, export_lines(variables).encode())
         # The descriptor stays taken, so that nothing else is written to it by mistake.
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, life.ready_fd)
+        os.dup2(nowhere, lifetime.ready_fd)
         os.close(nowhere)
     except OSError as error:
-        raise FileError(f"cannot write to the file descriptor {life.ready_fd}: {error.strerror}") from error
+        raise FileError(f"cannot write to the file descriptor {lifetime.ready_fd}: {error.strerror}") from error
 
 
 @contextmanager

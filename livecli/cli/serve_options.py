@@ -95,7 +95,7 @@ class LogFlags(Group, panel="Output"):
         check_recording(self, "recordings", "recordings/")
 
 
-class LifeFlags(Group, panel="Output"):
+class LifetimeFlags(Group, panel="Output"):
     """The lifetime of the emulator, and the places to which its variables are written."""
 
     background: Annotated[

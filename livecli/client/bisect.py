@@ -95,7 +95,7 @@ Refuses = Callable[[Sequence[Leaf]], Awaitable[bool]]
 """Opens a session whose setup has these leaves, and returns whether it was refused as the whole setup was."""
 
 
-class _Stopped(Exception):
+class _SearchStopped(Exception):
     """The search cannot go on; the message says why."""
 
 
@@ -128,7 +128,7 @@ async def bisect(
     blame = Blame()
     try:
         await _search(leaves(whole), attempts.refuses, blame)
-    except _Stopped as stopped:
+    except _SearchStopped as stopped:
         blame.stopped = str(stopped)
     blame.otherwise = attempts.otherwise
     return blame
@@ -152,7 +152,7 @@ async def _smallest(candidates: list[Leaf], refuses: Refuses) -> list[Leaf]:
     chosen: list[Leaf] = []
     while not chosen or not await refuses(chosen):
         if not candidates:
-            raise _Stopped("what is refused differs from one attempt to the next")
+            raise _SearchStopped("what is refused differs from one attempt to the next")
         accepted, refused = 0, len(candidates)
         while refused - accepted > 1:
             middle = (accepted + refused) // 2
@@ -196,7 +196,7 @@ class _Attempts:
         paths = tuple(path for path, _ in chosen)
         if paths not in self._known:
             if len(self._known) == MOST_ATTEMPTS:
-                raise _Stopped(f"stopped after {MOST_ATTEMPTS} attempts")
+                raise _SearchStopped(f"stopped after {MOST_ATTEMPTS} attempts")
             await asyncio.sleep(PAUSE_SECONDS)
             self._known[paths] = await self._try(chosen)
         return self._known[paths]
@@ -217,10 +217,10 @@ class _Attempts:
         except ServerError as error:
             if error.close_code in (1007, 1008):
                 return error
-            raise _Stopped(error.message) from error
+            raise _SearchStopped(error.message) from error
         # Quota, the network, a timeout: nothing about the setup.
         except LivecliError as error:
-            raise _Stopped(error.message) from error
+            raise _SearchStopped(error.message) from error
 
 
 def with_blame(error: LivecliError, blame: Blame) -> LivecliError:

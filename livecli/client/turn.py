@@ -28,7 +28,7 @@ from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
 from .resumable import Checkpoint, Received, ResumableSession, Rewind
 from .sender import Sender, SendOptions
-from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, ending_of
+from .turn_end import Ending, PendingCallCount, Phase, ResponseStep, Step, TurnEnd, ending_of
 from .turn_progress import IdleTimer, TurnProgress
 
 # How long after its end a turn waits for late transcripts.
@@ -347,7 +347,7 @@ class Turn:
             is_joint = known and known.calls.answers_together and not held and response.scheduling is None
             together = self._calls.in_message_of(response.id) if is_joint else frozenset()
             is_silent = response.scheduling == "SILENT"
-            self._progress.advance(Responding(held, is_silent, one_turn, response.id, together))
+            self._progress.advance(ResponseStep(held, is_silent, one_turn, response.id, together))
 
     async def _until_ended(self, sending: Awaitable[None]) -> None:
         """Await `sending`. Its error is dropped where the session has ended: the task that receives learns why."""
@@ -361,7 +361,7 @@ class Turn:
         """A call is over, answered or cancelled: what is due now is the model's."""
         if self._progress.is_awaited:
             self._idle.begin()
-        self._progress.advance(CallsPending(self._calls.pending))
+        self._progress.advance(PendingCallCount(self._calls.pending))
 
     # --- receiving ---
 
@@ -407,7 +407,7 @@ class Turn:
         match event:
             case events.ToolCall() | events.ToolCallCancellation() if not (self.is_over or answer.is_cut):
                 self._calls.handle(event)
-                progress.advance(CallsPending(self._calls.pending))
+                progress.advance(PendingCallCount(self._calls.pending))
             case events.TurnComplete() if not progress.state.answers_nothing:
                 self._session.resumption.answer(self._sender.complete_turn())
             case events.GoAway(seconds) if not self._session.resumption.expected:

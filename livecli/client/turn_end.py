@@ -91,7 +91,7 @@ class Step(Enum):
     TIME = auto()
 
 
-class Responding(msgspec.Struct, frozen=True):
+class ResponseStep(msgspec.Struct, frozen=True):
     """A function's response is about to be sent.
 
     `held` is whether the model keeps its turn open for it, if that has not ended. A `silent` response is not spoken of.
@@ -106,7 +106,7 @@ class Responding(msgspec.Struct, frozen=True):
     together: frozenset[str | None] = frozenset()
 
 
-class CallsPending(msgspec.Struct, frozen=True):
+class PendingCallCount(msgspec.Struct, frozen=True):
     """The number of function calls without a response has changed to `count`."""
 
     count: int
@@ -180,7 +180,7 @@ class TurnEnd(msgspec.Struct, frozen=True):
         return replace(kept, owed=owed, settles_at=None, call_lost=call_lost, resumed=then.resumed or asked)
 
 
-def advance(state: TurnEnd, event: events.Event | Step | Responding | CallsPending, now: float) -> TurnEnd:
+def advance(state: TurnEnd, event: events.Event | Step | ResponseStep | PendingCallCount, now: float) -> TurnEnd:
     """The state after `event`, which was received, sent or otherwise happened at `now` (seconds).
 
     Returns `state` itself where nothing changes, as for most events.
@@ -216,7 +216,7 @@ def _close(state: TurnEnd, step: Step) -> TurnEnd:
     return replace(state, owed=0, doubtful=False) if is_whole else state
 
 
-def _respond(state: TurnEnd, response: Responding) -> TurnEnd:
+def _respond(state: TurnEnd, response: ResponseStep) -> TurnEnd:
     is_held = response.held and state.owed > 0
     if response.silent and not is_held:
         return replace(state, doubtful=False)
@@ -289,8 +289,8 @@ TRANSITIONS: dict[Any, Callable[[TurnEnd, Any], TurnEnd]] = {
     Step.GIVE_UP: _give_up,
     Step.ABANDON: lambda state, step: replace(state, phase=Phase.OVER, given_up=True),
     Step.CLOSED: _close,
-    Responding: _respond,
-    CallsPending: lambda state, calls: replace(state, pending=calls.count),
+    ResponseStep: _respond,
+    PendingCallCount: lambda state, calls: replace(state, pending=calls.count),
     events.ToolCall: _call,
     events.OutputTranscript: _transcribe,
     events.Interrupted: lambda state, event: replace(state, turn=replace(state.turn, interrupted=True)),

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from ..errors import LivecliError
 from ..protocol import events
-from .turn_end import CallsPending, Ending, Phase, Responding, Step, TurnEnd, advance
+from .turn_end import Ending, PendingCallCount, Phase, ResponseStep, Step, TurnEnd, advance
 
 
 class IdleTimer:
@@ -57,7 +57,7 @@ class TurnProgress:
         """Whether an answer is waited for: to the whole request, or to what has been sent so far."""
         return self.state.phase is not Phase.SENDING
 
-    def advance(self, event: events.Event | Step | Responding | CallsPending) -> None:
+    def advance(self, event: events.Event | Step | ResponseStep | PendingCallCount) -> None:
         """Something was received, sent, or has happened otherwise."""
         self.state, before = advance(self.state, event, self._clock()), self.state
         if self.state is not before:

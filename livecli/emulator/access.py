@@ -124,7 +124,7 @@ def session_refusal(error: CredentialError) -> Refusal:
     return Refusal(*SESSION_REFUSALS[error])
 
 
-class Required(msgspec.Struct, frozen=True):
+class RequiredCredentials(msgspec.Struct, frozen=True):
     """The credentials that the emulator accepts. Where both are None, it requires none."""
 
     key: str | None = None
@@ -145,7 +145,7 @@ class Required(msgspec.Struct, frozen=True):
         return CredentialError.WRONG_TOKEN if tokens else CredentialError.WRONG_KEY if keys else CredentialError.MISSING
 
 
-NOTHING_REQUIRED = Required()
+NOTHING_REQUIRED = RequiredCredentials()
 
 
 def wrong_kind_of_credential(path: str, headers: Iterable[tuple[str, str]]) -> CredentialError | None:

@@ -20,7 +20,7 @@ from ..protocol import close_reasons, events, messages
 from ..protocol.close_reasons import Refusal
 from ..protocol.codec import decode_client
 from ..protocol.codec.proto_json import camel
-from .access import UPGRADE_REFUSALS, CredentialError, Required, UpgradeRefusal, credentials_in
+from .access import UPGRADE_REFUSALS, CredentialError, RequiredCredentials, UpgradeRefusal, credentials_in
 
 MINT_PATH = re.compile(r"/v\d+(?:(?:alpha|beta)\d*)?/auth_tokens")
 FIELDS = {
@@ -96,7 +96,7 @@ class EphemeralToken(msgspec.Struct):
 class TokenMint:
     """The tokens of one emulator."""
 
-    def __init__(self, required: Required) -> None:
+    def __init__(self, required: RequiredCredentials) -> None:
         self._required = required
         self._tokens: dict[str, EphemeralToken] = {}
 

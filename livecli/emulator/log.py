@@ -20,7 +20,7 @@ from ..media.pcm import SAMPLE_BYTES
 from ..process.stdio import one_line
 from ..protocol import events
 from ..protocol.messages import Json, Setup
-from ..protocol.models import Calling, Model
+from ..protocol.models import CallBehaviour, Model
 from .access import Service
 from .core.response import Message
 from .observer import ClosedBy, SessionObserver, typed_texts
@@ -139,7 +139,7 @@ class SessionLog(SessionObserver):
         functions = [function for tool in setup.tools or [] for function in tool.function_declarations or []]
         for function in functions:
             behaviour = function.behavior or (model.calling[0] if model and model.calling else None)
-            self._behaviours[function.name] = " non-blocking" if behaviour == Calling.NON_BLOCKING else ""
+            self._behaviours[function.name] = " non-blocking" if behaviour == CallBehaviour.NON_BLOCKING else ""
         resumes = setup.session_resumption is not None and setup.session_resumption.handle
         facts = [
             self._service,

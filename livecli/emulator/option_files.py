@@ -15,7 +15,7 @@ from ..process.text_files import parse_text, parse_text_file
 from ..protocol.audio_rates import OUTPUT_RATE
 from ..protocol.models import MODELS, Model, load_models
 from ..recording.match import Match
-from .access import Required
+from .access import RequiredCredentials
 from .core.behaviour import Echo
 from .core.lifetime import Limits
 from .core.script import Script, ScriptedBehaviour
@@ -60,7 +60,7 @@ def emulator_options(
     check = None if followed is None else new_check(followed[1].expectations, followed[0])
     return EmulatorOptions(
         behaviour=Echo if followed is None else partial(ScriptedBehaviour, followed[1], check),
-        required=Required(require_key, require_token),
+        required=RequiredCredentials(require_key, require_token),
         models=_models(model_table),
         limits=Limits(connection_seconds or None, goaway_seconds, session_seconds),
         pace=pace,

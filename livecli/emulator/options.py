@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..protocol.models import MODELS, Model
-from .access import NOTHING_REQUIRED, Required
+from .access import NOTHING_REQUIRED, RequiredCredentials
 from .core.behaviour import Behaviour, Echo
 from .core.lifetime import UNLIMITED, Limits
 from .faults import Faults
@@ -35,7 +35,7 @@ class EmulatorOptions:
     """
 
     behaviour: Callable[[], Behaviour] = Echo
-    required: Required = NOTHING_REQUIRED
+    required: RequiredCredentials = NOTHING_REQUIRED
     sources: AllowedSources = THIS_MACHINE
     models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
     limits: Limits = UNLIMITED

@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from .access import CredentialError, Required, UpgradeRefusal
+from .access import CredentialError, RequiredCredentials, UpgradeRefusal
 from .core.handles import HandleStore
 from .ephemeral_tokens import EphemeralToken, TokenMint
 from .message_log import LogStream, MessageLog
@@ -28,7 +28,7 @@ class SharedState:
 
     worker_pid: int | None = None
 
-    def __init__(self, required: Required, sinks: Sequence[Callable[[str], None]] = ()) -> None:
+    def __init__(self, required: RequiredCredentials, sinks: Sequence[Callable[[str], None]] = ()) -> None:
         self.pid = os.getpid()
         self.sessions = HandleStore()
         self.messages = MessageLog(*sinks)

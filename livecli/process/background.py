@@ -39,7 +39,7 @@ _PROGRAM = "import json, sys; from livecli.__main__ import main; sys.exit(main(j
 
 
 @dataclass(frozen=True)
-class Started:
+class BackgroundProcess:
     """A process that was started. `output` is what it wrote before it closed standard output.
 
     `log` has its standard error. `status` is its exit status, None while it is running.
@@ -50,7 +50,7 @@ class Started:
     status: int | None
 
 
-def start(argv: Sequence[str], folder: Path) -> Started:
+def start(argv: Sequence[str], folder: Path) -> BackgroundProcess:
     """Start a command line of livecli as a process of its own session, and wait until it closes standard output.
 
     Its standard error goes to a new file in `folder`. Raises FileError where that cannot be written.
@@ -79,7 +79,7 @@ def start(argv: Sequence[str], folder: Path) -> Started:
     status = None if output else process.wait()
     # It is not a child that anything waits for.
     process.returncode = process.returncode or 0
-    return Started(output, Path(name), status)
+    return BackgroundProcess(output, Path(name), status)
 
 
 def pid_at(address: str) -> int | None:
@@ -135,7 +135,7 @@ def complete_log(folder: Path, address: str) -> str:
         return file.read()
 
 
-def note(folder: Path, address: str, started: Started) -> Path:
+def note(folder: Path, address: str, started: BackgroundProcess) -> Path:
     """List a process that listens at `address`. Returns its log, which is named after the port now."""
     listed = _file(folder, address)
     log = started.log.replace(listed.with_suffix(".log"))

@@ -26,7 +26,7 @@ CONTEXT_TOKENS = 128_000
 """Tokens that a model's context holds, as Google documents it for the native audio models."""
 
 
-class Thinking(StrEnum):
+class ThinkingControl(StrEnum):
     """How a setup controls a model's thinking: not at all (`thinkingLevel` is refused), in tokens, or by a level."""
 
     NONE = "none"
@@ -42,7 +42,7 @@ class Proactivity(StrEnum):
     ALWAYS = "always"
 
 
-class Calling(StrEnum):
+class CallBehaviour(StrEnum):
     """Whether the model waits for the result of a function that it calls."""
 
     BLOCKING = "BLOCKING"
@@ -313,7 +313,7 @@ class Model(Facts, frozen=True):
     """Whether it can answer in TEXT."""
     text_in: bool = False
     """Whether it takes text as `realtimeInput.text`, and not only as `clientContent`."""
-    thinking: Thinking = Thinking.NONE
+    thinking: ThinkingControl = ThinkingControl.NONE
     thinking_levels: frozenset[str] = frozenset()
     """The levels that it takes."""
     level_required: bool = False
@@ -329,7 +329,10 @@ class Model(Facts, frozen=True):
     proactivity: Proactivity = Proactivity.NONE
     media_chunks: bool = True
     """Whether it takes `realtimeInput.mediaChunks`."""
-    calling: Annotated[tuple[Calling, ...], msgspec.Meta(min_length=1)] = (Calling.BLOCKING, Calling.NON_BLOCKING)
+    calling: Annotated[tuple[CallBehaviour, ...], msgspec.Meta(min_length=1)] = (
+        CallBehaviour.BLOCKING,
+        CallBehaviour.NON_BLOCKING,
+    )
     """The behaviours that functions may be declared with, the default first."""
     seeds: bool = False
     """Whether it takes the first `clientContent` as history, without an answer, if the setup has `historyConfig`."""
@@ -428,7 +431,7 @@ _V3: dict[str, Any] = {
 _V3_8: dict[str, Any] = _V3 | {
     "affective_refused_late": True,
     "proactivity": Proactivity.ALWAYS,
-    "calling": (Calling.NON_BLOCKING, Calling.BLOCKING),
+    "calling": (CallBehaviour.NON_BLOCKING, CallBehaviour.BLOCKING),
     "evidence": _probed("2026-09-19", "a probe with google-genai 2.23; pydantic-ai's notes"),
     "turns": TurnFacts(
         stops_on_empty_content=True, evidence=_probed("2026-10-03", "an avatar application on Vertex AI")
@@ -476,11 +479,11 @@ _V3_8: dict[str, Any] = _V3 | {
     "prices": _V3_8_PRICES,
 }
 _EXTENDED: dict[str, Any] = _V3_8 | {
-    "thinking": Thinking.LEVEL,
+    "thinking": ThinkingControl.LEVEL,
     "thinking_levels": frozenset({"LOW", "MEDIUM", "HIGH"}),
     "level_required": True,
     "default_level": "LOW",
-    "calling": (Calling.NON_BLOCKING,),
+    "calling": (CallBehaviour.NON_BLOCKING,),
     "turns": TurnFacts(
         stops_on_empty_content=True,
         ignores_explicit_activity=True,
@@ -512,10 +515,10 @@ _EXTENDED: dict[str, Any] = _V3_8 | {
 # --- 3.1 ---
 
 _V3_1: dict[str, Any] = _V3 | {
-    "thinking": Thinking.LEVEL,
+    "thinking": ThinkingControl.LEVEL,
     "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
     "default_level": "MINIMAL",
-    "calling": (Calling.BLOCKING,),
+    "calling": (CallBehaviour.BLOCKING,),
     "evidence": _documented("2026-11", f"{_MODEL_PAGE}; {_PYDANTIC_PROBES}"),
     "turns": TurnFacts(evidence=_recorded("2026-09")),
     "unasked": UnaskedFacts(
@@ -543,7 +546,7 @@ _V3_1: dict[str, Any] = _V3 | {
 # --- 2.5 native audio ---
 
 _NATIVE: dict[str, Any] = {
-    "thinking": Thinking.BUDGET,
+    "thinking": ThinkingControl.BUDGET,
     "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
     "affective_dialog": True,
     "proactivity": Proactivity.OPTIONAL,
@@ -604,7 +607,7 @@ _NATIVE_VERTEX: dict[str, Any] = _NATIVE | {
 
 _FLASH_VERTEX: dict[str, Any] = {
     "text_out": True,
-    "thinking": Thinking.BUDGET,
+    "thinking": ThinkingControl.BUDGET,
     "evidence": _probed("2026-10", _PYDANTIC_PROBES),
     "turns": TurnFacts(evidence=_recorded("2026-09")),
     "unasked": UnaskedFacts(evidence=_recorded("2026-09")),
@@ -659,7 +662,7 @@ _TRANSLATE: dict[str, Any] = _V3 | {
 _ROBOTICS: dict[str, Any] = _V3 | {
     "audio_out": False,
     "text_out": True,
-    "thinking": Thinking.LEVEL,
+    "thinking": ThinkingControl.LEVEL,
     "thinking_levels": frozenset({"MINIMAL", "LOW", "MEDIUM", "HIGH"}),
     "context_tokens": 131_072,
     "evidence": _documented("2026-07", f"{_MODEL_PAGE}; in the list of models of 2026-09-13"),

@@ -15,7 +15,7 @@ from . import close_reasons
 from .close_reasons import INVALID_ARGUMENT, Refusal
 from .codec.proto_json import camel_keys
 from .messages import GenerationConfig, Setup, SpeechConfig, ThinkingConfig
-from .models import Evidence, EvidenceKind, Model, Platform, Proactivity, Thinking
+from .models import Evidence, EvidenceKind, Model, Platform, Proactivity, ThinkingControl
 from .names import VOICES
 
 
@@ -139,11 +139,11 @@ def _audio_and_text(context: SetupContext) -> bool:
 
 
 def _no_level(context: SetupContext) -> bool:
-    return bool(context.thinking_level) and context.model.thinking is Thinking.NONE
+    return bool(context.thinking_level) and context.model.thinking is ThinkingControl.NONE
 
 
 def _budget_alone(context: SetupContext) -> bool:
-    by_budget = context.model.thinking is Thinking.BUDGET and not context.model.thinking_levels
+    by_budget = context.model.thinking is ThinkingControl.BUDGET and not context.model.thinking_levels
     return bool(context.thinking_level) and by_budget
 
 

@@ -127,7 +127,7 @@ class Relay:
                 await client.close(1011, error.message.encode()[:CLOSE_REASON_BYTES].decode(errors="ignore"))
                 return
         server = self._upstream.pop(client)
-        await _Forwarding(client, server, observers).run(first)
+        await _ForwardedSession(client, server, observers).run(first)
 
     async def post(self, client: EmulatorConnection, request: Request) -> Response:
         """Forward a request for an ephemeral token."""
@@ -190,7 +190,7 @@ class _Unread:
         return first.encode() if isinstance(first, str) and decode is False else first
 
 
-class _Forwarding:
+class _ForwardedSession:
     """One session between a client and the service."""
 
     def __init__(self, client: EmulatorConnection, server: Connection, observers: Sequence[SessionObserver]) -> None:

@@ -12,7 +12,7 @@ from ..errors import FileError, UsageError
 
 if TYPE_CHECKING:
     from ..protocol.messages import FunctionDeclaration, Json
-    from ..protocol.models import Calling
+    from ..protocol.models import CallBehaviour
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:-]{0,63}")
 """The function names that the API accepts."""
@@ -52,11 +52,13 @@ class Tool:
     inherit: tuple[str, ...] = ()
 
     @property
-    def calling(self) -> Calling | None:
+    def calling(self) -> CallBehaviour | None:
         """The declared behaviour, None when the user did not set `blocking`."""
-        from ..protocol.models import Calling
+        from ..protocol.models import CallBehaviour
 
-        return None if self.blocking is None else Calling.BLOCKING if self.blocking else Calling.NON_BLOCKING
+        return (
+            None if self.blocking is None else CallBehaviour.BLOCKING if self.blocking else CallBehaviour.NON_BLOCKING
+        )
 
 
 class Toolbox:
@@ -102,11 +104,11 @@ class Toolbox:
 
     def holds(self, name: str, model: str) -> bool:
         """Whether `model` keeps its turn open until it has the result of the function `name`."""
-        from ..protocol.models import DEFAULT_MODEL, MODELS, Calling
+        from ..protocol.models import DEFAULT_MODEL, MODELS, CallBehaviour
 
         tool = self.get(name)
         default = MODELS.get(model, MODELS[DEFAULT_MODEL]).calling[0]
-        return ((tool and tool.calling) or default) is Calling.BLOCKING
+        return ((tool and tool.calling) or default) is CallBehaviour.BLOCKING
 
     def _declaration(self, tool: Tool) -> FunctionDeclaration:
         from ..protocol.messages import FunctionDeclaration

@@ -46,7 +46,7 @@ RATIO_BOUND, LATE_BOUND = 1.8, 1.5
 
 
 @dataclass
-class Carried:
+class Measurement:
     """The result of a run. Shares are of one core, over the time in which all sessions sent."""
 
     sessions: int
@@ -62,7 +62,7 @@ class Carried:
         return f"{self.sessions} sessions, {shares} of a core; p99 {self.late_ms:.1f} ms; {memory} MB"
 
 
-def run(sessions: int, processes: int, commands: int, folder: Path) -> Carried:
+def run(sessions: int, processes: int, commands: int, folder: Path) -> Measurement:
     """Run this many sessions from start to end, in commands of as many sessions and processes each."""
     seconds = sessions // STARTS_A_SECOND + TOGETHER_SECONDS
     sound = sounds.wav(folder, seconds)
@@ -92,7 +92,7 @@ def run(sessions: int, processes: int, commands: int, folder: Path) -> Carried:
         arrivals = json.loads(server.communicate("")[0])
     shares = [(end - start) / took for start, end in zip(before, after, strict=True)]
     lost = sessions - sum(is_whole(own, number) for own in folders for number in range(each))
-    return Carried(sessions, shares, arrivals["late_ms"]["p99"], lost, megabytes)
+    return Measurement(sessions, shares, arrivals["late_ms"]["p99"], lost, megabytes)
 
 
 def workers(pid: int) -> list[int]:

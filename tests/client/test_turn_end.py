@@ -12,10 +12,10 @@ import pytest
 
 from livecli.client.turn_end import (
     SETTLE_SECONDS,
-    CallsPending,
     Ending,
+    PendingCallCount,
     Phase,
-    Responding,
+    ResponseStep,
     Step,
     TurnEnd,
     advance,
@@ -69,13 +69,13 @@ class Played:
                 self._wait(float(step[:-1]))
             elif step in RECEIVED:
                 if step == "call":
-                    self._advance(CallsPending(self.state.pending + 1))
+                    self._advance(PendingCallCount(self.state.pending + 1))
                 self._advance(RECEIVED[step])
             else:
                 self._act(step)
         return self
 
-    def _advance(self, event: events.Event | Step | Responding | CallsPending) -> None:
+    def _advance(self, event: events.Event | Step | ResponseStep | PendingCallCount) -> None:
         self.state = advance(self.state, event, self.now)
 
     def _wait(self, seconds: float) -> None:
@@ -107,7 +107,7 @@ class Played:
             case "responds in the turn of the call":
                 self._respond(held=True, one_turn=True)
             case "stopped":  # a call is over without a response
-                self._advance(CallsPending(self.state.pending - 1))
+                self._advance(PendingCallCount(self.state.pending - 1))
             case "gives up":
                 self._advance(Step.GIVE_UP)
             case "keeps":
@@ -120,8 +120,8 @@ class Played:
                 raise AssertionError(f"no such step: {step}")
 
     def _respond(self, *, held: bool, silent: bool = False, **further: Any) -> None:
-        self._advance(Responding(held, silent, **further))
-        self._advance(CallsPending(self.state.pending - 1))
+        self._advance(ResponseStep(held, silent, **further))
+        self._advance(PendingCallCount(self.state.pending - 1))
 
 
 OVER = [
@@ -542,9 +542,9 @@ class TestOwedTurns:
         "asked": Step.ASK,
         "says": events.ToolCall(()),
         "over": events.TurnComplete(),
-        "responds": Responding(held=False, silent=False),
-        "responds silently": Responding(held=False, silent=True),
-        "resumes": Responding(held=True, silent=False),
+        "responds": ResponseStep(held=False, silent=False),
+        "responds silently": ResponseStep(held=False, silent=True),
+        "resumes": ResponseStep(held=True, silent=False),
     }
 
     @in_one_test(

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from livecli.emulator.access import (
     NOTHING_REQUIRED,
     CredentialError,
-    Required,
+    RequiredCredentials,
     wrong_kind_of_credential,
 )
 from livecli.emulator.options import EmulatorOptions
@@ -27,7 +27,7 @@ SETUP = {
     DEVELOPER: '{"setup":{"model":"models/gemini-3.8-live"}}',
     VERTEX: '{"setup":{"model":"publishers/google/models/gemini-3.8-live"}}',
 }
-EITHER = Required(KEY, TOKEN)
+EITHER = RequiredCredentials(KEY, TOKEN)
 
 
 @in_one_test(
@@ -35,30 +35,35 @@ EITHER = Required(KEY, TOKEN)
     [
         (NOTHING_REQUIRED, "", {}, None),
         (NOTHING_REQUIRED, "?key=anything", {"Authorization": "Basic eDp5"}, None),
-        (Required(key=KEY), f"?key={KEY}", {}, None),
-        (Required(key=KEY), "", {"X-Goog-Api-Key": KEY}, None),
-        (Required(key="ключ"), "?key=%D0%BA%D0%BB%D1%8E%D1%87", {}, None),
-        (Required(token=TOKEN), "", {"Authorization": f"Bearer {TOKEN}"}, None),
-        (Required(token=TOKEN), "", {"authorization": f"bearer  {TOKEN} "}, None),
-        (Required(token=TOKEN), f"?access_token={TOKEN}", {}, None),
-        (Required(token=EPHEMERAL), f"?access_token={EPHEMERAL}", {}, None),
-        (Required(token=EPHEMERAL), "", {"Authorization": f"Token {EPHEMERAL}", "x-goog-api-key": EPHEMERAL}, None),
-        (Required(token=EPHEMERAL), "", {"x-goog-api-key": EPHEMERAL}, None),
+        (RequiredCredentials(key=KEY), f"?key={KEY}", {}, None),
+        (RequiredCredentials(key=KEY), "", {"X-Goog-Api-Key": KEY}, None),
+        (RequiredCredentials(key="ключ"), "?key=%D0%BA%D0%BB%D1%8E%D1%87", {}, None),
+        (RequiredCredentials(token=TOKEN), "", {"Authorization": f"Bearer {TOKEN}"}, None),
+        (RequiredCredentials(token=TOKEN), "", {"authorization": f"bearer  {TOKEN} "}, None),
+        (RequiredCredentials(token=TOKEN), f"?access_token={TOKEN}", {}, None),
+        (RequiredCredentials(token=EPHEMERAL), f"?access_token={EPHEMERAL}", {}, None),
+        (
+            RequiredCredentials(token=EPHEMERAL),
+            "",
+            {"Authorization": f"Token {EPHEMERAL}", "x-goog-api-key": EPHEMERAL},
+            None,
+        ),
+        (RequiredCredentials(token=EPHEMERAL), "", {"x-goog-api-key": EPHEMERAL}, None),
         (EITHER, f"?key={KEY}", {"Authorization": "Bearer other"}, None),
         (EITHER, "", {"Authorization": f"Bearer {TOKEN}", "x-goog-api-key": "other"}, None),
         (EITHER, "", {}, CredentialError.MISSING),
         (EITHER, "?alt=ws", {"Authorization": "Basic eDp5"}, CredentialError.MISSING),
-        (Required(key=KEY), "?key=", {}, CredentialError.MISSING),
-        (Required(key=KEY), f"?key={KEY}x", {}, CredentialError.WRONG_KEY),
-        (Required(key=KEY), "", {"x-goog-api-key": "\udcff"}, CredentialError.WRONG_KEY),
-        (Required(key=KEY), f"?access_token={KEY}", {}, CredentialError.WRONG_TOKEN),
-        (Required(token=TOKEN), f"?key={TOKEN}", {}, CredentialError.WRONG_KEY),
-        (Required(token=TOKEN), "", {"Authorization": "Bearer other"}, CredentialError.WRONG_TOKEN),
-        (Required(key=KEY), "", {"x-goog-api-key": EPHEMERAL}, CredentialError.WRONG_TOKEN),
+        (RequiredCredentials(key=KEY), "?key=", {}, CredentialError.MISSING),
+        (RequiredCredentials(key=KEY), f"?key={KEY}x", {}, CredentialError.WRONG_KEY),
+        (RequiredCredentials(key=KEY), "", {"x-goog-api-key": "\udcff"}, CredentialError.WRONG_KEY),
+        (RequiredCredentials(key=KEY), f"?access_token={KEY}", {}, CredentialError.WRONG_TOKEN),
+        (RequiredCredentials(token=TOKEN), f"?key={TOKEN}", {}, CredentialError.WRONG_KEY),
+        (RequiredCredentials(token=TOKEN), "", {"Authorization": "Bearer other"}, CredentialError.WRONG_TOKEN),
+        (RequiredCredentials(key=KEY), "", {"x-goog-api-key": EPHEMERAL}, CredentialError.WRONG_TOKEN),
     ],
 )
 def test_what_is_wrong_with_a_credential(
-    required: Required, query: str, headers: dict[str, str], error: CredentialError | None
+    required: RequiredCredentials, query: str, headers: dict[str, str], error: CredentialError | None
 ) -> None:
     assert required.check("/path" + query, headers.items()) is error
 

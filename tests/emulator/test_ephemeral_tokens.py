@@ -12,7 +12,7 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, Required
+from livecli.emulator.access import NOTHING_REQUIRED, CredentialError, RequiredCredentials
 from livecli.emulator.ephemeral_tokens import MAX_TOKENS, TokenMint, is_mint_path
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import run_emulator
@@ -114,11 +114,11 @@ def test_what_is_refused(said: Any) -> None:
     ],
 )
 def test_who_may_have_one(headers: Any, status: int) -> None:
-    assert made(TokenMint(Required("k", "t")), {}, headers)[1] == status
+    assert made(TokenMint(RequiredCredentials("k", "t")), {}, headers)[1] == status
 
 
 def test_a_token_makes_no_token() -> None:
-    mint = TokenMint(Required("k"))
+    mint = TokenMint(RequiredCredentials("k"))
     name = made(mint, {}, [("x-goog-api-key", "k")])[0]["name"]
     assert made(mint, {}, [("x-goog-api-key", name)])[1] == 401
 
@@ -212,7 +212,7 @@ async def test_a_token_is_made_and_opens_one_session(pieces: int) -> None:
     log: list[str] = []
     async with (
         asyncio.timeout(30),
-        run_emulator(options=EmulatorOptions(required=Required("k")), log=log.append) as emulator,
+        run_emulator(options=EmulatorOptions(required=RequiredCredentials("k")), log=log.append) as emulator,
     ):
         status, text = await posted(emulator.url, PATH, b'{"uses": 1}', pieces=pieces, head="x-goog-api-key: k\r\n")
         assert status == 200
@@ -284,7 +284,10 @@ async def asked(url: str, method: str, **headers: str) -> tuple[int, dict[str, s
 
 @pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:8000"])
 async def test_a_page_of_this_machine_may_create_a_token(origin: str) -> None:
-    async with asyncio.timeout(30), run_emulator(options=EmulatorOptions(required=Required("k"))) as emulator:
+    async with (
+        asyncio.timeout(30),
+        run_emulator(options=EmulatorOptions(required=RequiredCredentials("k"))) as emulator,
+    ):
         asks = {
             "Access_Control_Request_Method": "POST",
             "Access_Control_Request_Headers": "content-type,x-goog-api-key",

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from livecli.emulator import session
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from livecli.emulator.replay import arrange
 from livecli.emulator.replay_library import ReplayLibrary
 from livecli.emulator.server import EmulatorAddress, run_emulator
@@ -191,7 +191,7 @@ async def test_a_session_can_be_resumed_as_soon_as_its_client_sees_the_close(emu
 
 
 async def test_a_refusal_because_of_the_credential_comes_after_the_first_message(log: list[str]) -> None:
-    options = plain_options(required=Required("the-key"))
+    options = plain_options(required=RequiredCredentials("the-key"))
     async with (
         run_emulator(options=options, log=log.append) as emulator,
         connect(emulator.url + DEVELOPER + "?key=another") as ws,

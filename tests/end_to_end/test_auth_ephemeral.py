@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from livecli.credentials import stored_key
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from tests.serving import serving
 
 KEY = "AIza-not-to-be-seen"
@@ -214,7 +214,7 @@ def send(livecli: Livecli, url: str, monkeypatch: pytest.MonkeyPatch, token: str
 
 def test_a_token_opens_as_many_sessions_as_it_has_uses(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
-    with serving(required=Required(key=KEY)) as emulator:
+    with serving(required=RequiredCredentials(key=KEY)) as emulator:
         token = livecli("auth", "token", "--ephemeral", "--uses", "2", "--base-url", emulator.url).out.strip()
         monkeypatch.delenv("GEMINI_API_KEY")
         assert [send(livecli, emulator.url, monkeypatch, token) for _ in range(3)] == [0, 0, 4]
@@ -235,7 +235,7 @@ def test_a_token_for_a_model_opens_sessions_with_that_model_only(
 
 
 def test_a_wrong_key_makes_none(livecli: Livecli, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serving(required=Required(key="another")) as emulator:
+    with serving(required=RequiredCredentials(key="another")) as emulator:
         assert livecli("auth", "token", "--ephemeral", "--base-url", emulator.url).status == 4
         monkeypatch.setenv("GEMINI_API_KEY", KEY)
         ran = livecli("auth", "token", "--ephemeral", "--base-url", emulator.url)

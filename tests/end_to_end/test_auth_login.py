@@ -19,7 +19,7 @@ import keyring.backends.fail
 import keyring.core
 import pytest
 
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from tests.serving import serving
 
 KEY = "AIza-not-to-be-seen"
@@ -80,7 +80,7 @@ def test_a_good_key_is_checked_kept_and_used(
     livecli: Livecli, piped: Callable[[str], None], platform: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "plays-no-part")
-    with serving(required=Required(key=KEY)) as emulator:
+    with serving(required=RequiredCredentials(key=KEY)) as emulator:
         piped(KEY)
         ran = livecli("auth", "login", "--base-url", emulator.url, *platform)
         assert ran.status == 0, ran.err
@@ -112,7 +112,7 @@ def test_a_key_that_cannot_be_checked_is_not_kept(
 ) -> None:
     piped("AIza-old")
     assert livecli("auth", "login", "--no-check").status == 0
-    required = Required() if faults else Required(key="another")
+    required = RequiredCredentials() if faults else RequiredCredentials(key="another")
     with serving(*faults, required=required) as emulator:
         piped(KEY)
         ran = livecli("auth", "login", "--base-url", emulator.url, *words)

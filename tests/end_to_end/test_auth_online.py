@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from tests.serving import serving
 
 KEY = "AIza-not-to-be-seen"
@@ -68,7 +68,7 @@ def test_what_goes_wrong(
     online: tuple[bool, bool | None, bool | None],
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
-    required = Required() if faults else Required(key="another")
+    required = RequiredCredentials() if faults else RequiredCredentials(key="another")
     with serving(*faults, required=required) as emulator:
         found, said = asked(livecli, "--base-url", emulator.url, *words)
     assert found == status

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from livecli.credentials import stored_key
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from tests.serving import serving
 
 UNSEEN = "not-to-be-seen-0123456789"
@@ -56,7 +56,7 @@ CASES = [(place, fault) for place in PLACES for fault in FAULTS if place != "eph
 def test_no_secret_is_shown(
     livecli: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, place: str, fault: str
 ) -> None:
-    required = Required() if fault else Required(key="another")
+    required = RequiredCredentials() if fault else RequiredCredentials(key="another")
     with serving(*filter(None, [fault]), required=required) as emulator:
         for words, whole, broken in COMMANDS:
             for name, text in PLACES[place].items():

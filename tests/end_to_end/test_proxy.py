@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from livecli.recording.comparison import compare
 from livecli.recording.conversion import recorded_items
 from livecli.recording.format import By, Direction, RecordedConnection, read_live
@@ -83,7 +83,7 @@ KEY = "a-key-that-is-long-enough"
 def test_the_client_s_own_credential_is_forwarded(proxy: Livecli, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     words = (*TEXT, "--platform", "developer", "--system", f"the key is {KEY}")
-    with serving(required=Required(key=KEY)) as server:
+    with serving(required=RequiredCredentials(key=KEY)) as server:
         assert proxy(server.url, "--record", "kept", command=words).out == "Good morning\n"
         without = proxy(server.url, command=("env", "-u", "GOOGLE_API_KEY", *words))
     assert without.status == 4
@@ -93,7 +93,7 @@ def test_the_client_s_own_credential_is_forwarded(proxy: Livecli, tmp_path: Path
 def test_a_client_without_a_credential_can_use_that_of_the_proxy(proxy: Livecli, monkeypatch: Any) -> None:
     monkeypatch.setenv("GOOGLE_API_KEY", KEY)
     words = ("env", "GOOGLE_API_KEY=local", *TEXT, "--platform", "developer")
-    with serving(required=Required(key=KEY)) as server:
+    with serving(required=RequiredCredentials(key=KEY)) as server:
         assert proxy(server.url, "--own-credential", command=words).out == "Good morning\n"
 
 

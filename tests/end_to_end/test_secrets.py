@@ -15,7 +15,7 @@ import pytest
 
 import livecli
 from livecli.client import bisect, diagnosis, retry
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from tests.live_server import Connection, live_server
 from tests.serving import serving
 
@@ -176,7 +176,7 @@ def test_a_crash(livecli, monkeypatch, tmp_path, speech, place, debug) -> None:
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr(diagnosis, "truncation_warnings", crash)
-    with serving(required=Required()) as served:
+    with serving(required=RequiredCredentials()) as served:
         ran = livecli("send", speech, "--base-url", served.url, "--speed", 0, *debug)
     assert ran.status == 70
     assert_unseen(ran.out + ran.err + "".join(served.log), tmp_path)

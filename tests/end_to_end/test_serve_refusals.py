@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from livecli.emulator.access import Required
+from livecli.emulator.access import RequiredCredentials
 from tests.serving import serving
 
 
@@ -24,7 +24,7 @@ def test_an_api_version_without_a_live_api_is_404(livecli: Callable[..., Any], p
 
 
 def test_a_session_of_the_developer_api_without_a_key_is_closed_with_1008(livecli: Callable[..., Any]) -> None:
-    with serving(required=Required("the-key")) as emulator:
+    with serving(required=RequiredCredentials("the-key")) as emulator:
         ran = livecli("send", "--text", "hello", "--base-url", emulator.url, "--platform", "developer")
     assert ran.status == 4
     reason = (

@@ -10,7 +10,7 @@ from livecli.protocol.models import (
     MODELS,
     VERTEX,
     AnswerEnd,
-    Calling,
+    CallBehaviour,
     CallTurn,
     Evidence,
     EvidenceKind,
@@ -18,7 +18,7 @@ from livecli.protocol.models import (
     Model,
     Platform,
     Proactivity,
-    Thinking,
+    ThinkingControl,
     current_models,
     load_models,
 )
@@ -46,7 +46,7 @@ def test_a_retired_model_comes_back() -> None:
 
 def test_a_new_model_is_like_the_default_on_both_platforms() -> None:
     model = load_models({"mine": {}})["mine"]
-    assert (model.name, model.platforms, model.thinking) == ("mine", BOTH, Thinking.NONE)
+    assert (model.name, model.platforms, model.thinking) == ("mine", BOTH, ThinkingControl.NONE)
 
 
 ENTRY = """
@@ -134,7 +134,7 @@ def test_every_field_can_be_set() -> None:
     assert model.thinking_levels == {"LOW"}
     assert model.default_level == "LOW"
     assert model.proactivity is Proactivity.OPTIONAL
-    assert model.calling == (Calling.NON_BLOCKING, Calling.BLOCKING)
+    assert model.calling == (CallBehaviour.NON_BLOCKING, CallBehaviour.BLOCKING)
     assert model.context_tokens == 32_000
     assert str(model.evidence) == "probed 2026-11-28: mine"
     assert (model.turns.ends_at, model.interaction_status) == (AnswerEnd.ACTIVITY, True)

@@ -22,7 +22,7 @@ from ...media.pcm import SAMPLE_BYTES
 from ...protocol import close_reasons, events
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import FunctionResponse, Setup, Tool
-from ...protocol.models import AnswerEnd, Calling, CallTurn, HandleTime, Model, Platform
+from ...protocol.models import AnswerEnd, CallBehaviour, CallTurn, HandleTime, Model, Platform
 from ..faults import NO_FAULTS, Faults
 from ..pace import InputClock, Pace
 from .admission import check_content, check_tools
@@ -68,7 +68,7 @@ class _SpeechContinued(NamedTuple):
     seconds: float
 
 
-class _Detected(NamedTuple):
+class _DueSpeechEvent(NamedTuple):
     """A speech event that is due once the audio before it is worked through.
 
     `consumed` messages and `audio_seconds` of audio had been received when it was detected.
@@ -116,7 +116,7 @@ class Dialogue:
         self._recognize = recognize
         config = setup.realtime_input_config
         self._input_clock = InputClock(pace)
-        self._detected: deque[_Detected] = deque()
+        self._detected: deque[_DueSpeechEvent] = deque()
         # The starts and ends of speech among them.
         self._edges = 0
         # How much of the speech under way the last interim transcript has.
@@ -261,7 +261,7 @@ class Dialogue:
         if found:
             self._rescheduled = True
             self._edges += sum(not isinstance(event, _SpeechContinued) for event in found)
-            self._detected.extend(_Detected(due, self.consumed, self._audio_seconds, event) for event in found)
+            self._detected.extend(_DueSpeechEvent(due, self.consumed, self._audio_seconds, event) for event in found)
             self._recognize_ends(found)
             if any(isinstance(event, SpeechStarted) for event in found):
                 self._interim_seconds = 0.0
@@ -406,7 +406,7 @@ class Dialogue:
     ) -> None:
         """Queue a turn of the user. Input cancels functions that the model waits for although it need not."""
         tools, inbox = self.memory.tools, self.memory.inbox
-        if tools.awaited and self._model.calling[0] is Calling.NON_BLOCKING:
+        if tools.awaited and self._model.calling[0] is CallBehaviour.NON_BLOCKING:
             self._interrupt(now)
         spoken = utterance is not None
         sees_video = spoken or self._model.images.seen_before_typed_text

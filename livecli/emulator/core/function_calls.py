@@ -15,7 +15,7 @@ import msgspec
 
 from ...protocol import events
 from ...protocol.messages import FunctionCall, FunctionResponse, Tool
-from ...protocol.models import CallFacts, CallIdForm, Calling, Model, Platform, UnknownResponse
+from ...protocol.models import CallBehaviour, CallFacts, CallIdForm, Model, Platform, UnknownResponse
 from .behaviour import Call
 
 MAX_PENDING_CALLS = 128
@@ -29,7 +29,7 @@ class PendingCall(NamedTuple):
     """
 
     name: str
-    calling: Calling
+    calling: CallBehaviour
     message: int
     on_return: Callable[[FunctionResponse], None] | None = None
 
@@ -55,8 +55,8 @@ class FunctionCalls(msgspec.Struct):
     """Seed of the ids of calls."""
 
     facts: CallFacts = msgspec.field(default_factory=CallFacts)
-    default: Calling = Calling.BLOCKING
-    functions: dict[str, Calling] = msgspec.field(default_factory=dict)
+    default: CallBehaviour = CallBehaviour.BLOCKING
+    functions: dict[str, CallBehaviour] = msgspec.field(default_factory=dict)
     without_parameters: frozenset[str] = frozenset()
     """The functions declared with `parametersJsonSchema` alone, which the service ignores (probed in 2026-10)."""
 
@@ -83,7 +83,7 @@ class FunctionCalls(msgspec.Struct):
         self.default, self.facts = model.calling[0], model.calls
         declarations = [declaration for tool in tools for declaration in tool.function_declarations]
         self.functions = {
-            each.name: Calling(each.behavior) if each.behavior in list(Calling) else self.default
+            each.name: CallBehaviour(each.behavior) if each.behavior in list(CallBehaviour) else self.default
             for each in declarations
         }
         self.without_parameters = frozenset(
@@ -93,7 +93,7 @@ class FunctionCalls(msgspec.Struct):
         self.code = any(tool.code_execution is not None for tool in tools)
         self.urls = any(tool.url_context is not None for tool in tools)
 
-    def calling(self, name: str) -> Calling:
+    def calling(self, name: str) -> CallBehaviour:
         """The behavior of a function."""
         return self.functions.get(name, self.default)
 
@@ -106,7 +106,7 @@ class FunctionCalls(msgspec.Struct):
     @property
     def awaited(self) -> bool:
         """Whether the model waits for a function, and is silent until it has returned."""
-        return any(call.calling is Calling.BLOCKING for call in self.pending.values())
+        return any(call.calling is CallBehaviour.BLOCKING for call in self.pending.values())
 
     def call(self, calls: Sequence[Call]) -> events.ToolCall:
         """The message with these calls, which are in progress from now on."""
@@ -139,7 +139,7 @@ class FunctionCalls(msgspec.Struct):
 
     def cancel(self) -> tuple[str, ...]:
         """Cancel the calls that the model waits for, and return their ids."""
-        ids = tuple(id for id, call in self.pending.items() if call.calling is Calling.BLOCKING)
+        ids = tuple(id for id, call in self.pending.items() if call.calling is CallBehaviour.BLOCKING)
         self.cancelled = (*self.cancelled, *ids)[-MAX_PENDING_CALLS:]
         self.pending = {id: call for id, call in self.pending.items() if id not in ids}
         self.returned.clear()
@@ -186,7 +186,7 @@ class FunctionCalls(msgspec.Struct):
             # Probed on 2026-09-19, 2 of 2: extended thinking never speaks about the last response.
             is_spoken &= id not in self.continued or self.facts.answers_after_part
             self.continued &= self.pending.keys()
-        if call.calling is Calling.NON_BLOCKING:
+        if call.calling is CallBehaviour.NON_BLOCKING:
             return self._non_blocking_results(call.message, response, is_spoken=is_spoken)
         self.returned.append(response)
         if self.awaited:

@@ -18,7 +18,16 @@ from ...protocol import events
 from ...protocol.audio_rates import OUTPUT_RATE
 from ...protocol.close_reasons import Refusal
 from ...protocol.messages import Setup
-from ...protocol.models import AnswerEnd, Calling, CallTurn, Model, Platform, Thinking, Thoughts, TranscriptPlace
+from ...protocol.models import (
+    AnswerEnd,
+    CallBehaviour,
+    CallTurn,
+    Model,
+    Platform,
+    ThinkingControl,
+    Thoughts,
+    TranscriptPlace,
+)
 from .admission import answers_in_audio
 from .behaviour import Call, Close, Code, EndTurn, FetchUrls, Ground, Interrupt, Say, Step, Think, UserTurn, Wait, tones
 from .function_calls import FunctionCalls, characters_of
@@ -62,7 +71,7 @@ class ResponseStyle(msgspec.Struct, frozen=True):
         spoken = answers_in_audio(setup, model)
         config = setup.generation_config.thinking_config if setup.generation_config else None
         off = config is not None and config.thinking_budget == 0
-        asked = config is not None and bool(config.include_thoughts) and model.thinking is not Thinking.NONE
+        asked = config is not None and bool(config.include_thoughts) and model.thinking is not ThinkingControl.NONE
         unasked = model.unasked
         return cls(
             platform=platform,
@@ -70,7 +79,7 @@ class ResponseStyle(msgspec.Struct, frozen=True):
             spoken=spoken,
             transcribes_input=unasked.input_transcript or setup.input_audio_transcription is not None,
             transcribes_output=spoken and (unasked.output_transcript or setup.output_audio_transcription is not None),
-            thinks=not off and (model.thinking is not Thinking.NONE or unasked.thoughts is not Thoughts.NONE),
+            thinks=not off and (model.thinking is not ThinkingControl.NONE or unasked.thoughts is not Thoughts.NONE),
             shows_thoughts=not off and (asked or unasked.thoughts is Thoughts.SHOWN),
             voice=voice_of(setup) if has_voices else None,
         )
@@ -253,7 +262,7 @@ class _Response:
 
     def _call(self, calls: list[Call]) -> Iterator[Message]:
         call_turn = self._style.model.calls.non_blocking
-        if any(self._tools.calling(call.name) is Calling.BLOCKING for call in calls):
+        if any(self._tools.calling(call.name) is CallBehaviour.BLOCKING for call in calls):
             call_turn = self._style.model.calls.blocking
         elif call_turn is CallTurn.ONE_TURN:
             call_turn = CallTurn.CLOSED_AT_CALL

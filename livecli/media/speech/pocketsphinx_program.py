@@ -31,7 +31,7 @@ PADDING = bytes(8_000)
 """A quarter of a second of silence around an utterance, so that its first and its last word are found."""
 
 
-class Spotted(NamedTuple):
+class PhraseMatch(NamedTuple):
     """A phrase in an utterance: where it is, in frames of 10 ms, and its score."""
 
     start: int
@@ -55,20 +55,20 @@ class Spotter:
             self._decoder.add_kws("phrases", str(file))
         self._decoder.activate_search("phrases")
 
-    def spot(self, pcm: bytes) -> list[Spotted]:
+    def spot(self, pcm: bytes) -> list[PhraseMatch]:
         """The phrases in an utterance, in their order: of those that overlap, the one with the best score."""
         process(self._decoder, pcm)
-        best: list[Spotted] = []
+        best: list[PhraseMatch] = []
         found = [self._scored(segment) for segment in self._decoder.seg() or ()]
         for each in sorted(found, key=lambda each: each.score, reverse=True):
             if all(each.end <= other.start or each.start >= other.end for other in best):
                 best.append(each)
         return sorted(best)
 
-    def _scored(self, segment: Any) -> Spotted:
+    def _scored(self, segment: Any) -> PhraseMatch:
         # PocketSphinx gives the logarithm to base 1.0001, divided by 1024 and less 1500, as a power of 1.0001.
         score = (math.log(segment.prob) / math.log(1.0001) + 1500) * 1024 * math.log10(1.0001)
-        return Spotted(segment.start_frame, segment.end_frame, score / self._sounds[segment.word], segment.word)
+        return PhraseMatch(segment.start_frame, segment.end_frame, score / self._sounds[segment.word], segment.word)
 
     def _count_sounds(self, phrase: str) -> int:
         return sum(len(self._decoder.lookup_word(word).split()) for word in phrase.split())
