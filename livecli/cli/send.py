@@ -190,7 +190,7 @@ def _check_several(request: RequestFlags, output: OutputFlags) -> None:
     from ..runs.inputs import names_a_reply
 
     if request.text is not None:
-        raise UsageError("--text cannot be combined with --from, --jobs, --shard or --resume-from")
+        raise UsageError("--text cannot be combined with --from, --jobs, --processes, --shard or --resume-from")
     if request.raw is not None:
         raise UsageError("--raw describes standard input", hint="livecli send - --raw 16000 < speech.pcm")
     if request.output == "-":

@@ -38,7 +38,7 @@ PROGRESS_SECONDS = 0.25
 """The time between two reports of how far the sessions of a worker are: that of a live display."""
 
 END_SECONDS = 10.0
-"""The time that a worker has to end, once its sessions are over. Then it is killed."""
+"""The time that a worker has to end a session that is cancelled, and itself after that. Then it is killed."""
 
 StartTask = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 """Starts a task of the pool."""
@@ -199,7 +199,13 @@ class _SessionWorker:
                 await run.ended.wait()
             except asyncio.CancelledError:
                 channel.tell("cancel", number)
-                await run.ended.wait()
+                try:
+                    async with asyncio.timeout(END_SECONDS):
+                        await run.ended.wait()
+                except TimeoutError:
+                    # It was stopped, or hangs.
+                    self._process.kill()
+                    await run.ended.wait()
                 raise
         finally:
             del self.runs[number]
