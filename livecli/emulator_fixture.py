@@ -53,7 +53,7 @@ T = TypeVar("T")
 CALL_SECONDS = 30.0
 """The time that the thread has for one call. A start and an end take milliseconds."""
 
-SETTLE_STEPS = 20
+LOOP_STEPS = 20
 """Turns of the event loop after which what clients have sent until then is decoded. Each polls the sockets."""
 
 CLOSE_SECONDS = 0.5
@@ -268,39 +268,39 @@ class GeminiLive:
     @property
     def said(self) -> list[str]:
         """The words of clients, in order: the texts that they typed, and for speech the transcript of it."""
-        return [*self._settled().said]
+        return [*self._current_record().said]
 
     @property
     def heard(self) -> ClientAudio:
         """The audio that clients sent, in order: an array of 16-bit samples with `rate`, `seconds` and `save(path)`."""
         from .emulator.client_audio import joined
 
-        return joined([*self._settled().audio])
+        return joined([*self._current_record().audio])
 
     @property
     def calls(self) -> list[EmulatedCall]:
         """The function calls of the model: `name`, `args`, `id`, and `response`, None until a client returns."""
-        return [*self._settled().calls]
+        return [*self._current_record().calls]
 
     @property
     def responses(self) -> list[EmulatedCall]:
         """The calls that clients returned, in the order of the responses; `args` are empty where there was no call."""
-        return [*self._settled().responses]
+        return [*self._current_record().responses]
 
     @property
     def connections(self) -> int:
         """How many sessions were opened, those that resumed another included."""
-        return self._settled().connections
+        return self._current_record().connections
 
     @property
     def usage(self) -> dict[str, Any]:
         """The sum of the `usageMetadata` of all turns, in the spelling of the wire."""
-        return {**self._settled().usage}
+        return {**self._current_record().usage}
 
     @property
     def frames(self) -> list[Frame]:
         """The frames of all sessions: `direction`, ">" from the client and "<" to it, and `data`, the JSON as bytes."""
-        return [*self._settled().frames]
+        return [*self._current_record().frames]
 
     @property
     def failures(self) -> list[ScriptExpectation]:
@@ -309,13 +309,13 @@ class GeminiLive:
         if check is None:
             return []
         deadline = time.monotonic() + CLOSE_SECONDS
-        while self._settled().open_sessions and check.failures() and time.monotonic() < deadline:
+        while self._current_record().open_sessions and check.failures() and time.monotonic() < deadline:
             time.sleep(POLL_SECONDS)
         return check.failures()
 
     def description(self) -> str:
         """The log, for a person."""
-        self._settled()
+        self._current_record()
         library = self._options.replay
         return "\n".join([*self._log, *(f"replay: {line}" for line in (library.report() if library else []))])
 
@@ -394,9 +394,9 @@ class GeminiLive:
             return _FrameDecoder(observer, log)
         return _FrameDecoder(observer) if self._options.replay else observer
 
-    def _settled(self) -> _TestRecord:
+    def _current_record(self) -> _TestRecord:
         """The record, with what clients have sent until now."""
-        self._thread.run(_settle())
+        self._thread.run(_run_ready_callbacks())
         return self._record
 
 
@@ -408,8 +408,8 @@ def _options(
     return emulator_options(script=script, replay=replay, faults=faults, pace=Pace.INSTANT, hear=hear)
 
 
-async def _settle() -> None:
-    for _ in range(SETTLE_STEPS):
+async def _run_ready_callbacks() -> None:
+    for _ in range(LOOP_STEPS):
         await asyncio.sleep(0)
 
 

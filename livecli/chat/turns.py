@@ -530,7 +530,7 @@ class Conversation:
             await self._take_event(event)
         elif event.begins_answer and now >= turn.disputed_until:
             if turn.disputed or turn.summary.stats.interrupted or turn.disputed_until == -math.inf:
-                await self._settle(turn)
+                await self._pass_to_next_turn(turn)
                 await self._take_event(event)
             else:
                 turn.disputed_until = now + BACKLOG_SECONDS
@@ -546,7 +546,7 @@ class Conversation:
         for event in disputed:
             await self._attribute(turn, event)
 
-    async def _settle(self, turn: ChatTurn) -> None:
+    async def _pass_to_next_turn(self, turn: ChatTurn) -> None:
         """Attribute the disputed events to the next turn, and give up `turn`."""
         disputed, turn.disputed = turn.disputed, []
         self._give_up(turn)
@@ -567,7 +567,7 @@ class Conversation:
             if now >= gives_up_at or (turn.disputed and until is not None and now >= until):
                 async with self._attributing:
                     if turn in self._turns:
-                        await self._settle(turn)
+                        await self._pass_to_next_turn(turn)
                 return
             # The next question, or a piece of an answer, may set `disputed_until`, which then is no sooner than this.
             soonest = now + BACKLOG_SECONDS

@@ -336,7 +336,7 @@ class Voice:
             return
         if not self._off_is_awaited:
             self._reporter.warning(f"the microphone is off: {selection.loss.message}, {RETRIES}")
-        self._settle(selection.loss)
+        self._resolve_off(selection.loss)
         if self.receiver is not None:
             # A session that has failed reports that itself.
             with suppress(LivecliError):
@@ -353,8 +353,8 @@ class Voice:
             self._selections[kind].loss = error
             self._loss.set()
 
-    def _settle(self, error: BaseException | None = None) -> None:
-        """Settle what `wait_until_off` waits for."""
+    def _resolve_off(self, error: BaseException | None = None) -> None:
+        """Resolve the future that `wait_until_off` waits for, with the error if there is one."""
         # asyncio cancels the future together with the task that waits for it, which a signal may do.
         if self._off.done():
             return
@@ -367,7 +367,7 @@ class Voice:
 
     def _note_end_of_watch(self, watching: asyncio.Task[None]) -> None:
         if not watching.cancelled() and (error := watching.exception()) is not None:
-            self._settle(error)
+            self._resolve_off(error)
             self.on_bug()
 
     async def wait_until_off(self) -> None:
@@ -408,7 +408,7 @@ class Voice:
         try:
             await self._close_stream()
         finally:
-            self._settle()
+            self._resolve_off()
 
     async def _close_stream(self) -> None:
         """Close the microphone's stream."""
@@ -447,7 +447,7 @@ class Voice:
             self._lose(DeviceKind.CAPTURE, error)
             return
         self._selections.pop(DeviceKind.CAPTURE, None)
-        self._settle(error)
+        self._resolve_off(error)
         if not isinstance(error, LivecliError):
             self.on_bug()
         elif not self._off_is_awaited:

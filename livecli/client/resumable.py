@@ -196,7 +196,7 @@ class ResumableSession:
         self._reporter, self._start, self._admit = reporter, start, admit
         self._received: deque[Received] = deque()  # returned by `receive` before anything else
         self._failure: Exception | None = None
-        self._is_settled = self._has_warned = False
+        self._reconnects, self._has_warned = True, False
         self._sending = asyncio.Lock()
         # Clear while a connection is replaced, until everything sent before has been sent again over the next one.
         self._caught_up = asyncio.Event()
@@ -337,19 +337,19 @@ class ResumableSession:
         """As `Session.disable_pong_timeout`, for every connection."""
         self._connections.disable_pong_timeout()
 
-    def settle(self) -> None:
+    def stop_reconnecting(self) -> None:
         """Everything is there that was asked for: a connection that is lost from now on is not replaced."""
-        self._is_settled = True
+        self._reconnects = False
 
     async def leave(self) -> bool:
         """As `close`, once no task receives any more. Returns whether the service gave a handle meanwhile."""
-        self.settle()
+        self.stop_reconnecting()
         await self._connections.current.leave(self._note_handle)
         return Checkpoint() in self._received
 
     async def close(self) -> None:
         """End the session with a normal close (1000)."""
-        self.settle()
+        self.stop_reconnecting()
         try:
             await self._stop_repeating()
             await self._connections.close()
@@ -387,7 +387,7 @@ class ResumableSession:
     @property
     def _may_leave(self) -> bool:
         """Whether another connection would go on where this one is."""
-        return self.resumption.complete and self._connections.is_fruitful and not self._is_settled
+        return self.resumption.complete and self._connections.is_fruitful and self._reconnects
 
     async def _reconnect(self, error: LivecliError | None) -> None:
         """Open the next connection: this one is lost because of `error`, or (None) left in time.
@@ -446,7 +446,7 @@ class ResumableSession:
 
     def _retry_after(self, error: LivecliError) -> Retry | None:
         """As `ReconnectBudget.after`. Raises `error` where the session cannot be resumed."""
-        if self._is_settled or error.retry == "never" or not self.resumption.possible:
+        if not self._reconnects or error.retry == "never" or not self.resumption.possible:
             raise error
         if error.close_code == NORMAL_CLOSE and self.ends():
             raise error

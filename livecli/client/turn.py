@@ -186,7 +186,7 @@ class Turn:
             self._respond,
             reporter,
             confirm=None if confirm is None else partial(self._ask_user, confirm),
-            settled=self._note_settled,
+            on_call_end=self._note_call_end,
         )
         ending = _ending(session.endpoint.model, until)
         self._progress = TurnProgress(ending, resumed=session.just_resumed, waits_for_others=waits_for_others)
@@ -209,7 +209,7 @@ class Turn:
             sending = tasks.create_task(self._until_ended(request))
             others = [tasks.create_task(self._watch_silence(idle_timeout)), tasks.create_task(self._receive())]
             await self._progress.until(Phase.OVER)
-            self._session.settle()
+            self._session.stop_reconnecting()
             # Trailing silence may be left to send.
             sending.cancel()
             await self._linger(lambda: self._lacks_transcript)
@@ -357,7 +357,7 @@ class Turn:
             if self._session.close_code is None:
                 raise
 
-    def _note_settled(self) -> None:
+    def _note_call_end(self) -> None:
         """A call is over, answered or cancelled: what is due now is the model's."""
         if self._progress.is_awaited:
             self._idle.begin()
@@ -377,7 +377,7 @@ class Turn:
                 raise
             await self.take(received)
             if self.is_over:
-                self._session.settle()
+                self._session.stop_reconnecting()
 
     async def take(self, received: Received) -> None:
         """Handle what was received for this turn."""

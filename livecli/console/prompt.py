@@ -306,7 +306,7 @@ class Prompt:
         if self._typed_answer is not None and self._typed_answer == (self._question, text):
             # The letter and Enter came in one piece, as from a paste or a slow connection.
             buffer.reset()
-            self._settle(text)
+            self._answer_question(text)
             return
         buffer.text = text
         buffer.append_to_history()
@@ -320,14 +320,14 @@ class Prompt:
         event.current_buffer.insert_text(event.data)
         self._typed_answer = question, event.data
 
-        def settle() -> None:
+        def answer_unless_continued() -> None:
             if self._question is question is not None and self._last_key_at == pressed_at and not question[1].done():
                 event.current_buffer.delete_before_cursor()
-                self._settle(event.data)
+                self._answer_question(event.data)
 
-        asyncio.get_running_loop().call_later(ANSWER_PAUSE_SECONDS * 0.8, settle)
+        asyncio.get_running_loop().call_later(ANSWER_PAUSE_SECONDS * 0.8, answer_unless_continued)
 
-    def _settle(self, letter: str) -> None:
+    def _answer_question(self, letter: str) -> None:
         """Answer the question, unless it is answered."""
         if self._question is not None and not self._question[1].done():
             self._question[1].set_result(letter in "yY")

@@ -63,7 +63,7 @@ class _Track:
             for part in self._resampler.push(pcm, self._waiting_rate):
                 self._add(part)
 
-    def settle(self, at: float) -> None:
+    def mix_or_finish(self, at: float) -> None:
         """Mix what has been pushed, and what the filter holds back where no sound can be joined to it from now on."""
         if self._due < at - BLOCK_SECONDS / 2:
             self.finish()
@@ -135,7 +135,7 @@ def mixdown(sounds: Iterable[PlacedSound], rate: int, bits: int = 16) -> Iterato
         tracks[sound.side].push(sound)
         if sound.at * rate - mixer.begin >= 2 * block:
             for track in tracks.values():
-                track.settle(sound.at)
+                track.mix_or_finish(sound.at)
             # A filter holds back less than half a block.
             while sound.at * rate - mixer.begin >= 2 * block:
                 yield mixer.take(mixer.begin + block)

@@ -109,7 +109,7 @@ class _EventLoop(_SystemLoop):
     ) -> asyncio.Future[Any]:
         future = self.create_future()
 
-        def settle(result: Any, error: BaseException | None) -> None:
+        def set_outcome(result: Any, error: BaseException | None) -> None:
             if future.cancelled():
                 return
             if error is None:
@@ -120,7 +120,7 @@ class _EventLoop(_SystemLoop):
         def deliver(result: Any, error: BaseException | None) -> None:
             # A RuntimeError says that the loop has closed, so that the future is not awaited any more.
             with suppress(RuntimeError):
-                self.call_soon_threadsafe(settle, result, error)
+                self.call_soon_threadsafe(set_outcome, result, error)
 
         def work() -> Callable[[], None]:
             try:

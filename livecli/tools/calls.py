@@ -36,8 +36,8 @@ class Calls:
     """The function calls of one turn.
 
     `toolbox` has the tools, `send` sends a ToolResponse, and `confirm` asks the user before each call. `start` makes a
-    task of a coroutine; the owner sets it to the `create_task` of the TaskGroup that receives the errors. `settled` is
-    called each time a call was answered or cancelled, when `pending` has become one less.
+    task of a coroutine; the owner sets it to the `create_task` of the TaskGroup that receives the errors. `on_call_end`
+    is called each time a call was answered or cancelled, when `pending` has become one less.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class Calls:
         reporter: Reporter,
         *,
         confirm: Confirm | None = None,
-        settled: Callable[[], None] = lambda: None,
+        on_call_end: Callable[[], None] = lambda: None,
     ) -> None:
         self.toolbox, self._send, self._reporter = toolbox, send, reporter
-        self._confirm, self._settled = confirm, settled
+        self._confirm, self._on_call_end = confirm, on_call_end
         self.start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
         self._tasks: dict[asyncio.Task[None], str | None] = {}
         # For each call the ids of all calls in its message.
@@ -114,7 +114,7 @@ class Calls:
 
     def _remove(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
-        self._settled()
+        self._on_call_end()
 
     async def _answer(self, call: FunctionCall) -> None:
         tool = self.toolbox.get(call.name)

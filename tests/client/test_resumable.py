@@ -687,7 +687,7 @@ class TestSettling:
         async with opened() as run:
             run.service.last.says(handle(consumed=0))
             await idle()
-            run.line.settle()
+            run.line.stop_reconnecting()
             await run.lose(error=error)
             assert run.error is error
             assert run.service.attempts == 1
@@ -697,7 +697,7 @@ class TestSettling:
     async def test_a_go_away_afterwards_is_no_reason_to_move(self) -> None:
         async with opened() as run:
             await run.say("1")
-            run.line.settle()
+            run.line.stop_reconnecting()
             run.service.last.says(events.GoAway(2.0), handle(consumed=1), events.TurnComplete())
             await asyncio.sleep(60.0)
             assert run.heard[-1] == events.TurnComplete()

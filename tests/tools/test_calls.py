@@ -39,16 +39,16 @@ class Session:
     """Calls in the test's loop. `finish[id]` has to be set before the command of that call returns."""
 
     def __init__(self, toolbox, monkeypatch, confirm=None):
-        self.reporter, self.responses, self.settled = Recorder(), [], 0
+        self.reporter, self.responses, self.ended = Recorder(), [], 0
         self.running, self.finish, self.killed, self.outcome = [], {}, [], Outcome({"output": "done"}, stderr="log")
-        self.calls = Calls(toolbox, self._send, self.reporter, confirm=confirm, settled=self._settle)
+        self.calls = Calls(toolbox, self._send, self.reporter, confirm=confirm, on_call_end=self._count_end)
         monkeypatch.setattr(command, "run", self._run)
 
     async def _send(self, event):
         self.responses += event.responses
 
-    def _settle(self):
-        self.settled += 1
+    def _count_end(self):
+        self.ended += 1
 
     async def _run(self, tool, args):
         id = args["id"]
@@ -92,9 +92,9 @@ async def test_a_call_is_run_reported_and_answered(opened):
     async with opened() as session:
         session.call("c1")
         await until(lambda: session.running)
-        assert (session.calls.pending, session.calls.ids, session.settled) == (1, {"c1"}, 0)
+        assert (session.calls.pending, session.calls.ids, session.ended) == (1, {"c1"}, 0)
         session.return_from("c1")
-        await until(lambda: session.settled)
+        await until(lambda: session.ended)
         [response] = session.responses
         assert (response.id, response.name, response.response) == ("c1", "f", {"output": "done"})
         assert session.reporter.called_names == ["f"]
@@ -104,7 +104,7 @@ async def test_a_call_is_run_reported_and_answered(opened):
 async def test_a_function_that_is_not_there_is_answered_with_an_error(opened):
     async with opened() as session:
         session.call("c1", name="g")
-        await until(lambda: session.settled)
+        await until(lambda: session.ended)
         assert session.responses[0].response == {"error": "there is no function 'g'"}
         assert session.reporter.warnings == ["the model calls the function g, but there is no tool of that name"]
         assert not session.running
@@ -124,7 +124,7 @@ async def test_when_the_model_mentions_a_result(opened, scheduling, outcome, sen
         session.outcome = outcome
         session.return_from("c1")
         session.call("c1")
-        await until(lambda: session.settled)
+        await until(lambda: session.ended)
         assert session.responses[0].scheduling == sent
 
 
@@ -133,10 +133,10 @@ async def test_a_cancelled_call_is_stopped_and_not_answered(opened):
         session.call("c1", "c2")
         await until(lambda: len(session.running) == 2)
         session.calls.handle(events.ToolCallCancellation(("c1", "unknown")))
-        await until(lambda: session.settled)
+        await until(lambda: session.ended)
         assert (session.killed, session.calls.ids) == (["c1"], {"c2"})
         session.return_from("c2")
-        await until(lambda: session.settled == 2)
+        await until(lambda: session.ended == 2)
         assert [response.id for response in session.responses] == ["c2"]
 
 
@@ -145,7 +145,7 @@ async def test_all_calls_but_some_are_cancelled(opened):
         session.call("c1", "c2", "c3")
         await until(lambda: len(session.running) == 3)
         session.calls.cancel({"c2"})
-        await until(lambda: session.settled == 2)
+        await until(lambda: session.ended == 2)
         assert (sorted(session.killed), session.calls.ids) == (["c1", "c3"], {"c2"})
 
 
@@ -157,7 +157,7 @@ async def test_commands_beyond_the_limit_wait_for_others(opened):
         await asyncio.sleep(0)
         assert (len(session.running), session.calls.pending) == (MAX_RUNNING, MAX_RUNNING + 3)
         session.return_from(*ids)
-        await until(lambda: session.settled == len(ids))
+        await until(lambda: session.ended == len(ids))
 
 
 async def test_questions_are_asked_one_at_a_time(opened):
@@ -175,7 +175,7 @@ async def test_questions_are_asked_one_at_a_time(opened):
         answer.put_nowait(False)
         answer.put_nowait(True)
         session.return_from("c2")
-        await until(lambda: session.settled == 2)
+        await until(lambda: session.ended == 2)
         assert asked == ["c1", "c2"]
         results = {response.id: response.response for response in session.responses}
         assert results == {"c1": {"error": "the user did not allow this call"}, "c2": {"output": "done"}}
@@ -194,7 +194,7 @@ async def test_a_call_that_is_too_long_to_be_asked_about_is_refused(opened, beyo
     name = "é" * (MAX_CONFIRMED_CHARACTERS - len('{"id": ""}') + beyond)
     async with opened(confirm=confirm) as session:
         session.call(name)
-        await until(lambda: session.settled == 1)
+        await until(lambda: session.ended == 1)
         [response] = session.responses
     reason = "refused: its arguments have 4,001 characters, and --confirm shows no more than 4,000"
     assert len(asked) == 1 - beyond
