@@ -7,6 +7,7 @@ as tables and links, stays as it is written.
 from __future__ import annotations
 
 import re
+import string
 
 from .rows import Fragments
 
@@ -15,12 +16,14 @@ BLOCK = "class:block"
 
 HEADING = re.compile(r" {0,3}#{1,6} +")
 ITEM = re.compile(r"( *)[-*+] +")
-FENCE = re.compile(r" {0,3}```")
+FENCE = re.compile(r" *```")
+"""A fence is indented as much as the item of a list that it belongs to."""
 
-UNCERTAIN = re.compile(r" {0,3}(#{1,6} *|`{1,2}|[-*+])?|( *)[-*+] *")
+UNCERTAIN = re.compile(r" {0,3}(#{1,6} *|[-*+])?| *`{0,2}| *[-*+] *")
 """The beginning of a line whose meaning the next characters decide."""
 
-MARKS = re.compile(r"\*+|`+|\\")
+MARKS = re.compile(rf"\*+|`+|\\(?![^{re.escape(string.punctuation)}])")
+"""A backslash escapes punctuation only: the backslashes of a path stay."""
 
 
 class MarkdownStream:
