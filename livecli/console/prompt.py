@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.application import Application, run_in_terminal
+from prompt_toolkit.application import Application, in_terminal
 from prompt_toolkit.buffer import Buffer
 from prompt_toolkit.document import Document
 from prompt_toolkit.filters import Condition, FilterOrBool, is_searching, to_filter
@@ -158,7 +158,8 @@ class Prompt:
         buffer = self._session.default_buffer
         try:
             with self._screen.held():
-                text = await run_in_terminal(partial(edit_text, buffer.text), in_executor=True)
+                async with in_terminal():
+                    text = await edit_text(without_surrogates(buffer.text))
         except LivecliError as error:
             print_error(error)
             return
@@ -298,8 +299,7 @@ class Prompt:
 
     def _enter(self, event: KeyPressEvent) -> None:
         buffer = event.current_buffer
-        # A byte that is not UTF-8 was read as a surrogate, which can be neither sent nor kept.
-        text = buffer.text.encode(errors="surrogateescape").decode(errors="replace")
+        text = without_surrogates(buffer.text)
         is_text = bool(self._pasted_word) or not self._has_commands
         if not text.strip():
             return
@@ -362,3 +362,8 @@ class Prompt:
 def first_word(text: str) -> str:
     """The first word of a text, or nothing."""
     return (text.split() or [""])[0]
+
+
+def without_surrogates(text: str) -> str:
+    """A text that can be sent and kept. A byte that is not UTF-8 was read as a surrogate."""
+    return text.encode(errors="surrogateescape").decode(errors="replace")

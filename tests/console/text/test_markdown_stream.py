@@ -39,7 +39,17 @@ def shown(*pieces, **options):
         ("2 * 3 * 4, 2*3*4 and snake_case_name", [("", "2 * 3 * 4, 2*3*4 and snake_case_name")]),
         (r"\*not\* \`this\`", [("", "*not* `this`")]),
         (r"C:\dir\*.* and \alpha", [("", r"C:\dir*.* and \alpha")]),
-        ("- a:\n      ```\n      **x**\n      ```", [("", "• a:\n"), ("class:note", "      ```"), ("", "\n"), ("class:block", "      **x**"), ("", "\n"), ("class:note", "      ```")]),
+        (
+            "- a:\n      ```\n      **x**\n      ```",
+            [
+                ("", "• a:\n"),
+                ("class:note", "      ```"),
+                ("", "\n"),
+                ("class:block", "      **x**"),
+                ("", "\n"),
+                ("class:note", "      ```"),
+            ],
+        ),
         ("**open\nnext", [("class:strong", "open"), ("", "\nnext")]),
         ("#hashtag", [("", "#hashtag")]),
         (
