@@ -8,7 +8,6 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -112,10 +111,8 @@ def _url_and_command(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _check_url(url: str, *, insecure: bool) -> None:
     """Raise UsageError for what is no URL, and for one to which a credential would go in the clear."""
-    from ..protocol.endpoint import is_loopback
+    from ..protocol.endpoint import is_loopback, parse_base_url
 
-    parts = urlsplit(url)
-    if parts.scheme not in ("ws", "wss", "http", "https") or not parts.hostname:
-        raise UsageError(f"{url} is not a URL of a server", hint="wss://host, or ws://127.0.0.1:8765")
-    if parts.scheme in ("ws", "http") and not is_loopback(parts.hostname) and not insecure:
+    parts = parse_base_url(url, "the first argument")
+    if parts.scheme == "ws" and not is_loopback(parts.hostname or "") and not insecure:
         raise UsageError(f"credentials would go to {parts.hostname} unencrypted", hint="wss://, or --insecure")

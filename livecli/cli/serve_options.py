@@ -92,6 +92,8 @@ class LogFlags(Group, panel="Output"):
     ] = RecordedAudio.INLINE
 
     def check(self) -> None:
+        if self.record in ("", "-"):
+            raise UsageError(f"--record {self.record}: recordings are in a folder", hint="--record recordings/")
         check_recording(self, "recordings", "recordings/")
 
 
@@ -282,7 +284,7 @@ class EmulatorFlags(Group, panel="Model"):
     script: Annotated[Script, COMMON] = None
     replay: Annotated[Replay, COMMON] = None
     replay_match: ReplayMatch = Match.KINDS
-    speed: Annotated[ReplaySpeed, HelpEntry(also="--speed")] = 1.0
+    replay_speed: Annotated[ReplaySpeed, HelpEntry(also="--speed")] = 1.0
     pace: Annotated[AnswerPace, COMMON] = None
     realtime: Annotated[bool, Option("--realtime", help="The same as --pace realtime.")] = False
     hear: Hear = False
@@ -327,7 +329,7 @@ class EmulatorFlags(Group, panel="Model"):
         return _emulator_options(
             self,
             pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
-            speed=self.speed,
+            speed=self.replay_speed,
             connection_seconds=self.connection_seconds,
             goaway_seconds=self.goaway_seconds,
             session_seconds=self.session_seconds,

@@ -168,7 +168,7 @@ def choose_platform(
 def base_url(target: Target, environ: Environment, platform: Platform) -> SplitResult | None:
     """The URL that replaces Google's, with the scheme ws or wss; None if none is given. Raises UsageError."""
     named_by, text = _named_base_url(target, environ, platform)
-    return _parse(text, named_by) if named_by else None
+    return parse_base_url(text, named_by) if named_by else None
 
 
 def base_url_source(target: Target, environ: Environment, platform: Platform) -> str | None:
@@ -336,7 +336,7 @@ def _names_service(platform: Platform, url: str) -> bool:
     return re.search(rf"{platform.facts.path_pattern}/?$", url) is not None
 
 
-def _parse(text: str, where: str) -> SplitResult:
+def parse_base_url(text: str, where: str) -> SplitResult:
     """The parts of a valid base URL. Errors never quote the URL, which may contain a secret."""
     text = text.strip()
     if not text.isprintable() or re.search(r"[\s\\]", text):

@@ -150,7 +150,11 @@ def test_recordings_are_replayed_and_what_is_missing_is_refused_or_recorded(prox
     ("words", "problem"),
     [
         (("--record-mode", "none"), "--record-mode none needs a folder of recordings"),
-        (("ftp://host",), "ftp://host is not a URL of a server"),
+        (("ftp://host",), "the URL in the first argument is not a valid base URL"),
+        (("ws://[host",), "the URL in the first argument is not a valid base URL"),
+        (("ws://127.0.0.1:99999",), "the URL in the first argument is not a valid base URL"),
+        (("wss://me:pw@host",), "the URL in the first argument may have no user, query or fragment"),
+        (("--record", ""), "--record : recordings are in a folder"),
         (("ws://live.example",), "credentials would go to live.example unencrypted"),
     ],
 )
