@@ -205,7 +205,7 @@ class Turn:
         Raises what ends it early. Everything received until then is in the sink and the stats.
         """
         async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
-            self._calls.start = tasks.create_task
+            self._calls.run_in(tasks)
             sending = tasks.create_task(self._until_ended(request))
             others = [tasks.create_task(self._watch_silence(idle_timeout)), tasks.create_task(self._receive())]
             await self._progress.until(Phase.OVER)
@@ -221,7 +221,7 @@ class Turn:
         """As `run`, for one turn of many: the caller receives, and hands over to `take` what belongs to this turn."""
         self._messages_before = self._session.messages
         async with collapse_exception_group(), asyncio.TaskGroup() as tasks:
-            self._calls.start = tasks.create_task
+            self._calls.run_in(tasks)
             children = [] if request is None else [tasks.create_task(self._until_ended(request))]
             children.append(tasks.create_task(self._watch_silence(idle_timeout)))
             await self._progress.until(Phase.OVER)

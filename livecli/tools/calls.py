@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CheckError, ProtocolError
@@ -35,9 +35,9 @@ Confirm = Callable[[FunctionCall], Awaitable[bool]]
 class Calls:
     """The function calls of one turn.
 
-    `toolbox` has the tools, `send` sends a ToolResponse, and `confirm` asks the user before each call. `start` makes a
-    task of a coroutine; the owner sets it to the `create_task` of the TaskGroup that receives the errors. `on_call_end`
-    is called each time a call was answered or cancelled, when `pending` has become one less.
+    `toolbox` has the tools, `send` sends a ToolResponse, and `confirm` asks the user before each call. `on_call_end` is
+    called each time a call was answered or cancelled, when `pending` has become one less. The calls are answered in the
+    TaskGroup of `run_in`.
     """
 
     def __init__(
@@ -51,7 +51,9 @@ class Calls:
     ) -> None:
         self.toolbox, self._send, self._reporter = toolbox, send, reporter
         self._confirm, self._on_call_end = confirm, on_call_end
-        self.start: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
+        self._group: asyncio.TaskGroup | None = None
+        # The calls that came before the group.
+        self._waiting: list[FunctionCall] = []
         self._tasks: dict[asyncio.Task[None], str | None] = {}
         # For each call the ids of all calls in its message.
         self._messages: dict[str | None, frozenset[str | None]] = {}
@@ -62,7 +64,14 @@ class Calls:
     @property
     def pending(self) -> int:
         """The number of calls without a response."""
-        return len(self._tasks)
+        return len(self._tasks) + len(self._waiting)
+
+    def run_in(self, group: asyncio.TaskGroup) -> None:
+        """Answer the calls in tasks of `group`, which receives their errors: those of before, and those to come."""
+        self._group = group
+        calls, self._waiting = self._waiting, []
+        for call in calls:
+            self._start(group, call)
 
     def handle(self, event: events.Event) -> None:
         """Start the calls of a ToolCall, and stop those that a ToolCallCancellation names. Ignores other events.
@@ -76,17 +85,19 @@ class Calls:
                 ids = frozenset(call.id for call in calls)
                 self._messages.update(dict.fromkeys(ids, ids))
                 for call in calls:
-                    task = self.start(self._answer(call))
-                    self._tasks[task] = call.id
-                    task.add_done_callback(self._remove)
+                    if self._group is None:
+                        self._waiting.append(call)
+                    else:
+                        self._start(self._group, call)
             case events.ToolCallCancellation(ids):
                 for task in [task for task, id in self._tasks.items() if id in ids]:
                     task.cancel()
+                self._drop([call for call in self._waiting if call.id in ids])
 
     @property
     def ids(self) -> frozenset[str | None]:
         """The ids of the calls without a response."""
-        return frozenset(self._tasks.values())
+        return frozenset([*self._tasks.values(), *(call.id for call in self._waiting)])
 
     def in_message_of(self, id: str | None) -> frozenset[str | None]:
         """The ids of all calls in the message that had this one."""
@@ -98,6 +109,7 @@ class Calls:
             # A task that is cancelled already may be waiting for the end of its command.
             if id not in except_ids and not task.cancelling():
                 task.cancel()
+        self._drop([call for call in self._waiting if call.id not in except_ids])
 
     async def close(self) -> None:
         """Stop all calls, and wait until they have stopped."""
@@ -111,6 +123,16 @@ class Calls:
             raise CheckError(f"the model called functions {MAX_ROUNDS} times in one turn, and calls them again")
         if self.pending + number > MAX_PENDING:
             raise ProtocolError(f"the model made more than {MAX_PENDING} function calls at once")
+
+    def _start(self, group: asyncio.TaskGroup, call: FunctionCall) -> None:
+        task = group.create_task(self._answer(call))
+        self._tasks[task] = call.id
+        task.add_done_callback(self._remove)
+
+    def _drop(self, calls: Sequence[FunctionCall]) -> None:
+        for call in calls:
+            self._waiting.remove(call)
+            self._on_call_end()
 
     def _remove(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]

@@ -36,7 +36,7 @@ class Recorder(Reporter):
 
 
 class Session:
-    """Calls in the test's loop. `finish[id]` has to be set before the command of that call returns."""
+    """Calls in a TaskGroup of the test's. `finish[id]` has to be set before the command of that call returns."""
 
     def __init__(self, toolbox, monkeypatch, confirm=None):
         self.reporter, self.responses, self.ended = Recorder(), [], 0
@@ -77,13 +77,17 @@ async def until(condition):
 @pytest.fixture
 def opened(monkeypatch):
     @asynccontextmanager
-    async def open_session(*tools, confirm=None):
+    async def open_session(*tools, confirm=None, starts=True):
         session = Session(Toolbox(tools or [Tool("f", ("true",))]), monkeypatch, confirm)
-        try:
-            yield session
-        finally:
-            await session.calls.close()
-            assert session.calls.pending == 0
+        async with asyncio.TaskGroup() as group:
+            if starts:
+                session.calls.run_in(group)
+            session.group = group
+            try:
+                yield session
+            finally:
+                await session.calls.close()
+                assert session.calls.pending == 0
 
     return open_session
 
@@ -138,6 +142,31 @@ async def test_a_cancelled_call_is_stopped_and_not_answered(opened):
         session.return_from("c2")
         await until(lambda: session.ended == 2)
         assert [response.id for response in session.responses] == ["c2"]
+
+
+async def test_calls_wait_for_the_group_that_they_are_answered_in(opened):
+    async with opened(starts=False) as session:
+        session.call("c1", "c2", "c3", "c4")
+        await asyncio.sleep(0)
+        assert (session.running, session.calls.ids) == ([], {"c1", "c2", "c3", "c4"})
+        session.calls.handle(events.ToolCallCancellation(("c1",)))
+        session.calls.cancel({"c3", "c4"})
+        assert (session.calls.pending, session.ended) == (2, 2)
+        session.calls.run_in(session.group)
+        session.return_from("c3", "c4")
+        await until(lambda: session.ended == 4)
+        assert (session.running, session.killed) == (["c3", "c4"], [])
+
+
+async def test_an_error_of_a_call_that_waited_is_raised_by_its_group(opened):
+    with pytest.raises(ExceptionGroup) as raised:
+        async with opened(starts=False) as session:
+            session.outcome = None
+            session.return_from("c1")
+            session.call("c1")
+            session.calls.run_in(session.group)
+            await until(lambda: session.ended)
+    assert raised.group_contains(AttributeError, match="response")
 
 
 async def test_all_calls_but_some_are_cancelled(opened):
