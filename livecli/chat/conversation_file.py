@@ -24,7 +24,8 @@ from ..process.stdio import one_line
 from .transcript import Transcript, TranscriptEntry
 
 FOLDER = "conversations"
-SCHEMA = "livecli/conversation@2"
+SCHEMA_PREFIX = "livecli/conversation@"
+SCHEMA = f"{SCHEMA_PREFIX}2"
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """The longest line that is read. A longer one was not written by livecli."""
@@ -85,8 +86,11 @@ class SavedConversation:
 
     def _records(self) -> Iterator[Record]:
         with open(os.open(self.path, os.O_RDONLY | SAFE_FLAGS), "rb") as file:  # noqa: PTH123 - a descriptor has no path
-            if _decoded(file.readline(MAX_LINE_BYTES)) != HEADER:
-                raise FileError(f"the saved conversation cannot be read from {self.path}: it is damaged")
+            header = _decoded(file.readline(MAX_LINE_BYTES))
+            if header != HEADER:
+                is_other = header is not None and header.schema.startswith(SCHEMA_PREFIX)
+                reason = "another version of livecli has written it" if is_other else "it is damaged"
+                raise FileError(f"the saved conversation cannot be read from {self.path}: {reason}")
             while line := file.readline(MAX_LINE_BYTES):
                 record = _decoded(line)
                 if record is None:

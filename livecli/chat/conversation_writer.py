@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from ..errors import FileError
@@ -95,7 +96,8 @@ class ConversationWriter:
         self._write_next()
 
     def _failure_of_writing(self, data: bytes) -> FileError | None:
-        """Append to the file, and return the error with which that fails."""
+        """Append to the file, and return the error with which that fails. A file without its first lines is deleted."""
+        is_new = self._descriptor is None
         try:
             if self._descriptor is None:
                 self.path, self._descriptor = create_file()
@@ -103,6 +105,9 @@ class ConversationWriter:
         except FileError as error:
             return error
         except OSError as error:
+            if is_new and self.path is not None:
+                with suppress(OSError):
+                    self.path.unlink()
             return _cannot_save(self.path or Path(str(error.filename)), error)
         return None
 

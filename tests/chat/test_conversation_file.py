@@ -109,15 +109,23 @@ def test_a_line_that_was_cut_off_is_ended_by_the_next_one(folder):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b'{"schema":"livecli/conversation@3"}\n', b"\n", b"x" * (MAX_LINE_BYTES + 1)], ids=range(5)
+    ("content", "reason"),
+    [
+        (b"", "it is damaged"),
+        (b"{", "it is damaged"),
+        (b'{"schema":"livecli/conversation@3"}\n', "another version of livecli has written it"),
+        (b"\n", "it is damaged"),
+        (b"x" * (MAX_LINE_BYTES + 1), "it is damaged"),
+    ],
+    ids=range(5),
 )
-def test_a_file_of_something_else_is_an_error(folder, content):
+def test_a_file_of_something_else_is_an_error(folder, content, reason):
     path = make()
     path.write_bytes(content)
-    with pytest.raises(FileError, match="it is damaged"):
+    with pytest.raises(FileError, match=reason):
         read(path)
     assert [error.message for error in list_conversations().errors] == [
-        f"the saved conversation cannot be read from {path}: it is damaged"
+        f"the saved conversation cannot be read from {path}: {reason}"
     ]
 
 

@@ -85,6 +85,7 @@ async def test_a_full_disk_is_reported_once(monkeypatch, folder):
     await writer.close()
     assert reports == [f"the conversation cannot be saved in {folder}/1.jsonl: No space left on device"]
     assert not writer.is_on
+    assert list(folder.iterdir()) == [], "an empty file would be the newest conversation"
 
 
 async def test_a_file_that_cannot_be_opened_is_reported(folder):
