@@ -5,6 +5,7 @@ No audio is kept.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -214,7 +215,9 @@ def _note_question(turn: RecordedTurn, at: float, event: object) -> None:
         case events.Text(text):
             turn.typed += text
         case events.ClientTurns(contents):
-            turn.typed += "".join(part.text or "" for content in contents for part in content.parts)
+            # What comes before an answer of the model is the history of another connection.
+            asked = [*itertools.takewhile(lambda content: content.role != "model", reversed(contents))]
+            turn.typed += " ".join("".join(part.text or "" for part in each.parts) for each in reversed(asked))
         case events.ToolResponse(responses):
             turn.responses += [(response.name, response.response) for response in responses]
             return

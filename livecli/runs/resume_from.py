@@ -25,7 +25,7 @@ def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], N
 
     The file is read at once, so the lines of this run may be appended to it. Lines that are not of `--json` are
     skipped, as is the half line of a run that was killed while it wrote one. Raises FileError where the file cannot be
-    read, or has other lines only.
+    read, or has such lines and none of `--json`.
     """
     try:
         data = Path(path).read_bytes()
@@ -35,7 +35,7 @@ def unanswered(requests: Sequence[Request], path: str, remark: Callable[[str], N
         _end_line(path)
     whole_lines = [line for line in data.splitlines(keepends=True) if line.endswith(b"\n") and line.strip()]
     foreign = sum(_summary(line) is None and not _is_half(line) for line in whole_lines)
-    if foreign and foreign == len(whole_lines):
+    if foreign and not any(map(_summary, whole_lines)):
         raise FileError(f"{path} has no line of --json", hint=f"livecli send ... --json > {shlex.quote(path)}")
     if foreign:
         remark(f"{foreign} of {len(whole_lines)} lines skipped in {path} that are not of --json")

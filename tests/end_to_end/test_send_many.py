@@ -366,7 +366,9 @@ def test_a_list_that_standard_output_does_not_go_to_is_only_read(fork, inputs, t
     assert (tmp_path / "done.jsonl").read_text() == '{"schema": "livecli/summ'
 
 
-@pytest.mark.parametrize("content", ["garbage {\n", '{"a": 1}\n[]\n', "q0.wav\nq1.wav\nhalf a li"])
+@pytest.mark.parametrize(
+    "content", ["garbage {\n", '{"a": 1}\n[]\n', "q0.wav\nq1.wav\nhalf a li", '{\n "ok": true\n}\n']
+)
 def test_a_file_that_is_no_list_of_results_is_refused(livecli, inputs, tmp_path, content):
     (tmp_path / "list").write_text(content)
     ran = livecli("send", *inputs[:2], "--local", *FAST, "--resume-from", "list")

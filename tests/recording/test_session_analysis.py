@@ -26,6 +26,19 @@ def test_connections_are_on_one_clock() -> None:
     assert found.ends_at == 6.0
 
 
+def test_the_history_of_another_connection_is_no_question() -> None:
+    turns = [{"role": role, "parts": [{"text": text}]} for role, text in (("user", "one"), ("model", "1"))]
+    asked_now = [{"role": "user", "parts": [{"text": text}]} for text in ("two", "please")]
+    frames = [
+        frame(CLIENT, 0.0, clientContent={"turns": [*turns, *asked_now], "turnComplete": True}),
+        content(0.1, turnComplete=True),
+        frame(CLIENT, 0.2, clientContent={"turns": turns, "turnComplete": True}),
+        frame(CLIENT, 0.3, realtimeInput={"text": "three"}),
+    ]
+    found = analysed(Recording([RecordedConnection(frames=frames)]))
+    assert [turn.question for turn in found.turns] == ["two please", "three"]
+
+
 def test_the_transcript_joins_the_pieces_of_an_utterance() -> None:
     frames = [
         asked(0.0),
