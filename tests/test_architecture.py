@@ -31,8 +31,8 @@ OWNERS = {
     "prompt_toolkit": ["console"],
     "soundfile": ["media.decoding", "media.encoding"],
     "soxr": ["media.resample"],
-    "miniaudio": ["media.devices"],
-    "pywebrtc_audio": ["media.echo"],
+    "miniaudio": ["media.sound_devices.devices"],
+    "pywebrtc_audio": ["media.sound_devices.echo"],
     "espeakng_loader": ["media.speech.espeak"],
     "pocketsphinx": ["media.speech.recognizer", "media.speech.pocketsphinx_program"],
     "numpy": ["media", "emulator", "checks.sound"],
@@ -67,7 +67,6 @@ MORE_FILES = {
     "console": (22, "one file for each display and each output"),
     "emulator.core": (19, "one file for each part of a session"),
     "emulator": (27, "the server, and a file for each thing that it does to a connection"),
-    "media": (23, "one file for each source and each destination of audio and pictures"),
 }
 """Packages with more files, how many, and why."""
 MOST_ATTRIBUTES = 12
@@ -97,8 +96,8 @@ MORE_ATTRIBUTES = {
     "emulator.core.dialogue.Dialogue": (32, "the parts of a dialogue, each of which holds its own state"),
     "emulator.core.function_calls.FunctionCalls": (16, "the tools of a session and the calls of them"),
     "errors.LivecliError": (15, "everything that is shown of an error"),
-    "media.microphone.Microphone": (14, "the state of a stream that two threads share"),
-    "media.speaker.Speaker": (13, "the state of a stream that two threads share"),
+    "media.sound_devices.microphone.Microphone": (14, "the state of a stream that two threads share"),
+    "media.sound_devices.speaker.Speaker": (13, "the state of a stream that two threads share"),
     "protocol.messages.GenerationConfig": (22, WIRE),
     "protocol.messages.ServerContent": (13, WIRE),
     "protocol.messages.Setup": (15, WIRE),

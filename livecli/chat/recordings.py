@@ -20,7 +20,7 @@ from ..process.file_lock import open_locked
 from .transcript import TranscriptEntry
 
 if TYPE_CHECKING:
-    from ..media.speaker_sink import SpeakerSink
+    from ..media.sound_devices.speaker_sink import SpeakerSink
 
 TEXT_NAME = "conversation.md"
 """The file in the folder that has the text of the conversation."""

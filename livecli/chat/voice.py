@@ -15,17 +15,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from ..errors import FileError, LivecliError
-from ..media.device_choice import LABELS, DeviceList, find_again, find_device, needs_half_duplex
-from ..media.devices import Device, DeviceKind
-from ..media.echo import EchoCanceller, can_cancel_echo
 from ..media.pcm import rechunk
-from ..media.speaker_sink import speaker_sink
+from ..media.sound_devices.device_choice import LABELS, DeviceList, find_again, find_device, needs_half_duplex
+from ..media.sound_devices.devices import Device, DeviceKind
+from ..media.sound_devices.echo import EchoCanceller, can_cancel_echo
+from ..media.sound_devices.speaker_sink import speaker_sink
 from ..process.tasks import cancel_and_wait
 from ..report.reporter import Reporter
 from .recordings import Recordings
 
 if TYPE_CHECKING:
-    from ..media.microphone import Microphone
+    from ..media.sound_devices.microphone import Microphone
 
 CHUNK_BYTES = 1024
 """The audio in one message: 32 ms at 16 kHz."""
@@ -235,7 +235,7 @@ class Voice:
         self._recordings.speaker = await self._speaker_stack.enter_async_context(sink)
 
     async def _open_microphone(self, device: Device | None) -> None:
-        from ..media.microphone import Microphone
+        from ..media.sound_devices.microphone import Microphone
 
         # One that was lost is still to be closed.
         await self._close_stream()

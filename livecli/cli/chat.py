@@ -134,8 +134,8 @@ def _list_conversations() -> None:
 
 
 def _list_devices() -> None:
-    from ..media.device_choice import table
-    from ..media.devices import list_devices
+    from ..media.sound_devices.device_choice import table
+    from ..media.sound_devices.devices import list_devices
     from ..process.stdio import write_stdout
 
     devices = list_devices()

@@ -226,7 +226,7 @@ def _locations(current: str) -> list[tuple[str, str]]:
 
 def _devices(current: str) -> list[tuple[str, str]]:
     from ..errors import FileError
-    from ..media.devices import list_devices
+    from ..media.sound_devices.devices import list_devices
 
     try:
         return [(device.name, "") for device in list_devices()]

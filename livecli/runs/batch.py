@@ -188,7 +188,7 @@ async def _check_streams(requests: Sequence[Request]) -> None:
         if any(request.input == "-" for request in requests):
             standard_input()
         if requests[0].play:
-            from ..media.speaker_sink import find_speaker
+            from ..media.sound_devices.speaker_sink import find_speaker
 
             await find_speaker(requests[0].devices)
 

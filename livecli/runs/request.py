@@ -255,7 +255,7 @@ async def _pictures(request: Request) -> list[events.Image]:
 async def _speakers(request: Request, stack: AsyncExitStack, reporter: Reporter) -> list[AudioSink]:
     if not request.play:
         return []
-    from ..media.speaker_sink import play_reply
+    from ..media.sound_devices.speaker_sink import play_reply
 
     return [await stack.enter_async_context(play_reply(request.devices, reporter.warning))]
 

@@ -31,10 +31,10 @@ import numpy
 
 from livecli.emulator.core.behaviour import Say
 from livecli.emulator.pace import Pace
-from livecli.media.echo import EchoCanceller
 from livecli.media.file_source import SAMPLE, read_sound
-from livecli.media.microphone import Microphone
-from livecli.media.speaker import Speaker
+from livecli.media.sound_devices.echo import EchoCanceller
+from livecli.media.sound_devices.microphone import Microphone
+from livecli.media.sound_devices.speaker import Speaker
 from tests.serving import serving
 from tests.sound_server import RATE, Recording, SoundServer, running, until
 

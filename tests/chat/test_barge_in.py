@@ -9,7 +9,7 @@ import pytest
 
 from livecli.emulator.core.behaviour import Say
 from livecli.emulator.pace import Pace
-from livecli.media.speaker import Speaker
+from livecli.media.sound_devices.speaker import Speaker
 from livecli.protocol import events
 from livecli.protocol.setup import Activity, SetupOptions
 from tests.chat.conftest import ReportLog, settled

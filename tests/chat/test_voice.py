@@ -11,9 +11,9 @@ from livecli.chat import voice as voice_module
 from livecli.chat.recordings import Recordings
 from livecli.chat.voice import ECHO_SECONDS, QUEUED_CHUNKS, WATCH_SECONDS, EchoGate, PushToTalk, Voice
 from livecli.errors import FileError, ServerError
-from livecli.media import devices as system_module
-from livecli.media import microphone as microphone_module
-from livecli.media.devices import Device, DeviceKind
+from livecli.media.sound_devices import devices as system_module
+from livecli.media.sound_devices import microphone as microphone_module
+from livecli.media.sound_devices.devices import Device, DeviceKind
 from tests.chat.conftest import ReportLog
 from tests.needs import needs_package
 from tests.virtual_time import idle, in_virtual_time

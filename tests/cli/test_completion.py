@@ -13,8 +13,8 @@ from livecli.cli.app import COMMANDS
 from livecli.cli.completion import Shell, candidates
 from livecli.cli.help import TOPICS
 from livecli.emulator.faults import FAULT_KINDS, parse_fault
-from livecli.media import devices
-from livecli.media.devices import Device, DeviceKind
+from livecli.media.sound_devices import devices
+from livecli.media.sound_devices.devices import Device, DeviceKind
 from livecli.protocol.models import MODELS
 from livecli.protocol.names import LANGUAGES, VOICES
 from tests.cases import in_one_test

@@ -10,7 +10,7 @@ import wave
 
 import pytest
 
-from livecli.media import devices
+from livecli.media.sound_devices import devices
 from livecli.process.installer import install_extra_command
 from tests.end_to_end.conftest import read_wav, tone, write_wav
 from tests.sound_server import pitch
@@ -99,7 +99,7 @@ def test_a_device_that_goes_away_is_a_warning_and_the_reply_is_kept(
     livecli, sound_server, long_speech, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(devices, "CHECK_SECONDS", 0.1)
-    from livecli.media.speaker import Speaker
+    from livecli.media.sound_devices.speaker import Speaker
 
     heard = Speaker.write
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from livecli.errors import FileError
-from livecli.media import speaker_sink
-from livecli.media.devices import Device, DeviceKind
+from livecli.media.sound_devices import speaker_sink
+from livecli.media.sound_devices.devices import Device, DeviceKind
 from tests.end_to_end.conftest import tone, write_wav
 from tests.live_server import live_server
 

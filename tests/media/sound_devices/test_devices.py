@@ -6,9 +6,9 @@ import miniaudio
 import pytest
 
 from livecli.errors import FileError
-from livecli.media import devices
-from livecli.media.device_choice import choose, needs_half_duplex, table
-from livecli.media.devices import DEVICE_RATE, DeviceKind, Stream, list_devices, start_playback
+from livecli.media.sound_devices import devices
+from livecli.media.sound_devices.device_choice import choose, needs_half_duplex, table
+from livecli.media.sound_devices.devices import DEVICE_RATE, DeviceKind, Stream, list_devices, start_playback
 from livecli.process.installer import install_extra_command
 
 

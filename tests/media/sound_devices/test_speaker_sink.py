@@ -7,9 +7,9 @@ import asyncio
 import pytest
 
 from livecli.errors import FileError, UsageError
-from livecli.media import speaker_sink as module
-from livecli.media.devices import Device, DeviceKind
-from livecli.media.speaker_sink import SpeakerSink, play_reply, speaker_sink
+from livecli.media.sound_devices import speaker_sink as module
+from livecli.media.sound_devices.devices import Device, DeviceKind
+from livecli.media.sound_devices.speaker_sink import SpeakerSink, play_reply, speaker_sink
 
 LOST = FileError("the default speaker is lost: it takes no more sound")
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from ..errors import FileError
-from .pcm import SAMPLE_BYTES
+from ...errors import FileError
+from ..pcm import SAMPLE_BYTES
 
 OPEN_SECONDS = 5.0
 """Time limit for opening a device."""
@@ -245,7 +245,7 @@ def _miniaudio() -> Any:
     try:
         import miniaudio
     except ImportError as error:
-        from ..process.installer import install_extra_command
+        from ...process.installer import install_extra_command
 
         raise FileError(
             "sound devices need the package miniaudio, which is not installed", hint=install_extra_command("audio")

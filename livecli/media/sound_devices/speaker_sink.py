@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
-from ..errors import FileError
+from ...errors import FileError
+from ..pcm import AudioSink
 from .device_choice import choose
 from .devices import Device, DeviceKind, list_devices
 from .echo import EchoCanceller
-from .pcm import AudioSink
 from .speaker import Speaker
 
 

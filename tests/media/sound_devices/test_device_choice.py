@@ -5,9 +5,16 @@ import asyncio
 import pytest
 
 from livecli.errors import FileError, UsageError
-from livecli.media import devices
-from livecli.media.device_choice import DeviceList, choose, find_again, find_device, needs_half_duplex, table
-from livecli.media.devices import Device, DeviceKind
+from livecli.media.sound_devices import devices
+from livecli.media.sound_devices.device_choice import (
+    DeviceList,
+    choose,
+    find_again,
+    find_device,
+    needs_half_duplex,
+    table,
+)
+from livecli.media.sound_devices.devices import Device, DeviceKind
 from tests.cases import in_one_test
 from tests.virtual_time import in_virtual_time
 

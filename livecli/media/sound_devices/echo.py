@@ -14,8 +14,8 @@ import threading
 from importlib.util import find_spec
 from typing import Any
 
+from ..pcm import SAMPLE_BYTES
 from .devices import DEVICE_RATE, PERIOD_SECONDS
-from .pcm import SAMPLE_BYTES
 
 FRAME_SAMPLES = DEVICE_RATE // 100
 """The canceller works on 10 ms at a time."""

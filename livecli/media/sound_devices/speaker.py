@@ -12,12 +12,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Self
 
-from ..errors import FileError
+from ...errors import FileError
+from ..pcm import level_dbfs
+from ..resample import load
 from .devices import DEVICE_RATE, PERIOD_SECONDS, PERIODS, Device, LiveStream, start_playback
 from .echo import EchoCanceller
-from .pcm import level_dbfs
 from .playback_buffer import PlaybackBuffer
-from .resample import load
 
 DEVICE_SECONDS = PERIOD_SECONDS * PERIODS
 """Sound that the device itself still holds when it has taken the last of a reply."""

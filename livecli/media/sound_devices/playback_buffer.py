@@ -14,8 +14,8 @@ import threading
 from collections import deque
 from typing import IO
 
-from .pcm import SAMPLE_BYTES
-from .resample import VariableRateResampler
+from ..pcm import SAMPLE_BYTES
+from ..resample import VariableRateResampler
 
 START_SECONDS = 0.08
 """Sound that must be ready before a reply starts to play, because chunks arrive unevenly."""

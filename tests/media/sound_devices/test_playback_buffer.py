@@ -5,8 +5,14 @@ import tempfile
 
 import pytest
 
-from livecli.media import playback_buffer
-from livecli.media.playback_buffer import MEMORY_BYTES, READY_SECONDS, JitterBuffer, PlaybackBuffer, PlaybackQueue
+from livecli.media.sound_devices import playback_buffer
+from livecli.media.sound_devices.playback_buffer import (
+    MEMORY_BYTES,
+    READY_SECONDS,
+    JitterBuffer,
+    PlaybackBuffer,
+    PlaybackQueue,
+)
 
 
 def all_of(held):

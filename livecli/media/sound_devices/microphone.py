@@ -9,12 +9,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Self
 
-from ..errors import FileError
-from ..protocol.audio_rates import INPUT_RATE
+from ...errors import FileError
+from ...protocol.audio_rates import INPUT_RATE
+from ..pcm import level_dbfs
+from ..resample import Resampler, load
 from .devices import DEVICE_RATE, PERIOD_SECONDS, Device, LiveStream, start_capture
 from .echo import EchoCanceller
-from .pcm import level_dbfs
-from .resample import Resampler, load
 
 QUEUE_SECONDS = 2.0
 """Sound that is kept for a reader that is late. Older sound is dropped."""

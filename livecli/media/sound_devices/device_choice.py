@@ -8,8 +8,8 @@ import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
 
-from ..errors import FileError, UsageError
-from ..process.stdio import one_line
+from ...errors import FileError, UsageError
+from ...process.stdio import one_line
 from . import devices as system
 from .devices import Device, DeviceKind
 

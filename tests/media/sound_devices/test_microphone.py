@@ -10,11 +10,11 @@ import pytest
 
 from livecli import AudioChunk, TurnComplete, connect
 from livecli.errors import FileError
-from livecli.media import devices, microphone
-from livecli.media.devices import DEVICE_RATE, PERIOD_SECONDS
 from livecli.media.file_source import SAMPLE, read_sound
-from livecli.media.microphone import QUEUE_SECONDS, Microphone
-from livecli.media.speaker import Speaker
+from livecli.media.sound_devices import devices, microphone
+from livecli.media.sound_devices.devices import DEVICE_RATE, PERIOD_SECONDS
+from livecli.media.sound_devices.microphone import QUEUE_SECONDS, Microphone
+from livecli.media.sound_devices.speaker import Speaker
 from tests.likeness import ALIKE, likeness
 from tests.sound_server import pitch
 

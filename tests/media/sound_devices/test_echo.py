@@ -5,9 +5,9 @@ import random
 import numpy
 import pytest
 
-from livecli.media.devices import DEVICE_RATE, PERIOD_SECONDS
-from livecli.media.echo import SLACK_BYTES, EchoCanceller
 from livecli.media.file_source import SAMPLE, read_sound
+from livecli.media.sound_devices.devices import DEVICE_RATE, PERIOD_SECONDS
+from livecli.media.sound_devices.echo import SLACK_BYTES, EchoCanceller
 from tests.needs import needs_package
 
 PERIOD = round(PERIOD_SECONDS * DEVICE_RATE)

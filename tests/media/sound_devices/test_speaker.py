@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from livecli.errors import FileError
-from livecli.media import devices
-from livecli.media.speaker import Speaker
+from livecli.media.sound_devices import devices
+from livecli.media.sound_devices.speaker import Speaker
 from tests.sound_server import pitch, power, until
 
 pytestmark = pytest.mark.usefixtures("sound_server")
