@@ -144,12 +144,14 @@ class TerminalChat(PipeChat):
         if lines := formatting.source_lines(summary.stats.citations):
             self.screen.print("class:source", *lines)
         error = summary.error
-        if error is None and summary.stats.interrupted and not (self._has_answer or self._says_interrupted):
+        # A turn that was interrupted may end after the next one, which the session's end has failed.
+        has_answer = self._has_answer or bool(summary.stats.said_pieces)
+        if error is None and summary.stats.interrupted and not (has_answer or self._says_interrupted):
             # The next question came at once, so its line is shown by now.
             self.screen.print("class:note", f"{INTERRUPTED}, without an answer: {one_line(summary.input)}")
         self._has_answer = self._says_interrupted = False
         if error is not None and not (isinstance(error, Interrupted) or error is self._shown_error):
-            print_error(error, debug=self.options.debug)
+            self._show_error(error)
         has_asked, self._has_asked = self._has_asked, False
         if error is None and not (summary.stats.interrupted or has_asked):
             known = latencies(summary)
@@ -189,11 +191,15 @@ class TerminalChat(PipeChat):
 
     def ended(self, error: LivecliError | None) -> None:
         self.screen.finish_row()
-        if error is not None:
-            print_error(error, debug=self.options.debug)
+        if error is not None and error is not self._shown_error:
+            self._show_error(error)
         how = "the session has ended" if error else "the server ended the session"
         self.write(f"{how}: the next message opens a new one, which is given the conversation so far")
-        self._shown_error, self._connection_problem = error, "no session"
+        self._connection_problem = "no session"
+
+    def _show_error(self, error: LivecliError) -> None:
+        print_error(error, debug=self.options.debug)
+        self._shown_error = error
 
     def _clear_problem(self) -> None:
         self._connection_problem, self._shown_error = "", None

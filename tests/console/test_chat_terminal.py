@@ -185,6 +185,20 @@ def test_the_end_of_a_session_is_an_error_which_its_turn_does_not_repeat(chat, s
     assert screen_output.take() == ["connected again"]
 
 
+def test_a_session_that_ends_between_two_turns_is_one_error(chat, screen_output, capsys):
+    """The next turn is failed by the end of the session, and the one that it has interrupted is over after that."""
+    receive(chat, events.OutputTranscript("half"))
+    chat.show_interruption()
+    chat.finished(failed_run(LOST))
+    chat.ended(LOST)
+    interrupted = answered_run()
+    interrupted.stats.interrupted = True
+    chat.finished(interrupted)
+    assert capsys.readouterr().err.splitlines() == ["error: gone\\x07"]
+    half, interruption, note = screen_output.take()
+    assert (half, interruption, note.partition(":")[0]) == ("half", INTERRUPTED, "the session has ended")
+
+
 # --- standard output ---
 
 
