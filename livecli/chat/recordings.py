@@ -124,6 +124,9 @@ class Recordings:
 
         Raises FileError when that is impossible, or another chat is saved there.
         """
+        if not folder:
+            # A shell's variable that is not set; it would be the current folder.
+            raise FileError("the name of the folder for the conversation is empty")
         path = Path(folder)
         try:
             if path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir():

@@ -173,6 +173,13 @@ def test_the_name_of_a_sound_file_is_no_folder(tmp_path):
     assert Recordings(str(tmp_path / "talk.WAV")).folder == tmp_path / "talk.WAV"
 
 
+def test_an_empty_name_is_not_the_current_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileError, match="the name of the folder for the conversation is empty"):
+        Recordings("")
+    assert not (tmp_path / "conversation.md").exists()
+
+
 def test_a_folder_that_goes_away_is_an_error(tmp_path):
     recordings = Recordings(str(tmp_path / "kept"))
     (tmp_path / "kept/conversation.md").unlink()
