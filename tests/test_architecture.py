@@ -28,7 +28,7 @@ OWNERS = {
     "websockets": ["client.connection", "client.session", "client.connect_errors", "emulator", "proxy"],
     "typer": ["cli", "__main__"],
     "rich": ["console"],
-    "prompt_toolkit": ["console"],
+    "prompt_toolkit": ["console.terminal"],
     "soundfile": ["media.decoding", "media.encoding"],
     "soxr": ["media.resample"],
     "miniaudio": ["media.sound_devices.devices"],
@@ -64,7 +64,6 @@ MOST_FILES = 18
 """In a package."""
 MORE_FILES = {
     "cli": (30, "one file for each command"),
-    "console": (22, "one file for each display and each output"),
     "emulator.core": (19, "one file for each part of a session"),
     "emulator": (27, "the server, and a file for each thing that it does to a connection"),
 }
@@ -85,7 +84,7 @@ MORE_ATTRIBUTES = {
     "client.session.Session": (18, "the state of one connection"),
     "client.turn_end.TurnEnd": (15, "the columns of a table of states"),
     "emulator.fault_injector.FaultInjector": (19, "the state of each kind of fault"),
-    "console.prompt.Prompt": (15, "the state of the line being typed, and of the question above it"),
+    "console.terminal.prompt.Prompt": (15, "the state of the line being typed, and of the question above it"),
     "emulator.session.ServerSession": (15, "the parts of a session on its connection, and what its tasks wait for"),
     "cli.serve_options.EmulatorFlags": (14, "the options of the emulator"),
     "emulator_fixture.GeminiLive": (14, "the parts of an emulator, its options, and what becomes of its files"),

@@ -27,7 +27,7 @@ from .options import EchoMode
 
 if TYPE_CHECKING:
     from ..chat.frames import TakeFrame
-    from ..console.prompt import Prompt
+    from ..console.terminal.prompt import Prompt
     from ..emulator.options import EmulatorOptions
     from ..protocol.messages import FunctionCall
     from ..tools.calls import Confirm
@@ -166,8 +166,8 @@ async def _run_through_pipe(chat: Chat, plan: Plan, display: Reporter, reporter:
 
 def _prompt(plan: Plan, display: Reporter) -> Prompt:
     from ..chat.commands import COMMANDS
-    from ..console.chat_terminal import TerminalChat
-    from ..console.prompt import Prompt
+    from ..console.terminal.chat_terminal import TerminalChat
+    from ..console.terminal.prompt import Prompt
 
     assert isinstance(display, TerminalChat)
     commands = COMMANDS.values() if plan.has_commands else ()
@@ -175,7 +175,7 @@ def _prompt(plan: Plan, display: Reporter) -> Prompt:
 
 
 def _confirmer(prompt: Prompt, display: Reporter) -> Confirm:
-    from ..console.chat_terminal import TerminalChat
+    from ..console.terminal.chat_terminal import TerminalChat
 
     assert isinstance(display, TerminalChat)
 
@@ -188,7 +188,7 @@ def _confirmer(prompt: Prompt, display: Reporter) -> Confirm:
 
 async def _run_at_terminal(chat: Chat, plan: Plan, prompt: Prompt, display: Reporter) -> int:
     from ..chat.terminal import TerminalInput
-    from ..console.chat_terminal import ChatState, TerminalChat
+    from ..console.terminal.chat_terminal import ChatState, TerminalChat
 
     assert isinstance(display, TerminalChat)
     chat.retry_without_bound()

@@ -1,6 +1,6 @@
 """Displays on standard error, and machine-readable output on standard output.
 
-This is the only package that imports rich and prompt_toolkit.
+This is the only package that imports rich, and `terminal` is the only one that imports prompt_toolkit.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def batch_display(names: Sequence[str], folder: str, options: DisplayOptions) ->
 def chat_display(options: DisplayOptions, *, silent: bool = False) -> Reporter:
     """The display of a chat. With `silent`, the answers are not written to standard output."""
     if is_interactive():
-        from .chat_terminal import TerminalChat
+        from .terminal.chat_terminal import TerminalChat
 
         return TerminalChat(options, silent=silent)
     from .chat_pipe import PipeChat

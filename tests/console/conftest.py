@@ -11,7 +11,7 @@ import pytest
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.output.vt100 import Vt100_Output
 
-from livecli.console import screen
+from livecli.console.terminal import screen
 
 
 class TerminalText(io.StringIO):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from livecli.console.chat_terminal import INTERRUPTED, ChatState, TerminalChat, meter, toolbar
+from livecli.console.terminal.chat_terminal import INTERRUPTED, ChatState, TerminalChat, meter, toolbar
 from livecli.errors import Interrupted, QuotaError, ServerError
 from livecli.protocol import events
 from livecli.protocol.grounding import Citation

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from livecli.console.text.markdown_stream import MarkdownStream
-from livecli.console.text.rows import plain
+from livecli.console.terminal.markdown_stream import MarkdownStream
+from livecli.console.terminal.rows import plain
 from tests.cases import in_one_test
 
 

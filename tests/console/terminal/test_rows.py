@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prompt_toolkit.utils import get_cwidth
 
-from livecli.console.text.rows import hanging_indent, plain, take_rows, with_spaces
+from livecli.console.terminal.rows import hanging_indent, plain, take_rows, with_spaces
 from tests.cases import in_one_test
 
 

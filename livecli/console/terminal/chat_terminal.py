@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from prompt_toolkit.formatted_text import StyleAndTextTuples
 
-from ..errors import Interrupted, LivecliError
-from ..process.stdio import one_line, print_error
-from ..protocol import events
-from ..protocol.endpoint import Endpoint
-from ..protocol.messages import FunctionCall
-from ..report.reporter import NO_OPTIONS, DisplayOptions, Retry
-from ..report.summary import Summary, latencies
-from . import formatting
-from .chat_pipe import PipeChat
+from ...errors import Interrupted, LivecliError
+from ...process.stdio import one_line, print_error
+from ...protocol import events
+from ...protocol.endpoint import Endpoint
+from ...protocol.messages import FunctionCall
+from ...report.reporter import NO_OPTIONS, DisplayOptions, Retry
+from ...report.summary import Summary, latencies
+from .. import formatting
+from ..chat_pipe import PipeChat
 from .screen import MARKDOWN, Screen, escaped
 
 METER_CELLS = 12

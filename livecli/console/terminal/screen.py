@@ -26,9 +26,9 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
-from ..process.stdio import in_colour, one_line
-from .text.markdown_stream import BLOCK, MarkdownStream
-from .text.rows import Fragments, hanging_indent, plain, take_rows, with_spaces
+from ...process.stdio import in_colour, one_line
+from .markdown_stream import BLOCK, MarkdownStream
+from .rows import Fragments, hanging_indent, plain, take_rows, with_spaces
 
 JOINERS = "\u200c\u200d"
 """Zero-width characters that join letters and emoji. They are not printable, but harmless to a terminal."""

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 
-from ..errors import FileError
-from ..process.folders import state_folder
+from ...errors import FileError
+from ...process.folders import state_folder
 
 NAME = "chat-history"
 MAX_BYTES = 1 << 20

@@ -11,8 +11,8 @@ from prompt_toolkit.application import create_app_session
 from prompt_toolkit.input import create_pipe_input
 
 from livecli.chat.commands import COMMANDS
-from livecli.console.prompt import ANSWER_PAUSE_SECONDS, DOUBLE_PRESS_SECONDS, REFRESH_SECONDS, Prompt
-from livecli.console.screen import Screen
+from livecli.console.terminal.prompt import ANSWER_PAUSE_SECONDS, DOUBLE_PRESS_SECONDS, REFRESH_SECONDS, Prompt
+from livecli.console.terminal.screen import Screen
 from livecli.protocol.messages import FunctionCall
 from tests.virtual_time import idle, in_virtual_time
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.data_structures import Size
 
-from livecli.console.screen import JOINERS, AbovePrompt, DrawnPrompt, Screen, escaped
+from livecli.console.terminal.screen import JOINERS, AbovePrompt, DrawnPrompt, Screen, escaped
 
 
 @given(st.text())

@@ -24,12 +24,12 @@ from prompt_toolkit.key_binding.key_processor import KeyProcessor
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.utils import get_cwidth, suspend_to_background_supported
 
-from ..errors import LivecliError
-from ..process.editor import edit_text
-from ..process.stdio import one_line, print_error
-from ..process.tasks import cancel_and_wait
-from ..protocol.messages import FunctionCall
-from . import formatting
+from ...errors import LivecliError
+from ...process.editor import edit_text
+from ...process.stdio import one_line, print_error
+from ...process.tasks import cancel_and_wait
+from ...protocol.messages import FunctionCall
+from .. import formatting
 from .completion import CommandCompleter, CompletionCommand, may_be_command
 from .history import open_history
 from .screen import STYLE, Screen, escaped

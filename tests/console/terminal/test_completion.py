@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from livecli.console.completion import CommandCompleter, may_be_command
+from livecli.console.terminal.completion import CommandCompleter, may_be_command
 from tests.cases import in_one_test
 
 

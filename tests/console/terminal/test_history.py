@@ -7,7 +7,7 @@ import stat
 import pytest
 from prompt_toolkit.history import FileHistory, InMemoryHistory
 
-from livecli.console.history import MAX_BYTES, NAME, open_history
+from livecli.console.terminal.history import MAX_BYTES, NAME, open_history
 
 
 @pytest.fixture

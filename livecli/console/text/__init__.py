@@ -1,1 +1,0 @@
-"""Text for a terminal: the rows of a line, and Markdown that arrives in pieces. No I/O."""
