@@ -25,6 +25,9 @@ METER_MIN_DBFS = -60.0
 
 INTERRUPTED = "— interrupted"
 
+NO_SESSION = "no session"
+"""The connection's problem after the end of a session."""
+
 
 @dataclass(frozen=True)
 class ChatState:
@@ -144,8 +147,8 @@ class TerminalChat(PipeChat):
         if lines := formatting.source_lines(summary.stats.citations):
             self.screen.print("class:source", *lines)
         error = summary.error
-        # A turn that was interrupted may end after the next one, which the session's end has failed.
-        has_answer = self._has_answer or bool(summary.stats.said_pieces)
+        # The end of a session ends an interrupted turn after the next one, which has failed.
+        has_answer = self._has_answer or (self._connection_problem == NO_SESSION and bool(summary.stats.said_pieces))
         if error is None and summary.stats.interrupted and not (has_answer or self._says_interrupted):
             # The next question came at once, so its line is shown by now.
             self.screen.print("class:note", f"{INTERRUPTED}, without an answer: {one_line(summary.input)}")
@@ -195,7 +198,7 @@ class TerminalChat(PipeChat):
             self._show_error(error)
         how = "the session has ended" if error else "the server ended the session"
         self.write(f"{how}: the next message opens a new one, which is given the conversation so far")
-        self._connection_problem = "no session"
+        self._connection_problem = NO_SESSION
 
     def _show_error(self, error: LivecliError) -> None:
         print_error(error, debug=self.options.debug)

@@ -146,6 +146,14 @@ def test_the_output_of_a_command_is_escaped(chat, screen_output):
     assert screen_output.take() == ["one", "two\\x1b[2J"]
 
 
+def test_an_answer_that_was_not_shown_is_none(chat, screen_output):
+    """The next question came before it, so that it was dropped."""
+    unseen = answered_run("where?")
+    unseen.stats.interrupted = True
+    chat.finished(unseen)
+    assert screen_output.take() == [f"{INTERRUPTED}, without an answer: where?"]
+
+
 # --- the connection ---
 
 
