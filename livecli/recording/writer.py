@@ -10,12 +10,14 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Self
 
 from ..errors import FileError
+from ..process.file_lock import lock
 from .format import REDACTED, By, Direction, Header, LineWriter, RecordedClose
 from .redaction import Redactor
 
@@ -33,6 +35,10 @@ BINARY = getattr(os, "O_BINARY", 0)
 
 CLOSE_SECONDS = 10.0
 """The time that a slow disk has for the next line when what is waiting is written at the end."""
+
+
+IN_USE = "another session is recorded there"
+"""The reason why a recording cannot be written that is being written."""
 
 
 class DiskThread:
@@ -114,9 +120,11 @@ class LiveFile:
         self._failed = False
         try:
             if path.is_file() or path.is_dir():
-                os.close(os.open(path, os.O_WRONLY))
+                _check_free(path)
             elif not path.exists() and not os.access(path.parent, os.W_OK):
                 raise PermissionError(errno.EACCES if path.parent.exists() else errno.ENOENT, "")
+        except BlockingIOError as error:
+            raise FileError(f"cannot write {path}: {IN_USE}", hint="--record names another file") from error
         except OSError as error:
             raise FileError(f"cannot write {path}: {os.strerror(error.errno or 0)}") from error
 
@@ -157,7 +165,8 @@ class LiveFile:
             _write_all(self._descriptor, line)
         except OSError as error:
             self._failed = True
-            self._disk.warn(f"cannot write {self._path}: {error.strerror}; the recording ends here")
+            reason = IN_USE if isinstance(error, BlockingIOError) else error.strerror
+            self._disk.warn(f"cannot write {self._path}: {reason}; the recording ends here")
 
     def _open(self, first: bytes) -> tuple[int, bytes]:
         """The descriptor, and what of the first line is not in the file yet."""
@@ -165,6 +174,8 @@ class LiveFile:
         is_continued = self._append and path.exists()
         is_special = path.is_symlink() or (path.exists() and not path.is_file())
         if not (is_continued or is_special) and os.access(path.parent, os.W_OK):
+            if path.exists():
+                _check_free(path)
             # The file has its header from the start, whenever the process is killed.
             partial = path.with_name(f"{path.name}.partial")
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY, 0o600)
@@ -173,7 +184,11 @@ class LiveFile:
             finally:
                 os.close(descriptor)
             partial.replace(path)
-            return os.open(path, os.O_WRONLY | os.O_APPEND | BINARY), b""
+            descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | BINARY)
+            # Another run may look at the lock in this very moment.
+            with suppress(BlockingIOError):
+                lock(descriptor)
+            return descriptor, b""
         flags = os.O_RDWR if self._append else os.O_WRONLY | os.O_TRUNC
         descriptor = os.open(path, flags | os.O_CREAT | BINARY, 0o600)
         if self._append:
@@ -183,6 +198,15 @@ class LiveFile:
             os.ftruncate(descriptor, complete)
             os.lseek(descriptor, complete, os.SEEK_SET)
         return descriptor, first
+
+
+def _check_free(path: Path) -> None:
+    """Raise OSError where a file cannot be written: BlockingIOError where it is a recording that is being written."""
+    descriptor = os.open(path, os.O_WRONLY)
+    try:
+        lock(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections import Counter
 from pathlib import Path
@@ -36,6 +37,27 @@ def test_a_session_is_written_and_read(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_two_sessions_are_not_recorded_in_one_file(tmp_path: Path) -> None:
+    path, warnings = tmp_path / "run.live", list[str]()
+    with DiskThread(warnings.append) as disk:
+        first, second = (Recorder(LiveFile(path, disk), Redactor()) for _ in range(2))
+        for number, recorder in enumerate((first, second), 1):
+            recorder.begin(Header(), 0.0)
+            recorder.frame(Direction.CLIENT, b'{"setup": {"number": %d}}' % number, 1.0)
+        written = threading.Event()
+        disk.put(written.set)
+        assert written.wait(20)
+        with pytest.raises(FileError, match=r"run\.live: another session is recorded there"):
+            LiveFile(path, disk)
+        first.end()
+        second.end()
+    assert warnings == [f"cannot write {path}: another session is recorded there; the recording ends here"]
+    assert [frame.data for frame in read_live(path.read_bytes()).frames] == [b'{"setup": {"number": 1}}']
+    with DiskThread(pytest.fail) as disk:
+        LiveFile(path, disk)
+
+
 def test_a_frame_after_the_close_is_left_out(tmp_path: Path) -> None:
     """It may be under way from one side when the other one closes; the descriptor may be another file's by then."""
     path = tmp_path / "run.live"
@@ -53,7 +75,9 @@ def test_a_recording_is_emptied_or_continued(tmp_path: Path) -> None:
     path = tmp_path / "run.live"
     for append, connections in ((False, 1), (True, 2), (False, 1)):
         with DiskThread(pytest.fail) as disk:
-            Recorder(LiveFile(path, disk, append=append), Redactor()).begin(Header(), 0.0)
+            recorder = Recorder(LiveFile(path, disk, append=append), Redactor())
+            recorder.begin(Header(), 0.0)
+            recorder.end()
         assert len(read_live(path.read_bytes()).connections) == connections
 
 
