@@ -28,7 +28,7 @@ from ..tools.calls import Calls, Confirm
 from ..tools.toolbox import Toolbox
 from .resumable import Checkpoint, Received, ResumableSession, Rewind
 from .sender import Sender, SendOptions
-from .turn_end import Ending, PendingCallCount, Phase, ResponseStep, Step, TurnEnd, ending_of
+from .turn_end import PendingCallCount, Phase, ResponseStep, Step, TurnCompletion, TurnEnd, completion_of
 from .turn_progress import IdleTimer, TurnProgress
 
 # How long after its end a turn waits for late transcripts.
@@ -188,8 +188,8 @@ class Turn:
             confirm=None if confirm is None else partial(self._ask_user, confirm),
             on_call_end=self._note_call_end,
         )
-        ending = _ending(session.endpoint.model, until)
-        self._progress = TurnProgress(ending, resumed=session.just_resumed, waits_for_others=waits_for_others)
+        completion = _completion(session.endpoint.model, until)
+        self._progress = TurnProgress(completion, resumed=session.just_resumed, waits_for_others=waits_for_others)
         self._idle = IdleTimer()
         self._sender = Sender(session, stats, reporter, self._progress, self._idle)
         self._answer = Answer(sink, stats, reporter, self._idle)
@@ -401,7 +401,7 @@ class Turn:
             await answer.take_audio(event, now)
             return
         answer.take(event, now)
-        if isinstance(event, events.InputTranscript) and progress.state.ending is Ending.ACTIVITY:
+        if isinstance(event, events.InputTranscript) and progress.state.completion is TurnCompletion.ACTIVITY:
             # What a transcribing model has heard is its answer.
             answer.take(events.OutputTranscript(event.text, event.finished), now)
         match event:
@@ -478,6 +478,6 @@ class Turn:
             await asyncio.sleep(left)
 
 
-def _ending(model: str, until: Until) -> Ending:
+def _completion(model: str, until: Until) -> TurnCompletion:
     known = MODELS.get(model)
-    return ending_of(known.turns if known else TurnFacts(), until)
+    return completion_of(known.turns if known else TurnFacts(), until)

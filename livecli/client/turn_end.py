@@ -16,8 +16,8 @@ the turn of each call so (recorded). The answer is a turn of its own, which may 
 also ends the turn of a call so that a resumed session does not know any more, before it answers (one report, 2026-10).
 The first turn of a resumed session is doubtful where it is empty without such a call.
 
-A turn is completed by the event of its `Ending`. For most models that is TurnComplete, which comes when the answer
-would have been played.
+A turn is completed by the event of its `TurnCompletion`. For most models that is TurnComplete, which comes when the
+answer would have been played.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ SETTLE_SECONDS = 5.0
 IDLE_STATUSES = ("IDLE", "REQUIRES_ACTION")
 
 
-class Ending(Enum):
+class TurnCompletion(Enum):
     """The event that completes a turn of the model.
 
     TURN: TurnComplete. GENERATED: GenerationComplete, or the TurnComplete of a turn without it. ACTIVITY: what ends the
@@ -55,14 +55,16 @@ class Ending(Enum):
     QUIET = auto()
 
 
-def ending_of(turns: TurnFacts, until: Until = Until.TURN) -> Ending:
+def completion_of(turns: TurnFacts, until: Until = Until.TURN) -> TurnCompletion:
     """The event that completes the turns of a model.
 
     An answer with interaction statuses is in several turns, and the status comes with TurnComplete: that is waited for.
     """
     if turns.ends_at is not AnswerEnd.TURN:
-        return Ending.QUIET if turns.ends_at is AnswerEnd.NEVER else Ending.ACTIVITY
-    return Ending.GENERATED if until is Until.GENERATED and not turns.interaction_status else Ending.TURN
+        return TurnCompletion.QUIET if turns.ends_at is AnswerEnd.NEVER else TurnCompletion.ACTIVITY
+    return (
+        TurnCompletion.GENERATED if until is Until.GENERATED and not turns.interaction_status else TurnCompletion.TURN
+    )
 
 
 class Phase(Enum):
@@ -156,7 +158,7 @@ class TurnEnd(msgspec.Struct, frozen=True):
     resumed: bool = False
     waits_for_others: bool = False
     settles_at: float | None = None
-    ending: Ending = Ending.TURN
+    completion: TurnCompletion = TurnCompletion.TURN
 
     @property
     def is_unspoken(self) -> bool:
@@ -229,7 +231,7 @@ def _respond(state: TurnEnd, response: ResponseStep) -> TurnEnd:
 def _begin(state: TurnEnd, event: events.Event) -> TurnEnd:
     """The model says something or calls a function, and the end of that turn will come."""
     # A call may follow the end of a turn and have no end of its own (extended thinking).
-    is_open = state.turn.is_open or not (state.ending is Ending.QUIET or isinstance(event, events.ToolCall))
+    is_open = state.turn.is_open or not (state.completion is TurnCompletion.QUIET or isinstance(event, events.ToolCall))
     said = state.turn.said or not isinstance(event, events.Thought)
     if (is_open, said) == (state.turn.is_open, state.turn.said) and not state.doubtful:
         return state
@@ -260,12 +262,14 @@ def _complete(state: TurnEnd, event: events.TurnComplete) -> TurnEnd:
 
 
 def _generated(state: TurnEnd, event: events.GenerationComplete) -> TurnEnd:
-    is_counted = state.ending is Ending.ACTIVITY or (state.ending is Ending.GENERATED and state.turn.said)
+    is_counted = state.completion is TurnCompletion.ACTIVITY or (
+        state.completion is TurnCompletion.GENERATED and state.turn.said
+    )
     return replace(_counted(state), turn=TurnState(counted=True)) if is_counted else state
 
 
 def _activity(state: TurnEnd, event: events.VoiceActivity) -> TurnEnd:
-    is_end = state.ending is Ending.ACTIVITY and event.type == "ACTIVITY_END"
+    is_end = state.completion is TurnCompletion.ACTIVITY and event.type == "ACTIVITY_END"
     return _complete(state, events.TurnComplete()) if is_end else state
 
 
@@ -312,7 +316,7 @@ def _judged(state: TurnEnd, now: float) -> TurnEnd:
     is_complete = not state.owed and not state.turn.is_open
     if is_idle and is_complete:
         return _answered(state)
-    is_quiet = state.ending is Ending.QUIET and state.turn.said
+    is_quiet = state.completion is TurnCompletion.QUIET and state.turn.said
     is_settling = is_idle and (state.doubtful or is_quiet)
     is_settling |= state.waits_for_others and has_returned and is_complete
     settles_at = now + SETTLE_SECONDS if is_settling else None

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from ..errors import LivecliError
 from ..protocol import events
-from .turn_end import Ending, PendingCallCount, Phase, ResponseStep, Step, TurnEnd, advance
+from .turn_end import PendingCallCount, Phase, ResponseStep, Step, TurnCompletion, TurnEnd, advance
 
 
 class IdleTimer:
@@ -41,8 +41,10 @@ class IdleTimer:
 class TurnProgress:
     """Present state of a turn's end, and ways to wait for the next one."""
 
-    def __init__(self, ending: Ending = Ending.TURN, *, resumed: bool = False, waits_for_others: bool = False) -> None:
-        self.state = TurnEnd(ending=ending, resumed=resumed, waits_for_others=waits_for_others)
+    def __init__(
+        self, completion: TurnCompletion = TurnCompletion.TURN, *, resumed: bool = False, waits_for_others: bool = False
+    ) -> None:
+        self.state = TurnEnd(completion=completion, resumed=resumed, waits_for_others=waits_for_others)
         self._clock = asyncio.get_running_loop().time
         self._changed = asyncio.Event()
         self._failure: LivecliError | None = None

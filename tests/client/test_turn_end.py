@@ -12,14 +12,14 @@ import pytest
 
 from livecli.client.turn_end import (
     SETTLE_SECONDS,
-    Ending,
     PendingCallCount,
     Phase,
     ResponseStep,
     Step,
+    TurnCompletion,
     TurnEnd,
     advance,
-    ending_of,
+    completion_of,
 )
 from livecli.protocol import events
 from livecli.protocol.messages import FunctionCall
@@ -55,8 +55,8 @@ SECONDS = re.compile(r"\d+(\.\d+)?s")
 class Played:
     """One turn to which steps happen: `asks` more is sent, `asked` all of it, functions run and respond."""
 
-    def __init__(self, ending: Ending = Ending.TURN) -> None:
-        self.state = self._mark = TurnEnd(ending=ending)
+    def __init__(self, completion: TurnCompletion = TurnCompletion.TURN) -> None:
+        self.state = self._mark = TurnEnd(completion=completion)
         self.now = 1000.0
 
     @property
@@ -414,8 +414,8 @@ class TestBeginningAgain:
         assert played.play("audio, complete").is_over
 
 
-ENDINGS_OVER = {
-    Ending.GENERATED: [
+COMPLETIONS_OVER = {
+    TurnCompletion.GENERATED: [
         "asked, audio, generated",
         "asked, text, generated",
         "asks, audio, generated, asked",
@@ -431,7 +431,7 @@ ENDINGS_OVER = {
         "asked, call, generated, complete, responds to a model that waits, audio, generated",
         "asked, call, responds to a model that waits, said, generated, complete, audio, generated",
     ],
-    Ending.ACTIVITY: [
+    TurnCompletion.ACTIVITY: [
         "asked, START, heard, generated",
         "asked, START, END",
         "asks, START, heard, generated, END, asks, START, asked, heard, generated",
@@ -439,15 +439,15 @@ ENDINGS_OVER = {
         # Nothing was heard in an activity without audio.
         "asked, complete",
     ],
-    Ending.QUIET: [
+    TurnCompletion.QUIET: [
         "asked, audio, complete",
         "asked, audio, generated, 3s, heard, 3s, said, audio, 4.9s, audio, 4.9s, 0.2s",
         "asks, audio, asked, 4.9s, 0.2s",
         "asked, 20s, thought, 20s, said, 20s, audio, usage, 4.9s, 0.2s",
     ],
 }
-ENDINGS_NOT_OVER = {
-    Ending.GENERATED: [
+COMPLETIONS_NOT_OVER = {
+    TurnCompletion.GENERATED: [
         "asked, audio",
         "asked, generated",
         "asked, said, generated",
@@ -455,11 +455,11 @@ ENDINGS_NOT_OVER = {
         "asks, audio, generated, asks, complete, asked",
         "asked, call, responds to a model that waits, generated, complete, 1000s",
     ],
-    Ending.ACTIVITY: [
+    TurnCompletion.ACTIVITY: [
         "asked, START, heard, 1000s",
         "asks, heard, generated, asks, END, asked, START, 1000s",
     ],
-    Ending.QUIET: [
+    TurnCompletion.QUIET: [
         "asked, 1000s",
         "asked, heard, said, thought, 1000s",
         "asks, audio, 1000s",
@@ -468,38 +468,38 @@ ENDINGS_NOT_OVER = {
 
 
 def cases(of):
-    return [(ending, steps) for ending, some in of.items() for steps in some]
+    return [(completion, steps) for completion, some in of.items() for steps in some]
 
 
 class TestEndings:
     """Models and options that do not wait for TurnComplete."""
 
-    @in_one_test(("ending", "steps"), cases(ENDINGS_OVER))
-    def test_it_is_over(self, ending, steps):
+    @in_one_test(("completion", "steps"), cases(COMPLETIONS_OVER))
+    def test_it_is_over(self, completion, steps):
         *before, last = steps.split(", ")
-        played = Played(ending).play(", ".join(before))
+        played = Played(completion).play(", ".join(before))
         assert not played.is_over, "it was over before"
         assert played.play(last).is_over
 
-    @in_one_test(("ending", "steps"), cases(ENDINGS_NOT_OVER))
-    def test_it_is_not_over(self, ending, steps):
-        assert not Played(ending).play(steps).is_over
+    @in_one_test(("completion", "steps"), cases(COMPLETIONS_NOT_OVER))
+    def test_it_is_not_over(self, completion, steps):
+        assert not Played(completion).play(steps).is_over
 
     @in_one_test(
-        ("model", "until", "ending"),
+        ("model", "until", "completion"),
         [
-            ("gemini-3.8-live", Until.TURN, Ending.TURN),
-            ("gemini-3.8-live", Until.GENERATED, Ending.GENERATED),
+            ("gemini-3.8-live", Until.TURN, TurnCompletion.TURN),
+            ("gemini-3.8-live", Until.GENERATED, TurnCompletion.GENERATED),
             # The status that ends its answer comes with TurnComplete.
-            ("gemini-3.8-live-extended-thinking", Until.GENERATED, Ending.TURN),
-            ("gemini-3.5-transcribe-live", Until.TURN, Ending.ACTIVITY),
-            ("gemini-3.5-transcribe-live", Until.GENERATED, Ending.ACTIVITY),
-            ("gemini-3.5-live-translate-preview", Until.TURN, Ending.QUIET),
-            ("gemini-3.5-live-translate-preview", Until.GENERATED, Ending.QUIET),
+            ("gemini-3.8-live-extended-thinking", Until.GENERATED, TurnCompletion.TURN),
+            ("gemini-3.5-transcribe-live", Until.TURN, TurnCompletion.ACTIVITY),
+            ("gemini-3.5-transcribe-live", Until.GENERATED, TurnCompletion.ACTIVITY),
+            ("gemini-3.5-live-translate-preview", Until.TURN, TurnCompletion.QUIET),
+            ("gemini-3.5-live-translate-preview", Until.GENERATED, TurnCompletion.QUIET),
         ],
     )
-    def test_what_ends_an_answer_depends_on_the_model(self, model, until, ending):
-        assert ending_of(MODELS[model].turns, until) is ending
+    def test_what_ends_an_answer_depends_on_the_model(self, model, until, completion):
+        assert completion_of(MODELS[model].turns, until) is completion
 
 
 class TestPartsOfAQuestion:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from livecli.client.turn_end import SETTLE_SECONDS, Ending, Phase, Step
+from livecli.client.turn_end import SETTLE_SECONDS, Phase, Step, TurnCompletion
 from livecli.client.turn_progress import IdleTimer, TurnProgress
 from livecli.errors import ServerError
 from livecli.protocol import events
@@ -28,7 +28,7 @@ async def test_tasks_wait_for_the_end_of_the_answer():
 
 @in_virtual_time
 async def test_an_answer_without_an_end_is_over_after_a_while():
-    progress, clock = TurnProgress(Ending.QUIET), asyncio.get_running_loop().time
+    progress, clock = TurnProgress(TurnCompletion.QUIET), asyncio.get_running_loop().time
     progress.advance(Step.ALL_SENT)
     progress.advance(events.ModelText("all of it"))
     began_at = clock()
