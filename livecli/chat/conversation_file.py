@@ -162,7 +162,7 @@ def list_conversations() -> ConversationList:
 
 def table(conversations: list[SavedConversation]) -> str:
     """A line for each conversation: number, time, turns, name, and the first words."""
-    rows = [(str(each.number), each.when, each.length, each.name, each.title) for each in conversations]
+    rows = [(str(each.number), each.when, each.length, one_line(each.name), each.title) for each in conversations]
     widths = [max(len(row[column]) for row in rows) for column in range(4)] if rows else []
     lines = []
     for number, when, turns, name, title in rows:

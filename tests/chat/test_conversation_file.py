@@ -139,11 +139,15 @@ def test_only_the_user_can_read_it(folder):
 def test_the_list_has_a_line_for_each_newest_first(folder):
     assert table(list_conversations().conversations) == ""
     make(turn(1, "What is the fare\nto \x1b[31mPotsdam?"), turn(2, "b"), at=1_000_000_000)
-    make(turn(1, "", "I began it"), Record(name="trip"), at=1_100_000_000)
+    make(turn(1, "", "I began it"), Record(name="trip\x1b[2J"), at=1_100_000_000)
     make(turn(1, "x" * 100), at=1_050_000_000)
     rows = [line.split(None, 5) for line in table(list_conversations().conversations).splitlines()]
     assert [(row[0], row[3]) for row in rows] == [("2", "1"), ("3", "1"), ("1", "2")]
-    assert [row[5] for row in rows] == ["trip  I began it", "x" * 59 + "…", "What is the fare to \\x1b[31mPotsdam?"]
+    assert [row[5] for row in rows] == [
+        "trip\\x1b[2J  I began it",
+        "x" * 59 + "…",
+        "What is the fare to \\x1b[31mPotsdam?",
+    ]
 
 
 def test_a_conversation_is_found_by_number_or_name_or_as_the_newest(folder):
