@@ -150,7 +150,6 @@ COVERED_BY = {
     "page.batch": ["end_to_end/test_report.py"],
     "page.output": ["end_to_end/test_report.py"],
     "page.picture": ["page/test_session.py"],
-    "process.whole_file": ["end_to_end/test_recording.py", "end_to_end/test_report.py"],
     "recording.session_events": ["console/test_session_picture.py"],
     "cli.reporters": ["end_to_end/test_send_streams.py", "end_to_end/test_explain.py"],
     "cli.recording": ["end_to_end/test_recording.py"],
