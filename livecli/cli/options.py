@@ -297,10 +297,12 @@ class OutputFlags(Group, panel="Output"):
     @property
     def record_folder(self) -> "Path | None":
         """The folder that `--record` names: it ends with a slash, or is one."""
+        import os.path
         from pathlib import Path
 
         path = self.record
-        return Path(path) if path and (path.endswith("/") or Path(path).is_dir()) else None
+        # A name that is too long is that of no folder.
+        return Path(path) if path and (path.endswith("/") or os.path.isdir(path)) else None  # noqa: PTH112
 
     def price_table(self) -> "Mapping[str, Prices]":
         """The prices of each model. Raises as `price_file.load_prices` does."""

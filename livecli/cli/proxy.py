@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -72,7 +72,8 @@ def proxy(
     if url is not None:
         _check_url(url, insecure=where.insecure)
     folder = None if record_mode is RecordMode.ALL else logs.record
-    library = ReplayLibrary(load(folder) if folder and Path(folder).exists() else {})
+    # A name that is too long is that of no folder.
+    library = ReplayLibrary(load(folder) if folder and os.path.exists(folder) else {})  # noqa: PTH110
     if record_mode is RecordMode.ONCE:
         record_mode = RecordMode.NONE if library else RecordMode.NEW
     log = no_log if logs.quiet else log_to_stderr

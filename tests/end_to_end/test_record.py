@@ -125,6 +125,7 @@ def test_ids_are_renamed(livecli: Livecli, tmp_path: Path) -> None:
         (("send", "--record", "run.live", "--events", "run.live"), 2, "--record run.live would overwrite"),
         (("send", "--local", "--text", "hi", "--record", "no/run.live"), 3, "cannot write no/run.live: No such file"),
         (("send", "--local", "--text", "hi", "--record", "file/x/"), 3, "cannot make the folder file/x: Not a dir"),
+        (("send", "--local", "--text", "hi", "--record", f"{300 * 'x'}.live"), 3, "cannot write xxx"),
         (("serve", "--record", "file/x", "--", "true"), 3, "cannot make the folder file/x: Not a dir"),
         (("serve", "--record-anonymous", "--", "true"), 2, "--record-anonymous is for recordings"),
     ],

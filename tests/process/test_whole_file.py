@@ -42,6 +42,15 @@ def test_a_link_stays_one(tmp_path: Path) -> None:
         check_writable(str(link))
 
 
+def test_a_name_that_is_too_long_is_an_error_before_and_after(tmp_path: Path) -> None:
+    for characters in (250, 300):  # with .partial, and by itself
+        path = str(tmp_path / (characters * "x"))
+        with pytest.raises(FileError, match="File name too long"):
+            check_writable(path)
+        with pytest.raises(FileError, match="File name too long"):
+            write_whole(path, [b"one"])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="/dev/full is of Linux")
 def test_a_device_is_written_straight_through(tmp_path: Path) -> None:
     (tmp_path / "page.html").symlink_to("/dev/full")
