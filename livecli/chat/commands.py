@@ -248,7 +248,9 @@ async def _history(chat: Chat, _: str) -> list[str]:
     lines: list[str] = []
     current = chat.current_entry
     for entry in [*chat.transcript.entries, *([current] if current else [])]:
-        lines += [f"> {entry.question}"] if entry.question else []
+        if entry.question:
+            first, *others = entry.question.split("\n")
+            lines += [f"> {first}", *(f"  {line}" for line in others)]
         lines += entry.answer.splitlines()
     return lines or ["there are no turns yet"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from ..process.stdio import one_line, write_stdout
+from ..process.stdio import JOINERS, one_line, write_stdout
 from ..report.reporter import Reporter
 from ..report.summary import Summary
 
@@ -23,7 +23,7 @@ class AnswerLines(Reporter):
     def finished(self, summary: Summary) -> None:
         lines = [" ".join(turn.split()) for turn in summary.stats.said_turns]
         if sys.stdout is not None and sys.stdout.isatty():
-            lines = [one_line(line) for line in lines]
+            lines = [one_line(line, keep=JOINERS) for line in lines]
         prefix = f"{one_line(summary.input)}: " if self._several else ""
         if text := "".join(f"{prefix}{line}\n" for line in lines if line):
             self._display.interlude(True)

@@ -6,13 +6,16 @@ import sys
 from collections.abc import Iterable
 
 from ..errors import Interrupted, LivecliError, OutputClosed
-from ..process.stdio import one_line, print_error, write_stdout
+from ..process.stdio import JOINERS, one_line, print_error, write_stdout
 from ..protocol import events
 from ..protocol.endpoint import Endpoint
 from ..report.reporter import NO_OPTIONS, DisplayOptions
 from ..report.summary import Summary
 from . import formatting
 from .lines import PlainLines
+
+KEPT = f"\t{JOINERS}"
+"""The characters of a text that are not printable, and are not escaped."""
 
 
 class PipeChat(PlainLines):
@@ -65,12 +68,12 @@ class PipeChat(PlainLines):
     def show_lines(self, lines: Iterable[str]) -> None:
         """Show what a command was asked for, even with `quiet`."""
         for line in lines:
-            self.write(one_line(line))
+            self.write(one_line(line, keep=KEPT))
 
     def ended(self, error: LivecliError | None) -> None:
         """Nothing is written: the next turn, or the end of the chat, raises the same error."""
 
 
 def _escaped(text: str) -> str:
-    """Text for a terminal, in which control characters other than line feeds are escaped."""
-    return "\n".join(one_line(line) for line in text.split("\n"))
+    """Text for a terminal, in which control characters other than tabs and line feeds are escaped."""
+    return "\n".join(one_line(line, keep=KEPT) for line in text.split("\n"))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..errors import LivecliError
-from ..process.stdio import Span, one_line
+from ..process.stdio import JOINERS, Span, one_line
 from ..protocol.grounding import Citation
 from ..protocol.messages import Json
 from ..report.batch_stats import BatchStats
@@ -175,12 +175,12 @@ def result_lines(summary: Summary, columns: int | None, *, has_answer: bool) -> 
     the answer has been printed already.
     """
     stats = summary.stats
-    heard = one_line(stats.heard)
+    heard = one_line(stats.heard, keep=JOINERS)
     if columns is not None and len(heard) > HEARD_CHARACTERS:
         heard = heard[: HEARD_CHARACTERS - 1] + charts.ELLIPSIS
     if has_answer and stats.said.strip():
         yield []
-    yield from picture_lines(summary, columns, [heard, "" if has_answer else one_line(stats.said)])
+    yield from picture_lines(summary, columns, [heard, "" if has_answer else one_line(stats.said, keep=JOINERS)])
     for name, style, flow in (("sent", "cyan", stats.sent), ("received", "green", stats.received)):
         if flow.chunks:
             yield from folded([(style, f"{name:{LABEL_COLUMNS}}")], flow_facts(flow), columns)
@@ -313,8 +313,8 @@ def summary_rows(summary: Summary) -> list[tuple[str, str]]:
     rows = [
         ("latency", " · ".join(known)),
         ("turn", _turn(summary)),
-        ("heard", one_line(stats.heard)),
-        ("said", one_line(stats.said)),
+        ("heard", one_line(stats.heard, keep=JOINERS)),
+        ("said", one_line(stats.said, keep=JOINERS)),
         *(("sources" if place == 0 else "", line) for place, line in enumerate(source_lines(stats.citations))),
         ("usage", _usage(summary)),
         ("cost", _cost(summary)),

@@ -121,6 +121,10 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+JOINERS = "\u200c\u200d"
+"""Zero-width characters that join letters, as in Hindi, and emoji. They are harmless to a terminal."""
+
+
 def one_line(text: str, *, keep: str = "") -> str:
     """`text` on one line, with escapes for the characters that are not printable, except those in `keep`.
 

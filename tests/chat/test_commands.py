@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 import pytest
 
 from livecli.chat import commands
 from livecli.chat.commands import ALIASES, COMMANDS, check_message, parse_command
+from livecli.chat.transcript import Transcript, TranscriptEntry
 from livecli.errors import UsageError
 from tests.cases import in_one_test
 from tests.chat.conftest import settled
@@ -108,3 +110,10 @@ async def test_the_usage_of_an_answer_that_the_next_message_interrupts_is_its_ow
         ["2", "510", "1", "0", "0", "$0.000385"],
         ["total", "849", "288", "63", "40", "$0.002437"],
     ]
+
+
+async def test_a_question_of_several_lines_is_several_lines_of_the_history():
+    transcript = Transcript()
+    transcript.put(1, TranscriptEntry("one\n\ttwo", "three\nfour"))
+    chat = SimpleNamespace(transcript=transcript, current_entry=TranscriptEntry("", "five"))
+    assert await COMMANDS["history"].run(chat, "") == ["> one", "  \ttwo", "three", "four", "five"]

@@ -64,11 +64,11 @@ def test_the_part_of_an_answer_that_came_before_an_error_is_printed(capsys):
     assert capsys.readouterr().out == "over there\n"
 
 
-@pytest.mark.parametrize(("stream", "text"), [(TerminalText, "a\\x1b[2J\n"), (None, "a\x1b[2J\n")])
+@pytest.mark.parametrize(("stream", "text"), [(TerminalText, "क्\u200dष\\x1b[2J\n"), (None, "क्\u200dष\x1b[2J\n")])
 def test_control_characters_are_escaped_for_a_terminal_only(monkeypatch, capsys, stream, text):
     with monkeypatch.context() as patched:
         if stream:
             patched.setattr(sys, "stdout", stream())
-        AnswerLines(Reporter()).finished(run_with("a\x1b[2J"))
+        AnswerLines(Reporter()).finished(run_with("क्\u200dष\x1b[2J"))
         written = sys.stdout.getvalue() if stream else capsys.readouterr().out
     assert written == text

@@ -55,8 +55,8 @@ def test_an_answer_is_escaped_for_a_terminal(monkeypatch):
             return True
 
     monkeypatch.setattr(sys, "stdout", Terminal())
-    say(PipeChat(), "a\x1b[2J\nb")
-    assert sys.stdout.getvalue() == "a\\x1b[2J\nb"
+    say(PipeChat(), "a\x1b[2J\nb\tक्\u200dष")
+    assert sys.stdout.getvalue() == "a\\x1b[2J\nb\tक्\u200dष"
 
 
 def test_sources_and_an_interruption_are_notes(capsys):

@@ -22,6 +22,7 @@ from websockets.frames import Opcode
 
 from livecli.client import turn as exchange
 from livecli.errors import ProtocolError
+from livecli.process.stdio import JOINERS, one_line
 from livecli.protocol import events, messages
 from livecli.protocol.codec import decode_server
 from tests.end_to_end.conftest import Ran, read_wav
@@ -286,7 +287,7 @@ def ended_well(ran: Ran, *, debug: bool) -> None:
     error = ran.summary["error"]
     assert ran.status == STATUS_OF_KIND[error and error["kind"]], ran.err
     assert debug or "Traceback" not in ran.err
-    assert all(line.isprintable() for line in ran.err.split("\n")), ran.err
+    assert all(one_line(line, keep=JOINERS) == line for line in ran.err.split("\n")), ran.err
     assert list(ran.summary) == [*KEYS.split(), "usage", "cost_usd", "expectations", "citations", "warnings"]
     assert (ran.summary["exit_code"], ran.summary["ok"]) == (ran.status, ran.status == 0)
     assert (ran.summary["error"] is None) == (ran.status == 0)

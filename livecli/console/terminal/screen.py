@@ -26,16 +26,13 @@ from prompt_toolkit.renderer import print_formatted_text
 from prompt_toolkit.styles import Style
 from prompt_toolkit.utils import get_cwidth
 
-from ...process.stdio import in_colour, one_line
+from ...process.stdio import JOINERS, in_colour, one_line
 from .markdown_stream import BLOCK, MarkdownStream
 from .rows import Fragments, hanging_indent, plain, take_rows, with_spaces
 
-JOINERS = "\u200c\u200d"
-"""Zero-width characters that join letters and emoji. They are not printable, but harmless to a terminal."""
-
 
 def escaped(text: str, column: int = 0) -> str:
-    """A line from a peer, with spaces for tabs, control characters escaped, and joiners kept. It begins at `column`."""
+    """A line from a peer, with spaces for tabs, and control characters escaped. It begins at `column`."""
     return one_line(with_spaces(text, column), keep=JOINERS)
 
 

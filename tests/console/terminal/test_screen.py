@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prompt_toolkit.data_structures import Size
 
-from livecli.console.terminal.screen import JOINERS, AbovePrompt, DrawnPrompt, Screen, escaped
+from livecli.console.terminal.screen import AbovePrompt, DrawnPrompt, Screen, escaped
+from livecli.process.stdio import JOINERS
 
 
 @given(st.text())
