@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ..errors import UsageError
 from ..process.text_files import parse_file, parsed_lines
 from ..protocol.platform import Platform
+from ..toml_reader import LineError
 from .cassette import read_cassette, write_cassette
 from .format import (
     BYTE_ORDER_MARK,
@@ -90,8 +91,12 @@ def format_of(path: str) -> RecordingFormat | None:
 
 
 def _format_in(data: bytes) -> RecordingFormat:
+    """The format of a file, by its first bytes. Raises LineError where they are of none."""
     start = data.removeprefix(BYTE_ORDER_MARK).lstrip()
-    return FORMATS[next((BEGINNINGS[each] for each in BEGINNINGS if start.startswith(each)), ".websocket.log")]
+    extension = next((BEGINNINGS[each] for each in BEGINNINGS if start.startswith(each)), None)
+    if extension is None:
+        raise LineError(1, "not a recording", hint=f"the extension of one is {', '.join(FORMATS)}")
+    return FORMATS[extension]
 
 
 def parse_recording(path: str, data: bytes) -> Recording:

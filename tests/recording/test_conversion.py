@@ -59,6 +59,14 @@ def test_another_extension_leaves_the_format_to_the_content(name: str, data: byt
     assert [*parse_recording(name, data).frames]
 
 
+@pytest.mark.parametrize("data", [b"", b"RIFF\x10\0\0\0WAVE", b"a word\n"])
+def test_a_file_that_is_no_recording_is_told_so(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "question.wav").write_bytes(data)
+    with pytest.raises(FileError, match=r"question\.wav:1: not a recording") as error:
+        read_recording(str(tmp_path / "question.wav"))
+    assert error.value.hint == "the extension of one is .live, .har, .websocket.log, .yaml"
+
+
 def test_a_name_that_is_no_recording_cannot_be_written() -> None:
     with pytest.raises(UsageError, match=r"run\.json is not named as a recording"):
         rendered("run.json", Recording())
