@@ -96,9 +96,12 @@ class Relay:
         except LivecliError as error:
             if isinstance(error.__cause__, InvalidStatus):
                 return _passed_on(client, error.__cause__.response)
-            self._log(safe_line(f"[{client.number}] {error.message}"))
-            return client.respond(HTTPStatus.BAD_GATEWAY, f"{error.message}\n")
+            return self._bad_gateway(client, error)
         return None
+
+    def _bad_gateway(self, client: EmulatorConnection, error: LivecliError) -> Response:
+        self._log(safe_line(f"[{client.number}] {error.message}"))
+        return client.respond(HTTPStatus.BAD_GATEWAY, f"{error.message}\n")
 
     async def run(self, client: EmulatorConnection, service: Service, observers: Sequence[SessionObserver]) -> None:
         """Forward one session, until either side closes it."""
@@ -131,7 +134,10 @@ class Relay:
 
     async def post(self, client: EmulatorConnection, request: Request) -> Response:
         """Forward a request for an ephemeral token."""
-        endpoint, headers = await self._destination(request, Service(KEY_PLATFORM, ""))
+        try:
+            endpoint, headers = await self._destination(request, Service(KEY_PLATFORM, ""))
+        except LivecliError as error:
+            return self._bad_gateway(client, error)
         url = endpoint.url.replace("ws", "http", 1)
         kept = {**dict(headers), "Content-Type": request.headers.get("Content-Type", "application/json")}
         status, kind, body = await asyncio.to_thread(_post, url, kept, client.body)
@@ -238,7 +244,8 @@ class _ForwardedSession:
 
 def _post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, str]:
     """The status, the content type and the body of the response to a POST; 502 where there is none."""
-    from urllib.error import HTTPError, URLError
+    from http.client import HTTPException
+    from urllib.error import HTTPError
     from urllib.request import Request as Post
     from urllib.request import urlopen
 
@@ -248,7 +255,7 @@ def _post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, 
     except HTTPError as error:
         with error:
             return error.code, error.headers.get("Content-Type", ""), error.read().decode(errors="replace")
-    except (URLError, TimeoutError) as error:
+    except (OSError, HTTPException) as error:
         return 502, "text/plain", f"{error}\n"
 
 

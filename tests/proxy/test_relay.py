@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from websockets.asyncio.client import connect
@@ -66,6 +68,23 @@ async def test_a_forwarding_that_is_cancelled_leaves_no_task() -> None:
             running.cancel()
             assert await relay.left == set()
             assert running.cancelled()
+
+
+@pytest.mark.parametrize("answer", [b"", b"not HTTP\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\ncut"])
+async def test_a_service_that_answers_no_http_is_a_bad_gateway_for_a_token_too(answer: bytes) -> None:
+    async def answered(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n{}")
+        writer.write(answer)
+        writer.close()
+
+    service = await asyncio.start_server(answered, "127.0.0.1", 0)
+    host, port = service.sockets[0].getsockname()
+    relay = Relay(RelayOptions(Target(), f"ws://{host}:{port}"), ReplayLibrary({}), print)
+    async with asyncio.timeout(10), service, run_emulator(relay=relay) as proxy:
+        url = f"{proxy.url.replace('ws', 'http', 1)}/v1alpha/auth_tokens"
+        with pytest.raises(HTTPError, match="502") as error:
+            await asyncio.to_thread(urlopen, Request(url, b"{}", {"Content-Type": "application/json"}))
+        error.value.close()
 
 
 @pytest.mark.parametrize("direction", Direction)
