@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from codecs import BOM_UTF8
 from collections.abc import AsyncIterator, Callable
 from typing import BinaryIO
 
@@ -22,8 +23,11 @@ async def read_lines() -> AsyncIterator[str]:
     if sys.stdin is None:
         raise FileError("standard input is closed")
     file = _stdin_file()
+    # Windows programs begin a text with a byte order mark.
+    mark = BOM_UTF8
     while line := await asyncio.to_thread(_read_line, file):
-        yield line.decode(errors="replace").rstrip("\r\n")
+        yield line.removeprefix(mark).decode(errors="replace").rstrip("\r\n")
+        mark = b""
 
 
 async def no_lines() -> AsyncIterator[str]:

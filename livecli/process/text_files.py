@@ -19,7 +19,8 @@ T = TypeVar("T")
 def read_text(path: str) -> str:
     """The text of a file. Raises FileError where it cannot be read, or is not UTF-8."""
     try:
-        return Path(path).read_text(encoding="utf-8")
+        # Editors on Windows begin a file with a byte order mark.
+        return Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise FileError(f"cannot read {path}: {reason}") from error

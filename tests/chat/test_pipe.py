@@ -57,6 +57,7 @@ def stdin(monkeypatch, data):
     [
         (b"", []),
         (b"one\ntwo", ["one", "two"]),
+        (b"\xef\xbb\xbfone\n\xef\xbb\xbftwo", ["one", "\ufefftwo"]),
         (b"one\r\n\r\n two \n", ["one", "", " two "]),
         ("日本\n".encode() + b"\xff\n", ["日本", "\ufffd"]),
         (b"x" * MAX_LINE_BYTES + b"\nnext\n", ["x" * MAX_LINE_BYTES, "next"]),

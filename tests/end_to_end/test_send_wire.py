@@ -61,8 +61,10 @@ def test_the_tutorials_promise(livecli, speech):
 
 
 def test_setup_options_and_a_setup_file_over_them(livecli, speech, tmp_path):
-    (tmp_path / "system.txt").write_text("Be brief.")
-    (tmp_path / "setup.json").write_text(json.dumps({"generationConfig": {"temperature": 1}, "labels": {"a_b": "c"}}))
+    # Each begins with a byte order mark, as an editor on Windows writes it.
+    (tmp_path / "system.txt").write_text("Be brief.", "utf-8-sig")
+    changes = {"generationConfig": {"temperature": 1}, "labels": {"a_b": "c"}}
+    (tmp_path / "setup.json").write_text(json.dumps(changes), "utf-8-sig")
     words = ["--voice", "Kore", "--language", "en-US", "--system", "@system.txt", "--temperature", "0.5"]
     words += ["--setup", "setup.json", "--no-transcripts", "--model", "gemini-live-2.5-flash-native-audio"]
     with live_server(echo) as server:
