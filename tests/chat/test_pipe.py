@@ -62,7 +62,7 @@ def stdin(monkeypatch, data):
         ("日本\n".encode() + b"\xff\n", ["日本", "\ufffd"]),
         (b"x" * MAX_LINE_BYTES + b"\nnext\n", ["x" * MAX_LINE_BYTES, "next"]),
     ],
-    ids=["nothing", "no last end", "line ends", "encoding", "longest"],
+    ids=["nothing", "no last end", "byte order mark", "line ends", "encoding", "longest"],
 )
 async def test_lines_are_read(monkeypatch, data, lines):
     stdin(monkeypatch, data)
