@@ -32,7 +32,7 @@ def proxy(
     ] = None,
     *,
     listen: ListenFlags,
-    logs: LogFlags,
+    logs: Annotated[LogFlags, Only("quiet", "log", "record", "record_anonymous", "record_audio")],
     own_credential: Annotated[
         bool,
         typer.Option("--own-credential", help="Use livecli's own credential instead of the client's."),

@@ -45,6 +45,10 @@ class _MessageObserver(SessionObserver):
         self._sinks, self._number = sinks, number
         self._opened_at = time.monotonic()
 
+    @property
+    def wants_messages(self) -> bool:
+        return bool(self._sinks)
+
     def received(self, message: Message) -> None:
         self._write_all("received", message)
 

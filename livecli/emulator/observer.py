@@ -25,10 +25,15 @@ class ClosedBy(StrEnum):
 class SessionObserver:
     """Is told what passes in one session. Every method does nothing, so a subclass overrides only what it needs.
 
-    `frame` is called where `wants_frames` is set.
+    `frame` is called where `wants_frames` is set. The proxy calls `received` and `sent` where `wants_messages` is.
     """
 
     wants_frames = False
+
+    @property
+    def wants_messages(self) -> bool:
+        """Whether it does something with messages, which the proxy would not decode otherwise."""
+        return False
 
     def opened(self, url: str, client: str | None, secrets: Sequence[str]) -> None:
         """The session begins: the URL of its connection without the query, the client's User-Agent and credentials."""

@@ -143,7 +143,8 @@ def write_spans(spans: Iterable[Span]) -> None:
 
 def print_spans(spans: Iterable[Span]) -> None:
     """Write a line to standard output, as `write_stdout`, with colours where it has them."""
-    write_stdout(_coded(spans, in_colour=sys.stdout is not None and has_colour(sys.stdout)))
+    check_stdout()
+    write_stdout(encodable(_coded(spans, in_colour=has_colour(sys.stdout)), sys.stdout.encoding))
 
 
 def _coded(spans: Iterable[Span], *, in_colour: bool) -> str:

@@ -29,10 +29,12 @@ from ..emulator.replay_library import NO_RECORDING, ReplayLibrary
 from ..emulator.session import ServerSession
 from ..emulator.shared_state import SharedState
 from ..emulator.websocket import EmulatorConnection
-from ..errors import LivecliError
+from ..errors import LivecliError, ProtocolError
 from ..process.tasks import collapse_exception_group
-from ..protocol.close_reasons import CLOSE_REASON_BYTES
+from ..protocol.close_reasons import CLOSE_REASON_BYTES, Refusal
+from ..protocol.codec import decode_client, decode_server
 from ..protocol.endpoint import Endpoint, Target, is_loopback, service_origin
+from ..protocol.events import Event
 from ..protocol.platform import KEY_PLATFORM
 from ..recording.format import Direction
 from ..recording.record_mode import RecordMode
@@ -229,6 +231,10 @@ class _ForwardedSession:
         data = frame.encode() if isinstance(frame, str) else frame
         for observer in self._observers:
             observer.frame(direction, data, is_binary=isinstance(frame, bytes))
+        if listeners := [observer for observer in self._observers if observer.wants_messages]:
+            message = _decoded(direction, data)
+            for observer in listeners:
+                (observer.received if direction is Direction.CLIENT else observer.sent)(message)
         await send(frame)
 
     async def _close(self, by: ClosedBy) -> None:
@@ -240,6 +246,14 @@ class _ForwardedSession:
             other.abort()
         else:
             await other.close(1000 if code in ABNORMAL else code, reason)
+
+
+def _decoded(direction: Direction, data: bytes) -> list[Event]:
+    """The events of a frame; none where it is no message of its side, which the other side says."""
+    try:
+        return decode_client(data) if direction is Direction.CLIENT else decode_server(data)
+    except (Refusal, ProtocolError):
+        return []
 
 
 def _post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str, str]:

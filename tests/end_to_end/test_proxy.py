@@ -55,6 +55,16 @@ def test_a_session_passes_through_unchanged_and_is_recorded(proxy: Livecli, tmp_
     assert (passed.close.code, passed.close.by) == (1000, By.CLIENT)
 
 
+def test_the_log_has_the_messages_of_both_directions(proxy: Livecli, tmp_path: Path) -> None:
+    with serving() as server:
+        assert proxy(server.url, "--log", "log.jsonl").status == 0
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    found = [f"{line['direction']} {line['type']}" for line in lines if line["type"] in ("setup", "text", "close")]
+    assert found == ["received setup", "received text", "received close"]
+    said = [line["text"] for line in lines if (line["direction"], line["type"]) == ("sent", "output_transcript")]
+    assert "".join(said) == "Good morning"
+
+
 @pytest.mark.parametrize(
     ("fault", "status", "message"),
     [
@@ -150,6 +160,7 @@ def test_recordings_are_replayed_and_what_is_missing_is_refused_or_recorded(prox
     ("words", "problem"),
     [
         (("--record-mode", "none"), "--record-mode none needs a folder of recordings"),
+        (("--junit", "x.xml"), "there is no option --junit"),
         (("ftp://host",), "the URL in the first argument is not a valid base URL"),
         (("ws://[host",), "the URL in the first argument is not a valid base URL"),
         (("ws://127.0.0.1:99999",), "the URL in the first argument is not a valid base URL"),

@@ -17,6 +17,7 @@ from livecli.process.stdio import (
     has_colour,
     one_line,
     print_error,
+    print_spans,
     print_traceback,
     write_spans,
     write_stderr,
@@ -201,6 +202,13 @@ def test_a_line_has_no_styles_without_colours(capsys: pytest.CaptureFixture[str]
 )
 def test_symbols_have_stand_ins_where_the_encoding_lacks_them(text: str, encoding: str | None, written: str) -> None:
     assert encodable(text, encoding) == written
+
+
+def test_a_picture_on_standard_output_has_stand_ins_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, "ascii"))
+    print_spans([("", "you "), ("", "▁▅█ · é")])
+    assert raw.getvalue() == b"you _=# - \\xe9\n"
 
 
 def test_each_stand_in_is_ascii_and_one_character() -> None:
