@@ -265,7 +265,7 @@ class LocalFlags(Group, panel="Network"):
                     f"--{option} is for the emulator", hint="add --local, or start `livecli serve` with it"
                 )
             return None
-        return _emulator_options(self, pace=self.pace or pace, speed=self.replay_speed)
+        return _emulator_options(self, pace=self.pace or pace)
 
 
 class EmulatorFlags(Group, panel="Model"):
@@ -329,7 +329,6 @@ class EmulatorFlags(Group, panel="Model"):
         return _emulator_options(
             self,
             pace=Pace.REALTIME if self.realtime else self.pace or Pace.BURST,
-            speed=self.replay_speed,
             connection_seconds=self.connection_seconds,
             goaway_seconds=self.goaway_seconds,
             session_seconds=self.session_seconds,
@@ -344,10 +343,14 @@ def _emulator_options(flags: LocalFlags | EmulatorFlags, **others: Any) -> "Emul
     """The values that both groups have, and `others`, for the emulator."""
     from ..emulator.option_files import emulator_options
 
+    given = {"--replay-match": flags.replay_match is not Match.KINDS, "--replay-speed": flags.replay_speed != 1}
+    if flags.replay is None and (option := next((name for name, is_given in given.items() if is_given), None)):
+        raise UsageError(f"{option} is for a recording", hint="add --replay FILE")
     return emulator_options(
         script=flags.script,
         replay=flags.replay,
         replay_match=flags.replay_match,
+        speed=flags.replay_speed,
         faults=flags.fault or [],
         hear=flags.hear,
         **others,

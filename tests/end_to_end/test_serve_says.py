@@ -333,6 +333,8 @@ def test_a_session_ends(livecli_and_children, tmp_path):
         (["--fault", "drop@setup", "--fault", "drop"], "--fault: 'drop' is not WHAT@WHEN, as in drop@audio:100"),
         (["--fault", f"close=1011:{'x' * 124}@setup"], "more than 123 bytes"),
         (["--script", "a.toml", "--replay", "b.log"], "--script cannot be combined with --replay"),
+        (["--replay-match", "strict"], "--replay-match is for a recording"),
+        (["--speed", "2"], "--replay-speed is for a recording"),
         (["--replay-speed", "nan"], "--replay-speed is not a number"),
         (["--session-seconds", "nan"], "--session-seconds is not a number"),
         (["--connection-seconds", "-1"], "--connection-seconds"),
