@@ -309,8 +309,8 @@ def test_a_paste_of_many_lines_is_one_turn(chat):
     opened.press("Enter")
     opened.wait_for_line("fifth")
     opened.enter("/history")
-    screen = opened.wait("> first second line")
-    assert screen.count("> first second line  fourth fifth") == 1
+    entered = "> first\n  second line\n\n  fourth\n  fifth\nfirst\nsecond line\n\nfourth\nfifth\n"
+    opened.wait(until=lambda screen: screen.count(entered) == 2)
     leave(opened)
 
 
