@@ -5,12 +5,15 @@ A cassette has the version 1 and a list of interactions, each a mapping:
     {kind: message, direction: sent, data: {setup: …}, at: 0.25}
     {kind: close, code: 1000, reason: "", ok: true, at: 3.0}
 
-`at` is in seconds since the first interaction, and older cassettes have none; in the oldest, no `kind` either.
+`at` is in seconds since the first interaction, and older cassettes have none; in the oldest, no `kind` either. Where
+the data of audio or of a picture was left out, a note such as `<33 bytes elided>` is in its place, and is read as no
+data.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,6 +33,9 @@ from .format import (
 
 SIDES = {"sent": Direction.CLIENT, "received": Direction.SERVER}
 WORDS = {direction: word for word, direction in SIDES.items()}
+
+ELIDED_DATA = re.compile(rb'("data": )"<(?:[^"\\]|\\.)*>"')
+"""A note in place of data, in the JSON of a message."""
 
 TIMESTAMP = "tag:yaml.org,2002:timestamp"
 
@@ -93,9 +99,10 @@ def _interactions(data: bytes) -> list[tuple[dict[str, Any], int]]:
 
 def _json(message: dict[str, Any], line: int) -> bytes:
     try:
-        return json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
+        data = json.dumps(message, ensure_ascii=False, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise LineError(line, f"the message cannot be JSON: {error}") from error
+    return ELIDED_DATA.sub(rb'\1""', data)
 
 
 def write_cassette(connections: Sequence[RecordedConnection]) -> Iterator[bytes]:

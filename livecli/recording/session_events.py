@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,8 +17,6 @@ from ..protocol.close_reasons import Refusal
 from ..protocol.codec import AudioShapes, decode_client, decode_server
 from .format import Direction, Frame, Header, RecordedClose, RecordedItem
 
-ELIDED_DATA = re.compile(rb'("data": ?)"<(?:[^"\\]|\\.)*>"')
-"""A note that stands for data, as recorders write it that leave audio and pictures out."""
 REDACTED_FRAME = "redacted"
 """The event of a frame whose JSON could not be kept."""
 TICK_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800, 3600)
@@ -95,10 +92,7 @@ def _decoded(frame: Frame, shapes: AudioShapes) -> Sequence[events.Event | str]:
     try:
         return decode_client(frame.data) if frame.direction is Direction.CLIENT else decode_server(frame.data, shapes)
     except (Refusal, ProtocolError) as error:
-        emptied = ELIDED_DATA.sub(rb'\1""', frame.data)
-        if emptied == frame.data:
-            return [f"not understood: {error}"]
-    return _decoded(frame._replace(data=emptied), shapes)
+        return [f"not understood: {error}"]
 
 
 def audio_in(event: object) -> events.AudioChunk | None:

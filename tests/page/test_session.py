@@ -98,7 +98,7 @@ def test_what_is_bad_has_a_verdict() -> None:
     assert Verdict("bad", "turn 1 has only silence") in judged(silent)
 
 
-@pytest.mark.parametrize("data", ["<33 bytes elided>", "AAAA" * 11])
+@pytest.mark.parametrize("data", ["", "AAAA" * 11])
 def test_a_recording_without_its_audio_is_not_blamed_for_silence(data: str) -> None:
     blob = {"mimeType": "audio/pcm;rate=24000", "data": data}
     frames = [

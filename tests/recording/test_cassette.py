@@ -50,6 +50,20 @@ def test_a_new_one_has_times_and_closes() -> None:
     assert (len(second.frames), second.close) == (1, None)
 
 
+def test_a_note_in_place_of_data_is_no_data() -> None:
+    audio = """\
+version: 1
+interactions:
+- {direction: sent, data: {realtime_input: {audio: {data: '<the clip "Hello." (5.5 s): elided>'}}}}
+- {direction: received, data: {text: '"data": "<b>"', data: <33 bytes elided>}}
+"""
+    [connection] = read_cassette(audio.encode()).connections
+    assert [json.loads(frame.data) for frame in connection.frames] == [
+        {"realtime_input": {"audio": {"data": ""}}},
+        {"text": '"data": "<b>"', "data": ""},
+    ]
+
+
 def test_a_recording_comes_back() -> None:
     frames = [Frame(Direction.CLIENT, '{"text": "café: ✓ \\n- x"}'.encode(), 0.25), Frame(Direction.SERVER, b"{}", 1.0)]
     recording = Recording([RecordedConnection(frames=frames, close=RecordedClose(1000, "", By.SERVER, 2.0))])
