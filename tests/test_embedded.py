@@ -130,7 +130,8 @@ async def test_servers_run_side_by_side():
 
 def test_the_keyword_arguments_are_the_command_lines_options_with_their_defaults():
     own = {name: value.default for name, value in inspect.signature(livecli.serve).parameters.items()}
-    given = {{"fault": "faults"}.get(field.name, field.name): field.default for field in EmulatorFlags.fields()}
+    names = {"fault": "faults", "replay_speed": "speed"}
+    given = {names.get(field.name, field.name): field.default for field in EmulatorFlags.fields()}
     # `pace` has another default here, and "--realtime" is another spelling of one of its values.
     assert given.pop("realtime") is False
     assert own == {**given, "faults": (), "pace": "instant"}
