@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import tempfile
 
@@ -60,10 +61,17 @@ async def test_an_editor_that_fails_is_an_error(monkeypatch, tmp_path, body, say
 
 async def test_ctrl_c_is_for_the_editor(monkeypatch, tmp_path):
     """A terminal sends SIGINT to all processes of its foreground."""
-    body = "trap 'echo changed >\"$1\"; exit' INT\nkill -INT $PPID $$\nexit 3"
+    ready = tmp_path / "ready"
+    until_ready = f"until [ -e {ready} ]; do sleep 0.01; done"
+    body = f"trap 'echo changed >\"$1\"; exit' INT\n{until_ready}\nkill -INT $PPID $$\nexit 3"
     monkeypatch.setenv("EDITOR", str(script(tmp_path, "edit", body)))
     handler = signal.getsignal(signal.SIGINT)
-    assert await edit_text("") == "changed"
+    editing = asyncio.create_task(edit_text(""))
+    async with asyncio.timeout(10):
+        while signal.getsignal(signal.SIGINT) is handler:
+            await asyncio.sleep(0.01)
+        ready.touch()
+        assert await editing == "changed"
     assert signal.getsignal(signal.SIGINT) is handler
 
 
