@@ -1,17 +1,21 @@
 """Acoustic echo cancellation: removes from the microphone's sound what the speaker plays. The only module that imports
 pywebrtc_audio, WebRTC's AEC3 and noise suppression, of the extra `livecli[audio]`.
 
-The canceller finds the delay of a room by itself, but that delay must not jump. So the two streams are paired by their
-samples and not by the moments at which the devices call: sound from the microphone waits for its counterpart while the
-speaker is late, and only a device that has stopped for SLACK_SECONDS is given up. A wait that
-lasts for a second is shortened. Each change of the delay costs the canceller a second, so only the first second allows
-no more than a period of waiting; later the limit is LONG_WAIT_BYTES, which is exceeded where a device has lost sound.
+The canceller finds the delay of a room by itself, but each jump of that delay lets up to a second of echo through. So
+the two streams are paired by their samples and not by the moments at which the devices call: sound from the microphone
+waits for its counterpart while the speaker is late.
+
+A device whose thread was late for long also loses sound: the speaker has played silence that is not in its stream. The
+positions of the devices show it, and silence is added to the pairs as well.
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from importlib.util import find_spec
+from math import inf
 from typing import Any
 
 from ..pcm import SAMPLE_BYTES
@@ -26,7 +30,8 @@ DITHER = [1, 0, -1, 0, 0, 1, -1]
 """Noise of one bit, repeated."""
 
 SLACK_SECONDS = 0.1
-"""How far the devices may be apart. The speaker takes up to three periods of 20 ms at once when it starts."""
+"""How far the devices may be apart, and for how long they may be further apart. The speaker takes up to three periods
+of 20 ms at once when it starts, and a device whose thread was late calls several times in a row."""
 
 RESIDUE = 0.01
 """The share of a frame's power that is left of an echo, at most. Speech over an echo leaves far more."""
@@ -34,21 +39,45 @@ RESIDUE = 0.01
 QUIET_FRAMES = 100
 """The frames without sound from the speaker, one second, after which no echo is left to cancel."""
 
-SLACK_BYTES = int(SLACK_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
+BYTES_PER_SECOND = DEVICE_RATE * SAMPLE_BYTES
 
-ANCHOR_BYTES = DEVICE_RATE * SAMPLE_BYTES
-"""The sound of a second, after which the wait of the microphone is judged by its shortest."""
+SLACK_BYTES = int(SLACK_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
 
 PERIOD_BYTES = round(PERIOD_SECONDS * DEVICE_RATE) * SAMPLE_BYTES
 """How much sound may wait when the devices have begun: they are called in turns."""
 
-LONG_WAIT_BYTES = 3 * PERIOD_BYTES
-"""How much sound may wait later: the moments at which the devices are called drift by a period."""
+UNPAIRED_BYTES = BYTES_PER_SECOND
+"""How much of the speaker's sound is kept for a microphone that is late: a second."""
+
+WINDOW_CALLS = round(0.25 / PERIOD_SECONDS)
+"""The calls of the microphone after which the positions of the devices are compared: a quarter of a second. One of them
+has to be in time, and one of the speaker's."""
+
+LOST_SECONDS = 0.005
+"""A smaller change of the delay is left. The canceller works on blocks of 4 ms."""
 
 
 def can_cancel_echo() -> bool:
     """Whether the package for echo cancellation is installed."""
     return find_spec("pywebrtc_audio") is not None
+
+
+class Position:
+    """How far a device has got in its stream, apart from how late it was called."""
+
+    def __init__(self) -> None:
+        self._seconds = 0.0
+        self._lead = -inf
+
+    def advance(self, size: int, now: float) -> None:
+        """Note that the device has called at `now` with `size` bytes."""
+        self._seconds += size / BYTES_PER_SECOND
+        self._lead = max(self._lead, self._seconds - now)
+
+    def lead(self) -> float:
+        """How far the stream is ahead of the clock, in seconds, by the earliest call since this was last asked."""
+        lead, self._lead = self._lead, -inf
+        return lead
 
 
 class EchoCanceller:
@@ -59,19 +88,30 @@ class EchoCanceller:
     played nothing for a second, the sound of the microphone passes unchanged: the chat waits most of the time.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         import pywebrtc_audio
 
         self._processor: Any = pywebrtc_audio.AudioProcessor(
             sample_rate=DEVICE_RATE, echo_cancellation=True, noise_suppression=True
         )
+        self._clock = clock
         self._lock = threading.Lock()
-        self._far, self._near = bytearray(), bytearray()
         self._speaker_is_on = self._microphone_is_on = False
-        # The least sound of the microphone that has waited, and the sound that was paired meanwhile.
-        self._least_waiting, self._paired = SLACK_BYTES, 0
-        self._wait_limit = PERIOD_BYTES
         self._quiet_frames = 0  # since the speaker last played a sound
+        self._begin_pairing()
+
+    def _begin_pairing(self) -> None:
+        self._far, self._near = bytearray(), bytearray()
+        self._speaker, self._microphone = Position(), Position()
+        self._shift = 0  # bytes of silence that were added to the speaker's sound, less those that were taken from it
+        self._surplus = 0  # bytes that are still to be taken from it
+        self._late_since = self._clock()
+        self._distance: float | None = None  # seconds by which the microphone is before the speaker, with the shift
+        self._begin_window()
+
+    def _begin_window(self) -> None:
+        self._calls, self._least_waiting = 0, SLACK_BYTES
+        self._speaker.lead(), self._microphone.lead()
 
     def play(self, pcm: bytes | bytearray, size: int) -> None:
         """Take what the speaker plays: `size` bytes, of which `pcm` is the beginning and the rest is silence."""
@@ -79,26 +119,27 @@ class EchoCanceller:
             self._speaker_is_on = True
             # Before the first sound of the microphone there is no counterpart. Sound that is played before its
             # counterpart is recorded gives the canceller a delay; the opposite would be an echo before its cause.
-            if self._microphone_is_on:
-                self._far += pcm + bytes(size - len(pcm))
-                ahead = len(self._far) - len(self._near)
-                if ahead > SLACK_BYTES:
-                    del self._far[:ahead]
+            if not self._microphone_is_on:
+                return
+            self._speaker.advance(size, self._clock())
+            self._far += pcm + bytes(size - len(pcm))
+            self._drop_surplus()
+            if len(self._far) > UNPAIRED_BYTES:
+                self._shift_speaker(UNPAIRED_BYTES - len(self._far))
 
     def close_speaker(self) -> None:
         """Note that the speaker plays nothing more."""
         with self._lock:
             self._speaker_is_on = False
-            self._far.clear()
-            self._wait_limit = PERIOD_BYTES
+            near = self._near
+            self._begin_pairing()
+            self._near = near
 
     def close_microphone(self) -> None:
         """Note that the microphone records nothing more."""
         with self._lock:
             self._microphone_is_on = False
-            self._near.clear()
-            self._far.clear()
-            self._wait_limit = PERIOD_BYTES
+            self._begin_pairing()
 
     def clean(self, pcm: bytes | bytearray) -> bytes:
         """The sound of the microphone without the echo, in whole frames: less or more than `pcm`."""
@@ -109,23 +150,53 @@ class EchoCanceller:
                 passed = bytes(self._near)
                 self._near.clear()
                 return passed
-            # Silence takes the place of sound that the speaker is too late with.
-            self._far += bytes(max(0, len(self._near) - len(self._far) - SLACK_BYTES))
+            self._microphone.advance(len(pcm), self._clock())
+            self._replace_late_sound()
             size = min(len(self._near), len(self._far))
             size -= size % FRAME_BYTES
             near, far = bytes(self._near[:size]), bytes(self._far[:size])
             del self._near[:size], self._far[:size]
-            self._shorten_wait(size)
+            self._compare_positions()
         return self._process(near, far) if near else b""
 
-    def _shorten_wait(self, size: int) -> None:
-        """Note that `size` bytes were paired. Sound that has waited all the time is paired with silence."""
-        self._least_waiting, self._paired = min(self._least_waiting, len(self._near)), self._paired + size
-        if self._paired >= ANCHOR_BYTES:
-            if self._least_waiting > self._wait_limit:
-                self._far += bytes(self._least_waiting - PERIOD_BYTES)
-            self._least_waiting, self._paired = SLACK_BYTES, 0
-            self._wait_limit = LONG_WAIT_BYTES
+    def _replace_late_sound(self) -> None:
+        """Put silence in the place of sound that the speaker has been too late with for SLACK_SECONDS."""
+        late = len(self._near) - len(self._far) - SLACK_BYTES
+        if late <= 0:
+            self._late_since = self._clock()
+        elif self._clock() - self._late_since > SLACK_SECONDS:
+            self._shift_speaker(late)
+            self._begin_window()
+
+    def _compare_positions(self) -> None:
+        """Once in a window, shift the speaker's sound by what a device has lost, so that the delay stays what it was.
+
+        In the first window nothing is played yet, and the wait of the microphone is shortened to a period.
+        """
+        self._calls, self._least_waiting = self._calls + 1, min(self._least_waiting, len(self._near))
+        if self._calls < WINDOW_CALLS:
+            return
+        # Infinite if the speaker has not called.
+        distance = self._microphone.lead() - self._speaker.lead() - self._shift / BYTES_PER_SECOND
+        if self._distance is None and distance < inf:
+            wait = max(0, self._least_waiting - PERIOD_BYTES)
+            self._shift_speaker(wait)
+            self._distance = distance - wait / BYTES_PER_SECOND
+        elif self._distance is not None and LOST_SECONDS < abs(lost := distance - self._distance) < inf:
+            self._shift_speaker(SAMPLE_BYTES * round(lost * DEVICE_RATE))
+        self._begin_window()
+
+    def _shift_speaker(self, size: int) -> None:
+        """Add `size` bytes of silence to the speaker's sound or, where it is negative, take as many away."""
+        self._shift += size
+        self._far += bytes(max(0, size))
+        self._surplus += max(0, -size)
+        self._drop_surplus()
+
+    def _drop_surplus(self) -> None:
+        dropped = min(self._surplus, len(self._far))
+        del self._far[:dropped]
+        self._surplus -= dropped
 
     def _process(self, near: bytes, far: bytes) -> bytes:
         import numpy as np

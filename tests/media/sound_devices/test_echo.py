@@ -7,7 +7,7 @@ import pytest
 
 from livecli.media.file_source import SAMPLE, read_sound
 from livecli.media.sound_devices.devices import DEVICE_RATE, PERIOD_SECONDS
-from livecli.media.sound_devices.echo import SLACK_BYTES, EchoCanceller
+from livecli.media.sound_devices.echo import SLACK_BYTES, UNPAIRED_BYTES, EchoCanceller
 from tests.needs import needs_package
 
 PERIOD = round(PERIOD_SECONDS * DEVICE_RATE)
@@ -39,20 +39,24 @@ def periods(samples):
     return [pcm[start : start + 2 * PERIOD] for start in range(0, len(pcm) - 2 * PERIOD + 1, 2 * PERIOD)]
 
 
-def cleaned(played, recorded, *, speaker_at=0.0, microphone_at=0.0, delays=lambda number: 0.0):
+def cleaned(played, recorded, *, speaker_at=0.0, microphone_at=0.0, delays=lambda number: 0.0, without=None):
     """The output of a canceller whose devices begin at these times, in seconds, and are called late by `delays`.
 
     What a period of the speaker plays is in the microphone's period of the same number, which is called at its end.
+    `without` names the periods in which a device is not called: the sound of the microphone is lost, and that of the
+    speaker has to be silence.
     """
-    canceller, output, latest = EchoCanceller(), b"", 0.0
+    now = latest = 0.0
+    canceller, output = EchoCanceller(clock=lambda: now), b""
+    without = {"speaker": (), "microphone": (), **(without or {})}
     calls = []
     for number, (far, near) in enumerate(zip(periods(played), periods(recorded), strict=True)):
         latest = max(latest, number * PERIOD_SECONDS + delays(number))
-        if number * PERIOD_SECONDS >= speaker_at:
+        if number * PERIOD_SECONDS >= speaker_at and number not in without["speaker"]:
             calls.append((latest, far, None))
-        if number * PERIOD_SECONDS >= microphone_at:
+        if number * PERIOD_SECONDS >= microphone_at and number not in without["microphone"]:
             calls.append(((number + 1) * PERIOD_SECONDS, None, near))
-    for _, far, near in sorted(calls, key=lambda call: call[0]):
+    for now, far, near in sorted(calls, key=lambda call: call[0]):  # noqa: B007 - the clock reads it
         if far is not None:
             canceller.play(far, len(far))
         else:
@@ -132,42 +136,85 @@ def test_without_a_speaker_the_sound_passes_unchanged_and_at_once():
     assert canceller.clean(sound) == sound
 
 
-def test_sound_waits_for_a_late_speaker_but_not_for_one_that_has_stopped():
-    canceller = EchoCanceller()
-    canceller.clean(SILENT)
-    canceller.play(SILENT, len(SILENT))
-    assert len(canceller.clean(SILENT)) == len(SILENT)
-    waiting = 0
-    while not (came := canceller.clean(SILENT)):
-        waiting += len(SILENT)
-    assert waiting == SLACK_BYTES
-    assert len(came) == len(SILENT)
-    canceller.play(SILENT * 6, 6 * len(SILENT))
-    assert len(canceller.clean(SILENT)) == 6 * len(SILENT)
+@pytest.fixture
+def devices():
+    """A canceller whose devices both call every 20 ms, unless they are told otherwise."""
+
+    class Devices:
+        def __init__(self):
+            self.now = 0.0
+            self.canceller = EchoCanceller(clock=lambda: self.now)
+            self.recorded = self.returned = 0
+
+        def run(self, periods, *, plays=True, records=True):
+            """Let some periods pass. Returns how much the canceller has returned in each of them."""
+            sizes = []
+            for _ in range(periods):
+                self.now += PERIOD_SECONDS
+                if plays:
+                    self.canceller.play(SILENT, len(SILENT))
+                sizes.append(len(self.canceller.clean(SILENT)) if records else 0)
+            self.recorded += periods * len(SILENT) * records
+            self.returned += sum(sizes)
+            return sizes
+
+        @property
+        def waiting(self):
+            """How many periods of the microphone's sound wait."""
+            return (self.recorded - self.returned) / len(SILENT)
+
+    started = Devices()
+    started.canceller.play(SILENT, len(SILENT))  # before the first sound of the microphone, which waits for the next
+    return started
 
 
-def test_a_wait_that_lasts_is_shortened():
-    canceller = EchoCanceller()
-    canceller.play(SILENT, len(SILENT))
-    given = returned = 0
-    # The microphone has recorded 80 ms before the speaker begins.
-    for block in [SILENT * 5] + [SILENT] * 60:
-        canceller.play(SILENT, len(SILENT))
-        given += len(block)
-        returned += len(canceller.clean(block))
-    assert given - returned == len(SILENT)
+def test_sound_waits_for_a_late_speaker(devices):
+    devices.run(50)
+    devices.run(8, plays=False)
+    assert devices.waiting == 9
+    for _ in range(8):  # a late thread calls several times in a row
+        devices.canceller.play(SILENT, len(SILENT))
+    devices.run(50)
+    assert devices.waiting == 1
 
 
-def test_a_wait_that_drifts_by_a_period_is_left():
-    canceller = EchoCanceller()
-    canceller.play(SILENT, len(SILENT))
-    given = returned = 0
-    # One period waits in the first second. Later the microphone is called twice in a row.
-    for block in [SILENT * 2] + [SILENT] * 59 + [SILENT * 2] + [SILENT] * 119:
-        canceller.play(SILENT, len(SILENT))
-        given += len(block)
-        returned += len(canceller.clean(block))
-    assert given - returned == 2 * len(SILENT)
+def test_sound_does_not_wait_for_a_speaker_that_has_stopped(devices):
+    devices.run(50)
+    sizes = devices.run(50, plays=False)
+    assert sizes[-30:] == [len(SILENT)] * 30
+    assert devices.waiting == SLACK_BYTES / len(SILENT)
+
+
+def test_a_wait_at_the_beginning_is_shortened(devices):
+    devices.recorded += 5 * len(SILENT)
+    devices.canceller.clean(SILENT * 5)  # recorded before the speaker begins
+    devices.run(50)
+    assert devices.waiting == 1
+
+
+def test_a_speaker_that_has_lost_time_is_waited_for_no_longer_than_before(devices):
+    devices.run(50)
+    devices.run(3, plays=False)  # it plays 60 ms of silence that it was not given
+    assert devices.waiting == 4
+    devices.run(50)
+    assert devices.waiting == 1
+
+
+def test_a_microphone_that_has_lost_sound_takes_its_counterpart_with_it(devices):
+    devices.run(50)
+    devices.run(3, records=False)
+    devices.run(50)
+    devices.run(1, plays=False)
+    assert devices.waiting == 2, "none of the speaker's sound is left over"
+
+
+@pytest.mark.parametrize("device", ["speaker", "microphone"])
+def test_an_echo_is_removed_from_its_beginning_after_a_device_has_lost_sound(speech, device):
+    played = numpy.concatenate([numpy.tile(speech, 3), numpy.zeros(3 * DEVICE_RATE), speech])
+    recorded = echo_of(played, 60)
+    silent = 3 * len(speech) // PERIOD + 50
+    output = cleaned(played, recorded, without={device: range(silent, silent + 3)})
+    assert removed_db(recorded[-len(speech) :], output[-len(speech) :], since=0) > 30
 
 
 def test_what_is_shorter_than_the_period_is_followed_by_silence():
@@ -203,4 +250,4 @@ def test_memory_is_bounded_where_the_microphone_has_stopped():
     canceller.clean(SILENT)
     for _ in range(1000):
         canceller.play(SILENT, len(SILENT))
-    assert len(canceller._far) <= SLACK_BYTES + len(SILENT)
+    assert len(canceller._far) == UNPAIRED_BYTES
