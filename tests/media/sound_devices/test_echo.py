@@ -250,4 +250,4 @@ def test_memory_is_bounded_where_the_microphone_has_stopped():
     canceller.clean(SILENT)
     for _ in range(1000):
         canceller.play(SILENT, len(SILENT))
-    assert len(canceller._far) == UNPAIRED_BYTES
+    assert len(canceller._pairs._far) == UNPAIRED_BYTES
