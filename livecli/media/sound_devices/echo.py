@@ -53,8 +53,12 @@ WINDOW_CALLS = round(0.25 / PERIOD_SECONDS)
 """The calls of the microphone after which the positions of the devices are compared: a quarter of a second. One of them
 has to be in time, and one of the speaker's."""
 
-LOST_SECONDS = 0.005
-"""A smaller change of the delay is left. The canceller works on blocks of 4 ms."""
+LOST_SECONDS = 1.5 * PERIOD_SECONDS
+"""A smaller change of the distance is left. With PulseAudio it swings by 6 ms, as the devices drift against each other,
+and the delay stays what it is (measured 2026-11)."""
+
+SILENT_SECONDS = 1.0
+"""The silence after which a device that has lost sound has lost it while nothing was played."""
 
 
 def can_cancel_echo() -> bool:
@@ -94,15 +98,19 @@ class PairedSound:
         self._surplus = 0  # bytes that are still to be taken from it
         self._late_since = clock()
         self._distance: float | None = None  # seconds by which the microphone is before the speaker, with the shift
+        self._lost = 0.0  # by how much that has grown in the last window
+        self._sound_at = -inf  # when the speaker last played a sound
         self._begin_window()
 
     def _begin_window(self) -> None:
-        self._calls, self._least_waiting = 0, SLACK_BYTES
+        self._waits: list[int] = []  # how much of the microphone's sound has waited after each call
         self._speaker.lead(), self._microphone.lead()
 
     def play(self, pcm: bytes | bytearray, size: int) -> None:
         """Append `size` bytes to the speaker's sound, of which `pcm` is the beginning and the rest is silence."""
-        self._speaker.advance(size, self._clock())
+        now = self._clock()
+        self._speaker.advance(size, now)
+        self._sound_at = now if pcm else self._sound_at
         self._far += pcm + bytes(size - len(pcm))
         self._drop_surplus()
         if len(self._far) > UNPAIRED_BYTES:
@@ -136,21 +144,31 @@ class PairedSound:
             self._begin_window()
 
     def _compare_positions(self) -> None:
-        """Once in a window, shift the speaker's sound by what a device has lost, so that the delay stays what it was.
+        """Once in a window, see whether a device has lost sound, and if nothing was played then, restore the delay.
 
-        In the first window nothing is played yet, and the wait of the microphone is shortened to a period.
+        While something is played the canceller follows a new delay, which is left then. In the first window nothing is
+        played yet, and the wait of the microphone is shortened to a period.
         """
-        self._calls, self._least_waiting = self._calls + 1, min(self._least_waiting, len(self._near))
-        if self._calls < WINDOW_CALLS:
+        self._waits.append(len(self._near))
+        if len(self._waits) < WINDOW_CALLS:
             return
-        # Infinite if the speaker has not called.
         distance = self._microphone.lead() - self._speaker.lead() - self._shift / BYTES_PER_SECOND
-        if self._distance is None and distance < inf:
-            wait = max(0, self._least_waiting - PERIOD_BYTES)
+        if distance == inf:  # the speaker has not called
+            self._lost = 0.0
+        elif self._distance is None:
+            wait = max(0, min(self._waits) - PERIOD_BYTES)
             self._shift_speaker(wait)
             self._distance = distance - wait / BYTES_PER_SECOND
-        elif self._distance is not None and LOST_SECONDS < abs(lost := distance - self._distance) < inf:
-            self._shift_speaker(SAMPLE_BYTES * round(lost * DEVICE_RATE))
+        else:
+            # What two windows agree on. In one of them all calls may have been late.
+            before, self._lost = self._lost, distance - self._distance
+            lost = min(before, self._lost, key=abs)
+            if before * self._lost > 0 and abs(lost) > LOST_SECONDS:
+                self._lost = 0.0
+                if self._clock() - self._sound_at > SILENT_SECONDS:
+                    self._shift_speaker(SAMPLE_BYTES * round(lost * DEVICE_RATE))
+                else:
+                    self._distance += lost
         self._begin_window()
 
     def _shift_speaker(self, size: int) -> None:

@@ -58,7 +58,7 @@ def cleaned(played, recorded, *, speaker_at=0.0, microphone_at=0.0, delays=lambd
             calls.append(((number + 1) * PERIOD_SECONDS, None, near))
     for now, far, near in sorted(calls, key=lambda call: call[0]):  # noqa: B007 - the clock reads it
         if far is not None:
-            canceller.play(far, len(far))
+            canceller.play(far if any(far) else b"", len(far))
         else:
             output += canceller.clean(near)
     return numpy.frombuffer(output, "<i2").astype(float)
@@ -146,13 +146,13 @@ def devices():
             self.canceller = EchoCanceller(clock=lambda: self.now)
             self.recorded = self.returned = 0
 
-        def run(self, periods, *, plays=True, records=True):
+        def run(self, periods, *, plays=True, records=True, silent=True):
             """Let some periods pass. Returns how much the canceller has returned in each of them."""
             sizes = []
             for _ in range(periods):
                 self.now += PERIOD_SECONDS
                 if plays:
-                    self.canceller.play(SILENT, len(SILENT))
+                    self.canceller.play(b"" if silent else SILENT, len(SILENT))
                 sizes.append(len(self.canceller.clean(SILENT)) if records else 0)
             self.recorded += periods * len(SILENT) * records
             self.returned += sum(sizes)
@@ -192,12 +192,21 @@ def test_a_wait_at_the_beginning_is_shortened(devices):
     assert devices.waiting == 1
 
 
-def test_a_speaker_that_has_lost_time_is_waited_for_no_longer_than_before(devices):
+def test_a_speaker_that_has_lost_time_in_silence_is_waited_for_no_longer_than_before(devices):
     devices.run(50)
     devices.run(3, plays=False)  # it plays 60 ms of silence that it was not given
     assert devices.waiting == 4
     devices.run(50)
     assert devices.waiting == 1
+
+
+def test_in_the_middle_of_an_answer_it_is_waited_for_as_the_canceller_has_begun_to_follow(devices):
+    devices.run(50)
+    devices.run(3, plays=False)
+    devices.run(50, silent=False)
+    assert devices.waiting == 4
+    devices.run(100)
+    assert devices.waiting == 4, "the canceller has followed"
 
 
 def test_a_microphone_that_has_lost_sound_takes_its_counterpart_with_it(devices):
