@@ -54,11 +54,11 @@ WINDOW_CALLS = round(0.25 / PERIOD_SECONDS)
 has to be in time, and one of the speaker's."""
 
 LOST_SECONDS = 1.5 * PERIOD_SECONDS
-"""A smaller change of the distance is left. With PulseAudio it swings by 6 ms, as the devices drift against each other,
-and the delay stays what it is (measured 2026-11)."""
+"""A smaller loss is left: the distance swings by a period at most as the devices drift against each other, by 6 ms with
+PulseAudio, while the delay stays what it is (measured 2026-11)."""
 
 SILENT_SECONDS = 1.0
-"""The silence after which a device that has lost sound has lost it while nothing was played."""
+"""The silence from which on the canceller follows no new delay."""
 
 
 def can_cancel_echo() -> bool:
@@ -97,8 +97,8 @@ class PairedSound:
         self._shift = 0  # bytes of silence that were added to the speaker's sound, less those that were taken from it
         self._surplus = 0  # bytes that are still to be taken from it
         self._late_since = clock()
-        self._distance: float | None = None  # seconds by which the microphone is before the speaker, with the shift
-        self._lost = 0.0  # by how much that has grown in the last window
+        self._distance: float | None = None  # seconds from the speaker to the microphone when a sound was last played
+        self._lost = 0.0  # by how much it was longer in the last window
         self._sound_at = -inf  # when the speaker last played a sound
         self._begin_window()
 
@@ -144,10 +144,10 @@ class PairedSound:
             self._begin_window()
 
     def _compare_positions(self) -> None:
-        """Once in a window, see whether a device has lost sound, and if nothing was played then, restore the delay.
+        """Once in a window, see whether a device has lost sound in silence, and restore the delay of the last sound.
 
-        While something is played the canceller follows a new delay, which is left then. In the first window nothing is
-        played yet, and the wait of the microphone is shortened to a period.
+        While something is played the canceller follows a new delay itself. In the first window nothing is played yet,
+        and the wait of the microphone is shortened to a period.
         """
         self._waits.append(len(self._near))
         if len(self._waits) < WINDOW_CALLS:
@@ -162,13 +162,13 @@ class PairedSound:
         else:
             # What two windows agree on. In one of them all calls may have been late.
             before, self._lost = self._lost, distance - self._distance
-            lost = min(before, self._lost, key=abs)
-            if before * self._lost > 0 and abs(lost) > LOST_SECONDS:
+            lost = min(before, self._lost, key=abs) if before * self._lost > 0 else 0.0
+            if self._clock() - self._sound_at < SILENT_SECONDS:
+                self._distance += lost
+                self._lost -= lost
+            elif abs(lost) > LOST_SECONDS:
+                self._shift_speaker(SAMPLE_BYTES * round(lost * DEVICE_RATE))
                 self._lost = 0.0
-                if self._clock() - self._sound_at > SILENT_SECONDS:
-                    self._shift_speaker(SAMPLE_BYTES * round(lost * DEVICE_RATE))
-                else:
-                    self._distance += lost
         self._begin_window()
 
     def _shift_speaker(self, size: int) -> None:

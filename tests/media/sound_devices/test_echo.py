@@ -209,6 +209,17 @@ def test_in_the_middle_of_an_answer_it_is_waited_for_as_the_canceller_has_begun_
     assert devices.waiting == 4, "the canceller has followed"
 
 
+def test_a_loss_that_the_canceller_has_followed_does_not_add_to_a_small_one_in_silence(devices):
+    devices.run(50)
+    devices.run(50, silent=False)
+    devices.run(1, plays=False)
+    devices.run(50, silent=False)
+    devices.run(100)
+    devices.run(1, plays=False)
+    devices.run(100)
+    assert devices.waiting == 3, "one at the beginning, and the two that were lost"
+
+
 def test_a_microphone_that_has_lost_sound_takes_its_counterpart_with_it(devices):
     devices.run(50)
     devices.run(3, records=False)
