@@ -6,7 +6,8 @@ the two streams are paired by their samples and not by the moments at which the 
 waits for its counterpart while the speaker is late.
 
 A device whose thread was late for long also loses sound: the speaker has played silence that is not in its stream. The
-positions of the devices show it, and silence is added to the pairs as well.
+positions of the devices show it. While an answer plays the canceller follows the new delay; in silence the sound of the
+speaker is shifted, so that the next answer has the delay of the last one.
 """
 
 from __future__ import annotations
@@ -78,14 +79,14 @@ class Position:
         self._seconds += size / BYTES_PER_SECOND
         self._lead = max(self._lead, self._seconds - now)
 
-    def lead(self) -> float:
-        """How far the stream is ahead of the clock, in seconds, by the earliest call since this was last asked."""
+    def take_lead(self) -> float:
+        """How far the stream is ahead of the clock, in seconds, by the earliest call since this was last taken."""
         lead, self._lead = self._lead, -inf
         return lead
 
 
 class PairedSound:
-    """The sound of a microphone and of a speaker, in pairs between which the delay stays what it was at the beginning.
+    """The sound of a microphone and of a speaker, in pairs: sound that a device loses does not change their delay.
 
     `clock` returns seconds. The microphone has recorded `recorded` before.
     """
@@ -104,7 +105,7 @@ class PairedSound:
 
     def _begin_window(self) -> None:
         self._waits: list[int] = []  # how much of the microphone's sound has waited after each call
-        self._speaker.lead(), self._microphone.lead()
+        self._speaker.take_lead(), self._microphone.take_lead()
 
     def play(self, pcm: bytes | bytearray, size: int) -> None:
         """Append `size` bytes to the speaker's sound, of which `pcm` is the beginning and the rest is silence."""
@@ -152,7 +153,7 @@ class PairedSound:
         self._waits.append(len(self._near))
         if len(self._waits) < WINDOW_CALLS:
             return
-        distance = self._microphone.lead() - self._speaker.lead() - self._shift / BYTES_PER_SECOND
+        distance = self._microphone.take_lead() - self._speaker.take_lead() - self._shift / BYTES_PER_SECOND
         if distance == inf:  # the speaker has not called
             self._lost = 0.0
         elif self._distance is None:
