@@ -24,7 +24,7 @@ from tests.fork_server import (
     forked_python,  # noqa: F401 - likewise
     shared_by_processes,
 )
-from tests.sound_server import sound_server  # noqa: F401 - a fixture for every folder
+from tests.sound_server import device_calls, sound_server  # noqa: F401 - fixtures for every folder
 from tests.terminal import terminal, tmux  # noqa: F401 - likewise
 from tests.virtual_screen import screen  # noqa: F401 - a fixture for every folder
 

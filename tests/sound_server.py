@@ -20,6 +20,7 @@ from typing import Any
 
 import pytest
 
+from livecli.media.sound_devices.speaker import Speaker
 from tests.environment import cleaned
 from tests.needs import needs
 
@@ -164,6 +165,38 @@ def sound_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
         for name in ("XDG_RUNTIME_DIR", "PULSE_RUNTIME_PATH", "PULSE_SERVER"):
             monkeypatch.setenv(name, server.env[name])
         yield server
+
+
+class DeviceCalls:
+    """What every speaker handed to its device: (flushes before the call, bytes of sound), a pair for each call."""
+
+    def __init__(self) -> None:
+        self.flushes = 0
+        self.pairs: list[tuple[int, int]] = []
+
+    def since_flush(self) -> list[int]:
+        """The bytes of sound of each call that came after the last flush."""
+        return [size for flushes, size in self.pairs if flushes == self.flushes]
+
+
+@pytest.fixture
+def device_calls(monkeypatch: pytest.MonkeyPatch) -> DeviceCalls:
+    """Counts calls in place of time: how late a device's thread is depends on what else the machine does."""
+    calls, feed, flush = DeviceCalls(), Speaker._feed, Speaker.flush
+
+    def fed(self: Speaker, stream: Any, size: int) -> bytes | bytearray:
+        flushes = calls.flushes
+        piece = feed(self, stream, size)
+        calls.pairs.append((flushes, len(piece)))
+        return piece
+
+    def flushed(self: Speaker) -> None:
+        flush(self)
+        calls.flushes += 1
+
+    monkeypatch.setattr(Speaker, "_feed", fed)
+    monkeypatch.setattr(Speaker, "flush", flushed)
+    return calls
 
 
 def until(true: Any, complaint: Any) -> None:

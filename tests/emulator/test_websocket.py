@@ -17,6 +17,7 @@ from websockets.frames import Frame, Opcode
 from livecli.emulator.faults import Faults, parse_fault
 from livecli.emulator.options import EmulatorOptions
 from livecli.emulator.server import EmulatorAddress, run_emulator
+from livecli.emulator.session import CLOSE_SECONDS
 from livecli.emulator.websocket import (
     MAX_BODY_BYTES,
     MAX_HEAD_BYTES,
@@ -170,7 +171,7 @@ async def test_without_the_transport_sessions_are_served_and_a_post_is_not() -> 
             ws = await connect(emulator.url + PATH)
             ws.transport.pause_reading()
             started = time.monotonic()
-        assert time.monotonic() - started < 2, "the end waits for a client that does not answer its close"
+        assert time.monotonic() - started < CLOSE_SECONDS, "the end waits for a client that does not answer its close"
         ws.transport.abort()
 
 

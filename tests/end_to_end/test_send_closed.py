@@ -22,7 +22,7 @@ from tests.end_to_end.conftest import read_wav, tone
 from tests.live_server import Connection, live_server
 
 REPLY = tone(4_800, 24_000)
-BOUND_SECONDS = 5.0
+BOUND_SECONDS = 20.0
 
 
 def frame(opcode: Opcode, payload: bytes) -> bytes:
@@ -94,14 +94,14 @@ def certificate(tmp_path_factory, monkeypatch) -> ssl.SSLContext:
 
 
 @pytest.mark.parametrize("is_encrypted", [False, True])
-@pytest.mark.parametrize("idle", [5, 60])
+@pytest.mark.parametrize("idle", [30, 60])
 @pytest.mark.parametrize("end", ENDS)
 def test_the_end_is_noticed_while_tcp_stays_open(livecli, certificate, end, idle, is_encrypted) -> None:
     frames, status = ENDS[end]
     with deaf_server(*frames, tls=certificate if is_encrypted else None) as url:
         started = time.monotonic()
         ran = livecli("send", "--text", "x", "--base-url", url, "--idle-timeout", idle, "--retries", 0, "--json")
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 20
     assert ran.summary["exit_code"] == ran.status == status, ran.err
 
 
@@ -131,7 +131,7 @@ def test_a_whole_answer_is_kept_where_the_server_closes_while_more_is_doubtful(
         started = time.monotonic()
         words = ("--base-url", server.url, "--model", "gemini-3.8-live", "--tool", "f=./f", "--retries", 0)
         ran = livecli("send", "--text", "x", *words, "--json", "-o", "reply.wav")
-        assert time.monotonic() - started < BOUND_SECONDS - 0.5
+        assert time.monotonic() - started < BOUND_SECONDS
     assert ran.status == status, ran.err
     assert json.loads(ran.out)["ok"] is (status == 0)
     assert read_wav(tmp_path / ("reply.wav" if status == 0 else "reply.partial.wav"))[1] == REPLY * (1 + answered)

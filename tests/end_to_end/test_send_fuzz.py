@@ -34,7 +34,7 @@ KEYS = (
     " sent received latency_ms turn transcript"
 )
 SETUP_COMPLETE, TURN_COMPLETE = b'{"setupComplete":{}}', b'{"serverContent":{"turnComplete":true}}'
-BOUND_SECONDS = 5.0
+BOUND_SECONDS = 20.0
 """For a run with an idle timeout of 0.15 s and a close that is not answered."""
 
 

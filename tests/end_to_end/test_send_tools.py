@@ -540,13 +540,12 @@ def test_a_call_after_a_call(ask, model):
     assert ran.summary["transcript"]["output"] == "Now. "
 
 
-def test_a_silent_result_is_not_waited_for(ask, tmp_path):
+def test_a_silent_result_is_not_waited_for(ask, tmp_path, monkeypatch):
+    monkeypatch.setattr(turn_end, "SETTLE_SECONDS", 2 * BOUND_SECONDS)
     (tmp_path / "t.toml").write_text('[[tool]]\nname = "f"\ncommand = "true"\nscheduling = "SILENT"')
     with scripted('[[turn]]\nsay = "I note that."\ncall = "f"') as server:
-        started = time.monotonic()
         ran = ask(server, "--tools", "t.toml", model=ASYNCHRONOUS_MODEL)
     assert ran.status == 0, ran.err
-    assert time.monotonic() - started < turn_end.SETTLE_SECONDS
     assert ran.summary["transcript"]["output"] == "I note that."
 
 
@@ -575,7 +574,9 @@ def test_the_turn_of_the_call_may_end_while_the_response_is_on_its_way(ask):
         assert ran.summary["received"]["bytes"] == len(REPLY)
 
 
-def test_two_results_are_spoken_of_in_one_turn(ask):
+def test_two_results_are_spoken_of_in_one_turn(ask, monkeypatch):
+    monkeypatch.setattr(turn_end, "SETTLE_SECONDS", 2 * BOUND_SECONDS)
+
     def handle(connection: Connection) -> None:
         connection.set_up()
         connection.receive()
@@ -586,11 +587,9 @@ def test_two_results_are_spoken_of_in_one_turn(ask):
         connection.answer(REPLY)
         connection.drain()
 
-    started = time.monotonic()
     with live_server(handle) as server:
         ran = ask(server, "--tool", "f=true", model=ASYNCHRONOUS_MODEL)
     assert ran.status == 0, ran.err
-    assert time.monotonic() - started < turn_end.SETTLE_SECONDS
 
 
 def test_a_model_that_never_stops_calling(ask):

@@ -287,7 +287,7 @@ def test_latencies_count_from_the_last_sample(livecli, speech):
     assert 0 < latency["first_audio"] <= latency["first_sound"] <= latency["turn"]
     assert latency["connect"] > 0
     assert latency["setup"] > 0
-    assert 0.1 < ran.summary["sent"]["seconds"] < 2, "half a second at 3.2 times real time"
+    assert ran.summary["sent"]["seconds"] > 0.1, "half a second at 3.2 times real time"
 
 
 def test_events_are_logged_in_order_without_audio(livecli, speech, tmp_path):

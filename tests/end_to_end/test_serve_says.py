@@ -205,16 +205,16 @@ async def test_a_recording_is_said_again_byte_for_byte(fork, tmp_path, name, pat
                 assert await ws.recv(decode=False) == one.data
 
 
-@pytest.mark.parametrize(("speed", "least", "most"), [("1", 0.6, 10.0), ("2", 0.3, 10.0), ("0", 0.0, 0.5)])
-async def test_a_recording_has_its_own_time(fork, tmp_path, speed, least, most):
-    log = '>1 @0.0 {"setup": {"model": "models/m"}}\n<1 @0.6 {"setupComplete": {}}\n'
+@pytest.mark.parametrize(("speed", "recorded", "least"), [("1", 0.6, 0.6), ("2", 0.6, 0.3), ("0", 60, 0)])
+async def test_a_recording_has_its_own_time(fork, tmp_path, speed, recorded, least):
+    log = f'>1 @0.0 {{"setup": {{"model": "models/m"}}}}\n<1 @{recorded} {{"setupComplete": {{}}}}\n'
     (tmp_path / "session.log").write_text(log)
     url = await asyncio.to_thread(served, fork, "--replay", "session.log", "--speed", speed)
     async with asyncio.timeout(BOUND_SECONDS), connect(url + DEVELOPER) as ws:
         started = time.monotonic()
         await say(ws, setup={"model": "models/x"})
         assert await ws.recv() == b'{"setupComplete": {}}'
-        assert least <= time.monotonic() - started < most
+        assert time.monotonic() - started >= least
 
 
 def test_faults_meet_a_recording_too(livecli_and_children, tmp_path):

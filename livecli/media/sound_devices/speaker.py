@@ -34,15 +34,13 @@ class Speaker:
     `echo` is told everything that is played, so that it can cancel the speaker's echo in a microphone. `on_lost` is
     called in the loop when the device takes no more sound; `move` continues on another one, or on the same again.
 
-    It belongs to the loop that it is made in; only `write` may be called from another thread. `last_flush_seconds` is
-    the time from the last `flush` to the device's next call, which gets nothing of the dropped sound; None until then.
+    It belongs to the loop that it is made in; only `write` may be called from another thread.
     """
 
     waits = False
 
     def __init__(self, device: Device | None = None, echo: EchoCanceller | None = None) -> None:
         self.name = speaker_name(device)
-        self.last_flush_seconds: float | None = None
         self.on_lost: Callable[[], None] = lambda: None
         self._device, self._echo = device, echo
         self._loop = asyncio.get_running_loop()
@@ -50,7 +48,6 @@ class Speaker:
         self._is_lost = False
         self._buffer = PlaybackBuffer(DEVICE_RATE)
         self._refill_is_due = False
-        self._flushed_at: float | None = None
         self._last_sound_at = 0.0
         self._last_piece: bytes | bytearray = b""
 
@@ -111,9 +108,7 @@ class Speaker:
 
     def flush(self) -> None:
         """Drop all that is queued: the device's next call gets silence."""
-        began = time.perf_counter()
         self._buffer.flush()
-        self.last_flush_seconds, self._flushed_at = None, began
 
     async def drained(self) -> None:
         """Finish, and wait until all that was written has been played. Raises FileError if the device is lost."""
@@ -164,16 +159,11 @@ class Speaker:
         if stream is not self._stream:
             return b""  # a device that was given up, and calls again
         stream.beat()
-        # This is read before the sound is taken, so that the sound is known to have been taken after the flush.
-        flushed_at = self._flushed_at
         piece = self._buffer.take(size)
         if self._echo is not None:
             self._echo.play(piece, size)
-        now = time.perf_counter()
         if piece:
-            self._last_sound_at = now
-        if flushed_at is not None:
-            self.last_flush_seconds, self._flushed_at = now - flushed_at, None
+            self._last_sound_at = time.perf_counter()
         self._last_piece = piece
         if self._buffer.is_low and not self._refill_is_due:
             self._refill_is_due = True

@@ -106,11 +106,6 @@ class SpeakerSink:
         """Whether some of what was written is still to be heard."""
         return self._works and self._speaker.playing
 
-    @property
-    def last_flush_seconds(self) -> float | None:
-        """Time from the last `flush` to the moment when the device took silence."""
-        return self._speaker.last_flush_seconds
-
     def flush(self) -> None:
         """Drop all that is queued, and fall silent at once."""
         self._speaker.flush()

