@@ -166,11 +166,11 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_end_waits_as_long_as_the_thread_gets_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.5)
     go_on, warnings = threading.Event(), list[str]()
     with DiskThread(warnings.append) as disk:
-        for _ in range(10):
-            disk.put(lambda: threading.Event().wait(0.02) and None)
+        for _ in range(5):
+            disk.put(lambda: threading.Event().wait(0.15) and None)
     assert warnings == []
     with DiskThread(warnings.append) as disk:
         disk.put(lambda: go_on.wait(10) and None)
