@@ -96,7 +96,6 @@ MORE_ATTRIBUTES = {
     "emulator.core.function_calls.FunctionCalls": (16, "the tools of a session and the calls of them"),
     "errors.LivecliError": (15, "everything that is shown of an error"),
     "media.sound_devices.microphone.Microphone": (14, "the state of a stream that two threads share"),
-    "media.sound_devices.speaker.Speaker": (13, "the state of a stream that two threads share"),
     "protocol.messages.GenerationConfig": (22, WIRE),
     "protocol.messages.ServerContent": (13, WIRE),
     "protocol.messages.Setup": (15, WIRE),
