@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 
-from ..media.levels import column_powers, powers
+from ..media.levels import column_powers, measured
 from ..process.stdio import Span, one_line
 from ..protocol import events
 from ..recording.format import Direction, RecordedClose, RecordedConnection, Recording
@@ -67,11 +67,15 @@ def _title(connection: RecordedConnection, number: int, count: int, columns: int
 def _picture(connection: RecordedConnection, found: Sequence[SessionEvent], columns: int) -> Iterator[list[Span]]:
     """The lanes, the marks and the axis; nothing where there is no audio."""
     lanes = {direction: Lane() for direction in Direction}
-    sounds = [(each, chunk) for each in found if (chunk := audio_in(each.event)) is not None]
-    for (each, chunk), measured in zip(sounds, powers([chunk for _, chunk in sounds]), strict=True):
-        assert each.direction is not None, "a close has no audio"
-        lane = lanes[each.direction]
-        lane.add(chunk.rate, lane.place(chunk, each.at, plays=_plays(connection, each.direction)), measured)
+    for direction, lane in lanes.items():
+        plays = _plays(connection, direction)
+        sounds = [
+            (each.at, chunk)
+            for each in found
+            if each.direction is direction and (chunk := audio_in(each.event)) is not None
+        ]
+        begin_at = [lane.place(chunk, at, plays=plays) for at, chunk in sounds]
+        lane.add(measured([chunk for _, chunk in sounds]), begin_at)
     if not any(lane.powers for lane in lanes.values()):
         return
     ends_at = max([lane.ends_at for lane in lanes.values()] + [each.at for each in found])

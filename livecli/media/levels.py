@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
-from typing import Protocol
+from typing import Any, Protocol
 
 from .pcm import SAMPLE_BYTES
 
@@ -37,25 +38,48 @@ def piece_samples(rate: int) -> int:
     return max(1, round(PIECE_SECONDS * rate))
 
 
-def powers(chunks: Sequence[Chunk]) -> list[list[float]]:
-    """For each chunk, the mean power of each piece of it, of which full scale is 1. The last piece may be short."""
-    if not chunks:
-        return []
+@dataclass(frozen=True)
+class AlikeChunks:
+    """Those of some chunks that have one rate and length.
+
+    `places` are their places among all chunks. `powers` is an array with a row for each, of the mean power of each
+    piece, of which full scale is 1. The last piece may be short.
+    """
+
+    rate: int
+    places: list[int]
+    powers: Any
+
+    def pieces(self, begin_at: Sequence[float]) -> tuple[array[float], array[float]]:
+        """The times in seconds and the powers of all pieces, where all chunks begin at these times."""
+        import numpy as np
+
+        offsets = np.arange(self.powers.shape[1]) * (piece_samples(self.rate) / self.rate)
+        times = np.array([begin_at[place] for place in self.places])[:, None] + offsets
+        return array("d", times.tobytes()), array("d", self.powers.astype(float).tobytes())
+
+
+def measured(chunks: Sequence[Chunk]) -> list[AlikeChunks]:
+    """The chunks that have samples, measured."""
+    alike: dict[tuple[int, int], list[int]] = {}
+    for place, chunk in enumerate(chunks):
+        alike.setdefault((chunk.rate, len(chunk.pcm) // SAMPLE_BYTES), []).append(place)
+    return [
+        AlikeChunks(rate, places, _powers([chunks[place].pcm for place in places], size, piece_samples(rate)))
+        for (rate, size), places in alike.items()
+        if size
+    ]
+
+
+def _powers(pcms: Sequence[bytes], size: int, step: int) -> Any:
+    """The powers of chunks that have `size` samples each, in pieces of `step` samples."""
     import numpy as np
 
-    alike: dict[tuple[int, int], list[int]] = {}
-    for number, chunk in enumerate(chunks):
-        alike.setdefault((chunk.rate, len(chunk.pcm) // SAMPLE_BYTES), []).append(number)
-    found: list[list[float]] = [[] for _ in chunks]
-    for (rate, size), numbers in alike.items():
-        together = b"".join([chunks[number].pcm[: size * SAMPLE_BYTES] for number in numbers])
-        samples = np.frombuffer(together, "<i2").astype(np.float32).reshape(len(numbers), size)
-        step = piece_samples(rate)
-        pieces = [samples[:, place : place + step] for place in range(0, size, step)]
-        means = [np.einsum("ij,ij->i", piece, piece) / (piece.shape[1] * FULL_SCALE**2) for piece in pieces]
-        for number, *measured in zip(numbers, *(mean.tolist() for mean in means), strict=True):
-            found[number] = measured
-    return found
+    together = b"".join([pcm[: size * SAMPLE_BYTES] for pcm in pcms])
+    samples = np.frombuffer(together, "<i2").astype(np.float32).reshape(len(pcms), size)
+    pieces = [samples[:, place : place + step] for place in range(0, size, step)]
+    means = [np.einsum("ij,ij->i", piece, piece) / (piece.shape[1] * FULL_SCALE**2) for piece in pieces]
+    return np.stack(means, axis=1)
 
 
 def column_powers(times: array[float], powers: array[float], scale: float, columns: int) -> dict[int, float]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from .pcm import SAMPLE_BYTES
 from .resample import VariableRateResampler
@@ -14,7 +15,8 @@ MAX_WAITING_BYTES = 64 * 1024
 """The bytes of one side's sound that are mixed at once."""
 
 
-class PlacedSound(NamedTuple):
+@dataclass(slots=True)
+class PlacedSound:
     """Mono PCM16 of one `side`, which sounds from `begins_at` on.
 
     `at` is when its frame passed. Sounds come in that order, and none begins much before its frame.
@@ -30,6 +32,25 @@ class PlacedSound(NamedTuple):
     def ends_at(self) -> float:
         """When its last sample sounds."""
         return self.begins_at + len(self.pcm) // SAMPLE_BYTES / self.rate
+
+    def is_followed_by(self, other: PlacedSound) -> bool:
+        """Whether the other one of its side goes on where it ends, sample by sample."""
+        is_whole = len(self.pcm) % SAMPLE_BYTES == 0
+        return self.ends_at == other.begins_at and self.rate == other.rate and is_whole
+
+
+def joined(sounds: Iterable[PlacedSound]) -> list[PlacedSound]:
+    """The sounds, with those of one side as one that follow one another without a gap."""
+    runs: list[list[PlacedSound]] = []
+    latest: dict[str, list[PlacedSound]] = {}
+    for sound in sounds:
+        run = latest.get(sound.side)
+        if run is not None and run[-1].is_followed_by(sound):
+            run.append(sound)
+        else:
+            latest[sound.side] = run = [sound]
+            runs.append(run)
+    return [replace(run[0], pcm=b"".join([each.pcm for each in run])) for run in runs]
 
 
 class _Track:
@@ -89,36 +110,50 @@ class _Mixer:
 
         self._bits = bits
         self.begin = self.end = 0
-        self._sum: Any = np.zeros(0, np.int32)
+        # The sum begins at `first` in the buffer, which is 0 behind it. Fresh memory costs more than a sum in it.
+        self._buffer: Any = np.zeros(0, np.int32)
+        self._first = 0
 
     def add(self, place: int, pcm: bytes) -> None:
         import numpy as np
 
         samples = np.frombuffer(pcm, "<i2")
-        first = max(place, self.begin) - self.begin
-        self._reserve(first + len(samples))
-        self._sum[first : first + len(samples)] += samples
-        self.end = max(self.end, self.begin + first + len(samples))
+        place = max(place, self.begin)
+        self._part(place, place + len(samples))[:] += samples
+        self.end = max(self.end, place + len(samples))
 
     def take(self, until: int) -> bytes:
         """The samples before `until`."""
         import numpy as np
 
-        count = until - self.begin
-        self._reserve(count)
+        part = self._part(self.begin, until)
         step = 1 << (16 - self._bits)
         # This rounds to multiples of `step`. The upper limit leaves room for the half step that is added.
-        mixed = self._sum[:count].clip(-32_768, 32_767 - step // 2) + step // 2 & -step
-        self._sum, self.begin, self.end = self._sum[count:], until, max(self.end, until)
+        mixed = part.clip(-32_768, 32_767 - step // 2) + step // 2 & -step
+        self._first += len(part)
+        self.begin, self.end = until, max(self.end, until)
         pcm: bytes = mixed.astype(np.dtype("<i2")).tobytes()
         return pcm
 
-    def _reserve(self, count: int) -> None:
+    def _part(self, begin: int, end: int) -> Any:
+        """The sums of these samples."""
+        if self._first + end - self.begin > len(self._buffer):
+            self._make_room(end - self.begin)
+        first = self._first - self.begin
+        return self._buffer[first + begin : first + end]
+
+    def _make_room(self, count: int) -> None:
+        """Make room for `count` samples in the sum: by moving it to the buffer's beginning, or in a larger buffer."""
         import numpy as np
 
-        if count > len(self._sum):
-            # More than is needed, since the sound of a fast reply grows chunk by chunk.
-            self._sum = np.concatenate([self._sum, np.zeros(2 * count - len(self._sum), np.int32)])
+        kept = self._buffer[self._first :]
+        if 2 * count > len(self._buffer):
+            self._buffer = np.zeros(4 * count, np.int32)
+            self._buffer[: len(kept)] = kept
+        else:
+            self._buffer[: len(kept)] = kept
+            self._buffer[len(kept) :] = 0
+        self._first = 0
 
 
 def mixdown(sounds: Iterable[PlacedSound], rate: int, bits: int = 16) -> Iterator[bytes]:

@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from ..errors import FileError
 from ..media.encoding import ENCODINGS, encode
 from ..media.file_source import read_sound
@@ -103,7 +105,7 @@ class StoredAudio:
     def restored(self, frame: Frame) -> Frame:
         """The frame with its audio in it. Raises FileError where a file of it cannot be read."""
         changed = _changed(json.loads(frame.data), frame.direction, self._text)
-        return frame._replace(data=json.dumps(changed, ensure_ascii=False).encode())
+        return msgspec.structs.replace(frame, data=json.dumps(changed, ensure_ascii=False).encode())
 
     def _text(self, place: Any, rate: int) -> object:
         match place:

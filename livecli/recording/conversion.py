@@ -17,10 +17,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from ..errors import UsageError
 from ..process.text_files import parse_file, parsed_lines
 from ..protocol.platform import Platform
 from ..toml_reader import LineError
+from .audio_lines import AudioLines
 from .cassette import read_cassette, write_cassette
 from .format import (
     BYTE_ORDER_MARK,
@@ -119,7 +122,7 @@ def recorded_items(path: str) -> Iterator[RecordedItem]:
     Raises FileError as `read_recording` does, when the line is reached that is wrong.
     """
     if format_of(path) is FORMATS[".live"]:
-        yield from _complete(path, parsed_lines(path, live_items))
+        yield from _complete(path, parsed_lines(path, partial(live_items, audio_lines=AudioLines())))
     else:
         yield from read_recording(path)
 
@@ -133,7 +136,7 @@ def _with_audio(items: Iterable[RecordedItem], folder: Path) -> Iterator[Recorde
     """The items of a recording with its audio in its frames. Raises FileError where a file of it cannot be read."""
     stored: StoredAudio | None = None
     for each in items:
-        if not (isinstance(each, Frame) and b'"offset"' in each.data and b'"file"' in each.data):
+        if not (isinstance(each, Frame) and each.audio is None and b'"offset"' in each.data and b'"file"' in each.data):
             yield each
             continue
         if stored is None:
@@ -156,7 +159,7 @@ def cleaned_items(
     for each in items:
         if isinstance(each, Frame):
             data = redactor.clean(each.direction, each.data)
-            yield each if data is each.data else each._replace(data=data)
+            yield each if data is each.data else msgspec.structs.replace(each, data=data, audio=None)
         elif isinstance(each, Header):
             yield redactor.clean_header(each)
         else:

@@ -124,8 +124,9 @@ class Redactor:
     def _is_shaped(self, direction: Direction, frame: bytes) -> bool:
         """Whether the frame differs from one that was clean in its base64 only, as nearly all frames with audio do."""
         for before, after in self._shapes[direction]:
-            if frame.startswith(before) and frame.endswith(after) and len(frame) > len(before) + len(after):
-                return not frame[len(before) : len(frame) - len(after)].translate(None, BASE64)
+            if frame.startswith(before) and frame.endswith(after):
+                data = frame[len(before) : -len(after)]
+                return bool(data) and not data.translate(None, BASE64)
         return False
 
     def _clean(self, direction: Direction, frame: bytes) -> bytes:

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..media.levels import PIECE_SECONDS, powers
-from ..media.mixdown import PlacedSound
+import msgspec
+
+from ..media.levels import PIECE_SECONDS, AlikeChunks, measured
+from ..media.mixdown import PlacedSound, joined
 from ..media.pcm import SAMPLE_BYTES, SILENCE_DBFS
 from ..protocol import events
 from ..protocol.messages import Json
@@ -31,7 +33,7 @@ from .session_events import (
 SILENT_POWER = 10 ** (SILENCE_DBFS / 10)
 """The power up to which a piece of audio is silent."""
 
-MEASURED_BYTES, MEASURED_EVENTS = 2**20, 1_000
+MEASURED_BYTES, MEASURED_EVENTS = 2**20, 250
 """The audio that is measured at once, and the events that wait for it."""
 
 
@@ -89,6 +91,19 @@ class RecordedTurn:
         return None if at is None or self.asked_at is None else max(at - self.asked_at, 0.0)
 
 
+class ChunkLevel(msgspec.Struct, frozen=True):
+    """The pieces of a chunk of audio, how many of them are silent, and the sum of their powers."""
+
+    pieces: int = 0
+    silent_pieces: int = 0
+    power: float = 0.0
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether it is more than silence."""
+        return self.silent_pieces < self.pieces
+
+
 @dataclass
 class TranscriptLine:
     """The words or the call of one side, from `at` on. `kind` is `text`, `thought` or `call`."""
@@ -131,50 +146,69 @@ def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[Pl
     found.turns.append(turn)
     setup_at = 0.0
     merging = MergedEvents(found.events)
-    for each, chunk, measured in _measured(session_events(_counted(items, found))):
-        begins_run = merging.add(each, chunk)
-        found.ends_at = max(found.ends_at, each.at)
-        if chunk is not None and each.direction is not None:
-            lane = found.lanes[each.direction]
-            begins_at = lane.place(chunk, each.at, plays=True)
-            lane.add(chunk.rate, begins_at, measured)
-            if each.direction is Direction.SERVER:
-                _note_sound(turn, each.at, chunk, measured)
-                if begins_run:
-                    _note_answer(turn, each.at, chunk)
-            elif turn.first_at is None and max(measured, default=0) > SILENT_POWER:
-                turn.asked_at = each.at
-            yield PlacedSound(each.direction, each.at, begins_at, chunk.pcm, chunk.rate)
-            continue
-        match each.event:
-            case RecordedClose():
+    for block in _blocks(session_events(_counted(items, found))):
+        levels, placed = _heard(block, found.lanes)
+        for each, chunk in block:
+            begins_run = merging.add(each, chunk)
+            found.ends_at = max(found.ends_at, each.at)
+            if chunk is not None and each.direction is not None:
+                level = next(levels[each.direction])
+                if each.direction is Direction.SERVER:
+                    _note_sound(turn, each.at, chunk, level)
+                    if begins_run:
+                        _note_answer(turn, each.at, chunk)
+                elif turn.first_at is None and level.is_heard:
+                    turn.asked_at = each.at
                 continue
-            case str(problem):
-                found.redacted += problem == REDACTED_FRAME
-                continue
-            case events.Setup():
-                setup_at = each.at
-            case events.SetupComplete():
-                found.setups.append(each.at - setup_at)
-        if each.direction is Direction.CLIENT:
-            _note_question(turn, each.at, each.event)
-        else:
-            _note_answer(_turn_of(found.turns, each.event), each.at, each.event)
-        if isinstance(each.event, events.TurnComplete):
-            turn = RecordedTurn()
-            found.turns.append(turn)
+            match each.event:
+                case RecordedClose():
+                    continue
+                case str(problem):
+                    found.redacted += problem == REDACTED_FRAME
+                    continue
+                case events.Setup():
+                    setup_at = each.at
+                case events.SetupComplete():
+                    found.setups.append(each.at - setup_at)
+            if each.direction is Direction.CLIENT:
+                _note_question(turn, each.at, each.event)
+            else:
+                _note_answer(_turn_of(found.turns, each.event), each.at, each.event)
+            if isinstance(each.event, events.TurnComplete):
+                turn = RecordedTurn()
+                found.turns.append(turn)
+        yield from placed
     found.turns = [turn for turn in found.turns if not turn.is_empty]
     found.ends_at = max([found.ends_at, *(lane.ends_at for lane in found.lanes.values())])
 
 
-def _measured(
-    passing: Iterable[SessionEvent],
-) -> Iterator[tuple[SessionEvent, events.AudioChunk | None, list[float]]]:
-    """The events that pass, with their audio and the powers of its pieces."""
-    for block in _blocks(passing):
-        levels = iter(powers([chunk for _, chunk in block if chunk is not None]))
-        for each, chunk in block:
-            yield each, chunk, next(levels) if chunk is not None else []
+def _heard(
+    block: Iterable[tuple[SessionEvent, events.AudioChunk | None]], lanes: dict[Direction, Lane]
+) -> tuple[dict[Direction, Iterator[ChunkLevel]], list[PlacedSound]]:
+    """The levels of the audio of each side, and the sounds, after adding both to the lanes."""
+    chunks: list[PlacedSound] = []
+    for each, chunk in block:
+        if chunk is not None and each.direction is not None:
+            begins_at = lanes[each.direction].place(chunk, each.at, plays=True)
+            chunks.append(PlacedSound(each.direction, each.at, begins_at, chunk.pcm, chunk.rate))
+    levels = {}
+    for direction, lane in lanes.items():
+        of_side = [chunk for chunk in chunks if chunk.side is direction]
+        found = measured(of_side)
+        lane.add(found, [chunk.begins_at for chunk in of_side])
+        levels[direction] = iter(_levels(found, len(of_side)))
+    return levels, joined(chunks)
+
+
+def _levels(found: Iterable[AlikeChunks], count: int) -> list[ChunkLevel]:
+    """The levels of `count` chunks that were measured."""
+    levels = [ChunkLevel()] * count
+    for alike in found:
+        pieces = alike.powers.shape[1]
+        silent = (alike.powers <= SILENT_POWER).sum(axis=1).tolist()
+        for place, silent_pieces, power in zip(alike.places, silent, alike.powers.sum(axis=1).tolist(), strict=True):
+            levels[place] = ChunkLevel(pieces, silent_pieces, power)
+    return levels
 
 
 def _blocks(passing: Iterable[SessionEvent]) -> Iterator[list[tuple[SessionEvent, events.AudioChunk | None]]]:
@@ -229,15 +263,14 @@ def _note_question(turn: RecordedTurn, at: float, event: object) -> None:
         turn.asked_at = at
 
 
-def _note_sound(turn: RecordedTurn, at: float, chunk: events.AudioChunk, measured: list[float]) -> None:
-    """Note audio of the answer, whose pieces have these powers."""
-    silent = sum(power <= SILENT_POWER for power in measured)
+def _note_sound(turn: RecordedTurn, at: float, chunk: events.AudioChunk, level: ChunkLevel) -> None:
+    """Note audio of the answer."""
     turn.audio_at = at if turn.audio_at is None else turn.audio_at
-    if turn.sound_at is None and silent < len(measured):
+    if turn.sound_at is None and level.is_heard:
         turn.sound_at = at
-    turn.pieces += len(measured)
-    turn.silent_pieces += silent
-    turn.power += sum(measured)
+    turn.pieces += level.pieces
+    turn.silent_pieces += level.silent_pieces
+    turn.power += level.power
     turn.audio_seconds += len(chunk.pcm) / SAMPLE_BYTES / chunk.rate
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from ..errors import ProtocolError
-from ..media.levels import piece_samples
+from ..media.levels import AlikeChunks
 from ..media.pcm import FLOOR_DBFS, SAMPLE_BYTES
 from ..protocol import events
 from ..protocol.close_reasons import Refusal
@@ -37,7 +37,7 @@ class SessionEvent(msgspec.Struct):
 
 @dataclass
 class Lane:
-    """The audio of one side: the `times` and the `powers` of short pieces of it."""
+    """The audio of one side: the `times` and the `powers` of short pieces of it, in no order."""
 
     seconds: float = 0.0
     times: array[float] = field(default_factory=lambda: array("d"))
@@ -53,12 +53,12 @@ class Lane:
         self.ends_at = begins_at + length
         return begins_at
 
-    def add(self, rate: int, begins_at: float, measured: Sequence[float]) -> None:
-        """Add the powers of the pieces of a chunk that sounds from this time on."""
-        step = piece_samples(rate) / rate
-        for number, power in enumerate(measured):
-            self.times.append(begins_at + number * step)
-            self.powers.append(power)
+    def add(self, measured: Iterable[AlikeChunks], begin_at: Sequence[float]) -> None:
+        """Add the powers of the pieces of chunks, which sound from these times on."""
+        for alike in measured:
+            times, powers = alike.pieces(begin_at)
+            self.times += times
+            self.powers += powers
 
 
 def dbfs(power: float) -> float:
@@ -76,7 +76,7 @@ def session_events(items: Iterable[RecordedItem]) -> Iterator[SessionEvent]:
     for each in items:
         if isinstance(each, Frame):
             at = at if each.at is None else each.at
-            for event in _decoded(each, shapes):
+            for event in (each.audio,) if each.audio is not None else _decoded(each, shapes):
                 yield SessionEvent(begins_at + at, each.direction, event)
         elif isinstance(each, Header):
             begins_at, at = begins_at + at, 0.0

@@ -6,7 +6,7 @@ from array import array
 
 import pytest
 
-from livecli.media.levels import powers
+from livecli.media.levels import measured
 from livecli.protocol.events import AudioChunk
 
 
@@ -23,5 +23,7 @@ def test_each_piece_of_each_chunk_has_its_power() -> None:
         AudioChunk(quiet[:6] + b"!", 500),
         AudioChunk(b"", 9),
     ]
-    assert powers(chunks) == [pytest.approx(each) for each in ([0.25, 0.0], [0.0, 0.25], [0.25], [0.0], [])]
-    assert powers([]) == []
+    powers = {place: row for alike in measured(chunks) for place, row in zip(alike.places, alike.powers, strict=True)}
+    expected = [[0.25, 0.0], [0.0, 0.25], [0.25], [0.0]]
+    assert [powers[place].tolist() for place in sorted(powers)] == [pytest.approx(each) for each in expected]
+    assert measured([]) == []

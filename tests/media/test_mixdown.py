@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from array import array
 
-from livecli.media.mixdown import BLOCK_SECONDS, PlacedSound, mixdown
+import pytest
+
+from livecli.media.mixdown import BLOCK_SECONDS, PlacedSound, joined, mixdown
 
 RATE = 24_000
 
@@ -71,3 +74,44 @@ def test_samples_have_the_bits_that_are_asked_for() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert [*mixed()] == []
+
+
+def test_sounds_that_follow_one_another_are_one_before_they_are_mixed() -> None:
+    def sound(side: str, at: float, begins_at: float, samples: int, rate: int = RATE) -> PlacedSound:
+        return PlacedSound(side, at, begins_at, level(round(at * 100), samples), rate)
+
+    half = PlacedSound("b", 0.2, 0.1, level(9, 8) + b"!", RATE)
+    sounds = [
+        sound("a", 0.0, 0.0, RATE),
+        half,
+        sound("a", 0.3, 1.0, RATE),
+        sound("b", 0.4, half.ends_at, 8),  # it begins with the other half of a sample
+        sound("a", 0.5, 2.5, RATE),
+        sound("a", 0.6, 3.5, 10, 2 * RATE),
+    ]
+    assert [(each.side, each.at, each.begins_at, len(each.pcm) // 2) for each in joined(sounds)] == [
+        ("a", 0.0, 0.0, 2 * RATE),
+        ("b", 0.2, 0.1, 8),
+        ("b", 0.4, half.ends_at, 8),
+        ("a", 0.5, 2.5, RATE),
+        ("a", 0.6, 3.5, 10),
+    ]
+    assert mixed(*joined(sounds)) == mixed(*sounds)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_mix_is_the_sum_at_each_sample(seed: int) -> None:
+    """Blocks are taken, and room is made, in each order."""
+    chance, rate = random.Random(seed), 100
+    expected: dict[int, int] = {}
+    sounds, at = [], 0.0
+    for number in range(300):
+        at += chance.choice([0, 0.1, 1.5])
+        sound = PlacedSound(
+            str(number), at, at + chance.choice([0, 0.25, 30]), level(number, chance.choice([1, 50, 900])), rate
+        )
+        sounds.append(sound)
+        for place in range(round(sound.begins_at * rate), round(sound.begins_at * rate) + len(sound.pcm) // 2):
+            expected[place] = expected.get(place, 0) + number
+    found = array("h", b"".join(mixdown(sounds, rate)))
+    assert [*found] == [min(expected.get(place, 0), 32_767) for place in range(max(expected) + 1)]

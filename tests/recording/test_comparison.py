@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 
 from livecli.recording.comparison import Difference, aligned, compare, json_differences
@@ -22,7 +23,9 @@ def changed(index: int, change: Change, *, at: float | None = None) -> Recording
     frames = recording.connections[0].frames
     message = json.loads(frames[index].data)
     change(message)
-    frames[index] = frames[index]._replace(data=json.dumps(message).encode(), at=frames[index].at if at is None else at)
+    frames[index] = msgspec.structs.replace(
+        frames[index], data=json.dumps(message).encode(), at=frames[index].at if at is None else at
+    )
     return recording
 
 
@@ -68,7 +71,7 @@ def test_a_missing_frame_changes_the_order() -> None:
 
 def test_latencies_are_compared_on_request() -> None:
     def moved(frame: Frame) -> Frame:
-        return frame._replace(at=(frame.at or 0) + (0.5 if (frame.at or 0) > 2 else 0))
+        return msgspec.structs.replace(frame, at=(frame.at or 0) + (0.5 if (frame.at or 0) > 2 else 0))
 
     recording = session()
     recording.connections[0].frames = [moved(frame) for frame in recording.connections[0].frames]

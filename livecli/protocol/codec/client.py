@@ -153,10 +153,13 @@ def _audio_alone(frame: bytes) -> events.AudioChunk | None:
     Each session sends thirty of these a second, and the slow path for google-genai's (snake_case, URL-safe base64)
     costs five times as much.
     """
-    before = _before_audio().match(frame)
-    if before is None:
+    if frame.startswith(_BEFORE_AUDIO):
+        start = len(_BEFORE_AUDIO)
+    elif (before := _before_audio().match(frame)) is not None:
+        start = before.end()
+    else:
         return None
-    start, end = before.end(), frame.find(b'"', before.end())
+    end = frame.find(b'"', start)
     rate = _rate_named_in(frame[end:]) if len(frame) - end < MAX_AFTER_AUDIO_BYTES else None
     if rate is None:
         return None

@@ -61,7 +61,7 @@ def decode_server(frame: str | bytes, shapes: AudioShapes | None = None) -> list
         message = _decoder().decode(frame)
         found = list(_server_events(message))
         if shapes is not None and isinstance(frame, bytes) and len(found) == 1:
-            shapes.learn(frame, message, found[0])
+            shapes.learn(frame, found[0])
         if not found and (keys := tuple(msgspec.json.decode(frame))) and not set(keys) <= _KNOWN_KEYS:
             found.append(events.Unrecognised(keys))
         if any(type(event) is not events.AudioChunk for event in found) and is_too_deep(frame):
