@@ -34,7 +34,7 @@ class TalksOnce(Talker):
 
 
 class InterruptionLog(ReportLog):
-    """Keeps how often the speaker had been flushed when Interrupted came, and when the event after it came."""
+    """Keeps how often the speaker had been flushed when Interrupted came, and when each event after it came."""
 
     def __init__(self, device_calls):
         super().__init__()
@@ -42,7 +42,7 @@ class InterruptionLog(ReportLog):
 
     def event(self, direction, event, at):
         super().event(direction, event, at)
-        if isinstance(event, events.Interrupted) or len(self.flushes) == 1:
+        if isinstance(event, events.Interrupted) or (self.flushes and direction == "received"):
             self.flushes.append(self.device_calls.flushes)
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 import pytest
 from websockets.frames import Frame, Opcode
 
-from livecli.client import connection
+from livecli.client import connection, turn_end
 from livecli.emulator.certificates import certificates
 from tests.end_to_end.conftest import read_wav, tone
 from tests.live_server import Connection, live_server
@@ -110,8 +110,10 @@ CALL = {"toolCall": {"functionCalls": [{"id": "c", "name": "f"}, {"id": "d", "na
 
 @pytest.mark.parametrize(("code", "answered", "status"), [(1000, True, 0), (1011, True, 0), (1000, False, 6)])
 def test_a_whole_answer_is_kept_where_the_server_closes_while_more_is_doubtful(
-    livecli, tmp_path, code, answered, status
+    livecli, tmp_path, monkeypatch, code, answered, status
 ) -> None:
+    monkeypatch.setattr(turn_end, "SETTLE_SECONDS", 2 * BOUND_SECONDS)
+
     def handle(connection: Connection) -> None:
         connection.set_up()
         connection.receive()
