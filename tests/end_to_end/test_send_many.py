@@ -175,9 +175,10 @@ def test_sessions_start_no_faster_than_the_rate(livecli, inputs):
     with live_server(answering) as server:
         started = []
         server.requests = type("Noted", (list,), {"append": lambda self, request: started.append(time.monotonic())})()
+        began = time.monotonic()
         ran = livecli("send", *inputs[:5], "--base-url", server.url, "--speed", 0, "--connect-rate", 20, "--jobs", 5)
     assert ran.status == 0, ran.err
-    assert started[-1] - started[0] > 4 / 20 - 0.05
+    assert started[-1] - began > 4 / 20 - 0.05
 
 
 def test_a_pipe_is_told_where_they_stand_in_plain_lines(livecli, inputs, monkeypatch):

