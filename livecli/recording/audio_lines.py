@@ -20,11 +20,16 @@ MAX_SHAPES = 4
 MOST_ATTEMPTS = 64
 """Frames with audio that are decoded at most to learn their shapes: those of some sessions have none."""
 
+# The beginning of a line, with the delay as JSON has it but for an exponent: such a line is read the other way.
 _DELAY = re.compile(rb"\[((?:0|[1-9]\d*)(?:\.\d+)?)(?=,)")
 
 
-class _Line(NamedTuple):
-    """Lines that differ in their delay and their base64 only: the rest of one, and the bytes around its frame."""
+class _LineShape(NamedTuple):
+    """Lines that differ in their delay and their base64 only.
+
+    `shape` is that of a line without its delay. The frame has `before_frame` bytes before it in that, and
+    `behind_frame` behind it.
+    """
 
     shape: AudioShape
     before_frame: int
@@ -37,11 +42,14 @@ class AudioLines:
     """The shapes of one recording's lines that hold audio alone."""
 
     def __init__(self) -> None:
-        self._latest: list[_Line] = []
+        self._latest: list[_LineShape] = []
         self._attempts = 0
 
     def read(self, line: bytes, at: float, number: int) -> Frame | None:
-        """The frame with its audio in a line of a known shape, before which `at` seconds have passed; or None."""
+        """The frame in a line of a known shape, with its audio; None for any other line.
+
+        The line before it has the time `at` in seconds.
+        """
         delay = _DELAY.match(line)
         if delay is None:
             return None
@@ -64,5 +72,5 @@ class AudioLines:
             return
         before, data, behind = (rest := line[delay.end() :]).partition(frame.data)
         if len(found) == 1 and data and (shape := AudioShape.of(rest, found[0])) is not None:
-            self._latest.insert(0, _Line(shape, len(before), len(behind), frame.direction, frame.is_binary))
+            self._latest.insert(0, _LineShape(shape, len(before), len(behind), frame.direction, frame.is_binary))
             del self._latest[MAX_SHAPES:]

@@ -147,7 +147,7 @@ def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[Pl
     setup_at = 0.0
     merging = MergedEvents(found.events)
     for block in _blocks(session_events(_counted(items, found))):
-        levels, placed = _heard(block, found.lanes)
+        levels, placed = _place_audio(block, found.lanes)
         for each, chunk in block:
             begins_run = merging.add(each, chunk)
             found.ends_at = max(found.ends_at, each.at)
@@ -182,10 +182,10 @@ def sounds(items: Iterable[RecordedItem], found: SessionAnalysis) -> Iterator[Pl
     found.ends_at = max([found.ends_at, *(lane.ends_at for lane in found.lanes.values())])
 
 
-def _heard(
+def _place_audio(
     block: Iterable[tuple[SessionEvent, events.AudioChunk | None]], lanes: dict[Direction, Lane]
 ) -> tuple[dict[Direction, Iterator[ChunkLevel]], list[PlacedSound]]:
-    """The levels of the audio of each side, and the sounds, after adding both to the lanes."""
+    """Add the audio of a block of events to the lanes. Returns the level of each side's chunks, and the sounds."""
     chunks: list[PlacedSound] = []
     for each, chunk in block:
         if chunk is not None and each.direction is not None:
